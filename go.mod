@@ -1,0 +1,3 @@
+module github.com/levadahq/levada
+
+go 1.25

@@ -1,0 +1,143 @@
+// Package metastore is the contract of the store that keeps what is known of
+// runs: their tasks, attempts, artifact records, tags and short logs. It keeps
+// records, not values; values above a small size are blobs (package datastore).
+//
+// Implementations: metastore/sqlite, the embedded default, and metastore/mem,
+// for tests. Both pass metastoretest. Consumers ask for the narrow interface
+// they need ([Reader], [Recorder]), wiring passes the whole [Store].
+//
+// Writing. A run has one writer, its engine's runner. Everything about a task
+// travels as [Record] values through a queue; the store commits many at a time
+// (group commit) and tells each one's Done when it is durable. Records of one
+// store are committed in the order in which they were queued, so a record is
+// never durable without those before it. Readers never block the writer and see
+// only what is committed.
+//
+// Errors are *fault.Error: NotFound for an id that is not there, Conflict for
+// one that is, NoSpace, Permission, Corrupt, Internal.
+package metastore
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Store is everything a metadata store can do.
+type Store interface {
+	Reader
+	Recorder
+	// Close commits what is queued and releases the store.
+	Close() error
+}
+
+// Recorder is the writing half of a store.
+type Recorder interface {
+	// CreateRun gives the run an id, counted up from 1 per store, and commits it with
+	// what it begins with. run.ID is ignored.
+	CreateRun(ctx context.Context, run Run, begin Beginning) (int64, error)
+	// Record queues r. It blocks only while the queue is full.
+	Record(r Record)
+	// Flush commits what is queued now instead of waiting for more to share the
+	// commit with. It does not wait for the commit.
+	Flush()
+	// EndRun sets the final status; everything queued before is committed with it.
+	EndRun(ctx context.Context, id int64, end RunEnd) error
+	// Beat renews the lease of a running run.
+	Beat(ctx context.Context, id int64, at time.Time) error
+	// ChangeTags removes and then adds user tags of a run and returns the result, sorted.
+	ChangeTags(ctx context.Context, id int64, remove, add []string) ([]string, error)
+}
+
+// Beginning is what a run has from its first moment on.
+type Beginning struct {
+	// First holds the records of the parameters task of a fresh run (Run fields are filled in by the store).
+	First []Record
+	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
+	// included: tasks, their last good attempt, artifact records, scopes. They keep their
+	// ids. The tasks' Origin is the run they really ran in. Logs are not taken over.
+	From  int64
+	Tasks []int64
+}
+
+// Record is one queued write. Nil parts are left alone.
+type Record struct {
+	Task      *Task      // insert
+	Attempt   *Attempt   // insert, or replace the same attempt
+	Artifacts []Artifact // of Attempt
+	Blobs     []Blob     // small values; already stored ones are left alone
+	Scope     *Scope     // insert
+	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
+	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.
+	Done func(error)
+	// Soon asks for a commit without waiting for company.
+	Soon bool
+}
+
+// Blob is a small value kept in the database.
+type Blob struct {
+	Hash Hash
+	Data []byte
+}
+
+// RunEnd is how a run ended.
+type RunEnd struct {
+	Status     RunStatus
+	Ended      time.Time
+	FailedTask int64 // -1 if none
+	Problem    string
+}
+
+// Reader is the reading half of a store. Iterators stop at the first error, which they yield last.
+type Reader interface {
+	Run(ctx context.Context, id int64) (Run, error)
+	// Runs yields the runs that match, newest (largest id) first.
+	Runs(ctx context.Context, f RunFilter) iter.Seq2[Run, error]
+	Task(ctx context.Context, run, task int64) (Task, error)
+	// Tasks yields a run's tasks in the order of their ids.
+	Tasks(ctx context.Context, f TaskFilter) iter.Seq2[Task, error]
+	// Attempts returns the attempts of a task in order; none is not an error.
+	Attempts(ctx context.Context, run, task int64) ([]Attempt, error)
+	// Finished yields each task that ended well with its good attempt, in the order of ids.
+	Finished(ctx context.Context, run int64) iter.Seq2[FinishedTask, error]
+	// Artifacts returns what one attempt set itself, sorted by name.
+	Artifacts(ctx context.Context, run, task int64, attempt int) ([]Artifact, error)
+	// Artifact returns one of them. NotFound if the attempt did not set it.
+	Artifact(ctx context.Context, run, task int64, attempt int, name string) (Artifact, error)
+	Scopes(ctx context.Context, run int64) ([]Scope, error)
+	Blob(ctx context.Context, h Hash) ([]byte, error)
+	Log(ctx context.Context, run, task int64, attempt int) ([]byte, error)
+	// Counts returns for each step of a run how many tasks it has by the status of their last attempt, in order of first task.
+	Counts(ctx context.Context, run int64) ([]StepCount, error)
+}
+
+// RunFilter selects runs. Zero fields do not select.
+type RunFilter struct {
+	Flow   string
+	User   string
+	Status RunStatus // as recorded
+	Tags   []string  // all of them, user or system
+	Before int64     // only ids below this one
+	Limit  int
+}
+
+// TaskFilter selects tasks of a run.
+type TaskFilter struct {
+	Run   int64
+	Step  string
+	After int64 // only ids above this one; use -1 for all, task 0 included
+	Limit int
+}
+
+// FinishedTask is a task with the attempt that made it good.
+type FinishedTask struct {
+	Task    Task
+	Attempt Attempt
+}
+
+// StepCount counts a step's tasks.
+type StepCount struct {
+	Step                               string
+	Running, Succeeded, Failed, Killed int       // caught counts as succeeded
+	First, Last                        time.Time // first start and last end of any attempt
+}

@@ -1,0 +1,157 @@
+package metastore
+
+import (
+	"time"
+)
+
+// RunStatus is what is recorded of a run's life. "died" is never recorded: it is
+// what readers conclude of a running run whose engine's process is gone.
+type RunStatus string
+
+// The recorded statuses of a run, and Died, which is concluded.
+const (
+	RunRunning     RunStatus = "running"
+	RunSucceeded   RunStatus = "succeeded"
+	RunFailed      RunStatus = "failed"
+	RunInterrupted RunStatus = "interrupted"
+	RunDied        RunStatus = "died"
+)
+
+// Run is one run of a flow.
+type Run struct {
+	ID         int64
+	Flow       string
+	Status     RunStatus
+	User       string
+	Created    time.Time
+	Ended      time.Time // zero while running
+	Origin     int64     // run that this one resumes, 0 if none
+	FailedTask int64     // task whose failure ended the run; -1 if none
+	Problem    string    // why the run ended if not well: one line
+	Tags       []string  // user tags, sorted
+	SystemTags []string  // sorted
+	Lease      Lease     // who runs it
+	Definition Hash      // blob with the graph.Flow JSON
+	Code       Hash      // blob with the code package (tar, zstd); zero if none was taken
+	Info       RunInfo
+}
+
+// RunInfo is where a run came from, so that a result can be traced to its code.
+type RunInfo struct {
+	Host        string            `json:"host"`
+	CommandLine []string          `json:"command_line"`
+	WorkingDir  string            `json:"working_dir"`
+	FlowFile    string            `json:"flow_file"`
+	GitCommit   string            `json:"git_commit,omitempty"`
+	GitDirty    bool              `json:"git_dirty,omitempty"`
+	Language    string            `json:"language"`
+	Runtime     string            `json:"runtime"` // version of the language, "3.11.7"
+	Interpreter string            `json:"interpreter,omitempty"`
+	SDK         string            `json:"sdk"`
+	Levada      string            `json:"levada"` // version of the binary
+	MaxWorkers  int               `json:"max_workers,omitempty"`
+	Isolation   string            `json:"isolation,omitempty"` // "fork" or "spawn"
+	Namespace   string            `json:"namespace,omitempty"`
+	Project     string            `json:"project,omitempty"`
+	Branch      string            `json:"branch,omitempty"`
+	Resumed     string            `json:"resumed,omitempty"`    // step given to resume
+	Parameters  map[string]string `json:"parameters,omitempty"` // as given or defaulted, for display
+}
+
+// Lease says which process runs a run and when it last said so.
+type Lease struct {
+	Host      string
+	Boot      string // boot id of that host; a pid is only meaningful with it
+	PID       int
+	Start     int64 // start time of that process, in clock ticks since boot, so that a reused pid is not taken for it; 0 if unknown
+	Heartbeat time.Time
+}
+
+// Task is one task of a run: a step with its place in the graph.
+type Task struct {
+	Run       int64
+	ID        int64
+	Step      string
+	Scope     int64   // split task whose branch it is in, -1 at top level
+	Index     int     // branch
+	Iteration int     // of a recursive switch
+	Base      int64   // task whose artifacts it inherits, -1 for task 0
+	Inputs    []int64 // tasks a join joins, in order; nil for other tasks
+	Origin    int64   // run in which it really ran if it was carried over, 0 if it ran here
+	Created   time.Time
+}
+
+// Scope is what a split opens: the branches of a static split, the children of
+// a foreach, the nodes of a gang. A task's foreach stack follows from its Scope
+// and the scopes around that.
+type Scope struct {
+	Run    int64
+	Split  int64  // the split task; names the scope
+	Step   string // its step
+	Kind   string // "split", "foreach", "gang"
+	Var    string // attribute iterated by a foreach
+	Count  int    // branches
+	Parent int64  // scope around it, -1 at top level
+	Index  int    // branch of the parent scope that the split task is in
+	Items  Hash   // blob with the elements, each readable alone; zero if there is none
+}
+
+// AttemptStatus is what is recorded of an attempt.
+type AttemptStatus string
+
+// The statuses of an attempt. Caught is a success whose exception @catch took.
+const (
+	AttemptRunning   AttemptStatus = "running"
+	AttemptSucceeded AttemptStatus = "succeeded"
+	AttemptCaught    AttemptStatus = "caught"
+	AttemptFailed    AttemptStatus = "failed"
+	AttemptKilled    AttemptStatus = "killed" // by the engine, because of another task or of Ctrl-C
+)
+
+// Attempt is one try at a task.
+type Attempt struct {
+	Run, Task    int64
+	N            int // counted from 0
+	Status       AttemptStatus
+	PID          int
+	Started      time.Time
+	Ended        time.Time // zero while running
+	ExitCode     int       // -1 if it was ended by a signal
+	Signal       int       // 0 if it exited
+	UserCPU      time.Duration
+	SystemCPU    time.Duration
+	PeakMemory   int64  // bytes
+	MemorySource string // "cgroup", "pss" or "maxrss" (which counts pages shared with the fork server)
+	Transition   []byte // graph.Transition as JSON; nil unless it ended well
+	Value        string // short form of the foreach element it worked on, at most 30 characters
+	Exception    *Exception
+	Series       []byte // CPU and memory samples; nil for tasks under a second. See package usage's format.
+	LogFile      string // key of the log in the blob store; empty if it is in the database or there is none
+	LogLines     int64
+	LogBytes     int64
+}
+
+// Exception is what the user's code raised.
+type Exception struct {
+	Type      string `json:"type"`
+	Message   string `json:"message"`
+	Traceback string `json:"traceback"`
+}
+
+// Hash is the SHA-256 of plain bytes. The zero Hash means none.
+type Hash [32]byte
+
+// Artifact is the record of one artifact that an attempt set itself: what it
+// inherited is found through its task's Base.
+type Artifact struct {
+	Name   string
+	Hash   Hash
+	Size   int64  // of the plain bytes
+	Codec  string // "pickle", "json", "file", "items"
+	Type   string // the value's type as its language names it: "int", "numpy.ndarray"
+	Inline []byte // the plain bytes if they are at most InlineLimit long, else nil
+}
+
+// InlineLimit is the size in bytes up to which an artifact's bytes travel in its
+// record: for a value that small, a content-addressed blob would cost more than it saves.
+const InlineLimit = 256
