@@ -1,0 +1,82 @@
+package service
+
+import (
+	"context"
+	"io"
+
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/runner"
+)
+
+// FlowSource says which flow to open and how to start the process that has it.
+type FlowSource struct {
+	File      string   // the user's file
+	Python    string   // interpreter asked for with --python; empty finds one
+	Isolation string   // "fork", "spawn" or empty: fork where it is safe
+	With      []string // --with specs, added to every step
+	// HandedFD is the control socket of a fork server that is running already (a flow
+	// started as `python flow.py`), 0 if there is none; HandedPID is its process.
+	HandedFD, HandedPID int
+	// Stdout and Stderr receive what the user's file prints while it is imported.
+	Stdout, Stderr io.Writer
+}
+
+// OpenFlow is a flow whose definition has been read and compiled and whose worker
+// stands ready. Close ends the worker.
+type OpenFlow interface {
+	Definition() *graph.Flow
+	// Graph is nil if Problems is not empty.
+	Graph() *graph.Graph
+	// Problems are what the checks found, worst first.
+	Problems() []graph.Problem
+	// Defaults returns the defaults of the parameters as text, computed ones evaluated, for help.
+	Defaults(ctx context.Context) (map[string]string, error)
+	Close() error
+}
+
+// RunOptions are the choices of one run.
+type RunOptions struct {
+	Parameters   map[string][]string // parameter name → text as given; several for a repeated option
+	Tags         []string
+	MaxWorkers   int   // 0: the cores, at least 2
+	MaxSplits    int   // 0: no limit
+	MaxLogSize   int64 // bytes a stream of an attempt that are kept; 0: no limit
+	Namespace    string
+	User         string
+	Branch       string // of @project
+	Production   bool
+	CommandLine  []string
+	CodeSuffixes []string // of the code package; nil is the default
+	// OnRun is called with the run's id before its first task starts.
+	OnRun func(id int64) error
+	// Watch is told of everything that happens.
+	Watch runner.Observer
+	// ProgressEvery limits how often Watch.Progress is called; 0 is never.
+	Progress bool
+}
+
+// ResumeOptions are the choices of a resume besides those of a run.
+type ResumeOptions struct {
+	RunOptions
+	Origin int64  // 0: the flow's latest run
+	Step   string // rerun this step and all after it; empty: only what is missing
+}
+
+// RunResult is how a run ended.
+type RunResult struct {
+	Run    int64
+	Status metastore.RunStatus
+	// FailedStep and FailedTask name the task whose failure ended the run.
+	FailedStep string
+	FailedTask int64
+	Problem    string
+}
+
+// Pathspec names a run, step or task: "Flow/12/start/3", "12/start", "12".
+type Pathspec struct {
+	Flow string // empty if not given
+	Run  int64
+	Step string // empty: the whole run
+	Task int64  // -1: all tasks of the step
+}
