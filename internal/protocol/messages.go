@@ -1,0 +1,212 @@
+package protocol
+
+import "encoding/json"
+
+// FromWorker is any frame of a control conversation that a worker sends.
+type FromWorker struct {
+	Type string `json:"type"` // hello, definition, broken, forked, exited
+
+	Protocol int    `json:"protocol,omitempty"` // hello
+	SDK      string `json:"sdk,omitempty"`
+
+	Definition json.RawMessage `json:"definition,omitempty"` // definition
+
+	Message   string `json:"message,omitempty"` // broken, exited
+	Traceback string `json:"traceback,omitempty"`
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
+
+	ID     int64   `json:"id,omitempty"` // forked, exited
+	PID    int     `json:"pid,omitempty"`
+	Code   int     `json:"code,omitempty"`
+	Signal int     `json:"signal,omitempty"`
+	UTime  float64 `json:"utime,omitempty"`
+	STime  float64 `json:"stime,omitempty"`
+	MaxRSS int64   `json:"maxrss,omitempty"`
+}
+
+// ToWorker is any frame of a control conversation that the host sends.
+type ToWorker struct {
+	Type   string `json:"type"` // fork, kill, stop
+	ID     int64  `json:"id,omitempty"`
+	Signal int    `json:"signal,omitempty"`
+}
+
+// Parameters asks a process to resolve a run's parameters.
+type Parameters struct {
+	Type    string         `json:"type"` // "parameters"
+	Values  map[string]any `json:"values"`
+	User    string         `json:"user"`
+	DSType  string         `json:"ds_type"`
+	Project *Project       `json:"project"`
+	Staging string         `json:"staging"`
+}
+
+// Project is what @project makes of a run.
+type Project struct {
+	Name       string `json:"name"`
+	Branch     string `json:"branch"`
+	UserBranch bool   `json:"user_branch"`
+	Production bool   `json:"production"`
+	FlowName   string `json:"flow_name"`
+}
+
+// Task asks a process to run one attempt of one task. See README.md for the fields.
+type Task struct {
+	Type        string      `json:"type"` // "task"
+	Flow        string      `json:"flow"`
+	Run         string      `json:"run"`
+	Step        string      `json:"step"`
+	Task        string      `json:"task"`
+	Attempt     int         `json:"attempt"`
+	Retries     int         `json:"retries"`
+	Fallback    bool        `json:"fallback,omitempty"`
+	Origin      *string     `json:"origin"`
+	User        string      `json:"user"`
+	Namespace   string      `json:"namespace"`
+	Tags        []string    `json:"tags"`
+	Project     *Project    `json:"project"`
+	Stack       []Frame     `json:"stack"`
+	Item        *Item       `json:"item"`
+	Join        *Join       `json:"join"`
+	Iteration   int         `json:"iteration,omitempty"`
+	Parallel    *Parallel   `json:"parallel"`
+	Staging     string      `json:"staging"`
+	InlineLimit int         `json:"inline_limit"`
+	Timeout     float64     `json:"timeout"`
+	With        []Decorator `json:"with,omitempty"`
+}
+
+// Frame is one level of a foreach stack.
+type Frame struct {
+	Split string `json:"split"`
+	Step  string `json:"step"`
+	Var   string `json:"var"`
+	Count int    `json:"count"`
+	Index int    `json:"index"`
+	Gang  bool   `json:"gang,omitempty"`
+}
+
+// Item says where the innermost foreach element is.
+type Item struct {
+	Codec  string `json:"codec"`
+	Inline bool   `json:"inline"`
+}
+
+// Join describes the inputs of a join.
+type Join struct {
+	Count int              `json:"count"`
+	Steps map[string][]int `json:"steps"` // nil for a foreach whose inputs are one step
+}
+
+// Parallel describes a gang.
+type Parallel struct {
+	MainIP        string `json:"main_ip"`
+	NumNodes      int    `json:"num_nodes"`
+	NodeIndex     int    `json:"node_index"`
+	ControlTaskID string `json:"control_task_id"`
+}
+
+// Decorator is a decorator added on the command line.
+type Decorator struct {
+	Name       string                     `json:"name"`
+	Attributes map[string]json.RawMessage `json:"attributes"`
+}
+
+// FromTask is any frame that a task process sends.
+type FromTask struct {
+	Type string `json:"type"` // get, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, usage, defaults, done
+	ID   int64  `json:"id"`
+
+	Name    string   `json:"name"`    // get, get_inputs
+	Level   int      `json:"level"`   // get_item
+	From    int      `json:"from"`    // get_inputs, input_info
+	Count   int      `json:"count"`   // get_inputs, input_info
+	Index   int      `json:"index"`   // input_names
+	Include []string `json:"include"` // merge
+	Exclude []string `json:"exclude"`
+	Own     []string `json:"own"`
+
+	Message string            `json:"message"` // usage
+	Display map[string]string `json:"display"` // defaults, done of parameters
+
+	OK         bool            `json:"ok"` // done
+	Caught     bool            `json:"caught"`
+	NoRetry    bool            `json:"no_retry"`
+	Transition json.RawMessage `json:"transition"`
+	Foreach    *SentItems      `json:"foreach"`
+	Artifacts  []SentValue     `json:"artifacts"`
+	Exception  *Exception      `json:"exception"`
+	Value      string          `json:"value"`
+}
+
+// SentValue is a value in a done frame: its bytes lie in the body or in a staged file.
+type SentValue struct {
+	Name   string `json:"name"`
+	Codec  string `json:"codec"`
+	Type   string `json:"type"`
+	Size   int64  `json:"size"`
+	Length int    `json:"length"` // in the body
+	Path   string `json:"path"`   // or staged
+}
+
+// SentItems is the elements of a foreach, as an items file.
+type SentItems struct {
+	Var    string `json:"var"`
+	Count  int    `json:"count"`
+	Codec  string `json:"codec"`
+	Length int    `json:"length"`
+	Path   string `json:"path"`
+}
+
+// Exception is what the user's code raised.
+type Exception struct {
+	Type      string `json:"type"`
+	Message   string `json:"message"`
+	Traceback string `json:"traceback"`
+}
+
+// Reply answers a request of a task process.
+type Reply struct {
+	Type string `json:"type"` // "reply"
+	ID   int64  `json:"id"`
+
+	Error *ReplyError `json:"error,omitempty"`
+
+	Value                     // get, get_item
+	Values    []Value         `json:"values,omitempty"`    // get_inputs
+	Names     []string        `json:"names,omitempty"`     // names, input_names
+	Pathspec  string          `json:"pathspec,omitempty"`  // input_names
+	Inputs    []InputInfo     `json:"inputs,omitempty"`    // input_info
+	Merged    []string        `json:"merged,omitempty"`    // merge
+	Conflicts []string        `json:"conflicts,omitempty"` // merge
+	Missing   []string        `json:"missing,omitempty"`   // merge
+	Graph     json.RawMessage `json:"graph,omitempty"`     // graph
+}
+
+// Value describes one of several values that go to a task process.
+type Value struct {
+	Found  bool   `json:"found"`
+	Codec  string `json:"codec,omitempty"`
+	Type   string `json:"type,omitempty"`
+	Size   int64  `json:"size"`
+	Hash   string `json:"hash,omitempty"`
+	Length int    `json:"length"`         // of the bytes in the body
+	Path   string `json:"path,omitempty"` // or a file to read
+	FIFO   string `json:"fifo,omitempty"` // or a pipe to read once
+}
+
+// InputInfo names one input of a join.
+type InputInfo struct {
+	Task     string `json:"task"`
+	Step     string `json:"step"`
+	Index    int    `json:"index"`
+	Pathspec string `json:"pathspec"`
+}
+
+// ReplyError says why a request failed.
+type ReplyError struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
