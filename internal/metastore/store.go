@@ -13,8 +13,11 @@
 // never durable without those before it. Readers never block the writer and see
 // only what is committed.
 //
+// Values. Times are kept to the microsecond and come back in UTC. Slices without
+// elements come back nil, but for Inline: an artifact of no bytes has an empty one.
+//
 // Errors are *fault.Error: NotFound for an id that is not there, Conflict for
-// one that is, NoSpace, Permission, Corrupt, Internal.
+// one that is, NoSpace, Permission, Corrupt, Interrupted for a context that ended, Internal.
 package metastore
 
 import (
@@ -55,16 +58,21 @@ type Beginning struct {
 	First []Record
 	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
 	// included: tasks, their last good attempt, artifact records, scopes. They keep their
-	// ids. The tasks' Origin is the run they really ran in. Logs are not taken over.
+	// ids. The tasks' Origin is the run they really ran in. Logs are not taken over, so
+	// LogFile, LogLines and LogBytes of a taken attempt are zero. NotFound if one of the
+	// tasks is not there or has no good attempt.
 	From  int64
 	Tasks []int64
 }
 
-// Record is one queued write. Nil parts are left alone.
+// Record is one queued write. Nil parts are left alone. Artifacts and Log belong to
+// Attempt and need one. A record is written whole or not at all; one that cannot be
+// written (Conflict) does not take others with it. The store does not check that the
+// run exists, and keeps the record's memory until Done: it must not be changed.
 type Record struct {
 	Task      *Task      // insert
 	Attempt   *Attempt   // insert, or replace the same attempt
-	Artifacts []Artifact // of Attempt
+	Artifacts []Artifact // of Attempt; insert, or replace those of the same name
 	Blobs     []Blob     // small values; already stored ones are left alone
 	Scope     *Scope     // insert
 	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
@@ -104,8 +112,11 @@ type Reader interface {
 	Artifacts(ctx context.Context, run, task int64, attempt int) ([]Artifact, error)
 	// Artifact returns one of them. NotFound if the attempt did not set it.
 	Artifact(ctx context.Context, run, task int64, attempt int, name string) (Artifact, error)
+	// Scopes returns what the run's splits opened, in the order of the split tasks.
 	Scopes(ctx context.Context, run int64) ([]Scope, error)
+	// Blob returns a small value. Its bytes are not checked against the hash. NotFound.
 	Blob(ctx context.Context, h Hash) ([]byte, error)
+	// Log returns the log of an attempt, NotFound if none is kept in the database.
 	Log(ctx context.Context, run, task int64, attempt int) ([]byte, error)
 	// Counts returns for each step of a run how many tasks it has by the status of their last attempt, in order of first task.
 	Counts(ctx context.Context, run int64) ([]StepCount, error)

@@ -124,6 +124,7 @@ type Attempt struct {
 	MemorySource string // "cgroup", "pss" or "maxrss" (which counts pages shared with the fork server)
 	Transition   []byte // graph.Transition as JSON; nil unless it ended well
 	Value        string // short form of the foreach element it worked on, at most 30 characters
+	Complete     bool   // its artifacts are all that the task has: what it inherits is recorded again, so that no reader need look at the Base
 	Exception    *Exception
 	Series       []byte // CPU and memory samples; nil for tasks under a second. See package usage's format.
 	LogFile      string // key of the log in the blob store; empty if it is in the database or there is none
