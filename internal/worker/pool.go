@@ -1,0 +1,280 @@
+// Package worker starts, feeds, watches and ends the processes that run user code.
+//
+// A [Pool] belongs to one flow file. It gives a [Process] for each attempt of a
+// task, in one of two ways. By default a fork server ([Server]) imports the user's
+// file once and forks for each task. Where forking is not safe, or on request
+// (isolation "spawn"), each process is a fresh interpreter. Environment variables
+// that must be there before libraries load give each distinct set of them a fork
+// server of its own, started when first needed.
+//
+// A process leads its own process group, so that it can be ended with all that it
+// started, and so that Ctrl-C at the terminal reaches the engine alone. When the
+// engine dies, its fork servers see the end of their control socket and kill what
+// they run.
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+)
+
+// Isolation is how a task gets a process of its own.
+type Isolation string
+
+// The ways of isolation.
+const (
+	Fork  Isolation = "fork"  // forked from an interpreter that has imported the flow
+	Spawn Isolation = "spawn" // a fresh interpreter each
+)
+
+// Spec says how to start the workers of a flow.
+type Spec struct {
+	File   string    // the user's file, absolute
+	Python string    // the interpreter
+	SDK    string    // folder that holds the SDK's packages
+	Stdout io.Writer // for what the file prints while it is imported
+	Stderr io.Writer
+	// HandedFD and HandedPID take over a fork server that runs already; 0 if there is none.
+	HandedFD, HandedPID int
+}
+
+// Pool gives processes. All methods may be called concurrently.
+type Pool struct {
+	spec      Spec
+	isolation Isolation
+	main      *Server
+
+	mu      sync.Mutex
+	servers map[string]*Server // by environment set; "" is main
+}
+
+// Open starts or takes over the flow's fork server and reads the definition.
+func Open(ctx context.Context, spec Spec) (*Pool, error) {
+	p := &Pool{spec: spec, isolation: Fork, servers: make(map[string]*Server)}
+	s, err := p.open(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.main, p.servers[""] = s, s
+	return p, nil
+}
+
+// open starts a fork server with additional environment variables.
+func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error) {
+	var s *Server
+	var err error
+	if p.spec.HandedFD > 0 && vars == nil && p.main == nil {
+		s, err = newServer(p.spec.File, os.NewFile(uintptr(p.spec.HandedFD), "control"), nil, p.spec.HandedPID)
+	} else {
+		s, err = p.startServer(vars)
+	}
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
+	err = s.handshake()
+	if !stop() && err != nil {
+		err = fault.Wrap(fault.Interrupted, "import the flow", context.Cause(ctx))
+	}
+	if err != nil {
+		s.conn.Close()
+		if s.cmd != nil {
+			s.cmd.Process.Kill()
+			s.cmd.Wait()
+		}
+		return nil, err
+	}
+	go s.serve()
+	return s, nil
+}
+
+func (p *Pool) startServer(vars map[string]string) (*Server, error) {
+	near, far, err := controlPair()
+	if err != nil {
+		return nil, err
+	}
+	defer far.Close()
+	cmd := p.command(vars, "LEVADA_CONTROL_FD=3")
+	cmd.ExtraFiles = []*os.File{far}
+	cmd.Stdout, cmd.Stderr = p.spec.Stdout, p.spec.Stderr
+	if err := cmd.Start(); err != nil {
+		near.Close()
+		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start Python", Subject: p.spec.Python, Cause: err}).
+			Do("name the interpreter with --python or LEVADA_PYTHON")
+	}
+	return newServer(p.spec.File, near, cmd, cmd.Process.Pid)
+}
+
+// command prepares an interpreter that runs the user's file.
+func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
+	cmd := exec.Command(p.spec.Python, p.spec.File)
+	path := p.spec.SDK
+	if old := os.Getenv("PYTHONPATH"); old != "" && !slices.Contains(filepath.SplitList(old), path) {
+		path += string(os.PathListSeparator) + old
+	}
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, "LEVADA_CONTROL_FD=") || strings.HasPrefix(kv, "LEVADA_TASK_FD=") ||
+			strings.HasPrefix(kv, "LEVADA_WORKER_")
+	})
+	env = append(env, "PYTHONPATH="+path)
+	for k, v := range vars {
+		env = append(env, k+"="+v)
+	}
+	cmd.Env = append(env, extra...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// Definition is the flow as the SDK described it.
+func (p *Pool) Definition() *graph.Flow { return p.main.definition }
+
+// RawDefinition is the definition's JSON.
+func (p *Pool) RawDefinition() json.RawMessage { return p.main.raw }
+
+// Isolate chooses how tasks get their processes. The default is Fork.
+func (p *Pool) Isolate(i Isolation) { p.isolation = i }
+
+// Isolation tells how tasks get their processes.
+func (p *Pool) Isolation() Isolation { return p.isolation }
+
+// Start starts a process with the given first frame. vars are environment variables
+// that must be there before anything is imported; usually nil.
+func (p *Pool) Start(ctx context.Context, first []byte, vars map[string]string, watch Watch) (*Process, error) {
+	if p.isolation == Spawn {
+		return p.spawn(first, vars, watch)
+	}
+	s, err := p.server(ctx, vars)
+	if err != nil {
+		return nil, err
+	}
+	return s.Start(first, watch)
+}
+
+// StartHere starts a process from the flow's own fork server, whatever the isolation is: for
+// work that is not a task, such as resolving parameters.
+func (p *Pool) StartHere(first []byte, watch Watch) (*Process, error) {
+	return p.main.Start(first, watch)
+}
+
+// server returns the fork server for a set of variables. One that has died is replaced.
+func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, error) {
+	key := envKey(vars)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.servers[key]
+	if s != nil {
+		select {
+		case <-s.gone:
+		default:
+			return s, nil
+		}
+	}
+	s, err := p.open(ctx, vars)
+	if err != nil {
+		return nil, err
+	}
+	p.servers[key] = s
+	return s, nil
+}
+
+func envKey(vars map[string]string) string {
+	if len(vars) == 0 {
+		return ""
+	}
+	keys := make([]string, 0, len(vars))
+	for k, v := range vars {
+		keys = append(keys, k+"="+v)
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, "\x00")
+}
+
+// spawn starts a fresh interpreter for one task.
+func (p *Pool) spawn(first []byte, vars map[string]string, watch Watch) (*Process, error) {
+	proc, far, err := newProcess(0, watch)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
+	}
+	task, out, errs := os.NewFile(uintptr(far.task), "task"), os.NewFile(uintptr(far.stdout), "stdout"), os.NewFile(uintptr(far.stderr), "stderr")
+	defer func() { task.Close(); out.Close(); errs.Close() }()
+	cmd := p.command(vars, "LEVADA_TASK_FD="+strconv.Itoa(3))
+	cmd.ExtraFiles = []*os.File{task}
+	cmd.Stdout, cmd.Stderr = out, errs
+	if _, err := proc.Conn.Write(first); err != nil {
+		proc.Close()
+		return nil, fault.Wrap(fault.Internal, "write first frame", err)
+	}
+	if err := cmd.Start(); err != nil {
+		proc.Close()
+		return nil, fault.Wrap(fault.Unavailable, "start Python", err)
+	}
+	pid := cmd.Process.Pid
+	var gone sync.Mutex // held while the process is reaped, so that no signal reaches a reused pid
+	dead := false
+	proc.kill = func(sig syscall.Signal) {
+		gone.Lock()
+		defer gone.Unlock()
+		if !dead {
+			syscall.Kill(-pid, sig)
+		}
+	}
+	proc.started(pid)
+	go func() {
+		waitExited(pid)
+		gone.Lock()
+		dead = true
+		syscall.Kill(-pid, syscall.SIGKILL) // what it left behind in its group
+		cmd.Wait()
+		gone.Unlock()
+		proc.exited(exitOf(cmd.ProcessState))
+	}()
+	return proc, nil
+}
+
+func exitOf(st *os.ProcessState) Exit {
+	e := Exit{Code: st.ExitCode(), UserCPU: st.UserTime(), SystemCPU: st.SystemTime()}
+	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		e.Code, e.Signal = -1, int(ws.Signal())
+	}
+	if ru, ok := st.SysUsage().(*syscall.Rusage); ok {
+		e.MaxRSS = maxRSSBytes(ru)
+	}
+	return e
+}
+
+// Close ends all workers and what they run.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, s := range p.servers {
+		wg.Go(func() { s.Close() })
+	}
+	wg.Wait()
+	return nil
+}
+
+// controlPair makes the two ends of a control socket, both close on exec.
+func controlPair() (near, far *os.File, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Unavailable, "open control socket", os.NewSyscallError("socketpair", err))
+	}
+	syscall.CloseOnExec(fds[0])
+	syscall.CloseOnExec(fds[1])
+	return os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control"), nil
+}

@@ -1,0 +1,114 @@
+package worker
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Process is one process that runs user code. Its owner reads Stdout and Stderr to their
+// end, talks on Conn, and calls Close when the process has exited and all are read.
+type Process struct {
+	ID     int64
+	Conn   *os.File // the host's end of the task conversation
+	Stdout *os.File
+	Stderr *os.File
+
+	watch Watch
+	kill  func(sig syscall.Signal)
+	pid   atomic.Int64
+	once  sync.Once
+}
+
+// Watch is what the owner of a process wants to hear of it. The functions are called from
+// the worker's goroutines and must not block. Started may be nil.
+type Watch struct {
+	Started func(pid int) // it runs; not called for a process that never came to be
+	Exited  func(e Exit)  // it is gone; called exactly once
+}
+
+// Exit is how a process ended.
+type Exit struct {
+	Code      int // -1 if ended by a signal
+	Signal    int // 0 if it exited
+	UserCPU   time.Duration
+	SystemCPU time.Duration
+	MaxRSS    int64 // bytes; counts pages shared with the fork server
+	// Lost is why nobody saw the process end: the fork server died, the process could not be started.
+	Lost string
+}
+
+// PID is the process id, 0 while it is not known.
+func (p *Process) PID() int { return int(p.pid.Load()) }
+
+// Signal sends a signal to the process and all of its process group. Nothing happens if it is gone.
+func (p *Process) Signal(sig syscall.Signal) { p.kill(sig) }
+
+// Close releases the host's descriptors.
+func (p *Process) Close() {
+	p.Conn.Close()
+	p.Stdout.Close()
+	p.Stderr.Close()
+}
+
+func (p *Process) started(pid int) {
+	p.pid.Store(int64(pid))
+	if p.watch.Started != nil {
+		p.watch.Started(pid)
+	}
+}
+
+func (p *Process) exited(e Exit) { p.once.Do(func() { p.watch.Exited(e) }) }
+
+// ends are the far ends of a process's three streams, to be handed to it.
+type ends struct{ task, stdout, stderr int }
+
+func (e ends) close() {
+	syscall.Close(e.task)
+	syscall.Close(e.stdout)
+	syscall.Close(e.stderr)
+}
+
+// newProcess makes the streams of a process. The host's ends are non-blocking and
+// close on exec, the far ends are blocking and close on exec.
+func newProcess(id int64, watch Watch) (*Process, ends, error) {
+	var opened []int
+	fail := func(err error) (*Process, ends, error) {
+		for _, fd := range opened {
+			syscall.Close(fd)
+		}
+		return nil, ends{}, err
+	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	sock, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return fail(os.NewSyscallError("socketpair", err))
+	}
+	opened = append(opened, sock[0], sock[1])
+	var out, errs [2]int
+	for _, p := range []*[2]int{&out, &errs} {
+		if err := syscall.Pipe(p[:]); err != nil {
+			return fail(os.NewSyscallError("pipe", err))
+		}
+		opened = append(opened, p[0], p[1])
+	}
+	for _, fd := range opened {
+		syscall.CloseOnExec(fd)
+	}
+	for _, fd := range []int{sock[0], out[0], errs[0]} {
+		if err := syscall.SetNonblock(fd, true); err != nil {
+			return fail(os.NewSyscallError("fcntl", err))
+		}
+	}
+	p := &Process{
+		ID:     id,
+		Conn:   os.NewFile(uintptr(sock[0]), "task"),
+		Stdout: os.NewFile(uintptr(out[0]), "stdout"),
+		Stderr: os.NewFile(uintptr(errs[0]), "stderr"),
+		watch:  watch,
+	}
+	return p, ends{sock[1], out[1], errs[1]}, nil
+}

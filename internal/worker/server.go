@@ -1,0 +1,235 @@
+package worker
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/protocol"
+)
+
+// Server is a running fork server: a process that has imported the user's file and
+// forks a process for each task. All methods may be called concurrently.
+type Server struct {
+	file string
+	conn *net.UnixConn
+	in   *bufio.Reader
+	cmd  *exec.Cmd // nil if the server was handed over
+	pid  int
+
+	definition *graph.Flow
+	raw        json.RawMessage
+
+	mu      sync.Mutex // guards writes to conn, and the fields below
+	next    int64
+	running map[int64]*Process
+	down    string // why no more processes can be had; empty while all is well
+	gone    chan struct{}
+}
+
+// newServer takes over the host's end of a control socket.
+func newServer(file string, f *os.File, cmd *exec.Cmd, pid int) (*Server, error) {
+	c, err := net.FileConn(f)
+	f.Close()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "open control socket", err)
+	}
+	uc, ok := c.(*net.UnixConn)
+	if !ok {
+		c.Close()
+		return nil, fault.New(fault.Usage, "the descriptor handed over is not a Unix socket")
+	}
+	return &Server{
+		file: file, conn: uc, in: bufio.NewReaderSize(uc, 64<<10), cmd: cmd, pid: pid,
+		running: make(map[int64]*Process), gone: make(chan struct{}),
+	}, nil
+}
+
+// handshake reads the first two frames: hello and the definition.
+func (s *Server) handshake() error {
+	var hello, def protocol.FromWorker
+	if _, err := protocol.ReadFrame(s.in, &hello); err != nil {
+		return s.noFlow(err)
+	}
+	if hello.Type != "hello" || hello.Protocol != protocol.Version {
+		return fault.New(fault.Unavailable, "the worker speaks protocol %d, this binary speaks %d", hello.Protocol, protocol.Version).
+			On(s.file).Do("use the SDK that belongs to this binary: unset PYTHONPATH or set LEVADA_BIN to the matching one")
+	}
+	if _, err := protocol.ReadFrame(s.in, &def); err != nil {
+		return s.noFlow(err)
+	}
+	if def.Type == "broken" {
+		return &BrokenFlow{File: s.file, Message: def.Message, Traceback: def.Traceback}
+	}
+	if def.Type != "definition" {
+		return fault.New(fault.Unavailable, "the worker sent %q instead of the flow's definition", def.Type).On(s.file)
+	}
+	s.definition, s.raw = new(graph.Flow), def.Definition
+	if err := json.Unmarshal(def.Definition, s.definition); err != nil {
+		return fault.Wrap(fault.Unavailable, "read the flow's definition", err)
+	}
+	if v := s.definition.Version; v != graph.DefinitionVersion {
+		return fault.New(fault.Unavailable, "the definition has version %d, this binary reads %d", v, graph.DefinitionVersion).On(s.file)
+	}
+	return nil
+}
+
+// noFlow explains why a worker ended without describing a flow. Its own words, a
+// traceback of the import usually, have already gone to stderr.
+func (s *Server) noFlow(cause error) error {
+	if s.cmd != nil {
+		s.conn.Close()
+		err := s.cmd.Wait()
+		s.cmd = nil
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+				return fault.New(fault.UserCode, "Python was ended by signal %d (%s) while it imported the flow", ws.Signal(), ws.Signal()).On(s.file)
+			}
+			return fault.New(fault.UserCode, "the flow could not be imported (exit code %d); Python's own message is above", exit.ExitCode()).On(s.file)
+		}
+		if err == nil {
+			return fault.New(fault.UserCode, "the file ended without starting a flow").On(s.file).
+				Do("end it with the name of the flow class and parentheses, e.g.:  if __name__ == \"__main__\":\n    MyFlow()")
+		}
+	}
+	return fault.Wrap(fault.UserCode, "start the flow's worker", cause)
+}
+
+// BrokenFlow is the error of a flow that its SDK cannot describe.
+type BrokenFlow struct{ File, Message, Traceback string }
+
+// Error returns the message.
+func (b *BrokenFlow) Error() string { return b.Message }
+
+// serve reads the control socket until the server is gone.
+func (s *Server) serve() {
+	defer close(s.gone)
+	why := "the fork server ended"
+	for {
+		var m protocol.FromWorker
+		if _, err := protocol.ReadFrame(s.in, &m); err != nil {
+			if fault.Is(err, fault.Invalid) {
+				why = "the fork server sent nonsense: " + err.Error()
+			}
+			break
+		}
+		s.mu.Lock()
+		p := s.running[m.ID]
+		if m.Type == "exited" {
+			delete(s.running, m.ID)
+		}
+		s.mu.Unlock()
+		if p == nil {
+			continue
+		}
+		switch m.Type {
+		case "forked":
+			p.started(m.PID)
+		case "exited":
+			p.exited(Exit{
+				Code: m.Code, Signal: m.Signal, MaxRSS: m.MaxRSS, Lost: m.Message,
+				UserCPU: seconds(m.UTime), SystemCPU: seconds(m.STime),
+			})
+		}
+	}
+	s.lose(why)
+}
+
+// lose gives up all processes of a server that is gone.
+func (s *Server) lose(why string) {
+	s.mu.Lock()
+	if s.down == "" {
+		s.down = why
+	}
+	lost := s.running
+	s.running = make(map[int64]*Process)
+	s.mu.Unlock()
+	s.conn.Close()
+	for _, p := range lost {
+		// The kernel ends tasks with their fork server where it can (Linux); elsewhere they are ended here.
+		if pid := p.PID(); pid > 1 {
+			syscall.Kill(-pid, syscall.SIGKILL)
+		}
+		p.exited(Exit{Code: -1, Signal: int(syscall.SIGKILL), Lost: why})
+	}
+}
+
+// Start forks a process whose first frame is the given one.
+func (s *Server) Start(first []byte, watch Watch) (*Process, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down != "" {
+		return nil, fault.New(fault.Unavailable, "%s", s.down).On(s.file)
+	}
+	s.next++
+	id := s.next
+	p, far, err := newProcess(id, watch)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
+	}
+	defer far.close()
+	p.kill = func(sig syscall.Signal) { s.send(protocol.ToWorker{Type: "kill", ID: id, Signal: int(sig)}) }
+	if _, err := p.Conn.Write(first); err != nil {
+		p.Close()
+		return nil, fault.Wrap(fault.Internal, "write first frame", err)
+	}
+	frame, err := protocol.AppendFrame(nil, protocol.ToWorker{Type: "fork", ID: id})
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	s.running[id] = p
+	if _, _, err := s.conn.WriteMsgUnix(frame, syscall.UnixRights(far.task, far.stdout, far.stderr), nil); err != nil {
+		delete(s.running, id)
+		p.Close()
+		return nil, fault.Wrap(fault.Unavailable, "ask the fork server for a process", err)
+	}
+	return p, nil
+}
+
+func (s *Server) send(m protocol.ToWorker) {
+	frame, err := protocol.AppendFrame(nil, m)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn.Write(frame) // an error shows as the end of the conversation
+}
+
+// Close ends the server and what it runs.
+func (s *Server) Close() error {
+	s.send(protocol.ToWorker{Type: "stop"})
+	s.conn.CloseWrite()
+	select {
+	case <-s.gone:
+	case <-time.After(stopGrace):
+	}
+	s.conn.Close()
+	if s.cmd == nil {
+		return nil
+	}
+	done := make(chan struct{})
+	go func() { s.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(stopGrace):
+		s.cmd.Process.Kill()
+		<-done
+	}
+	return nil
+}
+
+// stopGrace is how long a worker may take to end when told to.
+const stopGrace = 2 * time.Second
+
+func seconds(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }
