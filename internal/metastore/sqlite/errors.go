@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/levadahq/levada/internal/fault"
+)
+
+// errDamaged marks content that no Levada wrote.
+var errDamaged = errors.New("the file's content does not fit its schema")
+
+// resultCode returns SQLite's primary result code of err, 0 if it is not SQLite's.
+func resultCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+func isBusy(err error) bool {
+	c := resultCode(err)
+	return c == lib.SQLITE_BUSY || c == lib.SQLITE_LOCKED
+}
+
+func isConstraint(err error) bool { return resultCode(err) == lib.SQLITE_CONSTRAINT }
+
+// faultOf turns an error into a fault about the store. Faults stay as they are.
+func (s *Store) faultOf(op string, err error) error {
+	return faultOf(op, s.path, err)
+}
+
+func faultOf(op, path string, err error) error {
+	var f *fault.Error
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	problem := func(kind fault.Kind, message string) *fault.Error {
+		f := fault.New(kind, "%s", message).On(path).Because(err)
+		f.Op = op
+		return f
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return problem(fault.Interrupted, "")
+	}
+	if errors.Is(err, errDamaged) {
+		return damaged(problem(fault.Corrupt, "the store is damaged"))
+	}
+	switch resultCode(err) {
+	case lib.SQLITE_FULL:
+		return problem(fault.NoSpace, "the disk is full").
+			Do("Free some space on the disk that holds %s, then resume the run.", path)
+	case lib.SQLITE_IOERR:
+		if diskIsFull(path) {
+			return problem(fault.NoSpace, "the disk is full").
+				Do("Free some space on the disk that holds %s, then resume the run.", path)
+		}
+		return problem(fault.Unavailable, "the disk does not read or write").
+			Do("Look for disk errors in the system's log. Network file systems without proper locks cannot hold a store.")
+	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_AUTH:
+		return problem(fault.Permission, "the store cannot be opened or written").
+			Do("Make %s and its folder writable for you, or choose another folder for the store.", path)
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		return damaged(problem(fault.Corrupt, "the store is damaged or is not a Levada store"))
+	case lib.SQLITE_CONSTRAINT:
+		return problem(fault.Conflict, "the record exists already")
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		return problem(fault.Conflict, fmt.Sprintf("another process has kept the store locked for %v", patience)).
+			Do("Look for a process that hangs while it has %s open.", path)
+	}
+	return problem(fault.Internal, "")
+}
+
+func damaged(f *fault.Error) *fault.Error {
+	return f.Do("Restore the file from a backup, or save what can be read with `sqlite3 %s .recover`; the artifacts beside it are not affected.", f.Subject)
+}
+
+// patience is how long other processes may hold the store's write lock before an
+// operation gives up.
+const patience = 20 * time.Second
+
+// insist calls f until it ends with anything but "busy", for as long as patience
+// lasts. Its short random pauses let several processes take turns, which
+// SQLite's own busy handler, pausing up to 100 ms, does not.
+func insist(f func() error) error {
+	pause := 500 * time.Microsecond
+	for began := time.Now(); ; {
+		err := f()
+		if !isBusy(err) || time.Since(began) > patience {
+			return err
+		}
+		time.Sleep(pause + rand.N(pause))
+		pause = min(2*pause, 5*time.Millisecond)
+	}
+}

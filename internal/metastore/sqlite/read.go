@@ -1,0 +1,287 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// rows runs a query on a reading connection and yields what scan makes of each
+// row. Every read goes through it.
+func rows[T any](ctx context.Context, s *Store, op string, scan func(*row) (T, error), sql string, args ...driver.Value) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		if err := ctx.Err(); err != nil {
+			yield(zero, s.faultOf(op, err))
+			return
+		}
+		c, err := s.readers.get()
+		if err != nil {
+			yield(zero, s.faultOf(op, err))
+			return
+		}
+		defer s.readers.put(c)
+		for r, err := range c.query(sql, args...) {
+			var v T
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err == nil {
+				v, err = scan(r)
+			}
+			if err == nil {
+				err = r.err
+			}
+			if err != nil {
+				yield(zero, s.faultOf(op, err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// all collects rows.
+func all[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var list []T
+	for v, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+// one returns the only row, or NotFound about what the arguments describe.
+func one[T any](seq iter.Seq2[T, error], what string, args ...any) (T, error) {
+	for v, err := range seq {
+		return v, err
+	}
+	var zero T
+	return zero, fault.New(fault.NotFound, "it is not in the store").On(fmt.Sprintf(what, args...))
+}
+
+const runColumns = `SELECT id, flow, status, user, created, ended, origin, failed_task, problem,
+	(SELECT json_group_array(tag ORDER BY tag) FROM tags WHERE run = id AND system = 0),
+	(SELECT json_group_array(tag ORDER BY tag) FROM tags WHERE run = id AND system = 1),
+	host, boot, pid, start, heartbeat, definition, code, info FROM runs `
+
+func scanRun(r *row) (metastore.Run, error) {
+	x := metastore.Run{
+		ID: r.integer(), Flow: r.text(), Status: metastore.RunStatus(r.text()), User: r.text(),
+		Created: r.time(), Ended: r.time(), Origin: r.integer(), FailedTask: r.integer(), Problem: r.text(),
+	}
+	unpackJSON(r, &x.Tags)
+	unpackJSON(r, &x.SystemTags)
+	x.Tags, x.SystemTags = nilIfEmpty(x.Tags), nilIfEmpty(x.SystemTags)
+	x.Lease = metastore.Lease{Host: r.text(), Boot: r.text(), PID: r.int(), Start: r.integer(), Heartbeat: r.time()}
+	x.Definition, x.Code = r.hash(), r.hash()
+	unpackJSON(r, &x.Info)
+	return x, r.err
+}
+
+func unpackJSON(r *row, v any) {
+	text := r.text()
+	if r.err != nil {
+		return
+	}
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		r.err = fmt.Errorf("%w: %w", errDamaged, err)
+	}
+}
+
+func nilIfEmpty[T any](s []T) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+}
+
+// Run returns one run.
+func (s *Store) Run(ctx context.Context, id int64) (metastore.Run, error) {
+	return one(rows(ctx, s, "read run", scanRun, runColumns+`WHERE id = ?`, id), "run %d", id)
+}
+
+// Runs yields the runs that match, newest first.
+func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
+	var where []string
+	var args []driver.Value
+	and := func(condition string, arg driver.Value) {
+		where, args = append(where, condition), append(args, arg)
+	}
+	if f.Flow != "" {
+		and("flow = ?", f.Flow)
+	}
+	if f.User != "" {
+		and("user = ?", f.User)
+	}
+	if f.Status != "" {
+		and("status = ?", string(f.Status))
+	}
+	for _, tag := range f.Tags {
+		and("id IN (SELECT run FROM tags WHERE tag = ?)", tag)
+	}
+	if f.Before != 0 {
+		and("id < ?", f.Before)
+	}
+	sql := runColumns
+	if len(where) > 0 {
+		sql += "WHERE " + strings.Join(where, " AND ")
+	}
+	sql += " ORDER BY id DESC"
+	if f.Limit > 0 {
+		sql += " LIMIT ?"
+		args = append(args, int64(f.Limit))
+	}
+	return rows(ctx, s, "list runs", scanRun, sql, args...)
+}
+
+const taskColumns = `t.run, t.id, t.step, t.scope, t.idx, t.iteration, t.base, t.inputs, t.origin, t.created`
+
+func scanTask(r *row) (metastore.Task, error) {
+	t := metastore.Task{
+		Run: r.integer(), ID: r.integer(), Step: r.text(), Scope: r.integer(), Index: r.int(), Iteration: r.int(), Base: r.integer(),
+	}
+	var err error
+	t.Inputs, err = unpackIDs(r.blob())
+	t.Origin, t.Created = r.integer(), r.time()
+	return t, err
+}
+
+// Task returns one task.
+func (s *Store) Task(ctx context.Context, run, task int64) (metastore.Task, error) {
+	return one(rows(ctx, s, "read task", scanTask,
+		`SELECT `+taskColumns+` FROM tasks AS t WHERE run = ? AND id = ?`, run, task), "run %d, task %d", run, task)
+}
+
+// Tasks yields tasks of a run in the order of their ids.
+func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.Task, error] {
+	sql := `SELECT ` + taskColumns + ` FROM tasks AS t WHERE run = ? AND id > ?`
+	args := []driver.Value{f.Run, f.After}
+	if f.Step != "" {
+		sql += ` AND step = ?`
+		args = append(args, f.Step)
+	}
+	sql += ` ORDER BY id`
+	if f.Limit > 0 {
+		sql += ` LIMIT ?`
+		args = append(args, int64(f.Limit))
+	}
+	return rows(ctx, s, "list tasks", scanTask, sql, args...)
+}
+
+const attemptColumns = `a.run, a.task, a.n, a.status, a.pid, a.started, a.ended, a.exit_code, a.signal,
+	a.user_cpu, a.system_cpu, a.peak_memory, a.memory_source, a.complete, a.log_lines, a.log_bytes, a.log_file, a.value,
+	a.transition, a.exception, a.series`
+
+func scanAttempt(r *row) (metastore.Attempt, error) {
+	a := metastore.Attempt{
+		Run: r.integer(), Task: r.integer(), N: r.int(), Status: metastore.AttemptStatus(r.text()), PID: r.int(),
+		Started: r.time(), Ended: r.time(), ExitCode: r.int(), Signal: r.int(),
+		UserCPU: r.duration(), SystemCPU: r.duration(), PeakMemory: r.integer(), MemorySource: r.text(), Complete: r.bool(),
+		LogLines: r.integer(), LogBytes: r.integer(), LogFile: r.text(), Value: r.text(), Transition: r.blob(),
+	}
+	if r.values[r.column] == nil {
+		r.column++
+	} else {
+		unpackJSON(r, &a.Exception)
+	}
+	a.Series = r.blob()
+	return a, nil
+}
+
+// Attempts returns the attempts of a task in order.
+func (s *Store) Attempts(ctx context.Context, run, task int64) ([]metastore.Attempt, error) {
+	return all(rows(ctx, s, "read attempts", scanAttempt,
+		`SELECT `+attemptColumns+` FROM attempts AS a WHERE run = ? AND task = ? ORDER BY n`, run, task))
+}
+
+// Finished yields each task that ended well with its good attempt.
+func (s *Store) Finished(ctx context.Context, run int64) iter.Seq2[metastore.FinishedTask, error] {
+	scan := func(r *row) (f metastore.FinishedTask, err error) {
+		if f.Task, err = scanTask(r); err == nil {
+			f.Attempt, err = scanAttempt(r)
+		}
+		return f, err
+	}
+	return rows(ctx, s, "list finished tasks", scan, `SELECT `+taskColumns+`, `+attemptColumns+`
+		FROM tasks AS t CROSS JOIN attempts AS a ON a.run = t.run AND a.task = t.id
+		WHERE t.run = ? AND a.n =
+			(SELECT max(n) FROM attempts WHERE run = t.run AND task = t.id AND status IN ('succeeded', 'caught'))
+		ORDER BY t.id`, run)
+}
+
+const artifactColumns = `SELECT name, hash, size, codec, type, inline FROM artifacts WHERE run = ? AND task = ? AND attempt = ?`
+
+func scanArtifact(r *row) (metastore.Artifact, error) {
+	return metastore.Artifact{
+		Name: r.text(), Hash: r.hash(), Size: r.integer(), Codec: r.text(), Type: r.text(), Inline: r.blob(),
+	}, nil
+}
+
+// Artifacts returns what one attempt set itself, sorted by name.
+func (s *Store) Artifacts(ctx context.Context, run, task int64, attempt int) ([]metastore.Artifact, error) {
+	return all(rows(ctx, s, "list artifacts", scanArtifact, artifactColumns+` ORDER BY name`, run, task, int64(attempt)))
+}
+
+// Artifact returns one artifact that an attempt set itself.
+func (s *Store) Artifact(ctx context.Context, run, task int64, attempt int, name string) (metastore.Artifact, error) {
+	return one(rows(ctx, s, "read artifact", scanArtifact, artifactColumns+` AND name = ?`, run, task, int64(attempt), name),
+		"run %d, task %d, attempt %d, artifact %s", run, task, attempt, name)
+}
+
+// Scopes returns what the run's splits opened.
+func (s *Store) Scopes(ctx context.Context, run int64) ([]metastore.Scope, error) {
+	scan := func(r *row) (metastore.Scope, error) {
+		return metastore.Scope{
+			Run: r.integer(), Split: r.integer(), Step: r.text(), Kind: r.text(), Var: r.text(),
+			Count: r.int(), Parent: r.integer(), Index: r.int(), Items: r.hash(),
+		}, nil
+	}
+	return all(rows(ctx, s, "read scopes", scan,
+		`SELECT run, split, step, kind, var, count, parent, idx, items FROM scopes WHERE run = ? ORDER BY split`, run))
+}
+
+func scanBlob(r *row) ([]byte, error) { return r.blob(), nil }
+
+// Blob returns a small value.
+func (s *Store) Blob(ctx context.Context, h metastore.Hash) ([]byte, error) {
+	return one(rows(ctx, s, "read blob", scanBlob, `SELECT data FROM blobs WHERE hash = ?`, h[:]), "blob %x", h)
+}
+
+// Log returns the log of an attempt.
+func (s *Store) Log(ctx context.Context, run, task int64, attempt int) ([]byte, error) {
+	return one(rows(ctx, s, "read log", scanBlob, `SELECT data FROM logs WHERE run = ? AND task = ? AND attempt = ?`,
+		run, task, int64(attempt)), "log of run %d, task %d, attempt %d", run, task, attempt)
+}
+
+// Counts returns how many tasks each step has by the status of their last attempt.
+func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, error) {
+	scan := func(r *row) (metastore.StepCount, error) {
+		return metastore.StepCount{
+			Step: r.text(), Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), First: r.time(), Last: r.time(),
+		}, nil
+	}
+	return all(rows(ctx, s, "count tasks", scan, `
+		SELECT t.step,
+			count(*) FILTER (WHERE a.status = 'running'),
+			count(*) FILTER (WHERE a.status IN ('succeeded', 'caught')),
+			count(*) FILTER (WHERE a.status = 'failed'),
+			count(*) FILTER (WHERE a.status = 'killed'),
+			coalesce(min(t.first), 0), coalesce(max(t.last), 0)
+		FROM (
+			SELECT t.id, t.step, max(a.n) AS n, min(a.started) AS first, max(a.ended) AS last
+			FROM tasks AS t LEFT JOIN attempts AS a ON a.run = t.run AND a.task = t.id
+			WHERE t.run = ?1 GROUP BY t.id) AS t
+		LEFT JOIN attempts AS a ON a.run = ?1 AND a.task = t.id AND a.n = t.n
+		GROUP BY t.step ORDER BY min(t.id)`, run))
+}

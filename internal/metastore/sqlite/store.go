@@ -1,0 +1,285 @@
+// Package sqlite is the embedded metadata store: one SQLite file, [FileName],
+// in the store's folder.
+//
+// Writing. One goroutine writes. It takes everything that is queued, commits it
+// in one transaction and then tells each record's Done (group commit), so the
+// cost of making a transaction durable is shared by all records that arrived
+// meanwhile. Several processes may have the store open: SQLite's lock lets one
+// commit at a time, transactions are short, and a process waits its turn.
+//
+// Durability. The database is in WAL mode with synchronous=FULL: a commit
+// returns after fsync, so neither a crash nor a power cut loses a committed
+// record.
+//
+// Reading. Readers have connections of their own, opened when first needed. In
+// WAL mode they see the last commit, never wait for the writer, and it does not
+// wait for them.
+//
+// Schema. The files in migrations are applied in the order of their numbers,
+// each in a transaction of its own, when a store is opened; PRAGMA user_version
+// counts those that were. A store that a newer Levada wrote is refused.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// FileName is the name of the database file in the store's folder.
+const FileName = "levada.db"
+
+// Options say how to open a store. The zero value is what a run wants.
+type Options struct {
+	// ReadOnly opens an existing store for reading: nothing is created, and the
+	// folder need not be writable. Writing fails with Permission.
+	ReadOnly bool
+	// Linger is how long a record that is not Soon waits for others to share its commit
+	// with. Zero means [DefaultLinger], a negative value no wait at all.
+	Linger time.Duration
+}
+
+// DefaultLinger is how long a record waits for company.
+const DefaultLinger = 8 * time.Millisecond
+
+// Store is a metadata store in a SQLite file. All methods may be called
+// concurrently.
+type Store struct {
+	path    string
+	writer  *writer // nil if opened for reading only
+	readers pool
+}
+
+var _ metastore.Store = (*Store)(nil)
+
+// Open opens the store in folder, which is created if it is not there, and
+// brings its schema up to date. Errors: Permission, NoSpace, Corrupt; Unavailable
+// if a newer Levada wrote the store; NotFound if it is to be read and is not there.
+func Open(ctx context.Context, folder string, o Options) (*Store, error) {
+	const op = "open store"
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, faultOf(op, folder, err)
+	}
+	s := &Store{path: filepath.Join(folder, FileName)}
+	if o.ReadOnly {
+		err = s.openForReading(ctx)
+	} else {
+		err = s.openForWriting(ctx, o)
+	}
+	if err != nil {
+		return nil, s.faultOf(op, err)
+	}
+	return s, nil
+}
+
+func (s *Store) openForWriting(ctx context.Context, o Options) error {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
+		return fileFault("create folder", filepath.Dir(s.path), err)
+	}
+	c, err := s.dialWriter(ctx)
+	if err != nil {
+		return err
+	}
+	s.readers.dial = func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
+	s.writer = startWriter(s, c, o)
+	return nil
+}
+
+// dialWriter opens the writing connection and brings the schema up to date.
+func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
+	c, err := dial(s.uri("mode", "rwc"))
+	if err != nil {
+		return nil, err
+	}
+	err = insist(func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.script(writerPragmas); err != nil {
+			return err
+		}
+		return migrate(c, s.path)
+	})
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *Store) openForReading(ctx context.Context) error {
+	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "there is no store here").On(filepath.Dir(s.path)).
+			Do("Run a flow in this folder first, or name the folder that holds the store.")
+	} else if err != nil {
+		return fileFault("open store", s.path, err)
+	}
+	uri := s.uri("mode", "ro")
+	c, err := dialReader(uri)
+	if resultCode(err) == lib.SQLITE_CANTOPEN && !s.hasLog() {
+		// A store at rest in a folder where SQLite may not create its lock files:
+		// nobody can be writing, so it can be read without locks.
+		uri = s.uri("immutable", "1")
+		c, err = dialReader(uri)
+	}
+	if err != nil {
+		return err
+	}
+	s.readers.dial = func() (*conn, error) { return dialReader(uri) }
+
+	v, err := readVersion(c)
+	if err == nil {
+		err = v.check(s.path)
+	}
+	if err != nil {
+		c.close()
+		return err
+	}
+	if v.schema == latest() {
+		s.readers.put(c)
+		return nil
+	}
+	c.close()
+	w, err := s.dialWriter(ctx) // an older store: bring it up to date
+	if err != nil {
+		return err
+	}
+	return w.close()
+}
+
+// hasLog reports whether there is a write-ahead log with commits that may not be
+// in the database file yet.
+func (s *Store) hasLog() bool {
+	st, err := os.Stat(s.path + "-wal")
+	return err == nil && st.Size() > 0
+}
+
+// uri returns the database file as a URI for SQLite with one parameter.
+func (s *Store) uri(key, value string) string {
+	u := url.URL{Scheme: "file", Path: s.path, RawQuery: url.Values{key: {value}}.Encode()}
+	return u.String()
+}
+
+// Close commits what is queued and releases the store.
+func (s *Store) Close() error {
+	var err error
+	if s.writer != nil {
+		err = s.writer.close()
+	}
+	return s.faultOf("close store", errors.Join(s.readers.close(), err))
+}
+
+// Settings of a connection. The writer's: waiting for the lock is [insist]'s, not
+// SQLite's; 16 MB of pages cached, so that the upper levels of every tree stay in
+// memory; a checkpoint about every 16 MB instead of 4, because it fsyncs the
+// database; and a log that once grew large is cut back.
+const writerPragmas = `
+	PRAGMA busy_timeout = 0;
+	PRAGMA synchronous = FULL;
+	PRAGMA cache_size = -16384;
+	PRAGMA temp_store = MEMORY;
+	PRAGMA wal_autocheckpoint = 4000;
+	PRAGMA journal_size_limit = 67108864;
+`
+
+// A reader may meet a lock only while another process recovers or removes the log.
+const readerPragmas = `
+	PRAGMA busy_timeout = 20000;
+	PRAGMA query_only = 1;
+	PRAGMA cache_size = -8192;
+	PRAGMA temp_store = MEMORY;
+`
+
+func dialReader(uri string) (*conn, error) {
+	c, err := dial(uri)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.script(readerPragmas); err != nil {
+		c.close()
+		return nil, err
+	}
+	// The file is only opened by the first real access to it.
+	if _, err := readVersion(c); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// pool holds the connections that readers are not using. There are as many
+// connections as there were readers at once; idle ones beyond a few are closed.
+type pool struct {
+	dial func() (*conn, error)
+
+	mu     sync.Mutex
+	idle   []*conn
+	closed bool
+}
+
+const maxIdleReaders = 4
+
+func (p *pool) get() (*conn, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosed()
+	}
+	if n := len(p.idle); n > 0 {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return c, nil
+	}
+	p.mu.Unlock()
+	return p.dial()
+}
+
+func (p *pool) put(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.idle) >= maxIdleReaders {
+		c.close()
+		return
+	}
+	p.idle = append(p.idle, c)
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	var errs []error
+	for _, c := range p.idle {
+		errs = append(errs, c.close())
+	}
+	p.idle = nil
+	return errors.Join(errs...)
+}
+
+func errClosed() error { return fault.New(fault.Internal, "the store is closed") }
+
+// fileFault turns an error of the file system into a fault.
+func fileFault(op, path string, err error) error {
+	kind, hint := fault.Internal, ""
+	switch {
+	case errors.Is(err, fs.ErrPermission) || isReadOnlyDisk(err):
+		kind, hint = fault.Permission, "Make the folder writable for you, or choose another folder for the store."
+	case isNoSpace(err):
+		kind, hint = fault.NoSpace, "Free some space on the disk, then try again."
+	case errors.Is(err, fs.ErrNotExist):
+		kind = fault.NotFound
+	}
+	return &fault.Error{Kind: kind, Op: op, Subject: path, Hint: hint, Cause: err}
+}

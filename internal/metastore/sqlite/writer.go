@@ -1,0 +1,425 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// The queue's bounds: Record blocks while more is waiting than this.
+const (
+	maxQueued      = 4096
+	maxQueuedBytes = 64 << 20
+)
+
+// batchFull is the number of queued writes that need not wait for more.
+const batchFull = 512
+
+// write is one thing to be committed: a record, or a job such as the creation of
+// a run.
+type write struct {
+	record metastore.Record
+	job    func(*conn) error // if not nil, instead of record
+}
+
+// writer owns the writing connection and the goroutine that uses it.
+type writer struct {
+	store  *Store
+	conn   *conn
+	sql    recordStatements
+	linger time.Duration
+
+	wake chan struct{} // there may be something to do; capacity 1
+	done chan struct{} // the goroutine has ended
+	err  error         // of closing the connection; read after done
+
+	mu     sync.Mutex
+	room   sync.Cond // the queue was emptied
+	queue  []write
+	bytes  int       // in the queue
+	oldest time.Time // when the queue's first write came
+	urgent bool      // commit without waiting for company
+	closed bool
+}
+
+func startWriter(s *Store, c *conn, o Options) *writer {
+	w := &writer{
+		store:  s,
+		conn:   c,
+		linger: o.Linger,
+		wake:   make(chan struct{}, 1),
+		done:   make(chan struct{}),
+	}
+	if w.linger == 0 {
+		w.linger = DefaultLinger
+	}
+	w.room.L = &w.mu
+	go w.run()
+	return w
+}
+
+// add queues a write. It reports false if the writer is closed.
+func (w *writer) add(x write, urgent bool) bool {
+	size := 0
+	if x.job == nil {
+		size = sizeOf(&x.record)
+	}
+	w.mu.Lock()
+	for !w.closed && len(w.queue) > 0 && (len(w.queue) >= maxQueued || w.bytes+size > maxQueuedBytes) {
+		w.room.Wait()
+	}
+	if w.closed {
+		w.mu.Unlock()
+		return false
+	}
+	if len(w.queue) == 0 {
+		w.oldest = time.Now()
+	}
+	w.queue = append(w.queue, x)
+	w.bytes += size
+	w.urgent = w.urgent || urgent
+	// The goroutine needs a call only if it may be asleep over an empty queue, or
+	// if there is now a reason to commit at once.
+	call := len(w.queue) == 1 || w.hurry()
+	w.mu.Unlock()
+	if call {
+		w.call()
+	}
+	return true
+}
+
+// hurry reports whether to commit at once. w.mu is held.
+func (w *writer) hurry() bool {
+	return w.urgent || w.closed || len(w.queue) >= batchFull || w.bytes > maxQueuedBytes/2
+}
+
+func (w *writer) call() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *writer) flush() {
+	w.mu.Lock()
+	w.urgent = w.urgent || len(w.queue) > 0
+	w.mu.Unlock()
+	w.call()
+}
+
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.room.Broadcast()
+	w.mu.Unlock()
+	w.call()
+	<-w.done
+	return w.err
+}
+
+// do queues a job and waits until it is committed or has failed.
+func (w *writer) do(ctx context.Context, job func(*conn) error) error {
+	result := make(chan error, 1)
+	ok := w.add(write{
+		record: metastore.Record{Done: func(err error) { result <- err }},
+		job: func(c *conn) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return job(c)
+		},
+	}, true)
+	if !ok {
+		return errClosed()
+	}
+	return <-result
+}
+
+// run is the writer's goroutine.
+func (w *writer) run() {
+	defer close(w.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var batch []write
+	for {
+		wait, closed := w.take(&batch)
+		switch {
+		case len(batch) > 0:
+			w.commit(batch)
+			clear(batch) // let go of the records
+			batch = batch[:0]
+		case closed:
+			w.err = w.conn.close()
+			return
+		case wait > 0:
+			timer.Reset(wait)
+			select {
+			case <-timer.C:
+			case <-w.wake:
+			}
+		default:
+			<-w.wake
+		}
+	}
+}
+
+// take moves what is to be committed now from the queue into batch. If that is
+// nothing, it returns how long to wait for company, zero for an empty queue.
+func (w *writer) take(batch *[]write) (wait time.Duration, closed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.queue) == 0 {
+		w.urgent = false
+		return 0, w.closed
+	}
+	if !w.hurry() {
+		if wait := w.linger - time.Since(w.oldest); wait > 0 {
+			return wait, false
+		}
+	}
+	*batch, w.queue = w.queue, (*batch)[:0]
+	w.bytes, w.urgent = 0, false
+	w.room.Broadcast()
+	return 0, false
+}
+
+// commit writes a batch in one transaction and tells every Done. A write that
+// fails for a reason of its own, because it is there already, is told so, and the
+// transaction is done again without it. Any other failure is the failure of all.
+func (w *writer) commit(batch []write) {
+	failed := make(map[int]error) // by index in batch
+	for {
+		culprit, err := w.transact(batch, failed)
+		if err == nil {
+			break
+		}
+		if culprit < 0 {
+			for i := range batch {
+				failed[i] = err
+			}
+			break
+		}
+		failed[culprit] = err
+	}
+	for i := range batch {
+		if done := batch[i].record.Done; done != nil {
+			done(w.store.faultOf("record", failed[i]))
+		}
+	}
+}
+
+// transact writes the batch but for what is in skip. If one write is to blame
+// for a failure, culprit is its index, otherwise -1.
+func (w *writer) transact(batch []write, skip map[int]error) (culprit int, err error) {
+	if len(skip) == len(batch) {
+		return -1, nil
+	}
+	if err := insist(func() error { return w.begin() }); err != nil {
+		return -1, err
+	}
+	last := lastOfAttempt(batch, skip)
+	for i := range batch {
+		if _, ok := skip[i]; ok {
+			continue
+		}
+		x := &batch[i]
+		if x.job != nil {
+			err = x.job(w.conn)
+		} else {
+			a := x.record.Attempt
+			superseded := a != nil && last != nil && last[attemptKey{a.Run, a.Task, a.N}] > i
+			err = w.sql.insert(&x.record, superseded)
+		}
+		if err != nil {
+			w.conn.script("ROLLBACK") // fails if SQLite has rolled back by itself
+			if isOwnFault(x, err) {
+				return i, err
+			}
+			return -1, err
+		}
+	}
+	if _, err := w.conn.exec("COMMIT"); err != nil {
+		w.conn.script("ROLLBACK")
+		return -1, err
+	}
+	return -1, nil
+}
+
+// isOwnFault reports whether err is about x alone, not about the store.
+func isOwnFault(x *write, err error) bool {
+	if isConstraint(err) {
+		return true
+	}
+	switch code := resultCode(err); {
+	case code != 0:
+		return false
+	default:
+		return true // a fault from a job, a context that ended, a value that cannot be encoded
+	}
+}
+
+func (w *writer) begin() error {
+	if err := w.sql.prepare(w.conn); err != nil {
+		return err
+	}
+	_, err := w.conn.exec("BEGIN IMMEDIATE")
+	return err
+}
+
+type attemptKey struct {
+	run, task int64
+	n         int
+}
+
+// lastOfAttempt returns the index of the last write of each attempt that is
+// written more than once in the batch, so that the row of an attempt that starts
+// and ends within it is written once. Nil if there is none.
+func lastOfAttempt(batch []write, skip map[int]error) map[attemptKey]int {
+	running := 0
+	for i := range batch {
+		if a := batch[i].record.Attempt; a != nil && a.Status == metastore.AttemptRunning {
+			running++
+		}
+	}
+	if running == 0 {
+		return nil
+	}
+	last := make(map[attemptKey]int, running)
+	for i := range batch {
+		a := batch[i].record.Attempt
+		if _, ok := skip[i]; a == nil || ok {
+			continue
+		}
+		key := attemptKey{a.Run, a.Task, a.N}
+		if _, ok := last[key]; ok || a.Status == metastore.AttemptRunning {
+			last[key] = i
+		}
+	}
+	return last
+}
+
+// sizeOf is about the memory that a record's long parts take.
+func sizeOf(r *metastore.Record) int {
+	n := len(r.Log)
+	for i := range r.Blobs {
+		n += len(r.Blobs[i].Data)
+	}
+	for i := range r.Artifacts {
+		n += len(r.Artifacts[i].Inline)
+	}
+	if r.Attempt != nil {
+		n += len(r.Attempt.Series) + len(r.Attempt.Transition)
+	}
+	return n
+}
+
+// recordStatements are the statements that write records.
+type recordStatements struct {
+	task, attempt, artifact, scope, blob, log *statement
+}
+
+func (q *recordStatements) prepare(c *conn) error {
+	if q.log != nil {
+		return nil
+	}
+	for _, p := range []struct {
+		s   **statement
+		sql string
+	}{
+		{&q.task, `INSERT INTO tasks (run, id, step, scope, idx, iteration, base, inputs, origin, created)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&q.attempt, `INSERT OR REPLACE INTO attempts (run, task, n, status, pid, started, ended, exit_code, signal,
+			user_cpu, system_cpu, peak_memory, memory_source, complete, log_lines, log_bytes, log_file, value,
+			transition, exception, series)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&q.artifact, `INSERT OR REPLACE INTO artifacts (run, task, attempt, name, hash, size, codec, type, inline)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&q.scope, `INSERT INTO scopes (run, split, step, kind, var, count, parent, idx, items)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&q.blob, `INSERT OR IGNORE INTO blobs (hash, data) VALUES (?, ?)`},
+		{&q.log, `INSERT OR REPLACE INTO logs (run, task, attempt, data) VALUES (?, ?, ?, ?)`},
+	} {
+		s, err := c.prepare(p.sql)
+		if err != nil {
+			return err
+		}
+		*p.s = s
+	}
+	return nil
+}
+
+// insert writes a record. The row of a superseded attempt is left to a later
+// record of the same transaction.
+func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
+	if r.Attempt == nil && (len(r.Artifacts) > 0 || r.Log != nil) {
+		return fault.New(fault.Internal, "a record has artifacts or a log but no attempt")
+	}
+	if t := r.Task; t != nil {
+		if _, err := q.task.exec(t.Run, t.ID, t.Step, t.Scope, int64(t.Index), int64(t.Iteration), t.Base,
+			someBytes(packIDs(t.Inputs)), t.Origin, micros(t.Created)); err != nil {
+			return err
+		}
+	}
+	for i := range r.Blobs {
+		b := &r.Blobs[i]
+		if _, err := q.blob.exec(b.Hash[:], notNil(b.Data)); err != nil {
+			return err
+		}
+	}
+	if r.Scope != nil {
+		s := r.Scope
+		if _, err := q.scope.exec(s.Run, s.Split, s.Step, s.Kind, s.Var, int64(s.Count), s.Parent, int64(s.Index),
+			hash(&s.Items)); err != nil {
+			return err
+		}
+	}
+	if r.Attempt == nil {
+		return nil
+	}
+	a := r.Attempt
+	if !superseded {
+		exception, err := packException(a.Exception)
+		if err != nil {
+			return err
+		}
+		if _, err := q.attempt.exec(a.Run, a.Task, int64(a.N), string(a.Status), int64(a.PID), micros(a.Started), micros(a.Ended),
+			int64(a.ExitCode), int64(a.Signal), a.UserCPU.Microseconds(), a.SystemCPU.Microseconds(), a.PeakMemory,
+			a.MemorySource, bit(a.Complete), a.LogLines, a.LogBytes, a.LogFile, a.Value,
+			someBytes(a.Transition), exception, someBytes(a.Series)); err != nil {
+			return err
+		}
+	}
+	for i := range r.Artifacts {
+		f := &r.Artifacts[i]
+		if _, err := q.artifact.exec(a.Run, a.Task, int64(a.N), f.Name, f.Hash[:], f.Size, f.Codec, f.Type, bytes(f.Inline)); err != nil {
+			return err
+		}
+	}
+	if r.Log != nil {
+		if _, err := q.log.exec(a.Run, a.Task, int64(a.N), r.Log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func packException(e *metastore.Exception) (driver.Value, error) {
+	if e == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(e)
+	return string(b), err
+}
+
+// notNil gives an empty blob, not NULL, for no bytes.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
