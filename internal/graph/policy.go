@@ -1,0 +1,208 @@
+package graph
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxRetries is the largest times of @retry. With the first attempt and the
+// fallback of @catch it keeps a task within six attempts.
+const MaxRetries = 4
+
+// defaultRetries is what @retry without times gives.
+const defaultRetries = 3
+
+// The decorators that the engine acts on.
+const (
+	decoRetry       = "retry"
+	decoCatch       = "catch"
+	decoTimeout     = "timeout"
+	decoResources   = "resources"
+	decoEnvironment = "environment"
+	decoParallel    = "parallel"
+)
+
+// decoratedParallel reports whether a step carries @parallel or one of its
+// family: @pytorch_parallel, @torchrun_parallel and their like, @metaflow_ray.
+func decoratedParallel(s *Step) bool {
+	return slices.ContainsFunc(s.Decorators, func(d Decorator) bool {
+		return d.Name == decoParallel || d.Name == "metaflow_ray" || strings.HasSuffix(d.Name, "_parallel")
+	})
+}
+
+// checkPolicies decodes the decorators of every step.
+func (c *compiler) checkPolicies() {
+	for _, v := range c.steps {
+		v.policies.Parallel = decoratedParallel(v.Step)
+		seen := make(map[string]bool)
+		for i := range v.Decorators {
+			d := decorator{c: c, v: v, d: &v.Decorators[i]}
+			switch d.d.Name {
+			case decoRetry, decoCatch, decoTimeout, decoResources, decoEnvironment, decoParallel:
+				if seen[d.d.Name] {
+					d.problem("has the decorator twice. Keep one of them")
+					continue
+				}
+				seen[d.d.Name] = true
+				d.decode(&v.policies)
+			}
+		}
+	}
+}
+
+// decorator is one decorator of a step while it is decoded.
+type decorator struct {
+	c *compiler
+	v *vertex
+	d *Decorator
+}
+
+// problem reports what is wrong with the decorator: the rest of a sentence that
+// begins with the step and the decorator, and how to mend it.
+func (d *decorator) problem(format string, args ...any) {
+	line := d.d.Line
+	if line == 0 {
+		line = d.v.Line
+	}
+	from := ""
+	if d.d.Added != "" {
+		from = " (added by " + d.d.Added + ")"
+	}
+	args = append([]any{d.v.Name, d.d.Name, from}, args...)
+	d.c.problem(checkDecorator, d.v, line, "Step %s, @%s%s: "+format+".", args...)
+}
+
+func (d *decorator) decode(p *Policies) {
+	switch d.d.Name {
+	case decoRetry:
+		times, ok := d.number("times", defaultRetries)
+		switch {
+		case !ok:
+		case times > MaxRetries:
+			d.problem("times is %v, but a task can be retried at most %d times. Write times=%d or less", times, MaxRetries, MaxRetries)
+		case times < 0 || times != math.Trunc(times):
+			d.problem("times is %v, but it counts retries. Write a whole number from 0 to %d", times, MaxRetries)
+		default:
+			p.Retries = int(times)
+		}
+	case decoCatch:
+		p.Catch = true
+		if n := d.v.Next; n != nil {
+			switch n.Kind {
+			case NextForeach, NextParallel:
+				d.problem("a step that opens a foreach or a gang cannot be caught, because nobody knows how many branches to go on with. " +
+					"Remove @catch, or move the work that may fail into a step of its own")
+			case NextSwitch:
+				d.problem("a step that chooses with condition=... cannot be caught, because nobody knows which case to go on with. " +
+					"Remove @catch, or move the work that may fail into a step of its own")
+			}
+		}
+	case decoTimeout:
+		p.Timeout = d.timeout()
+	case decoResources:
+		cpu, _ := d.number("cpu", 0)
+		gpu, _ := d.number("gpu", 0)
+		memory, _ := d.number("memory", 0)
+		if cpu < 0 || gpu < 0 || memory < 0 {
+			d.problem("a request cannot be negative. Write 0 or more")
+			return
+		}
+		p.Resources = Resources{CPU: cpu, GPU: gpu, Memory: int64(min(math.Ceil(memory), 1<<50))}
+	case decoEnvironment:
+		p.Environment = d.environment()
+	}
+}
+
+// timeout sums the three attributes of @timeout.
+func (d *decorator) timeout() time.Duration {
+	seconds, ok1 := d.number("seconds", 0)
+	minutes, ok2 := d.number("minutes", 0)
+	hours, ok3 := d.number("hours", 0)
+	if !ok1 || !ok2 || !ok3 {
+		return 0
+	}
+	total := seconds + 60*minutes + 3600*hours
+	if total <= 0 {
+		d.problem("the limit is %v seconds in all, so the step could never run. Give seconds, minutes or hours", total)
+		return 0
+	}
+	const longest = 100 * 365 * 24 * time.Hour
+	if total >= longest.Seconds() {
+		return longest
+	}
+	return time.Duration(total * float64(time.Second))
+}
+
+// number reads an attribute that is a number or text of one. An attribute that
+// is absent or null has the default.
+func (d *decorator) number(name string, absent float64) (value float64, ok bool) {
+	raw := bytes.TrimSpace(d.d.Attributes[name])
+	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
+		return absent, true
+	}
+	text := string(raw)
+	if raw[0] == '"' {
+		if json.Unmarshal(raw, &text) != nil {
+			text = string(raw)
+		}
+	}
+	value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+		d.problem("%s is %s, which is not a number. Write one, such as %s=1", name, raw, name)
+		return 0, false
+	}
+	return value, true
+}
+
+// environment reads the vars of @environment, each value as the text that str
+// of the flow's language makes of it.
+func (d *decorator) environment() map[string]string {
+	raw := bytes.TrimSpace(d.d.Attributes["vars"])
+	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
+		return nil
+	}
+	var vars map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &vars); err != nil {
+		d.problem("vars is %s, but it must be a mapping of names to values. Write vars={'NAME': 'value'}", raw)
+		return nil
+	}
+	env := make(map[string]string, len(vars))
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		value := d.text(vars[name])
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			d.problem("%q cannot be the name of an environment variable. Use letters, digits and underscores", name)
+			continue
+		}
+		if strings.ContainsRune(value, 0) {
+			d.problem("the value of %s has a zero byte, which no environment variable can have. Remove it", name)
+			continue
+		}
+		env[name] = value
+	}
+	return env
+}
+
+// text is a value as the flow's language prints it.
+func (d *decorator) text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil && len(raw) > 0 && raw[0] == '"' {
+		return s
+	}
+	if d.c.flow.Language == "python" {
+		switch string(raw) {
+		case "true":
+			return "True"
+		case "false":
+			return "False"
+		case "null":
+			return "None"
+		}
+	}
+	return string(raw)
+}

@@ -1,0 +1,113 @@
+package graph
+
+import (
+	"encoding/json"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/levadahq/levada/internal/fault"
+)
+
+// AddedByWith is the Added of decorators that come from --with.
+const AddedByWith = "--with"
+
+// AddDecorators adds the decorators of --with to every step that does not have
+// one of the same name. Of several specs for one name the first wins. On an
+// error nothing has been added.
+func (f *Flow) AddDecorators(specs []string) error {
+	var added []Decorator
+	for _, spec := range specs {
+		d, err := ParseDecorator(spec)
+		if err != nil {
+			return err
+		}
+		d.Added = AddedByWith
+		if !hasDecorator(added, d.Name) {
+			added = append(added, d)
+		}
+	}
+	for i := range f.Steps {
+		s := &f.Steps[i]
+		given := s.Decorators
+		s.Decorators = slices.Clone(given)
+		for _, d := range added {
+			if !hasDecorator(given, d.Name) {
+				s.Decorators = append(s.Decorators, d)
+			}
+		}
+	}
+	return nil
+}
+
+func hasDecorator(all []Decorator, name string) bool {
+	return slices.ContainsFunc(all, func(d Decorator) bool { return d.Name == name })
+}
+
+// nextAttribute finds the commas of a decorator spec that separate attributes:
+// those followed by a name and an equals sign. Others belong to a value.
+var nextAttribute = regexp.MustCompile(`,\s*\w+=`)
+
+// ParseDecorator reads a decorator as --with takes it: "name" or
+// "name:key=value,key=value". A value is JSON if it reads as such, else a
+// number, else text.
+func ParseDecorator(spec string) (Decorator, error) {
+	name, rest, given := strings.Cut(strings.TrimSpace(spec), ":")
+	d := Decorator{Name: strings.TrimSpace(strings.TrimPrefix(name, "@"))}
+	if d.Name == "" {
+		return Decorator{}, fault.New(fault.Usage, "it names no decorator").On("--with " + strconv.Quote(spec)).
+			Do("write --with name or --with name:key=value, for example --with retry:times=2")
+	}
+	if !given || strings.TrimSpace(rest) == "" {
+		return d, nil
+	}
+	d.Attributes = make(map[string]json.RawMessage)
+	for _, segment := range splitAttributes(rest) {
+		key, value, ok := strings.Cut(segment, "=")
+		key = strings.TrimSpace(key)
+		if !ok || key == "" {
+			return Decorator{}, fault.New(fault.Usage, "%q is not of the form key=value", segment).On("--with "+strconv.Quote(spec)).
+				Do("name the attribute, for example --with %s:key=%s", d.Name, strings.TrimLeft(segment, "="))
+		}
+		if _, twice := d.Attributes[key]; twice {
+			return Decorator{}, fault.New(fault.Usage, "attribute %s is given twice", key).On("--with " + strconv.Quote(spec)).
+				Do("keep one of them")
+		}
+		d.Attributes[key] = specValue(value)
+	}
+	return d, nil
+}
+
+// splitAttributes cuts the part of a spec behind the colon into key=value segments.
+func splitAttributes(s string) []string {
+	var segments []string
+	for {
+		cut := nextAttribute.FindStringIndex(s)
+		if cut == nil {
+			return append(segments, s)
+		}
+		segments = append(segments, s[:cut[0]])
+		s = strings.TrimLeft(s[cut[0]+1:], " \t")
+	}
+}
+
+// specValue is the JSON of a value in a spec.
+func specValue(text string) json.RawMessage {
+	if plain := strings.TrimSpace(strings.ReplaceAll(text, `\"`, `"`)); json.Valid([]byte(plain)) {
+		return json.RawMessage(plain)
+	}
+	number := strings.TrimSpace(text)
+	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+		return json.RawMessage(strconv.FormatInt(n, 10))
+	}
+	if x, err := strconv.ParseFloat(number, 64); err == nil && !math.IsNaN(x) && !math.IsInf(x, 0) {
+		return json.RawMessage(strconv.FormatFloat(x, 'g', -1, 64))
+	}
+	quoted, err := json.Marshal(text)
+	if err != nil { // a string always has a JSON form
+		return json.RawMessage(`""`)
+	}
+	return quoted
+}
