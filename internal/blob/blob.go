@@ -1,15 +1,23 @@
 // Package blob is the contract of a bucket: bytes by key. Implementations:
 // blob/file (a folder), blob/mem (tests). Each passes blobtest.
 //
-// Keys are slash-separated words of [a-z0-9._-]. A key is written once and
-// never modified: putting an existing key again is allowed and leaves the first
-// bytes. A put is atomic: a reader, also after a crash, sees all of it or nothing.
+// Keys are slash-separated words of [a-z0-9._-] that do not begin with a dot (see
+// [CheckKey]); no key is a folder of another. A key is written once and never
+// modified: putting an existing key again is allowed and leaves the first bytes. A
+// put is atomic: a reader, also after a crash, sees all of it or nothing.
+//
+// Errors are *fault.Error: NotFound, NoSpace, Permission, Usage for a bad key,
+// Interrupted for a context that ended, Internal. An error of the reader given to
+// Put is passed on as it is.
 package blob
 
 import (
 	"context"
 	"io"
 	"iter"
+	"strings"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // Bucket stores bytes by key. All methods may be called concurrently.
@@ -20,7 +28,8 @@ type Bucket interface {
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
 	// Stat returns the size in bytes. NotFound if there is none.
 	Stat(ctx context.Context, key string) (int64, error)
-	// List yields the keys that begin with prefix, in order.
+	// List yields the keys that begin with prefix, in the order of their bytes. It stops at
+	// the first error, which it yields last.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 	// Delete removes a key; one that is not there is no error.
 	Delete(ctx context.Context, key string) error
@@ -30,7 +39,7 @@ type Bucket interface {
 // finished file by rename, without copying it.
 type FileTaker interface {
 	// TakeFile moves the file at path, which must be on the same file system, to key. It
-	// is durable when TakeFile returns.
+	// is durable when TakeFile returns. If the key is there already the file is removed.
 	TakeFile(ctx context.Context, key, path string) error
 }
 
@@ -38,4 +47,18 @@ type FileTaker interface {
 type Locator interface {
 	// Path returns the file that holds key's bytes. It may be read, never written. NotFound if there is none.
 	Path(ctx context.Context, key string) (string, error)
+}
+
+// CheckKey returns a fault of kind Usage if key cannot be a key.
+func CheckKey(key string) error {
+	for word := range strings.SplitSeq(key, "/") {
+		if word == "" || word[0] == '.' || strings.ContainsFunc(word, notInKey) {
+			return fault.New(fault.Usage, "%q cannot be a key of a bucket", key)
+		}
+	}
+	return nil
+}
+
+func notInKey(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
