@@ -1,0 +1,103 @@
+"""Levada: write a workflow as a class, run every step as a process, find every result again.
+
+::
+
+    from levada import FlowSpec, step
+
+    class Hello(FlowSpec):
+        @step
+        def start(self):
+            self.greeting = "hello"
+            self.next(self.end)
+
+        @step
+        def end(self):
+            print(self.greeting)
+
+    Hello()
+"""
+
+__version__ = "0.1.0"
+
+from .running import current
+from .decorators import (
+    airflow_external_task_sensor,
+    airflow_s3_key_sensor,
+    batch,
+    card,
+    catch,
+    conda,
+    conda_base,
+    environment,
+    exit_hook,
+    kubernetes,
+    parallel,
+    project,
+    pypi,
+    pypi_base,
+    pytorch_parallel,
+    resources,
+    retry,
+    schedule,
+    secrets,
+    step,
+    timeout,
+    trigger,
+    trigger_on_finish,
+)
+from .flowspec import FlowSpec
+from .parameters import JSONType, JSONTypeClass, Parameter
+
+#: Names of the API that later versions will have; using one is an error that says so.
+_LATER = frozenset(
+    """Config ConfigValue config_expr user_step_decorator UserStepDecorator StepMutator FlowMutator USER_SKIP_STEP
+    Metaflow Flow Run Step Task DataArtifact namespace get_namespace default_namespace metadata get_metadata
+    default_metadata inspect_spin Runner NBRunner Deployer DeployedFlow NBDeployer S3 parallel_map
+    parallel_imap_unordered profile namespaced_event_name yaml_parser requirements_txt_parser pyproject_toml_parser
+    conda_environment_yml_parser""".split()
+)
+
+__all__ = [
+    "FlowSpec",
+    "IncludeFile",
+    "JSONType",
+    "JSONTypeClass",
+    "Parameter",
+    "airflow_external_task_sensor",
+    "airflow_s3_key_sensor",
+    "batch",
+    "card",
+    "catch",
+    "conda",
+    "conda_base",
+    "current",
+    "environment",
+    "exit_hook",
+    "kubernetes",
+    "parallel",
+    "project",
+    "pypi",
+    "pypi_base",
+    "pytorch_parallel",
+    "resources",
+    "retry",
+    "schedule",
+    "secrets",
+    "step",
+    "timeout",
+    "trigger",
+    "trigger_on_finish",
+]
+
+
+def __getattr__(name):
+    # What few flows use is imported when it is asked for.
+    if name == "IncludeFile":
+        from .includefile import IncludeFile
+
+        return IncludeFile
+    if name in _LATER:
+        from .later import Later
+
+        return Later(name)
+    raise AttributeError("module '%s' has no attribute '%s'" % (__name__, name))

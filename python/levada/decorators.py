@@ -1,0 +1,293 @@
+"""``@step``, the decorators of steps and flows, and how they are recorded.
+
+A decorator says something about a step or a flow; the host acts on it. So a decorator here is a name and its
+attributes, and the few that change how code runs inside a task (``catch``, ``timeout``, ``parallel``) are read by
+the task from the same record.
+"""
+
+from .exceptions import (
+    BadFlowDecoratorException,
+    BadStepDecoratorException,
+    DuplicateFlowDecoratorException,
+    DuplicateStepDecoratorException,
+    InvalidDecoratorAttribute,
+)
+
+#: Class attribute under which a flow keeps its own decorators. Two underscores: it is no artifact.
+FLOW_DECORATORS = "__levada_decorators__"
+
+
+class Decorator:
+    """A decorator with its attributes, as it was put on a step or a flow."""
+
+    #: Name of the decorator, without the at sign.
+    name = "NONAME"
+    #: The attributes it supports with their default values.
+    defaults = {}
+    #: Whether one step or flow may have several of it.
+    allow_multiple = False
+
+    def __init__(self, attributes=None, statically_defined=False):
+        self.attributes = dict(self.defaults)
+        self.statically_defined = statically_defined
+        for key, value in (attributes or {}).items():
+            if key not in self.defaults:
+                raise InvalidDecoratorAttribute(self.name, key, self.defaults)
+            self.attributes[key] = value
+
+    def __repr__(self):
+        return "<decorator %s %r>" % (self.name, self.attributes)
+
+
+class StepDecorator(Decorator):
+    """A decorator of a step."""
+
+
+class FlowDecorator(Decorator):
+    """A decorator of a flow."""
+
+
+#: All step decorators by name.
+STEP_DECORATORS = {}
+#: All flow decorators by name.
+FLOW_DECORATOR_CLASSES = {}
+
+
+def step(function=None, *, start=False, end=False, node_info=None):
+    """Mark a method as a step of the flow.
+
+    ``start`` and ``end`` say that the run begins or ends here, whatever the method's name. ``node_info`` is a dict
+    that is kept with the step in the graph.
+    """
+
+    def mark(method):
+        method.is_step = True
+        method.name = method.__name__
+        method.decorators = []
+        method.is_start = start
+        method.is_end = end
+        method.node_info = node_info or {}
+        return method
+
+    return mark if function is None else mark(function)
+
+
+def _attach_to_step(cls, function, attributes):
+    if not getattr(function, "is_step", False):
+        raise BadStepDecoratorException(cls.name, function)
+    if not cls.allow_multiple and any(other.name == cls.name for other in function.decorators):
+        raise DuplicateStepDecoratorException(cls.name, function)
+    function.decorators.append(cls(attributes, statically_defined=True))
+    return function
+
+
+def flow_decorators(flow_class):
+    """The decorators of a flow: inherited ones first, then its own, nearest the class first."""
+    found = []
+    for cls in reversed(flow_class.__mro__):
+        found.extend(cls.__dict__.get(FLOW_DECORATORS, ()))
+    return found
+
+
+def _attach_to_flow(cls, flow_class, attributes):
+    from .flowspec import FlowSpec
+
+    if not (isinstance(flow_class, type) and issubclass(flow_class, FlowSpec)):
+        raise BadFlowDecoratorException(cls.name)
+    if not cls.allow_multiple and any(other.name == cls.name for other in flow_decorators(flow_class)):
+        raise DuplicateFlowDecoratorException(cls.name)
+    decorator = cls(attributes, statically_defined=True)
+    if FLOW_DECORATORS not in flow_class.__dict__:
+        setattr(flow_class, FLOW_DECORATORS, [])
+    flow_class.__dict__[FLOW_DECORATORS].append(decorator)
+    return flow_class
+
+
+def _front(cls, attach, doc):
+    """The function that users put behind an at sign, bare or with attributes."""
+
+    def decorate(*target, **attributes):
+        if not target:
+            cls(attributes)  # an unknown attribute is reported where it is written
+            return lambda actual: attach(cls, actual, attributes)
+        return attach(cls, target[0], attributes)
+
+    decorate.__name__ = decorate.__qualname__ = cls.name
+    decorate.__doc__ = doc
+    return decorate
+
+
+def _step_decorator(name, doc, multiple=False, /, **defaults):
+    cls = type(name, (StepDecorator,), {"name": name, "defaults": defaults, "allow_multiple": multiple})
+    STEP_DECORATORS[name] = cls
+    return _front(cls, _attach_to_step, doc)
+
+
+def _flow_decorator(name, doc, multiple=False, /, **defaults):
+    cls = type(name, (FlowDecorator,), {"name": name, "defaults": defaults, "allow_multiple": multiple})
+    FLOW_DECORATOR_CLASSES[name] = cls
+    return _front(cls, _attach_to_flow, doc)
+
+
+# Decorators of steps.
+
+retry = _step_decorator(
+    "retry", "Try the step again when it fails, up to ``times`` times.", times=3, minutes_between_retries=2
+)
+catch = _step_decorator(
+    "catch",
+    "Let the run go on when the step fails: the exception of the last attempt becomes the artifact ``var``.",
+    var=None,
+    print_exception=True,
+)
+timeout = _step_decorator("timeout", "Stop the step when it runs longer than this.", seconds=0, minutes=0, hours=0)
+resources = _step_decorator(
+    "resources",
+    "What the step needs of the machine it runs on.",
+    cpu="1",
+    gpu=None,
+    disk=None,
+    memory="4096",
+    shared_memory=None,
+)
+environment = _step_decorator("environment", "Environment variables of the step's process.", vars={})
+parallel = _step_decorator("parallel", "The step is a gang: it runs on ``num_parallel`` nodes at once.")
+pytorch_parallel = _step_decorator(
+    "pytorch_parallel", "A gang whose nodes find each other as PyTorch expects.", master_port=None
+)
+secrets = _step_decorator(
+    "secrets", "Secrets that become environment variables of the step.", sources=[], role=None, allow_override=False
+)
+card = _step_decorator(
+    "card",
+    "A report of the step's results.",
+    True,
+    type="default",
+    options={},
+    scope="task",
+    rank=None,
+    timeout=45,
+    id=None,
+    save_errors=True,
+    customize=False,
+    refresh_interval=5,
+)
+conda = _step_decorator(
+    "conda", "Packages of the step, from conda.", packages={}, libraries={}, python=None, disabled=None
+)
+pypi = _step_decorator("pypi", "Packages of the step, from PyPI.", packages={}, python=None, disabled=None)
+kubernetes = _step_decorator(
+    "kubernetes",
+    "Run the step on Kubernetes.",
+    cpu="1",
+    memory="4096",
+    disk="10240",
+    image=None,
+    image_pull_policy=None,
+    image_pull_secrets=None,
+    service_account=None,
+    secrets=None,
+    node_selector=None,
+    namespace=None,
+    gpu=None,
+    gpu_vendor=None,
+    tolerations=None,
+    labels=None,
+    annotations=None,
+    use_tmpfs=None,
+    tmpfs_tempdir=True,
+    tmpfs_size=None,
+    tmpfs_path="/metaflow_temp",
+    persistent_volume_claims=None,
+    shared_memory=None,
+    port=None,
+    compute_pool=None,
+    executable=None,
+    hostname_resolution_timeout=600,
+    qos="burstable",
+    extended_resources={},
+    security_context=None,
+)
+batch = _step_decorator(
+    "batch",
+    "Run the step on AWS Batch.",
+    cpu=None,
+    gpu=None,
+    memory=None,
+    image=None,
+    queue=None,
+    iam_role=None,
+    execution_role=None,
+    shared_memory=None,
+    max_swap=None,
+    swappiness=None,
+    inferentia=None,
+    trainium=None,
+    efa=None,
+    host_volumes=None,
+    efs_volumes=None,
+    use_tmpfs=False,
+    aws_batch_tags=None,
+    tmpfs_tempdir=True,
+    tmpfs_size=None,
+    tmpfs_path="/metaflow_temp",
+    ephemeral_storage=None,
+    log_driver=None,
+    log_options=None,
+    executable=None,
+    privileged=False,
+)
+
+# Decorators of flows.
+
+project = _flow_decorator(
+    "project", "The project that the flow is part of, and its branch.", name=None, branch=None, production=False
+)
+schedule = _flow_decorator(
+    "schedule", "When the deployed flow runs.", cron=None, weekly=False, daily=True, hourly=False, timezone=None
+)
+trigger = _flow_decorator("trigger", "The events that start the deployed flow.", event=None, events=[], options={})
+trigger_on_finish = _flow_decorator(
+    "trigger_on_finish", "The flows whose end starts the deployed flow.", flow=None, flows=[], options={}
+)
+exit_hook = _flow_decorator(
+    "exit_hook", "Functions to call when a run has ended.", True, on_success=[], on_error=[], options={}
+)
+conda_base = _flow_decorator(
+    "conda_base", "Packages of all steps, from conda.", packages={}, libraries={}, python=None, disabled=None
+)
+pypi_base = _flow_decorator("pypi_base", "Packages of all steps, from PyPI.", packages={}, python=None, disabled=None)
+
+_SENSOR = dict(
+    timeout=3600,
+    poke_interval=60,
+    mode="reschedule",
+    exponential_backoff=True,
+    pool=None,
+    soft_fail=False,
+    name=None,
+    description=None,
+)
+airflow_external_task_sensor = _flow_decorator(
+    "airflow_external_task_sensor",
+    "Wait for a task of another Airflow DAG (Airflow only).",
+    True,
+    external_dag_id=None,
+    external_task_ids=None,
+    allowed_states=["success"],
+    failed_states=None,
+    execution_delta=None,
+    check_existence=True,
+    **_SENSOR
+)
+airflow_s3_key_sensor = _flow_decorator(
+    "airflow_s3_key_sensor",
+    "Wait for a key in S3 (Airflow only).",
+    True,
+    bucket_key=None,
+    bucket_name=None,
+    wildcard_match=False,
+    aws_conn_id=None,
+    verify=None,
+    **_SENSOR
+)

@@ -1,0 +1,68 @@
+"""How a failure looks: on the task's stderr, and in the frame that tells the host of it."""
+
+from os.path import dirname
+from traceback import TracebackException
+
+from .exceptions import MetaflowException, UnpicklableArtifactException
+
+_OWN = dirname(__file__) + "/"
+_METAFLOW = dirname(dirname(__file__)) + "/metaflow/"
+
+
+def _is_own(frame):
+    return frame.filename.startswith((_OWN, _METAFLOW))
+
+
+def _trim(failure):
+    """Take Levada's frames from the top and the bottom of a traceback, and of those it was caused by."""
+    seen = set()
+    todo = [failure]
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        stack = one.stack
+        while stack and _is_own(stack[0]):
+            del stack[0]
+        while stack and _is_own(stack[-1]):
+            del stack[-1]
+        todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+
+
+def traceback_of(exception):
+    """The formatted traceback of an exception, with the user's frames only at its ends."""
+    failure = TracebackException.from_exception(exception)
+    _trim(failure)
+    return "".join(failure.format())
+
+
+def qualified(cls):
+    """The dotted name of a class, bare for builtins."""
+    return cls.__qualname__ if cls.__module__ == "builtins" else "%s.%s" % (cls.__module__, cls.__qualname__)
+
+
+def record(exception):
+    """The exception as a frame has it."""
+    return {"type": qualified(type(exception)), "message": str(exception), "traceback": traceback_of(exception)}
+
+
+def explanation(exception):
+    """Headline and message of an exception that explains itself, four spaces in."""
+    place = ""
+    if exception.source_file:
+        place += " in file %s" % exception.source_file
+    if exception.line_no:
+        place += " on line %d" % exception.line_no
+    lines = ["%s%s:" % (exception.headline, place)] + str(exception.message).split("\n")
+    return "".join("    %s\n" % line if line else "\n" for line in lines)
+
+
+def text(title, exception):
+    """What a task prints about the exception that ended it."""
+    if isinstance(exception, MetaflowException):
+        said = explanation(exception)
+        if not isinstance(exception, UnpicklableArtifactException) and exception.__cause__ is not None:
+            said += "\n" + traceback_of(exception.__cause__)
+        return "%s failed:\n%s\n" % (title, said)
+    return "%s failed:\n    Internal error\n%s\n" % (title, traceback_of(exception))

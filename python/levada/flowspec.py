@@ -1,0 +1,188 @@
+"""``FlowSpec``: the class that flows are made from.
+
+An instance is what a step calls ``self``. In a task its ``__dict__`` holds the artifacts that the step made or
+touched and nothing else; what it inherited is fetched from the host when it is first read. What Levada itself
+knows is in one slot, ``_levada``: the task that runs, or None.
+"""
+
+from .exceptions import MetaflowException
+from .parameters import Parameter
+
+
+class FlowSpec:
+    """The base class of all flows.
+
+    ``MyFlow()`` runs the command line; ``MyFlow(use_cli=False)`` only makes an instance.
+    """
+
+    __slots__ = ("_levada", "__dict__", "__weakref__")
+
+    def __init__(self, use_cli=True):
+        self._levada = None
+        if use_cli:
+            from .launch import launch
+
+            launch(self)
+
+    # Artifacts.
+
+    def __getattr__(self, name):
+        # Python comes here only for what neither the instance nor the class has.
+        if name[:2] != "__" and name != "_levada":
+            task = getattr(self, "_levada", None)
+            if task is not None:
+                return task.load(self, name)
+            if name == "name":
+                return type(self).__name__
+        raise AttributeError("Flow %s has no attribute '%s'" % (type(self).__name__, name))
+
+    def __dir__(self):
+        names = set(object.__dir__(self))
+        task = getattr(self, "_levada", None)
+        if task is not None:
+            names.update(task.names())
+        return sorted(names)
+
+    def __reduce_ex__(self, protocol):
+        raise MetaflowException(
+            "Flows can't be serialized. Maybe you tried to assign *self* or one of the *inputs* to an attribute?"
+        )
+
+    def _levada_shared(self, attribute, parameter):
+        """The value of a parameter, for the descriptor on the class."""
+        task = getattr(self, "_levada", None)
+        if task is not None:
+            return task.parameter(attribute, parameter)
+        if attribute in self.__dict__:
+            return self.__dict__[attribute]
+        return parameter
+
+    # Where the task stands.
+
+    @property
+    def index(self):
+        """The position in the innermost foreach, from 0; None outside of one."""
+        task = self._levada
+        return None if task is None else task.index()
+
+    @property
+    def input(self):
+        """The element of the innermost foreach; None outside of one."""
+        task = self._levada
+        return None if task is None else task.item()
+
+    def foreach_stack(self):
+        """One tuple ``(index, number of elements, element)`` for each foreach around the task, outermost first."""
+        task = self._levada
+        return [] if task is None else task.foreach_stack()
+
+    # Transitions.
+
+    def next(self, *dsts, **kwargs):
+        """Say which steps follow. The last statement of each step but the last::
+
+            self.next(self.a)
+            self.next(self.a, self.b)
+            self.next(self.a, foreach="items")
+            self.next(self.a, num_parallel=4)
+            self.next({"x": self.a, "y": self.b}, condition="choice")
+        """
+        task = self._levada
+        if task is None:
+            raise MetaflowException("self.next() is called by a step while a run executes it.")
+        from .transition import decide
+
+        task.transition = decide(self, task, dsts, kwargs)
+
+    def merge_artifacts(self, inputs, exclude=None, include=None):
+        """In a join: take over the artifacts that all inputs agree about.
+
+        What inputs disagree about has to be set on ``self`` before, or named in ``exclude``. ``include`` limits the
+        merge to the names it lists.
+        """
+        task = self._levada
+        if task is None:
+            raise MetaflowException("merge_artifacts can be called in a join step only.")
+        from .inputs import merge_artifacts
+
+        merge_artifacts(self, task, inputs, exclude or [], include or [])
+
+    # The rest.
+
+    @property
+    def script_name(self):
+        """The name of the flow's file."""
+        from os.path import basename
+        from sys import modules
+
+        return basename(getattr(modules.get(type(self).__module__), "__file__", None) or "")
+
+    def __iter__(self):
+        """The step functions."""
+        from .graph import steps_of
+
+        return iter(steps_of(type(self)).values())
+
+    def __str__(self):
+        task = getattr(self, "_levada", None)
+        if task is None:
+            return "<flow %s>" % type(self).__name__
+        return task.title()
+
+    __repr__ = __str__
+
+
+class Constant:
+    """A public class attribute of a flow while a task runs: it reads as before and cannot be set."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, name, value):
+        self.name = name
+        self.value = value
+
+    def __get__(self, flow, owner=None):
+        return self.value
+
+    def __set__(self, flow, value):
+        raise AttributeError(
+            "Flow parameters and class-level constants are not modifiable: '%s' cannot be set." % self.name
+        )
+
+    def __delete__(self, flow):
+        raise AttributeError(
+            "Flow parameters and class-level constants are not modifiable: '%s' cannot be deleted." % self.name
+        )
+
+
+def _is_value(value):
+    # Functions, methods, properties and everything else that binds itself are behaviour, not values.
+    return not isinstance(value, (type, Parameter)) and not hasattr(type(value), "__get__")
+
+
+def class_values(flow_class):
+    """The values that a flow's class holds: public ones, which are constants, and private ones. Two dicts."""
+    public, private = {}, {}
+    for cls in reversed(flow_class.__mro__):
+        if cls is object or cls is FlowSpec:
+            continue
+        for name, value in cls.__dict__.items():
+            if isinstance(value, Constant):
+                value = value.value
+            for values in (public, private):
+                values.pop(name, None)
+            if name[:2] != "__" and name != "_abc_impl" and _is_value(value):
+                (private if name[0] == "_" else public)[name] = value
+    return public, private
+
+
+def protect_constants(flow_class):
+    """Make the constants of a flow read-only, on every class that holds them."""
+    constants = class_values(flow_class)[0]
+    for cls in flow_class.__mro__:
+        if cls is object or cls is FlowSpec:
+            continue
+        for name in constants:
+            value = cls.__dict__.get(name)
+            if name in cls.__dict__ and not isinstance(value, Constant) and _is_value(value):
+                setattr(cls, name, Constant(name, value))

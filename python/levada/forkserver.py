@@ -1,0 +1,227 @@
+"""The fork server: a process that has imported the user's file and forks one process for each task.
+
+One thread, one loop over two descriptors: the control socket, and a pipe that SIGCHLD writes to.
+"""
+
+import gc
+import os
+import resource  # noqa: F401  wait4 would import it on first use
+import select
+import sys
+from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
+from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
+from struct import unpack
+
+from . import safety
+from .task import converse, flush
+from .wire import Channel, ConversationEnded, _decode, _unpack_from, frame
+
+try:
+    from _socket import MSG_CMSG_CLOEXEC
+except ImportError:  # not Linux
+    MSG_CMSG_CLOEXEC = 0
+
+_CANNOT_FORK = 71  # EX_OSERR of sysexits.h
+_CHUNK = 1 << 16
+_ANCILLARY = CMSG_SPACE(253 * 4)  # the kernel passes at most 253 descriptors at once
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_WAIT = os.WEXITED | os.WNOHANG | os.WNOWAIT
+
+
+class ForkServer:
+    """Serves the control conversation on a descriptor until it ends."""
+
+    def __init__(self, flow, plans, control):
+        self._flow = flow
+        self._plans = plans
+        self._control = socket(fileno=control)
+        self._buffer = b""
+        self._received = []  # descriptors, in the order in which they came
+        self._pids = {}  # id of the host -> pid
+        self._ids = {}  # pid -> id of the host
+        self._pid = os.getpid()
+        self._libc = safety.LibC()
+        self._reseed = safety.reseeders()
+        self._stopping = False
+        self._wake, self._waker = os.pipe()
+
+    def serve(self):
+        """Run until the host says stop or closes the socket. Does not return."""
+        for fd in (self._wake, self._waker):
+            os.set_blocking(fd, False)
+        set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal(SIGCHLD, lambda signum, frame: None)
+        signal(SIGTERM, self._on_stop)
+        signal(SIGINT, SIG_IGN)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(line_buffering=True)
+        flush()
+        self._libc.flush()
+        # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
+        # the pages it lies on.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        poll = select.poll()
+        control = self._control.fileno()
+        poll.register(control, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        try:
+            while not self._stopping:
+                for fd, _ in poll.poll():
+                    if fd == control:
+                        self._receive()
+                    else:
+                        os.read(self._wake, 4096)
+                        self._reap()
+        except (ConversationEnded, OSError, ValueError):
+            pass  # the host is gone, or talks nonsense: both end the conversation
+        finally:
+            self._kill_all()
+            os._exit(0)
+
+    def _on_stop(self, signum, frame):
+        self._stopping = True
+
+    def _kill_all(self):
+        for pid in self._ids:
+            _killpg(pid, SIGKILL)
+
+    # Frames of the host.
+
+    def _receive(self):
+        data, ancillary, _, _ = self._control.recvmsg(_CHUNK, _ANCILLARY, MSG_CMSG_CLOEXEC)
+        for level, kind, passed in ancillary:
+            if level == SOL_SOCKET and kind == SCM_RIGHTS:
+                self._received.extend(unpack("%di" % (len(passed) // 4), passed[: len(passed) // 4 * 4]))
+        if not data:
+            raise ConversationEnded("the host closed the conversation")
+        buffer = self._buffer + data if self._buffer else data
+        start = 0
+        while len(buffer) - start >= 8:
+            header, body = _unpack_from(buffer, start)
+            if header > 1 << 24:
+                raise ConversationEnded("a frame longer than the protocol allows")
+            end = start + 8 + header + body
+            if len(buffer) < end:
+                break
+            message = _decode(buffer[start + 8 : start + 8 + header].decode())
+            start = end
+            self._act(message)
+        self._buffer = buffer[start:]
+
+    def _act(self, message):
+        kind = message["type"]
+        if kind == "fork":
+            descriptors = self._received[:3]
+            del self._received[:3]
+            self._fork(message["id"], *descriptors)
+        elif kind == "kill":
+            pid = self._pids.get(message["id"])
+            if pid is not None:
+                _killpg(pid, message["signal"])
+        elif kind == "stop":
+            self._stopping = True
+        else:
+            raise ConversationEnded("the host sent '%s', which is not known" % kind)
+
+    # Processes.
+
+    def _fork(self, id, conversation, stdout, stderr):
+        try:
+            pid = os.fork()
+        except OSError as error:
+            pid = -1
+            message = "fork: %s" % error.strerror
+        if pid == 0:
+            self._child(conversation, stdout, stderr)
+        os.close(conversation)
+        os.close(stdout)
+        os.close(stderr)
+        if pid < 0:
+            self._send({"type": "exited", "id": id, "code": _CANNOT_FORK, "signal": 0, "utime": 0, "stime": 0,
+                        "maxrss": 0, "message": message})  # fmt: skip
+            return
+        try:
+            os.setpgid(pid, pid)  # the child does it too: whoever is first
+        except OSError:
+            pass  # it has done so and is gone
+        self._pids[id] = pid
+        self._ids[pid] = id
+        self._send({"type": "forked", "id": id, "pid": pid})
+
+    def _send(self, header):
+        self._control.sendall(frame(header))
+
+    def _reap(self):
+        while True:
+            try:
+                gone = os.waitid(os.P_ALL, 0, _WAIT)
+            except ChildProcessError:
+                return
+            if gone is None:
+                return
+            pid = gone.si_pid
+            id = self._ids.pop(pid, None)
+            if id is not None:
+                _killpg(pid, SIGKILL)  # what the task left behind; its number is still taken, so it is its group
+            _, status, usage = os.wait4(pid, 0)
+            if id is None:
+                continue  # a process that the user's file started
+            del self._pids[id]
+            signaled = os.WIFSIGNALED(status)
+            self._send(
+                {
+                    "type": "exited",
+                    "id": id,
+                    "code": -1 if signaled else os.WEXITSTATUS(status),
+                    "signal": os.WTERMSIG(status) if signaled else 0,
+                    "utime": usage.ru_utime,
+                    "stime": usage.ru_stime,
+                    "maxrss": usage.ru_maxrss * _MAXRSS_UNIT,
+                }
+            )
+
+    def _child(self, conversation, stdout, stderr):
+        """The life of a forked process. Does not return."""
+        code = 1
+        try:
+            os.setpgid(0, 0)
+            set_wakeup_fd(-1)
+            signal(SIGCHLD, SIG_DFL)
+            self._libc.die_with_parent(SIGKILL)
+            if os.getppid() != self._pid:
+                os._exit(1)  # it had ended before
+            os.dup2(stdout, 1)
+            os.dup2(stderr, 2)
+            for fd in (stdout, stderr, self._wake, self._waker, *self._received):
+                os.close(fd)
+            self._control.close()
+            gc.enable()
+            for reseed in self._reseed:
+                reseed()
+            code = run_conversation(self._flow, self._plans, conversation)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            flush()
+            self._libc.flush()
+            # Not exit: what the user's file left for the end of its process belongs to the fork server's.
+            os._exit(code)
+
+
+def run_conversation(flow, plans, fd):
+    """Hold a task conversation on a descriptor; return the exit code."""
+    try:
+        return converse(flow, plans, Channel(fd))
+    except (ConversationEnded, BrokenPipeError, ConnectionResetError) as error:
+        print("levada: %s" % error, file=sys.stderr)
+        return 1
+
+
+def _killpg(pid, number):
+    try:
+        os.killpg(pid, number)
+    except OSError:
+        pass  # gone, or not ours any more

@@ -1,0 +1,262 @@
+"""The steps of a flow, read from its source.
+
+The transitions of a flow are known before it runs because each step ends with a literal ``self.next(...)``. The
+file is parsed once, by ``compile``; the tree is walked by the names of its nodes, so that the ``ast`` module need
+not be imported. Nothing is checked here: what is wrong is recorded, and the host says so.
+"""
+
+from types import FunctionType
+
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+def kind_of(node):
+    """The name of a node's class."""
+    return type(node).__name__
+
+
+class Source:
+    """The functions and classes of one source file."""
+
+    def __init__(self, filename):
+        self.functions = {}  # first line, decorators included -> node
+        self.classes = {}
+        tree = compile(_read(filename), filename, "exec", _ONLY_AST, True)
+        blocks = [tree.body]
+        while blocks:
+            for node in blocks.pop():
+                kind = kind_of(node)
+                if kind in ("FunctionDef", "AsyncFunctionDef"):
+                    first = min([node.lineno] + [decorator.lineno for decorator in node.decorator_list])
+                    self.functions[first] = node
+                elif kind == "ClassDef":
+                    self.classes[node.name] = node
+                for name in _BLOCKS:
+                    block = getattr(node, name, None)
+                    if type(block) is list:
+                        blocks.append(block)
+
+
+def _read(filename):
+    try:
+        with open(filename, "rb") as file:
+            return file.read()
+    except OSError:
+        # Code of notebooks and of exec lives in linecache, if anywhere.
+        import linecache
+
+        lines = linecache.getlines(filename)
+        if not lines:
+            raise
+        return "".join(lines)
+
+
+class Sources:
+    """Source files by name, each parsed when it is first needed."""
+
+    def __init__(self):
+        self._files = {}
+
+    def of(self, filename):
+        """The parsed file, or None if it cannot be read."""
+        if filename not in self._files:
+            try:
+                self._files[filename] = Source(filename)
+            except (OSError, SyntaxError, ValueError):
+                self._files[filename] = None
+        return self._files[filename]
+
+
+def steps_of(flow_class):
+    """The step functions of a flow by name: inherited first, each class in source order."""
+    steps = {}
+    for cls in reversed(flow_class.__mro__):
+        for name, value in cls.__dict__.items():
+            if isinstance(value, FunctionType) and getattr(value, "is_step", False):
+                steps[name] = value
+            elif name in steps:
+                del steps[name]  # overridden by something that is no step
+    return steps
+
+
+def plain(function):
+    """The function that a wrapper made with functools.wraps stands for."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+def clean_doc(doc):
+    """A docstring without the indentation of the code around it."""
+    if not doc:
+        return ""
+    lines = doc.expandtabs().split("\n")
+    indents = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
+    indent = min(indents) if indents else 0
+    return "\n".join([lines[0].lstrip()] + [line[indent:].rstrip() for line in lines[1:]]).strip("\n").rstrip()
+
+
+def describe_step(name, function, sources, flow_file):
+    """One step as the definition has it, without its decorators' attributes."""
+    code = plain(function).__code__
+    described = {"name": name, "line": code.co_firstlineno, "args": code.co_argcount}
+    doc = clean_doc(function.__doc__)
+    if doc:
+        described["doc"] = doc
+    if code.co_filename != flow_file:
+        described["file"] = code.co_filename
+    if function.is_start:
+        described["start"] = True
+    if function.is_end:
+        described["end"] = True
+    source = sources.of(code.co_filename)
+    node = source.functions.get(code.co_firstlineno) if source else None
+    if node is None:
+        if not (function.is_start and function.is_end):
+            from .exceptions import MetaflowException
+
+            raise MetaflowException(
+                "The source of the step '%s' cannot be read (%s, line %d). The steps of a flow must be in a file."
+                % (name, code.co_filename, code.co_firstlineno)
+            )
+        return described, None
+    described["line"] = node.lineno
+    own = node.args.args[0].arg if node.args.args else "self"
+    last = node.body[-1]
+    if _is_next(last, own):
+        described["next"] = _transition(last.value, own)
+    early = _early_next(node.body, last, own)
+    if early:
+        described["early_next"] = early
+    return described, node
+
+
+def _is_next(statement, own):
+    if kind_of(statement) != "Expr" or kind_of(statement.value) != "Call":
+        return False
+    function = statement.value.func
+    return kind_of(function) == "Attribute" and function.attr == "next" and _is_name(function.value, own)
+
+
+def _is_name(node, name):
+    return kind_of(node) == "Name" and node.id == name
+
+
+def _early_next(body, last, own):
+    """The first line with a self.next that is not the last statement, or 0."""
+    lines = []
+    blocks = [body]
+    while blocks:
+        for node in blocks.pop():
+            if kind_of(node) in ("FunctionDef", "AsyncFunctionDef", "ClassDef"):
+                continue
+            if node is not last and _is_next(node, own):
+                lines.append(node.lineno)
+            for name in _BLOCKS:
+                block = getattr(node, name, None)
+                if type(block) is list:
+                    blocks.append(block)
+    return min(lines) if lines else 0
+
+
+def _transition(call, own):
+    """The transition that a call of self.next stands for."""
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+
+    def bad(problem):
+        return {"kind": "bad", "problem": problem, "line": call.lineno}
+
+    if None in keywords or any(kind_of(arg) == "Starred" for arg in call.args):
+        return bad("arguments with * or ** cannot be read from the source")
+    unknown = sorted(set(keywords) - {"foreach", "num_parallel", "condition"})
+    if unknown:
+        return bad("unknown keyword '%s'" % unknown[0])
+    if len(keywords) > 1:
+        return bad("the keywords %s exclude each other" % " and ".join("'%s'" % name for name in keywords))
+    if not call.args:
+        return bad("no step is named")
+    if "condition" in keywords:
+        return _switch(call, keywords["condition"], own, bad)
+    targets = []
+    for position, arg in enumerate(call.args, 1):
+        if kind_of(arg) == "Dict":
+            return bad("a dict of cases needs condition='variable'")
+        if kind_of(arg) != "Attribute" or not _is_name(arg.value, own):
+            return bad("argument %d is not of the form %s.step" % (position, own))
+        targets.append(arg.attr)
+    described = {"kind": "linear", "targets": targets, "line": call.lineno}
+    if "foreach" in keywords:
+        variable = _text(keywords["foreach"])
+        if variable is None:
+            return bad("foreach is not the name of an attribute in quotes")
+        if len(targets) != 1:
+            return bad("foreach goes to exactly one step")
+        described.update(kind="foreach", foreach=variable)
+    elif "num_parallel" in keywords:
+        if len(targets) != 1:
+            return bad("num_parallel goes to exactly one step")
+        described["kind"] = "parallel"
+    elif len(targets) > 1:
+        described["kind"] = "split"
+    return described
+
+
+def _switch(call, condition, own, bad):
+    variable = _text(condition)
+    if variable is None:
+        return bad("condition is not the name of an attribute in quotes")
+    if len(call.args) != 1 or kind_of(call.args[0]) != "Dict":
+        return bad("condition needs one dict of cases: {value: %s.step, ...}" % own)
+    cases = []
+    for key, value in zip(call.args[0].keys, call.args[0].values):
+        text = _case_key(key, own)
+        if text is None:
+            return bad("a key of the cases is neither a constant nor of the form %s.config.key" % own)
+        if kind_of(value) != "Attribute" or not _is_name(value.value, own):
+            return bad("the target of the case %s is not of the form %s.step" % (text, own))
+        cases.append({"key": text, "target": value.attr})
+    return {
+        "kind": "switch",
+        "targets": [case["target"] for case in cases],
+        "condition": variable,
+        "cases": cases,
+        "line": call.lineno,
+    }
+
+
+def _text(node):
+    return node.value if kind_of(node) == "Constant" and isinstance(node.value, str) else None
+
+
+def _case_key(node, own):
+    kind = kind_of(node)
+    if kind == "Constant":
+        return str(node.value)
+    if kind == "UnaryOp" and kind_of(node.op) == "USub" and kind_of(node.operand) == "Constant":
+        return "-%s" % (node.operand.value,)
+    if kind == "Attribute" and kind_of(node.value) == "Attribute" and _is_name(node.value.value, own):
+        return "config:%s.%s" % (node.value.attr, node.attr)
+    return None
+
+
+def decorator_lines(node):
+    """The lines of the decorators of a function or class by name, as lists, innermost first."""
+    lines = {}
+    for decorator in reversed(node.decorator_list if node is not None else ()):
+        function = decorator.func if kind_of(decorator) == "Call" else decorator
+        name = function.id if kind_of(function) == "Name" else getattr(function, "attr", None)
+        lines.setdefault(name, []).append(decorator.lineno)
+    return lines
+
+
+def assignment_lines(node):
+    """The lines of the simple assignments in a class body by name."""
+    lines = {}
+    for statement in node.body if node is not None else ():
+        kind = kind_of(statement)
+        targets = statement.targets if kind == "Assign" else [statement.target] if kind == "AnnAssign" else ()
+        for target in targets:
+            if kind_of(target) == "Name":
+                lines[target.id] = statement.lineno
+    return lines

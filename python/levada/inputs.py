@@ -1,0 +1,220 @@
+"""The inputs of a join: read-only views of the tasks that lead to it, fetched as they are read."""
+
+from .artifacts import unpack
+from .exceptions import (
+    MetaflowException,
+    MissingInMergeArtifactsException,
+    UnhandledInMergeArtifactsException,
+)
+
+_PAGE = 500
+#: Joins of up to this many inputs keep the views they made, so that ``inputs.a`` is always the same object.
+_KEEP = 64
+
+
+class Inputs:
+    """What a join step gets: the tasks to join, by position, by iteration or by the name of their step."""
+
+    def __init__(self, task):
+        self._task = task
+        self._count = task.frame["join"]["count"]
+        self._steps = task.frame["join"].get("steps")
+        self._pages = {}  # artifact -> (first position, values)
+        self._infos = (0, [])
+        self._kept = {}
+        self._view = None
+
+    def __len__(self):
+        return self._count
+
+    def __iter__(self):
+        for position in range(self._count):
+            yield self._at(position)
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return [self._at(position) for position in range(*key.indices(self._count))]
+        position = key.__index__()
+        if position < 0:
+            position += self._count
+        if not 0 <= position < self._count:
+            raise IndexError("inputs has %d elements, there is none at %d" % (self._count, key))
+        return self._at(position)
+
+    def __getattr__(self, name):
+        if name[:1] != "_":
+            if self._steps is not None:
+                positions = self._steps.get(name)
+                if positions:
+                    return self._at(positions[-1])
+            else:
+                for position in range(self._count - 1, -1, -1):
+                    if self._info(position, backwards=True)["step"] == name:
+                        return self._at(position)
+        raise AttributeError("inputs has no step '%s'" % name)
+
+    def _at(self, position):
+        view = self._kept.get(position)
+        if view is None:
+            if self._view is None:
+                self._view = type(type(self._task.flow).__name__, (_View, type(self._task.flow)), {})
+            view = self._view.__new__(self._view)
+            object.__setattr__(view, "_levada", InputTask(self, position))
+            if self._count <= _KEEP:
+                self._kept[position] = view
+        return view
+
+    # What views ask for.
+
+    def value(self, position, name, decode=None):
+        """The artifact ``name`` of one input; found is False if it has none. One request serves many inputs."""
+        first, page = self._pages.get(name, (0, ()))
+        if not first <= position < first + len(page):
+            reply, body = self._task.channel.ask(
+                {"type": "get_inputs", "name": name, "from": position, "count": min(_PAGE, self._count - position)}
+            )
+            page, start, view = [], 0, memoryview(body)
+            for described in reply["values"]:
+                length = described.get("length", 0)
+                page.append((described, view[start : start + length]))
+                start += length
+            first = position
+            self._pages[name] = (first, page)
+        described, data = page[position - first]
+        if not described["found"]:
+            return False, None
+        return True, unpack(name, described, data, decode)
+
+    def info(self, position):
+        """Step, task, index and pathspec of one input."""
+        return self._info(position)
+
+    def _info(self, position, backwards=False):
+        first, page = self._infos
+        if not first <= position < first + len(page):
+            first = max(0, position - _PAGE + 1) if backwards else position
+            reply, _ = self._task.channel.ask(
+                {"type": "input_info", "from": first, "count": min(_PAGE, self._count - first)}
+            )
+            page = reply["inputs"]
+            self._infos = (first, page)
+        return page[position - first]
+
+
+class InputTask:
+    """What ``flow._levada`` is for one input of a join."""
+
+    __slots__ = ("inputs", "position", "_shared")
+
+    def __init__(self, inputs, position):
+        self.inputs = inputs
+        self.position = position
+        self._shared = {}
+
+    def load(self, flow, name):
+        """An artifact of the input; it becomes an attribute of the view."""
+        found, value = self.inputs.value(self.position, name)
+        if not found:
+            raise AttributeError("The input %s of flow %s has no attribute '%s'" % (
+                self.inputs.info(self.position)["step"], type(flow).__name__, name))  # fmt: skip
+        flow.__dict__[name] = value
+        return value
+
+    def parameter(self, attribute, parameter):
+        """The value of a parameter: the same for all tasks of a run."""
+        task = self.inputs._task
+        return task.parameter(attribute, parameter)
+
+    def names(self):
+        """The names of the input's artifacts."""
+        return self.inputs._task.channel.ask({"type": "input_names", "index": self.position})[0]["names"]
+
+    def index(self):
+        """The input's index in its foreach, or None."""
+        return self.inputs.info(self.position).get("index")
+
+    def item(self, level=-1):
+        """The element of its foreach that the input worked on, or None."""
+        task = self.inputs._task
+        index = self.index()
+        if index is None:
+            return None
+        for described in task.graph()["steps"].values():
+            if described.get("matching_join") == task.plan.name:
+                if described.get("type") == "split-parallel":
+                    return index
+                var = described.get("foreach_artifact")
+                found, items = self.inputs.value(self.position, var) if var else (False, None)
+                if found:
+                    try:
+                        return items[index]
+                    except (TypeError, KeyError):
+                        from itertools import islice
+
+                        return next(islice(items, index, None))
+        return None
+
+    def foreach_stack(self):
+        """The frames of the join, and the input's own."""
+        task = self.inputs._task
+        outer = task.foreach_stack()
+        index = self.index()
+        return outer if index is None else [*outer, (index, len(self.inputs), self.item())]
+
+    def title(self):
+        """The input for people."""
+        info = self.inputs.info(self.position)
+        text = "<flow %s step %s" % (type(self.inputs._task.flow).__name__, info["step"])
+        return text + ("[%s]>" % info["index"] if info.get("index") is not None else ">")
+
+
+class _View:
+    """Makes a flow read-only: the class of an input derives from this and the flow's class."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name, value):
+        raise AttributeError("The inputs of a join are read-only: '%s' cannot be set. Set self.%s." % (name, name))
+
+    def next(self, *dsts, **kwargs):
+        """Inputs have ended; only the join itself says what follows."""
+        raise MetaflowException("self.next() is called on self, not on an input of the join.")
+
+    def merge_artifacts(self, inputs, exclude=None, include=None):
+        """Inputs have ended; only the join itself merges."""
+        raise MetaflowException("merge_artifacts is called on self, not on an input of the join.")
+
+
+def merge_artifacts(flow, task, inputs, exclude, include):
+    """Have the host merge what all inputs agree about. See FlowSpec.merge_artifacts."""
+    step = task.plan.name
+    if not task.frame.get("join") or not isinstance(inputs, Inputs):
+        raise MetaflowException(
+            "merge_artifacts can be called in a join step only, with its inputs. Step '%s' is none." % step
+            if not task.frame.get("join")
+            else "merge_artifacts in step '%s' takes the inputs of the join, as the step got them." % step
+        )
+    if include and exclude:
+        raise MetaflowException("merge_artifacts in step '%s': give include or exclude, not both." % step)
+    reply, _ = task.channel.ask(
+        {
+            "type": "merge",
+            "include": list(include) if include else None,
+            "exclude": list(exclude),
+            "own": [name for name in flow.__dict__ if name not in task.loaded],
+        }
+    )
+    conflicts, missing = reply.get("conflicts") or [], reply.get("missing") or []
+    if conflicts:
+        raise UnhandledInMergeArtifactsException(
+            "Step '%s' cannot merge the following artifacts, because its inputs have different values of them:\n"
+            "[%s]\nSet them on self before merge_artifacts, or name them in exclude." % (step, ", ".join(conflicts)),
+            conflicts,
+        )
+    if missing:
+        raise MissingInMergeArtifactsException(
+            "Step '%s' cannot merge the following artifacts, because no input has them:\n[%s]"
+            % (step, ", ".join(missing)),
+            missing,
+        )
+    task.inherited_changed()

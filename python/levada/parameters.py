@@ -1,0 +1,257 @@
+"""Parameters: the values that a run takes from its command line."""
+
+from .exceptions import MetaflowException, UsageError
+
+_RESERVED = frozenset(
+    "params with tag namespace obj tags decospecs run-id-file max-num-splits max-workers max-log-size user-namespace "
+    "run-id task-id runner-attribute-file".split()
+)
+_UNSET = object()
+_TRUE = frozenset(("1", "true", "t", "yes", "y", "on"))
+_FALSE = frozenset(("0", "false", "f", "no", "n", "off"))
+
+
+class JSONTypeClass:
+    """The type of parameters whose text is JSON. Its instance is ``JSONType``."""
+
+    name = "JSON"
+
+    def convert(self, value, param=None, ctx=None):
+        """The value of a JSON text; what is no text is taken as it is."""
+        if not isinstance(value, str):
+            return value
+        from json import loads
+
+        try:
+            return loads(value)
+        except ValueError:
+            raise ValueError("%s is not a valid JSON object" % value) from None
+
+    def __repr__(self):
+        return "JSON"
+
+
+#: The type of parameters whose text is JSON.
+JSONType = JSONTypeClass()
+
+
+def _to_bool(value):
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError("%s is not a valid boolean" % value)
+
+
+def _to_int(value):
+    try:
+        return int(value)
+    except (ValueError, TypeError):
+        raise ValueError("%s is not a valid integer" % value) from None
+
+
+def _to_float(value):
+    try:
+        return float(value)
+    except (ValueError, TypeError):
+        raise ValueError("%s is not a valid float" % value) from None
+
+
+_CONVERSIONS = {bool: ("bool", _to_bool), int: ("int", _to_int), float: ("float", _to_float), str: ("str", str)}
+_EXACT_TYPES = (bool, int, float, list, dict)
+
+
+class Parameter:
+    """A value that is set when a run starts: ``alpha = Parameter("alpha", default=0.1)``.
+
+    It becomes the command line option ``--<name>`` and a read-only attribute of the flow, which has the name of the
+    class attribute. ``type`` is ``str``, ``int``, ``float``, ``bool`` or ``JSONType``; without it the type of the
+    default. ``default`` may be a function, called with a ParameterContext when a run starts. ``separator`` splits
+    the text into a list.
+    """
+
+    def __init__(self, name, default=None, type=None, help=None, required=None, show_default=None, **kwargs):
+        self.name = name
+        self.attribute = name
+        self.kwargs = dict(
+            kwargs, default=default, type=type, help=help, required=required, show_default=show_default
+        )
+        self.separator = kwargs.get("separator")
+        for field in ("show_default", "separator", "required"):
+            if callable(self.kwargs.get(field)):
+                raise MetaflowException("The field '%s' of the parameter '%s' cannot be a function." % (field, name))
+        self.default = default
+        self.type = self._inferred_type(type)
+        self.required = bool(required) and default is None
+        self.help = help
+        self.hide_default = show_default is not None and not show_default
+        if self.separator and self.type is not str:
+            raise MetaflowException("The parameter '%s' has a separator, so it must be of type str." % name)
+
+    def _inferred_type(self, given):
+        if given is not None:
+            return given
+        default = self.default
+        if default is None or callable(default):
+            return str
+        if isinstance(default, (list, tuple, dict)):
+            return JSONType
+        return type(default)
+
+    # The attribute of a running flow.
+
+    def __set_name__(self, owner, attribute):
+        self.attribute = attribute
+
+    def __get__(self, flow, owner=None):
+        if flow is None:
+            return self
+        return flow._levada_shared(self.attribute, self)
+
+    def __set__(self, flow, value):
+        raise AttributeError(
+            "Flow parameters and class-level constants are not modifiable: '%s' cannot be set." % self.attribute
+        )
+
+    def __delete__(self, flow):
+        raise AttributeError(
+            "Flow parameters and class-level constants are not modifiable: '%s' cannot be deleted." % self.attribute
+        )
+
+    def __repr__(self):
+        return "<parameter %s>" % self.name
+
+    # The definition.
+
+    def kind(self):
+        """The type's name in the definition."""
+        if isinstance(self.type, JSONTypeClass):
+            return "json"
+        return _CONVERSIONS[self.type][0] if self.type in _CONVERSIONS else "str"
+
+    def describe(self):
+        """The parameter as the definition has it."""
+        described = {"name": self.name, "attribute": self.attribute, "type": self.kind()}
+        if self.help:
+            described["help"] = str(self.help)
+        if self.required:
+            described["required"] = True
+        if callable(self.default):
+            described["computed"] = True
+        elif self.default is not None:
+            described["default"] = self.default
+        if self.separator:
+            described["separator"] = self.separator
+        if self.hide_default:
+            described["hide_default"] = True
+        return described
+
+    # The value.
+
+    def convert(self, value):
+        """The value for a text of the command line. UsageError if it does not fit."""
+        try:
+            value = self._convert(value)
+        except UsageError:
+            raise
+        except Exception as error:
+            # Types of click explain themselves in a message of their own.
+            text = getattr(error, "message", None) or str(error)
+            raise UsageError("Invalid value for '--%s': %s" % (self.name, text)) from None
+        if self.separator and isinstance(value, str) and value:
+            return value.split(self.separator)
+        return value
+
+    def _convert(self, value):
+        if self.type in _CONVERSIONS:
+            return _CONVERSIONS[self.type][1](value)
+        convert = getattr(self.type, "convert", None)
+        if convert is not None:
+            return convert(value, None, None)
+        return self.type(value)
+
+    def computed_default(self, context):
+        """The default, computed if it is a function."""
+        default = self.default
+        if not callable(default):
+            return default
+        from .exceptions import ParameterFieldFailed, ParameterFieldTypeMismatch
+
+        try:
+            value = default(context._replace(parameter_name=self.name))
+        except Exception:
+            from traceback import format_exc
+
+            raise ParameterFieldFailed(self.name, "default", format_exc()) from None
+        expected = self.type if self.type in _EXACT_TYPES else str
+        if type(value) is not expected if expected is not str else not isinstance(value, str):
+            raise ParameterFieldTypeMismatch(
+                "The function that computes the default of the parameter '%s' returned %s, but the parameter's type "
+                "asks for %s." % (self.name, type(value).__name__, expected.__name__)
+            )
+        return value
+
+    def resolve(self, given, context):
+        """The value of a run: ``given`` is the text of the command line, or _UNSET."""
+        if given is _UNSET:
+            default = self.computed_default(context)
+            if default is None:
+                if self.required:
+                    raise UsageError("Missing option '--%s'." % self.name)
+                return None
+            given = default
+        elif isinstance(given, list):
+            given = given[-1]
+        return self.convert(given)
+
+    def display(self, value):
+        """The value as text for people."""
+        if isinstance(value, str):
+            return value
+        if value is None or isinstance(value, (bool, int, float)):
+            return str(value)
+        from json import dumps
+
+        try:
+            return dumps(value)
+        except (TypeError, ValueError):
+            return repr(value)
+
+
+def parameters_of(flow_class):
+    """The parameters of a flow by attribute, in alphabetical order. MetaflowException if a name cannot be used."""
+    attributes = {}
+    for cls in reversed(flow_class.__mro__):
+        attributes.update(cls.__dict__)
+    found = {name: attributes[name] for name in sorted(attributes) if isinstance(attributes[name], Parameter)}
+    seen = {}
+    for parameter in found.values():
+        name = parameter.name
+        if name.replace("_", "-") in _RESERVED:
+            raise MetaflowException("The parameter name '%s' is reserved. Use another name." % name)
+        if name.lower() in seen:
+            raise MetaflowException(
+                "The parameter '%s' is specified twice: '%s' and '%s' differ at most in case, and parameter names are "
+                "case-insensitive." % (name, seen[name.lower()], name)
+            )
+        seen[name.lower()] = name
+    return found
+
+
+def resolve_all(parameters, values, context):
+    """The values of all parameters of a run by attribute; ``values`` are the texts given, by name."""
+    return {
+        attribute: parameter.resolve(values.get(parameter.name, _UNSET), context)
+        for attribute, parameter in parameters.items()
+    }
+
+
+def __getattr__(name):
+    if name == "ParameterContext":
+        from .tuples import ParameterContext
+
+        return ParameterContext
+    raise AttributeError("module '%s' has no attribute '%s'" % (__name__, name))

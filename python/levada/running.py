@@ -1,0 +1,132 @@
+"""``current``: what the running code may know of its task and run."""
+
+from os import environ
+
+from .exceptions import NotAvailable
+
+# What is None, not an error, where no task runs.
+_NONE_OUTSIDE = frozenset(
+    "flow_name run_id step_name task_id retry_count origin_run_id pathspec task run namespace username".split()
+)
+
+
+def _pathspec(frame):
+    return "%s/%s/%s/%s" % (frame["flow"], frame["run"], frame["step"], frame["task"])
+
+
+def _parallel(task):
+    from .tuples import Parallel
+
+    if not task.plans.has_parallel:
+        raise AttributeError("parallel")
+    gang = task.frame.get("parallel")
+    if gang is None:
+        return Parallel("127.0.0.1", 1, 0, None)
+    return Parallel(gang["main_ip"], gang["num_nodes"], gang["node_index"], gang["control_task_id"])
+
+
+def _is_parallel(task):
+    if not task.plan.parallel:
+        raise AttributeError("is_parallel")
+    return True
+
+
+def _project(field):
+    def read(task):
+        project = task.frame.get("project")
+        if project is None:
+            raise AttributeError(field)
+        return project[field]
+
+    return read
+
+
+def _field(name):
+    return lambda task: task.frame[name]
+
+
+def _missing(name):
+    def read(task):
+        raise NotAvailable("current." + name)
+
+    return read
+
+
+_ATTRIBUTES = {
+    "flow_name": _field("flow"),
+    "run_id": _field("run"),
+    "step_name": _field("step"),
+    "task_id": _field("task"),
+    "retry_count": _field("attempt"),
+    "origin_run_id": lambda task: task.frame.get("origin"),
+    "pathspec": lambda task: _pathspec(task.frame),
+    "namespace": lambda task: task.frame.get("namespace"),
+    "username": lambda task: task.frame.get("user"),
+    "tags": lambda task: set(task.frame.get("tags") or ()),
+    "parameter_names": lambda task: list(task.plans.parameters),
+    "graph": lambda task: task.graph(),
+    "graph_info": lambda task: task.graph(),
+    "project_name": _project("name"),
+    "branch_name": _project("branch"),
+    "is_user_branch": _project("user_branch"),
+    "is_production": _project("production"),
+    "project_flow_name": _project("flow_name"),
+    "parallel": _parallel,
+    "is_parallel": _is_parallel,
+    "task": _missing("task"),
+    "run": _missing("run"),
+    "card": _missing("card"),
+}
+
+
+class Current:
+    """The task that runs in this process. There is one instance: ``current``."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self):
+        object.__setattr__(self, "_task", None)
+
+    def __getattr__(self, name):
+        task = self._task
+        if task is not None:
+            read = _ATTRIBUTES.get(name)
+            if read is not None:
+                return read(task)
+        elif name in _NONE_OUTSIDE:
+            return None
+        elif name == "graph":
+            raise RuntimeError("The graph is known only while a task runs.")
+        raise AttributeError("'current' has no attribute '%s' here" % name)
+
+    def __setattr__(self, name, value):
+        raise AttributeError("'current' cannot be changed: it has no attribute '%s' that can be set" % name)
+
+    def __contains__(self, name):
+        return getattr(self, name, None) is not None
+
+    def __dir__(self):
+        return sorted(set(object.__dir__(self)) | set(_ATTRIBUTES))
+
+    def get(self, key, default=None):
+        """The attribute ``key``, or ``default`` if it does not exist here."""
+        return getattr(self, key, default)
+
+    @property
+    def is_running_flow(self):
+        """Whether this process runs a task."""
+        return self._task is not None
+
+    @property
+    def tempdir(self):
+        """Folder for temporary files: METAFLOW_TEMPDIR, or the working directory."""
+        return environ.get("METAFLOW_TEMPDIR", ".")
+
+
+#: The task that runs in this process.
+current = Current()
+
+
+def enter(task):
+    """Make ``task`` the one that ``current`` speaks of."""
+    object.__setattr__(current, "_task", task)

@@ -1,0 +1,88 @@
+"""Whether this process may be forked, and what a forked one has to put right."""
+
+import os
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def fork_unsafe():
+    """Why tasks must not be forked from this process; empty if they may.
+
+    A fork copies only the thread that calls it. Locks that others hold stay locked for ever in the child, and
+    thread pools that a library believes to have are gone.
+    """
+    if sys.platform == "darwin":
+        return "system frameworks of macOS do not survive a fork"
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+        if names:
+            return "the flow's file starts threads when it is imported: %s" % ", ".join(names[:4])
+    native = _native_threads()
+    if native > _explained_threads():
+        return "a library starts %d threads of its own when it is imported" % native
+    return ""
+
+
+def _native_threads():
+    try:
+        return len(os.listdir("/proc/self/task")) - 1
+    except OSError:
+        return 0
+
+
+def _explained_threads():
+    """How many threads OpenBLAS may have: it stops and restarts them around a fork."""
+    try:
+        with open("/proc/self/maps", "rb") as file:
+            maps = file.read()
+    except OSError:
+        return 0
+    libraries = {line.rsplit(b"/", 1)[-1] for line in maps.split(b"\n") if b"openblas" in line and b"/" in line}
+    if not libraries:
+        return 0
+    for variable in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(variable, "").isdigit():
+            return len(libraries) * max(0, int(os.environ[variable]) - 1)
+    return len(libraries) * max(0, (os.cpu_count() or 1) - 1)
+
+
+def reseeders():
+    """Functions that give the loaded libraries random generators of their own. Python's does that itself."""
+    found = []
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        found.append(numpy_random.seed)
+    torch_random = sys.modules.get("torch.random")
+    if torch_random is not None:
+        found.append(torch_random.default_generator.seed)
+    return found
+
+
+class LibC:
+    """The two functions of the C library that a forked process needs, looked up before the fork."""
+
+    def __init__(self):
+        self._flush = self._prctl = None
+        try:
+            import ctypes
+
+            library = ctypes.PyDLL(None)
+            self._flush = library.fflush
+            self._flush.argtypes = (ctypes.c_void_p,)
+            if sys.platform == "linux":
+                self._prctl = library.prctl
+                self._prctl.argtypes = (ctypes.c_int, ctypes.c_ulong)
+        except (ImportError, OSError, AttributeError):
+            pass  # a Python without ctypes: the parent's end is noticed by the end of the conversation
+
+    def flush(self):
+        """Write out what C libraries printed: _exit would lose it."""
+        if self._flush is not None:
+            self._flush(None)
+
+    def die_with_parent(self, signal):
+        """Have the kernel send ``signal`` when the parent ends."""
+        if self._prctl is not None:
+            self._prctl(_PR_SET_PDEATHSIG, signal)

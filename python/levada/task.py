@@ -1,0 +1,375 @@
+"""One attempt of one task: the conversation with the host around a call of the user's step.
+
+This runs in a fresh fork, hundreds of times a second, so it does little, imports nothing on the way of success, and
+asks the host for nothing that the step does not use.
+"""
+
+import sys
+from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
+
+from . import running
+from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
+from .exceptions import METAFLOW_EXIT_DISALLOW_RETRY
+
+_VALUE_CHARS = 30
+_TITLE_CHARS = 20
+_REPR_BYTES = 4096
+_UNSET = object()
+
+
+class Task:
+    """The task that this process runs: what ``flow._levada`` is while a step runs."""
+
+    __slots__ = ("flow", "plans", "plan", "channel", "frame", "staging", "loaded", "transition", "stack",
+                 "_absent", "_item", "_items", "_shared", "_graph")  # fmt: skip
+
+    def __init__(self, flow, plans, channel, frame, body):
+        self.flow = flow
+        self.plans = plans
+        self.plan = plans.steps[frame["step"]]
+        self.channel = channel
+        self.frame = frame
+        self.stack = frame.get("stack") or ()
+        self.staging = Staging(
+            frame.get("staging"), "%s-%d" % (frame["task"], frame["attempt"]), frame.get("inline_limit", 1 << 18)
+        )
+        self.loaded = {}
+        self.transition = None
+        self._absent = set()
+        self._item = body
+        self._items = {}
+        self._shared = {}
+        self._graph = None
+        for added in frame.get("with") or ():
+            self.plan.apply(added["name"], added.get("attributes") or {})
+
+    # What the flow's attributes come from.
+
+    def load(self, flow, name):
+        """The inherited artifact ``name``; it becomes an attribute of the flow. AttributeError if there is none."""
+        if name not in self._absent:
+            reply, body = self.channel.ask({"type": "get", "name": name})
+            if reply["found"]:
+                value = unpack(name, reply, body)
+                self.loaded[name] = Loaded(value, reply.get("hash"), reply.get("size", 0))
+                flow.__dict__[name] = value
+                return value
+            self._absent.add(name)
+        raise AttributeError("Flow %s has no attribute '%s'" % (type(flow).__name__, name))
+
+    def parameter(self, attribute, parameter):
+        """The value of a parameter."""
+        value = self._shared.get(attribute, _UNSET)
+        if value is _UNSET:
+            reply, body = self.channel.ask({"type": "get", "name": attribute})
+            if not reply["found"]:
+                raise AttributeError("Flow %s has no attribute '%s'" % (type(self.flow).__name__, attribute))
+            value = self._shared[attribute] = unpack(attribute, reply, body, getattr(parameter, "decode", None))
+        return value
+
+    def names(self):
+        """The names of all inherited artifacts."""
+        return self.channel.ask({"type": "names"})[0]["names"]
+
+    def inherited_changed(self):
+        """Forget what was not there: a merge has added artifacts."""
+        self._absent.clear()
+
+    def graph(self):
+        """The flow as ``_graph_info`` has it."""
+        if self._graph is None:
+            self._graph = self.channel.ask({"type": "graph"})[0]["graph"]
+        return self._graph
+
+    # Where the task stands in its foreaches.
+
+    def index(self):
+        """The index in the innermost foreach, or None."""
+        return self.stack[-1]["index"] if self.stack else None
+
+    def item(self, level=-1):
+        """The element of a foreach around the task, or None."""
+        if not self.stack:
+            return None
+        level %= len(self.stack)
+        if self.stack[level].get("gang"):
+            return self.stack[level]["index"]
+        if level not in self._items:
+            self._items[level] = self._fetch_item(level)
+        return self._items[level]
+
+    def _fetch_item(self, level):
+        if self.frame.get("join"):
+            return None  # a join inherits nothing, so it does not have the elements of outer foreaches either
+        name = "%s[%d]" % (self.stack[level].get("var"), self.stack[level]["index"])
+        if level == len(self.stack) - 1:
+            item = self.frame.get("item")
+            if item is None:
+                return None
+            if item.get("inline"):
+                return unpack(name, item, self._item)
+        reply, body = self.channel.ask({"type": "get_item", "level": level})
+        return unpack(name, reply, body) if reply["found"] else None
+
+    def foreach_stack(self):
+        """The frames around the task as tuples of index, number and element."""
+        return [
+            (frame["index"], None if frame.get("gang") else frame["count"], self.item(level))
+            for level, frame in enumerate(self.stack)
+        ]
+
+    def _short_value(self):
+        """The element of the innermost foreach in at most 30 characters, or None if it is not at hand."""
+        if not self.stack or self.frame.get("join"):
+            return None
+        item = self.frame.get("item") or {}
+        level = len(self.stack) - 1
+        if level not in self._items and not item.get("inline") and not self.stack[level].get("gang"):
+            return None
+        try:
+            value = self.item()
+            if isinstance(value, (str, int, float, bool)):
+                return str(value)[:_VALUE_CHARS]
+            if len(self._item) > _REPR_BYTES:
+                return "<%s>" % type(value).__name__[: _VALUE_CHARS - 2]
+            return repr(value)[:_VALUE_CHARS]
+        except Exception:
+            return None
+
+    def title(self):
+        """The task for people: ``<flow F step s[0,1] (input: VALUE)>``."""
+        text = "<flow %s step %s" % (type(self.flow).__name__, self.plan.name)
+        if self.stack:
+            text += "[%s]" % ",".join(str(frame["index"]) for frame in self.stack)
+            try:
+                value = str(self.item())
+            except Exception:
+                return text + ">"
+            text += " (input: %s)" % (value if len(value) <= _TITLE_CHARS else value[:_TITLE_CHARS] + "...")
+        return text + ">"
+
+    # The attempt.
+
+    def run(self):
+        """Run the attempt and tell the host how it ended; return the exit code."""
+        flow = self.flow
+        flow._levada = self
+        running.enter(self)
+        done = {"type": "done", "ok": True}
+        try:
+            self._call_step()
+            self._check_transition()
+            if self.plan.catch is not None and self.plan.catch.get("var"):
+                setattr(flow, self.plan.catch["var"], None)
+        except BaseException as exception:
+            self.channel.busy = True
+            if not self._caught(exception, done):
+                return self._failed(exception, done)
+        # From here on a signal waits until everything is said.
+        self.channel.busy = True
+        try:
+            entries, parts = pack_changed(flow.__dict__, self.loaded, self.staging)
+            transition = self.transition
+            described = {"next": transition.steps}
+            if transition.items is not None:
+                entry, data, described["fan"] = pack_items(transition.items, transition.var, self.staging)
+                done["foreach"] = entry
+                if data is not None:
+                    parts.append(data)
+            elif transition.fan:
+                described["fan"] = transition.fan
+        except Exception as exception:
+            return self._failed(exception, {"type": "done"})
+        done["transition"] = described
+        done["artifacts"] = entries
+        if self.stack:
+            value = self._short_value()
+            if value is not None:
+                done["value"] = value
+        flush()
+        self.channel.send(done, parts)
+        return 0
+
+    def _call_step(self):
+        plan = self.plan
+        if self.frame.get("fallback"):
+            from .exceptions import FailureHandledByCatch
+
+            raise FailureHandledByCatch(self.frame["attempt"])
+        limit = self.frame.get("timeout") or (plan.timeout is not None and timeout_seconds(plan.timeout)) or 0
+        if limit:
+            signal(SIGALRM, self._on_alarm)
+            setitimer(ITIMER_REAL, limit)
+        try:
+            if plan.is_join:
+                from .inputs import Inputs
+
+                plan.function(self.flow, Inputs(self))
+            else:
+                plan.function(self.flow)
+        finally:
+            if limit:
+                setitimer(ITIMER_REAL, 0)
+
+    def _on_alarm(self, signum, frame):
+        from traceback import format_stack
+
+        from .exceptions import TimeoutException
+
+        total = self.frame.get("timeout") or timeout_seconds(self.plan.timeout)
+        exception = TimeoutException(
+            "Step %s timed out after %d hours, %d minutes, %g seconds\nStack when it was stopped:\n%s"
+            % (self.plan.name, total // 3600, total // 60 % 60, total % 60, "".join(format_stack(frame)))
+        )
+        self.interrupt(exception)
+
+    def interrupt(self, exception):
+        """Raise an exception out of a signal handler, but not in the middle of a frame."""
+        if self.channel.busy:
+            self.channel.pending = exception
+        else:
+            raise exception
+
+    def _check_transition(self):
+        if self.transition is not None:
+            return
+        if self.plan.next is None:
+            from .transition import Transition
+
+            self.transition = Transition([])
+            return
+        from .exceptions import MetaflowException
+
+        raise MetaflowException(
+            "Step '%s' returned without calling self.next(). Expected a transition to %s: call self.next() as the last "
+            "statement, and do not return before it." % (self.plan.name, " or ".join(self.plan.next["targets"]))
+        )
+
+    # What happens when it fails.
+
+    def _caught(self, exception, done):
+        """Let @catch take the exception, if it may."""
+        catch = self.plan.catch
+        if catch is None or isinstance(exception, (KeyboardInterrupt, GeneratorExit)):
+            return False
+        if self.frame["attempt"] < self.frame.get("retries", 0) and not self.frame.get("fallback"):
+            return False
+        if isinstance(exception, SystemExit):
+            exception = _exit_as_failure(exception, self.plan.name)
+            if exception.disallow_retry:
+                return False
+        from .exceptions import MetaflowExceptionWrapper
+        from .failure import traceback_of
+        from .transition import Transition
+
+        trace = traceback_of(exception)
+        if catch.get("print_exception", True):
+            print("@catch caught an exception from %s" % self.title())
+            print("\n".join(">  " + line for line in trace.rstrip("\n").split("\n")))
+        wrapper = MetaflowExceptionWrapper(exception, trace)
+        try:
+            if catch.get("var"):
+                setattr(self.flow, catch["var"], wrapper)
+            self.flow.__dict__["_catch_exception"] = wrapper
+            # An artifact that cannot be pickled must not turn a caught failure into another one.
+            pack_changed(self.flow.__dict__, self.loaded, self.staging)
+        except AttributeError:
+            return False
+        except Exception as error:
+            print("@catch: %s" % error, file=sys.stderr)
+            return False
+        if self.transition is None:
+            self.transition = Transition(self.plan.next["targets"] if self.plan.next else [])
+        done["caught"] = True
+        done["exception"] = {"type": wrapper.type, "message": wrapper.exception, "traceback": trace}
+        return True
+
+    def _failed(self, exception, done):
+        """Say on stderr and to the host that the attempt failed; return the exit code."""
+        from .failure import record, text
+
+        code = 1
+        done["ok"] = False
+        if isinstance(exception, SystemExit):
+            exception = _exit_as_failure(exception, self.plan.name)
+            if exception.disallow_retry:
+                done["no_retry"] = True
+                code = METAFLOW_EXIT_DISALLOW_RETRY
+        flush()
+        if not isinstance(exception, KeyboardInterrupt):
+            try:
+                sys.stderr.write(text(self.title(), exception))
+            except Exception:
+                pass  # stderr is gone; the host is told all the same
+        try:
+            entries, parts = pack_changed(self.flow.__dict__, self.loaded, self.staging, skip_unpicklable=True)
+        except Exception:
+            entries, parts = [], []
+        done["artifacts"] = entries
+        done["exception"] = record(exception)
+        flush()
+        self.channel.send(done, parts)
+        return code
+
+
+def timeout_seconds(attributes):
+    """The seconds that the attributes of a @timeout add up to."""
+    return sum(
+        factor * float(attributes.get(unit) or 0) for unit, factor in (("seconds", 1), ("minutes", 60), ("hours", 3600))
+    )
+
+
+def _exit_as_failure(exit, step):
+    """The failure that a SystemExit in a step stands for."""
+    from .exceptions import StepExited
+
+    code = exit.code
+    if code is None or code == 0:
+        failure = StepExited(
+            "Step '%s' called sys.exit() before self.next(), so nothing says which step follows. Return from the step "
+            "through self.next() instead." % step
+        )
+    elif isinstance(code, int):
+        failure = StepExited("Step '%s' exited with the code %d." % (step, code))
+    else:
+        failure = StepExited("Step '%s' exited: %s" % (step, code))
+    failure.disallow_retry = code == METAFLOW_EXIT_DISALLOW_RETRY
+    failure.__traceback__ = exit.__traceback__
+    return failure
+
+
+def flush():
+    """Write out what the step printed."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass  # closed, replaced or gone: nothing that the task could do about it
+
+
+def converse(flow, plans, channel):
+    """Do what the host's first frame asks for; return the exit code of the process."""
+    frame, body = channel.receive()
+    kind = frame["type"]
+    if kind == "task":
+        task = Task(flow, plans, channel, frame, body)
+        _interruptible(task)
+        return task.run()
+    if kind in ("parameters", "defaults"):
+        from . import resolve
+
+        return getattr(resolve, kind)(flow, plans, channel, frame)
+    from .wire import ConversationEnded
+
+    raise ConversationEnded("the host sent '%s', which starts no conversation" % kind)
+
+
+def _interruptible(task):
+    """Let SIGINT and SIGTERM end the step gently."""
+    from _signal import SIGINT, SIGTERM
+
+    def interrupt(signum, frame):
+        task.interrupt(KeyboardInterrupt())
+
+    signal(SIGINT, interrupt)
+    signal(SIGTERM, interrupt)

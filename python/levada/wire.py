@@ -1,0 +1,134 @@
+"""Frames of the worker protocol over a descriptor: two lengths, a JSON header, a body.
+
+The page ``internal/protocol/README.md`` is the contract. Reads and writes go straight to the descriptor: a task
+lives for a few hundred microseconds, and a socket object would be one more thing to make.
+"""
+
+from json import JSONDecoder, JSONEncoder
+from os import read, write
+from struct import Struct
+
+#: Version of the protocol that this side speaks.
+PROTOCOL = 1
+
+_MAX_HEADER = 16 << 20
+_MAX_BODY = 64 << 20
+_CHUNK = 1 << 16
+_lengths = Struct(">II")
+_pack = _lengths.pack
+_unpack_from = _lengths.unpack_from
+_encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_decode = JSONDecoder().decode
+
+
+class ConversationEnded(Exception):
+    """The other side closed the socket, or sent what is not a frame."""
+
+
+class RequestFailed(Exception):
+    """The host answered a request with an error: ``kind``, ``message`` and, maybe, ``hint``."""
+
+    def __init__(self, error):
+        self.kind = error.get("kind", "internal error")
+        self.message = error.get("message", "")
+        self.hint = error.get("hint", "")
+        super().__init__(self.message + (" (%s)" % self.hint if self.hint else ""))
+
+
+def frame(header, body=b""):
+    """The bytes of a frame."""
+    text = _encode(header).encode()
+    return b"".join((_pack(len(text), len(body)), text, body))
+
+
+class Channel:
+    """One side of a conversation over a blocking stream socket."""
+
+    __slots__ = ("fd", "busy", "pending", "_buffer", "_request")
+
+    def __init__(self, fd):
+        self.fd = fd
+        #: True while bytes are under way. A signal handler that finds it leaves its exception in ``pending``
+        #: instead of raising it in the middle of a frame.
+        self.busy = False
+        self.pending = None
+        self._buffer = b""
+        self._request = 0
+
+    def send(self, header, parts=()):
+        """Send a frame whose body is ``parts`` one after another."""
+        text = _encode(header).encode()
+        size = 0
+        for part in parts:
+            size += len(part)
+        head = _pack(len(text), size) + text
+        if size <= _CHUNK:
+            self._write(b"".join((head, *parts)) if parts else head)
+            return
+        self._write(head)
+        for part in parts:
+            self._write(part)
+
+    def _write(self, data):
+        sent = write(self.fd, data)
+        if sent < len(data):
+            view = memoryview(data)
+            while sent < len(view):
+                sent += write(self.fd, view[sent:])
+
+    def receive(self):
+        """The next frame: header and body. ConversationEnded at the end."""
+        buffer = self._buffer
+        while len(buffer) < 8:
+            buffer += self._read()
+        header_size, body_size = _unpack_from(buffer)
+        if header_size > _MAX_HEADER or body_size > _MAX_BODY:
+            raise ConversationEnded("a frame longer than the protocol allows")
+        start = 8 + header_size
+        end = start + body_size
+        if len(buffer) < end:
+            buffer = self._read_up_to(buffer, end)
+        self._buffer = buffer[end:]
+        try:
+            header = _decode(buffer[8:start].decode())
+        except ValueError as error:
+            raise ConversationEnded("a header that is not JSON: %s" % error) from None
+        if type(header) is not dict or "type" not in header:
+            raise ConversationEnded("a header without a type")
+        return header, buffer[start:end] if body_size else b""
+
+    def _read(self):
+        data = read(self.fd, _CHUNK)
+        if not data:
+            raise ConversationEnded("the host closed the conversation")
+        return data
+
+    def _read_up_to(self, buffer, end):
+        chunks = [buffer]
+        have = len(buffer)
+        while have < end:
+            data = read(self.fd, max(_CHUNK, end - have))
+            if not data:
+                raise ConversationEnded("the host closed the conversation")
+            chunks.append(data)
+            have += len(data)
+        return b"".join(chunks)
+
+    def ask(self, header):
+        """Send a request; return header and body of the reply. RequestFailed if the host could not answer."""
+        self._request += 1
+        header["id"] = self._request
+        outer, self.busy = self.busy, True
+        try:
+            self.send(header)
+            reply, body = self.receive()
+        finally:
+            self.busy = outer
+        if self.pending is not None and not outer:
+            pending, self.pending = self.pending, None
+            raise pending
+        if reply["type"] != "reply" or reply.get("id") != header["id"]:
+            raise ConversationEnded("an answer to another question")
+        if reply.get("error"):
+            raise RequestFailed(reply["error"])
+        return reply, body

@@ -1,0 +1,93 @@
+"""The API of Metaflow, as far as Levada has it: flows written for Metaflow run unchanged.
+
+Everything here is Levada's under Metaflow's names. What is not there yet can be imported; using it says so.
+"""
+
+from levada import (
+    FlowSpec,
+    JSONType,
+    JSONTypeClass,
+    Parameter,
+    airflow_external_task_sensor,
+    airflow_s3_key_sensor,
+    batch,
+    card,
+    catch,
+    conda,
+    conda_base,
+    current,
+    environment,
+    exit_hook,
+    kubernetes,
+    parallel,
+    project,
+    pypi,
+    pypi_base,
+    pytorch_parallel,
+    resources,
+    retry,
+    schedule,
+    secrets,
+    step,
+    timeout,
+    trigger,
+    trigger_on_finish,
+)
+
+#: The version of Metaflow whose API this is.
+__version__ = "2.19.38"
+
+_MODULES = frozenset(
+    """datastore decorators exception flowspec includefile lint metaflow_current metaflow_version parameters plugins
+    runtime tuple_util unbounded_foreach util""".split()
+)
+_MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
+
+__all__ = [
+    "FlowSpec",
+    "IncludeFile",
+    "JSONType",
+    "JSONTypeClass",
+    "Parameter",
+    "airflow_external_task_sensor",
+    "airflow_s3_key_sensor",
+    "batch",
+    "card",
+    "catch",
+    "conda",
+    "conda_base",
+    "current",
+    "environment",
+    "exit_hook",
+    "kubernetes",
+    "parallel",
+    "project",
+    "pypi",
+    "pypi_base",
+    "pytorch_parallel",
+    "resources",
+    "retry",
+    "schedule",
+    "secrets",
+    "step",
+    "timeout",
+    "trigger",
+    "trigger_on_finish",
+]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        from importlib import import_module
+
+        return import_module("metaflow." + name)
+    if name in _MODULES_LATER:
+        from levada.later import Later
+
+        return Later("metaflow." + name)
+    import levada
+
+    try:
+        return getattr(levada, name)
+    except AttributeError:
+        raise AttributeError("module 'metaflow' has no attribute '%s'" % name) from None

@@ -1,0 +1,1 @@
+"""Metaflow's datastore, of which flows see only the exceptions."""

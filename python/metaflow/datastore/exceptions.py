@@ -1,0 +1,3 @@
+"""Exceptions of artifacts under Metaflow's module path."""
+
+from levada.exceptions import DataException, UnpicklableArtifactException  # noqa: F401

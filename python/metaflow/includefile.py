@@ -1,0 +1,3 @@
+"""``IncludeFile`` under Metaflow's module path."""
+
+from levada.includefile import IncludeFile  # noqa: F401

@@ -1,0 +1,3 @@
+"""The exception of an invalid graph under Metaflow's module path."""
+
+from levada.exceptions import LintWarn  # noqa: F401

@@ -1,0 +1,4 @@
+"""``current`` under Metaflow's module path."""
+
+from levada.running import current  # noqa: F401
+from levada.tuples import Parallel  # noqa: F401

@@ -1,0 +1,1 @@
+"""Modules of decorators that flows import exceptions from."""

@@ -1,0 +1,3 @@
+"""The exception of ``@timeout`` under Metaflow's module path."""
+
+from levada.exceptions import TimeoutException  # noqa: F401

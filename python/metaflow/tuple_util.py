@@ -1,0 +1,3 @@
+"""Named tuples under Metaflow's module path."""
+
+from levada.tuples import ForeachFrame  # noqa: F401
