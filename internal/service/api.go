@@ -15,6 +15,8 @@ type FlowSource struct {
 	Python    string   // interpreter asked for with --python; empty finds one
 	Isolation string   // "fork", "spawn" or empty: fork where it is safe
 	With      []string // --with specs, added to every step
+	// CodeSuffixes selects the files of the code package; nil is the default.
+	CodeSuffixes []string
 	// HandedFD is the control socket of a fork server that is running already (a flow
 	// started as `python flow.py`), 0 if there is none; HandedPID is its process.
 	HandedFD, HandedPID int
@@ -37,23 +39,24 @@ type OpenFlow interface {
 
 // RunOptions are the choices of one run.
 type RunOptions struct {
-	Parameters   map[string][]string // parameter name → text as given; several for a repeated option
-	Tags         []string
-	MaxWorkers   int   // 0: the cores, at least 2
-	MaxSplits    int   // 0: no limit
-	MaxLogSize   int64 // bytes a stream of an attempt that are kept; 0: no limit
-	Namespace    string
-	User         string
-	Branch       string // of @project
-	Production   bool
-	CommandLine  []string
-	CodeSuffixes []string // of the code package; nil is the default
+	Parameters  map[string][]string // parameter name → text as given; several for a repeated option
+	Tags        []string
+	MaxWorkers  int   // 0: the cores, at least 2
+	MaxSplits   int   // 0: no limit
+	MaxLogSize  int64 // bytes a stream of an attempt that are kept; 0: no limit
+	Namespace   string
+	User        string
+	Branch      string // of @project
+	Production  bool
+	CommandLine []string
 	// OnRun is called with the run's id before its first task starts.
 	OnRun func(id int64) error
 	// Watch is told of everything that happens.
 	Watch runner.Observer
-	// ProgressEvery limits how often Watch.Progress is called; 0 is never.
+	// Progress asks for Watch.Progress while the run goes on.
 	Progress bool
+	// Hard, when closed, kills everything at once: the second Ctrl-C.
+	Hard <-chan struct{}
 }
 
 // ResumeOptions are the choices of a resume besides those of a run.

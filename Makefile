@@ -1,0 +1,52 @@
+# Levada. `make help` lists what there is.
+
+SHELL := /bin/bash
+GO ?= go
+PYTHON ?= python3
+TOOLS := .tools
+VENV := $(TOOLS)/venv
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+RUFF := ruff==0.17.6
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build ./levada, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o levada ./cmd/levada
+
+.PHONY: test
+test: lint test-python test-go ## set up what the tests need, check the style and run all tests
+
+.PHONY: test-go
+test-go: ## run the Go tests with the race detector
+	$(GO) test -race -timeout 14m ./...
+
+.PHONY: test-python
+test-python: ## run the SDK's tests
+	$(PYTHON) -m unittest discover -s python/tests
+
+.PHONY: lint
+lint: $(VENV)/bin/ruff ## gofmt, go vet, staticcheck, ruff, and the build for macOS
+	@unformatted=$$(gofmt -l cmd internal bench python); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(VENV)/bin/ruff check --config python/pyproject.toml python examples bench
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/levada
+
+$(VENV)/bin/ruff:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet $(RUFF)
+
+.PHONY: bench
+bench: ## measure speed and size against the floor and the reference, print a table
+	$(GO) run ./bench
+
+.PHONY: soak
+soak: ## kill engines, fork servers and tasks at random for a long time
+	LEVADA_SOAK=1 $(GO) test -timeout 2h -run TestKill -v ./internal/faulttest
+
+.PHONY: clean
+clean: ## remove what was built and set up
+	rm -rf levada $(TOOLS) bench/.venv

@@ -1,0 +1,172 @@
+// Package app wires Levada together: it alone knows which store, bucket and
+// worker are used, and it alone reads the process's own environment.
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/levadahq/levada/internal/blob/file"
+	"github.com/levadahq/levada/internal/cli"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/interp"
+	"github.com/levadahq/levada/internal/metastore/sqlite"
+	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/usage"
+	"github.com/levadahq/levada/python"
+)
+
+// version is set by the release build with -ldflags; otherwise it comes from the module.
+var version = ""
+
+// Version is the binary's version: "0.1.0", or "0.1.0-dev" with the commit where it is known.
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				return "0.1.0-dev+" + s.Value[:12]
+			}
+		}
+	}
+	return "0.1.0-dev"
+}
+
+// Main is the program: it runs a command line and returns the exit code.
+func Main(args []string) int {
+	dir, err := os.Getwd()
+	if err != nil {
+		os.Stderr.WriteString("levada: the current folder cannot be read: " + err.Error() + "\n")
+		return 1
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	a := &app{dir: dir, environ: os.Environ()}
+	return cli.Main(context.Background(), cli.Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,
+		Version: Version(), Signals: signals, User: userName(), Open: a.open,
+		Terminal: cli.Terminal{
+			Stdout: term.IsTerminal(int(os.Stdout.Fd())), Stderr: term.IsTerminal(int(os.Stderr.Fd())),
+			Size: func() (int, int) {
+				w, h, err := term.GetSize(int(os.Stdout.Fd()))
+				if err != nil {
+					return 80, 24
+				}
+				return w, h
+			},
+		},
+	}, args)
+}
+
+type app struct {
+	dir     string
+	environ []string
+}
+
+// open opens the service on the store that a command needs.
+func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
+	host, _ := os.Hostname()
+	c := service.Config{
+		Python: a.python, SDK: a.sdk, Machine: usage.ThisMachine(), Version: Version(),
+		Host: host, Boot: usage.BootID(), Dir: a.dir, Now: time.Now,
+	}
+	if where.Need == cli.NoStore {
+		return cli.Store{Service: service.New(c), Close: func() error { return nil }}, nil
+	}
+	home, created, err := findHome(where)
+	if err != nil {
+		return cli.Store{}, err
+	}
+	meta, err := sqlite.Open(ctx, home, sqlite.Options{ReadOnly: where.Need == cli.ExistingStore})
+	if err != nil {
+		return cli.Store{}, err
+	}
+	c.Home, c.Store = home, meta
+	c.Data = datastore.New(meta, file.New(filepath.Join(home, "blobs")), filepath.Join(home, "staging"))
+	return cli.Store{Service: service.New(c), Path: home, Created: created, Close: meta.Close}, nil
+}
+
+// HomeName is the name of a store's folder.
+const HomeName = ".levada"
+
+// findHome looks for the store: where it was named, else upward from the current folder. One that
+// is needed and not there is made.
+func findHome(where cli.Home) (home string, created bool, err error) {
+	exists := func(dir string) bool {
+		st, err := os.Stat(dir)
+		return err == nil && st.IsDir()
+	}
+	if home = where.Path; home == "" {
+		for dir := where.Dir; ; dir = filepath.Dir(dir) {
+			if home = filepath.Join(dir, HomeName); exists(home) {
+				return home, false, nil
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+		home = filepath.Join(where.Dir, HomeName)
+	}
+	if home, err = filepath.Abs(home); err != nil {
+		return "", false, fault.Wrap(fault.Usage, "find the store", err)
+	}
+	if exists(home) {
+		return home, false, nil
+	}
+	if where.Need == cli.ExistingStore {
+		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", HomeName, where.Dir).
+			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
+	}
+	if err := os.MkdirAll(home, 0o777); err != nil {
+		kind := fault.Internal
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+			kind = fault.Permission
+		}
+		return "", false, (&fault.Error{Kind: kind, Op: "make the store", Subject: home, Cause: err}).
+			Do("run in a folder that can be written, or name one with LEVADA_HOME")
+	}
+	return home, true, nil
+}
+
+// python finds the interpreter.
+func (a *app) python(ctx context.Context, asked string) (string, error) {
+	p, err := interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: a.cache()})
+	if err != nil {
+		return "", err
+	}
+	return p.Path, nil
+}
+
+func (a *app) sdk() (string, error) { return unpackSDK(python.Files, a.cache()) }
+
+// cache is the user's cache folder for Levada.
+func (a *app) cache() string {
+	if dir := os.Getenv("LEVADA_CACHE"); dir != "" {
+		return dir
+	}
+	if dir := interp.DefaultCacheDir(a.environ); dir != "" {
+		return dir
+	}
+	return filepath.Join(os.TempDir(), "levada-"+userName())
+}
+
+// userName is the name of the operating system's user.
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}

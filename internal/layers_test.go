@@ -1,0 +1,146 @@
+// Package internal_test keeps the rules of the whole tree.
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/levadahq/levada/"
+
+// layers is the table of ARCHITECTURE.md: a package imports packages of lower layers, of its own
+// layer only below itself, and nothing else of this module.
+var layers = map[string]int{
+	"internal/fault":            0,
+	"python":                    0,
+	"internal/graph":            1,
+	"internal/engine":           1,
+	"internal/pickle":           1,
+	"internal/tasklog":          1,
+	"internal/metastore":        2,
+	"internal/metastore/mem":    2,
+	"internal/metastore/sqlite": 2,
+	"internal/blob":             2,
+	"internal/blob/file":        2,
+	"internal/blob/mem":         2,
+	"internal/usage":            2,
+	"internal/interp":           2,
+	"internal/codepack":         2,
+	"internal/datastore":        3,
+	"internal/protocol":         3,
+	"internal/worker":           3,
+	"internal/runner":           4,
+	"internal/service":          5,
+	"internal/cli":              6,
+	"internal/app":              7,
+	"cmd/levada":                8,
+	"bench":                     9,
+}
+
+// within lists the imports that stay in one layer.
+var within = map[string][]string{
+	"internal/engine":           {"internal/graph"},
+	"internal/metastore/mem":    {"internal/metastore"},
+	"internal/metastore/sqlite": {"internal/metastore"},
+	"internal/blob/file":        {"internal/blob"},
+	"internal/blob/mem":         {"internal/blob"},
+	"internal/worker":           {"internal/protocol"},
+}
+
+// implementations may be imported by the wiring alone.
+var implementations = []string{"internal/metastore/sqlite", "internal/metastore/mem", "internal/blob/file", "internal/blob/mem"}
+
+type listed struct {
+	ImportPath string
+	Doc        string
+	Imports    []string
+	GoFiles    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Doc,Imports,GoFiles", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	d := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 {
+			all = append(all, p)
+		}
+	}
+}
+
+func TestImportsRunDownward(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasSuffix(name, "test") {
+			continue // conformance suites and generators: imported by tests only
+		}
+		layer, ok := layers[name]
+		if !ok {
+			t.Errorf("%s has no layer: add it to this table and to ARCHITECTURE.md", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			other, ours := strings.CutPrefix(imp, module)
+			if !ours {
+				continue
+			}
+			below, ok := layers[other]
+			switch {
+			case !ok:
+				t.Errorf("%s imports %s, which is for tests", name, other)
+			case below > layer, below == layer && !contains(within[name], other):
+				t.Errorf("%s (layer %d) imports %s (layer %d)", name, layer, other, below)
+			case contains(implementations, other) && name != "internal/app":
+				t.Errorf("%s imports %s: only internal/app knows which store is used", name, other)
+			}
+		}
+	}
+}
+
+// Pure packages decide; a clock, I/O or a context would let the world in.
+func TestPurePackagesStayPure(t *testing.T) {
+	pure := []string{"internal/graph", "internal/engine"}
+	forbidden := []string{"os", "net", "context", "log", "log/slog", "math/rand", "math/rand/v2", "sync", "syscall", "os/exec"}
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if !contains(pure, name) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if contains(forbidden, imp) {
+				t.Errorf("%s imports %s", name, imp)
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasAComment(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.Doc == "" {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+func contains(all []string, one string) bool {
+	for _, s := range all {
+		if s == one {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,403 @@
+package runner
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/usage"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+// attempt is one attempt of a task while it lives. The loop owns it; the
+// conversation goroutine reads launch and proc, which do not change.
+type attempt struct {
+	r      *Runner
+	launch engine.Launch
+	proc   *worker.Process
+	rec    metastore.Attempt
+	task   metastore.Task
+
+	open    int  // streams, conversation and process that have not ended
+	exitedB bool // the engine knows that the process is gone
+	exit    worker.Exit
+	result  *result // of the conversation, nil without a done frame
+	killed  bool    // the engine asked for its end
+	late    bool    // it outlived its timeout
+	log     attemptLog
+	series  *usage.Series
+	timers  []*time.Timer
+}
+
+// launch starts an attempt.
+func (r *Runner) launch(l engine.Launch) {
+	a := &attempt{r: r, launch: l, open: 4}
+	r.active[l.Task] = a
+	now := r.Now()
+	a.task = metastore.Task{
+		Run: r.Config.Run.ID, ID: int64(l.Task), Step: l.Step.Name, Scope: int64(l.Scope), Index: l.Index,
+		Iteration: l.Iteration, Base: int64(l.Base), Inputs: ids(l.Inputs), Created: now,
+	}
+	a.rec = metastore.Attempt{
+		Run: r.Config.Run.ID, Task: int64(l.Task), N: l.Attempt, Status: metastore.AttemptRunning, Started: now,
+	}
+	a.log.init(r, &a.rec)
+	first, err := r.firstFrame(a)
+	if err != nil {
+		r.stillborn(a, err)
+		return
+	}
+	vars := l.Step.Environment
+	start := func() (*worker.Process, error) {
+		return r.Pool.Start(r.ctx, first, vars, worker.Watch{
+			Started: func(pid int) { r.post(func() { a.started(pid) }) },
+			Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
+		})
+	}
+	if len(vars) == 0 {
+		proc, err := start()
+		a.attach(proc, err)
+		return
+	}
+	// The first task of an environment of its own waits for an interpreter; the others need not.
+	go func() {
+		proc, err := start()
+		r.post(func() { a.attach(proc, err) })
+	}()
+}
+
+// attach begins to read what a process says, once there is one.
+func (a *attempt) attach(proc *worker.Process, err error) {
+	if err != nil {
+		a.r.stillborn(a, err)
+		return
+	}
+	a.proc = proc
+	go a.read(proc.Stdout, streamOut)
+	go a.read(proc.Stderr, streamErr)
+	go a.converse()
+	if a.killed {
+		proc.Signal(syscall.SIGKILL)
+	}
+	if t := a.launch.Step.Timeout; t > 0 && !a.launch.Fallback {
+		a.later(t+timeoutGrace, func() { a.late = true; a.signal(syscall.SIGKILL) })
+	}
+}
+
+// stillborn records an attempt whose process could not be started as failed.
+func (r *Runner) stillborn(a *attempt, err error) {
+	a.open = 0
+	a.exit = worker.Exit{Code: -1, Lost: err.Error()}
+	r.post(func() {
+		r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+		a.complete()
+	})
+}
+
+// started is called when the process runs.
+func (a *attempt) started(pid int) {
+	a.rec.PID = pid
+	a.rec.Started = a.r.Now()
+	rec := metastore.Record{Attempt: copyOf(a.rec)}
+	if a.launch.Attempt == 0 {
+		rec.Task = copyOf(a.task)
+	}
+	a.r.Store.Record(rec)
+	a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
+}
+
+// exited is called when the process is gone.
+func (a *attempt) exited(e worker.Exit) {
+	a.exit = e
+	a.rec.Ended = a.r.Now()
+	a.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+	if a.proc != nil {
+		limit := time.Now().Add(drainGrace)
+		a.proc.Stdout.SetReadDeadline(limit)
+		a.proc.Stderr.SetReadDeadline(limit)
+	}
+	a.ended()
+}
+
+// ended counts one of the streams, the conversation or the process as ended.
+func (a *attempt) ended() {
+	if a.open--; a.open == 0 {
+		a.complete()
+	}
+}
+
+// complete records an attempt of which nothing lives any more.
+func (a *attempt) complete() {
+	r := a.r
+	for _, t := range a.timers {
+		t.Stop()
+	}
+	if a.proc != nil {
+		a.proc.Close()
+	}
+	if a.rec.Ended.IsZero() {
+		a.rec.Ended = r.Now()
+	}
+	if res := a.result; res != nil && res.err != nil {
+		// The process did its part, its values could not be stored.
+		delete(r.active, a.launch.Task)
+		r.fail(res.err)
+		return
+	}
+	a.judge()
+	rec := metastore.Record{Attempt: copyOf(a.rec), Log: a.log.close()}
+	rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
+	if a.rec.PID == 0 && a.launch.Attempt == 0 {
+		rec.Task = copyOf(a.task) // it never started, so it is not recorded yet
+	}
+	if res := a.result; res != nil {
+		rec.Artifacts, rec.Blobs, rec.Scope = res.artifacts, res.blobs, res.scope
+		rec.Attempt.Complete = res.complete
+	}
+	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
+	rec.Soon = r.Engine.Ready() == 0
+	r.Store.Record(rec)
+}
+
+// judge fills in how the attempt ended.
+func (a *attempt) judge() {
+	rec, e := &a.rec, a.exit
+	rec.ExitCode, rec.Signal, rec.UserCPU, rec.SystemCPU = e.Code, e.Signal, e.UserCPU, e.SystemCPU
+	rec.PeakMemory, rec.MemorySource = e.MaxRSS, "maxrss"
+	if a.series != nil {
+		if peak := a.series.Peak(); peak > 0 {
+			rec.PeakMemory, rec.MemorySource = peak, "pss"
+		}
+		rec.Series = a.series.Encode()
+	}
+	rec.Status = metastore.AttemptFailed
+	res := a.result
+	if res == nil {
+		if a.killed {
+			rec.Status = metastore.AttemptKilled
+		}
+		return
+	}
+	rec.Value, rec.Exception = res.value, res.exception
+	switch {
+	case res.ok && res.caught:
+		rec.Status = metastore.AttemptCaught
+	case res.ok:
+		rec.Status = metastore.AttemptSucceeded
+	case a.killed:
+		rec.Status = metastore.AttemptKilled
+	}
+	if res.ok {
+		rec.Transition, _ = json.Marshal(res.transition)
+	}
+}
+
+// settled is called when the attempt's record is durable, or cannot be made so.
+func (a *attempt) settled(err error) {
+	r := a.r
+	delete(r.active, a.launch.Task)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if r.fatal != nil {
+		return
+	}
+	id, n := a.launch.Task, a.launch.Attempt
+	if res := a.result; res != nil && res.ok {
+		r.layers.Add(datastore.Layer{Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
+		if res.items != nil {
+			r.items[id] = res.items
+		}
+		if fan := res.transition.Fan; fan > 0 {
+			a.emit(&Event{Kind: Foreach, Count: fan})
+		}
+		a.emit(&Event{Kind: TaskFinished, Caught: res.caught, Duration: a.seconds()})
+		r.apply(engine.Succeeded{Task: id, Attempt: n, Transition: res.transition})
+	} else {
+		raised := a.result != nil
+		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
+		a.emitFailure(raised, noRetry)
+		r.apply(engine.Failed{Task: id, Attempt: n, Raised: raised, NoRetry: noRetry})
+	}
+	if a.launch.Joins != engine.NoTask {
+		r.closeItems(a.launch.Joins)
+	}
+}
+
+// exitNoRetry is the exit code with which a task asks not to be tried again.
+const exitNoRetry = 202
+
+func (a *attempt) emitFailure(raised, noRetry bool) {
+	if a.rec.Status == metastore.AttemptKilled {
+		a.emit(&Event{Kind: TaskKilled, Duration: a.seconds()})
+		return
+	}
+	l := &a.launch
+	more := l.Attempt < l.Retries || (l.Step.Catch && !raised && l.Attempt+1 < engine.MaxAttempts)
+	a.emit(&Event{
+		Kind: TaskFailed, Text: a.why(), Retrying: more && !noRetry && !a.r.stopping,
+		Duration: a.seconds(), Exception: a.rec.Exception,
+	})
+}
+
+// why says how the process ended if no exception tells.
+func (a *attempt) why() string {
+	switch {
+	case a.result != nil && a.result.exception != nil:
+		return ""
+	case a.late:
+		return fmt.Sprintf("it did not end within its timeout of %s and was killed", a.launch.Step.Timeout)
+	case a.exit.Lost != "":
+		return a.exit.Lost
+	case a.exit.Signal == int(syscall.SIGSEGV):
+		return "it was ended by a segmentation fault (signal 11)"
+	case a.exit.Signal == int(syscall.SIGKILL):
+		return "it was killed (signal 9), by somebody or because memory ran out"
+	case a.exit.Signal != 0:
+		return fmt.Sprintf("it was ended by signal %d (%s)", a.exit.Signal, syscall.Signal(a.exit.Signal))
+	default:
+		return fmt.Sprintf("its process exited with code %d before the step was done", a.exit.Code)
+	}
+}
+
+func (a *attempt) seconds() float64 { return a.rec.Ended.Sub(a.rec.Started).Seconds() }
+
+func (a *attempt) emit(e *Event) {
+	e.Step, e.Task, e.Attempt, e.PID = a.launch.Step.Name, int64(a.launch.Task), a.launch.Attempt, a.rec.PID
+	a.r.emit(e)
+}
+
+func (a *attempt) signal(sig syscall.Signal) {
+	if a.proc != nil {
+		a.proc.Signal(sig)
+	}
+}
+
+// later calls f in the loop after d, unless the attempt is complete by then.
+func (a *attempt) later(d time.Duration, f func()) {
+	a.timers = append(a.timers, time.AfterFunc(d, func() {
+		a.r.post(func() {
+			if a.r.active[a.launch.Task] == a {
+				f()
+			}
+		})
+	}))
+}
+
+// firstFrame makes the frame that tells a process what to do.
+func (r *Runner) firstFrame(a *attempt) ([]byte, error) {
+	l, run := &a.launch, &r.Config.Run
+	t := protocol.Task{
+		Type: "task", Flow: run.Flow, Run: strconv.FormatInt(run.ID, 10), Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
+		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, User: run.User, Namespace: run.Info.Namespace,
+		Tags: run.Tags, Project: r.Project, Iteration: l.Iteration, Staging: r.Staging, InlineLimit: protocol.InlineLimit,
+		Timeout: l.Step.Timeout.Seconds(), With: r.With, Stack: make([]protocol.Frame, len(l.Stack)),
+	}
+	if t.Tags == nil {
+		t.Tags = []string{}
+	}
+	if run.Origin != 0 {
+		origin := strconv.FormatInt(run.Origin, 10)
+		t.Origin = &origin
+	}
+	for i, f := range l.Stack {
+		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}
+	}
+	var body []byte
+	if n := len(l.Stack); n > 0 && !l.Stack[n-1].Gang {
+		f := l.Stack[n-1]
+		items, err := r.openItems(f.Split)
+		if err != nil {
+			return nil, err
+		}
+		t.Item = &protocol.Item{Codec: items.codec}
+		if items.Size(f.Index) <= protocol.InlineLimit {
+			if body, err = items.Read(f.Index); err != nil {
+				return nil, err
+			}
+			t.Item.Inline = true
+		}
+	}
+	if n := len(l.Stack); n > 0 && l.Stack[n-1].Gang {
+		f := l.Stack[n-1]
+		t.Parallel = &protocol.Parallel{MainIP: "127.0.0.1", NumNodes: f.Count, NodeIndex: f.Index, ControlTaskID: strconv.FormatInt(int64(l.Task)-int64(f.Index), 10)}
+	}
+	if l.Inputs != nil {
+		t.Join = &protocol.Join{Count: len(l.Inputs)}
+		if split := l.Step.Split; split != nil && split.Kind == "split" {
+			t.Join.Steps = r.joinSteps(l.Inputs)
+		}
+	}
+	return protocol.AppendFrame(nil, &t, body)
+}
+
+// read takes over what a stream says, line by line, until it ends.
+func (a *attempt) read(f *os.File, s stream) {
+	buf := make([]byte, 0, 4<<10)
+	for {
+		if len(buf) == cap(buf) {
+			if cap(buf) < maxLine {
+				grown := make([]byte, len(buf), 4*cap(buf))
+				copy(grown, buf)
+				buf = grown
+			} else {
+				a.post(s, buf, false) // a line longer than we hold is passed on in parts
+				buf = make([]byte, 0, maxLine)
+			}
+		}
+		n, err := f.Read(buf[len(buf):cap(buf)])
+		if n > 0 {
+			buf = buf[:len(buf)+n]
+			if end := lastNewline(buf); end > 0 {
+				rest := append(make([]byte, 0, max(4<<10, cap(buf)/2)), buf[end:]...)
+				a.post(s, buf[:end], true)
+				buf = rest
+			}
+		}
+		if err != nil {
+			_ = err == io.EOF // the far end closed, or the deadline after the exit passed
+			break
+		}
+	}
+	if len(buf) > 0 {
+		a.post(s, buf, false)
+	}
+	a.r.post(a.ended)
+}
+
+// post hands lines to the loop. whole is false if the last one has no end yet.
+func (a *attempt) post(s stream, data []byte, whole bool) {
+	now := a.r.Now()
+	a.r.post(func() { a.log.add(a, now, s, data) })
+}
+
+func lastNewline(b []byte) int {
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] == '\n' {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func ids(tasks []engine.TaskID) []int64 {
+	if tasks == nil {
+		return nil
+	}
+	out := make([]int64, len(tasks))
+	for i, t := range tasks {
+		out[i] = int64(t)
+	}
+	return out
+}
+
+func copyOf[T any](v T) *T { return &v }

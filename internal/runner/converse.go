@@ -1,0 +1,507 @@
+package runner
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+)
+
+// Limits of what one reply carries.
+const (
+	maxReplyBody   = 8 << 20 // bytes of values in one frame; more go by file
+	maxReplyValues = 4096    // inputs answered at once
+)
+
+// result is what an attempt's conversation came to.
+type result struct {
+	ok, caught, noRetry bool
+	transition          graph.Transition
+	artifacts           []metastore.Artifact
+	complete            bool // artifacts are all that the task has
+	blobs               []metastore.Blob
+	scope               *metastore.Scope
+	items               *foreachItems
+	exception           *metastore.Exception
+	value               string
+	err                 error // its values could not be stored
+}
+
+// conversation answers one task process. It runs in a goroutine of its own and
+// touches nothing that the loop owns.
+type conversation struct {
+	a      *attempt
+	r      *Runner
+	in     *bufio.Reader
+	merged map[string]metastore.Artifact
+	fifos  []*os.File
+}
+
+// converse talks with the attempt's process until it has said all.
+func (a *attempt) converse() {
+	c := &conversation{a: a, r: a.r, in: bufio.NewReaderSize(a.proc.Conn, 4<<10)}
+	res := c.run()
+	for _, f := range c.fifos {
+		f.Close()
+	}
+	a.r.post(func() {
+		a.result = res
+		a.ended()
+	})
+}
+
+// run returns nil if the process ended before it was done.
+func (c *conversation) run() *result {
+	for {
+		var m protocol.FromTask
+		body, err := protocol.ReadFrame(c.in, &m)
+		if err != nil {
+			if fault.Is(err, fault.Invalid) {
+				c.a.proc.Signal(syscall.SIGKILL) // it sends nonsense; nothing it says can be trusted
+			}
+			return nil
+		}
+		switch m.Type {
+		case "done":
+			return c.done(&m, body)
+		case "metadata":
+			// Recorded with the client API; accepted so that newer SDKs work.
+		default:
+			reply, values := c.answer(&m)
+			reply.Type, reply.ID = "reply", m.ID
+			frame, err := protocol.AppendFrame(nil, reply, values...)
+			if err != nil {
+				return nil
+			}
+			if _, err := c.a.proc.Conn.Write(frame); err != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// answer makes the reply to a request and the bytes that go with it.
+func (c *conversation) answer(m *protocol.FromTask) (*protocol.Reply, [][]byte) {
+	reply, body, err := c.try(m)
+	if err != nil {
+		return &protocol.Reply{Error: &protocol.ReplyError{
+			Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: fault.HintOf(err),
+		}}, nil
+	}
+	return reply, body
+}
+
+func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
+	l := &c.a.launch
+	switch m.Type {
+	case "get":
+		art, found, err := c.find(m.Name)
+		if err != nil || !found {
+			return &protocol.Reply{}, nil, err
+		}
+		return c.send(art)
+	case "names":
+		names, err := c.names(int64(l.Base))
+		for name := range c.merged {
+			names = append(names, name)
+		}
+		return &protocol.Reply{Names: names}, nil, err
+	case "get_item":
+		return c.item(m.Level)
+	case "get_inputs":
+		return c.inputs(m)
+	case "input_names":
+		if m.Index < 0 || m.Index >= len(l.Inputs) {
+			return nil, nil, fault.New(fault.NotFound, "the join has no input %d", m.Index)
+		}
+		names, err := c.names(int64(l.Inputs[m.Index]))
+		return &protocol.Reply{Names: names}, nil, err
+	case "input_info":
+		return c.inputInfo(m)
+	case "merge":
+		return c.merge(m)
+	case "graph":
+		info, err := graph.Info(c.r.Flow, c.r.Graph)
+		return &protocol.Reply{Graph: info}, nil, err
+	}
+	return nil, nil, fault.New(fault.Invalid, "the host knows no request %q", m.Type)
+}
+
+// find looks an artifact up: merged, else inherited.
+func (c *conversation) find(name string) (metastore.Artifact, bool, error) {
+	if art, ok := c.merged[name]; ok {
+		return art, true, nil
+	}
+	return c.r.layers.Find(c.r.ctx, c.r.Config.Run.ID, int64(c.a.launch.Base), name)
+}
+
+func (c *conversation) names(task int64) ([]string, error) {
+	all, err := c.r.layers.All(c.r.ctx, c.r.Config.Run.ID, task)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	return names, nil
+}
+
+// send gives a value to the process: small ones in the frame, large ones as the file
+// they are stored in, compressed ones through a pipe.
+func (c *conversation) send(art metastore.Artifact) (*protocol.Reply, [][]byte, error) {
+	v, data, err := c.value(art, maxReplyBody)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &protocol.Reply{
+		Found: true, Codec: v.Codec, Kind: v.Type, Size: v.Size, Hash: v.Hash, Path: v.Path, FIFO: v.FIFO,
+	}, [][]byte{data}, nil
+}
+
+// value makes a value ready to be sent; at most room bytes are returned, larger values go by file.
+func (c *conversation) value(art metastore.Artifact, room int) (protocol.Value, []byte, error) {
+	v := protocol.Value{Found: true, Codec: art.Codec, Type: art.Type, Size: art.Size, Hash: hex.EncodeToString(art.Hash[:])}
+	if art.Size > datastore.SmallLimit {
+		path, plain, err := c.r.Data.File(c.r.ctx, art.Hash)
+		if err != nil {
+			return v, nil, err
+		}
+		if plain {
+			v.Path = path
+			return v, nil, nil
+		}
+		if art.Size > int64(room) {
+			v.FIFO, err = c.pipe(art)
+			return v, nil, err
+		}
+	}
+	data, err := c.r.Data.Bytes(c.r.ctx, art)
+	v.Length = len(data)
+	return v, data, err
+}
+
+// pipe makes a named pipe from which the process reads a compressed value.
+func (c *conversation) pipe(art metastore.Artifact) (string, error) {
+	path := filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-pipe"+strconv.Itoa(len(c.fifos)))
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		return "", fault.Wrap(fault.Internal, "make pipe", err)
+	}
+	// Opened for both directions it opens at once. The value is larger than a pipe holds, so
+	// when the last of it is written the process has the pipe open too.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		os.Remove(path)
+		return "", fault.Wrap(fault.Internal, "open pipe", err)
+	}
+	c.fifos = append(c.fifos, f)
+	go func() {
+		defer os.Remove(path)
+		defer f.Close()
+		src, err := c.r.Data.Reader(c.r.ctx, art.Hash)
+		if err != nil {
+			return
+		}
+		defer src.Close()
+		if _, err := io.Copy(f, src); err != nil && fault.Is(err, fault.Corrupt) {
+			c.r.post(func() { c.r.warn("%v", err) })
+			c.a.proc.Signal(syscall.SIGKILL) // it must not go on with wrong bytes
+		}
+	}()
+	return path, nil
+}
+
+// item sends the element of one level of the foreach stack.
+func (c *conversation) item(level int) (*protocol.Reply, [][]byte, error) {
+	stack := c.a.launch.Stack
+	if level < 0 || level >= len(stack) || stack[level].Gang {
+		return &protocol.Reply{}, nil, nil
+	}
+	f := stack[level]
+	items, err := c.r.openItems(f.Split)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := items.Read(f.Index)
+	if err != nil {
+		return nil, nil, err
+	}
+	reply := &protocol.Reply{Found: true, Codec: items.codec, Size: int64(len(data))}
+	if len(data) <= protocol.MaxBody {
+		return reply, [][]byte{data}, nil
+	}
+	path := filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-item"+strconv.Itoa(level))
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return nil, nil, fault.Wrap(fault.Internal, "write foreach element", err)
+	}
+	reply.Path = path
+	return reply, nil, nil
+}
+
+// inputs sends the same artifact of many inputs of a join at once.
+func (c *conversation) inputs(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
+	all := c.a.launch.Inputs
+	reply, room := &protocol.Reply{Values: []protocol.Value{}}, maxReplyBody
+	var bodies [][]byte
+	if m.From < 0 {
+		return nil, nil, fault.New(fault.Invalid, "a join has no input %d", m.From)
+	}
+	end := min(m.From+min(max(m.Count, 1), maxReplyValues), len(all))
+	for i := m.From; i < end; i++ {
+		art, found, err := c.r.layers.Find(c.r.ctx, c.r.Config.Run.ID, int64(all[i]), m.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !found {
+			reply.Values = append(reply.Values, protocol.Value{})
+			continue
+		}
+		if art.Size > int64(room) && art.Size <= maxReplyBody {
+			break // the next request begins here
+		}
+		v, data, err := c.value(art, room)
+		if err != nil {
+			return nil, nil, err
+		}
+		room -= len(data)
+		reply.Values = append(reply.Values, v)
+		if len(data) > 0 {
+			bodies = append(bodies, data)
+		}
+		if v.FIFO != "" {
+			break // a pipe is read before the next is made
+		}
+	}
+	return reply, bodies, nil
+}
+
+func (c *conversation) inputInfo(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
+	all := c.a.launch.Inputs
+	reply := &protocol.Reply{Inputs: []protocol.InputInfo{}}
+	for i := max(m.From, 0); i < min(m.From+min(m.Count, maxReplyValues), len(all)); i++ {
+		t, err := c.r.Store.Task(c.r.ctx, c.r.Config.Run.ID, int64(all[i]))
+		if err != nil {
+			return nil, nil, err
+		}
+		id := strconv.FormatInt(t.ID, 10)
+		reply.Inputs = append(reply.Inputs, protocol.InputInfo{
+			Task: id, Step: t.Step, Index: i,
+			Pathspec: c.r.Config.Run.Flow + "/" + strconv.FormatInt(c.r.Config.Run.ID, 10) + "/" + t.Step + "/" + id,
+		})
+	}
+	return reply, nil, nil
+}
+
+func (c *conversation) merge(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
+	own := m.Own
+	for name := range c.merged {
+		own = append(own, name)
+	}
+	got, err := c.r.layers.Merge(c.r.ctx, c.r.Config.Run.ID, ids(c.a.launch.Inputs), m.Include, m.Exclude, own)
+	if err != nil {
+		return nil, nil, err
+	}
+	reply := &protocol.Reply{Conflicts: got.Conflicts, Missing: got.Missing, Merged: []string{}}
+	if len(got.Conflicts) > 0 || len(got.Missing) > 0 {
+		return reply, nil, nil
+	}
+	if c.merged == nil {
+		c.merged = make(map[string]metastore.Artifact)
+	}
+	for _, art := range got.Merged {
+		c.merged[art.Name] = art
+		reply.Merged = append(reply.Merged, art.Name)
+	}
+	return reply, nil, nil
+}
+
+// done stores what the process made and says how it ended.
+func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
+	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: m.Value}
+	if e := m.Exception; e != nil {
+		res.exception = &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}
+	}
+	if len(m.Transition) > 0 {
+		if err := json.Unmarshal(m.Transition, &res.transition); err != nil {
+			res.ok = false
+			res.exception = &metastore.Exception{Type: "ProtocolError", Message: "the transition cannot be read: " + err.Error()}
+		}
+	}
+	if err := c.keep(res, m, body); err != nil {
+		if bad := (*nonsense)(nil); asNonsense(err, &bad) {
+			res.ok = false
+			res.exception = &metastore.Exception{Type: "ProtocolError", Message: bad.Error()}
+			return res
+		}
+		res.err = err
+	}
+	return res
+}
+
+// keep stores the values of a done frame and makes their records.
+func (c *conversation) keep(res *result, m *protocol.FromTask, body []byte) error {
+	var sum Stored
+	if err := sum.take(c.r.ctx, c.r.Data, c.r.Staging, m.Artifacts, &body); err != nil {
+		return err
+	}
+	own := make(map[string]bool, len(sum.Artifacts))
+	for _, art := range sum.Artifacts {
+		old, found, err := c.find(art.Name)
+		if err != nil {
+			return err
+		}
+		_, merged := c.merged[art.Name]
+		own[art.Name] = true
+		if found && !merged && old.Hash == art.Hash && old.Codec == art.Codec && old.Type == art.Type {
+			continue // unchanged: inherited
+		}
+		res.artifacts = append(res.artifacts, art)
+	}
+	for name, art := range c.merged {
+		if !own[name] {
+			res.artifacts = append(res.artifacts, art)
+		}
+	}
+	res.blobs = sum.Blobs
+	if err := c.flatten(res); err != nil {
+		return err
+	}
+	if res.ok && c.a.launch.Step.Opens() {
+		return c.openScope(res, m, body)
+	}
+	return nil
+}
+
+// flatten makes the records complete where the way to the oldest inherited artifact has become long.
+func (c *conversation) flatten(res *result) error {
+	base := int64(c.a.launch.Base)
+	depth, err := c.r.layers.Depth(c.r.ctx, c.r.Config.Run.ID, base)
+	if err != nil || depth < datastore.MaxDepth || !res.ok {
+		return err
+	}
+	all, err := c.r.layers.All(c.r.ctx, c.r.Config.Run.ID, base)
+	if err != nil {
+		return err
+	}
+	have := make(map[string]bool, len(res.artifacts))
+	for _, art := range res.artifacts {
+		have[art.Name] = true
+	}
+	for _, art := range all {
+		if !have[art.Name] {
+			res.artifacts = append(res.artifacts, art)
+		}
+	}
+	res.complete = true
+	return nil
+}
+
+// openScope makes the record of the branches that a split opens.
+func (c *conversation) openScope(res *result, m *protocol.FromTask, body []byte) error {
+	l := &c.a.launch
+	sc := &metastore.Scope{
+		Run: c.r.Config.Run.ID, Split: int64(l.Task), Step: l.Step.Name, Kind: l.Step.Kind.Scope(),
+		Count: max(res.transition.Fan, len(res.transition.Next)), Parent: int64(l.Scope), Index: l.Index,
+	}
+	res.scope = sc
+	f := m.Foreach
+	if f == nil {
+		return nil
+	}
+	sc.Var = f.Var
+	items := &foreachItems{codec: f.Codec}
+	if f.Path != "" {
+		path, err := staged(c.r.Staging, f.Path)
+		if err != nil {
+			return err
+		}
+		ref, err := c.r.Data.PutFile(c.r.ctx, path, datastore.Plain)
+		if err != nil {
+			return err
+		}
+		sc.Items = ref.Hash
+		if items.Items, err = c.r.Data.OpenItems(c.r.ctx, ref.Hash); err != nil {
+			return err
+		}
+	} else {
+		if f.Length != len(body) {
+			return &nonsense{"the foreach's elements are not as long as announced"}
+		}
+		ref, blob := datastore.Prepare(body)
+		if ref.Inline != nil { // a scope's elements are always a blob: there is no record to hold them
+			blob = &metastore.Blob{Hash: ref.Hash, Data: bytes.Clone(body)}
+		}
+		if blob == nil {
+			if err := c.r.Data.Put(c.r.ctx, body); err != nil {
+				return err
+			}
+		} else {
+			res.blobs = append(res.blobs, *blob)
+		}
+		sc.Items = ref.Hash
+		var err error
+		if items.Items, err = datastore.NewItems(body); err != nil {
+			return &nonsense{err.Error()}
+		}
+	}
+	if items.Len() != f.Count || f.Count != res.transition.Fan {
+		return &nonsense{"the foreach has not as many elements as announced"}
+	}
+	res.items = items
+	return nil
+}
+
+// foreachItems is the elements of one foreach.
+type foreachItems struct {
+	*datastore.Items
+	codec string
+}
+
+// openItems returns the elements of a foreach; those of a resumed run are opened when first needed.
+// The loop and conversations call it.
+func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
+	r.itemsMu.Lock()
+	defer r.itemsMu.Unlock()
+	if it := r.items[split]; it != nil {
+		return it, nil
+	}
+	scopes, err := r.Store.Scopes(r.ctx, r.Config.Run.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, sc := range scopes {
+		if sc.Split != int64(split) || sc.Items == (metastore.Hash{}) {
+			continue
+		}
+		it, err := r.Data.OpenItems(r.ctx, sc.Items)
+		if err != nil {
+			return nil, err
+		}
+		r.items[split] = &foreachItems{Items: it, codec: "pickle"}
+		return r.items[split], nil
+	}
+	return nil, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
+		Do("run the flow again; `levada doctor` tells what else is missing")
+}
+
+// closeItems lets go of the elements of a foreach that has been joined.
+func (r *Runner) closeItems(split engine.TaskID) {
+	r.itemsMu.Lock()
+	defer r.itemsMu.Unlock()
+	if it := r.items[split]; it != nil {
+		it.Close()
+		delete(r.items, split)
+	}
+}

@@ -1,0 +1,292 @@
+// Package runner carries a run from its first task to its end. It owns the only
+// loop: what happens (a process exits, a record is durable, somebody presses
+// Ctrl-C) becomes an event for the engine; what the engine answers is carried
+// out. The engine decides, the runner does.
+//
+// One goroutine, the loop, owns all of a run's state. Everything else (reading a
+// task's streams, talking with it, hashing what it made, the store's writer)
+// happens in goroutines that hand the loop a function to call. So there are no
+// locks here, and events reach the observer in one order.
+//
+// An attempt lives like this: the loop launches it; its process runs; its
+// conversation ends with the done frame, whose values are stored as they come;
+// its process exits, which frees its place at once; when its streams are read to
+// the end it is recorded; and only when that record is durable does the engine
+// hear how it ended. Nothing is acted on before it is durable.
+package runner
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/usage"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+// Grace is how long a task that is asked to end may take before it is killed.
+const Grace = 5 * time.Second
+
+// timeoutGrace is how long after its @timeout a task is killed whose own alarm did
+// not end it: code that does not return to the interpreter cannot be interrupted.
+const timeoutGrace = 10 * time.Second
+
+const (
+	beatEvery     = 10 * time.Second
+	sampleEvery   = time.Second
+	progressEvery = 100 * time.Millisecond
+	// drainGrace is how long the streams of a task that has exited are read on if
+	// something that it started, and that left its process group, holds them open.
+	drainGrace = 250 * time.Millisecond
+)
+
+// Config is what a run needs.
+type Config struct {
+	Flow   *graph.Flow
+	Graph  *graph.Graph
+	Engine *engine.Engine // recovered, if the run resumes another
+	Run    metastore.Run  // as created
+	Store  metastore.Store
+	Data   *datastore.Store
+	Pool   *worker.Pool
+	Usage  *usage.Sampler
+	// LogDir is where logs that are too long for the database go.
+	LogDir     string
+	MaxLogSize int64 // bytes a stream that are kept; 0 is no limit
+	Staging    string
+	Project    *protocol.Project
+	With       []protocol.Decorator // decorators added on the command line
+	Watch      Observer
+	Progress   bool // whether Watch.Progress is called while the run goes on
+	Hard       <-chan struct{} // closed: kill everything at once
+	Now        func() time.Time
+}
+
+// Result is how a run ended.
+type Result struct {
+	Status     metastore.RunStatus
+	FailedStep string
+	FailedTask int64
+	Problem    string
+}
+
+// Runner runs one run.
+type Runner struct {
+	Config
+	layers *datastore.Layers
+	ctx    context.Context // of the work in goroutines: ends when the loop does
+
+	calls    *mailbox
+	active   map[engine.TaskID]*attempt
+	itemsMu  sync.Mutex
+	items    map[engine.TaskID]*foreachItems // by split task; conversations look here too
+	started  time.Time
+	stopping bool
+	finish   *engine.Finish
+	fatal    error // the store failed: nothing more can be recorded
+}
+
+// New prepares a run.
+func New(c Config) *Runner {
+	return &Runner{
+		Config:  c,
+		layers:  datastore.NewLayers(c.Store),
+		calls:   newMailbox(),
+		active:  make(map[engine.TaskID]*attempt),
+		items:   make(map[engine.TaskID]*foreachItems),
+	}
+}
+
+// post hands the loop a function to call. It may be called from any goroutine.
+func (r *Runner) post(f func()) { r.calls.post(f) }
+
+// Run carries the run to its end. Cancelling ctx interrupts it gently: tasks are asked to
+// end and the run is marked. The error is not nil only if the run could not be recorded.
+func (r *Runner) Run(ctx context.Context) (Result, error) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	r.ctx = work
+	r.started = r.Now()
+	r.emit(&Event{Kind: RunStarted, Origin: r.Config.Run.Origin})
+	r.apply(engine.Started{})
+	r.loop(ctx)
+	return r.end()
+}
+
+// loop calls what is posted until nothing runs any more.
+func (r *Runner) loop(ctx context.Context) {
+	beat, sample := time.NewTicker(beatEvery), time.NewTicker(sampleEvery)
+	defer beat.Stop()
+	defer sample.Stop()
+	var progress <-chan time.Time
+	if r.Progress {
+		t := time.NewTicker(progressEvery)
+		defer t.Stop()
+		progress = t.C
+	}
+	interrupt, hard := ctx.Done(), r.Hard
+	var calls []func()
+	for !r.over() {
+		select {
+		case <-r.calls.wake:
+			calls = r.calls.take(calls)
+			for _, f := range calls {
+				f()
+			}
+		case <-interrupt:
+			interrupt = nil
+			r.interrupt()
+		case <-hard:
+			hard = nil
+			r.killAll()
+		case <-beat.C:
+			if err := r.Store.Beat(r.ctx, r.Config.Run.ID, r.Now()); err != nil {
+				r.warn("the run's heartbeat could not be written: %v", err)
+			}
+		case <-sample.C:
+			r.sample()
+		case <-progress:
+			r.showProgress()
+		}
+	}
+	if r.Progress {
+		r.showProgress()
+	}
+}
+
+// over reports whether the run has ended and nothing of it lives.
+func (r *Runner) over() bool {
+	return (r.finish != nil || r.fatal != nil) && len(r.active) == 0
+}
+
+// apply tells the engine what happened and does what it answers.
+func (r *Runner) apply(ev engine.Event) { r.do(r.Engine.Apply(ev)) }
+
+func (r *Runner) do(commands []engine.Command) {
+	for _, c := range commands {
+		switch c := c.(type) {
+		case *engine.Launch:
+			r.launch(*c)
+		case engine.Kill:
+			r.kill(c.Task)
+		case engine.Oversized:
+			r.warn("step %s asks for more than this machine has (%s); its tasks run one at a time", c.Step, describe(c.Requested, r.Engine.Policy().Machine))
+		case engine.Finish:
+			r.finish = &c
+		}
+	}
+}
+
+// interrupt is Ctrl-C.
+func (r *Runner) interrupt() {
+	r.emit(&Event{Kind: Stopping, Count: len(r.active), Text: "interrupted"})
+	r.stopping = true
+	r.apply(engine.Interrupted{})
+}
+
+// killAll ends everything at once.
+func (r *Runner) killAll() {
+	for _, a := range r.active {
+		a.killed = true
+		a.signal(syscall.SIGKILL)
+	}
+}
+
+// kill asks one attempt to end, and ends it if it does not.
+func (r *Runner) kill(id engine.TaskID) {
+	a := r.active[id]
+	if a == nil || a.killed {
+		return
+	}
+	if !r.stopping {
+		r.stopping = true
+		r.emit(&Event{Kind: Stopping, Count: len(r.active)})
+	}
+	a.killed = true
+	a.signal(syscall.SIGTERM)
+	a.later(Grace, func() { a.signal(syscall.SIGKILL) })
+}
+
+// fail gives the run up: what has happened cannot be recorded.
+func (r *Runner) fail(err error) {
+	if r.fatal != nil {
+		return
+	}
+	r.fatal = err
+	r.killAll()
+}
+
+// end seals the run.
+func (r *Runner) end() (Result, error) {
+	res := Result{Status: metastore.RunFailed, FailedTask: -1}
+	if f := r.finish; f != nil && r.fatal == nil {
+		switch f.Outcome {
+		case engine.Completed:
+			res.Status = metastore.RunSucceeded
+		case engine.Stopped:
+			res.Status = metastore.RunInterrupted
+			res.Problem = "interrupted"
+		default:
+			res.FailedStep, res.FailedTask, res.Problem = f.Step, int64(f.Task), f.Problem
+		}
+	}
+	if r.fatal != nil {
+		res.Problem = r.fatal.Error()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err := r.Store.EndRun(ctx, r.Config.Run.ID, metastore.RunEnd{
+		Status: res.Status, Ended: r.Now(), FailedTask: res.FailedTask, Problem: res.Problem,
+	})
+	if r.fatal != nil {
+		err = r.fatal
+	}
+	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),
+		Text: res.Problem, Duration: r.Now().Sub(r.started).Seconds()})
+	return res, err
+}
+
+func (r *Runner) emit(e *Event) {
+	if e.Time.IsZero() {
+		e.Time = r.Now()
+	}
+	e.Flow, e.Run = r.Config.Run.Flow, r.Config.Run.ID
+	r.Watch.Event(e)
+}
+
+func (r *Runner) warn(format string, args ...any) {
+	r.emit(&Event{Kind: Warning, Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *Runner) showProgress() {
+	r.Watch.Progress(Progress{Run: r.Config.Run.ID, Elapsed: r.Now().Sub(r.started), Steps: r.Engine.Progress()})
+}
+
+// describe says what of a request the machine does not have.
+func describe(want, have engine.Resources) string {
+	s := ""
+	add := func(what string, w, h float64) {
+		if w > h {
+			if s != "" {
+				s += ", "
+			}
+			s += fmt.Sprintf("%s %g of %g", what, w, h)
+		}
+	}
+	add("cpu", want.CPU, have.CPU)
+	add("gpu", want.GPU, have.GPU)
+	add("memory", float64(want.Memory), float64(have.Memory))
+	if want.Memory > have.Memory {
+		s += " MB"
+	}
+	return s
+}
+

@@ -1,0 +1,73 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+)
+
+// Stored is what became of the values of a done frame.
+type Stored struct {
+	Artifacts []metastore.Artifact
+	Blobs     []metastore.Blob // small values, to be recorded with them
+}
+
+// nonsense is an error in what a process says, as opposed to one in storing it.
+type nonsense struct{ what string }
+
+func (n *nonsense) Error() string { return n.what }
+
+func asNonsense(err error, to **nonsense) bool { return errors.As(err, to) }
+
+// take stores values whose bytes lie in body or in staged files, and cuts them off body.
+func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string, values []protocol.SentValue, body *[]byte) error {
+	for _, v := range values {
+		art := metastore.Artifact{Name: v.Name, Codec: v.Codec, Type: v.Type}
+		if v.Name == "" || v.Codec == "" {
+			return &nonsense{"a value has no name or no codec"}
+		}
+		if v.Path != "" {
+			path, err := staged(staging, v.Path)
+			if err != nil {
+				return err
+			}
+			ref, err := data.PutFile(ctx, path, datastore.MayCompress)
+			if err != nil {
+				return err
+			}
+			art.Hash, art.Size = ref.Hash, ref.Size
+			s.Artifacts = append(s.Artifacts, art)
+			continue
+		}
+		if v.Length < 0 || v.Length > len(*body) {
+			return &nonsense{"artifact " + v.Name + " is longer than the frame"}
+		}
+		bytes := (*body)[:v.Length:v.Length]
+		*body = (*body)[v.Length:]
+		ref, blob := datastore.Prepare(bytes)
+		art.Hash, art.Size, art.Inline = ref.Hash, ref.Size, ref.Inline
+		switch {
+		case blob != nil:
+			s.Blobs = append(s.Blobs, *blob)
+		case ref.Inline == nil:
+			if err := data.Put(ctx, bytes); err != nil {
+				return err
+			}
+		}
+		s.Artifacts = append(s.Artifacts, art)
+	}
+	return nil
+}
+
+// staged checks that a path that a process names lies in the staging folder.
+func staged(folder, path string) (string, error) {
+	clean := filepath.Clean(path)
+	if filepath.Dir(clean) != filepath.Clean(folder) {
+		return "", &nonsense{"a value is not in the staging folder: " + path}
+	}
+	return clean, nil
+}

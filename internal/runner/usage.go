@@ -1,0 +1,45 @@
+package runner
+
+import (
+	"github.com/levadahq/levada/internal/engine"
+)
+
+// sample measures the tasks that have run for longer than a second. Reading a large process's memory
+// map takes milliseconds, so it happens beside the loop.
+func (r *Runner) sample() {
+	if r.sampling {
+		return // the last one still goes on
+	}
+	type target struct {
+		task engine.TaskID
+		a    *attempt
+		pid  int
+	}
+	now := r.Now()
+	var targets []target
+	for id, a := range r.active {
+		a.log.show()
+		if a.rec.PID > 0 && a.rec.Ended.IsZero() && now.Sub(a.rec.Started) >= sampleEvery {
+			targets = append(targets, target{id, a, a.rec.PID})
+		}
+	}
+	if len(targets) == 0 {
+		return
+	}
+	r.sampling = true
+	go func() {
+		pids := make([]int, len(targets))
+		for i, t := range targets {
+			pids[i] = t.pid
+		}
+		got := r.Usage.Sample(now, pids)
+		r.post(func() {
+			r.sampling = false
+			for i, t := range targets {
+				if r.active[t.task] == t.a && t.a.rec.Ended.IsZero() {
+					t.a.series = got[i]
+				}
+			}
+		})
+	}()
+}

@@ -1,0 +1,231 @@
+package service
+
+import (
+	"context"
+	"iter"
+	"path/filepath"
+	"time"
+
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/tasklog"
+	"github.com/levadahq/levada/internal/usage"
+)
+
+// leaseTime is how long an engine on another machine may be silent before its run counts as died.
+const leaseTime = 60 * time.Second
+
+// honest replaces the recorded status of a run whose engine is gone.
+func (s *Service) honest(r metastore.Run) metastore.Run {
+	if r.Status != metastore.RunRunning {
+		return r
+	}
+	l := r.Lease
+	if l.Host == s.c.Host && s.c.Boot != "" {
+		if l.Boot != s.c.Boot || !usage.Alive(l.PID, l.Start) {
+			r.Status = metastore.RunDied
+		}
+		return r
+	}
+	if s.c.Now().Sub(l.Heartbeat) > leaseTime {
+		r.Status = metastore.RunDied
+	}
+	return r
+}
+
+// Runs yields the runs that match, newest first, with honest statuses.
+func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
+	want, limit := f.Status, f.Limit
+	if want == metastore.RunRunning || want == metastore.RunDied {
+		f.Status, f.Limit = metastore.RunRunning, 0 // which of the two is found out below
+	}
+	return func(yield func(metastore.Run, error) bool) {
+		n := 0
+		for r, err := range s.c.Store.Runs(ctx, f) {
+			if err == nil {
+				r = s.honest(r)
+				if want != "" && r.Status != want {
+					continue
+				}
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+			if n++; limit > 0 && n >= limit {
+				return
+			}
+		}
+	}
+}
+
+// LatestRun returns the newest run of a flow. NotFound if there is none.
+func (s *Service) LatestRun(ctx context.Context, flow string) (metastore.Run, error) {
+	for r, err := range s.Runs(ctx, metastore.RunFilter{Flow: flow, Limit: 1}) {
+		return r, err
+	}
+	return metastore.Run{}, fault.New(fault.NotFound, "%s has not been run in this store", flow).On(s.c.Home).
+		Do("run it first, or go to the folder where it was run")
+}
+
+// RunByID returns a run. NotFound if there is none of this id.
+func (s *Service) RunByID(ctx context.Context, id int64) (metastore.Run, error) {
+	r, err := s.c.Store.Run(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return r, fault.New(fault.NotFound, "there is no run %d", id).On(s.c.Home).Do("`levada runs` lists the runs there are")
+	}
+	return s.honest(r), err
+}
+
+// Steps counts a run's tasks by step.
+func (s *Service) Steps(ctx context.Context, run int64) ([]metastore.StepCount, error) {
+	return s.c.Store.Counts(ctx, run)
+}
+
+// TaskInfo is a task with its attempts.
+type TaskInfo struct {
+	Flow     string
+	Task     metastore.Task
+	Attempts []metastore.Attempt
+}
+
+// Latest returns the index of the attempt to look at unless another is named: the last.
+func (t TaskInfo) Latest() int { return len(t.Attempts) - 1 }
+
+// Tasks yields the tasks that a pathspec names. NotFound if it names none.
+func (s *Service) Tasks(ctx context.Context, p Pathspec) iter.Seq2[TaskInfo, error] {
+	return func(yield func(TaskInfo, error) bool) {
+		run, err := s.RunByID(ctx, p.Run)
+		if err == nil && p.Flow != "" && run.Flow != p.Flow {
+			err = fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, run.Flow, p.Flow)
+		}
+		if err != nil {
+			yield(TaskInfo{}, err)
+			return
+		}
+		found := false
+		one := func(t metastore.Task) bool {
+			found = true
+			at, err := s.c.Store.Attempts(ctx, t.Run, t.ID)
+			return yield(TaskInfo{Flow: run.Flow, Task: t, Attempts: at}, err) && err == nil
+		}
+		if p.Task >= 0 {
+			t, err := s.c.Store.Task(ctx, p.Run, p.Task)
+			if err == nil && t.Step == p.Step {
+				one(t)
+				return
+			}
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				yield(TaskInfo{}, err)
+				return
+			}
+		} else {
+			for t, err := range s.c.Store.Tasks(ctx, metastore.TaskFilter{Run: p.Run, Step: p.Step, After: -1}) {
+				if err != nil {
+					yield(TaskInfo{}, err)
+					return
+				}
+				if p.Step == "" && t.ID == 0 {
+					continue // the parameters, unless they are asked for
+				}
+				if !one(t) {
+					return
+				}
+			}
+		}
+		if !found && p.Step != "" {
+			yield(TaskInfo{}, s.noTask(ctx, p))
+		}
+	}
+}
+
+// noTask says what of a pathspec does not exist and what does.
+func (s *Service) noTask(ctx context.Context, p Pathspec) error {
+	steps, err := s.c.Store.Counts(ctx, p.Run)
+	if err != nil {
+		return err
+	}
+	names := ""
+	for _, st := range steps {
+		if st.Step == p.Step && p.Task >= 0 {
+			return fault.New(fault.NotFound, "step %s of run %d has no task %d", p.Step, p.Run, p.Task)
+		}
+		if st.Step == ParametersStep {
+			continue
+		}
+		if names != "" {
+			names += ", "
+		}
+		names += st.Step
+	}
+	if names == "" {
+		return fault.New(fault.NotFound, "run %d has not started any step", p.Run)
+	}
+	return fault.New(fault.NotFound, "run %d has no tasks of a step %s", p.Run, p.Step).Do("it has tasks of: %s", names)
+}
+
+// attempt finds an attempt of a task; -1 is the latest.
+func (s *Service) attempt(t TaskInfo, n int) (metastore.Attempt, error) {
+	for i := len(t.Attempts) - 1; i >= 0; i-- {
+		if n < 0 || t.Attempts[i].N == n {
+			return t.Attempts[i], nil
+		}
+	}
+	return metastore.Attempt{}, fault.New(fault.NotFound, "task %d of step %s has no attempt %d", t.Task.ID, t.Task.Step, n)
+}
+
+// Log yields the lines of an attempt's log; attempt -1 is the latest. A task that was
+// carried over by a resume has its log where it ran.
+func (s *Service) Log(ctx context.Context, t TaskInfo, attempt int) iter.Seq2[tasklog.Line, error] {
+	return func(yield func(tasklog.Line, error) bool) {
+		if len(t.Attempts) == 0 && attempt < 0 {
+			return
+		}
+		a, err := s.attempt(t, attempt)
+		if err != nil {
+			yield(tasklog.Line{}, err)
+			return
+		}
+		run := t.Task.Run
+		if t.Task.Origin != 0 {
+			run = t.Task.Origin
+		}
+		file := a.LogFile
+		if file == "" && a.Status == metastore.AttemptRunning {
+			file = tasklog.FileName(t.Task.ID, a.N)
+		}
+		if file != "" {
+			path := filepath.Join(s.c.Home, "logs", itoa(run), file)
+			if lines, ok := tasklog.ReadFile(path); ok {
+				lines(yield)
+				return
+			}
+		}
+		data, err := s.c.Store.Log(ctx, run, t.Task.ID, a.N)
+		if err != nil {
+			if !fault.Is(err, fault.NotFound) {
+				yield(tasklog.Line{}, err)
+			}
+			return
+		}
+		tasklog.Read(data)(yield)
+	}
+}
+
+// Artifacts returns all artifacts of an attempt, inherited ones included, sorted by
+// name; attempt -1 is the latest.
+func (s *Service) Artifacts(ctx context.Context, t TaskInfo, attempt int) ([]metastore.Artifact, error) {
+	if len(t.Attempts) == 0 && attempt < 0 {
+		return nil, nil
+	}
+	a, err := s.attempt(t, attempt)
+	if err != nil {
+		return nil, err
+	}
+	return datastore.NewLayers(s.c.Store).OfAttempt(ctx, t.Task, a)
+}
+
+// Value returns the encoded bytes of an artifact. Corrupt if they are not what was stored.
+func (s *Service) Value(ctx context.Context, a metastore.Artifact) ([]byte, error) {
+	return s.c.Data.Bytes(ctx, a)
+}

@@ -1,0 +1,322 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/runner"
+	"github.com/levadahq/levada/internal/usage"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+// Run starts a run of an opened flow and carries it to its end. Cancelling ctx
+// interrupts it gently. A run that fails is a result, not an error.
+func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult, error) {
+	f, err := s.ready(of)
+	if err != nil {
+		return RunResult{}, err
+	}
+	project, err := projectOf(f.Definition(), o)
+	if err != nil {
+		return RunResult{}, err
+	}
+	staging, err := s.stage()
+	if err != nil {
+		return RunResult{}, err
+	}
+	defer os.RemoveAll(staging)
+	params, err := runner.ResolveParameters(ctx, f.pool, s.c.Data, runner.ParameterRequest{
+		Values: o.Parameters, User: o.User, Project: project, Staging: staging, Stdout: f.out(), Stderr: f.err(),
+	})
+	if err != nil {
+		return RunResult{}, err
+	}
+	now := s.c.Now()
+	first := metastore.Record{
+		Task:      &metastore.Task{ID: 0, Step: ParametersStep, Scope: -1, Base: -1, Created: now},
+		Attempt:   &metastore.Attempt{Status: metastore.AttemptSucceeded, Started: now, Ended: now, Transition: []byte("{}")},
+		Artifacts: params.Artifacts,
+		Blobs:     params.Blobs,
+	}
+	policy := s.policy(o)
+	policy.FirstTask = 1
+	return s.carry(ctx, f, o, work{
+		project: project, staging: staging, engine: engine.New(f.graph, policy), parameters: params.Display,
+		begin: metastore.Beginning{First: []metastore.Record{first}},
+	})
+}
+
+// ParametersStep is the name of task 0, which holds the parameters and constants.
+const ParametersStep = "_parameters"
+
+// Resume starts a run that takes over what an earlier one finished. The earlier run
+// is looked at before the new one is made, so a resume that cannot be leaves nothing behind.
+func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (RunResult, error) {
+	f, err := s.ready(of)
+	if err != nil {
+		return RunResult{}, err
+	}
+	name := f.Definition().Name
+	var origin metastore.Run
+	if o.Origin != 0 {
+		origin, err = s.RunByID(ctx, o.Origin)
+	} else {
+		origin, err = s.LatestRun(ctx, name)
+	}
+	if err != nil {
+		return RunResult{}, err
+	}
+	if origin.Flow != name {
+		return RunResult{}, fault.New(fault.Invalid, "run %d is a run of %s, not of %s", origin.ID, origin.Flow, name).
+			Do("`levada runs --flow %s` lists the runs of this flow", name)
+	}
+	if o.Step != "" && f.graph.Lookup(o.Step) == nil {
+		return RunResult{}, fault.New(fault.Invalid, "the flow has no step %s", o.Step).Do("its steps are: %s", stepNames(f.graph))
+	}
+	project, err := projectOf(f.Definition(), o.RunOptions)
+	if err != nil {
+		return RunResult{}, err
+	}
+	policy := s.policy(o.RunOptions)
+	policy.Rerun = o.Step
+	eng, carried, err := runner.Recover(ctx, f.graph, policy, s.c.Store, origin.ID)
+	if err != nil {
+		return RunResult{}, err
+	}
+	staging, err := s.stage()
+	if err != nil {
+		return RunResult{}, err
+	}
+	defer os.RemoveAll(staging)
+	begin := metastore.Beginning{From: origin.ID, Tasks: make([]int64, len(carried))}
+	for i, t := range carried {
+		begin.Tasks[i] = t.ID
+	}
+	return s.carry(ctx, f, o.RunOptions, work{
+		project: project, staging: staging, engine: eng, begin: begin, carried: carried[1:],
+		origin: origin.ID, rerun: o.Step, parameters: origin.Info.Parameters,
+	})
+}
+
+func stepNames(g *graph.Graph) string {
+	names := make([]string, len(g.Nodes))
+	for i, n := range g.Nodes {
+		names[i] = n.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// work is what distinguishes one start of a run from another.
+type work struct {
+	project    *protocol.Project
+	staging    string
+	engine     *engine.Engine
+	begin      metastore.Beginning
+	carried    []metastore.Task // taken over, without task 0
+	origin     int64
+	rerun      string
+	parameters map[string]string
+}
+
+// carry creates the run and carries it to its end.
+func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (RunResult, error) {
+	run, warnings, err := s.describe(ctx, f, o, w)
+	if err != nil {
+		return RunResult{}, err
+	}
+	if run.ID, err = s.c.Store.CreateRun(ctx, run, w.begin); err != nil {
+		return RunResult{}, err
+	}
+	abandon := func(err error) (RunResult, error) {
+		s.c.Store.EndRun(context.WithoutCancel(ctx), run.ID, metastore.RunEnd{
+			Status: metastore.RunFailed, Ended: s.c.Now(), FailedTask: -1, Problem: err.Error(),
+		})
+		return RunResult{}, err
+	}
+	if o.OnRun != nil {
+		if err := o.OnRun(run.ID); err != nil {
+			return abandon(err)
+		}
+	}
+	logs := filepath.Join(s.c.Home, "logs", fmt.Sprint(run.ID))
+	r := runner.New(runner.Config{
+		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
+		Pool: f.pool, Usage: usage.NewSampler(), LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
+		Project: w.project, With: f.with, Watch: o.Watch, Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
+		Warnings: warnings, Carried: w.carried,
+	})
+	res, err := r.Run(ctx)
+	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem}, err
+}
+
+// describe makes the record of the run.
+func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w work) (metastore.Run, []string, error) {
+	def, now := f.Definition(), s.c.Now()
+	var warnings []string
+	if def.ForkUnsafe != "" && f.src.Isolation == "" {
+		warnings = append(warnings, fmt.Sprintf("tasks start in fresh interpreters, which is slower, because %s; --isolation fork overrules that", def.ForkUnsafe))
+	}
+	raw, err := json.Marshal(def)
+	if err != nil {
+		return metastore.Run{}, nil, fault.Wrap(fault.Internal, "encode definition", err)
+	}
+	run := metastore.Run{
+		Flow: def.Name, Status: metastore.RunRunning, User: o.User, Created: now, Origin: w.origin, FailedTask: -1,
+		Tags: o.Tags,
+		Lease: metastore.Lease{
+			Host: s.c.Host, Boot: s.c.Boot, PID: os.Getpid(), Start: usage.ProcessStart(os.Getpid()), Heartbeat: now,
+		},
+		Info: metastore.RunInfo{
+			Host: s.c.Host, CommandLine: o.CommandLine, WorkingDir: s.c.Dir, FlowFile: f.src.File,
+			Language: def.Language, Runtime: def.Runtime, Interpreter: f.python, SDK: def.SDK, Levada: s.c.Version,
+			MaxWorkers: s.workers(o), Isolation: string(f.pool.Isolation()), Namespace: o.Namespace,
+			Resumed: w.rerun, Parameters: w.parameters,
+		},
+	}
+	if run.Info.Namespace == "" {
+		run.Info.Namespace = "user:" + o.User
+	}
+	run.SystemTags = []string{"user:" + o.User, "runtime:dev", "levada_version:" + s.c.Version, "python_version:" + def.Runtime}
+	if p := w.project; p != nil {
+		run.Info.Project, run.Info.Branch = p.Name, p.Branch
+		run.SystemTags = append(run.SystemTags, "project:"+p.Name, "project_branch:"+p.Branch)
+	}
+	slices.Sort(run.Tags)
+	run.Tags = slices.Compact(run.Tags)
+	slices.Sort(run.SystemTags)
+	if run.Definition, err = s.keep(ctx, raw, &w.begin); err != nil {
+		return run, nil, err
+	}
+	c := <-f.code
+	f.code <- c // another run of the same opened flow has the same code
+	run.Info.GitCommit, run.Info.GitDirty = c.git.Commit, c.git.Dirty
+	switch {
+	case c.err != nil:
+		warnings = append(warnings, "the code of this run is not kept: "+c.err.Error())
+	case c.pack.Note != "":
+		warnings = append(warnings, c.pack.Note)
+	}
+	if len(c.pack.Data) > 0 {
+		if run.Code, err = s.keep(ctx, c.pack.Data, &w.begin); err != nil {
+			return run, nil, err
+		}
+	}
+	return run, warnings, nil
+}
+
+// stage makes a folder for values on their way into the store.
+func (s *Service) stage() (string, error) {
+	root := filepath.Join(s.c.Home, "staging")
+	s.sweep(root)
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return "", fault.Wrap(fault.Permission, "make the staging folder", err)
+	}
+	dir, err := os.MkdirTemp(root, fmt.Sprintf("%d-%d-", os.Getpid(), usage.ProcessStart(os.Getpid())))
+	if err != nil {
+		return "", fault.Wrap(fault.Permission, "make the staging folder", err)
+	}
+	return dir, nil
+}
+
+// sweep removes what engines that died left in the staging folder.
+func (s *Service) sweep(root string) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		var pid int
+		var start int64
+		if n, _ := fmt.Sscanf(e.Name(), "%d-%d-", &pid, &start); n == 2 && !usage.Alive(pid, start) {
+			os.RemoveAll(filepath.Join(root, e.Name()))
+		}
+	}
+}
+
+func (s *Service) ready(of OpenFlow) (*flow, error) {
+	f, ok := of.(*flow)
+	if !ok || f.s != s || s.c.Store == nil {
+		return nil, fault.New(fault.Internal, "the flow was not opened by this service")
+	}
+	if len(f.problems) > 0 {
+		return nil, fault.New(fault.Invalid, "%s", f.problems[0].Message).On(f.src.File)
+	}
+	return f, nil
+}
+
+func (s *Service) workers(o RunOptions) int {
+	if o.MaxWorkers > 0 {
+		return o.MaxWorkers
+	}
+	return max(2, runtime.NumCPU())
+}
+
+func (s *Service) policy(o RunOptions) engine.Policy {
+	return engine.Policy{
+		MaxWorkers: s.workers(o), MaxSplits: o.MaxSplits,
+		Machine: engine.Resources{CPU: s.c.Machine.Cores, GPU: float64(s.c.Machine.GPUs), Memory: s.c.Machine.MemoryMB},
+	}
+}
+
+var projectName = regexp.MustCompile(`^[a-z0-9_]{1,128}$`)
+
+// projectOf works out what @project makes of a run; nil without one.
+func projectOf(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
+	i := slices.IndexFunc(def.Decorators, func(d graph.Decorator) bool { return d.Name == "project" })
+	if i < 0 {
+		if o.Branch != "" || o.Production {
+			return nil, fault.New(fault.Usage, "--branch and --production belong to @project, which this flow does not have")
+		}
+		return nil, nil
+	}
+	var name, branch string
+	var production bool
+	at := def.Decorators[i].Attributes
+	json.Unmarshal(at["name"], &name)
+	json.Unmarshal(at["branch"], &branch)
+	json.Unmarshal(at["production"], &production)
+	if !projectName.MatchString(name) {
+		return nil, fault.New(fault.Invalid, "@project needs a name of at most 128 characters a-z, 0-9 and _, not %q", name).On(def.File)
+	}
+	if branch != "" && o.Branch != "" && branch != o.Branch {
+		return nil, fault.New(fault.Usage, "the branch is %q in @project and %q on the command line", branch, o.Branch).Do("give it in one place")
+	}
+	if o.Branch != "" {
+		branch = o.Branch
+	}
+	production = production || o.Production
+	if branch != "" && !projectName.MatchString(branch) {
+		return nil, fault.New(fault.Usage, "a branch has at most 128 characters a-z, 0-9 and _, unlike %q", branch)
+	}
+	p := &protocol.Project{Name: name, Production: production}
+	switch {
+	case production && branch != "":
+		p.Branch = "prod." + branch
+	case production:
+		p.Branch = "prod"
+	case branch != "":
+		p.Branch = "test." + branch
+	default:
+		owner := os.Getenv("METAFLOW_OWNER")
+		if owner == "" {
+			owner = o.User
+		}
+		p.Branch, p.UserBranch = "user."+owner, true
+	}
+	p.FlowName = name + "." + p.Branch + "." + def.Name
+	return p, nil
+}
+
+var _ = worker.Fork

@@ -1,0 +1,157 @@
+// Package service is Levada's use cases: open a flow, run it, resume it, look
+// at what runs left. The command line, the RPC and the server are faces of it and
+// hold no logic of their own.
+//
+// A [Service] is put together by package app from a metadata store, a
+// datastore and the means to start workers. It keeps no state between calls but
+// what the stores keep, so any number of processes may each have one on the same
+// folder.
+package service
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/levadahq/levada/internal/codepack"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/runner"
+	"github.com/levadahq/levada/internal/usage"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+// Config is what a service is made of.
+type Config struct {
+	// Store and Data are nil for a service that only looks at flows.
+	Store metastore.Store
+	Data  *datastore.Store
+	Home  string // the store's folder; staged values and long logs are in it
+	// Python finds the interpreter; asked is what the user named, possibly nothing.
+	Python func(ctx context.Context, asked string) (string, error)
+	// SDK returns the folder with the SDK's packages, unpacking them if need be.
+	SDK     func() (string, error)
+	Machine usage.Machine
+	Version string
+	Host    string
+	Boot    string // boot id of this machine
+	Dir     string // working directory
+	Now     func() time.Time
+}
+
+// Service is the use cases on one store.
+type Service struct{ c Config }
+
+// New returns a service.
+func New(c Config) *Service { return &Service{c: c} }
+
+// flow implements OpenFlow.
+type flow struct {
+	s        *Service
+	src      FlowSource
+	python   string
+	pool     *worker.Pool
+	graph    *graph.Graph
+	problems []graph.Problem
+	with     []protocol.Decorator
+	code     chan code // one value: what the flow's folder holds
+}
+
+// code is the code package of a flow's folder and where it came from.
+type code struct {
+	pack codepack.Package
+	git  codepack.GitInfo
+	err  error
+}
+
+// Open starts the worker of a flow, reads its definition and checks it. A file that
+// fails to import is a fault of kind UserCode: its traceback has gone to src.Stderr.
+func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
+	file, err := filepath.Abs(filepath.Join(s.base(src.File), src.File))
+	if err != nil {
+		return nil, fault.Wrap(fault.Usage, "find the flow", err)
+	}
+	if st, err := os.Stat(file); err != nil || st.IsDir() {
+		return nil, fault.New(fault.NotFound, "there is no flow file %s", src.File).Do("name the Python file that holds the flow")
+	}
+	f := &flow{s: s, src: src}
+	f.src.File = file
+	if f.python, err = s.c.Python(ctx, src.Python); err != nil {
+		return nil, err
+	}
+	sdk, err := s.c.SDK()
+	if err != nil {
+		return nil, err
+	}
+	if s.c.Store != nil {
+		f.code = make(chan code, 1)
+		go func() { f.code <- packCode(ctx, file, src.CodeSuffixes) }()
+	}
+	f.pool, err = worker.Open(ctx, worker.Spec{
+		File: file, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
+		HandedFD: src.HandedFD, HandedPID: src.HandedPID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	def := f.pool.Definition()
+	if err := f.decorate(def); err != nil {
+		f.Close()
+		return nil, err
+	}
+	f.graph, f.problems = graph.Compile(def)
+	f.pool.Isolate(worker.Isolation(src.Isolation))
+	if src.Isolation == "" {
+		f.pool.Isolate(worker.Fork)
+		if def.ForkUnsafe != "" {
+			f.pool.Isolate(worker.Spawn)
+		}
+	}
+	return f, nil
+}
+
+func (s *Service) base(file string) string {
+	if filepath.IsAbs(file) {
+		return "/"
+	}
+	return s.c.Dir
+}
+
+// decorate adds the decorators of --with.
+func (f *flow) decorate(def *graph.Flow) error {
+	if len(f.src.With) == 0 {
+		return nil
+	}
+	for _, spec := range f.src.With {
+		d, err := graph.ParseDecorator(spec)
+		if err != nil {
+			return err
+		}
+		f.with = append(f.with, protocol.Decorator{Name: d.Name, Attributes: d.Attributes})
+	}
+	return def.AddDecorators(f.src.With)
+}
+
+func (f *flow) Definition() *graph.Flow   { return f.pool.Definition() }
+func (f *flow) Graph() *graph.Graph       { return f.graph }
+func (f *flow) Problems() []graph.Problem { return f.problems }
+func (f *flow) Close() error              { return f.pool.Close() }
+
+func (f *flow) Defaults(ctx context.Context) (map[string]string, error) {
+	return runner.Defaults(ctx, f.pool, f.out(), f.err())
+}
+
+func (f *flow) out() io.Writer { return orDiscard(f.src.Stdout) }
+func (f *flow) err() io.Writer { return orDiscard(f.src.Stderr) }
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
