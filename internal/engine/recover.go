@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/levadahq/levada/internal/graph"
+)
+
+// recovery is what the engine knows only until the run starts, to find out
+// whether a recovered task fits.
+type recovery struct {
+	scopes   map[TaskID]*scope // open scopes
+	waiting  map[place]unit    // what is ready, without children of foreaches
+	rerun    []bool            // by Node.ID: recovered tasks are ignored
+	unknown  string            // Rerun, if it is not a step
+	complete bool              // the end step was recovered
+	seq      int
+}
+
+// place is where in a run there is exactly one thing at a time.
+type place struct {
+	scope TaskID
+	index int
+}
+
+// gangPlace is the index of a gang as a whole in the scope of its nodes.
+const gangPlace = -1
+
+func (t *task) place() place { return place{t.scopeID(), t.index} }
+
+func newRecovery(g *graph.Graph, rerun string) *recovery {
+	r := &recovery{
+		scopes:  make(map[TaskID]*scope),
+		waiting: make(map[place]unit),
+		rerun:   make([]bool, len(g.Nodes)),
+	}
+	if rerun == "" {
+		return r
+	}
+	n := g.Lookup(rerun)
+	if n == nil {
+		r.unknown = rerun
+		return r
+	}
+	r.rerun[n.ID] = true
+	for _, after := range g.Descendants(rerun) {
+		r.rerun[after.ID] = true
+	}
+	return r
+}
+
+// wait notes what is ready at a place.
+func (r *recovery) wait(p place, u unit) {
+	r.seq++
+	u.seq = r.seq
+	r.waiting[p] = u
+}
+
+// recovered carries a task over if it fits.
+func (e *Engine) recovered(ev Recovered) {
+	if ev.Task < 1 || ev.Task == math.MaxInt64 {
+		return
+	}
+	e.next = max(e.next, ev.Task+1)
+	n := e.graph.Lookup(ev.Step)
+	if n == nil || e.recovery.rerun[n.ID] || e.wrong(n, ev.Transition) != "" {
+		return
+	}
+	if s := e.recovery.scopes[ev.Scope]; s != nil && s.node.Kind == graph.Parallel {
+		e.recoverNode(s, n, ev)
+		return
+	}
+	if t := e.recovery.claim(n, ev); t != nil {
+		t.id = ev.Task
+		e.carry(n, t.id)
+		e.follow(t, ev.Transition)
+	}
+}
+
+// claim takes what waits at the place of a recovered task, if it is that task.
+func (r *recovery) claim(n *graph.Node, ev Recovered) *task {
+	s := r.scopes[ev.Scope]
+	if s == nil && ev.Scope != NoTask {
+		return nil
+	}
+	at := place{ev.Scope, ev.Index}
+	if u, ok := r.waiting[at]; ok {
+		if u.task == nil || u.task.node != n || u.task.iteration != ev.Iteration {
+			return nil
+		}
+		delete(r.waiting, at)
+		return u.task
+	}
+	head := s != nil && s.node.Kind == graph.Foreach && n == s.node.Out[0] && ev.Iteration == 0 &&
+		ev.Index >= 0 && ev.Index < s.count && !s.taken.has(ev.Index)
+	if !head {
+		return nil
+	}
+	s.taken.add(ev.Index)
+	s.left--
+	return &task{node: n, scope: s, index: ev.Index, base: s.split}
+}
+
+// recoverNode notes a recovered node of a gang, and carries the gang over when all have come.
+func (e *Engine) recoverNode(s *scope, n *graph.Node, ev Recovered) {
+	g := e.recovery.waiting[place{s.split, gangPlace}].gang
+	if g == nil || n != g.node || ev.Iteration != 0 || ev.Index < 0 || ev.Index >= s.count {
+		return
+	}
+	if more := ev.Index + 1 - len(g.recovered); more > 0 {
+		g.recovered = append(g.recovered, make([]TaskID, more)...)
+	}
+	if g.recovered[ev.Index] != 0 {
+		return
+	}
+	g.recovered[ev.Index] = ev.Task
+	if g.succeeded++; g.succeeded < s.count {
+		return
+	}
+	delete(e.recovery.waiting, place{s.split, gangPlace})
+	for index, id := range g.recovered {
+		e.carry(n, id)
+		e.arrive(s, index, id)
+	}
+}
+
+// carry counts a recovered task and tells of it.
+func (e *Engine) carry(n *graph.Node, id TaskID) {
+	progress := &e.steps[n.ID]
+	progress.Waiting--
+	progress.Done++
+	progress.Carried++
+	e.tell(Carry{Task: id})
+}
+
+// started queues what waits after recovery, in the order in which it became ready.
+func (e *Engine) started() {
+	r := e.recovery
+	e.recovery = nil
+	if r.unknown != "" {
+		e.fail(Finish{Outcome: FailedRun, Task: NoTask,
+			Problem: "There is no step " + r.unknown + " to run again from. Name one of the flow's steps."})
+		return
+	}
+	if r.complete {
+		e.move(causeEndSucceeded)
+		return
+	}
+	units := make([]unit, 0, len(r.waiting))
+	for _, u := range r.waiting {
+		units = append(units, u)
+	}
+	slices.SortFunc(units, func(a, b unit) int { return cmp.Compare(a.seq, b.seq) })
+	for _, u := range units {
+		if u.gang != nil {
+			u.gang.recovered, u.gang.succeeded = nil, 0
+		}
+		e.queue.singles.push(u)
+	}
+}
