@@ -5,14 +5,331 @@
 // Three places, by size. At most metastore.InlineLimit bytes: in the artifact's
 // record. At most [SmallLimit]: in the database. Above: in the bucket, under
 // "blobs/<2 hex>/<62 hex>" as they are or, where a sample shows that it pays,
-// zstd-compressed with ".zst" appended. A read verifies the hash; a mismatch is
-// a fault of kind Corrupt that names the blob, never wrong bytes.
+// zstd-compressed with ".zst" appended. (A file that is taken over goes to the
+// bucket however small it is, unless it fits in the record.) A read verifies the
+// hash; a mismatch is a fault of kind Corrupt that names the blob, never wrong bytes.
 //
 // Large values come from a worker as files in a staging folder on the bucket's
 // file system and are taken over by rename; they go back to a worker as a path
 // where the stored file is plain, so a value of any size crosses without a copy
 // in the engine's memory.
+//
+// [Layers] finds the artifacts that a task inherits. [Items] reads the elements of
+// a foreach one by one.
 package datastore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
 
 // SmallLimit is the size in bytes up to which a blob is kept in the database.
 const SmallLimit = 64 << 10
+
+// SmallBlobs reads the blobs that are kept in the database.
+type SmallBlobs interface {
+	// Blob returns the bytes of a blob, NotFound if it is not in the database.
+	Blob(ctx context.Context, h metastore.Hash) ([]byte, error)
+}
+
+// Ref is how a record refers to stored bytes.
+type Ref struct {
+	Hash   metastore.Hash
+	Size   int64  // of the plain bytes
+	Inline []byte // the plain bytes if they are at most metastore.InlineLimit long, else nil
+}
+
+// Packing says whether a stored file may be compressed.
+type Packing int
+
+// The packings.
+const (
+	// MayCompress compresses bytes where a sample shows that it pays.
+	MayCompress Packing = iota
+	// Plain keeps bytes as they are, for files that are read in parts.
+	Plain
+)
+
+// Store keeps values. All methods may be called concurrently.
+type Store struct {
+	small   SmallBlobs
+	bucket  blob.Bucket
+	staging string
+
+	files verifier
+}
+
+// New returns a store of values over the database's blobs and a bucket. staging is
+// the folder of unfinished files, on the same file system as the bucket's if that
+// has one; it is created when first needed.
+func New(small SmallBlobs, bucket blob.Bucket, staging string) *Store {
+	return &Store{small: small, bucket: bucket, staging: staging}
+}
+
+// Prepare says where bytes go. They are in the Ref itself if they are few, in a Blob
+// to be put in the record that refers to them if there are at most [SmallLimit].
+// If there are more, the Blob is nil too and they must be given to Put. Ref and Blob
+// share memory with data.
+func Prepare(data []byte) (Ref, *metastore.Blob) {
+	ref := Ref{Hash: sha256.Sum256(data), Size: int64(len(data))}
+	switch {
+	case len(data) <= metastore.InlineLimit:
+		ref.Inline = notNil(data)
+		return ref, nil
+	case len(data) <= SmallLimit:
+		return ref, &metastore.Blob{Hash: ref.Hash, Data: data}
+	}
+	return ref, nil
+}
+
+// notNil makes sure that no bytes are an empty slice, which is how a record holds them.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Put stores bytes in the bucket. They are durable when it returns.
+func (s *Store) Put(ctx context.Context, data []byte) (Ref, error) {
+	ref := Ref{Hash: sha256.Sum256(data), Size: int64(len(data))}
+	if there, err := s.settle(ctx, ref); err != nil || there {
+		return ref, err
+	}
+	pays, err := compressible(bytes.NewReader(data), ref.Size)
+	if err != nil {
+		return Ref{}, err
+	}
+	key := keyOf(ref.Hash)
+	if pays {
+		key += compressedSuffix
+		if data, err = compressed(data); err != nil {
+			return Ref{}, err
+		}
+	}
+	return ref, s.bucket.Put(ctx, key, bytes.NewReader(data))
+}
+
+// keyOf returns the key under which plain bytes are stored.
+func keyOf(h metastore.Hash) string {
+	x := hex.EncodeToString(h[:])
+	return "blobs/" + x[:2] + "/" + x[2:]
+}
+
+const compressedSuffix = ".zst"
+
+// stored is what the bucket has of a blob.
+type stored struct {
+	key        string // "" if nothing
+	size       int64  // of the stored bytes
+	compressed bool
+}
+
+// settle reports whether the bucket has a blob already. A plain one that an
+// accident cut short does not count: it is deleted, so that storing the bytes again
+// mends it.
+func (s *Store) settle(ctx context.Context, ref Ref) (bool, error) {
+	old, err := s.find(ctx, ref.Hash)
+	if err != nil || old.key == "" {
+		return false, err
+	}
+	if old.compressed || old.size == ref.Size {
+		return true, nil
+	}
+	return false, s.bucket.Delete(ctx, old.key)
+}
+
+// find looks a blob up in the bucket.
+func (s *Store) find(ctx context.Context, h metastore.Hash) (stored, error) {
+	for _, suffix := range []string{"", compressedSuffix} {
+		key := keyOf(h) + suffix
+		size, err := s.bucket.Stat(ctx, key)
+		if err == nil {
+			return stored{key, size, suffix != ""}, nil
+		}
+		if !fault.Is(err, fault.NotFound) {
+			return stored{}, err
+		}
+	}
+	return stored{}, nil
+}
+
+// PutFile takes over the file at path, which must be complete and in the staging
+// folder: stores its bytes unless they are already, and removes it. They are
+// durable when it returns. The file must not be written to any more.
+func (s *Store) PutFile(ctx context.Context, path string, p Packing) (Ref, error) {
+	const op = "store file"
+	f, err := os.Open(path)
+	if err != nil {
+		return Ref{}, blob.Fault(op, path, err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return Ref{}, blob.Fault(op, path, err)
+	}
+	if st.Size() <= metastore.InlineLimit {
+		data, err := io.ReadAll(f)
+		if err == nil {
+			err = os.Remove(path)
+		}
+		ref, _ := Prepare(data)
+		return ref, blob.Fault(op, path, err)
+	}
+	pays := false
+	if p == MayCompress {
+		if pays, err = compressible(f, st.Size()); err != nil {
+			return Ref{}, blob.Fault(op, path, err)
+		}
+	}
+	var ref Ref
+	if pays {
+		ref, err = s.putCompressed(ctx, f)
+	} else {
+		ref, err = s.putPlain(ctx, f)
+	}
+	if err != nil {
+		return Ref{}, blob.Fault(op, path, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Ref{}, blob.Fault(op, path, err)
+	}
+	return ref, nil
+}
+
+// putPlain stores a file's bytes as they are. The disk is made to write them
+// while they are hashed.
+func (s *Store) putPlain(ctx context.Context, f *os.File) (Ref, error) {
+	synced := make(chan error, 1)
+	go func() { synced <- f.Sync() }()
+	h := sha256.New()
+	size, err := io.CopyBuffer(h, onlyReader{ctx, f}, make([]byte, chunk))
+	if err := cmp.Or(<-synced, err); err != nil {
+		return Ref{}, err
+	}
+	ref := Ref{Hash: sum(h), Size: size}
+	if err := s.take(ctx, keyOf(ref.Hash), f.Name(), ref); err != nil {
+		return Ref{}, err
+	}
+	return ref, nil
+}
+
+// putCompressed stores a file's bytes compressed. They are hashed meanwhile.
+func (s *Store) putCompressed(ctx context.Context, f *os.File) (Ref, error) {
+	out, err := s.stage("compressed")
+	if err != nil {
+		return Ref{}, err
+	}
+	defer os.Remove(out.Name()) // fails if it was taken
+	defer out.Close()
+	h := newParallelHash()
+	size, err := compress(out, onlyReader{ctx, f}, h)
+	ref := Ref{Hash: h.sum(), Size: size}
+	if err != nil {
+		return Ref{}, err
+	}
+	if err := s.take(ctx, keyOf(ref.Hash)+compressedSuffix, out.Name(), ref); err != nil {
+		return Ref{}, err
+	}
+	return ref, nil
+}
+
+// take gives a finished file to the bucket unless it has the blob already.
+func (s *Store) take(ctx context.Context, key, path string, ref Ref) error {
+	if there, err := s.settle(ctx, ref); err != nil || there {
+		return err
+	}
+	err := errors.ErrUnsupported
+	if t, ok := s.bucket.(blob.FileTaker); ok {
+		err = t.TakeFile(ctx, key, path)
+	}
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EXDEV) {
+		err = s.copyFile(ctx, key, path)
+	}
+	if err == nil && key == keyOf(ref.Hash) {
+		s.trust(ctx, ref.Hash)
+	}
+	return err
+}
+
+func (s *Store) copyFile(ctx context.Context, key, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return s.bucket.Put(ctx, key, f)
+}
+
+// stage creates a file in the staging folder.
+func (s *Store) stage(what string) (*os.File, error) {
+	f, err := os.CreateTemp(s.staging, what+"-*")
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(s.staging, 0o777); err != nil {
+			return nil, err
+		}
+		f, err = os.CreateTemp(s.staging, what+"-*")
+	}
+	return f, err
+}
+
+// chunk is the size in bytes of what is read at once of a large file.
+const chunk = 1 << 20
+
+// onlyReader reads as long as a context lasts. It hides the file's other methods,
+// so that io.CopyBuffer uses its buffer.
+type onlyReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r onlyReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+func sum(h hash.Hash) (sum metastore.Hash) {
+	h.Sum(sum[:0])
+	return sum
+}
+
+// corrupt is the fault that stored bytes are not what was stored.
+func corrupt(h metastore.Hash, where string) *fault.Error {
+	f := fault.New(fault.Corrupt, "the stored bytes are not those that were stored").On(fmt.Sprintf("blob %x in %s", h, where)).
+		Do("The disk fails, or something other than Levada changed them. Restore them from a backup, or run again what made them.")
+	f.Op = "read value"
+	return f
+}
+
+// missing is the fault that bytes are nowhere.
+func missing(h metastore.Hash) error {
+	f := fault.New(fault.NotFound, "the bytes are not in the store").On(fmt.Sprintf("blob %x", h))
+	f.Op = "read value"
+	return f
+}
+
+// where names a key for a person: its file if it has one.
+func (s *Store) where(ctx context.Context, key string) string {
+	if l, ok := s.bucket.(blob.Locator); ok {
+		if path, err := l.Path(ctx, key); err == nil {
+			return filepath.Clean(path)
+		}
+	}
+	return key
+}

@@ -58,8 +58,8 @@ type Beginning struct {
 	First []Record
 	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
 	// included: tasks, their last good attempt, artifact records, scopes. They keep their
-	// ids. The tasks' Origin is the run they really ran in. Logs are not taken over, so
-	// LogFile, LogLines and LogBytes of a taken attempt are zero. NotFound if one of the
+	// ids. The tasks' Origin is the run they really ran in. Logs stay where they are, with
+	// that run. NotFound if one of the
 	// tasks is not there or has no good attempt.
 	From  int64
 	Tasks []int64

@@ -1,0 +1,170 @@
+package datastore
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"os"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// Bytes returns the bytes of an artifact. Corrupt if they are not what was stored,
+// NotFound if they are nowhere.
+func (s *Store) Bytes(ctx context.Context, a metastore.Artifact) ([]byte, error) {
+	if a.Inline == nil {
+		return s.Blob(ctx, a.Hash)
+	}
+	if sha256.Sum256(a.Inline) != a.Hash {
+		return nil, corrupt(a.Hash, "the record of artifact "+a.Name)
+	}
+	return a.Inline, nil
+}
+
+// Blob returns the bytes with a hash, wherever they are. Corrupt if they are not
+// what was stored, NotFound if they are nowhere.
+func (s *Store) Blob(ctx context.Context, h metastore.Hash) ([]byte, error) {
+	data, err := s.smallBlob(ctx, h)
+	if !fault.Is(err, fault.NotFound) {
+		return data, err
+	}
+	src, size, err := s.open(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	buf := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	if _, err := buf.ReadFrom(src); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// smallBlob returns bytes from the database.
+func (s *Store) smallBlob(ctx context.Context, h metastore.Hash) ([]byte, error) {
+	data, err := s.small.Blob(ctx, h)
+	if err == nil && sha256.Sum256(data) != h {
+		return nil, corrupt(h, "the database")
+	}
+	return data, err
+}
+
+// Reader returns a reader of the bytes with a hash, wherever they are. It verifies
+// while it reads: in place of io.EOF it gives a fault of kind Corrupt if what it
+// gave is not what was stored. NotFound if the bytes are nowhere.
+func (s *Store) Reader(ctx context.Context, h metastore.Hash) (io.ReadCloser, error) {
+	src, _, err := s.open(ctx, h)
+	if !fault.Is(err, fault.NotFound) {
+		return src, err
+	}
+	data, err := s.smallBlob(ctx, h)
+	if fault.Is(err, fault.NotFound) {
+		return nil, missing(h)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// open returns a verifying reader of a blob in the bucket and about how large it is.
+func (s *Store) open(ctx context.Context, h metastore.Hash) (io.ReadCloser, int64, error) {
+	at, err := s.find(ctx, h)
+	if err != nil {
+		return nil, 0, err
+	}
+	if at.key == "" {
+		return nil, 0, missing(h)
+	}
+	raw, err := s.bucket.Open(ctx, at.key)
+	if err != nil {
+		return nil, 0, err
+	}
+	v := &verifying{raw: raw, plain: raw, hash: sha256.New(), want: h, where: s.where(ctx, at.key)}
+	if at.compressed {
+		if v.plain, err = decompressing(raw); err != nil {
+			raw.Close()
+			return nil, 0, err
+		}
+	}
+	return v, at.size, nil
+}
+
+// verifying is a reader that compares what it has read with a hash at the end.
+type verifying struct {
+	raw   io.Closer     // the stored bytes
+	plain io.ReadCloser // the same as raw, or what decompresses it
+	hash  hash.Hash
+	want  metastore.Hash
+	where string
+}
+
+func (v *verifying) Read(p []byte) (int, error) {
+	n, err := v.plain.Read(p)
+	v.hash.Write(p[:n])
+	switch {
+	case err == nil:
+		return n, nil
+	case err != io.EOF:
+		if osError(err) {
+			return n, blob.Fault("read value", v.where, err)
+		}
+		return n, corrupt(v.want, v.where).Because(err) // it does not decompress
+	case sum(v.hash) != v.want:
+		return n, corrupt(v.want, v.where)
+	}
+	return n, io.EOF
+}
+
+func osError(err error) bool {
+	var e *os.PathError
+	return errors.As(err, &e)
+}
+
+func (v *verifying) Close() error {
+	err := v.plain.Close()
+	if v.plain != v.raw {
+		err = errors.Join(err, v.raw.Close())
+	}
+	return err
+}
+
+// File returns the path of the file that holds the bytes with a hash, verified, if
+// they are stored plain in a file. If plain is false they must be read with Reader.
+// Corrupt if the file's bytes are not what was stored, NotFound if they are nowhere
+// in the bucket. The file must not be written to.
+func (s *Store) File(ctx context.Context, h metastore.Hash) (path string, plain bool, err error) {
+	at, err := s.find(ctx, h)
+	if err != nil {
+		return "", false, err
+	}
+	if at.key == "" {
+		return "", false, missing(h)
+	}
+	l, ok := s.bucket.(blob.Locator)
+	if !ok || at.compressed {
+		return "", false, nil
+	}
+	path, err = l.Path(ctx, at.key)
+	if err != nil {
+		return "", false, err
+	}
+	if err := s.files.verify(ctx, h, path); err != nil {
+		return "", false, err
+	}
+	return path, true, nil
+}
+
+// trust remembers that a plain file that this process has just stored is right.
+func (s *Store) trust(ctx context.Context, h metastore.Hash) {
+	if l, ok := s.bucket.(blob.Locator); ok {
+		if path, err := l.Path(ctx, keyOf(h)); err == nil {
+			s.files.trust(h, path)
+		}
+	}
+}
