@@ -117,6 +117,7 @@ type task struct {
 	index     int
 	base      TaskID
 	inputs    []TaskID
+	joins     TaskID // of a join: the split task whose scope it closes
 	iteration int
 	attempt   int
 	state     attemptState

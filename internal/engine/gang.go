@@ -12,7 +12,10 @@ type gang struct {
 	succeeded int  // nodes whose success in this attempt is recorded
 	over      int  // nodes whose attempt is over
 
-	recovered []TaskID // ids of recovered nodes, 0 of others; nil if there are none
+	// While recovering: which nodes came of those that were launched together.
+	// Their ids follow one another, so the first says which launch it was.
+	first     TaskID
+	recovered bitset
 }
 
 // members returns the nodes, which are made when first asked for.

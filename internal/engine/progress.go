@@ -13,5 +13,11 @@ type StepProgress struct {
 	Stopped int // ended without success because the run failed or was stopped
 }
 
+// Idle reports whether nothing is ready: what comes next depends on attempts that are under way.
+func (e *Engine) Idle() bool {
+	_, ready := e.queue.first()
+	return !ready
+}
+
 // Progress returns the counts of every step, in topological order: a copy, for the caller to keep.
 func (e *Engine) Progress() []StepProgress { return slices.Clone(e.steps) }

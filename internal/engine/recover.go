@@ -109,20 +109,20 @@ func (e *Engine) recoverNode(s *scope, n *graph.Node, ev Recovered) {
 	if g == nil || n != g.node || ev.Iteration != 0 || ev.Index < 0 || ev.Index >= s.count {
 		return
 	}
-	if more := ev.Index + 1 - len(g.recovered); more > 0 {
-		g.recovered = append(g.recovered, make([]TaskID, more)...)
+	if first := ev.Task - TaskID(ev.Index); first != g.first { // nodes of another launch do not count
+		g.first, g.recovered, g.succeeded = first, nil, 0
 	}
-	if g.recovered[ev.Index] != 0 {
+	if g.recovered.has(ev.Index) {
 		return
 	}
-	g.recovered[ev.Index] = ev.Task
+	g.recovered.add(ev.Index)
 	if g.succeeded++; g.succeeded < s.count {
 		return
 	}
 	delete(e.recovery.waiting, place{s.split, gangPlace})
-	for index, id := range g.recovered {
-		e.carry(n, id)
-		e.arrive(s, index, id)
+	for index := range s.count {
+		e.carry(n, g.first+TaskID(index))
+		e.arrive(s, index, g.first+TaskID(index))
 	}
 }
 

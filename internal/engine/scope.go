@@ -86,7 +86,7 @@ func (e *Engine) arrive(s *scope, index int, last TaskID) {
 	if r := e.recovery; r != nil {
 		delete(r.scopes, s.split)
 	}
-	e.ready(&task{node: s.node.Join, scope: s.parent, index: s.index, inputs: s.inputs})
+	e.ready(&task{node: s.node.Join, scope: s.parent, index: s.index, inputs: s.inputs, joins: s.split})
 }
 
 // ready queues a task whose predecessors have all succeeded.
@@ -137,9 +137,13 @@ func (t *task) scopeID() TaskID {
 
 // launch is the command that starts the task's attempt.
 func (t *task) launch() *Launch {
+	joins := NoTask
+	if t.node.Kind == graph.Join {
+		joins = t.joins
+	}
 	return &Launch{
 		Task: t.id, Step: t.node, Attempt: t.attempt, Retries: t.node.Retries, Fallback: t.attempt > t.node.Retries,
-		Scope: t.scopeID(), Index: t.index, Stack: t.stack(), Base: t.base, Inputs: t.inputs, Iteration: t.iteration,
+		Scope: t.scopeID(), Index: t.index, Stack: t.stack(), Base: t.base, Inputs: t.inputs, Joins: joins, Iteration: t.iteration,
 	}
 }
 

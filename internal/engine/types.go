@@ -43,6 +43,8 @@ type Launch struct {
 	Base TaskID
 	// Inputs are the tasks that a join joins, in the order of their branches. Nil unless Step is a join.
 	Inputs []TaskID
+	// Joins is the split task whose scope a join closes, NoTask unless Step is a join.
+	Joins TaskID
 
 	// Iteration counts from 0 the times a recursive switch step has run in a row; 0 for other steps.
 	Iteration int

@@ -8,10 +8,11 @@ import (
 
 // Shape bounds what Random makes.
 type Shape struct {
-	Steps   int  // about how many steps, at least 1
-	Depth   int  // how deep splits may lie in each other
-	Gangs   bool // with num_parallel
-	Retries bool // with @retry and @catch
+	Steps     int  // about how many steps, at least 1
+	Depth     int  // how deep splits may lie in each other
+	Gangs     bool // with num_parallel
+	Retries   bool // with @retry and @catch
+	Resources bool // with @resources
 }
 
 // Random returns the text form of a valid flow: linear pieces, splits, foreaches,
@@ -53,6 +54,9 @@ func (m *maker) emit(name, next string, caught bool) {
 		if caught && m.r.IntN(5) == 0 {
 			m.b.WriteString(" @catch")
 		}
+	}
+	if m.shape.Resources && m.r.IntN(2) == 0 {
+		fmt.Fprintf(&m.b, " @resources:cpu=%.1f,memory=%d", float64(m.r.IntN(20))/10, m.r.IntN(100))
 	}
 	fmt.Fprintf(&m.b, " -> %s\n", next)
 }
