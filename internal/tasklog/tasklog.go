@@ -1,0 +1,178 @@
+// Package tasklog is the format of an attempt's log: what a task printed on its two
+// streams, line by line, with the time of each, exactly as it was printed.
+//
+// A log is a header of four bytes ("LVL" and the version, 1) and then records:
+//
+//	uvarint  milliseconds since the record before, or since 1970 for the first; zigzag
+//	uvarint  length of the text × 4 + 2 if the line ended with a newline + 1 if it is stderr
+//	text
+//
+// A record is a line or, of a line too long to be held, a part of one. Logs are only ever
+// appended to, so a log may be read while it is written: an incomplete record at
+// its end is not there yet, and no error. Short logs live in the database, long ones
+// in files, in the same format.
+package tasklog
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+)
+
+// MaxText is the size in bytes of the longest text of one record.
+const MaxText = 1 << 20
+
+const header = "LVL\x01"
+
+// Stream is one of a task's two streams.
+type Stream uint8
+
+// The streams.
+const (
+	Stdout Stream = iota
+	Stderr
+)
+
+// String returns "stdout" or "stderr".
+func (s Stream) String() string {
+	if s == Stderr {
+		return "stderr"
+	}
+	return "stdout"
+}
+
+// Line is a line of a log, or a part of one that was too long.
+type Line struct {
+	Time    time.Time // when it was read from the task, to the millisecond
+	Stream  Stream
+	Text    []byte // without the newline; valid until the next line is read
+	Newline bool   // whether the line ended here
+}
+
+// FileName is the name of the file with the log of an attempt, in the folder of its run.
+func FileName(task int64, attempt int) string { return fmt.Sprintf("%d-%d.log", task, attempt) }
+
+// Writer encodes a log. The zero Writer begins one.
+type Writer struct {
+	last    int64 // time of the record before, ms
+	started bool
+}
+
+// Append appends a record to buf, before the first one the header. Text longer than
+// MaxText becomes several records.
+func (w *Writer) Append(buf []byte, l Line) []byte {
+	if !w.started {
+		w.started = true
+		buf = append(buf, header...)
+	}
+	for len(l.Text) > MaxText {
+		part := l
+		part.Text, part.Newline = l.Text[:MaxText], false
+		buf = w.record(buf, part)
+		l.Text = l.Text[MaxText:]
+	}
+	return w.record(buf, l)
+}
+
+func (w *Writer) record(buf []byte, l Line) []byte {
+	ms := l.Time.UnixMilli()
+	buf = binary.AppendVarint(buf, ms-w.last)
+	w.last = ms
+	n := uint64(len(l.Text))<<2 | uint64(l.Stream&1)
+	if l.Newline {
+		n |= 2
+	}
+	buf = binary.AppendUvarint(buf, n)
+	return append(buf, l.Text...)
+}
+
+// Read yields the lines of a log. One that is damaged ends with a fault of kind Corrupt.
+func Read(log []byte) iter.Seq2[Line, error] { return read(bytes.NewReader(log)) }
+
+// ReadFile yields the lines of the log in a file; none if there is no such file.
+func ReadFile(path string) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(Line{}, fault.Wrap(fault.Permission, "read log", err))
+			return
+		}
+		defer f.Close()
+		read(bufio.NewReaderSize(f, 64<<10))(yield)
+	}
+}
+
+// source is what a log is read from.
+type source interface {
+	io.Reader
+	io.ByteReader
+}
+
+func read(r source) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		var head [len(header)]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return // empty, or not yet written
+		}
+		if string(head[:]) != header {
+			yield(Line{}, damaged("it does not begin as a log of version 1"))
+			return
+		}
+		var ms int64
+		var text []byte
+		for {
+			delta, err := binary.ReadVarint(r)
+			if err != nil {
+				end(yield, err)
+				return
+			}
+			n, err := binary.ReadUvarint(r)
+			if err != nil {
+				end(yield, err)
+				return
+			}
+			size := n >> 2
+			if size > MaxText {
+				yield(Line{}, damaged("a line claims %d bytes", size))
+				return
+			}
+			if uint64(cap(text)) < size {
+				text = make([]byte, size)
+			}
+			text = text[:size]
+			if _, err := io.ReadFull(r, text); err != nil {
+				end(yield, err)
+				return
+			}
+			ms += delta
+			l := Line{Time: time.UnixMilli(ms), Stream: Stream(n & 1), Text: text, Newline: n&2 != 0}
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+// end tells of an error unless it only says that the log ends here so far.
+func end(yield func(Line, error) bool, err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return
+	}
+	yield(Line{}, damaged("%v", err))
+}
+
+func damaged(format string, args ...any) error {
+	return (&fault.Error{Kind: fault.Corrupt, Op: "read log", Message: fmt.Sprintf(format, args...)})
+}

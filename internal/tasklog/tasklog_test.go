@@ -1,0 +1,106 @@
+package tasklog
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/levadahq/levada/internal/fault"
+)
+
+func collect(t testing.TB, log []byte) []Line {
+	t.Helper()
+	var all []Line
+	for l, err := range Read(log) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Text = bytes.Clone(l.Text)
+		all = append(all, l)
+	}
+	return all
+}
+
+func TestLogsComeBackAsWritten(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var w Writer
+		var log []byte
+		var want []Line
+		for range rapid.IntRange(0, 20).Draw(rt, "lines") {
+			l := Line{
+				Time:    time.UnixMilli(rapid.Int64Range(0, 1<<45).Draw(rt, "ms")),
+				Stream:  Stream(rapid.IntRange(0, 1).Draw(rt, "stream")),
+				Text:    rapid.SliceOf(rapid.Byte()).Draw(rt, "text"),
+				Newline: rapid.Bool().Draw(rt, "newline"),
+			}
+			want = append(want, l)
+			log = w.Append(log, l)
+		}
+		got := collect(t, log)
+		if len(got) != len(want) {
+			rt.Fatalf("%d lines of %d", len(got), len(want))
+		}
+		for i := range got {
+			g, w := got[i], want[i]
+			if !g.Time.Equal(w.Time) || g.Stream != w.Stream || !bytes.Equal(g.Text, w.Text) || g.Newline != w.Newline {
+				rt.Fatalf("line %d: %+v, want %+v", i, g, w)
+			}
+		}
+		// While it is written, a log holds the first lines and nothing that was not printed.
+		cut := rapid.IntRange(0, len(log)).Draw(rt, "cut")
+		for i, l := range collect(t, log[:cut]) {
+			if !bytes.Equal(l.Text, want[i].Text) {
+				rt.Fatalf("line %d of a cut log differs", i)
+			}
+		}
+	})
+}
+
+func TestLongLinesBecomeParts(t *testing.T) {
+	var w Writer
+	long := bytes.Repeat([]byte("x"), 2*MaxText+5)
+	got := collect(t, w.Append(nil, Line{Text: long, Newline: true}))
+	if len(got) != 3 || got[0].Newline || got[1].Newline || !got[2].Newline || len(got[2].Text) != 5 {
+		t.Errorf("%d parts", len(got))
+	}
+}
+
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName(3, 1))
+	for range ReadFile(path) {
+		t.Error("a log that is not there has lines")
+	}
+	var w Writer
+	if err := os.WriteFile(path, w.Append(nil, Line{Text: []byte("a"), Newline: true}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for l, err := range ReadFile(path) {
+		if n++; err != nil || string(l.Text) != "a" {
+			t.Errorf("%+v, %v", l, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d lines", n)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	var w Writer
+	f.Add(w.Append(nil, Line{Time: time.UnixMilli(5), Text: []byte("abc"), Newline: true}))
+	f.Add([]byte(header + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for l, err := range Read(data) {
+			if err != nil && !fault.Is(err, fault.Corrupt) {
+				t.Fatalf("an error of no expected kind: %v", err)
+			}
+			if len(l.Text) > len(data) {
+				t.Fatal("more text than log")
+			}
+		}
+	})
+}
