@@ -54,6 +54,7 @@ func (d decisions) transition(n *graph.Node, key string, iteration int) graph.Tr
 
 // ran is what is to be known of a task that ran.
 type ran struct {
+	step   string
 	Base   string
 	Inputs []string
 	Stack  string
@@ -76,7 +77,7 @@ func (o *oracle) branch(n *graph.Node, path, stack, base string) (last string) {
 	var inputs []string
 	for iteration := 0; ; {
 		key := fmt.Sprintf("%s/%s#%d", path, n.Name, iteration)
-		o.tasks[key] = ran{Base: base, Inputs: inputs, Stack: stack}
+		o.tasks[key] = ran{step: n.Name, Base: base, Inputs: inputs, Stack: stack}
 		tr := o.transition(n, key, iteration)
 		base, inputs = key, nil
 		switch n.Kind {
@@ -243,7 +244,7 @@ func (w *world) store(a *attempt, tr graph.Transition) {
 	w.records[a.Task] = &record{
 		Recovered: engine.Recovered{Task: a.Task, Step: a.Step.Name, Scope: a.Scope, Index: a.Index, Iteration: a.Iteration, Transition: tr},
 		key:       a.key,
-		ran:       ran{Base: w.keys[a.Base], Inputs: inputs, Stack: stack.String()},
+		ran:       ran{step: a.Step.Name, Base: w.keys[a.Base], Inputs: inputs, Stack: stack.String()},
 	}
 }
 
@@ -342,6 +343,14 @@ func (w *world) check() {
 		}
 	}
 	m := w.policy.Machine
+	large := func(a *attempt) bool {
+		return m != (engine.Resources{}) && (a.Step.Resources.CPU > m.CPU || a.Step.Resources.Memory > m.Memory)
+	}
+	for _, a := range w.live {
+		if !a.exited && units > 1 && large(a) {
+			w.fatal("%s is too large for the machine, but does not run alone", a.key)
+		}
+	}
 	over := slots > w.policy.MaxWorkers || m != (engine.Resources{}) && (cpu > m.CPU+1e-5 || memory > m.Memory)
 	if over && units > 1 {
 		w.fatal("%d places, %v cores and %d MB are taken", slots, cpu, memory)
@@ -418,12 +427,16 @@ func (w *world) compare(want map[string]ran) {
 		}
 		got[rec.key] = rec.ran
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(ran{})); diff != "" {
 		w.fatal("what ran is not what should have (-want +got):\n%s", diff)
 	}
+	done := make(map[string]int)
+	for _, rec := range got {
+		done[rec.step]++
+	}
 	for _, s := range w.engine.Progress() {
-		if s.Waiting != 0 || s.Running != 0 {
-			w.fatal("at the end, progress is %+v", s)
+		if s.Waiting != 0 || s.Running != 0 || s.Done != done[s.Step] {
+			w.fatal("at the end, progress is %+v, and %d are done", s, done[s.Step])
 		}
 	}
 }
