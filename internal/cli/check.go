@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+)
+
+// checkCommand is `check`.
+type checkCommand struct {
+	bare
+	warnings bool
+}
+
+func (c *checkCommand) options() table {
+	return table{{name: "warnings", off: "no-warnings", dest: "WARNINGS", set: flag(&c.warnings),
+		help: "Accepted for Metaflow's sake, without effect."}}
+}
+
+func (c *checkCommand) run(_ context.Context, s *session) error {
+	if s.global.json {
+		return c.json(s)
+	}
+	if err := s.validate(); err != nil {
+		return err
+	}
+	s.inform("\n'%s' shows a description of this flow.\n'%s' runs the flow locally.\n'%s' shows all available commands and options.\n",
+		s.program("show"), s.program("run"), s.helpCommand())
+	return nil
+}
+
+// helpCommand is what to type for all commands and options.
+func (s *session) helpCommand() string {
+	if s.inv.python {
+		return s.program("help")
+	}
+	return s.program("run") + " --help"
+}
+
+// json prints what the check found as one object.
+func (c *checkCommand) json(s *session) error {
+	def := s.flow.Definition()
+	result := struct {
+		Flow     string        `json:"flow"`
+		File     string        `json:"file"`
+		Valid    bool          `json:"valid"`
+		Problems []jsonProblem `json:"problems"`
+	}{def.Name, def.File, len(s.flow.Problems()) == 0, []jsonProblem{}}
+	for _, p := range s.flow.Problems() {
+		result.Problems = append(result.Problems, jsonProblem{p.Check, p.Step, p.File, p.Line, p.Message})
+	}
+	if err := s.printJSON(result); err != nil || result.Valid {
+		return err
+	}
+	return told
+}
+
+// jsonProblem is the JSON form of a graph.Problem.
+type jsonProblem struct {
+	Check   string `json:"check"`
+	Step    string `json:"step,omitempty"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
+}
+
+// validate tells what is wrong with the flow, all of it.
+func (s *session) validate() error {
+	if p := s.project(); p != nil {
+		s.inform("Project: %s, Branch: %s", p.name, p.branch)
+	}
+	s.inform("Validating your flow...")
+	problems := s.flow.Problems()
+	if len(problems) == 0 {
+		s.inform("    The graph looks good!")
+		return nil
+	}
+	var all []string
+	for _, p := range problems {
+		s.errorBlock("Validity checker found an issue"+place(p), p.Message, "")
+		all = append(all, p.String())
+	}
+	return &failure{kind: fault.Invalid, text: strings.Join(all, "\n")}
+}
+
+// place says where a problem is.
+func place(p graph.Problem) string {
+	switch {
+	case p.File != "" && p.Line > 0:
+		return fmt.Sprintf(" in file %s on line %d", p.File, p.Line)
+	case p.File != "":
+		return " in file " + p.File
+	}
+	return ""
+}
+
+// project is what @project makes of a run, for the line that says so.
+type project struct{ name, branch string }
+
+// project returns nil for a flow without @project.
+func (s *session) project() *project {
+	if s.flow == nil {
+		return nil
+	}
+	for _, d := range s.flow.Definition().Decorators {
+		if d.Name != "project" {
+			continue
+		}
+		p := &project{name: attribute[string](d, "name")}
+		branch, production := s.global.branch, s.global.production
+		if branch == "" {
+			branch = attribute[string](d, "branch")
+		}
+		production = production || attribute[bool](d, "production")
+		owner := s.env.variable("METAFLOW_OWNER")
+		if owner == "" {
+			owner = s.user
+		}
+		switch {
+		case production && branch != "":
+			p.branch = "prod." + branch
+		case production:
+			p.branch = "prod"
+		case branch != "":
+			p.branch = "test." + branch
+		default:
+			p.branch = "user." + owner
+		}
+		return p
+	}
+	return nil
+}
+
+// attribute returns an attribute of a decorator, the zero value if it is absent or of another type.
+func attribute[T any](d graph.Decorator, name string) T {
+	var value, zero T
+	if json.Unmarshal(d.Attributes[name], &value) != nil {
+		return zero
+	}
+	return value
+}

@@ -1,0 +1,191 @@
+// Package cli is Levada's command line, as a value that tests build and run:
+// [Main] takes an [Env] with everything it may touch and returns the exit code.
+//
+// # Two forms, one parser
+//
+// A flow is started as `levada run flow.py --alpha 1` or, in Metaflow's form,
+// as `python flow.py run --alpha 1`, which execs `levada flow flow.py run
+// --alpha 1`. The first form is normalised into the second ([normalise]), so
+// there is one grammar: top-level options, a command, the command's options and
+// arguments. After the command, top-level options are accepted too, unless a
+// parameter of the flow has the same name.
+//
+// The parser is a page of our own (scan.go, options.go) and not cobra: a flow's
+// parameters are options that are only known after the flow has been opened, with an
+// interpreter and decorators that other options name. So the command line is
+// read twice, first leniently for those, then strictly with the flow's parameters, and
+// its rules and messages are Click's (`--not-quiet` pairs, values that begin
+// with a dash, environment forms of every option), which pflag does not have.
+//
+// # Commands
+//
+// A command is a row in [commands]: a name, how to make its [action]. An action
+// is a struct of options: options() binds each to a field, run does the work. The
+// tables of options are read by the parser, by --help, by the environment
+// forms and by the test that compares docs/cli.md with them; nothing is said twice.
+//
+// # Output
+//
+// What a run prints goes through one of three observers of runner events: the
+// console (text, console.go), with a live block of progress on a terminal (live.go, pure;
+// screen.go, drawing), or JSON lines (jsonlines.go). Contents are on stdout,
+// everything about them on stderr.
+//
+// # Ctrl-C
+//
+// The first signal cancels the command's context: a run stops its tasks
+// gently. The second closes the hard channel and Main returns 130 at once.
+package cli
+
+import (
+	"context"
+	"io"
+	"iter"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/tasklog"
+)
+
+// Env is everything that the command line touches outside of itself.
+type Env struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	// Environ holds the environment as "NAME=value".
+	Environ []string
+	// Dir is the current folder.
+	Dir string
+	// Now is the clock; its location is the zone of printed times.
+	Now func() time.Time
+	// Version is Levada's version.
+	Version string
+	// Terminal says which streams are terminals, and how wide.
+	Terminal Terminal
+	// Signals yields interrupts and requests to end. May be nil.
+	Signals <-chan os.Signal
+	// User is the name of the operating system's user, used where the environment names none.
+	User string
+	// Open opens the service on a store.
+	Open func(ctx context.Context, where Home) (Store, error)
+}
+
+// Terminal describes the terminal, if there is one.
+type Terminal struct {
+	Stdout, Stderr bool // whether the stream is a terminal
+	// Size returns the columns and rows of the terminal now. May be nil.
+	Size func() (columns, rows int)
+}
+
+// Need says what a command wants of the store.
+type Need int
+
+// What a command wants of the store.
+const (
+	NoStore       Need = iota // it only looks at a flow
+	ExistingStore             // it reads; a missing store is a NotFound fault
+	CreateStore               // it runs; a missing store is made
+)
+
+// Home says where the store is.
+type Home struct {
+	Dir  string // current folder: a store is looked for in it and in the folders above, and made in it
+	Path string // the store itself, from --datastore-root or LEVADA_HOME; empty looks for one from Dir
+	Need Need
+}
+
+// Store is an opened service.
+type Store struct {
+	Service Service
+	Path    string // of the store; empty without one
+	Created bool   // it was made just now
+	Close   func() error
+}
+
+// Service is the part of service.Service that the commands use.
+type Service interface {
+	Flows
+	History
+	Records
+}
+
+// Flows opens and runs flows.
+type Flows interface {
+	Open(ctx context.Context, src service.FlowSource) (service.OpenFlow, error)
+	Run(ctx context.Context, flow service.OpenFlow, o service.RunOptions) (service.RunResult, error)
+	Resume(ctx context.Context, flow service.OpenFlow, o service.ResumeOptions) (service.RunResult, error)
+}
+
+// History finds runs.
+type History interface {
+	Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error]
+	LatestRun(ctx context.Context, flow string) (metastore.Run, error)
+	RunByID(ctx context.Context, id int64) (metastore.Run, error)
+	Steps(ctx context.Context, run int64) ([]metastore.StepCount, error)
+}
+
+// Records reads what tasks left: logs and artifacts.
+type Records interface {
+	Tasks(ctx context.Context, p service.Pathspec) iter.Seq2[service.TaskInfo, error]
+	Log(ctx context.Context, t service.TaskInfo, attempt int) iter.Seq2[tasklog.Line, error]
+	Artifacts(ctx context.Context, t service.TaskInfo, attempt int) ([]metastore.Artifact, error)
+	Value(ctx context.Context, a metastore.Artifact) ([]byte, error)
+}
+
+// Main runs one command line, without the program's name, and returns the exit code.
+func Main(ctx context.Context, env Env, args []string) int {
+	s := newSession(&env)
+	ctx = s.interrupt.watch(ctx, env.Signals)
+	defer s.interrupt.stop()
+
+	done := make(chan int, 1)
+	go func() { done <- s.execute(ctx, args) }()
+	select {
+	case code := <-done:
+		return code
+	case <-s.interrupt.hard:
+	}
+	// The tasks are being killed; the command gets a moment to notice.
+	select {
+	case <-done:
+	case <-time.After(hardGrace):
+	}
+	return exitStopped
+}
+
+// hardGrace is how long a command may take to return after the second Ctrl-C.
+const hardGrace = 2 * time.Second
+
+// getenv returns the value of an environment variable and whether it is set. The last one wins.
+func (e *Env) getenv(name string) (string, bool) {
+	for i := len(e.Environ) - 1; i >= 0; i-- {
+		if key, value, ok := strings.Cut(e.Environ[i], "="); ok && key == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// variable returns the value of an environment variable, "" if it is not set.
+func (e *Env) variable(name string) string {
+	value, _ := e.getenv(name)
+	return value
+}
+
+// colour reports whether a stream gets colours.
+func (e *Env) colour(terminal bool) bool {
+	return terminal && e.variable("NO_COLOR") == "" && e.variable("TERM") != "dumb"
+}
+
+// width returns the width to lay text out for.
+func (e *Env) width() int {
+	if e.Terminal.Size != nil {
+		if columns, _ := e.Terminal.Size(); columns > 0 {
+			return columns
+		}
+	}
+	return 100
+}

@@ -1,0 +1,270 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// command is a row of the table of commands.
+type command struct {
+	name    string
+	summary string // one line
+	about   string // more, for its own help
+	// takesFile says that Levada's form names the flow's FILE: `levada run FILE`.
+	takesFile bool
+	// flow says that the command is about a flow, which is opened for it.
+	flow       bool
+	parameters bool // the flow's parameters are options
+	need       Need
+	metaflow   bool     // only in Metaflow's form: `python flow.py output-dot`
+	global     []string // top-level options that matter to it, for its help
+	new        func(*globalOptions) action
+	later      string // not there yet; says what it waits for
+}
+
+// action is one use of a command: its options, bound to itself, and the work.
+type action interface {
+	options() table
+	arguments() []argument
+	run(ctx context.Context, s *session) error
+}
+
+// argument is a positional argument of a command.
+type argument struct {
+	name     string
+	required bool
+	help     string
+	set      func(string) error
+}
+
+// bare is for actions without options or arguments.
+type bare struct{}
+
+func (bare) options() table        { return nil }
+func (bare) arguments() []argument { return nil }
+
+// commands returns the table of commands, in the order of the help.
+func commands() []command {
+	running := []string{"with", "quiet", "verbose", "json", "python", "isolation", "datastore-root", "package-suffixes"}
+	reading := []string{"json", "datastore-root"}
+	looking := []string{"python", "isolation", "quiet"}
+	return []command{
+		{name: "run", summary: "Run a flow.", takesFile: true, flow: true, parameters: true, need: CreateStore, global: running,
+			new: func(g *globalOptions) action { return &runCommand{runOptions: newRunOptions(g)} }},
+		{name: "resume", summary: "Run what an earlier run left undone, as a new run.", about: resumeAbout, takesFile: true, flow: true, need: CreateStore, global: running,
+			new: func(g *globalOptions) action { return &resumeCommand{runOptions: newRunOptions(g)} }},
+		{name: "check", summary: "Check a flow for mistakes, without running it.", takesFile: true, flow: true, global: append(looking, "json"),
+			new: func(*globalOptions) action { return &checkCommand{} }},
+		{name: "show", summary: "Show the steps of a flow.", takesFile: true, flow: true, global: append(looking, "json"),
+			new: func(*globalOptions) action { return &showCommand{format: "text"} }},
+		{name: "runs", summary: "List runs, newest first.", need: ExistingStore, global: reading,
+			new: func(*globalOptions) action { return &runsCommand{limit: 20} }},
+		{name: "logs", summary: "Print what tasks wrote.", about: pathspecAbout, need: ExistingStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &logsCommand{attempt: -1} }},
+		{name: "dump", summary: "Print the artifacts of tasks.", about: pathspecAbout, need: ExistingStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &dumpCommand{limit: 1000} }},
+		{name: "output-dot", summary: "Print the flow as a Graphviz graph.", metaflow: true, flow: true, global: looking,
+			new: func(*globalOptions) action { return &dotCommand{} }},
+		{name: "output-raw", summary: "Print the flow as Levada sees it.", metaflow: true, flow: true, global: looking,
+			new: func(g *globalOptions) action { return &rawCommand{global: g} }},
+		{name: "version", summary: "Print Levada's version.",
+			new: func(*globalOptions) action { return versionCommand{} }},
+		{name: "help", summary: "Show all commands, or help about one.",
+			new: func(*globalOptions) action { return &helpCommand{} }},
+
+		{name: "spin", later: "running a single step again"},
+		{name: "tag", later: "changing tags of a run"},
+		{name: "card", later: "cards"},
+		{name: "package", later: "listing code packages"},
+		{name: "argo-workflows", later: "deployment to Argo Workflows"},
+		{name: "step-functions", later: "deployment to Step Functions"},
+		{name: "airflow", later: "deployment to Airflow"},
+		{name: "kubernetes", later: "running on Kubernetes"},
+		{name: "batch", later: "running on AWS Batch"},
+		{name: "spot-metadata", later: "watching spot instances"},
+	}
+}
+
+const pathspecAbout = `PATHSPEC names a run, a step or a task: 12, 12/train, 12/train/3, or the same
+with the flow in front: MyFlow/12/train/3.`
+
+const resumeAbout = `What the earlier run finished well is taken over, not run again. With STEP, that step and
+everything after it run again as well. Parameters are those of the earlier run.`
+
+// action returns a new action of the command.
+func (c *command) action(g *globalOptions) action {
+	return c.new(g)
+}
+
+// scope is the command's part of the names of environment variables: "RUN_".
+func (c *command) scope() string {
+	return strings.ToUpper(strings.ReplaceAll(c.name, "-", "_")) + "_"
+}
+
+func findCommand(name string) *command {
+	all := commands()
+	if i := slices.IndexFunc(all, func(c command) bool { return c.name == name }); i >= 0 {
+		return &all[i]
+	}
+	return nil
+}
+
+// invocation is a command line in Metaflow's form.
+type invocation struct {
+	python  bool     // it came in that form: `python flow.py …`
+	file    string   // of the flow; empty for a command that needs none
+	top     []string // arguments before the command
+	command *command // nil: help
+	rest    []string // arguments after the command
+}
+
+// normalise brings the command line into Metaflow's form.
+func normalise(args []string) (invocation, error) {
+	var inv invocation
+	at, word, err := firstWord(args)
+	if err != nil {
+		return inv, err
+	}
+	if word == "" {
+		if slices.Contains(args, "--version") {
+			inv.command = findCommand("version")
+		}
+		return inv, nil
+	}
+	inv.top, inv.rest = slices.Clone(args[:at]), args[at+1:]
+	if word == "flow" {
+		return inv.metaflow()
+	}
+	inv.command = findCommand(word)
+	if inv.command == nil || inv.command.metaflow {
+		inv.command = nil
+		return inv, unknownCommand(word, false)
+	}
+	if inv.command.takesFile {
+		inv.takeFile()
+	}
+	return inv, nil
+}
+
+// metaflow reads `levada flow FILE [top-level options] COMMAND …`.
+func (inv invocation) metaflow() (invocation, error) {
+	inv.python = true
+	if len(inv.rest) == 0 {
+		return inv, usagef("Missing argument 'FILE'.")
+	}
+	inv.file = inv.rest[0]
+	args := inv.rest[1:]
+	inv.rest = nil
+	at, word, err := firstWord(args)
+	if err != nil {
+		inv.command = findCommand("check")
+		return inv, err
+	}
+	if word == "" {
+		inv.top = append(inv.top, args...)
+		if !slices.Contains(args, "--help") && !slices.Contains(args, "-h") {
+			inv.command = findCommand("check")
+		}
+		return inv, nil
+	}
+	inv.top = append(inv.top, args[:at]...)
+	if inv.command = findCommand(word); inv.command == nil || word == "runs" {
+		inv.command = nil
+		return inv, unknownCommand(word, true)
+	}
+	inv.rest = args[at+1:]
+	// `logs show PATHSPEC` is the long form of `logs PATHSPEC`.
+	if word == "logs" && len(inv.rest) > 0 && inv.rest[0] == "show" {
+		inv.rest = inv.rest[1:]
+	}
+	return inv, nil
+}
+
+// takeFile takes FILE, the first word, out of the command's arguments.
+func (inv *invocation) takeFile() {
+	g := &globalOptions{}
+	options := append(inv.command.action(g).options(), g.options(true)...)
+	scan := scanner{args: inv.rest, options: options, lenient: true}
+	for {
+		t, ok, err := scan.next()
+		if !ok || err != nil {
+			return
+		}
+		if t.isWord {
+			inv.file = t.word
+			inv.rest = slices.Concat(inv.rest[:t.from], inv.rest[t.to:])
+			return
+		}
+	}
+}
+
+// firstWord finds the first argument that is neither a top-level option nor its value.
+func firstWord(args []string) (at int, word string, err error) {
+	scan := scanner{args: args, options: (&globalOptions{}).options(true)}
+	scan.options = append(scan.options, option{name: "version", hidden: true})
+	for {
+		t, ok, err := scan.next()
+		if err != nil || !ok {
+			return 0, "", err
+		}
+		if t.isWord {
+			return t.from, t.word, nil
+		}
+	}
+}
+
+func unknownCommand(word string, python bool) error {
+	var names []string
+	for _, c := range commands() {
+		if c.later == "" && (python || !c.metaflow) {
+			names = append(names, c.name)
+		}
+	}
+	e := &usageError{text: fmt.Sprintf("No such command '%s'.", word)}
+	switch near := nearest(word, names); {
+	case strings.HasSuffix(word, ".py"):
+		e.hint = "Did you mean: levada run " + word
+	case near != "":
+		e.hint = "Did you mean: " + near
+	}
+	return e
+}
+
+// versionCommand prints the version: on stdout, in Metaflow's form on stderr as there.
+type versionCommand struct{ bare }
+
+func (versionCommand) run(_ context.Context, s *session) error {
+	if s.inv.python {
+		fmt.Fprintln(s.env.Stderr, s.env.Version)
+		return nil
+	}
+	_, err := fmt.Fprintln(s.env.Stdout, "levada "+s.env.Version)
+	return err
+}
+
+// helpCommand shows the general help, or that of a command.
+type helpCommand struct {
+	bare
+	about string
+}
+
+func (c *helpCommand) arguments() []argument {
+	return []argument{{name: "COMMAND", help: "The command to explain.", set: func(word string) error {
+		c.about = word
+		return nil
+	}}}
+}
+
+func (c *helpCommand) run(ctx context.Context, s *session) error {
+	if c.about == "" {
+		return s.generalHelp()
+	}
+	cmd := findCommand(c.about)
+	if cmd == nil {
+		return unknownCommand(c.about, s.inv.python)
+	}
+	s.inv.command = cmd
+	return s.help(ctx, &globalOptions{})
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
+)
+
+// dumpCommand is `dump`.
+type dumpCommand struct {
+	pathspec string
+	private  bool
+	include  []string
+	limit    int64
+	file     string
+	out      writer
+}
+
+func (c *dumpCommand) options() table {
+	return table{
+		{name: "private", off: "no-private", set: flag(&c.private), help: "Print artifacts whose names begin with an underscore, too."},
+		{name: "include", metavar: "NAMES", set: commas(&c.include), help: "Only these artifacts, separated by commas."},
+		{name: "max-value-size", metavar: "INTEGER", dest: "MAX_VALUE_SIZE", set: number(&c.limit, 0), def: "1000",
+			help: "The largest artifact, in bytes, whose value is printed."},
+		{name: "file", metavar: "PATH", set: text(&c.file),
+			help: "Write the values to this file instead, as a Python pickle: {'RUN/STEP/TASK': {name: value}}."},
+	}
+}
+
+func (c *dumpCommand) arguments() []argument { return pathspecArgument(&c.pathspec) }
+
+func (c *dumpCommand) run(ctx context.Context, s *session) error {
+	tasks, err := s.tasks(ctx, c.pathspec)
+	if err != nil {
+		return err
+	}
+	c.out.w = s.env.Stdout
+	values := map[string]map[string][]byte{}
+	for t, err := range tasks {
+		if err != nil {
+			return err
+		}
+		artifacts, err := s.store.Service.Artifacts(ctx, t, -1)
+		if err != nil {
+			return err
+		}
+		artifacts = slices.DeleteFunc(artifacts, func(a metastore.Artifact) bool { return !c.wants(a.Name) })
+		switch {
+		case c.file != "":
+			values[taskPath(t)], err = c.collect(ctx, s, artifacts)
+		case s.global.json:
+			err = c.json(ctx, s, t, artifacts)
+		default:
+			err = c.task(ctx, s, t, artifacts)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if c.file != "" {
+		return c.writeFile(s, values)
+	}
+	return c.out.flush()
+}
+
+// wants reports whether an artifact is to be shown. One that is named is.
+func (c *dumpCommand) wants(name string) bool {
+	if c.include != nil {
+		return slices.Contains(c.include, name)
+	}
+	return c.private || !strings.HasPrefix(name, "_")
+}
+
+// task prints the artifacts of one task.
+func (c *dumpCommand) task(ctx context.Context, s *session, t service.TaskInfo, artifacts []metastore.Artifact) error {
+	if err := c.out.flush(); err != nil {
+		return err
+	}
+	s.inform("Dumping output of run_id=%d step=%s task_id=%d", t.Task.Run, t.Task.Step, t.Task.ID)
+	for _, a := range artifacts {
+		value := "< artifact too large >"
+		if a.Size <= c.limit {
+			data, err := s.store.Service.Value(ctx, a)
+			if err != nil {
+				return err
+			}
+			value = preview(a, data)
+		}
+		c.out.buf = fmt.Appendf(c.out.buf, "%s [size: %d type: <class '%s'>] = %s\n", a.Name, a.Size, a.Type, value)
+		if err := c.out.spill(); err != nil {
+			return err
+		}
+	}
+	return c.out.err
+}
+
+// json prints the artifacts of one task, one object each. The value of one that is too large is null.
+func (c *dumpCommand) json(ctx context.Context, s *session, t service.TaskInfo, artifacts []metastore.Artifact) error {
+	path := taskPath(t)
+	for _, a := range artifacts {
+		object := struct {
+			Task  string  `json:"task"`
+			Name  string  `json:"name"`
+			Type  string  `json:"type"`
+			Codec string  `json:"codec"`
+			Size  int64   `json:"size"`
+			Hash  string  `json:"sha256"`
+			Value *string `json:"value"`
+		}{path, a.Name, a.Type, a.Codec, a.Size, fmt.Sprintf("%x", a.Hash), nil}
+		if a.Size <= c.limit {
+			data, err := s.store.Service.Value(ctx, a)
+			if err != nil {
+				return err
+			}
+			value := preview(a, data)
+			object.Value = &value
+		}
+		line, err := json.Marshal(object)
+		if err != nil {
+			return err
+		}
+		c.out.buf = append(append(c.out.buf, line...), '\n')
+		if err := c.out.spill(); err != nil {
+			return err
+		}
+	}
+	return c.out.err
+}
+
+// collect reads the values of artifacts for --file.
+func (c *dumpCommand) collect(ctx context.Context, s *session, artifacts []metastore.Artifact) (map[string][]byte, error) {
+	values := make(map[string][]byte, len(artifacts))
+	for _, a := range artifacts {
+		data, err := s.store.Service.Value(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		values[a.Name] = data
+	}
+	return values, nil
+}
+
+// writeFile writes the values as one pickle.
+func (c *dumpCommand) writeFile(s *session, values map[string]map[string][]byte) error {
+	path := s.path(c.file)
+	f, err := os.Create(path)
+	if err != nil {
+		return fault.New(fault.Permission, "--file %s could not be written", c.file).Because(err)
+	}
+	err = encodePickles(f, values)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	s.inform("Artifacts written to %s", c.file)
+	return nil
+}

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// usage returns the usage line of the command line, and what to type for help.
+func (s *session) usage() (line, try string) {
+	inv := s.inv
+	program := "levada"
+	if inv.python {
+		program = filepath.Base(inv.file)
+		if inv.file == "" {
+			program = "levada flow FILE"
+		}
+	}
+	if inv.command == nil {
+		return program + " [OPTIONS] COMMAND [ARGS]...", strings.TrimSuffix(program, " FILE") + " --help"
+	}
+	line = program + " " + inv.command.name
+	try = line + " --help"
+	if inv.command.takesFile && !inv.python {
+		line += " FILE"
+	}
+	line += " [OPTIONS]"
+	for _, a := range inv.command.action(&globalOptions{}).arguments() {
+		if a.required {
+			line += " " + a.name
+		} else {
+			line += " [" + a.name + "]"
+		}
+	}
+	return line, try
+}
+
+// generalHelp lists the commands.
+func (s *session) generalHelp() error {
+	inv := s.inv
+	inv.command = nil
+	usage, _ := (&session{env: s.env, inv: inv}).usage()
+	h := helpPage{width: s.helpWidth()}
+	h.line("Usage: " + usage)
+	h.line("")
+	h.text("  ", "Levada runs data-science and machine-learning workflows written in Python.")
+	h.line("")
+	h.line("Commands:")
+	var rows [][2]string
+	for _, c := range commands() {
+		if c.later != "" || c.metaflow && !inv.python || inv.python && c.name == "runs" {
+			continue
+		}
+		name := c.name
+		if !inv.python {
+			if c.takesFile {
+				name += " FILE"
+			}
+			for _, a := range c.action(&globalOptions{}).arguments() {
+				if a.required {
+					name += " " + a.name
+				} else {
+					name += " [" + a.name + "]"
+				}
+			}
+		}
+		rows = append(rows, [2]string{name, c.summary})
+	}
+	h.rows(rows)
+	h.line("")
+	h.options("Options (before or after the command)", (&globalOptions{}).options(true))
+	h.line("")
+	h.line(exitCodes)
+	_, err := fmt.Fprint(s.env.Stdout, h.String())
+	return err
+}
+
+// help explains the command of the command line; with a flow's parameters if it names a flow.
+func (s *session) help(ctx context.Context, early *globalOptions) error {
+	cmd := s.inv.command
+	usage, _ := s.usage()
+	h := helpPage{width: s.helpWidth()}
+	h.line("Usage: " + usage)
+	h.line("")
+	h.text("  ", cmd.summary)
+	if cmd.about != "" {
+		h.line("")
+		h.text("  ", strings.ReplaceAll(cmd.about, "\n", " "))
+	}
+	if cmd.parameters && s.inv.file != "" {
+		if err := s.open(ctx, early, NoStore); err != nil {
+			return err
+		}
+		defer s.close()
+		def := s.flow.Definition()
+		if len(def.Parameters) > 0 {
+			defaults, err := s.flow.Defaults(ctx)
+			if err != nil {
+				return err
+			}
+			h.line("")
+			h.options("Parameters of "+def.Name, parameterOptions(def.Parameters, nil, defaults))
+		}
+	}
+	act := cmd.action(&globalOptions{})
+	if arguments := act.arguments(); len(arguments) > 0 || cmd.takesFile && !s.inv.python {
+		h.line("")
+		h.line("Arguments:")
+		var rows [][2]string
+		if cmd.takesFile && !s.inv.python {
+			rows = append(rows, [2]string{"FILE", "The Python file with the flow.  [required]"})
+		}
+		for _, a := range arguments {
+			text := a.help
+			if a.required {
+				text += "  [required]"
+			}
+			rows = append(rows, [2]string{a.name, text})
+		}
+		h.rows(rows)
+	}
+	h.line("")
+	h.options("Options", cmd.shown(act))
+	h.line("")
+	h.line(exitCodes)
+	_, err := fmt.Fprint(s.env.Stdout, h.String())
+	return err
+}
+
+// shown returns the options that the command's help lists: its own, and the top-level ones that matter to it.
+func (c *command) shown(act action) table {
+	own := act.options()
+	names := append(append([]string{}, c.global...), "help")
+	for _, o := range (&globalOptions{}).options(true).only(names...) {
+		if have, _ := own.find(o.name); have == nil {
+			own = append(own, o)
+		}
+	}
+	return own
+}
+
+func (s *session) helpWidth() int { return min(max(s.env.width(), 40), 100) }
+
+// helpPage lays out help.
+type helpPage struct {
+	strings.Builder
+	width int
+}
+
+func (h *helpPage) line(text string) {
+	h.WriteString(text)
+	h.WriteByte('\n')
+}
+
+// text writes a paragraph, wrapped.
+func (h *helpPage) text(margin, text string) {
+	for _, line := range wrap(text, h.width-len(margin)) {
+		h.line(margin + line)
+	}
+}
+
+func (h *helpPage) options(title string, options table) {
+	h.line(title + ":")
+	var rows [][2]string
+	for _, o := range options {
+		if o.hidden {
+			continue
+		}
+		name := "--" + o.name
+		if o.off != "" {
+			name += " / --" + o.off
+		}
+		if o.metavar != "" {
+			name += " " + o.metavar
+		}
+		text := o.help
+		if o.def != "" {
+			text = strings.TrimSpace(text + "  [default: " + o.def + "]")
+		}
+		if o.require {
+			text = strings.TrimSpace(text + "  [required]")
+		}
+		rows = append(rows, [2]string{name, text})
+	}
+	h.rows(rows)
+}
+
+// rows writes two columns; a name that is too long has its text on the next line.
+func (h *helpPage) rows(rows [][2]string) {
+	column := 0
+	for _, r := range rows {
+		if n := textWidth(r[0]); n <= h.width/3 {
+			column = max(column, n)
+		}
+	}
+	column += 4
+	for _, r := range rows {
+		lines := wrap(r[1], max(h.width-column, 20))
+		first := "  " + r[0]
+		if textWidth(first)+2 > column || len(lines) == 0 {
+			h.line(first)
+		} else {
+			h.line(first + strings.Repeat(" ", column-textWidth(first)) + lines[0])
+			lines = lines[1:]
+		}
+		for _, line := range lines {
+			h.line(strings.Repeat(" ", column) + line)
+		}
+	}
+}
+
+// wrap breaks text into lines of at most width columns, at its spaces.
+func wrap(text string, width int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for _, word := range strings.Fields(strings.ReplaceAll(paragraph, "  [", " \x00[")) {
+			word = strings.ReplaceAll(word, "\x00", " ")
+			switch {
+			case line == "":
+				line = strings.TrimSpace(word)
+			case textWidth(line)+1+textWidth(word) <= width:
+				line += " " + word
+			default:
+				lines = append(lines, line)
+				line = strings.TrimSpace(word)
+			}
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+)
+
+// Bindings: what an option does with its value.
+
+func text(to *string) func([]string) error {
+	return func(v []string) error { *to = v[0]; return nil }
+}
+
+func texts(to *[]string) func([]string) error {
+	return func(v []string) error { *to = append(*to, v[0]); return nil }
+}
+
+// commas splits a value at its commas; a later use replaces an earlier one.
+func commas(to *[]string) func([]string) error {
+	return func(v []string) error {
+		*to = nil
+		for part := range strings.SplitSeq(v[0], ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				*to = append(*to, part)
+			}
+		}
+		return nil
+	}
+}
+
+func flag(to *bool) func([]string) error {
+	return func(v []string) error {
+		switch strings.ToLower(v[0]) {
+		case "true", "t", "1", "yes", "y", "on":
+			*to = true
+		case "false", "f", "0", "no", "n", "off":
+			*to = false
+		default:
+			return badValue(v[0] + " is not a valid boolean")
+		}
+		return nil
+	}
+}
+
+// number binds an integer of at least least.
+func number[T int | int64](to *T, least T) func([]string) error {
+	return func(v []string) error {
+		n, err := strconv.ParseInt(strings.TrimSpace(v[0]), 10, 64)
+		if err != nil {
+			return badValue(v[0] + " is not a valid integer")
+		}
+		if T(n) < least {
+			return badValue(v[0] + " is smaller than the least value " + strconv.FormatInt(int64(least), 10))
+		}
+		*to = T(n)
+		return nil
+	}
+}
+
+func choice(to *string, choices ...string) func([]string) error {
+	return func(v []string) error {
+		if !slices.Contains(choices, v[0]) {
+			return badValue("invalid choice: " + v[0] + ". (choose from " + strings.Join(choices, ", ") + ")")
+		}
+		*to = v[0]
+		return nil
+	}
+}
+
+// local binds an option of Metaflow's of which only one value works so far.
+func local(name, only, later string, choices ...string) func([]string) error {
+	var value string
+	known := choice(&value, append([]string{only}, choices...)...)
+	return func(v []string) error {
+		if err := known(v); err != nil {
+			return err
+		}
+		if value == only {
+			return nil
+		}
+		return fault.New(fault.Unavailable, "--%s %s is not in this version of Levada: %s.", name, value, later).
+			Do("Leave the option out, or use --%s %s.", name, only)
+	}
+}
+
+// notYet binds an option whose feature is not there yet.
+func notYet(name, what string) func([]string) error {
+	return func([]string) error {
+		return fault.New(fault.Unavailable, "--%s is not in this version of Levada: %s.", name, what)
+	}
+}
+
+func ignore([]string) error { return nil }
+
+// globalOptions are the options before the command. Levada's own among them
+// are shown in the help of the commands that they matter to.
+type globalOptions struct {
+	help       bool
+	quiet      bool
+	verbose    bool
+	json       bool
+	with       []string
+	root       string
+	suffixes   []string
+	python     string
+	isolation  string
+	branch     string
+	production bool
+}
+
+// options returns Metaflow's top-level options and Levada's. Those of @project exist only with it.
+func (g *globalOptions) options(project bool) table {
+	t := table{
+		{name: "quiet", off: "not-quiet", dest: "QUIET", set: flag(&g.quiet),
+			help: "Print no informational messages on stderr. What tasks print still appears."},
+		{name: "verbose", own: true, dest: "VERBOSE", set: flag(&g.verbose),
+			help: "Print every line of a long foreach instead of live progress, every cloned task of a resume."},
+		{name: "json", own: true, dest: "JSON", set: flag(&g.json),
+			help: "Print JSON for programs on stdout: one object a line."},
+		{name: "with", metavar: "TEXT", many: true, dest: "DECOSPECS", set: texts(&g.with),
+			help: "Add a decorator to all steps: --with retry, --with resources:cpu=2. Repeatable."},
+		{name: "python", metavar: "PATH", own: true, dest: "PYTHON", set: text(&g.python),
+			help: "The Python interpreter to run the flow with. Default: python3 on PATH."},
+		{name: "isolation", metavar: "[fork|spawn]", own: true, dest: "ISOLATION", set: choice(&g.isolation, "fork", "spawn"),
+			help: "fork starts tasks from one loaded interpreter, spawn starts an interpreter a task. Default: fork where that is safe."},
+		{name: "datastore-root", metavar: "PATH", dest: "DATASTORE_ROOT", set: text(&g.root), fallback: []string{"LEVADA_HOME"},
+			help: "The folder of the store. Default: LEVADA_HOME, or .levada in the current folder or the nearest one above that has it."},
+		{name: "package-suffixes", metavar: "TEXT", dest: "PACKAGE_SUFFIXES", set: commas(&g.suffixes), fallback: []string{"METAFLOW_DEFAULT_PACKAGE_SUFFIXES"},
+			help: "Suffixes of the files that are kept with a run as its code, separated by commas."},
+		{name: "metadata", metavar: "[local|service|spin]", dest: "METADATA", set: local("metadata", "local", "the team server comes later", "service", "spin"),
+			fallback: []string{"METAFLOW_DEFAULT_METADATA"}, help: "Where records are kept. Only local so far."},
+		{name: "datastore", metavar: "[local|s3|azure|gs|spin]", dest: "DATASTORE", set: local("datastore", "local", "stores in the cloud come later", "s3", "azure", "gs", "spin"),
+			fallback: []string{"METAFLOW_DEFAULT_DATASTORE"}, help: "Where artifacts are kept. Only local so far."},
+		{name: "environment", metavar: "[local|conda|pypi|uv]", dest: "ENVIRONMENT", set: local("environment", "local", "managed environments come later", "conda", "pypi", "uv"),
+			fallback: []string{"METAFLOW_DEFAULT_ENVIRONMENT"}, help: "How packages are provided. Only local so far: use the interpreter that has them."},
+		{name: "event-logger", metavar: "TEXT", dest: "EVENT_LOGGER", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
+		{name: "monitor", metavar: "TEXT", dest: "MONITOR", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
+		{name: "pylint", off: "no-pylint", dest: "PYLINT", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
+		{name: "mode", metavar: "[spin]", hidden: true, set: notYet("mode", "spin comes later")},
+		{name: "config", metavar: "NAME PATH", arity: 2, hidden: true, set: notYet("config", "Config comes later")},
+		{name: "config-value", metavar: "NAME VALUE", arity: 2, hidden: true, set: notYet("config-value", "Config comes later")},
+		{name: "trigger", metavar: "TEXT", hidden: true, set: notYet("trigger", "triggers come later")},
+		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: ignore},
+		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
+		{name: "help", set: flag(&g.help), help: "Show this message and exit."},
+	}
+	if project {
+		t = append(t, g.projectOptions()...)
+	}
+	return t
+}
+
+// projectOptions are the options that @project adds.
+func (g *globalOptions) projectOptions() table {
+	return table{
+		{name: "branch", metavar: "TEXT", dest: "FLOW_BRANCH", set: text(&g.branch),
+			help: "The branch of the project to run in, for flows with @project."},
+		{name: "production", dest: "FLOW_PRODUCTION", set: flag(&g.production),
+			help: "Run in the production branch of the project, for flows with @project."},
+	}
+}
+
+// only returns the named options of a table, in the order of the names.
+func (t table) only(names ...string) table {
+	var some table
+	for _, name := range names {
+		if o, _ := t.find(name); o != nil {
+			some = append(some, *o)
+		}
+	}
+	return some
+}
+
+// parameterOptions returns one option for each parameter of a flow, in the order of
+// their attributes. Values are kept as text: their types are Python's business.
+func parameterOptions(params []graph.Parameter, values map[string][]string, defaults map[string]string) table {
+	sorted := slices.Clone(params)
+	slices.SortStableFunc(sorted, func(a, b graph.Parameter) int { return strings.Compare(a.Attribute, b.Attribute) })
+	t := make(table, 0, len(sorted))
+	for _, p := range sorted {
+		o := option{
+			name: p.Name, metavar: typeName(p.Type), help: p.Help, parameter: true,
+			dest: strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")),
+			// A default makes a parameter optional, whatever it says.
+			require: p.Required && p.Default == nil && !p.Computed,
+			set:     func(v []string) error { values[p.Name] = append(values[p.Name], v[0]); return nil },
+		}
+		if !p.HideDefault {
+			o.def = defaultText(p, defaults)
+		}
+		t = append(t, o)
+	}
+	return t
+}
+
+// typeName is the type of a parameter as help shows it.
+func typeName(kind string) string {
+	switch kind {
+	case "int":
+		return "INTEGER"
+	case "float":
+		return "FLOAT"
+	case "bool":
+		return "BOOLEAN"
+	case "json":
+		return "JSON"
+	case "file":
+		return "PATH"
+	}
+	return "TEXT"
+}
+
+// defaultText is the default of a parameter as help shows it, "" for none.
+func defaultText(p graph.Parameter, evaluated map[string]string) string {
+	if text, ok := evaluated[p.Name]; ok {
+		return text
+	}
+	if p.Computed {
+		return "computed"
+	}
+	raw := string(p.Default)
+	if raw == "" || raw == "null" {
+		return ""
+	}
+	if text, err := strconv.Unquote(raw); err == nil {
+		return text
+	}
+	return raw
+}

@@ -1,0 +1,330 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
+)
+
+// runOptions are the options that run and resume share.
+type runOptions struct {
+	global        *globalOptions
+	maxWorkers    int
+	maxSplits     int
+	maxLogSize    int64 // MB
+	tags          []string
+	runIDFile     string
+	attributeFile string
+}
+
+func newRunOptions(g *globalOptions) runOptions {
+	return runOptions{global: g, maxLogSize: 10}
+}
+
+func (o *runOptions) options() table {
+	return table{
+		{name: "max-workers", metavar: "INTEGER", dest: "MAX_WORKERS", set: number(&o.maxWorkers, 1), def: "the cores, at least 2",
+			help: "How many tasks run at once."},
+		{name: "max-num-splits", metavar: "INTEGER", dest: "MAX_NUM_SPLITS", set: number(&o.maxSplits, 0), def: "no limit",
+			help: "The largest number of tasks that a foreach may have."},
+		{name: "max-log-size", metavar: "INTEGER", dest: "MAX_LOG_SIZE", set: number(&o.maxLogSize, 0), def: "10",
+			help: "How many MB of each of a task's streams are kept; 0 keeps all."},
+		{name: "tag", metavar: "TEXT", many: true, dest: "TAGS", set: texts(&o.tags),
+			help: "Tag the run. Repeatable."},
+		{name: "run-id-file", metavar: "PATH", dest: "RUN_ID_FILE", set: text(&o.runIDFile),
+			help: "Write the run's id to this file before its first task starts."},
+		{name: "runner-attribute-file", metavar: "PATH", dest: "RUNNER_ATTRIBUTE_FILE", set: text(&o.attributeFile),
+			help: "Write the run's id and flow to this file, as JSON, before its first task starts."},
+		{name: "with", metavar: "TEXT", many: true, dest: "DECOSPECS", set: texts(&o.global.with),
+			help: "Add a decorator to all steps: --with retry, --with resources:cpu=2. Repeatable."},
+	}
+}
+
+func (o *runOptions) arguments() []argument { return nil }
+
+// runCommand is `run`.
+type runCommand struct {
+	runOptions
+	namespace *string // nil: the user's
+}
+
+func (c *runCommand) options() table {
+	namespace := option{name: "namespace", metavar: "TEXT", dest: "USER_NAMESPACE", def: "user:<you>",
+		help: "The namespace that the clients of the run's tasks see.",
+		set:  func(v []string) error { c.namespace = &v[0]; return nil }}
+	return append(c.runOptions.options(), namespace)
+}
+
+func (c *runCommand) run(ctx context.Context, s *session) error {
+	o, err := c.prepare(s)
+	if err != nil {
+		return err
+	}
+	if c.namespace != nil {
+		o.Namespace = *c.namespace
+	}
+	o.Parameters = s.params
+	w := s.watch(&o)
+	res, err := s.store.Service.Run(ctx, s.flow, o)
+	return s.finish(w, res, err)
+}
+
+// resumeCommand is `resume`.
+type resumeCommand struct {
+	runOptions
+	origin string
+	step   string
+}
+
+func (c *resumeCommand) options() table {
+	return append(c.runOptions.options(),
+		option{name: "origin-run-id", metavar: "RUN", dest: "ORIGIN_RUN_ID", set: text(&c.origin), def: "the flow's latest run",
+			help: "The run to resume."},
+		option{name: "clone-only", off: "no-clone-only", hidden: true, set: notYet("clone-only", "taking a run over without running the rest comes later")},
+		option{name: "reentrant", off: "no-reentrant", hidden: true, set: notYet("reentrant", "it belongs to schedulers, which come later")},
+		option{name: "run-id", metavar: "TEXT", hidden: true, set: notYet("run-id", "runs are numbered")},
+		option{name: "resume-identifier", metavar: "TEXT", hidden: true, set: ignore},
+	)
+}
+
+func (c *resumeCommand) arguments() []argument {
+	return []argument{{name: "STEP", help: "Run this step again, and all after it.", set: func(word string) error {
+		c.step = word
+		return nil
+	}}}
+}
+
+func (c *resumeCommand) run(ctx context.Context, s *session) error {
+	o, err := c.prepare(s)
+	if err != nil {
+		return err
+	}
+	if err := c.checkStep(s); err != nil {
+		return err
+	}
+	origin, err := c.findOrigin(ctx, s)
+	if err != nil {
+		return err
+	}
+	w := s.watch(&o)
+	w.resuming(s.env.Now())
+	res, err := s.store.Service.Resume(ctx, s.flow, service.ResumeOptions{RunOptions: o, Origin: origin, Step: c.step})
+	return s.finish(w, res, err)
+}
+
+// checkStep makes sure that STEP is a step of the flow.
+func (c *resumeCommand) checkStep(s *session) error {
+	if c.step == "" || s.flow.Graph().Lookup(c.step) != nil {
+		return nil
+	}
+	var names []string
+	for _, n := range s.flow.Graph().Nodes {
+		names = append(names, n.Name)
+	}
+	return &failure{headline: "Invalid command", kind: fault.NotFound,
+		text: fmt.Sprintf("The flow has no step '%s'. Its steps are: %s.", c.step, strings.Join(names, ", "))}
+}
+
+// findOrigin returns the run to resume.
+func (c *resumeCommand) findOrigin(ctx context.Context, s *session) (int64, error) {
+	flow := s.flow.Definition().Name
+	invalid := func(kind fault.Kind, format string, args ...any) error {
+		return &failure{headline: "Invalid command", kind: kind, text: fmt.Sprintf(format, args...)}
+	}
+	if c.origin == "" {
+		run, err := s.store.Service.LatestRun(ctx, flow)
+		if fault.Is(err, fault.NotFound) {
+			return 0, invalid(fault.NotFound, "A previous run id was not found. Specify --origin-run-id.")
+		}
+		return run.ID, err
+	}
+	id, err := strconv.ParseInt(strings.TrimPrefix(c.origin, flow+"/"), 10, 64)
+	if err != nil || id < 1 {
+		return 0, usagef("Invalid value for '--origin-run-id': %s is not the id of a run", c.origin)
+	}
+	run, err := s.store.Service.RunByID(ctx, id)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return 0, invalid(fault.NotFound, "Resume could not find run id %d.", id)
+	case err != nil:
+		return 0, err
+	case run.Flow != flow:
+		return 0, invalid(fault.Invalid, "Run %d is a run of %s, not of %s.", id, run.Flow, flow)
+	}
+	return id, nil
+}
+
+// The limits of tags.
+const (
+	maxTags      = 50
+	maxTagLength = 500
+)
+
+func checkTags(tags []string) error {
+	bad := func(format string, args ...any) error {
+		return &failure{headline: "Tagging error", kind: fault.Invalid, text: fmt.Sprintf(format, args...)}
+	}
+	if len(tags) > maxTags {
+		return bad("A run can have at most %d tags; these are %d.", maxTags, len(tags))
+	}
+	for _, tag := range tags {
+		switch {
+		case strings.TrimSpace(tag) == "":
+			return bad("A tag must not be empty.")
+		case !utf8.ValidString(tag):
+			return bad("A tag must be valid UTF-8: %q.", tag)
+		case utf8.RuneCountInString(tag) > maxTagLength:
+			return bad("A tag can have at most %d characters; this one has %d: %s", maxTagLength, utf8.RuneCountInString(tag), cut(tag, 60))
+		}
+	}
+	return nil
+}
+
+// prepare checks the flow and the options and returns the choices of the run.
+func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
+	if err := s.validate(); err != nil {
+		return service.RunOptions{}, err
+	}
+	if err := checkTags(o.tags); err != nil {
+		return service.RunOptions{}, err
+	}
+	return service.RunOptions{
+		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,
+		Namespace: s.env.namespace(s.user), User: s.user,
+		Branch: s.global.branch, Production: s.global.production,
+		CommandLine: s.commandLine(),
+		OnRun:       func(id int64) error { return o.writeRunFiles(s, id) },
+	}, nil
+}
+
+// commandLine is the command line as the user wrote it, or would have.
+func (s *session) commandLine() []string {
+	inv := s.inv
+	if inv.python {
+		return append(append(append([]string{"python", inv.file}, inv.top...), inv.command.name), inv.rest...)
+	}
+	return append(append(append([]string{"levada"}, inv.top...), inv.command.name, inv.file), inv.rest...)
+}
+
+// writeRunFiles writes the files that tell other programs of the run.
+func (o *runOptions) writeRunFiles(s *session, id int64) error {
+	run := strconv.FormatInt(id, 10)
+	if err := s.writeFile("--run-id-file", o.runIDFile, []byte(run)); err != nil {
+		return err
+	}
+	attributes, err := json.Marshal(struct {
+		Run      string `json:"run_id"`
+		Flow     string `json:"flow_name"`
+		Metadata string `json:"metadata"`
+	}{run, s.flow.Definition().Name, "local@" + filepath.Dir(s.store.Path)})
+	if err != nil {
+		return err
+	}
+	return s.writeFile("--runner-attribute-file", o.attributeFile, attributes)
+}
+
+// writeFile writes a file that an option names, if it does, whole or not at all.
+func (s *session) writeFile(option, path string, data []byte) error {
+	if path == "" {
+		return nil
+	}
+	path = s.path(path)
+	temporary := path + ".tmp"
+	err := os.WriteFile(temporary, data, 0o644)
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = os.Remove(temporary)
+		return fault.New(fault.Permission, "%s %s could not be written", option, path).Because(err)
+	}
+	return nil
+}
+
+// finish tells how a run ended.
+func (s *session) finish(w *watcher, res service.RunResult, err error) error {
+	w.close()
+	s.interrupt.tell(nil)
+	if res.Run != 0 && (err == nil || s.interrupt.pressed()) {
+		err = s.outcome(res, err)
+	}
+	if s.global.json && (err == nil || res.Run != 0) {
+		code := exitOK
+		if err != nil {
+			code = exitFailed
+		}
+		s.summary(w, res, code)
+	}
+	return err
+}
+
+// outcome is the error that a run's result is, with its error block told.
+func (s *session) outcome(res service.RunResult, err error) error {
+	switch {
+	case res.Status == metastore.RunSucceeded && err == nil:
+		return nil
+	case res.Status == metastore.RunInterrupted || s.interrupt.pressed():
+		fmt.Fprintln(s.env.Stderr, "Aborted!")
+		s.afterwards(res)
+		return told
+	}
+	headline, text := "Run failure", res.Problem
+	if res.FailedStep != "" {
+		headline = "Step failure"
+		text = fmt.Sprintf("Step %s (task-id %d) failed.", res.FailedStep, res.FailedTask)
+		if res.Problem != "" {
+			text += "\n" + res.Problem
+		}
+	}
+	s.errorBlock(headline, text, "")
+	s.afterwards(res)
+	return told
+}
+
+// afterwards says how to see what went wrong and how to go on.
+func (s *session) afterwards(res service.RunResult) {
+	w := s.env.Stderr
+	if res.FailedStep != "" {
+		fmt.Fprintf(w, "    See its log:  %s\n", s.logsCommand(res))
+	}
+	fmt.Fprintf(w, "    Go on with:   %s --origin-run-id %d\n", s.program("resume"), res.Run)
+}
+
+// logsCommand is the command that shows the log of the failed task.
+func (s *session) logsCommand(res service.RunResult) string {
+	path := fmt.Sprintf("%d/%s/%d", res.Run, res.FailedStep, res.FailedTask)
+	if s.inv.python {
+		return s.program("logs") + " " + path
+	}
+	return "levada logs " + path
+}
+
+// summary is the last line of --json.
+func (s *session) summary(w *watcher, res service.RunResult, code int) {
+	type summary struct {
+		Event      string              `json:"event"`
+		Flow       string              `json:"flow"`
+		Run        int64               `json:"run"`
+		Status     metastore.RunStatus `json:"status"`
+		ExitCode   int                 `json:"exit_code"`
+		Seconds    float64             `json:"seconds"`
+		FailedStep string              `json:"failed_step,omitempty"`
+		FailedTask *int64              `json:"failed_task,omitempty"`
+		Problem    string              `json:"problem,omitempty"`
+	}
+	sum := summary{Event: "summary", Flow: s.flow.Definition().Name, Run: res.Run, Status: res.Status,
+		ExitCode: code, Seconds: w.seconds, FailedStep: res.FailedStep, Problem: res.Problem}
+	if res.FailedStep != "" {
+		sum.FailedTask = &res.FailedTask
+	}
+	_ = s.printJSON(sum)
+}

@@ -1,0 +1,347 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/service"
+)
+
+// session is one command line on its way.
+type session struct {
+	env       *Env
+	interrupt *interrupt
+	inv       invocation
+	global    globalOptions
+	user      string
+	store     Store
+	flow      service.OpenFlow    // nil if the command has none
+	params    map[string][]string // values of the flow's parameters as given
+}
+
+func newSession(env *Env) *session {
+	return &session{env: env, interrupt: newInterrupt(), user: env.user()}
+}
+
+// execute runs the command line and returns the exit code. A panic is reported as what it is, a bug.
+func (s *session) execute(ctx context.Context, args []string) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			code = s.panicked(p)
+		}
+	}()
+	return s.report(s.run(ctx, args))
+}
+
+func (s *session) run(ctx context.Context, args []string) (err error) {
+	s.inv, err = normalise(args)
+	if err != nil {
+		return err
+	}
+	if s.inv.command == nil {
+		return s.generalHelp()
+	}
+	if cmd := s.inv.command; cmd.later != "" {
+		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s comes later.", cmd.name, cmd.later)
+	}
+	early := s.survey()
+	s.global.json = early.json // for errors before the strict reading
+	if early.help {
+		return s.help(ctx, early)
+	}
+	if s.inv.command.takesFile && s.inv.file == "" {
+		return usagef("Missing argument 'FILE'.")
+	}
+	if err := s.open(ctx, early, s.inv.command.need); err != nil {
+		return err
+	}
+	defer s.close()
+	act, err := s.parse()
+	if err != nil {
+		return err
+	}
+	s.banner()
+	return act.run(ctx, s)
+}
+
+// survey reads the command line leniently, for the options that say how to open
+// the flow, whose parameters the strict reading needs. Its mistakes are left for that.
+func (s *session) survey() *globalOptions {
+	early := &globalOptions{}
+	global := early.options(true)
+	own := s.inv.command.action(early).options()
+	for _, part := range []scanner{{args: s.inv.top, options: global}, {args: s.inv.rest, options: append(own, global...)}} {
+		scan := scanner{args: part.args, options: part.options, lenient: true}
+		for {
+			t, ok, err := scan.next()
+			if !ok {
+				break
+			}
+			if err == nil && t.opt != nil {
+				_ = t.apply()
+			}
+		}
+	}
+	_ = s.env.environ(global, "", map[string]bool{"with": false})
+	_ = s.env.environ(own.only("with"), s.inv.command.scope(), map[string]bool{})
+	early.with = append(early.with, strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
+	return early
+}
+
+// open opens the store and, if the command is about one or was started by one, the flow.
+func (s *session) open(ctx context.Context, early *globalOptions, need Need) error {
+	cmd := s.inv.command
+	fd, pid := s.handed()
+	if !cmd.flow && need == NoStore && fd == 0 {
+		return nil
+	}
+	home := Home{Dir: s.env.Dir, Path: early.root, Need: need}
+	if home.Path == "" {
+		home.Path = s.env.variable("LEVADA_HOME")
+	}
+	var err error
+	if s.store, err = s.env.Open(ctx, home); err != nil {
+		return err
+	}
+	if !cmd.flow && fd == 0 {
+		return nil
+	}
+	src := service.FlowSource{
+		File: s.inv.file, Python: early.python, Isolation: early.isolation, With: early.with,
+		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
+	}
+	if s.flow, err = s.store.Service.Open(ctx, src); err != nil {
+		s.close()
+		return err
+	}
+	return nil
+}
+
+// handed returns the fork server that a flow started as `python flow.py` handed over.
+func (s *session) handed() (fd, pid int) {
+	if !s.inv.python {
+		return 0, 0
+	}
+	fd, _ = strconv.Atoi(s.env.variable("LEVADA_WORKER_FD"))
+	pid, _ = strconv.Atoi(s.env.variable("LEVADA_WORKER_PID"))
+	return fd, pid
+}
+
+func (s *session) close() {
+	if s.flow != nil {
+		_ = s.flow.Close()
+		s.flow = nil
+	}
+	if s.store.Close != nil {
+		_ = s.store.Close()
+		s.store.Close = nil
+	}
+}
+
+// parse reads the command line strictly, with the options of the flow, and returns the action.
+func (s *session) parse() (action, error) {
+	cmd := s.inv.command
+	s.global = globalOptions{}
+	global := s.global.options(s.hasProject())
+	act := cmd.action(&s.global)
+	own := act.options()
+	s.params = map[string][]string{}
+	var params table
+	if cmd.parameters && s.flow != nil {
+		params = parameterOptions(s.flow.Definition().Parameters, s.params, nil)
+	}
+
+	givenGlobal, given, givenParams := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	if _, err := readStrict(s.inv.top, []layer{{global, givenGlobal}}); err != nil {
+		return nil, err
+	}
+	words, err := readStrict(s.inv.rest, []layer{{params, givenParams}, {own, given}, {global, givenGlobal}})
+	if err != nil {
+		return nil, err
+	}
+	scope := cmd.scope()
+	for _, l := range []struct {
+		layer
+		scope string
+	}{{layer{params, givenParams}, scope}, {layer{own, given}, scope}, {layer{global, givenGlobal}, ""}} {
+		if err := s.env.environ(l.options, l.scope, l.given); err != nil {
+			return nil, err
+		}
+		for i := range l.options {
+			if o := &l.options[i]; o.require && !l.given[o.name] {
+				return nil, usagef("Missing option '--%s'.", o.name)
+			}
+		}
+	}
+	return act, bindArguments(act.arguments(), words)
+}
+
+// layer is a table of options and the names of those that have been given.
+type layer struct {
+	options table
+	given   map[string]bool
+}
+
+// readStrict gives the options in args their values and returns the words. An earlier layer hides a later one.
+func readStrict(args []string, layers []layer) (words []string, err error) {
+	var all table
+	for _, l := range layers {
+		all = append(all, l.options...)
+	}
+	scan := scanner{args: args, options: all}
+	for {
+		t, ok, err := scan.next()
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok:
+			return words, nil
+		case t.isWord:
+			words = append(words, t.word)
+			continue
+		}
+		if err := t.apply(); err != nil {
+			return nil, err
+		}
+		for _, l := range layers {
+			if o, _ := l.options.find(t.name); o != nil {
+				l.given[o.name] = true
+				break
+			}
+		}
+	}
+}
+
+// bindArguments gives the words of a command line to a command's arguments.
+func bindArguments(arguments []argument, words []string) error {
+	for i, a := range arguments {
+		switch {
+		case i < len(words):
+			if err := a.set(words[i]); err != nil {
+				return usagef("Invalid value for '%s': %s", a.name, err)
+			}
+		case a.required:
+			return usagef("Missing argument '%s'.", a.name)
+		}
+	}
+	if extra := words[min(len(words), len(arguments)):]; len(extra) > 0 {
+		s := ""
+		if len(extra) > 1 {
+			s = "s"
+		}
+		return usagef("Got unexpected extra argument%s (%s)", s, strings.Join(extra, " "))
+	}
+	return nil
+}
+
+// hasProject reports whether the flow has @project.
+func (s *session) hasProject() bool { return s.project() != nil }
+
+// banner prints who runs what, and that a store was made.
+func (s *session) banner() {
+	if s.flow != nil {
+		s.inform("Levada %s executing %s for %s", s.env.Version, s.flow.Definition().Name, s.env.namespace(s.user))
+	}
+	if s.store.Created {
+		s.inform("Creating local datastore in current directory (%s)", s.store.Path)
+	}
+}
+
+// inform prints an informational line on stderr, unless --quiet.
+func (s *session) inform(format string, args ...any) {
+	if !s.global.quiet {
+		fmt.Fprintf(s.env.Stderr, format+"\n", args...)
+	}
+}
+
+// path makes a path of the command line absolute.
+func (s *session) path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(s.env.Dir, p)
+}
+
+// program is how the command line was begun, for usage lines and hints.
+func (s *session) program(cmd string) string {
+	switch {
+	case s.inv.python:
+		return "python " + s.inv.file + " " + cmd
+	case s.inv.file != "":
+		return "levada " + cmd + " " + s.inv.file
+	}
+	return "levada " + cmd
+}
+
+// interrupt turns signals into an end of the command: the first asks, the second demands.
+type interrupt struct {
+	hard chan struct{} // closed by the second signal
+	quit chan struct{}
+
+	mu      sync.Mutex
+	fired   bool
+	onFirst func()
+}
+
+func newInterrupt() *interrupt {
+	return &interrupt{hard: make(chan struct{}), quit: make(chan struct{})}
+}
+
+// watch returns a context that the first signal cancels.
+func (i *interrupt) watch(ctx context.Context, signals <-chan os.Signal) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		for n := 1; ; n++ {
+			select {
+			case <-signals:
+			case <-i.quit:
+				return
+			}
+			switch n {
+			case 1:
+				i.first()
+				cancel()
+			case 2:
+				close(i.hard)
+			}
+		}
+	}()
+	return ctx
+}
+
+func (i *interrupt) stop() { close(i.quit) }
+
+func (i *interrupt) first() {
+	i.mu.Lock()
+	i.fired = true
+	tell := i.onFirst
+	i.mu.Unlock()
+	if tell != nil {
+		tell()
+	}
+}
+
+// tell has f called at the first signal, at once if there was one.
+func (i *interrupt) tell(f func()) {
+	i.mu.Lock()
+	i.onFirst = f
+	fired := i.fired
+	i.mu.Unlock()
+	if fired && f != nil {
+		f()
+	}
+}
+
+// pressed reports whether there was a signal.
+func (i *interrupt) pressed() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.fired
+}
