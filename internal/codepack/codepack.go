@@ -165,7 +165,7 @@ func (l *Listing) Pack(ctx context.Context) (*Package, error) {
 		return nil, fault.Wrap(fault.Internal, "pack code", err)
 	}
 	// One goroutine: the bytes must not depend on the machine.
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "pack code", err)
 	}
