@@ -128,6 +128,17 @@ func errItems() error {
 // Len returns the number of elements.
 func (it *Items) Len() int { return len(it.ends) }
 
+// Size returns the length in bytes of an element; 0 if there is none of this index.
+func (it *Items) Size(i int) int64 {
+	switch {
+	case i < 0 || i >= len(it.ends):
+		return 0
+	case i == 0:
+		return int64(it.ends[0])
+	}
+	return int64(it.ends[i] - it.ends[i-1])
+}
+
 // Read returns the encoded element i.
 func (it *Items) Read(i int) ([]byte, error) {
 	if i < 0 || i >= len(it.ends) {

@@ -173,7 +173,14 @@ type Reply struct {
 
 	Error *ReplyError `json:"error,omitempty"`
 
-	Value                     // get, get_item
+	Found bool   `json:"found"` // get, get_item; the fields are those of Value
+	Codec string `json:"codec,omitempty"`
+	Kind  string `json:"value_type,omitempty"`
+	Size  int64  `json:"size"`
+	Hash  string `json:"hash,omitempty"`
+	Path  string `json:"path,omitempty"`
+	FIFO  string `json:"fifo,omitempty"`
+
 	Values    []Value         `json:"values,omitempty"`    // get_inputs
 	Names     []string        `json:"names,omitempty"`     // names, input_names
 	Pathspec  string          `json:"pathspec,omitempty"`  // input_names

@@ -11,8 +11,10 @@ import (
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/tasklog"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/internal/worker"
 )
@@ -81,8 +83,8 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 		return
 	}
 	a.proc = proc
-	go a.read(proc.Stdout, streamOut)
-	go a.read(proc.Stderr, streamErr)
+	go a.read(proc.Stdout, tasklog.Stdout)
+	go a.read(proc.Stderr, tasklog.Stderr)
 	go a.converse()
 	if a.killed {
 		proc.Signal(syscall.SIGKILL)
@@ -163,7 +165,7 @@ func (a *attempt) complete() {
 		rec.Attempt.Complete = res.complete
 	}
 	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
-	rec.Soon = r.Engine.Ready() == 0
+	rec.Soon = r.Engine.Idle()
 	r.Store.Record(rec)
 }
 
@@ -213,7 +215,7 @@ func (a *attempt) settled(err error) {
 	}
 	id, n := a.launch.Task, a.launch.Attempt
 	if res := a.result; res != nil && res.ok {
-		r.layers.Add(datastore.Layer{Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
+		r.layers.Add(datastore.Layer{Run: r.Config.Run.ID, Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
 		if res.items != nil {
 			r.items[id] = res.items
 		}
@@ -313,6 +315,7 @@ func (r *Runner) firstFrame(a *attempt) ([]byte, error) {
 		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}
 	}
 	var body []byte
+	var err error
 	if n := len(l.Stack); n > 0 && !l.Stack[n-1].Gang {
 		f := l.Stack[n-1]
 		items, err := r.openItems(f.Split)
@@ -333,15 +336,30 @@ func (r *Runner) firstFrame(a *attempt) ([]byte, error) {
 	}
 	if l.Inputs != nil {
 		t.Join = &protocol.Join{Count: len(l.Inputs)}
-		if split := l.Step.Split; split != nil && split.Kind == "split" {
-			t.Join.Steps = r.joinSteps(l.Inputs)
+		if split := l.Step.Split; split != nil && split.Kind == graph.Split {
+			if t.Join.Steps, err = r.joinSteps(l.Inputs); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return protocol.AppendFrame(nil, &t, body)
 }
 
+// joinSteps tells which step each branch of a static split ended with: step → positions among the inputs.
+func (r *Runner) joinSteps(inputs []engine.TaskID) (map[string][]int, error) {
+	steps := make(map[string][]int)
+	for i, id := range inputs {
+		t, err := r.Store.Task(r.ctx, r.Config.Run.ID, int64(id))
+		if err != nil {
+			return nil, err
+		}
+		steps[t.Step] = append(steps[t.Step], i)
+	}
+	return steps, nil
+}
+
 // read takes over what a stream says, line by line, until it ends.
-func (a *attempt) read(f *os.File, s stream) {
+func (a *attempt) read(f *os.File, s tasklog.Stream) {
 	buf := make([]byte, 0, 4<<10)
 	for {
 		if len(buf) == cap(buf) {
@@ -375,7 +393,7 @@ func (a *attempt) read(f *os.File, s stream) {
 }
 
 // post hands lines to the loop. whole is false if the last one has no end yet.
-func (a *attempt) post(s stream, data []byte, whole bool) {
+func (a *attempt) post(s tasklog.Stream, data []byte, whole bool) {
 	now := a.r.Now()
 	a.r.post(func() { a.log.add(a, now, s, data) })
 }

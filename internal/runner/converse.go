@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/levadahq/levada/internal/datastore"
@@ -133,7 +135,7 @@ func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, err
 	case "merge":
 		return c.merge(m)
 	case "graph":
-		info, err := graph.Info(c.r.Flow, c.r.Graph)
+		info, err := graph.Info(c.r.Graph)
 		return &protocol.Reply{Graph: info}, nil, err
 	}
 	return nil, nil, fault.New(fault.Invalid, "the host knows no request %q", m.Type)
@@ -375,10 +377,11 @@ func (c *conversation) keep(res *result, m *protocol.FromTask, body []byte) erro
 		}
 	}
 	res.blobs = sum.Blobs
+	sortByName(res.artifacts)
 	if err := c.flatten(res); err != nil {
 		return err
 	}
-	if res.ok && c.a.launch.Step.Opens() {
+	if res.ok && c.a.launch.Step.Kind.Opens() {
 		return c.openScope(res, m, body)
 	}
 	return nil
@@ -404,15 +407,23 @@ func (c *conversation) flatten(res *result) error {
 			res.artifacts = append(res.artifacts, art)
 		}
 	}
+	sortByName(res.artifacts)
 	res.complete = true
 	return nil
 }
+
+func sortByName(all []metastore.Artifact) {
+	slices.SortFunc(all, func(a, b metastore.Artifact) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// scopeKinds names the kinds of scopes in records.
+var scopeKinds = map[graph.Kind]string{graph.Split: "split", graph.Foreach: "foreach", graph.Parallel: "gang"}
 
 // openScope makes the record of the branches that a split opens.
 func (c *conversation) openScope(res *result, m *protocol.FromTask, body []byte) error {
 	l := &c.a.launch
 	sc := &metastore.Scope{
-		Run: c.r.Config.Run.ID, Split: int64(l.Task), Step: l.Step.Name, Kind: l.Step.Kind.Scope(),
+		Run: c.r.Config.Run.ID, Split: int64(l.Task), Step: l.Step.Name, Kind: scopeKinds[l.Step.Kind],
 		Count: max(res.transition.Fan, len(res.transition.Next)), Parent: int64(l.Scope), Index: l.Index,
 	}
 	res.scope = sc
@@ -444,7 +455,7 @@ func (c *conversation) openScope(res *result, m *protocol.FromTask, body []byte)
 			blob = &metastore.Blob{Hash: ref.Hash, Data: bytes.Clone(body)}
 		}
 		if blob == nil {
-			if err := c.r.Data.Put(c.r.ctx, body); err != nil {
+			if _, err := c.r.Data.Put(c.r.ctx, body); err != nil {
 				return err
 			}
 		} else {

@@ -24,7 +24,6 @@ import (
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
-	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
@@ -58,6 +57,8 @@ type Config struct {
 	Data   *datastore.Store
 	Pool   *worker.Pool
 	Usage  *usage.Sampler
+	// Machine is what @resources requests are admitted against.
+	Machine engine.Resources
 	// LogDir is where logs that are too long for the database go.
 	LogDir     string
 	MaxLogSize int64 // bytes a stream that are kept; 0 is no limit
@@ -65,9 +66,11 @@ type Config struct {
 	Project    *protocol.Project
 	With       []protocol.Decorator // decorators added on the command line
 	Watch      Observer
-	Progress   bool // whether Watch.Progress is called while the run goes on
+	Progress   bool            // whether Watch.Progress is called while the run goes on
 	Hard       <-chan struct{} // closed: kill everything at once
 	Now        func() time.Time
+	Warnings   []string         // to be told when the run has started
+	Carried    []metastore.Task // taken over from the origin of a resumed run, without task 0
 }
 
 // Result is how a run ended.
@@ -91,17 +94,18 @@ type Runner struct {
 	started  time.Time
 	stopping bool
 	finish   *engine.Finish
+	sampling bool
 	fatal    error // the store failed: nothing more can be recorded
 }
 
 // New prepares a run.
 func New(c Config) *Runner {
 	return &Runner{
-		Config:  c,
-		layers:  datastore.NewLayers(c.Store),
-		calls:   newMailbox(),
-		active:  make(map[engine.TaskID]*attempt),
-		items:   make(map[engine.TaskID]*foreachItems),
+		Config: c,
+		layers: datastore.NewLayers(c.Store),
+		calls:  newMailbox(),
+		active: make(map[engine.TaskID]*attempt),
+		items:  make(map[engine.TaskID]*foreachItems),
 	}
 }
 
@@ -116,6 +120,15 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	r.ctx = work
 	r.started = r.Now()
 	r.emit(&Event{Kind: RunStarted, Origin: r.Config.Run.Origin})
+	for _, w := range r.Warnings {
+		r.warn("%s", w)
+	}
+	if origin := r.Config.Run.Origin; origin != 0 {
+		for _, t := range r.Carried {
+			r.emit(&Event{Kind: TaskCloned, Step: t.Step, Task: t.ID, Origin: origin})
+		}
+		r.emit(&Event{Kind: RunCloned, Count: len(r.Carried), Origin: origin})
+	}
 	r.apply(engine.Started{})
 	r.loop(ctx)
 	return r.end()
@@ -178,7 +191,7 @@ func (r *Runner) do(commands []engine.Command) {
 		case engine.Kill:
 			r.kill(c.Task)
 		case engine.Oversized:
-			r.warn("step %s asks for more than this machine has (%s); its tasks run one at a time", c.Step, describe(c.Requested, r.Engine.Policy().Machine))
+			r.warn("step %s asks for more than this machine has (%s); its tasks run one at a time", c.Step, describe(c.Requested, r.Machine))
 		case engine.Finish:
 			r.finish = &c
 		}
@@ -289,4 +302,3 @@ func describe(want, have engine.Resources) string {
 	}
 	return s
 }
-

@@ -54,7 +54,7 @@ func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string
 		case blob != nil:
 			s.Blobs = append(s.Blobs, *blob)
 		case ref.Inline == nil:
-			if err := data.Put(ctx, bytes); err != nil {
+			if _, err := data.Put(ctx, bytes); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/usage"
 )
 
 // sample measures the tasks that have run for longer than a second. Reading a large process's memory
@@ -32,13 +33,18 @@ func (r *Runner) sample() {
 		for i, t := range targets {
 			pids[i] = t.pid
 		}
-		got := r.Usage.Sample(now, pids)
+		got := r.Usage.Sample(pids)
 		r.post(func() {
 			r.sampling = false
-			for i, t := range targets {
-				if r.active[t.task] == t.a && t.a.rec.Ended.IsZero() {
-					t.a.series = got[i]
+			for _, t := range targets {
+				reading, ok := got[t.pid]
+				if !ok || r.active[t.task] != t.a || !t.a.rec.Ended.IsZero() {
+					continue
 				}
+				if t.a.series == nil {
+					t.a.series = usage.NewSeries(t.a.rec.Started)
+				}
+				t.a.series.Add(now, reading)
 			}
 		})
 	}()

@@ -196,10 +196,8 @@ func (s *Service) Log(ctx context.Context, t TaskInfo, attempt int) iter.Seq2[ta
 		}
 		if file != "" {
 			path := filepath.Join(s.c.Home, "logs", itoa(run), file)
-			if lines, ok := tasklog.ReadFile(path); ok {
-				lines(yield)
-				return
-			}
+			tasklog.ReadFile(path)(yield)
+			return
 		}
 		data, err := s.c.Store.Log(ctx, run, t.Task.ID, a.N)
 		if err != nil {

@@ -18,7 +18,6 @@ import (
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/runner"
 	"github.com/levadahq/levada/internal/usage"
-	"github.com/levadahq/levada/internal/worker"
 )
 
 // Run starts a run of an opened flow and carries it to its end. Cancelling ctx
@@ -132,7 +131,7 @@ type work struct {
 
 // carry creates the run and carries it to its end.
 func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (RunResult, error) {
-	run, warnings, err := s.describe(ctx, f, o, w)
+	run, warnings, err := s.describe(ctx, f, o, &w)
 	if err != nil {
 		return RunResult{}, err
 	}
@@ -155,14 +154,14 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
 		Pool: f.pool, Usage: usage.NewSampler(), LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Watch: o.Watch, Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
-		Warnings: warnings, Carried: w.carried,
+		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
 	res, err := r.Run(ctx)
 	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem}, err
 }
 
 // describe makes the record of the run.
-func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w work) (metastore.Run, []string, error) {
+func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) (metastore.Run, []string, error) {
 	def, now := f.Definition(), s.c.Now()
 	var warnings []string
 	if def.ForkUnsafe != "" && f.src.Isolation == "" {
@@ -266,8 +265,13 @@ func (s *Service) workers(o RunOptions) int {
 func (s *Service) policy(o RunOptions) engine.Policy {
 	return engine.Policy{
 		MaxWorkers: s.workers(o), MaxSplits: o.MaxSplits,
-		Machine: engine.Resources{CPU: s.c.Machine.Cores, GPU: float64(s.c.Machine.GPUs), Memory: s.c.Machine.MemoryMB},
+		Machine: s.machine(),
 	}
+}
+
+// machine is what @resources requests are admitted against.
+func (s *Service) machine() engine.Resources {
+	return engine.Resources{CPU: s.c.Machine.CPUs, GPU: float64(len(s.c.Machine.GPUs)), Memory: s.c.Machine.MemoryMB()}
 }
 
 var projectName = regexp.MustCompile(`^[a-z0-9_]{1,128}$`)
@@ -318,5 +322,3 @@ func projectOf(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
 	p.FlowName = name + "." + p.Branch + "." + def.Name
 	return p, nil
 }
-
-var _ = worker.Fork

@@ -36,7 +36,7 @@ type Config struct {
 	Python func(ctx context.Context, asked string) (string, error)
 	// SDK returns the folder with the SDK's packages, unpacking them if need be.
 	SDK     func() (string, error)
-	Machine usage.Machine
+	Machine usage.Resources
 	Version string
 	Host    string
 	Boot    string // boot id of this machine
@@ -64,8 +64,8 @@ type flow struct {
 
 // code is the code package of a flow's folder and where it came from.
 type code struct {
-	pack codepack.Package
-	git  codepack.GitInfo
+	pack *codepack.Package
+	git  codepack.GitStatus
 	err  error
 }
 

@@ -1,0 +1,58 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/levadahq/levada/internal/codepack"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// gitPatience is how long a start waits for git to say whether there are uncommitted changes.
+const gitPatience = time.Second
+
+// packCode packs the code of a flow and asks git about it, both at once.
+func packCode(ctx context.Context, file string, suffixes []string) code {
+	dir := filepath.Dir(file)
+	git := make(chan codepack.GitStatus, 1)
+	go func() {
+		info, ok := codepack.Git(dir)
+		if !ok {
+			git <- codepack.GitStatus{}
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, gitPatience)
+		defer cancel()
+		status, err := info.Status(ctx)
+		if err != nil {
+			status = codepack.GitStatus{Commit: info.Commit}
+		}
+		git <- status
+	}()
+	var c code
+	c.pack, c.err = codepack.Pack(ctx, codepack.Options{Dir: dir, Suffixes: suffixes, Include: []string{filepath.Base(file)}})
+	if c.pack == nil {
+		c.pack = &codepack.Package{}
+	}
+	c.git = <-git
+	return c
+}
+
+// keep stores bytes that belong to a run itself. Small ones are recorded with its beginning.
+func (s *Service) keep(ctx context.Context, data []byte, begin *metastore.Beginning) (metastore.Hash, error) {
+	if len(data) > datastore.SmallLimit {
+		ref, err := s.c.Data.Put(ctx, data)
+		return ref.Hash, err
+	}
+	ref, blob := datastore.Prepare(data)
+	if blob == nil {
+		blob = &metastore.Blob{Hash: ref.Hash, Data: data}
+	}
+	begin.First = append(begin.First, metastore.Record{Blobs: []metastore.Blob{*blob}})
+	return ref.Hash, nil
+}
+
+func itoa(n int64) string { return fmt.Sprint(n) }

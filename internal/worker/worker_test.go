@@ -1,0 +1,210 @@
+package worker_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+const flow = `
+import os, sys, time
+from levada import FlowSpec, step
+
+class Small(FlowSpec):
+    @step
+    def start(self):
+        mode = os.environ.get("MODE", "")
+        print("on stdout", mode)
+        print("on stderr", file=sys.stderr)
+        sys.stdout.flush()
+        if mode == "segfault":
+            os.kill(os.getpid(), 11)
+        if mode == "exit":
+            os._exit(7)
+        if mode == "hang":
+            print("hanging", flush=True)
+            time.sleep(1000)
+        self.x = 1
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    Small()
+`
+
+func python(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		t.Fatalf("the tests need python3: %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func open(t *testing.T, source string, isolation worker.Isolation) (*worker.Pool, error) {
+	t.Helper()
+	sdk, err := filepath.Abs("../../python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "flow.py")
+	if err := os.WriteFile(file, []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, err := worker.Open(context.Background(), worker.Spec{File: file, Python: python(t), SDK: sdk, Stdout: io.Discard, Stderr: io.Discard})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { p.Close() })
+	p.Isolate(isolation)
+	return p, nil
+}
+
+// outcome is what one process said and how it ended.
+type outcome struct {
+	stdout, stderr string
+	done           protocol.FromTask
+	err            error
+	exit           worker.Exit
+	pid            int
+}
+
+// run runs the start step and returns what became of it. during, if not nil, is called
+// when the process has printed a line.
+func run(t *testing.T, p *worker.Pool, vars map[string]string, during func(*worker.Process)) outcome {
+	t.Helper()
+	first, err := protocol.AppendFrame(nil, protocol.Task{
+		Type: "task", Flow: "Small", Run: "1", Step: "start", Task: "1", User: "u", Namespace: "user:u", Tags: []string{},
+		Stack: []protocol.Frame{}, Staging: t.TempDir(), InlineLimit: protocol.InlineLimit,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o outcome
+	exited := make(chan worker.Exit, 1)
+	var mu sync.Mutex
+	proc, err := p.Start(context.Background(), first, vars, worker.Watch{
+		Started: func(pid int) { mu.Lock(); o.pid = pid; mu.Unlock() },
+		Exited:  func(e worker.Exit) { exited <- e },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proc.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		r := bufio.NewReader(proc.Stdout)
+		line, _ := r.ReadString('\n')
+		if during != nil {
+			during(proc)
+		}
+		rest, _ := io.ReadAll(r)
+		o.stdout = line + string(rest)
+	})
+	wg.Go(func() { b, _ := io.ReadAll(proc.Stderr); o.stderr = string(b) })
+	_, o.err = protocol.ReadFrame(proc.Conn, &o.done)
+	o.exit = <-exited
+	wg.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	return o
+}
+
+func TestProcesses(t *testing.T) {
+	for _, isolation := range []worker.Isolation{worker.Fork, worker.Spawn} {
+		t.Run(string(isolation), func(t *testing.T) {
+			p, err := open(t, flow, isolation)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := p.Definition(); d.Name != "Small" || len(d.Steps) != 2 {
+				t.Fatalf("definition %+v", d)
+			}
+			o := run(t, p, nil, nil)
+			if o.err != nil || !o.done.OK || o.exit.Code != 0 || o.pid == 0 {
+				t.Errorf("a good task: %+v", o)
+			}
+			if !strings.Contains(o.stdout, "on stdout") || !strings.Contains(o.stderr, "on stderr") {
+				t.Errorf("streams: %q, %q", o.stdout, o.stderr)
+			}
+			if o.exit.MaxRSS < 1<<20 {
+				t.Errorf("peak memory %d bytes", o.exit.MaxRSS)
+			}
+			if o := run(t, p, map[string]string{"MODE": "segfault"}, nil); o.err == nil || o.exit.Signal != 11 || o.exit.Code != -1 {
+				t.Errorf("a segmentation fault: %+v", o)
+			}
+			if o := run(t, p, map[string]string{"MODE": "exit"}, nil); o.err == nil || o.exit.Code != 7 {
+				t.Errorf("os._exit(7): %+v", o)
+			}
+			hang := map[string]string{"MODE": "hang"}
+			if o := run(t, p, hang, func(p *worker.Process) { p.Signal(syscall.SIGKILL) }); o.exit.Signal != 9 {
+				t.Errorf("a killed task: %+v", o)
+			}
+			// What went before ended only itself.
+			if o := run(t, p, nil, nil); !o.done.OK {
+				t.Errorf("the next task: %+v", o)
+			}
+		})
+	}
+}
+
+// A fork server that dies takes its tasks with it, says so, and is replaced.
+func TestForkServerDies(t *testing.T) {
+	p, err := open(t, flow, worker.Fork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hang := map[string]string{"MODE": "hang"}
+	o := run(t, p, hang, func(proc *worker.Process) {
+		out, err := exec.Command("ps", "-o", "ppid=", "-p", itoa(proc.PID())).Output()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		syscall.Kill(atoi(strings.TrimSpace(string(out))), syscall.SIGKILL)
+	})
+	if o.exit.Lost == "" {
+		t.Errorf("exit %+v, want one that tells of the fork server", o.exit)
+	}
+	// Its streams have ended, so it is past all user code; what is left is for the kernel to clear away.
+	for limit := time.Now().Add(10 * time.Second); alive(o.pid); runtime.Gosched() {
+		if time.Now().After(limit) {
+			t.Fatal("the task outlived its fork server")
+		}
+	}
+	if o := run(t, p, map[string]string{"MODE": "exit"}, nil); o.exit.Code != 7 {
+		t.Errorf("after the fork server was replaced: %+v", o)
+	}
+}
+
+func TestFlowsThatDoNotImport(t *testing.T) {
+	for name, c := range map[string]struct{ source, want string }{
+		"raises":       {"raise ValueError('no')\n", "could not be imported"},
+		"starts none":  {"x = 1\n", "without starting a flow"},
+		"exits":        {"import sys; sys.exit(3)\n", "exit code 3"},
+		"kills itself": {"import os; os.kill(os.getpid(), 9)\n", "signal 9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := open(t, c.source, worker.Fork)
+			if !fault.Is(err, fault.UserCode) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want a fault of the user's code with %q", err, c.want)
+			}
+		})
+	}
+}
