@@ -175,7 +175,7 @@ func (w *world) begin() {
 			w.carried++
 		}
 	}
-	if w.r.IntN(2) == 0 { // a resumed run has only what was carried; a recovered one keeps the rest
+	if w.policy.Rerun != "" || w.r.IntN(2) == 0 { // a resumed run has only what was carried; a recovered one keeps the rest
 		w.records = kept
 	}
 	for id, rec := range w.records {
@@ -465,6 +465,28 @@ func TestSimulation(t *testing.T) {
 		w.t = rt
 		w.failures = rapid.Float64Range(0, 0.5).Draw(rt, "failures")
 		w.run(rapid.SliceOfN(rapid.IntRange(0, 60), 0, 4).Draw(rt, "crashes")...)
+	})
+}
+
+// TestRerun resumes complete runs from a step in the middle.
+func TestRerun(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, rapid.Uint64().Draw(rt, "seed"), 20)
+		w.t = rt
+		w.run()
+		from := w.graph.Nodes[w.r.IntN(len(w.graph.Nodes))]
+		again := map[string]bool{from.Name: true}
+		for _, n := range w.graph.Descendants(from.Name) {
+			again[n.Name] = true
+		}
+		largest := w.largest
+		w.policy.Rerun = from.Name
+		w.run()
+		for id, rec := range w.records {
+			if again[rec.Step] != (id > largest) {
+				w.fatal("task %d %s ran before or after, and should not have", id, rec.key)
+			}
+		}
 	})
 }
 
