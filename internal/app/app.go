@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime/debug"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -52,6 +53,7 @@ func Main(args []string) int {
 		os.Stderr.WriteString("levada: the current folder cannot be read: " + err.Error() + "\n")
 		return 1
 	}
+	defer profile(os.Getenv("LEVADA_CPUPROFILE"))()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	a := &app{dir: dir, environ: os.Environ()}
@@ -69,6 +71,21 @@ func Main(args []string) int {
 			},
 		},
 	}, args)
+}
+
+// profile writes a CPU profile of the whole command to a file, for whoever works on Levada's speed.
+func profile(path string) (stop func()) {
+	if path == "" {
+		return func() {}
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return func() {}
+	}
+	if pprof.StartCPUProfile(f) != nil {
+		return func() { f.Close() }
+	}
+	return func() { pprof.StopCPUProfile(); f.Close() }
 }
 
 type app struct {
