@@ -208,7 +208,7 @@ func (c *compiler) checkTransition(v *vertex) {
 	if n.Kind == NextSwitch {
 		c.checkSwitch(v)
 	} else if wrong := malformed(n); wrong != "" {
-		c.problem(checkNext, v, nextLine(v), "Step %s: %s. %s.", v.Name, wrong, nextForms)
+		c.problem(checkNext, v, nextLine(v), "Step %s: %s.", v.Name, wrong)
 	}
 	for _, name := range v.targets {
 		if c.byName[name] == nil {
@@ -223,34 +223,35 @@ func (c *compiler) checkTransition(v *vertex) {
 func malformed(n *Next) string {
 	switch n.Kind {
 	case NextBad:
-		if n.Problem == "" {
-			return "this self.next cannot be read"
+		wrong := "this self.next cannot be read"
+		if n.Problem != "" {
+			wrong += ": " + strings.TrimRight(n.Problem, ". ")
 		}
-		return "this self.next cannot be read: " + strings.TrimRight(n.Problem, ". ")
+		return wrong + ". " + nextForms
 	case NextLinear:
 		if len(n.Targets) != 1 {
-			return fmt.Sprintf("self.next names %d steps where one is expected", len(n.Targets))
+			return fmt.Sprintf("self.next names %d steps, but one is expected. Write self.next(self.a)", len(n.Targets))
 		}
 	case NextSplit:
 		if len(n.Targets) < 2 {
-			return "a split needs at least two steps to go on to"
+			return "a split needs at least two steps to go on to. Write self.next(self.a, self.b), or self.next(self.a) if there is one"
 		}
 		if twice := repeated(n.Targets); twice != "" {
-			return "self.next names step " + twice + " twice, but each branch of a split is a step of its own"
+			return "self.next names step " + twice + " twice, but each branch of a split is a step of its own. Name it once, or use foreach"
 		}
 	case NextForeach:
 		if len(n.Targets) != 1 {
-			return fmt.Sprintf("a foreach goes on to exactly one step, not %d", len(n.Targets))
+			return fmt.Sprintf("a foreach goes on to exactly one step, not %d. Write self.next(self.a, foreach='items'), and split in a if needed", len(n.Targets))
 		}
 		if n.Foreach == "" {
-			return "foreach needs the name of the attribute to iterate, as a string"
+			return "a foreach needs the name of the attribute to iterate, as a string. Write self.next(self.a, foreach='items')"
 		}
 	case NextParallel:
 		if len(n.Targets) != 1 {
-			return fmt.Sprintf("num_parallel goes on to exactly one step, not %d", len(n.Targets))
+			return fmt.Sprintf("num_parallel goes on to exactly one step, not %d. Write self.next(self.a, num_parallel=n)", len(n.Targets))
 		}
 	default:
-		return fmt.Sprintf("the kind of transition %q is not known", n.Kind)
+		return fmt.Sprintf("the kind of transition %q is not known. %s", n.Kind, nextForms)
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ func (c *compiler) checkPolicies() {
 			switch d.d.Name {
 			case decoRetry, decoCatch, decoTimeout, decoResources, decoEnvironment, decoParallel:
 				if seen[d.d.Name] {
-					d.problem("has the decorator twice. Keep one of them")
+					d.problem("it is there twice. Keep one of them")
 					continue
 				}
 				seen[d.d.Name] = true

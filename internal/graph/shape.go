@@ -71,8 +71,8 @@ func (c *compiler) sort() bool {
 				}
 				slices.Reverse(path)
 				c.problem(checkCycle, t, nextLine(at.v),
-					"Steps lead back to where they came from: %s->%s. Break the cycle; the one loop there is is a step "+
-						"with condition=... that names itself among its cases.", strings.Join(path, "->"), t.Name)
+					"Steps lead back to where they came from: %s->%s. Break the cycle. The only loop allowed is a step "+
+						"that names itself among the cases of its condition.", strings.Join(path, "->"), t.Name)
 			}
 		}
 	}
@@ -218,7 +218,13 @@ func (c *compiler) placeJoin(v *vertex) {
 // straightIntoJoin reports the transitions into a join that have no step between, and whether there are any.
 func (c *compiler) straightIntoJoin(v *vertex) bool {
 	found := false
+	closed := make(map[*vertex]bool)
 	for _, from := range v.in {
+		if from.Next.Kind == NextForeach || from.Next.Kind == NextParallel || from.Next.Kind == NextSplit {
+			closed[from] = true
+		} else {
+			closed[from.place.split] = true
+		}
 		switch from.Next.Kind {
 		case NextForeach, NextParallel, NextSplit:
 			found = true
@@ -228,6 +234,13 @@ func (c *compiler) straightIntoJoin(v *vertex) bool {
 			found = true
 			c.problem(checkSwitchJoin, from, nextLine(from),
 				"A case of step %s leads straight into the join %s. Put a step between them.", from.Name, v.Name)
+		}
+	}
+	if found && len(closed) == 1 { // it is clear what it is to close, so what follows can be checked
+		for split := range closed {
+			if split != nil {
+				v.place, v.unknown = split.place, false
+			}
 		}
 	}
 	return found

@@ -80,22 +80,39 @@ func ParseDecorator(spec string) (Decorator, error) {
 	return d, nil
 }
 
-// splitAttributes cuts the part of a spec behind the colon into key=value segments.
+// splitAttributes cuts the part of a spec behind the colon into key=value
+// segments. A comma within a value that is JSON does not separate.
 func splitAttributes(s string) []string {
 	var segments []string
-	for {
-		cut := nextAttribute.FindStringIndex(s)
-		if cut == nil {
-			return append(segments, s)
+	begin := 0
+	for _, cut := range nextAttribute.FindAllStringIndex(s, -1) {
+		if cut[0] < begin || within(s[begin:cut[0]], s[begin:]) {
+			continue
 		}
-		segments = append(segments, s[:cut[0]])
-		s = strings.TrimLeft(s[cut[0]+1:], " \t")
+		segments = append(segments, s[begin:cut[0]])
+		begin = cut[0] + 1
 	}
+	return append(segments, s[begin:])
 }
+
+// within reports whether a segment would end within a JSON value that the text it begins goes on with.
+func within(segment, text string) bool {
+	_, value, _ := strings.Cut(segment, "=")
+	value = unescape(value)
+	if value == "" || !strings.ContainsRune(`{["`, rune(value[0])) || json.Valid([]byte(value)) {
+		return false
+	}
+	_, rest, _ := strings.Cut(text, "=")
+	var whole json.RawMessage
+	return json.NewDecoder(strings.NewReader(unescape(rest))).Decode(&whole) == nil
+}
+
+// unescape takes back the quoting that a shell script may have needed.
+func unescape(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, `\"`, `"`)) }
 
 // specValue is the JSON of a value in a spec.
 func specValue(text string) json.RawMessage {
-	if plain := strings.TrimSpace(strings.ReplaceAll(text, `\"`, `"`)); json.Valid([]byte(plain)) {
+	if plain := unescape(text); json.Valid([]byte(plain)) {
 		return json.RawMessage(plain)
 	}
 	number := strings.TrimSpace(text)
