@@ -28,7 +28,7 @@ type Launch struct {
 	Step     *graph.Node
 	Attempt  int  // counted from 0
 	Retries  int  // attempts the user's code is given beyond the first
-	Fallback bool // the user's code died without raising on every attempt: only record @catch's outcome
+	Fallback bool // the user's code died without raising on its last attempt: only record @catch's outcome
 
 	// Scope is the split task whose branch this task is in, NoTask at top level;
 	// Index is the branch. Static splits, foreaches and gangs all open scopes.
@@ -101,7 +101,8 @@ func (Interrupted) event() {}
 type Command interface{ command() }
 
 type (
-	// Kill asks that an attempt's processes be ended: another task failed for good, or the run was interrupted.
+	// Kill asks that an attempt's processes be ended: another task failed for good, the run was
+	// interrupted, or another node of its gang failed and the gang will be tried again.
 	Kill struct {
 		Task    TaskID
 		Attempt int
@@ -109,7 +110,7 @@ type (
 	// Oversized warns, once a step, that its request is larger than the machine, so its tasks run alone.
 	Oversized struct {
 		Step      string
-		Requested Resources
+		Requested Resources // by all nodes together if it is a gang
 	}
 	// Carry tells that a recovered task fits the graph, so the new run takes it over.
 	Carry struct{ Task TaskID }
@@ -151,8 +152,8 @@ type Resources struct {
 // Policy is what a run is allowed to do.
 type Policy struct {
 	MaxWorkers int       // attempts whose processes live at once; at least 1
-	MaxSplits  int       // largest fan-out of one foreach; 0 is no limit
-	Machine    Resources // what @resources requests are admitted against
+	MaxSplits  int       // largest fan-out of one foreach or gang; 0 is no limit
+	Machine    Resources // what @resources requests are admitted against; zero is not checked
 	// FirstTask is the id of the first task launched; 1 for a fresh run, one more
 	// than the origin's largest id for a resumed one.
 	FirstTask TaskID

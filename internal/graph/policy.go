@@ -106,9 +106,9 @@ func (d *decorator) decode(p *Policies) {
 	case decoTimeout:
 		p.Timeout = d.timeout()
 	case decoResources:
-		cpu, _ := d.number("cpu", 0)
-		gpu, _ := d.number("gpu", 0)
-		memory, _ := d.number("memory", 0)
+		cpu, _ := d.request("cpu")
+		gpu, _ := d.request("gpu")
+		memory, _ := d.request("memory")
 		if cpu < 0 || gpu < 0 || memory < 0 {
 			d.problem("a request cannot be negative. Write 0 or more")
 			return
@@ -158,6 +158,20 @@ func (d *decorator) number(name string, absent float64) (value float64, ok bool)
 		return 0, false
 	}
 	return value, true
+}
+
+// unasked are the texts that the SDK fills in where @resources says nothing. They
+// are what a cluster gives to a job, not what somebody asked for, so they do not
+// keep tasks of a local run from running side by side. Who asks for as much
+// writes a number: cpu=1.
+var unasked = map[string]string{"cpu": `"1"`, "memory": `"4096"`}
+
+// request reads an attribute of @resources. It is 0 if nothing was asked for.
+func (d *decorator) request(name string) (value float64, ok bool) {
+	if string(bytes.TrimSpace(d.d.Attributes[name])) == unasked[name] {
+		return 0, true
+	}
+	return d.number(name, 0)
 }
 
 // environment reads the vars of @environment, each value as the text that str

@@ -27,6 +27,8 @@ func TestPolicies(t *testing.T) {
 		{"@timeout:seconds=30,minutes=1.5", graph.Policies{Timeout: 2 * time.Minute}},
 		{"@timeout:hours=1e300", graph.Policies{Timeout: 876000 * time.Hour}},
 		{`@resources:cpu="4",gpu=null,memory=1000.5,disk="?"`, graph.Policies{Resources: graph.Resources{CPU: 4, Memory: 1001}}},
+		{`@resources:cpu="1",memory="4096",gpu="2"`, graph.Policies{Resources: graph.Resources{GPU: 2}}},
+		{`@resources:cpu=1,memory=4096`, graph.Policies{Resources: graph.Resources{CPU: 1, Memory: 4096}}},
 		{`@environment:vars={"A":"x","B":5,"C":2.50,"D":true,"E":null}`, graph.Policies{
 			Environment: map[string]string{"A": "x", "B": "5", "C": "2.50", "D": "True", "E": "None"}}},
 		{"@card @card", graph.Policies{}},
