@@ -74,22 +74,12 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 // the flow, whose parameters the strict reading needs. Its mistakes are left for that.
 func (s *session) survey() *globalOptions {
 	early := &globalOptions{}
-	global := early.options(true)
-	own := s.inv.command.action(early).options()
-	for _, part := range []scanner{{args: s.inv.top, options: global}, {args: s.inv.rest, options: append(own, global...)}} {
-		scan := scanner{args: part.args, options: part.options, lenient: true}
-		for {
-			t, ok, err := scan.next()
-			if !ok {
-				break
-			}
-			if err == nil && t.opt != nil {
-				_ = t.apply()
-			}
-		}
-	}
-	_ = s.env.environ(global, "", map[string]bool{"with": false})
-	_ = s.env.environ(own.only("with"), s.inv.command.scope(), map[string]bool{})
+	global := layer{early.options(true), map[string]bool{}}
+	own := layer{s.inv.command.action(early).options(), map[string]bool{}}
+	_, _ = readOptions(s.inv.top, true, global)
+	_, _ = readOptions(s.inv.rest, true, own, global)
+	_ = s.env.environ(global.options, "", global.given)
+	_ = s.env.environ(own.options, s.inv.command.scope(), own.given)
 	early.with = append(early.with, strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
 	return early
 }
@@ -148,35 +138,32 @@ func (s *session) close() {
 func (s *session) parse() (action, error) {
 	cmd := s.inv.command
 	s.global = globalOptions{}
-	global := s.global.options(s.hasProject())
 	act := cmd.action(&s.global)
-	own := act.options()
 	s.params = map[string][]string{}
-	var params table
+	global := layer{s.global.options(s.hasProject()), map[string]bool{}}
+	own := layer{act.options(), map[string]bool{}}
+	params := layer{nil, map[string]bool{}}
 	if cmd.parameters && s.flow != nil {
-		params = parameterOptions(s.flow.Definition().Parameters, s.params, nil)
+		params.options = parameterOptions(s.flow.Definition().Parameters, s.params, nil)
 	}
-
-	givenGlobal, given, givenParams := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	if _, err := readStrict(s.inv.top, []layer{{global, givenGlobal}}); err != nil {
+	if _, err := readOptions(s.inv.top, false, global); err != nil {
 		return nil, err
 	}
-	words, err := readStrict(s.inv.rest, []layer{{params, givenParams}, {own, given}, {global, givenGlobal}})
+	words, err := readOptions(s.inv.rest, false, params, own, global)
 	if err != nil {
 		return nil, err
 	}
-	scope := cmd.scope()
-	for _, l := range []struct {
-		layer
-		scope string
-	}{{layer{params, givenParams}, scope}, {layer{own, given}, scope}, {layer{global, givenGlobal}, ""}} {
-		if err := s.env.environ(l.options, l.scope, l.given); err != nil {
+	if err := s.env.environ(global.options, "", global.given); err != nil {
+		return nil, err
+	}
+	for _, l := range []layer{params, own} {
+		if err := s.env.environ(l.options, cmd.scope(), l.given); err != nil {
 			return nil, err
 		}
-		for i := range l.options {
-			if o := &l.options[i]; o.require && !l.given[o.name] {
-				return nil, usagef("Missing option '--%s'.", o.name)
-			}
+	}
+	for _, o := range params.options {
+		if o.require && !params.given[o.name] {
+			return nil, usagef("Missing option '--%s'.", o.name)
 		}
 	}
 	return act, bindArguments(act.arguments(), words)
@@ -188,25 +175,28 @@ type layer struct {
 	given   map[string]bool
 }
 
-// readStrict gives the options in args their values and returns the words. An earlier layer hides a later one.
-func readStrict(args []string, layers []layer) (words []string, err error) {
+// readOptions gives the options in args their values and returns the words. An
+// earlier layer hides a later one. Read leniently, what is wrong is left out.
+func readOptions(args []string, lenient bool, layers ...layer) (words []string, err error) {
 	var all table
 	for _, l := range layers {
 		all = append(all, l.options...)
 	}
-	scan := scanner{args: args, options: all}
+	scan := scanner{args: args, options: all, lenient: lenient}
 	for {
 		t, ok, err := scan.next()
 		switch {
-		case err != nil:
-			return nil, err
 		case !ok:
 			return words, nil
+		case err != nil && !lenient:
+			return nil, err
+		case err != nil || !t.isWord && t.opt == nil:
+			continue
 		case t.isWord:
 			words = append(words, t.word)
 			continue
 		}
-		if err := t.apply(); err != nil {
+		if err := t.apply(); err != nil && !lenient {
 			return nil, err
 		}
 		for _, l := range layers {
