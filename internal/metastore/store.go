@@ -54,13 +54,13 @@ type Recorder interface {
 
 // Beginning is what a run has from its first moment on.
 type Beginning struct {
-	// First holds the records of the parameters task of a fresh run (Run fields are filled in by the store).
+	// First holds the records of the parameters task of a fresh run. The store fills in their
+	// Run fields; it does not call their Done, since CreateRun says how it went.
 	First []Record
 	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
 	// included: tasks, their last good attempt, artifact records, scopes. They keep their
 	// ids. The tasks' Origin is the run they really ran in. Logs stay where they are, with
-	// that run. NotFound if one of the
-	// tasks is not there or has no good attempt.
+	// that run. NotFound if one of the tasks is not there or has no good attempt.
 	From  int64
 	Tasks []int64
 }

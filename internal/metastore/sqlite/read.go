@@ -86,6 +86,7 @@ func scanRun(r *row) (metastore.Run, error) {
 	x.Lease = metastore.Lease{Host: r.text(), Boot: r.text(), PID: r.int(), Start: r.integer(), Heartbeat: r.time()}
 	x.Definition, x.Code = r.hash(), r.hash()
 	unpackJSON(r, &x.Info)
+	x.Info.CommandLine = nilIfEmpty(x.Info.CommandLine)
 	return x, r.err
 }
 
@@ -279,7 +280,7 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 			count(*) FILTER (WHERE a.status = 'killed'),
 			coalesce(min(t.first), 0), coalesce(max(t.last), 0)
 		FROM (
-			SELECT t.id, t.step, max(a.n) AS n, min(a.started) AS first, max(a.ended) AS last
+			SELECT t.id, t.step, max(a.n) AS n, min(nullif(a.started, 0)) AS first, max(a.ended) AS last
 			FROM tasks AS t LEFT JOIN attempts AS a ON a.run = t.run AND a.task = t.id
 			WHERE t.run = ?1 GROUP BY t.id) AS t
 		LEFT JOIN attempts AS a ON a.run = ?1 AND a.task = t.id AND a.n = t.n

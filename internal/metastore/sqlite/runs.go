@@ -73,11 +73,6 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 		}
 		return nil
 	})
-	for _, r := range begin.First {
-		if r.Done != nil {
-			r.Done(err)
-		}
-	}
 	if err != nil {
 		return 0, err
 	}
@@ -124,40 +119,51 @@ func carry(c *conn, to, from int64, tasks []int64) error {
 		return err
 	}
 
-	res, err := c.exec(`INSERT INTO attempts
-		SELECT ?1, a.task, a.n, a.status, a.pid, a.started, a.ended, a.exit_code, a.signal, a.user_cpu, a.system_cpu,
-			a.peak_memory, a.memory_source, a.complete, a.log_lines, a.log_bytes, a.log_file, a.value, a.transition, a.exception, a.series
-		FROM json_each(?3) AS id CROSS JOIN attempts AS a ON a.run = ?2 AND a.task = id.value AND a.n =
-			(SELECT max(n) FROM attempts WHERE run = ?2 AND task = id.value AND status IN ('succeeded', 'caught'))`,
-		to, from, string(list))
-	if err != nil {
-		return err
+	for _, q := range []string{carryTasks, carryAttempts} {
+		res, err := c.exec(q, to, from, string(list))
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if missing := len(ids) - int(n); missing > 0 {
+			return fault.New(fault.NotFound, "%d of the %d tasks to be taken over have not ended well", missing, len(ids)).
+				On(fmt.Sprintf("run %d", from))
+		}
 	}
-	if n, err := res.RowsAffected(); err != nil {
-		return err
-	} else if int(n) != len(ids) {
-		return fault.New(fault.NotFound, "%d of the %d tasks to be taken over have not ended well", len(ids)-int(n), len(ids)).
-			On(fmt.Sprintf("run %d", from))
-	}
-	for _, q := range []string{
-		`INSERT INTO tasks
-			SELECT ?1, t.id, t.step, t.scope, t.idx, t.iteration, t.base, t.inputs, CASE t.origin WHEN 0 THEN ?2 ELSE t.origin END, t.created
-			FROM json_each(?3) AS id CROSS JOIN tasks AS t ON t.run = ?2 AND t.id = id.value`,
-		// The attempts of ?1 are those just copied.
-		`INSERT INTO artifacts
-			SELECT ?1, f.task, f.attempt, f.name, f.hash, f.size, f.codec, f.type, f.inline
-			FROM attempts AS a CROSS JOIN artifacts AS f ON f.run = ?2 AND f.task = a.task AND f.attempt = a.n
-			WHERE a.run = ?1 AND ?3 <> ''`,
-		`INSERT INTO scopes
-			SELECT ?1, s.split, s.step, s.kind, s.var, s.count, s.parent, s.idx, s.items
-			FROM json_each(?3) AS id CROSS JOIN scopes AS s ON s.run = ?2 AND s.split = id.value`,
-	} {
+	for _, q := range []string{carryArtifacts, carryScopes} {
 		if _, err := c.exec(q, to, from, string(list)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// The statements that carry tasks over. ?1 is the new run, ?2 the old one, ?3 the
+// tasks' ids as a JSON list, in order.
+const (
+	carryTasks = `INSERT INTO tasks
+		SELECT ?1, t.id, t.step, t.scope, t.idx, t.iteration, t.base, t.inputs, coalesce(nullif(t.origin, 0), ?2), t.created
+		FROM json_each(?3) AS id CROSS JOIN tasks AS t ON t.run = ?2 AND t.id = id.value`
+
+	carryAttempts = `INSERT INTO attempts
+		SELECT ?1, a.task, a.n, a.status, a.pid, a.started, a.ended, a.exit_code, a.signal, a.user_cpu, a.system_cpu,
+			a.peak_memory, a.memory_source, a.complete, a.log_lines, a.log_bytes, a.log_file, a.value, a.transition, a.exception, a.series
+		FROM json_each(?3) AS id CROSS JOIN attempts AS a ON a.run = ?2 AND a.task = id.value AND a.n =
+			(SELECT max(n) FROM attempts WHERE run = ?2 AND task = id.value AND status IN ('succeeded', 'caught'))`
+
+	// The attempts of ?1 are those just carried over.
+	carryArtifacts = `INSERT INTO artifacts
+		SELECT ?1, f.task, f.attempt, f.name, f.hash, f.size, f.codec, f.type, f.inline
+		FROM attempts AS a CROSS JOIN artifacts AS f ON f.run = ?2 AND f.task = a.task AND f.attempt = a.n
+		WHERE a.run = ?1 AND ?3 <> ''`
+
+	carryScopes = `INSERT INTO scopes
+		SELECT ?1, s.split, s.step, s.kind, s.var, s.count, s.parent, s.idx, s.items
+		FROM json_each(?3) AS id CROSS JOIN scopes AS s ON s.run = ?2 AND s.split = id.value`
+)
 
 // EndRun sets the final status of a run.
 func (s *Store) EndRun(ctx context.Context, id int64, end metastore.RunEnd) error {

@@ -1,0 +1,17 @@
+package mem_test
+
+import (
+	"testing"
+
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/mem"
+	"github.com/levadahq/levada/internal/metastore/metastoretest"
+)
+
+func TestStore(t *testing.T) {
+	metastoretest.Test(t, func(t *testing.T) metastore.Store {
+		s := mem.New()
+		t.Cleanup(func() { s.Close() })
+		return s
+	})
+}
