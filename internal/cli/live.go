@@ -281,13 +281,15 @@ func rateText(perSecond float64) string {
 	return strconv.FormatFloat(perSecond*3600, 'f', 1, 64) + "/h"
 }
 
-// durationText is a duration for people: "0.4s", "12s", "3m 20s", "2h 05m", "3d 4h".
+// durationText is a duration for people: "0.04s", "1.5s", "12s", "3m 20s", "2h 05m", "3d 4h".
 func durationText(d time.Duration) string {
 	seconds := d.Seconds()
 	whole := int64(math.Round(seconds))
 	switch {
 	case seconds < 0:
 		return "0s"
+	case seconds < 0.995:
+		return strconv.FormatFloat(seconds, 'f', 2, 64) + "s"
 	case seconds < 9.95:
 		return strconv.FormatFloat(seconds, 'f', 1, 64) + "s"
 	case whole < 60:

@@ -1,8 +1,6 @@
 package cli
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // screen draws a block of lines at the bottom of what a terminal shows, and takes
 // it away again. It only composes what to write; after each draw the cursor is at the start of
@@ -13,7 +11,7 @@ import (
 type screen struct {
 	size          func() (columns, rows int)
 	columns, rows int
-	drawn         []int // widths of the lines of the block that is there
+	drawn         []string // the lines of the block that is there
 	buf           []byte
 }
 
@@ -46,7 +44,7 @@ func (s *screen) draw(lines []byte, block []string) []byte {
 	for _, line := range block {
 		b = append(b, line...)
 		b = append(b, '\n')
-		s.drawn = append(s.drawn, textWidth(line))
+		s.drawn = append(s.drawn, line)
 	}
 	s.buf = b
 	return b
@@ -55,8 +53,22 @@ func (s *screen) draw(lines []byte, block []string) []byte {
 // height is the number of rows that the block takes now.
 func (s *screen) height() int {
 	rows := 0
-	for _, width := range s.drawn {
-		rows += max(1, (width+s.columns-1)/s.columns)
+	for _, line := range s.drawn {
+		rows += rowsOf(line, s.columns)
 	}
 	return min(rows, s.rows-1)
+}
+
+// rowsOf is the number of rows that a line takes on a terminal; a wide character is not halved at its edge.
+func rowsOf(line string, columns int) int {
+	rows, at := 1, 0
+	for _, r := range line {
+		w := runeWidth(r)
+		if at+w > columns {
+			rows++
+			at = 0
+		}
+		at += w
+	}
+	return rows
 }

@@ -262,11 +262,25 @@ func (s *session) path(p string) string {
 func (s *session) program(cmd string) string {
 	switch {
 	case s.inv.python:
-		return "python " + s.inv.file + " " + cmd
+		return "python " + s.file() + " " + cmd
 	case s.inv.file != "":
-		return "levada " + cmd + " " + s.inv.file
+		return "levada " + cmd + " " + s.file()
 	}
 	return "levada " + cmd
+}
+
+// file is the flow's file as one would type it: relative to the current folder if it is in it.
+func (s *session) file() string {
+	file := s.inv.file
+	if filepath.IsAbs(file) {
+		if rel, err := filepath.Rel(s.env.Dir, file); err == nil && filepath.IsLocal(rel) {
+			file = rel
+		}
+	}
+	if strings.ContainsAny(file, " \t\"'\\$&;()*?<>|`") {
+		file = "'" + strings.ReplaceAll(file, "'", `'\''`) + "'"
+	}
+	return file
 }
 
 // interrupt turns signals into an end of the command: the first asks, the second demands.
