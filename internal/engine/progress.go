@@ -19,5 +19,9 @@ func (e *Engine) Idle() bool {
 	return !ready
 }
 
+// Ending reports whether the run is being brought to an end before its own: a task
+// failed for good, or it was interrupted.
+func (e *Engine) Ending() bool { return e.state == failing || e.state == stopping }
+
 // Progress returns the counts of every step, in topological order: a copy, for the caller to keep.
 func (e *Engine) Progress() []StepProgress { return slices.Clone(e.steps) }

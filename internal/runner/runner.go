@@ -219,7 +219,8 @@ func (r *Runner) kill(id engine.TaskID) {
 	if a == nil || a.killed {
 		return
 	}
-	if !r.stopping {
+	// Without an end in sight it is a node of a gang, of which another failed: all are tried again.
+	if r.Engine.Ending() && !r.stopping {
 		r.stopping = true
 		r.emit(&Event{Kind: Stopping, Count: len(r.active)})
 	}

@@ -266,15 +266,11 @@ func (p *Pool) Close() error {
 	return nil
 }
 
-// controlPair makes the two ends of a control socket, both close on exec.
+// controlPair makes the two ends of a control socket.
 func controlPair() (near, far *os.File, err error) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	fds, err := socketPair()
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Unavailable, "open control socket", os.NewSyscallError("socketpair", err))
+		return nil, nil, fault.Wrap(fault.Unavailable, "open control socket", err)
 	}
-	syscall.CloseOnExec(fds[0])
-	syscall.CloseOnExec(fds[1])
 	return os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control"), nil
 }

@@ -1,6 +1,35 @@
 package worker
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
+
+// socketPair makes a pair of connected sockets that close on exec.
+func socketPair() ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	return closingOnExec(pair, os.NewSyscallError("socketpair", err))
+}
+
+// pipe makes a pipe whose ends close on exec; the reading end is the first.
+func pipe() ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	var pair [2]int
+	err := syscall.Pipe(pair[:])
+	return closingOnExec(pair, os.NewSyscallError("pipe", err))
+}
+
+// closingOnExec marks a pair; the caller holds the lock that keeps others from starting processes meanwhile.
+func closingOnExec(pair [2]int, err error) ([2]int, error) {
+	if err == nil {
+		syscall.CloseOnExec(pair[0])
+		syscall.CloseOnExec(pair[1])
+	}
+	return pair, err
+}
 
 // waitExited returns when the child has ended, without reaping it, so that its
 // pid and process group still name it.

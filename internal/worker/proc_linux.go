@@ -1,10 +1,24 @@
 package worker
 
 import (
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// socketPair makes a pair of connected sockets that close on exec.
+func socketPair() ([2]int, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	return pair, os.NewSyscallError("socketpair", err)
+}
+
+// pipe makes a pipe whose ends close on exec; the reading end is the first.
+func pipe() ([2]int, error) {
+	var pair [2]int
+	err := unix.Pipe2(pair[:], unix.O_CLOEXEC)
+	return pair, os.NewSyscallError("pipe2", err)
+}
 
 // waitExited returns when the child has ended, without reaping it, so that its
 // pid and process group still name it.

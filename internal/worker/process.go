@@ -71,44 +71,35 @@ func (e ends) close() {
 	syscall.Close(e.stderr)
 }
 
-// newProcess makes the streams of a process. The host's ends are non-blocking and
-// close on exec, the far ends are blocking and close on exec.
+// newProcess makes the streams of a process. The host's ends are non-blocking, the far ends block; all close on exec.
 func newProcess(id int64, watch Watch) (*Process, ends, error) {
-	var opened []int
+	var fds [6]int
+	opened := 0
 	fail := func(err error) (*Process, ends, error) {
-		for _, fd := range opened {
+		for _, fd := range fds[:opened] {
 			syscall.Close(fd)
 		}
 		return nil, ends{}, err
 	}
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	sock, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		return fail(os.NewSyscallError("socketpair", err))
-	}
-	opened = append(opened, sock[0], sock[1])
-	var out, errs [2]int
-	for _, p := range []*[2]int{&out, &errs} {
-		if err := syscall.Pipe(p[:]); err != nil {
-			return fail(os.NewSyscallError("pipe", err))
+	for _, make := range []func() ([2]int, error){socketPair, pipe, pipe} {
+		pair, err := make()
+		if err != nil {
+			return fail(err)
 		}
-		opened = append(opened, p[0], p[1])
+		fds[opened], fds[opened+1] = pair[0], pair[1]
+		opened += 2
 	}
-	for _, fd := range opened {
-		syscall.CloseOnExec(fd)
-	}
-	for _, fd := range []int{sock[0], out[0], errs[0]} {
+	for _, fd := range []int{fds[0], fds[2], fds[4]} {
 		if err := syscall.SetNonblock(fd, true); err != nil {
 			return fail(os.NewSyscallError("fcntl", err))
 		}
 	}
 	p := &Process{
 		ID:     id,
-		Conn:   os.NewFile(uintptr(sock[0]), "task"),
-		Stdout: os.NewFile(uintptr(out[0]), "stdout"),
-		Stderr: os.NewFile(uintptr(errs[0]), "stderr"),
+		Conn:   os.NewFile(uintptr(fds[0]), "task"),
+		Stdout: os.NewFile(uintptr(fds[2]), "stdout"),
+		Stderr: os.NewFile(uintptr(fds[4]), "stderr"),
 		watch:  watch,
 	}
-	return p, ends{sock[1], out[1], errs[1]}, nil
+	return p, ends{fds[1], fds[3], fds[5]}, nil
 }
