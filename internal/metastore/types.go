@@ -121,7 +121,7 @@ type Attempt struct {
 	UserCPU      time.Duration
 	SystemCPU    time.Duration
 	PeakMemory   int64  // bytes
-	MemorySource string // "cgroup", "pss" or "maxrss" (which counts pages shared with the fork server)
+	MemorySource string // "cgroup", "pss", "rss" (without shared pages) or "maxrss" (which counts pages shared with the fork server)
 	Transition   []byte // graph.Transition as JSON; nil unless it ended well
 	Value        string // short form of the foreach element it worked on, at most 30 characters
 	Complete     bool   // its artifacts are all that the task has: what it inherits is recorded again, so that no reader need look at the Base

@@ -4,7 +4,10 @@ import (
 	"context"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/mem"
 	"github.com/levadahq/levada/internal/metastore/metastoretest"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 )
@@ -24,5 +27,15 @@ func open(t testing.TB, folder string, o sqlite.Options) *sqlite.Store {
 func TestStore(t *testing.T) {
 	metastoretest.Test(t, func(t *testing.T) metastore.Store {
 		return open(t, t.TempDir(), sqlite.Options{})
+	})
+}
+
+func TestLikeTheModel(t *testing.T) {
+	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
+		s, err := sqlite.Open(ctx, t.TempDir(), sqlite.Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		return s, mem.New()
 	})
 }
