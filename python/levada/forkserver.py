@@ -12,9 +12,10 @@ from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGINT, SIGKILL, SIGTERM, set_wak
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from struct import unpack
 
-from . import safety
+from . import inputs, safety, transition, unbounded  # noqa: F401  a task must not have to import them
 from .task import converse, flush
-from .wire import Channel, ConversationEnded, _decode, _unpack_from, frame
+from .warmup import warm_up
+from .wire import Channel, ConversationEnded, decode, frame, unpack_lengths
 
 try:
     from _socket import MSG_CMSG_CLOEXEC
@@ -60,6 +61,7 @@ class ForkServer:
         self._libc.flush()
         # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
         # the pages it lies on.
+        warm_up()
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -100,13 +102,13 @@ class ForkServer:
         buffer = self._buffer + data if self._buffer else data
         start = 0
         while len(buffer) - start >= 8:
-            header, body = _unpack_from(buffer, start)
+            header, body = unpack_lengths(buffer, start)
             if header > 1 << 24:
                 raise ConversationEnded("a frame longer than the protocol allows")
             end = start + 8 + header + body
             if len(buffer) < end:
                 break
-            message = _decode(buffer[start + 8 : start + 8 + header].decode())
+            message = decode(buffer[start + 8 : start + 8 + header].decode())
             start = end
             self._act(message)
         self._buffer = buffer[start:]

@@ -5,6 +5,7 @@ lives for a few hundred microseconds, and a socket object would be one more thin
 """
 
 from json import JSONDecoder, JSONEncoder
+from json.encoder import c_make_encoder, encode_basestring_ascii
 from os import read, write
 from struct import Struct
 
@@ -16,9 +17,32 @@ _MAX_BODY = 64 << 20
 _CHUNK = 1 << 16
 _lengths = Struct(">II")
 _pack = _lengths.pack
-_unpack_from = _lengths.unpack_from
-_encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_decode = JSONDecoder().decode
+unpack_lengths = _lengths.unpack_from
+_encoder = JSONEncoder(separators=(",", ":"), check_circular=False)
+_scan = JSONDecoder().scan_once
+
+# The json module makes an encoder for each call and looks for white space with a regular expression. Both touch
+# memory that a fresh fork would have to copy, so the parts of it are used directly.
+if c_make_encoder is not None:
+    _make = c_make_encoder(
+        None, _encoder.default, encode_basestring_ascii, None, _encoder.key_separator, _encoder.item_separator,
+        False, False, True,
+    )  # fmt: skip
+
+    def encode(header):
+        """A header as JSON text."""
+        return "".join(_make(header, 0))
+
+else:
+    encode = _encoder.encode
+
+
+def decode(text):
+    """The value of a JSON text that starts without white space."""
+    try:
+        return _scan(text, 0)[0]
+    except StopIteration:
+        raise ValueError("no JSON value") from None
 
 
 class ConversationEnded(Exception):
@@ -37,7 +61,7 @@ class RequestFailed(Exception):
 
 def frame(header, body=b""):
     """The bytes of a frame."""
-    text = _encode(header).encode()
+    text = encode(header).encode()
     return b"".join((_pack(len(text), len(body)), text, body))
 
 
@@ -57,7 +81,7 @@ class Channel:
 
     def send(self, header, parts=()):
         """Send a frame whose body is ``parts`` one after another."""
-        text = _encode(header).encode()
+        text = encode(header).encode()
         size = 0
         for part in parts:
             size += len(part)
@@ -81,7 +105,7 @@ class Channel:
         buffer = self._buffer
         while len(buffer) < 8:
             buffer += self._read()
-        header_size, body_size = _unpack_from(buffer)
+        header_size, body_size = unpack_lengths(buffer)
         if header_size > _MAX_HEADER or body_size > _MAX_BODY:
             raise ConversationEnded("a frame longer than the protocol allows")
         start = 8 + header_size
@@ -90,7 +114,7 @@ class Channel:
             buffer = self._read_up_to(buffer, end)
         self._buffer = buffer[end:]
         try:
-            header = _decode(buffer[8:start].decode())
+            header = decode(buffer[8:start].decode())
         except ValueError as error:
             raise ConversationEnded("a header that is not JSON: %s" % error) from None
         if type(header) is not dict or "type" not in header:
