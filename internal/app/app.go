@@ -111,6 +111,12 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	if err != nil {
 		return cli.Store{}, err
 	}
+	if dir := os.Getenv("LEVADA_CGROUP"); dir != "" && where.Need == cli.CreateStore {
+		if c.Cgroups, err = usage.OpenCgroups(dir); err != nil {
+			meta.Close()
+			return cli.Store{}, err
+		}
+	}
 	c.Home, c.Store = home, meta
 	c.Data = datastore.New(meta, file.New(filepath.Join(home, "blobs")), filepath.Join(home, "staging"))
 	return cli.Store{Service: service.New(c), Path: home, Created: created, Close: meta.Close}, nil

@@ -75,6 +75,7 @@ type Task struct {
 	InlineLimit int         `json:"inline_limit"`
 	Timeout     float64     `json:"timeout"`
 	With        []Decorator `json:"with,omitempty"`
+	Cgroup      string      `json:"cgroup,omitempty"`
 }
 
 // Frame is one level of a foreach stack.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -36,6 +37,7 @@ type attempt struct {
 	late    bool    // it outlived its timeout
 	log     attemptLog
 	series  *usage.Series
+	cgroup  *usage.Cgroup // nil if it has none
 	timers  []*time.Timer
 }
 
@@ -116,6 +118,20 @@ func (a *attempt) started(pid int) {
 	a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
 }
 
+// confine makes a cgroup for the attempt, where there may be one, and returns the file through
+// which its process enters it. Without it, the memory is measured in another way.
+func (a *attempt) confine() string {
+	if a.r.Cgroups == nil {
+		return ""
+	}
+	g, err := a.r.Cgroups.Create(fmt.Sprintf("levada.%d.%d.%d", a.rec.Run, a.rec.Task, a.rec.N))
+	if err != nil {
+		return ""
+	}
+	a.cgroup = g
+	return filepath.Join(g.Dir(), "cgroup.procs")
+}
+
 // exited is called when the process is gone.
 func (a *attempt) exited(e worker.Exit) {
 	a.exit = e
@@ -165,6 +181,9 @@ func (a *attempt) complete() {
 		rec.Attempt.Complete = res.complete
 	}
 	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
+	if err := a.log.problem(); err != nil {
+		r.warn("%v", err)
+	}
 	rec.Soon = r.Engine.Idle()
 	r.Store.Record(rec)
 }
@@ -176,9 +195,15 @@ func (a *attempt) judge() {
 	rec.PeakMemory, rec.MemorySource = e.MaxRSS, "maxrss"
 	if a.series != nil {
 		if peak := a.series.Peak(); peak > 0 {
-			rec.PeakMemory, rec.MemorySource = peak, "pss"
+			rec.PeakMemory, rec.MemorySource = peak, a.series.Source()
 		}
 		rec.Series = a.series.Encode()
+	}
+	if a.cgroup != nil {
+		if peak, err := a.cgroup.Peak(); err == nil && peak > 0 { // 0: the process did not enter it
+			rec.PeakMemory, rec.MemorySource = peak, "cgroup"
+		}
+		a.cgroup.Remove()
 	}
 	rec.Status = metastore.AttemptFailed
 	res := a.result
@@ -302,7 +327,7 @@ func (r *Runner) firstFrame(a *attempt) ([]byte, error) {
 		Type: "task", Flow: run.Flow, Run: strconv.FormatInt(run.ID, 10), Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
 		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, User: run.User, Namespace: run.Info.Namespace,
 		Tags: run.Tags, Project: r.Project, Iteration: l.Iteration, Staging: r.Staging, InlineLimit: protocol.InlineLimit,
-		Timeout: l.Step.Timeout.Seconds(), With: r.With, Stack: make([]protocol.Frame, len(l.Stack)),
+		Timeout: l.Step.Timeout.Seconds(), With: r.With, Cgroup: a.confine(), Stack: make([]protocol.Frame, len(l.Stack)),
 	}
 	if t.Tags == nil {
 		t.Tags = []string{}

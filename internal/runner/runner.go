@@ -57,6 +57,8 @@ type Config struct {
 	Data   *datastore.Store
 	Pool   *worker.Pool
 	Usage  *usage.Sampler
+	// Cgroups, if not nil, gives each attempt a cgroup of its own, in which the kernel keeps its peak of memory.
+	Cgroups *usage.Cgroups
 	// Machine is what @resources requests are admitted against.
 	Machine engine.Resources
 	// LogDir is where logs that are too long for the database go.

@@ -37,6 +37,7 @@ type Config struct {
 	// SDK returns the folder with the SDK's packages, unpacking them if need be.
 	SDK     func() (string, error)
 	Machine usage.Resources
+	Cgroups *usage.Cgroups // nil: tasks have no cgroups of their own
 	Version string
 	Host    string
 	Boot    string // boot id of this machine
