@@ -1,0 +1,352 @@
+package pickle
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// attr returns an attribute of an object that should have few.
+func (o *Object) attr(name string) Value {
+	for _, state := range o.states() {
+		for _, e := range state.Entries[:min(64, len(state.Entries))] {
+			if e.Key == Value(name) {
+				return e.Value
+			}
+		}
+	}
+	return nil
+}
+
+// objectType returns the type of what an object's call would have made.
+func objectType(o *Object) string {
+	g := o.Class()
+	name := g.String()
+	switch name {
+	case "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct":
+		if len(o.Args) > 0 {
+			if class, ok := o.Args[0].(*Global); ok {
+				return class.String()
+			}
+		}
+		return "numpy.ndarray"
+	case "numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer":
+		return "numpy.ndarray"
+	case "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar":
+		if len(o.Args) > 0 {
+			return "numpy." + scalarType(o.Args[0])
+		}
+	case "pandas.core.indexes.base._new_Index":
+		if len(o.Args) > 0 {
+			if class, ok := o.Args[0].(*Global); ok {
+				return class.String()
+			}
+		}
+	case "zoneinfo.ZoneInfo._unpickle":
+		return "zoneinfo.ZoneInfo"
+	case "":
+		return "object"
+	}
+	return name
+}
+
+// special returns how to print an object whose class is known, nil otherwise.
+func (p *printer) special(o *Object) func() {
+	if text, ok := plainText(o); ok {
+		return func() { p.str(text) }
+	}
+	g := o.Class()
+	switch name := g.String(); name {
+	case "datetime.timezone":
+		if len(o.Args) == 1 && isZeroDelta(o.Args[0]) {
+			return func() { p.str("datetime.timezone.utc") }
+		}
+		return p.made(name, o)
+	case "datetime.datetime", "datetime.time":
+		if text, rest, ok := dateTime(o); ok {
+			return func() {
+				p.str(name + "(" + text)
+				if rest.zone != nil {
+					p.str(", tzinfo=")
+					p.value(rest.zone)
+				}
+				if rest.fold {
+					p.str(", fold=1")
+				}
+				p.str(")")
+			}
+		}
+	case "range", "slice", "functools.partial":
+		if len(o.Args) > 0 && o.State == nil {
+			if name == "range" && len(o.Args) == 3 && o.Args[2] == Value(int64(1)) {
+				return func() { p.list("range(", o.Args[:2], ")") }
+			}
+			return p.made(name, o)
+		}
+	case "collections.deque":
+		return func() {
+			p.list("deque([", o.Items, "]")
+			if len(o.Args) == 2 && o.Args[1] != nil {
+				p.str(", maxlen=")
+				p.value(o.Args[1])
+			}
+			p.str(")")
+		}
+	case "zoneinfo.ZoneInfo._unpickle":
+		if len(o.Args) > 0 {
+			return func() {
+				p.str("zoneinfo.ZoneInfo(key=")
+				p.value(o.Args[0])
+				p.str(")")
+			}
+		}
+	}
+	if strings.HasPrefix(g.Module, "numpy") {
+		return p.numpy(o)
+	}
+	if strings.HasPrefix(g.Module, "pandas") {
+		return p.pandas(o)
+	}
+	return nil
+}
+
+// made prints an object as the call that makes it.
+func (p *printer) made(name string, o *Object) func() {
+	return func() {
+		p.str(name)
+		p.str("(")
+		p.arguments(o)
+		p.str(")")
+	}
+}
+
+// plainText returns the repr of objects that contain no others.
+func plainText(o *Object) (string, bool) {
+	g := o.Class()
+	switch name := g.String(); name {
+	case "complex":
+		if len(o.Args) == 2 {
+			re, ok1 := o.Args[0].(float64)
+			im, ok2 := o.Args[1].(float64)
+			if ok1 && ok2 {
+				return complexText(re, im), true
+			}
+		}
+	case "datetime.date":
+		if b := stateBytes(o, 4); b != nil {
+			return fmt.Sprintf("datetime.date(%d, %d, %d)", int(b[0])<<8|int(b[1]), b[2], b[3]), true
+		}
+	case "datetime.timedelta":
+		if d, ok := delta(o); ok {
+			var parts []string
+			for i, unit := range []string{"days", "seconds", "microseconds"} {
+				if d[i] != 0 {
+					parts = append(parts, fmt.Sprintf("%s=%d", unit, d[i]))
+				}
+			}
+			if len(parts) == 0 {
+				parts = []string{"0"}
+			}
+			return "datetime.timedelta(" + strings.Join(parts, ", ") + ")", true
+		}
+	case "decimal.Decimal":
+		if s, ok := shortText(o); ok {
+			return "Decimal(" + string(appendText(nil, s, 2000)) + ")", true
+		}
+	case "fractions.Fraction":
+		if num, den, ok := fraction(o); ok {
+			return "Fraction(" + num + ", " + den + ")", true
+		}
+	case "uuid.UUID":
+		if s, ok := uuid(o); ok {
+			return "UUID('" + s + "')", true
+		}
+	case "numpy.dtype", "numpy.dtypes.StringDType":
+		if s := dtypeName(o); s != "" {
+			return "dtype('" + s + "')", true
+		}
+	}
+	if s, ok := pathText(o); ok {
+		name := g.Name[strings.LastIndexByte(g.Name, '.')+1:]
+		return name + "(" + string(appendText(nil, s, 5000)) + ")", true
+	}
+	return "", false
+}
+
+func complexText(re, im float64) string {
+	part := func(f float64) string {
+		return strings.TrimSuffix(string(appendFloat(nil, f, 64)), ".0")
+	}
+	imaginary := part(im) + "j"
+	if re == 0 && 1/re > 0 {
+		return imaginary
+	}
+	if imaginary[0] != '-' {
+		imaginary = "+" + imaginary
+	}
+	return "(" + part(re) + imaginary + ")"
+}
+
+// stateBytes returns the bytes that dates and times are made from.
+func stateBytes(o *Object, size int) []byte {
+	if len(o.Args) == 0 {
+		return nil
+	}
+	b, ok := o.Args[0].(Bytes)
+	if !ok || len(b) != size {
+		return nil
+	}
+	return b
+}
+
+// zoned is what a date and time has beside its digits.
+type zoned struct {
+	zone Value
+	fold bool
+}
+
+// dateTime returns the numbers of a datetime or time.
+func dateTime(o *Object) (string, zoned, bool) {
+	var z zoned
+	if len(o.Args) > 1 {
+		z.zone = o.Args[1]
+	}
+	var text string
+	var clock []byte
+	if b := stateBytes(o, 10); b != nil && o.Class().Name == "datetime" {
+		z.fold = b[2]&0x80 != 0
+		text = fmt.Sprintf("%d, %d, %d, ", int(b[0])<<8|int(b[1]), b[2]&0x7f, b[3])
+		clock = b[4:]
+	} else if b := stateBytes(o, 6); b != nil && o.Class().Name == "time" {
+		z.fold = b[0]&0x80 != 0
+		clock = append([]byte{b[0] & 0x7f}, b[1:]...)
+	} else {
+		return "", z, false
+	}
+	text += fmt.Sprintf("%d, %d", clock[0], clock[1])
+	micro := int(clock[3])<<16 | int(clock[4])<<8 | int(clock[5])
+	switch {
+	case micro != 0:
+		text += fmt.Sprintf(", %d, %d", clock[2], micro)
+	case clock[2] != 0:
+		text += fmt.Sprintf(", %d", clock[2])
+	}
+	return text, z, true
+}
+
+// delta returns the days, seconds and microseconds of a timedelta.
+func delta(o *Object) ([3]int64, bool) {
+	var d [3]int64
+	if o.Class().String() != "datetime.timedelta" || len(o.Args) > 3 {
+		return d, false
+	}
+	for i, arg := range o.Args {
+		n, ok := arg.(int64)
+		if !ok {
+			return d, false
+		}
+		d[i] = n
+	}
+	return d, true
+}
+
+func isZeroDelta(v Value) bool {
+	o, ok := v.(*Object)
+	if !ok {
+		return false
+	}
+	d, ok := delta(o)
+	return ok && d == [3]int64{}
+}
+
+// shortText returns the only argument if it is a short str.
+func shortText(o *Object) (string, bool) {
+	if len(o.Args) != 1 {
+		return "", false
+	}
+	s, ok := o.Args[0].(string)
+	return s, ok && len(s) <= 1000
+}
+
+func fraction(o *Object) (num, den string, ok bool) {
+	if s, ok := shortText(o); ok {
+		num, den, found := strings.Cut(s, "/")
+		if !found {
+			den = "1"
+		}
+		return num, den, true
+	}
+	if len(o.Args) != 2 {
+		return "", "", false
+	}
+	for i, out := range []*string{&num, &den} {
+		switch n := o.Args[i].(type) {
+		case int64:
+			*out = strconv.FormatInt(n, 10)
+		case *big.Int:
+			if n.BitLen() > maxBits {
+				return "", "", false
+			}
+			*out = n.String()
+		default:
+			return "", "", false
+		}
+	}
+	return num, den, true
+}
+
+func uuid(o *Object) (string, bool) {
+	if o.Class().String() != "uuid.UUID" {
+		return "", false
+	}
+	var n *big.Int
+	switch v := o.attr("int").(type) {
+	case int64:
+		n = big.NewInt(v)
+	case *big.Int:
+		n = v
+	default:
+		return "", false
+	}
+	if n.Sign() < 0 || n.BitLen() > 128 {
+		return "", false
+	}
+	var b [16]byte
+	h := hex.EncodeToString(n.FillBytes(b[:]))
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-"), true
+}
+
+// pathText returns the text of a path of module pathlib.
+func pathText(o *Object) (string, bool) {
+	g := o.Class()
+	if g.Module != "pathlib" && !strings.HasPrefix(g.Module, "pathlib.") {
+		return "", false
+	}
+	windows := g.Name == "WindowsPath" || g.Name == "PureWindowsPath"
+	if !windows && g.Name != "PosixPath" && g.Name != "PurePosixPath" {
+		return "", false
+	}
+	if len(o.Args) > 500 {
+		return "", false
+	}
+	path := ""
+	for _, arg := range o.Args {
+		part, ok := arg.(string)
+		if !ok || len(path)+len(part) > 4096 {
+			return "", false
+		}
+		if windows { // whose repr has slashes too
+			part = strings.ReplaceAll(part, `\`, "/")
+		}
+		if path != "" && !strings.HasSuffix(path, "/") {
+			path += "/"
+		}
+		path += part
+	}
+	if path == "" {
+		path = "."
+	}
+	return path, true
+}

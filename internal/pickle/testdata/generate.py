@@ -1,0 +1,293 @@
+"""Writes test vectors for the decoder, one JSON object a line, to standard output.
+
+python3 generate.py > vectors.jsonl             plain values, protocols 0 to 5
+python3 generate.py science > science.jsonl     numpy and pandas, if they are installed
+python2 generate.py > python2.jsonl             what Python 2 writes
+
+Each line: name, python (version), protocol, data (base64), repr, type, and json
+for values that JSON can hold. "repr" is Python's own unless the case gives what is
+to be shown in place of it: classes of this file cannot be imported by a decoder
+that runs nothing, and what Python shows changes between versions.
+"""
+from __future__ import print_function
+
+import base64
+import collections
+import datetime
+import decimal
+import fractions
+import json
+import pickle
+import re
+import sys
+import uuid
+
+PY2 = sys.version_info[0] == 2
+
+
+class Plain(object):
+    def __init__(self, **kw):
+        self.__dict__.update(kw)
+
+
+class Slots(object):
+    __slots__ = ("a", "b")
+
+
+class MyList(list):
+    pass
+
+
+class MyDict(dict):
+    pass
+
+
+class MyInt(int):
+    pass
+
+
+class MyError(Exception):
+    pass
+
+
+class WithArgs(object):
+    def __init__(self, x=None):
+        self.x = x
+
+    def __reduce__(self):
+        return (WithArgs, (self.x,))
+
+
+class Keyword(object):
+    def __new__(cls, **kw):
+        return object.__new__(cls)
+
+    def __getnewargs_ex__(self):
+        return ((1,), {"key": "v"})
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+class Outer(object):
+    class Inner(object):
+        pass
+
+
+class MetaflowExceptionWrapper(Exception):
+    def __init__(self, exc=None):
+        self.exception, self.type, self.stacktrace = str(exc), "ValueError", None
+
+    def __reduce__(self):
+        return MetaflowExceptionWrapper, (None,), self.__dict__
+
+
+def plain_cases():
+    """Yields name, value, and optionally what is shown."""
+    for n in (0, 1, -1, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, -2**31, -2**31 - 1, 2**63 - 1, 2**63,
+              -2**63, -2**63 - 1, 2**64, 10**50, -10**50, 256**255, -256**256, 7**600):
+        yield "int", n
+    for f in (0.0, -0.0, 1.0, 1.5, -2.25, 0.1, 1e15, 1e16, 123456789012345680.0, 1e-4, 1e-5, 5e-324, 1.7976931348623157e308,
+              1e22, 1e100, float("inf"), -float("inf"), float("nan"), 3.141592653589793):
+        yield "float", f
+    for b in (True, False, None):
+        yield "constant", b
+    for s in (u"", u"a", u"it's", u'say "hi"', u"""both ' and \"""", u"tab\tnl\nret\r nul\0 bell\a del\x7f back\\slash",
+              u"h\u00e9llo \u4e16\u754c \U0001f600", u"\xa0\xad\u200b\u2028\ue000\ufeff\U000e0001", u"\u0301a", u"x" * 300, u"\\u0041"):
+        if PY2:
+            try:
+                s.encode("ascii")
+            except UnicodeError:
+                continue  # its repr escapes them
+        yield "str", s
+    yield "bytes", b"" if not PY2 else bytearray()
+    if PY2:
+        yield "old str", "plain \x00 'text' \\", None
+        yield "old str", b"\xff\xfe", "b'\\xff\\xfe'"
+        yield "old long", 12 * 10**30, None
+        yield "old long", long(5), "5"  # noqa: F821
+        yield "unicode", u"h\u00e9", u"'h\u00e9'"
+        yield "old class", collections.OrderedDict([("a", 1)]), "OrderedDict({'a': 1})"
+        yield "range", xrange(3), "range(0, 3)"  # noqa: F821
+    else:
+        yield "str surrogate", "\ud800 and \udfff"
+        yield "bytes", b"it's \x00\x7f\x80\xff \"x\" \n\\"
+        yield "bytes", b"y" * 300
+        yield "bytearray", bytearray(b"ab'c\xff")
+        yield "bytearray", bytearray()
+    yield "list", [1, [2, [3]], []]
+    yield "list", list(range(1003))
+    yield "tuple", ()
+    yield "tuple", (1,)
+    yield "tuple", (1, 2), "(1, 2)"
+    yield "tuple", (1, u"a", None)
+    yield "tuple", (1, 2, 3, (4, 5, 6, 7))
+    yield "dict", {}
+    yield "dict", {u"a": 1, u"b": [1.5, None, True]} if not PY2 else {u"a": 1}
+    yield "dict", dict((i, str(i * i)) for i in range(1003)) if not PY2 else {1: 2}
+    if PY2:
+        yield "set", set([1]), "{1}"
+        return
+    yield "dict keys", {1: 2, (1, 2): 3, None: 4, 1.5: 5, b"x": 6}
+    yield "set", set()
+    yield "set", {1, 2, 3}
+    yield "set", set(range(1003))
+    yield "frozenset", frozenset()
+    yield "frozenset", frozenset({"only"})
+    yield "complex", 1 + 2j
+    for c in (2j, -2j, complex(0.0, -0.0), complex(-0.0, 1), complex(1e20, -1.5), complex(float("nan"), float("inf"))):
+        yield "complex", c
+    yield "ellipsis", [Ellipsis, NotImplemented]
+    yield "types", [int, dict, type(None), ValueError, datetime.datetime, collections.OrderedDict, decimal.Decimal]
+    yield "functions", [len, base64.b64encode], "[<built-in function len>, <function base64.b64encode>]"
+    yield "range", [range(3), range(1, 10, 2), range(5, 0, -1)]
+    yield "slice", slice(1, None, 2) if sys.version_info >= (3, 0) else None
+    shared = [1]
+    yield "shared", [shared, shared, {"k": shared}]
+    loop = [1]
+    loop.append(loop)
+    yield "loop list", loop
+    loop2 = {"a": 1}
+    loop2["self"] = loop2
+    yield "loop dict", loop2
+    loop3 = ([],)
+    loop3[0].append(loop3)
+    yield "loop tuple", loop3
+    utc = datetime.timezone.utc
+    hour = datetime.timezone(datetime.timedelta(hours=-5, minutes=30))
+    yield "datetime", datetime.datetime(2024, 2, 29)
+    yield "datetime", datetime.datetime(2024, 2, 29, 1, 2, 3)
+    yield "datetime", datetime.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=utc)
+    yield "datetime", datetime.datetime(1, 1, 1, 0, 0, 0, 7, tzinfo=hour)
+    yield "datetime", datetime.datetime(2024, 10, 27, 2, 30, fold=1)
+    yield "datetime", datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(seconds=3600), "CET"))
+    yield "date", datetime.date(2024, 2, 29)
+    yield "time", [datetime.time(1, 2), datetime.time(1, 2, 3, 4), datetime.time(0, 0, tzinfo=utc), datetime.time(2, 0, fold=1)]
+    yield "timedelta", [datetime.timedelta(), datetime.timedelta(days=-1, seconds=5), datetime.timedelta(microseconds=7)]
+    yield "decimal", [decimal.Decimal("1.50"), decimal.Decimal("NaN"), decimal.Decimal("-1E+100")]
+    yield "fraction", [fractions.Fraction(1, 3), fractions.Fraction(-7), fractions.Fraction(10**30, 7)]
+    yield "uuid", uuid.UUID("12345678-1234-5678-1234-567812345678")
+    yield "uuid", [uuid.UUID(int=0), uuid.UUID(int=1)]
+    import pathlib
+
+    yield "path", [pathlib.PurePosixPath("/a/b c"), pathlib.PurePosixPath("x/y.txt"), pathlib.PurePosixPath(""), pathlib.PurePosixPath("/")]
+    yield "path", pathlib.PureWindowsPath("C:\\a\\b")
+    yield "path", pathlib.Path("/tmp/x")
+    yield "OrderedDict", collections.OrderedDict([("b", 1), ("a", 2)]), "OrderedDict({'b': 1, 'a': 2})"
+    yield "OrderedDict", collections.OrderedDict()
+    yield "defaultdict", collections.defaultdict(int, {"a": 1})
+    yield "defaultdict", collections.defaultdict(None)
+    yield "Counter", collections.Counter("abracadabra")
+    yield "Counter", collections.Counter()
+    yield "deque", collections.deque([1, 2, 3])
+    yield "deque", collections.deque([1], maxlen=5)
+    yield "exception", ValueError("bad", 1)
+    yield "exception", [KeyError("x"), StopIteration()], "[KeyError('x'), <StopIteration>]"
+    yield "MyError", MyError("mine"), "MyError('mine')"
+    yield "Plain", Plain(x=1, y=[2]), "<__main__.Plain x=1 y=[2]>"
+    yield "Plain", Plain(), "<__main__.Plain>"
+    loop4 = Plain()
+    loop4.me = loop4
+    yield "loop object", loop4, "<__main__.Plain me=<...>>"
+    slots = Slots()
+    slots.a, slots.b = 1, 2
+    yield "Slots", slots, "<__main__.Slots a=1 b=2>"
+    yield "MyList", MyList([1, 2]), ("<__main__.MyList [1, 2]>", "<__main__.MyList ([1, 2])>")
+    yield "MyDict", MyDict(a=1), ("<__main__.MyDict {'a': 1}>", "<__main__.MyDict ({'a': 1})>", "MyDict({'a': 1})")
+    yield "MyInt", MyInt(7), ("MyInt(7)", "<__main__.MyInt (7)>")
+    yield "WithArgs", WithArgs([1]), "WithArgs([1])"
+    yield "Keyword", Keyword(), "Keyword(1, key='v')"
+    yield "namedtuple", Point(1, 2), ("Point(1, 2)", "Point((1, 2))")
+    yield "nested class", Outer.Inner(), "<__main__.Outer.Inner>"
+    yield "nested class", Outer.Inner, "<class '__main__.Outer.Inner'>"
+    yield "wrapper", MetaflowExceptionWrapper(ValueError("x")), (
+        "<__main__.MetaflowExceptionWrapper (None) exception='x' type='ValueError' stacktrace=None>")
+    import functools
+
+    yield "partial", functools.partial(len, 1), None
+    try:
+        import zoneinfo
+
+        yield "zoneinfo", zoneinfo.ZoneInfo("UTC")
+    except Exception:
+        pass
+    deep = []
+    for _ in range(50):
+        deep = [deep]
+    yield "deep", deep
+
+
+def science_cases():
+    import numpy as np
+    import pandas as pd
+
+    nd = "<numpy.ndarray shape=%s dtype=%s>"
+    yield "array", np.arange(3), nd % ("(3,)", "int64")
+    yield "array", np.zeros((2, 3), dtype="f4"), nd % ("(2, 3)", "float32")
+    yield "array", np.zeros((2, 3), order="F"), nd % ("(2, 3)", "float64")
+    yield "array", np.array(1.5), nd % ("()", "float64")
+    yield "array", np.array(["ab", "c"]), nd % ("(2,)", "<U2")
+    yield "array", np.array([None, {}], dtype=object), nd % ("(2,)", "object")
+    yield "array", np.array([True]), nd % ("(1,)", "bool")
+    yield "array", np.array([1], dtype=">i4"), nd % ("(1,)", ">i4")
+    yield "array", np.array(["2024-01-01"], dtype="M8[ns]"), nd % ("(1,)", "datetime64[ns]")
+    yield "array", np.array([1], dtype="m8[25s]"), nd % ("(1,)", "timedelta64[25s]")
+    yield "array", np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]), nd % ("(2,)", "struct(a, b)")
+    yield "array", np.zeros(4, dtype="c16"), nd % ("(4,)", "complex128")
+    for x in (np.float64(1.5), np.float32(0.1), np.int8(-3), np.int64(2**40), np.uint64(2**64 - 1), np.bool_(True), np.str_("h\u00e9"), np.bytes_(b"x")):
+        yield "scalar", x
+    yield "dtype", [np.dtype("f8"), np.dtype("O"), np.dtype("bool")], "[dtype('float64'), dtype('object'), dtype('bool')]"
+    frame = "<%s shape=%s columns=%s dtype=%s>"
+    df = pd.DataFrame({"a": [1, 2, 3], "b": [1.5, 2.5, 3.5]})
+    name = "pandas.DataFrame" if pd.DataFrame.__module__ == "pandas" else "pandas.core.frame.DataFrame"
+    yield "frame", df, frame % (name, "(3, 2)", "['a', 'b']", "int64,float64")
+    yield "frame", df.set_index("a"), frame % (name, "(3, 1)", "['b']", "float64")
+    yield "frame", pd.DataFrame(np.zeros((5, 4))), "<%s shape=(5, 4) dtype=float64>" % name
+    yield "frame", df.set_index(pd.date_range("2024-01-01", periods=3)), frame % (name, "(3, 2)", "['a', 'b']", "int64,float64")
+    sname = name.replace("DataFrame", "Series").replace("frame", "series")
+    yield "series", df["b"], "<%s shape=(3,) name='b' dtype=float64>" % sname
+    yield "series", pd.Series(["a", "b"], dtype="category"), "<%s shape=(2,) dtype=category>" % sname
+
+
+def type_name(value):
+    cls = type(value)
+    module = cls.__module__
+    return cls.__name__ if module in ("builtins", "__builtin__") else module + "." + getattr(cls, "__qualname__", cls.__name__)
+
+
+def is_json(value):
+    try:
+        return value == json.loads(json.dumps(value, allow_nan=False)) and "(" not in repr(value) and not isinstance(value, dict) or (
+            type(value) is dict and all(isinstance(k, str) and is_json(v) for k, v in value.items()))
+    except Exception:
+        return False
+
+
+def main():
+    cases = science_cases() if "science" in sys.argv else plain_cases()
+    for case in cases:
+        name, value = case[0], case[1]
+        shown = case[2] if len(case) > 2 and case[2] is not None else None
+        if shown is None:
+            shown = repr(value)
+            if PY2:
+                shown = re.sub(r"\bu(['\"])", r"\1", shown)
+            if PY2 and shown.endswith("L"):
+                shown = shown[:-1]
+        shown = [shown] if not isinstance(shown, tuple) else list(shown)
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            try:
+                data = pickle.dumps(value, protocol)
+            except Exception:
+                continue  # not every value can be written by every protocol
+            line = {
+                "name": name, "python": "%d.%d" % sys.version_info[:2], "protocol": protocol,
+                "data": base64.b64encode(data).decode(), "repr": shown, "type": type_name(value),
+            }
+            if not PY2 and type(value) in (int, float, str, bool, list, dict, type(None)) and is_json(value):
+                line["json"] = json.dumps(value)
+            print(json.dumps(line, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()
