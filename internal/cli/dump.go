@@ -10,6 +10,7 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/pickle"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -142,7 +143,9 @@ func (c *dumpCommand) collect(ctx context.Context, s *session, artifacts []metas
 		if err != nil {
 			return nil, err
 		}
-		values[a.Name] = data
+		if values[a.Name], err = pickled(a, data); err != nil {
+			return nil, err
+		}
 	}
 	return values, nil
 }
@@ -154,7 +157,7 @@ func (c *dumpCommand) writeFile(s *session, values map[string]map[string][]byte)
 	if err != nil {
 		return fault.New(fault.Permission, "--file %s could not be written", c.file).Because(err)
 	}
-	err = encodePickles(f, values)
+	err = pickle.EncodeNested(f, values)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}

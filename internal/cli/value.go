@@ -1,23 +1,40 @@
 package cli
 
 import (
-	"io"
+	"strings"
 	"unicode/utf8"
 
-	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/pickle"
 )
 
-// preview returns the value of an artifact as text. Nothing of it is executed: what
-// is not plain data is told by its type.
+// preview returns the value of an artifact as text: that of Python's str. Nothing of
+// it is executed: what is not plain data is told by its class. A value that cannot be read that
+// way is told by its type.
 func preview(a metastore.Artifact, data []byte) string {
-	if a.Codec != "pickle" && utf8.Valid(data) {
-		return string(data)
+	if a.Codec != "pickle" {
+		if utf8.Valid(data) {
+			return string(data)
+		}
+		return "<" + a.Type + ">"
 	}
-	return "<" + a.Type + ">"
+	value, err := pickle.Decode(data, pickle.Limits{})
+	if err != nil {
+		return "<" + a.Type + ">"
+	}
+	if text, ok := value.(string); ok {
+		return strings.ToValidUTF8(text, "\ufffd")
+	}
+	return pickle.Repr(value, max(pickle.DefaultRepr, 4*len(data)))
 }
 
-// encodePickles writes pickled values as one pickled dict of dicts.
-func encodePickles(io.Writer, map[string]map[string][]byte) error {
-	return fault.New(fault.Unavailable, "--file is not in this version of Levada")
+// pickled returns the value of an artifact as a pickle, whatever codec it is stored with.
+func pickled(a metastore.Artifact, data []byte) ([]byte, error) {
+	switch {
+	case a.Codec == "pickle":
+		return data, nil
+	case utf8.Valid(data):
+		return pickle.Encode(string(data))
+	}
+	return pickle.Encode(data)
 }
