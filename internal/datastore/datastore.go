@@ -230,7 +230,8 @@ func (s *Store) putPlain(ctx context.Context, f *os.File) (Ref, error) {
 
 // putCompressed stores a file's bytes compressed. They are hashed meanwhile.
 func (s *Store) putCompressed(ctx context.Context, f *os.File) (Ref, error) {
-	out, err := s.stage("compressed")
+	// Beside the file, so that whoever removes what a dead engine left of it removes this too.
+	out, err := os.CreateTemp(filepath.Dir(f.Name()), "compressed-*")
 	if err != nil {
 		return Ref{}, err
 	}
