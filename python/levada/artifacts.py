@@ -228,7 +228,9 @@ def unpack(name, described, data, decode=None):
         content = _read_file(path) if path else bytes(data)
         if decode is not None:
             return decode(content)
-        return content.decode() if described.get("type") == "str" else content
+        # In a reply of its own "type" is that of the frame.
+        kind = described.get("value_type") or described.get("type")
+        return content.decode() if kind == "str" else content
     if described["codec"] == "json":
         from json import loads as json_loads
 

@@ -64,6 +64,11 @@ class Inputs:
                 self._kept[position] = view
         return view
 
+    @property
+    def is_static(self):
+        """Whether these are the branches of a split, not the siblings of a foreach."""
+        return self._steps is not None
+
     # What views ask for.
 
     def value(self, position, name, decode=None):
@@ -74,12 +79,14 @@ class Inputs:
                 {"type": "get_inputs", "name": name, "from": position, "count": min(_PAGE, self._count - position)}
             )
             page, start, view = [], 0, memoryview(body)
-            for described in reply["values"]:
+            for described in reply.get("values") or ():
                 length = described.get("length", 0)
                 page.append((described, view[start : start + length]))
                 start += length
             first = position
             self._pages[name] = (first, page)
+        if not page:
+            raise MetaflowException("The host sent no value of '%s' for the input %d." % (name, position))
         described, data = page[position - first]
         if not described["found"]:
             return False, None
@@ -96,7 +103,7 @@ class Inputs:
             reply, _ = self._task.channel.ask(
                 {"type": "input_info", "from": first, "count": min(_PAGE, self._count - first)}
             )
-            page = reply["inputs"]
+            page = reply.get("inputs") or ()
             self._infos = (first, page)
         return page[position - first]
 
@@ -127,18 +134,20 @@ class InputTask:
 
     def names(self):
         """The names of the input's artifacts."""
-        return self.inputs._task.channel.ask({"type": "input_names", "index": self.position})[0]["names"]
+        return self.inputs._task.channel.ask({"type": "input_names", "index": self.position})[0].get("names") or []
 
     def index(self):
         """The input's index in its foreach, or None."""
+        if self.inputs.is_static:
+            return self.inputs._task.index()  # branches of a split are in the same foreach as their join
         return self.inputs.info(self.position).get("index")
 
     def item(self, level=-1):
         """The element of its foreach that the input worked on, or None."""
         task = self.inputs._task
         index = self.index()
-        if index is None:
-            return None
+        if index is None or self.inputs.is_static:
+            return task.item()
         for described in task.graph()["steps"].values():
             if described.get("matching_join") == task.plan.name:
                 if described.get("type") == "split-parallel":
@@ -159,13 +168,13 @@ class InputTask:
         task = self.inputs._task
         outer = task.foreach_stack()
         index = self.index()
-        return outer if index is None else [*outer, (index, len(self.inputs), self.item())]
+        return outer if index is None or self.inputs.is_static else [*outer, (index, len(self.inputs), self.item())]
 
     def title(self):
         """The input for people."""
-        info = self.inputs.info(self.position)
-        text = "<flow %s step %s" % (type(self.inputs._task.flow).__name__, info["step"])
-        return text + ("[%s]>" % info["index"] if info.get("index") is not None else ">")
+        index = self.index()
+        text = "<flow %s step %s" % (type(self.inputs._task.flow).__name__, self.inputs.info(self.position)["step"])
+        return text + ("[%s]>" % index if index is not None else ">")
 
 
 class _View:

@@ -52,7 +52,8 @@ class Stored:
         return pickle.loads(self.data) if self.codec == "pickle" else self.data
 
     def describe(self, length=False):
-        described = {"found": True, "codec": self.codec, "size": len(self.data), "type": self.type, "hash": self.hash}
+        described = {"found": True, "codec": self.codec, "size": len(self.data), "hash": self.hash}
+        described["type" if length else "value_type"] = self.type
         if self.path:
             described["path"] = self.path
         elif length:
@@ -274,10 +275,11 @@ class Host:
                         conversation.send(dict(reply, type="reply", id=header["id"]), reply_body)
             except (Closed, ConnectionResetError):
                 pass
+            finally:
+                conversation.close()
             if before_exit:
                 before_exit(id)
             result.exited = self.wait_exit(id)
-            conversation.close()
             out.seek(0)
             err.seek(0)
             result.stdout, result.stderr = out.read().decode(), err.read().decode()
@@ -367,7 +369,7 @@ class Answers:
         return ({"found": False}, b"") if stored is None else stored.describe()
 
     def names(self, request):
-        return {"names": sorted(self.base)}, b""
+        return ({"names": sorted(self.base)} if self.base else {}), b""
 
     def get_item(self, request):
         stored = self.items.get(request["level"])
@@ -392,7 +394,7 @@ class Answers:
         found = []
         for i in range(request["from"], min(request["from"] + request["count"], len(self.inputs))):
             one = self.inputs[i]
-            found.append({"task": str(i), "step": one.step, "index": one.index, "pathspec": "F/1/%s/%d" % (one.step, i)})
+            found.append({"task": str(i), "step": one.step, "index": one.index or 0, "pathspec": "F/1/%s/%d" % (one.step, i)})
         return {"inputs": found}, b""
 
     def merge(self, request):

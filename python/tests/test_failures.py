@@ -1,0 +1,178 @@
+"""Failures: what is printed, what is recorded, what decorators make of them."""
+
+import signal
+import time
+import unittest
+
+from support import FlowTest
+
+
+class Output(FlowTest):
+    def test_users_frames_only(self):
+        host = self.steps("print('out')\nself.x = g(1)", classbody="pass\nglobal g\ndef g(n):\n    return 1 // 0")
+        result = host.task("s0")
+        self.assertFails(result)
+        self.assertEqual(result.exited["code"], 1)
+        self.assertEqual(result.stdout, "out\n")
+        lines = result.stderr.split("\n")
+        self.assertEqual(lines[:3], ["<flow F step s0> failed:", "    Internal error", "Traceback (most recent call last):"])
+        self.assertEqual(lines[-3:], ["ZeroDivisionError: integer division or modulo by zero", "", ""])
+        self.assertIn("in s0", lines[3])
+        self.assertNotIn("levada/", result.stderr)
+        exception = result.done["exception"]
+        self.assertEqual((exception["type"], exception["message"]), ("ZeroDivisionError", "integer division or modulo by zero"))
+        self.assertTrue(exception["traceback"].startswith("Traceback"))
+
+    def test_cause_and_frames_below(self):
+        host = self.steps("try:\n    self.nope\nexcept AttributeError as e:\n    raise ValueError('x') from e")
+        result = host.task("s0")
+        self.assertFails(result, "direct cause", "AttributeError: Flow F has no attribute 'nope'")
+        self.assertNotIn("levada/", result.stderr)
+
+    def test_exceptions_that_explain_themselves(self):
+        host = self.steps(
+            "from metaflow.exception import MetaflowException\nclass E(MetaflowException):\n    headline = 'Head'\n"
+            "raise E('one\\ntwo', 7)"
+        )
+        result = host.task("s0")
+        self.assertEqual(result.stderr, "<flow F step s0> failed:\n    Head on line 7:\n    one\n    two\n\n")
+
+
+class Ends(FlowTest):
+    def test_exits(self):
+        host = self.steps(
+            "sys.exit(3)", "sys.exit(202)", "sys.exit(0)", "sys.exit('words')", "os._exit(9)", "os.kill(os.getpid(), 9)"
+        )
+        result = host.task("s0")
+        self.assertFails(result, "exited with the code 3")
+        self.assertEqual(result.exited["code"], 1)
+        result = host.task("s1")
+        self.assertFails(result, "202")
+        self.assertEqual((result.done["no_retry"], result.exited["code"]), (True, 202))
+        self.assertFails(host.task("s2"), "sys.exit()", "self.next()")
+        self.assertFails(host.task("s3"), "words")
+        result = host.task("s4")
+        self.assertEqual((result.done, result.exited["code"]), (None, 9))
+        result = host.task("s5")
+        self.assertEqual((result.done, result.exited["code"], result.exited["signal"]), (None, -1, 9))
+
+    def test_terminate(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            host = self.steps("self.a = 1\ntry:\n    time.sleep(20)\nfinally:\n    print('cleaned up')", "self.next(self.end)")
+            id, conversation = host.fork()
+            conversation.send(host.frame("s0"))
+            host.control_frame()
+            time.sleep(0.3)
+            host.kill(id, number)
+            done, _ = conversation.receive()
+            conversation.close()
+            self.assertEqual((done["ok"], done["exception"]["type"]), (False, "KeyboardInterrupt"))
+            self.assertEqual([one["name"] for one in done["artifacts"]], ["a"])
+            self.assertEqual(host.wait_exit(id)["code"], 1)
+            self.assertOk(host.task("s1"))
+
+    def test_threads_and_children_left_behind(self):
+        host = self.steps("""
+            import threading, subprocess
+            threading.Thread(target=time.sleep, args=(30,)).start()
+            self.pid = subprocess.Popen(["sleep", "30"]).pid
+            import atexit
+            atexit.register(print, "never")
+            print("kept", end="")
+            self.next(self.end)
+        """)
+        began = time.time()
+        result = host.task("s0")
+        self.assertOk(result)
+        self.assertLess(time.time() - began, 5)
+        self.assertEqual(result.stdout, "kept")
+        pid = result.values()["pid"]
+        for _ in range(100):
+            try:
+                with open("/proc/%d/stat" % pid) as file:
+                    if file.read().split()[2] == "Z":
+                        break
+            except OSError:
+                break
+            time.sleep(0.02)
+        else:
+            self.fail("the child of the task is still there")
+
+
+class Catch(FlowTest):
+    def test_last_attempt(self):
+        host = self.steps(
+            "@catch(var='e')\nself.before = 1\nraise ValueError('boom')\nself.next(self.end)",
+            "@catch(var='e')\nself.next(self.end)",
+            "@catch(print_exception=False)\nsys.exit(3)\nself.next(self.s0, self.s1)",
+        )
+        result = host.task("s0", retries=1)
+        self.assertFails(result, "ValueError: boom")
+        self.assertEqual(result.values(), {"before": 1})
+        result = host.task("s0", attempt=1, retries=1)
+        self.assertOk(result)
+        self.assertTrue(result.done["caught"])
+        self.assertEqual(result.next, ["end"])
+        self.assertEqual(set(result.artifacts), {"before", "e", "_catch_exception"})
+        error = result.values()["e"]
+        self.assertEqual((error.type, error.exception), ("builtins.ValueError", "boom"))
+        self.assertTrue(str(error).startswith("Traceback"))
+        lines = result.stdout.split("\n")
+        self.assertEqual(lines[0], "@catch caught an exception from <flow F step s0>")
+        self.assertTrue(all(line.startswith(">  ") for line in lines[1:-1]))
+        self.assertEqual(lines[-2], ">  ValueError: boom")
+        self.assertEqual(result.stderr, "")
+        result = host.task("s1")
+        self.assertEqual(result.values(), {"e": None})
+        self.assertNotIn("caught", result.done)
+        result = host.task("s2")
+        self.assertTrue(result.done["caught"])
+        self.assertEqual((result.next, result.stdout), (["s0", "s1"], ""))
+
+    def test_fallback(self):
+        host = self.steps("@catch(var='e')\nself.never = 1\nself.next(self.end)")
+        result = host.task("s0", attempt=3, retries=2, fallback=True)
+        self.assertOk(result)
+        error = result.values()["e"]
+        self.assertTrue(error.type.endswith("FailureHandledByCatch"))
+        self.assertIn("3", error.exception)
+        self.assertNotIn("never", result.artifacts)
+
+    def test_added_on_the_command_line(self):
+        host = self.steps("1 // 0\nself.next(self.end)", "@catch(var='mine')\n1 // 0\nself.next(self.end)")
+        added = [{"name": "catch", "attributes": {"var": "e"}}, {"name": "resources", "attributes": {}}]
+        result = host.task("s0", **{"with": added})
+        self.assertOk(result)
+        self.assertIn("e", result.artifacts)
+        self.assertFails(host.task("s0"), "ZeroDivisionError")
+        result = host.task("s1", **{"with": added})
+        self.assertIn("mine", result.artifacts)
+        self.assertNotIn("e", result.artifacts)
+
+
+class Timeout(FlowTest):
+    def test_raises_in_the_step(self):
+        host = self.steps(
+            "@timeout(seconds=1)\ntime.sleep(20)\nself.next(self.end)",
+            "@catch(var='e')\n@timeout(seconds=1)\ntime.sleep(20)\nself.next(self.end)",
+            "@timeout(seconds=1)\nfrom metaflow.plugins.timeout_decorator import TimeoutException\n"
+            "try:\n    while True: self.x; del self.x\nexcept TimeoutException:\n    self.y = self.x\nself.next(self.end)",
+            "time.sleep(20)",
+        )
+        began = time.time()
+        result = host.task("s0")
+        self.assertFails(result, "@timeout", "s0 timed out after 0 hours, 0 minutes, 1 seconds", "time.sleep(20)")
+        self.assertTrue(result.done["exception"]["type"].endswith("TimeoutException"))
+        result = host.task("s1")
+        self.assertOk(result)
+        self.assertTrue(result.values()["e"].type.endswith("TimeoutException"))
+        # In the middle of requests it waits for the answer, so that the conversation goes on.
+        result = host.task("s2", {"x": 5})
+        self.assertOk(result)
+        self.assertEqual(result.values()["y"], 5)
+        self.assertFails(host.task("s3", timeout=0.3), "timed out")
+        self.assertLess(time.time() - began, 12)
+
+
+if __name__ == "__main__":
+    unittest.main()

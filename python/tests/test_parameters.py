@@ -1,0 +1,157 @@
+"""The values of a run: conversion, defaults, and what the user is told."""
+
+import os
+import unittest
+
+from support import FlowTest
+
+FLOW = """
+class F(FlowSpec):
+    %s
+
+    @step
+    def start(self):
+        pass
+
+F()
+"""
+
+
+class Parameters(FlowTest):
+    def parameters(self, declaration, values=None, **fields):
+        host = self.host(FLOW % declaration)
+        self.assertEqual(host.described["type"], "definition", host.described)
+        return host.parameters(values, **fields)
+
+    def value(self, declaration, text=None):
+        result = self.parameters("p = " + declaration, {} if text is None else {"p": text})
+        self.assertOk(result)
+        return result.values()["p"]
+
+    def usage(self, declaration, text, message):
+        result = self.parameters("p = " + declaration, {} if text is None else {"p": text})
+        self.assertEqual(result.done, {"type": "usage", "message": message})
+        self.assertEqual(result.exited["code"], 1)
+
+    def test_conversion(self):
+        for declaration, text, value in [
+            ("Parameter('p', type=int)", "5", 5),
+            ("Parameter('p', type=int)", ["4", "5"], 5),
+            ("Parameter('p', type=int)", None, None),
+            ("Parameter('p', default=1)", "7", 7),
+            ("Parameter('p', default=1.5)", "2", 2.0),
+            ("Parameter('p', type=float, default=1)", None, 1.0),
+            ("Parameter('p', default=True)", "no", False),
+            ("Parameter('p', type=bool)", "T", True),
+            ("Parameter('p')", "", ""),
+            ("Parameter('p', type=JSONType)", '{"a": [1]}', {"a": [1]}),
+            ("Parameter('p', type=JSONType, default=[1])", None, [1]),
+            ("Parameter('p', type=JSONType, default='[2]')", None, [2]),
+            ("Parameter('p', separator=',')", "a,b", ["a", "b"]),
+            ("Parameter('p', separator=',')", "", ""),
+            ("Parameter('p', separator=',', default='a,b')", None, ["a", "b"]),
+            ("Parameter('p', default=lambda ctx: 5, type=int)", None, 5),
+            ("Parameter('p', required=True, default='x')", None, "x"),
+            ("Parameter('p', default=lambda c: '/'.join(map(str, c)))", None, "F/tester/p/"),
+        ]:
+            with self.subTest("%s %r" % (declaration, text)):
+                found = self.value(declaration, text)
+                if value == "F/tester/p/":
+                    self.assertTrue(found.startswith("F/tester/p/<function"), found)
+                    self.assertTrue(found.endswith("/local/None"), found)
+                    continue
+                self.assertEqual((found, type(found)), (value, type(value)))
+
+    def test_usage(self):
+        self.usage("Parameter('p', type=int)", "abc", "Invalid value for '--p': abc is not a valid integer")
+        self.usage("Parameter('p', type=float)", "abc", "Invalid value for '--p': abc is not a valid float")
+        self.usage("Parameter('p', type=bool)", "abc", "Invalid value for '--p': abc is not a valid boolean")
+        self.usage("Parameter('p', type=JSONType)", "{", "Invalid value for '--p': { is not a valid JSON object")
+        self.usage("Parameter('p', required=True)", None, "Missing option '--p'.")
+        self.usage(
+            "IncludeFile('p')", "/nope", "Invalid value for '--p': the file '/nope' cannot be read: "
+            "No such file or directory",
+        )  # fmt: skip
+        self.usage(
+            "IncludeFile('p')",
+            "s3://x",
+            "Invalid value for '--p': s3://x is not a local file. Only local files can be included.",
+        )
+
+    def test_functions_that_fail(self):
+        for function, text in [
+            ("lambda c: True", "ParameterFieldTypeMismatch"),
+            ("lambda c: '5'", "ParameterFieldTypeMismatch"),
+            ("lambda c: 1 // 0", "ParameterFieldFailed"),
+        ]:
+            result = self.parameters("p = Parameter('p', type=int, default=%s)" % function)
+            self.assertFalse(result.ok)
+            self.assertIn(text, result.done["exception"]["type"])
+            self.assertIn("'p'", result.stderr)
+        self.assertIn("ZeroDivisionError", result.done["exception"]["message"])
+
+    def test_constants_name_and_display(self):
+        result = self.parameters(
+            "a = Parameter('a-b', default=1); C = 2; _lock = __import__('threading').Lock(); _p = 3; x = [1]"
+        )
+        self.assertOk(result)
+        self.assertEqual(result.values(), {"a": 1, "C": 2, "name": "F", "_p": 3, "x": [1]})
+        self.assertEqual(result.done["display"], {"a-b": "1"})
+
+    def test_files(self):
+        small, large = self.write("ab", head=""), self.write("x" * 300000, head="")
+        result = self.parameters("a = IncludeFile('a'); b = IncludeFile('b', is_text=False, default=%r)" % large, {"a": small})
+        self.assertOk(result)
+        self.assertEqual((result.artifacts["a"].data, result.artifacts["b"].data), (b"ab", b"x" * 300000))
+        self.assertEqual((result.artifacts["a"].codec, result.artifacts["a"].type), ("file", "str"))
+        self.assertEqual(result.artifacts["b"].type, "bytes")
+        self.assertIn("Including file %s of size 2B" % small, result.stderr)
+        self.assertEqual(result.done["display"], {"a": small, "b": large})
+        self.assertTrue(os.path.exists(large))
+
+    def test_defaults_for_help(self):
+        host = self.host(FLOW % "a = Parameter('a', default=lambda c: 'x'); b = Parameter('b', default=lambda c: 1 // 0)")
+        result = host.defaults()
+        self.assertEqual(result.done, {"type": "defaults", "display": {"a": "x"}})
+
+    def test_click_types(self):
+        source = """
+class Choice:
+    name = "choice"
+    def convert(self, value, param, ctx):
+        if value not in ("a", "b"):
+            raise ValueError("%s is not one of a, b" % value)
+        return value
+
+""" + FLOW % "p = Parameter('p', type=Choice())"
+        host = self.host(source)
+        self.assertEqual(host.parameters({"p": "a"}).values()["p"], "a")
+        self.assertEqual(host.parameters({"p": "c"}).done["message"], "Invalid value for '--p': c is not one of a, b")
+
+
+class Declarations(FlowTest):
+    def test_mistakes(self):
+        from levada.exceptions import MetaflowException
+        from levada.parameters import Parameter
+
+        with self.assertRaises(MetaflowException):
+            Parameter("p", type=int, separator=",")
+        with self.assertRaises(MetaflowException):
+            Parameter("p", required=lambda: True)
+
+    def test_outside_of_a_run(self):
+        from levada import FlowSpec, Parameter
+
+        class F(FlowSpec):
+            p = Parameter("p", default=1)
+
+        flow = F(use_cli=False)
+        self.assertEqual(str(flow), "<flow F>")
+        self.assertIsNone(flow.index)
+        self.assertEqual(flow.name, "F")
+        with self.assertRaises(AttributeError):
+            flow.nope
+
+
+if __name__ == "__main__":
+    unittest.main()
