@@ -238,7 +238,9 @@ func (s *Service) sweep(root string) {
 	for _, e := range entries {
 		var pid int
 		var start int64
-		if n, _ := fmt.Sscanf(e.Name(), "%d-%d-", &pid, &start); n == 2 && !usage.Alive(pid, start) {
+		n, _ := fmt.Sscanf(e.Name(), "%d-%d-", &pid, &start)
+		// A file that is in none of the engines' folders has lost its name in the moment after it was made, if its engine lives.
+		if n == 2 && !usage.Alive(pid, start) || n < 2 && e.Type().IsRegular() {
 			os.RemoveAll(filepath.Join(root, e.Name()))
 		}
 	}
