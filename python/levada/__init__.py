@@ -19,7 +19,6 @@
 
 __version__ = "0.1.0"
 
-from .running import current
 from .decorators import (
     airflow_external_task_sensor,
     airflow_s3_key_sensor,
@@ -47,14 +46,47 @@ from .decorators import (
 )
 from .flowspec import FlowSpec
 from .parameters import JSONType, JSONTypeClass, Parameter
+from .running import current
 
 #: Names of the API that later versions will have; using one is an error that says so.
 _LATER = frozenset(
-    """Config ConfigValue config_expr user_step_decorator UserStepDecorator StepMutator FlowMutator USER_SKIP_STEP
-    Metaflow Flow Run Step Task DataArtifact namespace get_namespace default_namespace metadata get_metadata
-    default_metadata inspect_spin Runner NBRunner Deployer DeployedFlow NBDeployer S3 parallel_map
-    parallel_imap_unordered profile namespaced_event_name yaml_parser requirements_txt_parser pyproject_toml_parser
-    conda_environment_yml_parser""".split()
+    [
+        "Config",
+        "ConfigValue",
+        "config_expr",
+        "user_step_decorator",
+        "UserStepDecorator",
+        "StepMutator",
+        "FlowMutator",
+        "USER_SKIP_STEP",
+        "Metaflow",
+        "Flow",
+        "Run",
+        "Step",
+        "Task",
+        "DataArtifact",
+        "namespace",
+        "get_namespace",
+        "default_namespace",
+        "metadata",
+        "get_metadata",
+        "default_metadata",
+        "inspect_spin",
+        "Runner",
+        "NBRunner",
+        "Deployer",
+        "DeployedFlow",
+        "NBDeployer",
+        "S3",
+        "parallel_map",
+        "parallel_imap_unordered",
+        "profile",
+        "namespaced_event_name",
+        "yaml_parser",
+        "requirements_txt_parser",
+        "pyproject_toml_parser",
+        "conda_environment_yml_parser",
+    ]
 )
 
 __all__ = [

@@ -258,16 +258,16 @@ conda_base = _flow_decorator(
 )
 pypi_base = _flow_decorator("pypi_base", "Packages of all steps, from PyPI.", packages={}, python=None, disabled=None)
 
-_SENSOR = dict(
-    timeout=3600,
-    poke_interval=60,
-    mode="reschedule",
-    exponential_backoff=True,
-    pool=None,
-    soft_fail=False,
-    name=None,
-    description=None,
-)
+_SENSOR = {
+    "timeout": 3600,
+    "poke_interval": 60,
+    "mode": "reschedule",
+    "exponential_backoff": True,
+    "pool": None,
+    "soft_fail": False,
+    "name": None,
+    "description": None,
+}
 airflow_external_task_sensor = _flow_decorator(
     "airflow_external_task_sensor",
     "Wait for a task of another Airflow DAG (Airflow only).",
@@ -278,7 +278,7 @@ airflow_external_task_sensor = _flow_decorator(
     failed_states=None,
     execution_delta=None,
     check_existence=True,
-    **_SENSOR
+    **_SENSOR,
 )
 airflow_s3_key_sensor = _flow_decorator(
     "airflow_s3_key_sensor",
@@ -289,5 +289,5 @@ airflow_s3_key_sensor = _flow_decorator(
     wildcard_match=False,
     aws_conn_id=None,
     verify=None,
-    **_SENSOR
+    **_SENSOR,
 )

@@ -114,7 +114,9 @@ def describe(flow_class, flow_file, fork_unsafe=""):
     for cls in reversed(flow_class.__mro__):
         module = sys.modules.get(cls.__module__)
         filename = _file_of(cls) or getattr(module, "__file__", None)
-        source = sources.of(filename) if filename and cls.__module__ not in ("builtins", __package__ + ".flowspec") else None
+        source = (
+            sources.of(filename) if filename and cls.__module__ not in ("builtins", __package__ + ".flowspec") else None
+        )
         node = source.classes.get(cls.__name__) if source else None
         lines.update(assignment_lines(node))
         if cls is flow_class:

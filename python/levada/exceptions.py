@@ -147,7 +147,8 @@ class InvalidDecoratorAttribute(MetaflowException):
     def __init__(self, deconame, attr, defaults=()):
         known = ", ".join(sorted(defaults)) or "none"
         super().__init__(
-            "The decorator '%s' does not support the attribute '%s'. Supported attributes: %s." % (deconame, attr, known)
+            "The decorator '%s' does not support the attribute '%s'. Supported attributes: %s."
+            % (deconame, attr, known)
         )
 
 

@@ -5,6 +5,8 @@ touched and nothing else; what it inherited is fetched from the host when it is 
 knows is in one slot, ``_levada``: the task that runs, or None.
 """
 
+import sys
+
 from .exceptions import MetaflowException
 from .parameters import Parameter
 
@@ -81,11 +83,11 @@ class FlowSpec:
     def next(self, *dsts, **kwargs):
         """Say which steps follow. The last statement of each step but the last::
 
-            self.next(self.a)
-            self.next(self.a, self.b)
-            self.next(self.a, foreach="items")
-            self.next(self.a, num_parallel=4)
-            self.next({"x": self.a, "y": self.b}, condition="choice")
+        self.next(self.a)
+        self.next(self.a, self.b)
+        self.next(self.a, foreach="items")
+        self.next(self.a, num_parallel=4)
+        self.next({"x": self.a, "y": self.b}, condition="choice")
         """
         task = self._levada
         if task is None:
@@ -113,9 +115,8 @@ class FlowSpec:
     def script_name(self):
         """The name of the flow's file."""
         from os.path import basename
-        from sys import modules
 
-        return basename(getattr(modules.get(type(self).__module__), "__file__", None) or "")
+        return basename(getattr(sys.modules.get(type(self).__module__), "__file__", None) or "")
 
     def __iter__(self):
         """The step functions."""
@@ -156,8 +157,8 @@ class Constant:
 
 
 def _is_value(value):
-    # Functions, methods, properties and everything else that binds itself are behaviour, not values.
-    return not isinstance(value, (type, Parameter)) and not hasattr(type(value), "__get__")
+    # Functions, methods, properties and everything else that binds itself are behaviour, not values; so are modules.
+    return not isinstance(value, (type, Parameter, type(sys))) and not hasattr(type(value), "__get__")
 
 
 def class_values(flow_class):

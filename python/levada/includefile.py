@@ -32,7 +32,7 @@ class IncludeFile(Parameter):
         parser=None,
         default=None,
         show_default=None,
-        **kwargs
+        **kwargs,
     ):
         super().__init__(
             name, default=default, type=str, help=help, required=required, show_default=show_default, **kwargs
@@ -50,7 +50,8 @@ class IncludeFile(Parameter):
         path = os.path.expanduser(str(value))
         if "://" in path:
             raise UsageError(
-                "Invalid value for '--%s': %s is not a local file. Only local files can be included." % (self.name, path)
+                "Invalid value for '--%s': %s is not a local file. Only local files can be included."
+                % (self.name, path)
             )
         try:
             with open(path, "rb") as file:

@@ -10,6 +10,7 @@ class Later:
         self.__dict__["__name__"] = name
 
     def __call__(self, *args, **kwargs):
+        """Fail: there is nothing to call."""
         raise NotAvailable(self.__name__)
 
     def __mro_entries__(self, bases):

@@ -70,7 +70,9 @@ def _check_decorators(plans):
 
     for plan in plans.steps.values():
         if plan.timeout is not None and timeout_seconds(plan.timeout) <= 0:
-            raise MetaflowException("The @timeout of the step '%s' has no duration. Give seconds, minutes or hours." % plan.name)
+            raise MetaflowException(
+                "The @timeout of the step '%s' has no duration. Give seconds, minutes or hours." % plan.name
+            )
 
 
 def _become_server(flow, control):

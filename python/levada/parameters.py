@@ -3,8 +3,23 @@
 from .exceptions import MetaflowException, UsageError
 
 _RESERVED = frozenset(
-    "params with tag namespace obj tags decospecs run-id-file max-num-splits max-workers max-log-size user-namespace "
-    "run-id task-id runner-attribute-file".split()
+    [
+        "params",
+        "with",
+        "tag",
+        "namespace",
+        "obj",
+        "tags",
+        "decospecs",
+        "run-id-file",
+        "max-num-splits",
+        "max-workers",
+        "max-log-size",
+        "user-namespace",
+        "run-id",
+        "task-id",
+        "runner-attribute-file",
+    ]
 )
 _UNSET = object()
 _TRUE = frozenset(("1", "true", "t", "yes", "y", "on"))
@@ -76,9 +91,7 @@ class Parameter:
     def __init__(self, name, default=None, type=None, help=None, required=None, show_default=None, **kwargs):
         self.name = name
         self.attribute = name
-        self.kwargs = dict(
-            kwargs, default=default, type=type, help=help, required=required, show_default=show_default
-        )
+        self.kwargs = dict(kwargs, default=default, type=type, help=help, required=required, show_default=show_default)
         self.separator = kwargs.get("separator")
         for field in ("show_default", "separator", "required"):
             if callable(self.kwargs.get(field)):

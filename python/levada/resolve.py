@@ -31,9 +31,7 @@ def parameters(flow, plans, channel, frame):
     """Resolve the parameters of a run; answer with their values, or with the user's mistake."""
     try:
         values = resolve_all(plans.parameters, frame.get("values") or {}, _context(flow, frame))
-        staging = Staging(
-            frame.get("staging"), "parameters-%d" % os.getpid(), frame.get("inline_limit", _INLINE_LIMIT)
-        )
+        staging = Staging(frame.get("staging"), "parameters-%d" % os.getpid(), frame.get("inline_limit", _INLINE_LIMIT))
         entries, parts, display = [], [], {}
         for attribute, value in values.items():
             parameter = plans.parameters[attribute]

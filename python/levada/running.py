@@ -6,7 +6,19 @@ from .exceptions import NotAvailable
 
 # What is None, not an error, where no task runs.
 _NONE_OUTSIDE = frozenset(
-    "flow_name run_id step_name task_id retry_count origin_run_id pathspec task run namespace username".split()
+    [
+        "flow_name",
+        "run_id",
+        "step_name",
+        "task_id",
+        "retry_count",
+        "origin_run_id",
+        "pathspec",
+        "task",
+        "run",
+        "namespace",
+        "username",
+    ]
 )
 
 

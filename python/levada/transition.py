@@ -72,7 +72,9 @@ def _switch(flow, task, targets, keywords, invalid):
     try:
         value = getattr(flow, variable)
     except AttributeError:
-        raise invalid("the condition '%s' is not an attribute of the flow. Set self.%s." % (variable, variable)) from None
+        raise invalid(
+            "the condition '%s' is not an attribute of the flow. Set self.%s." % (variable, variable)
+        ) from None
     try:
         chosen = steps.get(value)
     except TypeError:
@@ -103,7 +105,8 @@ def _foreach(flow, steps, variable, invalid):
         count = len(items)
     except TypeError as error:
         raise invalid(
-            "the foreach variable '%s' cannot be iterated: %s. Use a list or another sized iterable." % (variable, error)
+            "the foreach variable '%s' cannot be iterated: %s. Use a list or another sized iterable."
+            % (variable, error)
         ) from None
     if count == 0:
         raise invalid("the foreach variable '%s' yields zero splits: it is empty." % variable)

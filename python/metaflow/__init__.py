@@ -38,8 +38,22 @@ from levada import (
 __version__ = "2.19.38"
 
 _MODULES = frozenset(
-    """datastore decorators exception flowspec includefile lint metaflow_current metaflow_version parameters plugins
-    runtime tuple_util unbounded_foreach util""".split()
+    [
+        "datastore",
+        "decorators",
+        "exception",
+        "flowspec",
+        "includefile",
+        "lint",
+        "metaflow_current",
+        "metaflow_version",
+        "parameters",
+        "plugins",
+        "runtime",
+        "tuple_util",
+        "unbounded_foreach",
+        "util",
+    ]
 )
 _MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
 

@@ -394,7 +394,9 @@ class Answers:
         found = []
         for i in range(request["from"], min(request["from"] + request["count"], len(self.inputs))):
             one = self.inputs[i]
-            found.append({"task": str(i), "step": one.step, "index": one.index or 0, "pathspec": "F/1/%s/%d" % (one.step, i)})
+            found.append(
+                {"task": str(i), "step": one.step, "index": one.index or 0, "pathspec": "F/1/%s/%d" % (one.step, i)}
+            )
         return {"inputs": found}, b""
 
     def merge(self, request):

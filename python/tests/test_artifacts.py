@@ -101,13 +101,16 @@ class Storing(FlowTest):
         os.unlink(path)
 
     def test_buffers(self):
-        host = self.steps("""
+        host = self.steps(
+            """
             import array
             self.small = bytearray(b"abc")
             self.big = bytearray(%d)
             self.pb = array.array("d", range(100000))
             self.next(self.end)
-        """ % BIG)
+        """
+            % BIG
+        )
         result = host.task("s0")
         self.assertOk(result)
         self.assertEqual(result.artifacts["small"].value, b"abc")

@@ -270,7 +270,9 @@ class ImportTime(FlowTest):
 
     def test_decorators(self):
         step = "\n    @step\n    def start(self):\n        pass\n"
-        self.fails("class F(FlowSpec):\n    @step\n    @retry\n    def start(self): pass\n", "BadStepDecorator", "retry")
+        self.fails(
+            "class F(FlowSpec):\n    @step\n    @retry\n    def start(self): pass\n", "BadStepDecorator", "retry"
+        )
         self.fails("class F(FlowSpec):\n    @retry(3)\n" + step[1:], "BadStepDecorator")
         self.fails("class F(FlowSpec):\n    @retry\n    @retry(times=1)" + step, "DuplicateStepDecorator")
         self.fails("class F(FlowSpec):\n    @retry(tries=1)" + step, "InvalidDecoratorAttribute", "tries", "times")

@@ -15,12 +15,16 @@ class Output(FlowTest):
         self.assertEqual(result.exited["code"], 1)
         self.assertEqual(result.stdout, "out\n")
         lines = result.stderr.split("\n")
-        self.assertEqual(lines[:3], ["<flow F step s0> failed:", "    Internal error", "Traceback (most recent call last):"])
+        self.assertEqual(
+            lines[:3], ["<flow F step s0> failed:", "    Internal error", "Traceback (most recent call last):"]
+        )
         self.assertEqual(lines[-3:], ["ZeroDivisionError: integer division or modulo by zero", "", ""])
         self.assertIn("in s0", lines[3])
         self.assertNotIn("levada/", result.stderr)
         exception = result.done["exception"]
-        self.assertEqual((exception["type"], exception["message"]), ("ZeroDivisionError", "integer division or modulo by zero"))
+        self.assertEqual(
+            (exception["type"], exception["message"]), ("ZeroDivisionError", "integer division or modulo by zero")
+        )
         self.assertTrue(exception["traceback"].startswith("Traceback"))
 
     def test_cause_and_frames_below(self):
@@ -58,7 +62,9 @@ class Ends(FlowTest):
 
     def test_terminate(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            host = self.steps("self.a = 1\ntry:\n    time.sleep(20)\nfinally:\n    print('cleaned up')", "self.next(self.end)")
+            host = self.steps(
+                "self.a = 1\ntry:\n    time.sleep(20)\nfinally:\n    print('cleaned up')", "self.next(self.end)"
+            )
             id, conversation = host.fork()
             conversation.send(host.frame("s0"))
             host.control_frame()

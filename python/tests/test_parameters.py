@@ -100,7 +100,9 @@ class Parameters(FlowTest):
 
     def test_files(self):
         small, large = self.write("ab", head=""), self.write("x" * 300000, head="")
-        result = self.parameters("a = IncludeFile('a'); b = IncludeFile('b', is_text=False, default=%r)" % large, {"a": small})
+        result = self.parameters(
+            "a = IncludeFile('a'); b = IncludeFile('b', is_text=False, default=%r)" % large, {"a": small}
+        )
         self.assertOk(result)
         self.assertEqual((result.artifacts["a"].data, result.artifacts["b"].data), (b"ab", b"x" * 300000))
         self.assertEqual((result.artifacts["a"].codec, result.artifacts["a"].type), ("file", "str"))
@@ -110,12 +112,15 @@ class Parameters(FlowTest):
         self.assertTrue(os.path.exists(large))
 
     def test_defaults_for_help(self):
-        host = self.host(FLOW % "a = Parameter('a', default=lambda c: 'x'); b = Parameter('b', default=lambda c: 1 // 0)")
+        host = self.host(
+            FLOW % "a = Parameter('a', default=lambda c: 'x'); b = Parameter('b', default=lambda c: 1 // 0)"
+        )
         result = host.defaults()
         self.assertEqual(result.done, {"type": "defaults", "display": {"a": "x"}})
 
     def test_click_types(self):
-        source = """
+        source = (
+            """
 class Choice:
     name = "choice"
     def convert(self, value, param, ctx):
@@ -123,7 +128,9 @@ class Choice:
             raise ValueError("%s is not one of a, b" % value)
         return value
 
-""" + FLOW % "p = Parameter('p', type=Choice())"
+"""
+            + FLOW % "p = Parameter('p', type=Choice())"
+        )
         host = self.host(source)
         self.assertEqual(host.parameters({"p": "a"}).values()["p"], "a")
         self.assertEqual(host.parameters({"p": "c"}).done["message"], "Invalid value for '--p': c is not one of a, b")

@@ -28,9 +28,7 @@ class Features(FlowTest):
         body = self.shared.task("body", stack=foreach(1), item=split.items[1])
         self.assertOk(body)
         self.assertEqual(body.done["value"], "20")
-        self.assertEqual(
-            body.values()["got"], (20, 1, [(1, 3, 20)], "<flow Features step body[1] (input: 20)>")
-        )
+        self.assertEqual(body.values()["got"], (20, 1, [(1, 3, 20)], "<flow Features step body[1] (input: 20)>"))
         gather = self.shared.join("gather", [{"got": i} for i in "abc"])
         self.assertEqual(gather.values(), {"out": ["a", "b", "c"], "stack": (None, None, [])})
 

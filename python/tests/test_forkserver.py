@@ -1,0 +1,326 @@
+"""The fork server and the other ways in which a flow's file is started."""
+
+import array
+import json
+import os
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from fakehost import PYTHON_DIR, Conversation
+from support import FlowTest
+
+LINUX = sys.platform == "linux"
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds=5):
+    end = time.time() + seconds
+    while not condition():
+        if time.time() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Processes(FlowTest):
+    def test_group_descriptors_and_environment(self):
+        host = self.steps(
+            """
+            import subprocess
+            self.group = os.getpgid(0) == os.getpid() != os.getppid()
+            self.fds = sorted(os.listdir("/proc/self/fd"), key=int)
+            self.env = [name for name in os.environ if name.startswith("LEVADA_")]
+            self.stdin = sys.stdin.read()
+            os.system("echo shell; ls /proc/self/fd | tr '\\n' ' ' >&2")
+            self.handlers = open("/proc/self/status").read().split("SigCgt:")[1].split()[0]
+            self.next(self.end)
+            """
+        )
+        result = host.task("s0")
+        self.assertOk(result)
+        values = result.values()
+        self.assertTrue(values["group"])
+        self.assertEqual(len(values["fds"]), 5, values["fds"])  # three, the conversation, the listing
+        self.assertEqual(values["env"], [])
+        self.assertEqual(values["stdin"], "")
+        self.assertEqual(result.stdout, "shell\n")
+        self.assertEqual(result.stderr.split(), ["0", "1", "2", "3"])
+        caught = int(values["handlers"], 16)
+        self.assertFalse(caught & 1 << signal.SIGCHLD - 1)
+
+    def test_usage(self):
+        host = self.steps(
+            "self.x = len(bytearray(os.urandom(1)) * (80 << 20))\nwhile time.process_time() < 0.3: pass\nself.next(self.end)"
+        )
+        usage = host.task("s0").exited
+        self.assertGreater(usage["maxrss"], 80 << 20)
+        self.assertLess(usage["maxrss"], 400 << 20)
+        self.assertGreater(usage["utime"] + usage["stime"], 0.2)
+
+    def test_nothing_leaks_from_task_to_task(self):
+        host = self.steps(
+            "assert SEEN == [] and not hasattr(self, 'a')\nSEEN.append(1); self.a = 1; F.added = 1; os.environ['X'] = '1'\n"
+            "import random\nself.random = random.random()\nself.next(self.end)",
+            classbody="pass\nglobal SEEN, random\nSEEN = []\nimport random\nrandom.seed(1)",
+        )
+        results = [host.task("s0") for _ in range(3)]
+        for result in results:
+            self.assertOk(result)
+        self.assertEqual(len({result.values()["random"] for result in results}), 3)
+
+    def test_many_at_once(self):
+        host = self.steps("self.i = self.index\nself.next(self.end)")
+        live = {}
+        for i in range(40):
+            id, conversation = host.fork()
+            frame = host.frame("s0", stack=[{"split": "x", "step": "s0", "var": "v", "count": 40, "index": i}])
+            conversation.send(frame)
+            live[id] = (i, conversation)
+        for i, conversation in live.values():
+            done, _ = conversation.receive()
+            self.assertTrue(done["ok"])
+            conversation.close()
+        for id in live:
+            self.assertEqual(host.wait_exit(id)["code"], 0)
+
+    def test_several_forks_in_one_send(self):
+        host = self.steps("self.next(self.end)")
+        data, fds, conversations, opened = b"", [], [], []
+        null = os.open(os.devnull, os.O_WRONLY)
+        for id in (101, 102, 103):
+            text = json.dumps({"type": "fork", "id": id}).encode()
+            data += struct.pack(">II", len(text), 0) + text
+            ours, theirs = socket.socketpair()
+            opened.append(theirs)
+            fds += [theirs.fileno(), null, null]
+            conversations.append(Conversation(ours))
+        # Cut in odd places as well.
+        host.control.sock.sendmsg([data[:30]], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+        time.sleep(0.05)
+        host.control.sock.sendall(data[30:])
+        os.close(null)
+        for theirs in opened:
+            theirs.close()
+        for conversation in conversations:
+            conversation.send(host.frame("s0"))
+            self.assertTrue(conversation.receive()[0]["ok"])
+            conversation.close()
+        for id in (101, 102, 103):
+            self.assertEqual(host.wait_exit(id)["code"], 0)
+
+    def test_metaflow_and_levada_are_one(self):
+        host = self.steps(
+            "import levada, metaflow\nassert levada.FlowSpec is metaflow.FlowSpec and metaflow.__version__ == '2.19.38'\n"
+            "from metaflow.exception import MetaflowException as A\nfrom levada.exceptions import MetaflowException as B\n"
+            "assert A is B\nself.next(self.end)"
+        )
+        self.assertOk(host.task("s0"))
+
+
+class Ending(FlowTest):
+    def sleeper(self):
+        host = self.steps("import subprocess\nprint(subprocess.Popen(['sleep', '60']).pid, flush=True)\ntime.sleep(60)")
+        read, write = os.pipe()
+        with open(write, "wb") as out:
+            id, conversation = host.fork(out)
+        conversation.send(host.frame("s0"))
+        host.control_frame()
+        with open(read) as lines:
+            child = int(lines.readline())
+        self.addCleanup(conversation.close)
+        return host, host.pids[id], child
+
+    def test_stop(self):
+        host, task, child = self.sleeper()
+        self.assertEqual(host.close(), 0)
+        self.assertTrue(wait_until(lambda: not alive(task) and not alive(child)))
+
+    def test_end_of_file(self):
+        host, task, child = self.sleeper()
+        host.control.close()
+        self.assertEqual(host.process.wait(5), 0)
+        self.assertTrue(wait_until(lambda: not alive(task) and not alive(child)))
+
+    def test_terminate(self):
+        host, task, child = self.sleeper()
+        host.process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        self.assertIsNone(host.process.poll())
+        host.process.send_signal(signal.SIGTERM)
+        self.assertEqual(host.process.wait(5), 0)
+        self.assertTrue(wait_until(lambda: not alive(task) and not alive(child)))
+
+    @unittest.skipUnless(LINUX, "PR_SET_PDEATHSIG")
+    def test_killed(self):
+        host, task, child = self.sleeper()
+        host.process.kill()
+        self.assertTrue(wait_until(lambda: not alive(task)))
+        os.kill(child, signal.SIGKILL)
+
+    def test_conversation_that_ends_early(self):
+        host = self.steps("self.next(self.end)")
+        id, conversation = host.fork()
+        conversation.close()
+        self.assertEqual(host.wait_exit(id)["code"], 1)
+        self.assertOk(host.task("s0"))
+
+
+class Safety(FlowTest):
+    def test_threads(self):
+        host = self.steps(
+            "self.next(self.end)",
+            classbody="import threading\nthreading.Thread(target=time.sleep, args=(60,), daemon=True, name='poller').start()",
+        )
+        self.assertIn("poller", host.definition["fork_unsafe"])
+
+    @unittest.skipUnless(LINUX, "/proc")
+    def test_native_threads(self):
+        sys.path.insert(0, PYTHON_DIR)
+        from levada import safety
+
+        self.assertEqual(safety.fork_unsafe(), "")
+        real = safety._native_threads
+        safety._native_threads = lambda: 3
+        try:
+            self.assertIn("3 threads", safety.fork_unsafe())
+            explained, safety._explained_threads = safety._explained_threads, lambda: 3
+            self.assertEqual(safety.fork_unsafe(), "")
+            safety._explained_threads = explained
+        finally:
+            safety._native_threads = real
+
+
+class Spawn(FlowTest):
+    def test_one_task(self):
+        path = self.write("""
+            class F(FlowSpec):
+                @step
+                def start(self):
+                    print("hello", [name for name in os.environ if name.startswith("LEVADA")])
+                    self.x = 1
+                    self.next(self.end)
+
+                @step
+                def end(self):
+                    pass
+
+            F()
+        """)
+        ours, theirs = socket.socketpair()
+        process = subprocess.Popen(
+            [sys.executable, path],
+            env=dict(os.environ, PYTHONPATH=PYTHON_DIR, LEVADA_TASK_FD=str(theirs.fileno())),
+            pass_fds=[theirs.fileno()],
+            stdout=subprocess.PIPE,
+        )
+        theirs.close()
+        conversation = Conversation(ours)
+        conversation.send({"type": "task", "flow": "F", "run": "1", "step": "start", "task": "1", "attempt": 0,
+                           "retries": 0, "stack": None, "staging": "/tmp", "inline_limit": 1000})  # fmt: skip
+        done, _ = conversation.receive()
+        self.assertTrue(done["ok"], done)
+        out, _ = process.communicate(timeout=10)
+        conversation.close()
+        self.assertEqual((process.returncode, out), (0, b"hello []\n"))
+
+
+BINARY = """#!%s
+import json, os, socket, struct, sys
+report = {"argv": sys.argv[1:], "python": os.environ.get("LEVADA_PYTHON"), "fd": os.environ.get("LEVADA_WORKER_FD")}
+if report["fd"]:
+    sock = socket.socket(fileno=int(report["fd"]))
+    def receive():
+        header, body = struct.unpack(">II", sock.recv(8, socket.MSG_WAITALL))
+        return json.loads(sock.recv(header, socket.MSG_WAITALL))
+    report["frames"] = [receive(), receive()]
+    report["pid"] = int(os.environ["LEVADA_WORKER_PID"]) == report["frames"][0]["pid"]
+    report["group"] = os.getpgid(report["frames"][0]["pid"]) == report["frames"][0]["pid"]
+print(json.dumps(report))
+sys.exit(7)
+"""
+
+
+class HandOver(FlowTest):
+    SOURCE = """
+        print("imported", flush=True)
+        {extra}
+
+        class F(FlowSpec):
+            @step
+            def start(self):
+                pass
+
+        F()
+    """
+
+    def run_flow(self, extra="", binary=True, **env):
+        path = self.write(self.SOURCE.format(extra=extra))
+        environment = dict(os.environ, PYTHONPATH=PYTHON_DIR, PATH=os.environ["PATH"])
+        if binary:
+            folder = tempfile.mkdtemp()
+            program = os.path.join(folder, "levada")
+            with open(program, "w") as file:
+                file.write(BINARY % sys.executable)
+            os.chmod(program, stat.S_IRWXU)
+            environment["LEVADA_BIN"] = program
+        environment.update(env)
+        done = subprocess.run(
+            [sys.executable, path, "run", "--alpha", "1"], env=environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=20, text=True,
+        )  # fmt: skip
+        return path, done
+
+    def test_hands_over_with_its_import(self):
+        path, done = self.run_flow()
+        self.assertEqual(done.returncode, 7, done.stderr)
+        first, second = done.stdout.strip().split("\n")
+        self.assertEqual(first, "imported")
+        report = json.loads(second)
+        self.assertEqual(report["argv"], ["flow", path, "run", "--alpha", "1"])
+        self.assertEqual(report["python"], sys.executable)
+        self.assertEqual([frame["type"] for frame in report["frames"]], ["hello", "definition"])
+        self.assertTrue(report["pid"] and report["group"])
+
+    def test_hands_over_without_it_where_threads_run(self):
+        _, done = self.run_flow("import threading; threading.Thread(target=time.sleep, args=(9,), daemon=True).start()")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIsNone(json.loads(done.stdout.strip().split("\n")[1])["fd"])
+
+    def test_no_binary(self):
+        _, done = self.run_flow(binary=False, PATH="/nonexistent", LEVADA_BIN="/nonexistent/levada")
+        if done.returncode == 7 or "not found" not in done.stderr:
+            self.skipTest("a binary lies next to the package")
+        self.assertEqual((done.returncode, len(done.stderr.strip().split("\n"))), (1, 1))
+        self.assertIn("LEVADA_BIN", done.stderr)
+
+
+class ImportTime(unittest.TestCase):
+    def test_imports_little(self):
+        code = "import os, sys; before = set(sys.modules); import %s; print(*sorted(set(sys.modules) - before))"
+        for package in ("levada", "metaflow"):
+            done = subprocess.run(
+                [sys.executable, "-S", "-c", code % package],
+                env=dict(os.environ, PYTHONPATH=PYTHON_DIR),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            others = [name for name in done.stdout.split() if name.split(".")[0] not in ("levada", "metaflow")]
+            self.assertEqual(others, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
