@@ -216,23 +216,24 @@ func bit(b bool) int64 {
 	return 0
 }
 
-// bytes gives nil for NULL.
-func bytes(b []byte) driver.Value {
+// nullable gives nil for NULL.
+func nullable(b []byte) driver.Value {
 	if b == nil {
 		return nil
 	}
 	return b
 }
 
-// someBytes gives NULL for no bytes.
-func someBytes(b []byte) driver.Value {
+// nonEmpty gives NULL for no bytes.
+func nonEmpty(b []byte) driver.Value {
 	if len(b) == 0 {
 		return nil
 	}
 	return b
 }
 
-func hash(h *metastore.Hash) driver.Value {
+// nullableHash gives NULL for the zero hash.
+func nullableHash(h *metastore.Hash) driver.Value {
 	if *h == (metastore.Hash{}) {
 		return nil
 	}

@@ -85,7 +85,7 @@ func insertRun(c *conn, r metastore.Run, info string) (int64, error) {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.Flow, string(r.Status), r.User, micros(r.Created), micros(r.Ended), r.Origin, r.FailedTask, r.Problem,
 		r.Lease.Host, r.Lease.Boot, int64(r.Lease.PID), r.Lease.Start, micros(r.Lease.Heartbeat),
-		hash(&r.Definition), hash(&r.Code), info)
+		nullableHash(&r.Definition), nullableHash(&r.Code), info)
 	if err != nil {
 		return 0, err
 	}

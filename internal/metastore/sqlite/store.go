@@ -127,7 +127,7 @@ func (s *Store) openForReading(ctx context.Context) error {
 	}
 	uri := s.uri("mode", "ro")
 	c, err := dialReader(uri)
-	if resultCode(err) == lib.SQLITE_CANTOPEN && !s.hasLog() {
+	if code := resultCode(err); (code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY) && !s.hasLog() {
 		// A store at rest in a folder where SQLite may not create its lock files:
 		// nobody can be writing, so it can be read without locks.
 		uri = s.uri("immutable", "1")

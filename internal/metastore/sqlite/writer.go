@@ -361,7 +361,7 @@ func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
 	}
 	if t := r.Task; t != nil {
 		if _, err := q.task.exec(t.Run, t.ID, t.Step, t.Scope, int64(t.Index), int64(t.Iteration), t.Base,
-			someBytes(packIDs(t.Inputs)), t.Origin, micros(t.Created)); err != nil {
+			nonEmpty(packIDs(t.Inputs)), t.Origin, micros(t.Created)); err != nil {
 			return err
 		}
 	}
@@ -374,7 +374,7 @@ func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
 	if r.Scope != nil {
 		s := r.Scope
 		if _, err := q.scope.exec(s.Run, s.Split, s.Step, s.Kind, s.Var, int64(s.Count), s.Parent, int64(s.Index),
-			hash(&s.Items)); err != nil {
+			nullableHash(&s.Items)); err != nil {
 			return err
 		}
 	}
@@ -390,13 +390,13 @@ func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
 		if _, err := q.attempt.exec(a.Run, a.Task, int64(a.N), string(a.Status), int64(a.PID), micros(a.Started), micros(a.Ended),
 			int64(a.ExitCode), int64(a.Signal), a.UserCPU.Microseconds(), a.SystemCPU.Microseconds(), a.PeakMemory,
 			a.MemorySource, bit(a.Complete), a.LogLines, a.LogBytes, a.LogFile, a.Value,
-			someBytes(a.Transition), exception, someBytes(a.Series)); err != nil {
+			nonEmpty(a.Transition), exception, nonEmpty(a.Series)); err != nil {
 			return err
 		}
 	}
 	for i := range r.Artifacts {
 		f := &r.Artifacts[i]
-		if _, err := q.artifact.exec(a.Run, a.Task, int64(a.N), f.Name, f.Hash[:], f.Size, f.Codec, f.Type, bytes(f.Inline)); err != nil {
+		if _, err := q.artifact.exec(a.Run, a.Task, int64(a.N), f.Name, f.Hash[:], f.Size, f.Codec, f.Type, nullable(f.Inline)); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,79 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/sqlite"
+)
+
+// TestFullDisk fills a real, small file system.
+func TestFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=3m"); err != nil {
+		t.Skipf("cannot mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+
+	s := open(t, disk, sqlite.Options{})
+	run, err := s.CreateRun(ctx, metastore.Run{Flow: "F"}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := int64(0)
+	write := func() error {
+		told := make(chan error, 1)
+		r := oneTask(run, written)
+		r.Log = bytes.Repeat([]byte("log "), 10_000)
+		r.Soon, r.Done = true, func(err error) { told <- err }
+		s.Record(r)
+		err := <-told
+		if err == nil {
+			written++
+		}
+		return err
+	}
+	for err == nil {
+		err = write()
+	}
+	if !fault.Is(err, fault.NoSpace) || fault.HintOf(err) == "" {
+		t.Fatalf("a full disk gives %v", err)
+	}
+	check := func(what string) {
+		t.Helper()
+		c, err := s.Counts(ctx, run)
+		if err != nil || c[0].Succeeded != int(written) {
+			t.Fatalf("%s: %+v, %v; %d were written", what, c, err, written)
+		}
+	}
+	check("full")
+	if err := s.Close(); err != nil {
+		t.Logf("closing says %v", err)
+	}
+
+	s = open(t, disk, sqlite.Options{})
+	check("opened again")
+	if err := write(); err != nil && !fault.Is(err, fault.NoSpace) {
+		t.Errorf("still full: %v", err)
+	}
+	// An empty store cannot even be created.
+	filler := filepath.Join(disk, "filler")
+	if err := os.WriteFile(filler, make([]byte, 4<<20), 0o666); err == nil {
+		t.Fatal("the disk is larger than thought")
+	}
+	if _, err := sqlite.Open(ctx, filepath.Join(disk, "other"), sqlite.Options{}); !fault.Is(err, fault.NoSpace) {
+		t.Errorf("a new store on a full disk: %v", err)
+	}
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(); err != nil {
+		t.Errorf("with space again: %v", err)
+	}
+	check("with space again")
+}
