@@ -128,15 +128,20 @@ func errItems() error {
 // Len returns the number of elements.
 func (it *Items) Len() int { return len(it.ends) }
 
-// Size returns the length in bytes of an element; 0 if there is none of this index.
+// Size returns the length in bytes of an encoded element; 0 if there is none of this index.
 func (it *Items) Size(i int) int64 {
-	switch {
-	case i < 0 || i >= len(it.ends):
+	if i < 0 || i >= len(it.ends) {
 		return 0
-	case i == 0:
-		return int64(it.ends[0])
 	}
-	return int64(it.ends[i] - it.ends[i-1])
+	return it.ends[i] - it.start(i)
+}
+
+// start returns where element i begins.
+func (it *Items) start(i int) int64 {
+	if i == 0 {
+		return 0
+	}
+	return it.ends[i-1]
 }
 
 // Read returns the encoded element i.
@@ -144,12 +149,8 @@ func (it *Items) Read(i int) ([]byte, error) {
 	if i < 0 || i >= len(it.ends) {
 		return nil, fault.New(fault.Internal, "there is no foreach element %d of %d", i, len(it.ends))
 	}
-	start := int64(0)
-	if i > 0 {
-		start = it.ends[i-1]
-	}
-	data := make([]byte, it.ends[i]-start)
-	n, err := it.source.ReadAt(data, start)
+	data := make([]byte, it.Size(i))
+	n, err := it.source.ReadAt(data, it.start(i))
 	if n == len(data) {
 		return data, nil
 	}
