@@ -73,11 +73,14 @@ func (s *session) validate() error {
 	if p := s.project(); p != nil {
 		s.inform("Project: %s, Branch: %s", p.name, p.branch)
 	}
+	if err := s.checkWith(); err != nil {
+		return err
+	}
 	s.inform("Validating your flow...")
 	problems := s.flow.Problems()
 	if len(problems) == 0 {
 		s.inform("    The graph looks good!")
-		return nil
+		return s.checkDecorators()
 	}
 	var all []string
 	for _, p := range problems {

@@ -170,7 +170,7 @@ func (inv invocation) metaflow() (invocation, error) {
 		return inv, nil
 	}
 	inv.top = append(inv.top, args[:at]...)
-	if inv.command = findCommand(word); inv.command == nil || word == "runs" {
+	if inv.command = findCommand(word); inv.command == nil {
 		inv.command = nil
 		return inv, unknownCommand(word, true)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ const (
 	manyClones = 100
 	// manyTasks is the size from which on a fan-out is live progress on a terminal, not lines.
 	manyTasks = 20
+	// reportEvery is how often a run tells how far it is where there is no live progress.
+	reportEvery = 300 * time.Second
 )
 
 // display shows a run while it goes on.
@@ -77,8 +80,10 @@ type console struct {
 	live     *live          // nil where there is no terminal to draw on
 	cloned   []runner.Event // the first, until it is known how many there are
 	clones   int
-	stopping bool // the run is being ended
-	pressed  bool // by Ctrl-C
+	now      func() time.Time
+	report   time.Duration // of the run, when the last overview was printed
+	stopping bool          // the run is being ended
+	pressed  bool          // by Ctrl-C
 }
 
 // style holds the escape sequences of a console's colours; empty ones on anything but a terminal.
@@ -228,15 +233,59 @@ func (c *console) cloneLine(e *runner.Event) {
 	c.task(e, "", "Cloning previously run task ", strconv.FormatInt(e.Origin, 10), "/", e.Step, "/", strconv.FormatInt(e.Task, 10))
 }
 
-// Progress passes a snapshot to the live block.
+// Progress passes a snapshot to the live block. Without one, it is told in a few lines now and then.
 func (c *console) Progress(p runner.Progress) {
-	if c.live == nil {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.live != nil {
+		c.live.progress(p)
+		c.out.written()
 		return
 	}
-	c.out.mu.Lock()
-	c.live.progress(p)
-	c.out.written()
-	c.out.mu.Unlock()
+	if p.Elapsed-c.report >= reportEvery {
+		c.report = p.Elapsed
+		c.overview(p)
+		c.out.written()
+	}
+}
+
+// overview prints what runs, what waits and what has not begun.
+func (c *console) overview(p runner.Progress) {
+	var running, waiting int
+	var busy, idle []string
+	for _, s := range p.Steps {
+		running += s.Running
+		waiting += s.Waiting
+		switch {
+		case s.Running > 0:
+			busy = append(busy, fmt.Sprintf("%s (%d running; %d done)", s.Step, s.Running, s.Done))
+		case s.Waiting+s.Done+s.Failed+s.Stopped == 0:
+			idle = append(idle, s.Step)
+		}
+	}
+	at := c.now()
+	c.line(at, c.style.bold, countOf(running, "task is", "tasks are"), " running", listOf(busy), ".")
+	c.line(at, c.style.bold, countOf(waiting, "task is", "tasks are"), " waiting in the queue.")
+	if len(idle) > 0 {
+		c.line(at, c.style.bold, countOf(len(idle), "step has", "steps have"), " not started", listOf(idle), ".")
+	}
+}
+
+func countOf(n int, one, many string) string {
+	switch n {
+	case 0:
+		return "No " + many
+	case 1:
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+func listOf(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(names, ", ")
 }
 
 func (c *console) resuming(at time.Time) {
@@ -353,9 +402,7 @@ func (s *session) watch(o *service.RunOptions) *watcher {
 		d = s.newConsole()
 	}
 	w := &watcher{display: d}
-	if c, ok := d.(*console); ok {
-		o.Progress = c.live != nil
-	}
+	o.Progress = !s.global.json
 	o.Watch = w
 	o.Hard = s.interrupt.hard
 	s.interrupt.tell(func() { w.interrupted(s.env.Now()) })
@@ -367,7 +414,7 @@ func (s *session) newConsole() *console {
 	env := s.env
 	c := &console{
 		out:   newOutlet(env.Stdout),
-		stamp: stamper{zone: env.Now().Location()},
+		stamp: stamper{zone: env.Now().Location()}, now: env.Now,
 		style: colours(env.colour(env.Terminal.Stdout)),
 		graph: s.flow.Graph(), verbose: s.global.verbose,
 	}
@@ -387,9 +434,6 @@ func (c *console) drawn(screen *screen, lines []byte) []byte {
 	c.out.every = flushEvery
 	if len(block) > 0 {
 		c.out.every = redrawEvery
-	}
-	if len(lines) == 0 && len(block) == 0 && screen.empty() {
-		return nil
 	}
 	return screen.draw(lines, block)
 }

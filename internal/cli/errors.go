@@ -66,11 +66,20 @@ func (f *failure) Unwrap() error { return f.cause }
 // told is the failure that needs no more words.
 var told = &failure{}
 
-// report tells the user of an error and returns the exit code.
+// report tells the user of an error, and with --json the program too, and returns the exit code.
 func (s *session) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
+	code := s.tell(err)
+	if s.global.json && !errors.Is(err, told) {
+		s.jsonError(err, code)
+	}
+	return code
+}
+
+// tell prints an error on stderr and returns the exit code.
+func (s *session) tell(err error) int {
 	code := exitFailed
 	w := s.env.Stderr
 	var usage *usageError
@@ -83,7 +92,7 @@ func (s *session) report(err error) int {
 		if f.headline != "" {
 			s.errorBlock(f.headline, f.text, f.hint)
 		}
-	case fault.Is(err, fault.Interrupted), errors.Is(err, context.Canceled) && s.interrupt.pressed():
+	case s.aborted(err):
 		fmt.Fprintln(w, "Aborted!")
 	case fault.Is(err, fault.Usage):
 		code = exitUsage
@@ -96,10 +105,18 @@ func (s *session) report(err error) int {
 		}
 		s.errorBlock(headlines[kind], faultText(err), hint)
 	}
-	if s.global.json && !errors.Is(err, told) {
-		s.jsonError(err, code)
-	}
 	return code
+}
+
+// aborted reports whether an error is only what an interrupt left. On a terminal, Ctrl-C
+// ends the Python that imports the flow as well, which then looks like a failure of the flow.
+func (s *session) aborted(err error) bool {
+	kind := fault.KindOf(err)
+	if kind == fault.Interrupted {
+		return true
+	}
+	return s.interrupt.pressed() && (errors.Is(err, context.Canceled) ||
+		s.flow == nil && (kind == fault.UserCode || kind == fault.Unavailable))
 }
 
 // faultText says what is wrong: subject, message and cause of a fault. What was being done is left
@@ -177,7 +194,7 @@ func (s *session) jsonError(err error, code int) {
 	case errors.As(err, &f):
 		d = detail{Kind: f.kind.String(), Message: f.text, Hint: f.hint}
 	}
-	s.printJSON(struct {
+	_ = s.printJSON(struct {
 		Event    string `json:"event"`
 		ExitCode int    `json:"exit_code"`
 		Error    detail `json:"error"`

@@ -20,6 +20,7 @@ import (
 // fakeService is a Service in memory that remembers what it was asked for.
 type fakeService struct {
 	flow     *graph.Flow
+	opening  func(context.Context) // what happens while a flow is opened
 	openErr  error
 	source   service.FlowSource
 	ran      *service.RunOptions
@@ -51,8 +52,11 @@ func (f *fakeFlow) Defaults(context.Context) (map[string]string, error) {
 	return map[string]string{"when": "today"}, nil
 }
 
-func (s *fakeService) Open(_ context.Context, src service.FlowSource) (service.OpenFlow, error) {
+func (s *fakeService) Open(ctx context.Context, src service.FlowSource) (service.OpenFlow, error) {
 	s.source = src
+	if s.opening != nil {
+		s.opening(ctx)
+	}
 	if s.openErr != nil {
 		return nil, s.openErr
 	}

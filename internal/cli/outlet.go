@@ -43,6 +43,7 @@ func (o *outlet) append(f func(buf []byte) []byte) {
 // written sees to it that what waits is written in time. The caller holds the lock.
 func (o *outlet) written() {
 	switch {
+	case len(o.buf) == 0 && o.draw == nil:
 	case len(o.buf) >= outletSize || time.Since(o.last) >= o.every:
 		o.flush()
 	case !o.armed:

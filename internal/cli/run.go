@@ -250,14 +250,22 @@ func (s *session) writeFile(option, path string, data []byte) error {
 	return nil
 }
 
-// finish tells how a run ended.
+// finish tells how a run ended. An error with a run is a run that could not be recorded to its end.
 func (s *session) finish(w *watcher, res service.RunResult, err error) error {
 	w.close()
 	s.interrupt.tell(nil)
-	if res.Run != 0 && (err == nil || s.interrupt.pressed()) {
-		err = s.outcome(res, err)
+	if res.Run == 0 {
+		return err
 	}
-	if s.global.json && (err == nil || res.Run != 0) {
+	if err == nil || s.interrupt.pressed() {
+		err = s.outcome(res, err)
+	} else {
+		res.Problem = faultText(err)
+		s.tell(err)
+		s.afterwards(res)
+		err = told
+	}
+	if s.global.json {
 		code := exitOK
 		if err != nil {
 			code = exitFailed

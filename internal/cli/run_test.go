@@ -9,7 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
@@ -95,6 +97,46 @@ func TestLinesFollowTheirStart(t *testing.T) {
 2026-11-22 12:00:00.001 [12/train/2 (pid 102)] hello
 2026-11-22 12:00:00.003 [12/train/2 (pid 102)] Task failed: lost.
 `)
+}
+
+// TestOverview has a long run tell now and then how far it is.
+func TestOverview(t *testing.T) {
+	p := newProgram(t)
+	p.service.during = func(_ context.Context, o service.RunOptions) {
+		for _, at := range []time.Duration{time.Second, 301 * time.Second, 302 * time.Second} {
+			o.Watch.Progress(snapshot(at, engine.StepProgress{Step: "start", Done: 1},
+				engine.StepProgress{Step: "train", Running: 3, Done: 7, Waiting: 1}, engine.StepProgress{Step: "join"}, engine.StepProgress{Step: "end"}))
+		}
+	}
+	p.run(t, "run", "flow.py", "--quiet")
+	wantText(t, "stdout", p.out.String(), `2026-11-22 12:00:00.000 3 tasks are running: train (3 running; 7 done).
+2026-11-22 12:00:00.000 1 task is waiting in the queue.
+2026-11-22 12:00:00.000 2 steps have not started: join, end.
+`)
+}
+
+// TestARunThatCouldNotBeRecorded still says how to go on.
+func TestARunThatCouldNotBeRecorded(t *testing.T) {
+	p := newProgram(t)
+	p.service.result = service.RunResult{Run: 12, Status: metastore.RunFailed, FailedTask: -1}
+	p.service.runErr = fault.New(fault.NoSpace, "no space left on device")
+	if code := p.run(t, "run", "flow.py", "--quiet", "--json"); code != 1 || !strings.Contains(p.out.String(), `"problem":"no space left on device"`) {
+		t.Errorf("exit code %d\n%s", code, p.out.String())
+	}
+	wantText(t, "stderr", p.err.String(), "    Disk full:\n    no space left on device\n\n    Go on with:   levada resume flow.py --origin-run-id 12\n")
+}
+
+// TestInterruptedImport has Ctrl-C end Python while it imports the flow.
+func TestInterruptedImport(t *testing.T) {
+	p := newProgram(t)
+	p.service.opening = func(ctx context.Context) {
+		p.signals <- os.Interrupt
+		<-ctx.Done()
+	}
+	p.service.openErr = fault.New(fault.UserCode, "the flow could not be imported")
+	if code := p.run(t, "run", "flow.py"); code != 1 || p.err.String() != "Aborted!\n" {
+		t.Errorf("exit code %d\n%s", code, p.err.String())
+	}
 }
 
 func failedRun() []*runner.Event {

@@ -21,7 +21,7 @@ type runsCommand struct {
 
 func (c *runsCommand) options() table {
 	return table{
-		{name: "flow", metavar: "NAME", set: text(&c.flow), help: "Only runs of this flow."},
+		{name: "flow", metavar: "NAME", set: text(&c.flow), help: "Only runs of this flow. In the form `python flow.py runs`, that flow is meant."},
 		{name: "status", metavar: "TEXT", set: choice(&c.status, statusNames()...),
 			help: "Only runs with this status: " + strings.Join(statusNames(), ", ") + ". A run has died if the process that ran it is gone and could not say how it ended."},
 		{name: "tag", metavar: "TEXT", many: true, set: texts(&c.tags), help: "Only runs with this tag. Repeatable."},
@@ -36,6 +36,9 @@ func statusNames() []string {
 
 func (c *runsCommand) run(ctx context.Context, s *session) error {
 	filter := metastore.RunFilter{Flow: c.flow, Status: metastore.RunStatus(c.status), Tags: c.tags, Limit: c.limit}
+	if filter.Flow == "" && s.flow != nil {
+		filter.Flow = s.flow.Definition().Name
+	}
 	now := s.env.Now()
 	var rows []runRow
 	for run, err := range s.store.Service.Runs(ctx, filter) {

@@ -1,6 +1,9 @@
 package cli
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // screen draws a block of lines at the bottom of what a terminal shows, and takes
 // it away again. It only composes what to write; after each draw the cursor is at the start of
@@ -27,12 +30,13 @@ func (s *screen) measure() (columns, rows int) {
 	return s.columns, s.rows
 }
 
-// empty reports whether no block is there.
-func (s *screen) empty() bool { return len(s.drawn) == 0 }
-
 // draw returns what to write to print lines, each with its newline, above the block and
-// to have block instead of the one that is there. The result is valid until the next call.
+// to have block instead of the one that is there; nothing if that changes nothing. The result
+// is valid until the next call.
 func (s *screen) draw(lines []byte, block []string) []byte {
+	if len(lines) == 0 && slices.Equal(block, s.drawn) {
+		return nil
+	}
 	b := s.buf[:0]
 	if up := s.height(); up > 0 {
 		b = append(b, "\r\x1b["...)
