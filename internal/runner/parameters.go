@@ -107,3 +107,8 @@ type ParametersFailed struct{ Exception metastore.Exception }
 
 // Error returns the exception's message.
 func (p *ParametersFailed) Error() string { return p.Exception.Message }
+
+// Unwrap says what kind of fault it is. The exception itself has gone to stderr.
+func (p *ParametersFailed) Unwrap() error {
+	return fault.New(fault.UserCode, "a parameter's value could not be computed; Python's own message is above")
+}

@@ -110,6 +110,9 @@ type BrokenFlow struct{ File, Message, Traceback string }
 // Error returns the message.
 func (b *BrokenFlow) Error() string { return b.Message }
 
+// Unwrap says what kind of fault it is.
+func (b *BrokenFlow) Unwrap() error { return fault.New(fault.UserCode, "%s", b.Message) }
+
 // serve reads the control socket until the server is gone.
 func (s *Server) serve() {
 	defer close(s.gone)
