@@ -26,3 +26,14 @@ class Later:
 
     def __repr__(self):
         return "<%s: not available in this version of Levada>" % self.__name__
+
+
+def names_of(module):
+    """The ``__getattr__`` of a module that is not there yet: any name can be imported from it."""
+
+    def find(name):
+        if name[:2] == "__":
+            raise AttributeError("module '%s' has no attribute '%s'" % (module, name))
+        return Later("%s.%s" % (module, name))
+
+    return find

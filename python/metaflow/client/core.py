@@ -1,0 +1,5 @@
+"""The Client: a later version has it. Importing works, using says so."""
+
+from levada.later import names_of
+
+__getattr__ = names_of(__name__)
