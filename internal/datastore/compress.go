@@ -1,9 +1,12 @@
 package datastore
 
 import (
+	"cmp"
 	"crypto/sha256"
-	"hash"
 	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -11,9 +14,10 @@ import (
 )
 
 // paysBelow is the ratio of compressed to plain size below which bytes are stored
-// compressed. A plain file is handed to workers as it is, without any copy, so
-// compression has to save much to be worth it.
-const paysBelow = 0.6
+// compressed. A plain file costs one pass of hashing and is handed to workers as it
+// is, without a copy; compressing costs some 3 s of processor time a gigabyte and as
+// much again for each few readers, so it has to save at least half.
+const paysBelow = 0.5
 
 // compressible looks at samples spread over size bytes and reports whether
 // compression pays.
@@ -47,49 +51,104 @@ func compressible(r io.ReaderAt, size int64) (bool, error) {
 	return float64(total) < paysBelow*float64(samples*length), nil
 }
 
-// newEncoder returns an encoder for one stream. There is no checksum in the stream:
-// readers verify the SHA-256 of what comes out.
-func newEncoder(w io.Writer) (*zstd.Encoder, error) {
-	return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
-}
-
-// compress writes what r yields to w, compressed, and tells h of the plain bytes.
-// It returns how many those were.
-func compress(w io.Writer, r io.Reader, h *parallelHash) (int64, error) {
-	enc, err := newEncoder(w)
-	if err != nil {
-		return 0, err
-	}
-	size := int64(0)
-	for {
-		buf := h.buffer()
-		n, err := io.ReadFull(r, buf)
-		size += int64(n)
-		h.write(buf[:n])
-		if n > 0 {
-			if _, err := enc.Write(buf[:n]); err != nil {
-				enc.Close()
-				return size, err
-			}
-		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return size, enc.Close()
-		}
-		if err != nil {
-			enc.Close()
-			return size, err
-		}
-	}
+// newEncoder returns an encoder for whole buffers. There is no checksum in what it
+// makes: readers verify the SHA-256 of what comes out.
+func newEncoder() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
 }
 
 // compressed returns the compressed form of data.
 func compressed(data []byte) ([]byte, error) {
-	enc, err := newEncoder(nil)
+	enc, err := newEncoder()
 	if err != nil {
 		return nil, err
 	}
 	defer enc.Close()
 	return enc.EncodeAll(data, nil), nil
+}
+
+// frameSize is the number of plain bytes that a large file's compressed form has in
+// each of its zstd frames, which are compressed independently and so in parallel.
+const frameSize = 4 << 20
+
+// frame is a part of a file on its way through compress.
+type frame struct {
+	plain  []byte
+	packed []byte         // its compressed form, after work
+	work   sync.WaitGroup // hashing and compressing
+}
+
+// compress writes what r yields to w, compressed, and returns the hash and the
+// number of the plain bytes. It reads, hashes, compresses on all processors and
+// writes, all at once.
+func compress(w io.Writer, r io.Reader) (metastore.Hash, int64, error) {
+	enc, err := newEncoder()
+	if err != nil {
+		return metastore.Hash{}, 0, err
+	}
+	defer enc.Close()
+	var (
+		packers  = min(runtime.GOMAXPROCS(0), 8)
+		free     = make(chan *frame, 2*packers)
+		toHash   = make(chan *frame, cap(free))
+		toPack   = make(chan *frame, cap(free))
+		toWrite  = make(chan *frame, cap(free))
+		plain    = sha256.New()
+		workers  sync.WaitGroup
+		writeErr error
+		failed   atomic.Bool // to write
+	)
+	workers.Go(func() {
+		for f := range toHash {
+			plain.Write(f.plain)
+			f.work.Done()
+		}
+	})
+	for range packers {
+		workers.Go(func() {
+			for f := range toPack {
+				f.packed = enc.EncodeAll(f.plain, f.packed[:0])
+				f.work.Done()
+			}
+		})
+	}
+	workers.Go(func() {
+		for f := range toWrite {
+			f.work.Wait()
+			if writeErr == nil {
+				if _, writeErr = w.Write(f.packed); writeErr != nil {
+					failed.Store(true)
+				}
+			}
+			free <- f
+		}
+	})
+	for range cap(free) {
+		free <- new(frame)
+	}
+	size, readErr := int64(0), error(nil)
+	for readErr == nil && !failed.Load() {
+		f := <-free
+		if f.plain == nil {
+			f.plain = make([]byte, frameSize)
+		}
+		var n int
+		n, readErr = io.ReadFull(r, f.plain[:frameSize])
+		f.plain = f.plain[:n]
+		size += int64(n)
+		f.work.Add(2)
+		toHash <- f
+		toPack <- f
+		toWrite <- f
+	}
+	close(toHash)
+	close(toPack)
+	close(toWrite)
+	workers.Wait()
+	if readErr == io.EOF || readErr == io.ErrUnexpectedEOF {
+		readErr = nil
+	}
+	return sum(plain), size, cmp.Or(readErr, writeErr)
 }
 
 // decompressing returns a reader of the plain form of what r yields.
@@ -99,48 +158,4 @@ func decompressing(r io.Reader) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return dec.IOReadCloser(), nil
-}
-
-// parallelHash computes a SHA-256 in a goroutine of its own. Bytes are written in
-// buffers of its own, which it uses again.
-type parallelHash struct {
-	hash  hash.Hash
-	free  chan []byte
-	work  chan []byte
-	ended chan struct{}
-}
-
-func newParallelHash() *parallelHash {
-	const buffers = 3
-	h := &parallelHash{
-		hash:  sha256.New(),
-		free:  make(chan []byte, buffers),
-		work:  make(chan []byte, buffers),
-		ended: make(chan struct{}),
-	}
-	for range buffers {
-		h.free <- make([]byte, chunk)
-	}
-	go func() {
-		defer close(h.ended)
-		for b := range h.work {
-			h.hash.Write(b)
-			h.free <- b[:cap(b)]
-		}
-	}()
-	return h
-}
-
-// buffer returns a buffer that is not in use. It must be written.
-func (h *parallelHash) buffer() []byte { return <-h.free }
-
-// write hashes the bytes, the front of a buffer, which must not change until buffer
-// returns it again.
-func (h *parallelHash) write(b []byte) { h.work <- b }
-
-// sum ends the goroutine and returns the hash.
-func (h *parallelHash) sum() metastore.Hash {
-	close(h.work)
-	<-h.ended
-	return sum(h.hash)
 }

@@ -237,12 +237,11 @@ func (s *Store) putCompressed(ctx context.Context, f *os.File) (Ref, error) {
 	}
 	defer os.Remove(out.Name()) // fails if it was taken
 	defer out.Close()
-	h := newParallelHash()
-	size, err := compress(out, onlyReader{ctx, f}, h)
-	ref := Ref{Hash: h.sum(), Size: size}
+	h, size, err := compress(out, onlyReader{ctx, f})
 	if err != nil {
 		return Ref{}, err
 	}
+	ref := Ref{Hash: h, Size: size}
 	if err := s.take(ctx, keyOf(ref.Hash)+compressedSuffix, out.Name(), ref); err != nil {
 		return Ref{}, err
 	}
