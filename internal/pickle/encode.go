@@ -28,8 +28,9 @@ const batch = 1000
 // and plain *Dict, and Go's other integers and floats, []byte, slices, arrays,
 // maps (in the order of their keys, which must be strings, integers or bools) and
 // pointers to them, nil as None. It fails with a fault of kind Invalid for other
-// values, for text that is not UTF-8, and for what is nested too deeply or
-// contains itself.
+// values, for text that is not UTF-8, and for what is nested too deeply. A *List,
+// *Tuple, *Set or *Dict that stands in several places is written once, and may
+// contain itself; Go's own slices and maps may not.
 func Encode(v any) ([]byte, error) {
 	e := encoder{b: []byte{0x80, 4}}
 	if err := e.value(v, 0); err != nil {
@@ -38,9 +39,53 @@ func Encode(v any) ([]byte, error) {
 	return append(e.b, '.'), nil
 }
 
-type encoder struct{ b []byte }
+type encoder struct {
+	b    []byte
+	memo map[any]uint32 // containers that are written
+}
+
+// again writes a reference to a container that is written already.
+func (e *encoder) again(v any) bool {
+	n, ok := e.memo[v]
+	switch {
+	case !ok:
+		return false
+	case n < 1<<8:
+		e.b = append(e.b, 'h', byte(n))
+	default:
+		e.b = binary.LittleEndian.AppendUint32(append(e.b, 'j'), n)
+	}
+	return true
+}
+
+// made remembers the container that stands last in the pickle.
+func (e *encoder) made(v any) {
+	if e.memo == nil {
+		e.memo = map[any]uint32{}
+	}
+	e.memo[v] = uint32(len(e.memo))
+	e.b = append(e.b, 0x94)
+}
+
+// closed ends a container that is made when its items are there. If it contains
+// itself it was written among them: then that one is taken.
+func (e *encoder) closed(v any, op byte) {
+	if _, ok := e.memo[v]; ok {
+		e.b = append(e.b, '1') // POP_MARK
+		e.again(v)
+		return
+	}
+	e.b = append(e.b, op)
+	e.made(v)
+}
 
 func (e *encoder) value(v any, depth int) error {
+	switch v.(type) {
+	case *List, *Tuple, *Set, *Dict:
+		if e.again(v) {
+			return nil
+		}
+	}
 	if depth > maxEncodeDepth {
 		return fmt.Errorf("the value contains itself or is nested too deeply")
 	}
@@ -70,6 +115,7 @@ func (e *encoder) value(v any, depth int) error {
 		e.b = append(e.b, 0x85, 'R')
 	case *List:
 		e.b = append(e.b, ']')
+		e.made(v)
 		return e.items(len(v.Items), 'e', func(i int) error { return e.value(v.Items[i], depth+1) })
 	case *Set:
 		if v.Frozen {
@@ -79,10 +125,11 @@ func (e *encoder) value(v any, depth int) error {
 					return err
 				}
 			}
-			e.b = append(e.b, 0x91)
+			e.closed(v, 0x91)
 			return nil
 		}
 		e.b = append(e.b, 0x8f)
+		e.made(v)
 		return e.items(len(v.Items), 0x90, func(i int) error { return e.value(v.Items[i], depth+1) })
 	case *Tuple:
 		e.b = append(e.b, '(')
@@ -91,12 +138,13 @@ func (e *encoder) value(v any, depth int) error {
 				return err
 			}
 		}
-		e.b = append(e.b, 't')
+		e.closed(v, 't')
 	case *Dict:
 		if v.Class != "" {
 			return fmt.Errorf("a %s cannot be written", v.Class)
 		}
 		e.b = append(e.b, '}')
+		e.made(v)
 		return e.items(len(v.Entries), 'u', func(i int) error {
 			if err := e.value(v.Entries[i].Key, depth+1); err != nil {
 				return err

@@ -78,7 +78,11 @@ func (p *printer) special(o *Object) func() {
 				p.str(")")
 			}
 		}
-	case "range", "slice", "functools.partial":
+	case "functools.partial":
+		if fn, args, kwargs, ok := partial(o); ok {
+			return p.made(name, &Object{Args: append([]Value{fn}, args[:min(len(args), p.max)]...), Kwargs: kwargs})
+		}
+	case "range", "slice":
 		if len(o.Args) > 0 && o.State == nil {
 			if name == "range" && len(o.Args) == 3 && o.Args[2] == Value(int64(1)) {
 				return func() { p.list("range(", o.Args[:2], ")") }

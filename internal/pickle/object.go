@@ -1,5 +1,7 @@
 package pickle
 
+import "strings"
+
 // object is the instructions that import, call and set state.
 func (d *decoder) object(op byte) error {
 	switch op {
@@ -147,7 +149,28 @@ func (d *decoder) call(f Value, args []Value) error {
 			return d.pushNew(v, costObject)
 		}
 	}
+	if p, ok := f.(*Object); ok && len(args) == 0 {
+		// How protocols below 4 call __new__ with keyword arguments.
+		fn, args, kwargs, ok := partial(p)
+		if g, isGlobal := fn.(*Global); ok && isGlobal && strings.HasSuffix(g.Name, "__new__") && len(args) > 0 {
+			return d.pushNew(&Object{Func: args[0], Args: args[1:], Kwargs: kwargs, New: true}, costObject)
+		}
+	}
 	return d.pushNew(&Object{Func: f, Args: args}, costObject)
+}
+
+// partial returns what a functools.partial would call.
+func partial(o *Object) (fn Value, args []Value, kwargs *Dict, ok bool) {
+	state, isTuple := o.State.(*Tuple)
+	if o.Class().String() != "functools.partial" || !isTuple || len(state.Items) < 3 {
+		return nil, nil, nil, false
+	}
+	list, ok1 := state.Items[1].(*Tuple)
+	kwargs, ok2 := state.Items[2].(*Dict)
+	if !ok1 || !ok2 {
+		return nil, nil, nil, false
+	}
+	return state.Items[0], list.Items, kwargs, true
 }
 
 // known makes the values for calls that pickles of plain values contain.

@@ -85,10 +85,10 @@ func (p *printer) value(v Value) {
 	case string:
 		p.b = appendText(p.b, v, p.max)
 	case Bytes:
-		p.b = appendBytes(p.b, v, p.max)
+		p.b = appendBytes(p.b, v, false, p.max)
 	case *ByteArray:
 		p.str("bytearray(")
-		p.b = appendBytes(p.b, v.Data, p.max)
+		p.b = appendBytes(p.b, v.Data, true, p.max)
 		p.str(")")
 	case *Global:
 		p.global(v)

@@ -165,8 +165,9 @@ func appendHex(b []byte, n uint32, digits int) []byte {
 	return b
 }
 
-// appendBytes appends a bytes object as Python's repr shows it, until it is over the limit.
-func appendBytes(b, s []byte, limit int) []byte {
+// appendBytes appends a bytes object as Python's repr shows it, until it is over
+// the limit. In a bytearray's a single quote is always escaped.
+func appendBytes(b, s []byte, array bool, limit int) []byte {
 	quote := byte('\'')
 	if bytes.IndexByte(s, '\'') >= 0 && bytes.IndexByte(s, '"') < 0 {
 		quote = '"'
@@ -174,7 +175,7 @@ func appendBytes(b, s []byte, limit int) []byte {
 	b = append(b, 'b', quote)
 	for i := 0; i < len(s) && len(b) <= limit; i++ {
 		switch c := s[i]; {
-		case c == quote || c == '\\':
+		case c == quote || c == '\\' || array && c == '\'':
 			b = append(b, '\\', c)
 		case c == '\n':
 			b = append(b, '\\', 'n')
