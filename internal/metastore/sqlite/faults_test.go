@@ -291,3 +291,22 @@ func TestFaultsStayFaults(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestClosedStoreIsOneFile(t *testing.T) {
+	folder := t.TempDir()
+	s := mustOpen(t, folder, Options{})
+	run, err := s.CreateRun(context.Background(), metastore.Run{}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(context.Background(), run); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) != 1 || left[0].Name() != FileName {
+		t.Errorf("the folder holds %v, %v", left, err)
+	}
+}

@@ -171,13 +171,15 @@ func (s *Store) uri(key, value string) string {
 	return u.String()
 }
 
-// Close commits what is queued and releases the store.
+// Close commits what is queued and releases the store. The writing connection goes
+// last: if no other process has the store open, SQLite then moves the log into the
+// database and leaves a single file.
 func (s *Store) Close() error {
-	var err error
+	err := s.readers.close()
 	if s.writer != nil {
-		err = s.writer.close()
+		err = errors.Join(err, s.writer.close())
 	}
-	return s.faultOf("close store", errors.Join(s.readers.close(), err))
+	return s.faultOf("close store", err)
 }
 
 // Settings of a connection. The writer's: waiting for the lock is [insist]'s, not
