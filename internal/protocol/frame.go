@@ -58,7 +58,7 @@ func ReadFrame(r io.Reader, header any) ([]byte, error) {
 	var prefix [prefixLen]byte
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {
 		if err == io.ErrUnexpectedEOF {
-			return nil, broken("the stream ends inside a frame")
+			return nil, truncated()
 		}
 		return nil, err
 	}
@@ -100,10 +100,15 @@ func readN(r io.Reader, n int) ([]byte, error) {
 		m, err := io.ReadFull(r, buf[len(buf):len(buf)+chunk])
 		buf = buf[:len(buf)+m]
 		if err != nil {
-			return nil, broken("the stream ends inside a frame")
+			return nil, truncated()
 		}
 	}
 	return buf, nil
+}
+
+// truncated is the error of a stream that ends inside a frame; unlike others that are Invalid it may be nobody's mistake.
+func truncated() error {
+	return fault.New(fault.Invalid, "the stream ends inside a frame").Because(io.ErrUnexpectedEOF)
 }
 
 func broken(format string, args ...any) error {

@@ -279,6 +279,8 @@ func (a *attempt) emitFailure(raised, noRetry bool) {
 // why says how the process ended if no exception tells.
 func (a *attempt) why() string {
 	switch {
+	case a.result != nil && a.result.nonsense != "":
+		return a.result.nonsense
 	case a.result != nil && a.result.exception != nil:
 		return ""
 	case a.late:

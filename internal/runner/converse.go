@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,7 +40,18 @@ type result struct {
 	items               *foreachItems
 	exception           *metastore.Exception
 	value               string
-	err                 error // its values could not be stored
+	nonsense            string // why what it said cannot be used
+	err                 error  // its values could not be stored
+}
+
+// refuse makes the result that of a process that talks nonsense: nothing of what it said is used.
+func (res *result) refuse(format string, args ...any) *result {
+	if res.items != nil {
+		res.items.Close()
+	}
+	what := "what it said to the engine cannot be used: " + fmt.Sprintf(format, args...)
+	*res = result{nonsense: what, exception: &metastore.Exception{Type: "ProtocolError", Message: what}}
+	return res
 }
 
 // conversation answers one task process. It runs in a goroutine of its own and
@@ -58,6 +71,7 @@ func (a *attempt) converse() {
 	for _, f := range c.fifos {
 		f.Close()
 	}
+	a.proc.Conn.Close() // nothing more is read: a process that goes on talking must not wait for it
 	a.r.post(func() {
 		a.result = res
 		a.ended()
@@ -70,8 +84,9 @@ func (c *conversation) run() *result {
 		var m protocol.FromTask
 		body, err := protocol.ReadFrame(c.in, &m)
 		if err != nil {
-			if fault.Is(err, fault.Invalid) {
-				c.a.proc.Signal(syscall.SIGKILL) // it sends nonsense; nothing it says can be trusted
+			if fault.Is(err, fault.Invalid) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				c.a.proc.Signal(syscall.SIGKILL) // nothing it says can be trusted
+				return new(result).refuse("%v; so it was killed", err)
 			}
 			return nil
 		}
@@ -331,21 +346,18 @@ func (c *conversation) merge(m *protocol.FromTask) (*protocol.Reply, [][]byte, e
 
 // done stores what the process made and says how it ended.
 func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
-	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: m.Value}
+	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: shortValue(m.Value)}
 	if e := m.Exception; e != nil {
 		res.exception = &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}
 	}
 	if len(m.Transition) > 0 {
 		if err := json.Unmarshal(m.Transition, &res.transition); err != nil {
-			res.ok = false
-			res.exception = &metastore.Exception{Type: "ProtocolError", Message: "the transition cannot be read: " + err.Error()}
+			return res.refuse("the transition cannot be read: %v", err)
 		}
 	}
 	if err := c.keep(res, m, body); err != nil {
 		if bad := (*nonsense)(nil); asNonsense(err, &bad) {
-			res.ok = false
-			res.exception = &metastore.Exception{Type: "ProtocolError", Message: bad.Error()}
-			return res
+			return res.refuse("%v", bad)
 		}
 		res.err = err
 	}
@@ -360,6 +372,9 @@ func (c *conversation) keep(res *result, m *protocol.FromTask, body []byte) erro
 	}
 	own := make(map[string]bool, len(sum.Artifacts))
 	for _, art := range sum.Artifacts {
+		if own[art.Name] {
+			return &nonsense{"two values are named " + art.Name}
+		}
 		old, found, err := c.find(art.Name)
 		if err != nil {
 			return err
@@ -384,7 +399,31 @@ func (c *conversation) keep(res *result, m *protocol.FromTask, body []byte) erro
 	if res.ok && c.a.launch.Step.Kind.Opens() {
 		return c.openScope(res, m, body)
 	}
+	return nothingLeft(body)
+}
+
+// nothingLeft checks that a frame's body held nothing but what its header says.
+func nothingLeft(body []byte) error {
+	if len(body) > 0 {
+		return &nonsense{fmt.Sprintf("the frame has %d bytes that belong to nothing", len(body))}
+	}
 	return nil
+}
+
+// maxValue is how many characters the short form of a foreach element has at most.
+const maxValue = 30
+
+func shortValue(s string) string {
+	if len(s) <= maxValue {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n++; n > maxValue {
+			return s[:i]
+		}
+	}
+	return s
 }
 
 // flatten makes the records complete where the way to the oldest inherited artifact has become long.
@@ -428,13 +467,19 @@ func (c *conversation) openScope(res *result, m *protocol.FromTask, body []byte)
 	}
 	res.scope = sc
 	f := m.Foreach
+	if l.Step.Kind != graph.Foreach {
+		return nothingLeft(body)
+	}
 	if f == nil {
-		return nil
+		return &nonsense{"the step goes on with a foreach, but no elements came"}
 	}
 	sc.Var = f.Var
 	items := &foreachItems{codec: f.Codec}
 	if f.Path != "" {
 		path, err := staged(c.r.Staging, f.Path)
+		if err == nil {
+			err = nothingLeft(body)
+		}
 		if err != nil {
 			return err
 		}
@@ -443,7 +488,16 @@ func (c *conversation) openScope(res *result, m *protocol.FromTask, body []byte)
 			return err
 		}
 		sc.Items = ref.Hash
-		if items.Items, err = c.r.Data.OpenItems(c.r.ctx, ref.Hash); err != nil {
+		if ref.Inline != nil {
+			res.blobs = append(res.blobs, metastore.Blob{Hash: ref.Hash, Data: ref.Inline})
+			items.Items, err = datastore.NewItems(ref.Inline)
+		} else {
+			items.Items, err = c.r.Data.OpenItems(c.r.ctx, ref.Hash)
+		}
+		if fault.Is(err, fault.Invalid) {
+			return &nonsense{err.Error()}
+		}
+		if err != nil {
 			return err
 		}
 	} else {
@@ -468,6 +522,7 @@ func (c *conversation) openScope(res *result, m *protocol.FromTask, body []byte)
 		}
 	}
 	if items.Len() != f.Count || f.Count != res.transition.Fan {
+		items.Close()
 		return &nonsense{"the foreach has not as many elements as announced"}
 	}
 	res.items = items

@@ -3,8 +3,11 @@ package runner
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
+	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
@@ -39,7 +42,7 @@ func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string
 			if err != nil {
 				return err
 			}
-			art.Hash, art.Size = ref.Hash, ref.Size
+			art.Hash, art.Size, art.Inline = ref.Hash, ref.Size, ref.Inline
 			s.Artifacts = append(s.Artifacts, art)
 			continue
 		}
@@ -63,11 +66,19 @@ func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string
 	return nil
 }
 
-// staged checks that a path that a process names lies in the staging folder.
+// staged checks that a path that a process names is a file in the staging folder.
 func staged(folder, path string) (string, error) {
 	clean := filepath.Clean(path)
 	if filepath.Dir(clean) != filepath.Clean(folder) {
 		return "", &nonsense{"a value is not in the staging folder: " + path}
+	}
+	switch st, err := os.Lstat(clean); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", &nonsense{"there is no such file: " + path}
+	case err != nil:
+		return "", blob.Fault("look up staged file", path, err)
+	case !st.Mode().IsRegular(): // a link could lead anywhere, a pipe could be read for ever
+		return "", &nonsense{"a value is not a regular file: " + path}
 	}
 	return clean, nil
 }
