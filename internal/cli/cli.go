@@ -71,6 +71,8 @@ type Env struct {
 	User string
 	// Open opens the service on a store.
 	Open func(ctx context.Context, where Home) (Store, error)
+
+	variables map[string]string // Environ as a map, made when first needed
 }
 
 // Terminal describes the terminal, if there is one.
@@ -161,12 +163,16 @@ const hardGrace = 2 * time.Second
 
 // getenv returns the value of an environment variable and whether it is set. The last one wins.
 func (e *Env) getenv(name string) (string, bool) {
-	for i := len(e.Environ) - 1; i >= 0; i-- {
-		if key, value, ok := strings.Cut(e.Environ[i], "="); ok && key == name {
-			return value, true
+	if e.variables == nil {
+		e.variables = make(map[string]string, len(e.Environ))
+		for _, entry := range e.Environ {
+			if key, value, ok := strings.Cut(entry, "="); ok {
+				e.variables[key] = value
+			}
 		}
 	}
-	return "", false
+	value, ok := e.variables[name]
+	return value, ok
 }
 
 // variable returns the value of an environment variable, "" if it is not set.

@@ -41,7 +41,8 @@ var withoutEffect = []struct{ name, instead string }{
 
 // checkWith makes sure that --with names decorators that there are.
 func (s *session) checkWith() error {
-	for _, spec := range s.global.with {
+	specs := append(slices.Clone(s.global.with), strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
+	for _, spec := range specs {
 		d, err := graph.ParseDecorator(spec)
 		if err != nil {
 			return err

@@ -195,11 +195,7 @@ func scanUp(text string, n *int) bool {
 
 // up moves the cursor up n rows, to the start of what is there; not above the top of the screen.
 func (v *virtual) up(n int) {
-	shown := 0
-	for i := range v.lines {
-		shown += v.height(i)
-	}
-	n = min(n, v.rows-1, shown-1)
+	n = min(n, v.rows-1)
 	for n > 0 && v.row > 0 {
 		v.row--
 		n -= v.height(v.row)

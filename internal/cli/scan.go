@@ -118,7 +118,8 @@ func (s *scanner) next() (t token, ok bool, err error) {
 	for len(t.values) < need {
 		if s.at >= len(s.args) {
 			if s.lenient {
-				break
+				t.opt, t.to = nil, s.at
+				return t, true, nil
 			}
 			if need > 1 {
 				return t, true, usagef("--%s option requires %d arguments", name, need)

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+func someRuns() []metastore.Run {
+	return []metastore.Run{
+		{ID: 1203, Flow: "TrainFlow", Status: metastore.RunRunning, User: "ann", Created: noon.Add(-90 * time.Second), FailedTask: -1},
+		{ID: 1202, Flow: "训练模型Flow", Status: metastore.RunFailed, User: "bob", Created: noon.Add(-3 * time.Hour), Ended: noon.Add(-2 * time.Hour),
+			Tags: []string{"candidate", "nightly"}, FailedTask: 7, Problem: "step train failed"},
+		{ID: 7, Flow: "AVeryLongNameOfAFlowIndeed", Status: metastore.RunDied, User: "ann", Created: noon.Add(-50 * time.Hour), FailedTask: -1},
+	}
+}
+
+func TestRunTable(t *testing.T) {
+	p := newProgram(t)
+	p.service.runs = someRuns()
+	p.service.steps = map[int64][]metastore.StepCount{
+		1203: {{Step: "_parameters", Succeeded: 1}, {Step: "start", Succeeded: 1}, {Step: "train", Succeeded: 5, Running: 2}},
+		1202: {{Step: "start", Succeeded: 1}, {Step: "train", Failed: 1, Killed: 1}},
+		7:    {{Step: "start", Succeeded: 1}},
+	}
+	p.env.Terminal.Stdout = true
+	columns := 0
+	p.env.Terminal.Size = func() (int, int) { return columns, 24 }
+	for _, tc := range []struct {
+		width int
+		want  string
+	}{
+		{120, `
+RUN   STATUS   FLOW                        STARTED       DURATION  TASKS  USER  TAGS
+1203  running  TrainFlow                   1 minute ago  1m 30s    6/8    ann
+1202  failed   训练模型Flow                3 hours ago   1h 00m    1/3    bob   candidate,nightly
+7     died     AVeryLongNameOfAFlowIndeed  2 days ago    -         1      ann
+`},
+		{85, `
+RUN   STATUS   FLOW                     STARTED       DURATION  TASKS  USER  TAGS
+1203  running  TrainFlow                1 minute ago  1m 30s    6/8    ann
+1202  failed   训练模型Flow             3 hours ago   1h 00m    1/3    bob   candida…
+7     died     AVeryLongNameOfAFlowIn…  2 days ago    -         1      ann
+`},
+		{40, `
+RUN   STATUS   FLOW      STARTED
+1203  running  TrainFl…  1 minute ago
+1202  failed   训练模…   3 hours ago
+7     died     AVeryLo…  2 days ago
+`},
+		{10, `
+RUN   STA…
+1203  run…
+1202  fai…
+7     died
+`},
+	} {
+		columns = tc.width
+		p.run(t, "runs")
+		wantText(t, "table", "\n"+p.out.String(), tc.want)
+		for line := range strings.Lines(p.out.String()) {
+			if w := textWidth(strings.TrimSuffix(line, "\n")); w > tc.width {
+				t.Errorf("a line of %d columns on a terminal of %d: %s", w, tc.width, line)
+			}
+		}
+	}
+}
+
+func TestRunsAsJSON(t *testing.T) {
+	p := newProgram(t)
+	p.service.runs = someRuns()
+	p.run(t, "runs", "--json", "--status", "failed", "--tag", "a", "--tag", "b", "--limit", "3", "--flow", "F")
+	f := p.service.filter
+	if f.Status != metastore.RunFailed || f.Flow != "F" || f.Limit != 3 || len(f.Tags) != 2 {
+		t.Errorf("filter %+v", f)
+	}
+	var runs []jsonRun
+	for line := range strings.Lines(p.out.String()) {
+		var r jsonRun
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, r)
+	}
+	if len(runs) != 3 || *runs[0].Seconds != 90 || runs[0].Ended != nil || *runs[1].FailedTask != 7 || runs[2].Seconds != nil || runs[2].Tags == nil {
+		t.Errorf("%+v", runs)
+	}
+	p.env.Environ = []string{"LEVADA_WORKER_FD=5"}
+	p.run(t, "flow", "flow.py", "runs")
+	if p.service.filter.Flow != "TrainFlow" {
+		t.Errorf("filter %+v", p.service.filter)
+	}
+}
+
+func TestAgo(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Hour: "just now", 0: "just now", 59 * time.Second: "59 seconds ago", time.Minute: "1 minute ago",
+		2 * time.Hour: "2 hours ago", 47 * time.Hour: "47 hours ago", 72 * time.Hour: "3 days ago",
+	} {
+		if got := ago(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}
+
+// FuzzMain has any command line end with one of the exit codes, and never with a bug report.
+func FuzzMain(f *testing.F) {
+	for _, seed := range []string{
+		"run flow.py --alpha 1", "flow flow.py --with retry run --max-workers=2", "logs 12/train/3 --both", "resume flow.py train --tag",
+		"-- run", "flow", "run -- --alpha", "dump --include= 1", "help run", "flow flow.py --config a", "--with", "run --help=", "runs --limit -1", "- -- -",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		p := newProgram(t)
+		if !strings.Contains(line, "file") { // options that write files are left alone
+			code := p.run(t, strings.Split(line, " ")...)
+			if code < 0 || code > 2 || strings.Contains(p.err.String(), "bug in Levada") {
+				t.Errorf("%q: exit code %d\n%s", line, code, p.err.String())
+			}
+		}
+	})
+}
