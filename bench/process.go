@@ -28,8 +28,9 @@ type command struct {
 type result struct {
 	began time.Time
 	wall  time.Duration
-	own   int64 // peak resident bytes of the process itself
-	child int64 // peak resident bytes of the largest descendant, if the tree was watched
+	cpu   time.Duration // of the process and all descendants that were waited for
+	own   int64         // peak resident bytes of the process itself
+	child int64         // peak resident bytes of the largest descendant, if the tree was watched
 	log   string
 }
 
@@ -55,6 +56,7 @@ func (b *bench) run(ctx context.Context, c command) (result, error) {
 	watch := startWatch(cmd.Process.Pid, c.tree)
 	err = cmd.Wait()
 	r.wall = time.Since(r.began)
+	r.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	r.own, r.child = watch.stop()
 
 	var exit *exec.ExitError

@@ -11,6 +11,15 @@ import (
 // them where there are enough repetitions.
 type sample []time.Duration
 
+// A cost is what repetitions of a command took: the time that passed, and the
+// processor time of all its processes, which says more on a machine that has other things to do.
+type cost struct{ wall, cpu sample }
+
+func (c *cost) add(r result) {
+	c.wall.add(r.wall)
+	c.cpu.add(r.cpu)
+}
+
 func (s *sample) add(d time.Duration) { *s = append(*s, d) }
 
 func (s sample) min() time.Duration { return slices.Min(s) }

@@ -28,6 +28,7 @@ type bench struct {
 	temp   string // everything below is removed at the end
 	venv   string // virtual environment with numpy, and the reference if wanted
 	python string // the venv's interpreter
+	load   string // of the machine before measuring, to know how far to trust the table
 	real   string // the interpreter behind the user's `python3`, past any version manager's shim
 }
 
@@ -50,6 +51,7 @@ func setUp(ctx context.Context, o options) (*bench, error) {
 
 func (b *bench) prepare(ctx context.Context) error {
 	var err error
+	b.load = systemLoad()
 	if b.levada == "" {
 		b.logf("building levada")
 		b.levada = filepath.Join(b.temp, "levada")
@@ -186,9 +188,9 @@ func (b *bench) describe(ctx context.Context, took time.Duration) string {
 	if b.reference {
 		versions = append(versions, "Metaflow "+b.packageVersion(ctx, "metaflow"))
 	}
-	return fmt.Sprintf("Levada %s, a %s measurement of %s on %s.\n\n%s, %d cores, %s; %s/%s.\n%s.",
+	return fmt.Sprintf("Levada %s, a %s measurement of %s on %s.\n\n%s, %d cores, %s; %s/%s.\n%s.\nLoad before: %s.",
 		commit, kind, took.Round(time.Second), time.Now().Format(time.DateOnly),
-		processorName(), runtime.NumCPU(), memorySize(), runtime.GOOS, runtime.GOARCH, strings.Join(versions, ", "))
+		processorName(), runtime.NumCPU(), memorySize(), runtime.GOOS, runtime.GOARCH, strings.Join(versions, ", "), b.load)
 }
 
 // processorName returns the processor's name for itself.
@@ -210,4 +212,14 @@ func memorySize() string {
 		return "unknown memory"
 	}
 	return fmt.Sprintf("%.0f GiB", float64(kib)/(1<<20))
+}
+
+// systemLoad returns how many processes wanted to run, on average over the last minute.
+func systemLoad() string {
+	content, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	load, _, _ := strings.Cut(string(content), " ")
+	return load
 }
