@@ -28,7 +28,7 @@ type liveStep struct {
 	fan     int  // children of its foreaches so far, if it opens them
 	now     engine.StepProgress
 	tally   tally
-	history []sample // of the last rateWindow, oldest first
+	history []sample // as far back as the rate is taken over, oldest first
 }
 
 // sample is how many tasks were done at a time of the run.
@@ -45,9 +45,12 @@ type tally struct {
 	first, last               time.Time
 }
 
+// The rate of a step is that of the last rateWindow, or of the longer time in which rateTasks
+// tasks were done: of slow tasks, a short time tells nothing.
 const (
-	rateWindow  = 10 * time.Second
-	rateSamples = 20
+	rateWindow = 10 * time.Second
+	rateTasks  = 30
+	rateEvery  = 500 * time.Millisecond // between samples, or the 50th part of the time they span
 )
 
 func newLive(g *graph.Graph, style style) *live {
@@ -177,17 +180,17 @@ func (s *liveStep) total() int {
 
 // remember adds a sample to the history and drops what is too old for the rate.
 func (s *liveStep) remember(at time.Duration) {
-	h := s.history
-	if n := len(h); n > 0 && at-h[n-1].at < rateWindow/rateSamples {
-		return
-	}
+	h, now := s.history, sample{at, s.now.Done - s.now.Carried}
 	if !s.covered || s.total() == 0 {
 		return
 	}
-	for len(h) > 1 && at-h[1].at >= rateWindow {
+	if n := len(h); n > 0 && at-h[n-1].at < max(rateEvery, (at-h[0].at)/50) {
+		return
+	}
+	for len(h) > 1 && at-h[1].at >= rateWindow && now.done-h[1].done >= rateTasks {
 		h = h[1:]
 	}
-	s.history = append(h, sample{at, s.now.Done - s.now.Carried})
+	s.history = append(h, now)
 }
 
 // rate is how many tasks a second were done lately, 0 if that is not known yet.

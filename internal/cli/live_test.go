@@ -128,6 +128,40 @@ func TestDurationText(t *testing.T) {
 	}
 }
 
+// TestRate has fast tasks become slow, and slow ones that end in pairs.
+func TestRate(t *testing.T) {
+	l := covered(t, 100000)
+	s := l.step("train")
+	at, done := time.Duration(0), 0
+	tick := func(seconds int, perSecond float64) {
+		for i := range seconds * 10 {
+			l.progress(snapshot(at, engine.StepProgress{Step: "train", Waiting: 1000, Done: done + int(float64(i)*perSecond/10)}))
+			at += 100 * time.Millisecond
+		}
+		done += int(float64(seconds) * perSecond)
+	}
+	near := func(want float64) {
+		t.Helper()
+		if got := s.rate(); got < want*0.85 || got > want*1.15 {
+			t.Errorf("rate %v, want about %v", got, want)
+		}
+	}
+	tick(20, 500)
+	near(500)
+	tick(12, 50)
+	near(50)
+	tick(7200, 1.0/60)
+	near(1.0 / 60)
+	if len(s.history) > 500 {
+		t.Errorf("%d samples", len(s.history))
+	}
+	for rate, want := range map[float64]string{123.4: "123/s", 2.345: "2.3/s", 0.5: "30.0/min", 0.001: "3.6/h"} {
+		if got := rateText(rate); got != want {
+			t.Errorf("%v: %q, want %q", rate, got, want)
+		}
+	}
+}
+
 // virtual is a terminal: what it shows, and what has scrolled out of it at the top.
 // When it is resized it wraps its lines anew, as most terminals do.
 type virtual struct {
