@@ -23,16 +23,23 @@ const maxEncodeDepth = 500
 // the reader holds so many on its stack.
 const batch = 1000
 
+// MaxEncode is how many bytes [Encode] writes, give or take one text: what it is
+// given may hold one text in many places.
+const MaxEncode = 1 << 30
+
 // Encode returns the pickle, of protocol 4, of a plain value: the Values nil,
 // bool, int64, *big.Int, float64, string, Bytes, *ByteArray, *List, *Tuple, *Set
 // and plain *Dict, and Go's other integers and floats, []byte, slices, arrays,
 // maps (in the order of their keys, which must be strings, integers or bools) and
 // pointers to them, nil as None. It fails with a fault of kind Invalid for other
-// values, for text that is not UTF-8, and for what is nested too deeply. A *List,
+// values, for text that is not UTF-8, and for what is nested too deeply, and with
+// [ErrLimit] for what takes more than [MaxEncode]. A *List,
 // *Tuple, *Set or *Dict that stands in several places is written once, and may
 // contain itself; Go's own slices and maps may not.
-func Encode(v any) ([]byte, error) {
-	e := encoder{b: []byte{0x80, 4}}
+func Encode(v any) ([]byte, error) { return encode(v, MaxEncode) }
+
+func encode(v any, limit int) ([]byte, error) {
+	e := encoder{b: []byte{0x80, 4}, limit: limit}
 	if err := e.value(v, 0); err != nil {
 		return nil, fault.Wrap(fault.Invalid, "pickle", err)
 	}
@@ -40,8 +47,9 @@ func Encode(v any) ([]byte, error) {
 }
 
 type encoder struct {
-	b    []byte
-	memo map[any]uint32 // containers that are written
+	b     []byte
+	limit int
+	memo  map[any]uint32 // containers that are written
 }
 
 // again writes a reference to a container that is written already.
@@ -85,6 +93,9 @@ func (e *encoder) value(v any, depth int) error {
 		if e.again(v) {
 			return nil
 		}
+	}
+	if len(e.b) > e.limit {
+		return ErrLimit
 	}
 	if depth > maxEncodeDepth {
 		return fmt.Errorf("the value contains itself or is nested too deeply")

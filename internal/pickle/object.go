@@ -78,7 +78,7 @@ func (d *decoder) object(op byte) error {
 		if err != nil {
 			return err
 		}
-		if len(module)+len(name) > maxName {
+		if len(name) == 0 || len(module)+len(name) > maxName {
 			return errText
 		}
 		return d.call(d.global(string(module), string(name)), clone(items))
@@ -112,7 +112,7 @@ func (d *decoder) object(op byte) error {
 const maxName = 4096
 
 func (d *decoder) pushGlobal(module, name string) error {
-	if len(module)+len(name) > maxName {
+	if name == "" || len(module)+len(name) > maxName {
 		return errText
 	}
 	return d.pushNew(d.global(module, name), costObject+len(module)+len(name))

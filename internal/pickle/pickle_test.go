@@ -319,6 +319,10 @@ func TestEncode(t *testing.T) {
 	type self []any
 	loop := self{nil}
 	loop[0] = loop
+	shared := strings.Repeat("x", 1000)
+	if _, err := encode([]any{shared, shared, shared, shared}, 2000); !errors.Is(err, ErrLimit) {
+		t.Errorf("over the limit: %v", err)
+	}
 	for _, bad := range []any{make(chan int), struct{ A int }{1}, "\xff", map[float64]int{1: 1}, loop, &Object{Func: &Global{"a", "b"}}, &Global{"a", "b"}, &Dict{Class: "Counter"}} {
 		if got, err := Encode(bad); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%T: %q, %v", bad, got, err)
@@ -405,7 +409,7 @@ func FuzzDecode(f *testing.F) {
 		if text, _, err := ToJSON(v, 100_000); err == nil && len(text) == 0 {
 			t.Error("empty JSON")
 		}
-		again, err := Encode(v)
+		again, err := encode(v, 1<<20)
 		if err != nil {
 			return
 		}
