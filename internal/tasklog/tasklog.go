@@ -106,11 +106,19 @@ func ReadFile(path string) iter.Seq2[Line, error] {
 			return
 		}
 		if err != nil {
-			yield(Line{}, fault.Wrap(fault.Permission, "read log", err))
+			yield(Line{}, unreadable(err))
 			return
 		}
 		defer f.Close()
-		read(bufio.NewReaderSize(f, 64<<10))(yield)
+		for l, err := range read(bufio.NewReaderSize(f, 64<<10)) {
+			var known *fault.Error
+			if errors.As(err, &known) && known.Subject == "" {
+				known.Subject = path
+			}
+			if !yield(l, err) {
+				return
+			}
+		}
 	}
 }
 
@@ -124,7 +132,8 @@ func read(r source) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		var head [len(header)]byte
 		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return // empty, or not yet written
+			end(yield, err) // empty, or not yet written
+			return
 		}
 		if string(head[:]) != header {
 			yield(Line{}, damaged("it does not begin as a log of version 1"))
@@ -170,9 +179,23 @@ func end(yield func(Line, error) bool, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return
 	}
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		yield(Line{}, unreadable(err))
+		return
+	}
 	yield(Line{}, damaged("%v", err))
 }
 
+// unreadable is the fault of a file that the operating system does not read.
+func unreadable(err error) error {
+	kind := fault.Internal
+	if errors.Is(err, fs.ErrPermission) {
+		kind = fault.Permission
+	}
+	return fault.Wrap(kind, "read log", err)
+}
+
 func damaged(format string, args ...any) error {
-	return (&fault.Error{Kind: fault.Corrupt, Op: "read log", Message: fmt.Sprintf(format, args...)})
+	return &fault.Error{Kind: fault.Corrupt, Op: "read log", Message: fmt.Sprintf(format, args...)}
 }

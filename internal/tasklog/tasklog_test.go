@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +88,53 @@ func TestReadFile(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+func TestReadFileSaysWhichFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "damaged.log")
+	if err := os.WriteFile(path, []byte("no log at all"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, t.TempDir()} {
+		n := 0
+		for _, err := range ReadFile(path) {
+			if n++; err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("reading %s: %v", path, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s yields %d times", path, n)
+		}
+	}
+}
+
+// TestReadWhileWritten reads a growing file again and again, as a follower does.
+func TestReadWhileWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName(1, 0))
+	var w Writer
+	var log []byte
+	const lines = 50
+	ends := make([]int, 0, lines)
+	for i := range lines {
+		log = w.Append(log, Line{Time: time.UnixMilli(int64(i)), Text: bytes.Repeat([]byte{'a'}, i), Newline: true})
+		ends = append(ends, len(log))
+	}
+	for n := range len(log) + 1 {
+		if err := os.WriteFile(path, log[:n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for _, err := range ReadFile(path) {
+			if err != nil {
+				t.Fatalf("after %d bytes: %v", n, err)
+			}
+			got++
+		}
+		want, _ := slices.BinarySearch(ends, n+1)
+		if got != want {
+			t.Fatalf("after %d bytes there are %d lines, want %d", n, got, want)
+		}
 	}
 }
 
