@@ -5,13 +5,16 @@ into a file in the staging folder as they are made, without a copy of the whole.
 """
 
 from _pickle import PickleBuffer, Pickler, dumps, load, loads
-from os import O_CLOEXEC, O_CREAT, O_EXCL, O_WRONLY, close, write
+from os import O_CLOEXEC, O_CREAT, O_EXCL, O_WRONLY, close, unlink, write
 from os import open as os_open
 from types import FunctionType, MethodType
 
 from .exceptions import DataException, MetaflowException, UnpicklableArtifactException
 
 _PROTOCOL = 5
+
+#: Once so many bytes lie in a frame, everything else is staged.
+_FRAME = 32 << 20
 
 #: Types whose pickles are small enough to be made without asking how large they are.
 _SCALARS = frozenset((int, float, bool, complex, type(None)))
@@ -36,18 +39,33 @@ def type_name(value):
 class Staging:
     """The folder that the host named for large values of this task, and the names of files in it."""
 
-    __slots__ = ("folder", "prefix", "limit", "count")
+    __slots__ = ("limit", "inline", "_folder", "_prefix", "_count")
 
     def __init__(self, folder, prefix, limit):
-        self.folder = folder
-        self.prefix = prefix
+        #: Values of more bytes than this are large.
         self.limit = limit
-        self.count = 0
+        #: Values of more bytes than this are staged: the limit, until the frame is full.
+        self.inline = limit
+        self._folder = folder
+        self._prefix = prefix
+        self._count = 0
+
+    def _name(self, number):
+        return "%s/%s-%d" % (self._folder, self._prefix, number)
 
     def path(self):
         """The path of the next file."""
-        self.count += 1
-        return "%s/%s-%d" % (self.folder, self.prefix, self.count - 1)
+        self._count += 1
+        return self._name(self._count - 1)
+
+    def discard(self):
+        """Remove the files: nobody will hear of them."""
+        for number in range(self._count):
+            try:
+                unlink(self._name(number))
+            except OSError:
+                pass  # it was never made
+        self.inline = self.limit
 
 
 class Spill:
@@ -70,7 +88,7 @@ class Spill:
         size = len(data)
         self.size += size
         if self._fd < 0:
-            if self.size <= self._staging.limit:
+            if self.size <= self._staging.inline:
                 self._parts.append(data if kind is bytes else bytes(data))
                 return size
             self._open()
@@ -103,8 +121,6 @@ class Spill:
         """Forget what was written."""
         if self._fd >= 0:
             close(self._fd)
-            from os import unlink
-
             unlink(self.path)
 
 
@@ -198,6 +214,7 @@ def _unchanged(value, loaded, staging):
 def pack_changed(attributes, loaded, staging, skip_unpicklable=False):
     """The artifacts of an instance that the host does not have: entries, and their bytes in the same order."""
     entries, parts = [], []
+    inline = 0
     for name, value in attributes.items():
         if isinstance(value, _BEHAVIOUR) or name[:2] == "__":
             continue
@@ -213,6 +230,9 @@ def pack_changed(attributes, loaded, staging, skip_unpicklable=False):
         entries.append(entry)
         if data is not None:
             parts.append(data)
+            inline += len(data)
+            if inline > _FRAME:
+                staging.inline = 0
     return entries, parts
 
 

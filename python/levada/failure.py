@@ -8,6 +8,8 @@ from .exceptions import MetaflowException, UnpicklableArtifactException
 _OWN = dirname(__file__) + "/"
 _METAFLOW = dirname(dirname(__file__)) + "/metaflow/"
 
+_LONGEST = 200_000
+
 
 def _is_own(frame):
     return frame.filename.startswith((_OWN, _METAFLOW))
@@ -44,7 +46,26 @@ def qualified(cls):
 
 def record(exception):
     """The exception as a frame has it."""
-    return {"type": qualified(type(exception)), "message": str(exception), "traceback": traceback_of(exception)}
+    return {
+        "type": qualified(type(exception)),
+        "message": _shortened(_message(exception)),
+        "traceback": _shortened(traceback_of(exception)),
+    }
+
+
+def _message(exception):
+    try:
+        return str(exception)
+    except Exception as error:
+        return "<the exception's __str__ raised %s>" % type(error).__name__
+
+
+def _shortened(text):
+    """A text that fits into a frame: beginning and end of a long one."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return "%s\n... %d characters left out ...\n%s" % (text[:half], len(text) - _LONGEST, text[-half:])
 
 
 def explanation(exception):

@@ -92,9 +92,7 @@ class FlowSpec:
         task = self._levada
         if task is None:
             raise MetaflowException("self.next() is called by a step while a run executes it.")
-        from .transition import decide
-
-        task.transition = decide(self, task, dsts, kwargs)
+        task.next(self, dsts, kwargs)
 
     def merge_artifacts(self, inputs, exclude=None, include=None):
         """In a join: take over the artifacts that all inputs agree about.
@@ -105,9 +103,7 @@ class FlowSpec:
         task = self._levada
         if task is None:
             raise MetaflowException("merge_artifacts can be called in a join step only.")
-        from .inputs import merge_artifacts
-
-        merge_artifacts(self, task, inputs, exclude or [], include or [])
+        task.merge(self, inputs, exclude or [], include or [])
 
     # The rest.
 

@@ -8,12 +8,12 @@ import os
 import resource  # noqa: F401  wait4 would import it on first use
 import select
 import sys
-from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
+from _signal import SIG_DFL, SIGCHLD, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from struct import unpack
 
-from . import inputs, safety, transition, unbounded  # noqa: F401  a task must not have to import them
-from .task import converse, flush
+from . import safety
+from .task import Task, converse, flush, on_signal
 from .warmup import warm_up
 from .wire import Channel, ConversationEnded, decode, frame, unpack_lengths
 
@@ -37,6 +37,8 @@ class ForkServer:
         self._plans = plans
         self._control = socket(fileno=control)
         self._buffer = b""
+        self._unsent = []  # frames for the host
+        self._context = {}  # what the tasks of the run have in common
         self._received = []  # descriptors, in the order in which they came
         self._pids = {}  # id of the host -> pid
         self._ids = {}  # pid -> id of the host
@@ -52,8 +54,9 @@ class ForkServer:
             os.set_blocking(fd, False)
         set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal(SIGCHLD, lambda signum, frame: None)
-        signal(SIGTERM, self._on_stop)
-        signal(SIGINT, SIG_IGN)
+        # Tasks keep these handlers: two system calls less for each.
+        signal(SIGTERM, self._on_signal)
+        signal(SIGINT, self._on_signal)
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(line_buffering=True)
@@ -77,14 +80,20 @@ class ForkServer:
                     else:
                         os.read(self._wake, 4096)
                         self._reap()
+                if self._unsent:
+                    self._control.sendall(b"".join(self._unsent))
+                    self._unsent.clear()
         except (ConversationEnded, OSError, ValueError):
             pass  # the host is gone, or talks nonsense: both end the conversation
         finally:
             self._kill_all()
             os._exit(0)
 
-    def _on_stop(self, signum, frame):
-        self._stopping = True
+    def _on_signal(self, signum, frame):
+        if os.getpid() != self._pid:
+            on_signal(signum, frame)
+        elif signum == SIGTERM:  # Ctrl-C is the host's business
+            self._stopping = True
 
     def _kill_all(self):
         for pid in self._ids:
@@ -108,21 +117,24 @@ class ForkServer:
             end = start + 8 + header + body
             if len(buffer) < end:
                 break
-            message = decode(buffer[start + 8 : start + 8 + header].decode())
+            text = start + 8 + header
+            message = decode(buffer[start + 8 : text].decode())
             start = end
-            self._act(message)
+            self._act(message, buffer[text:end] if body else b"")
         self._buffer = buffer[start:]
 
-    def _act(self, message):
+    def _act(self, message, body):
         kind = message["type"]
         if kind == "fork":
             descriptors = self._received[:3]
             del self._received[:3]
-            self._fork(message["id"], *descriptors)
+            self._fork(message["id"], self._first(message.get("first"), body), *descriptors)
         elif kind == "kill":
             pid = self._pids.get(message["id"])
-            if pid is not None:
-                _killpg(pid, message["signal"])
+            if pid is not None and not _killpg(pid, message["signal"]):
+                os.kill(pid, message["signal"])  # it does not lead its group yet
+        elif kind == "context":
+            self._context = message["context"]
         elif kind == "stop":
             self._stopping = True
         else:
@@ -130,14 +142,29 @@ class ForkServer:
 
     # Processes.
 
-    def _fork(self, id, conversation, stdout, stderr):
+    def _first(self, header, body):
+        """What a process is to do, as far as the fork server can get it ready.
+
+        Here the code for it is warm, and what it makes is copied once; in a fresh fork it would be neither.
+        """
+        if header is None:
+            return None  # the process finds it on its own socket
+        if header["type"] == "task":
+            header = {**self._context, **header}
+            try:
+                return Task(self._flow, self._plans, None, header, body)
+            except Exception:
+                pass  # it will happen again in the process, which can tell of it
+        return header, body
+
+    def _fork(self, id, first, conversation, stdout, stderr):
         try:
             pid = os.fork()
         except OSError as error:
             pid = -1
             message = "fork: %s" % error.strerror
         if pid == 0:
-            self._child(conversation, stdout, stderr)
+            self._child(first, conversation, stdout, stderr)
         os.close(conversation)
         os.close(stdout)
         os.close(stderr)
@@ -145,16 +172,13 @@ class ForkServer:
             self._send({"type": "exited", "id": id, "code": _CANNOT_FORK, "signal": 0, "utime": 0, "stime": 0,
                         "maxrss": 0, "message": message})  # fmt: skip
             return
-        try:
-            os.setpgid(pid, pid)  # the child does it too: whoever is first
-        except OSError:
-            pass  # it has done so and is gone
         self._pids[id] = pid
         self._ids[pid] = id
         self._send({"type": "forked", "id": id, "pid": pid})
 
     def _send(self, header):
-        self._control.sendall(frame(header))
+        """Send a frame when everything that has come is done: what is said at once is read at once."""
+        self._unsent.append(frame(header))
 
     def _reap(self):
         while True:
@@ -185,7 +209,7 @@ class ForkServer:
                 }
             )
 
-    def _child(self, conversation, stdout, stderr):
+    def _child(self, first, conversation, stdout, stderr):
         """The life of a forked process. Does not return."""
         code = 1
         try:
@@ -203,7 +227,7 @@ class ForkServer:
             gc.enable()
             for reseed in self._reseed:
                 reseed()
-            code = run_conversation(self._flow, self._plans, conversation)
+            code = run_conversation(self._flow, self._plans, conversation, first)
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -213,17 +237,22 @@ class ForkServer:
             os._exit(code)
 
 
-def run_conversation(flow, plans, fd):
-    """Hold a task conversation on a descriptor; return the exit code."""
+def run_conversation(flow, plans, fd, first=None):
+    """Hold a task conversation on a descriptor; return the exit code.
+
+    ``first`` is what is to be done, if it is known.
+    """
     try:
-        return converse(flow, plans, Channel(fd))
+        return converse(flow, plans, Channel(fd), first)
     except (ConversationEnded, BrokenPipeError, ConnectionResetError) as error:
         print("levada: %s" % error, file=sys.stderr)
         return 1
 
 
 def _killpg(pid, number):
+    """Send a signal to a process group; False if there is none."""
     try:
         os.killpg(pid, number)
     except OSError:
-        pass  # gone, or not ours any more
+        return False
+    return True

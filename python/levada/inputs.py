@@ -194,14 +194,22 @@ class _View:
         raise MetaflowException("merge_artifacts is called on self, not on an input of the join.")
 
 
+def _are_all(inputs, task):
+    """Whether these are the inputs of the join: what the step got, or a list of all of them."""
+    if isinstance(inputs, Inputs):
+        return True
+    positions = {one._levada.position for one in inputs if isinstance(one, _View)}
+    return len(positions) == task.frame["join"]["count"]
+
+
 def merge_artifacts(flow, task, inputs, exclude, include):
     """Have the host merge what all inputs agree about. See FlowSpec.merge_artifacts."""
     step = task.plan.name
-    if not task.frame.get("join") or not isinstance(inputs, Inputs):
+    if not task.frame.get("join") or not _are_all(inputs, task):
         raise MetaflowException(
             "merge_artifacts can be called in a join step only, with its inputs. Step '%s' is none." % step
             if not task.frame.get("join")
-            else "merge_artifacts in step '%s' takes the inputs of the join, as the step got them." % step
+            else "merge_artifacts in step '%s' takes all inputs of the join, as the step got them." % step
         )
     if include and exclude:
         raise MetaflowException("merge_artifacts in step '%s': give include or exclude, not both." % step)
@@ -226,4 +234,3 @@ def merge_artifacts(flow, task, inputs, exclude, include):
             % (step, ", ".join(missing)),
             missing,
         )
-    task.inherited_changed()

@@ -106,10 +106,14 @@ def _wait_for_end(channel):
 
 
 def _run_task(flow, fd):
+    from _signal import SIGINT, SIGTERM, signal
+
     from .forkserver import run_conversation
     from .safety import LibC
-    from .task import flush
+    from .task import flush, on_signal
 
+    signal(SIGINT, on_signal)
+    signal(SIGTERM, on_signal)
     described, plans = _describe(flow)
     code = 1
     if plans is None:

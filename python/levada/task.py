@@ -5,11 +5,14 @@ asks the host for nothing that the step does not use.
 """
 
 import sys
-from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
+from _signal import ITIMER_REAL, SIG_DFL, SIGALRM, SIGINT, setitimer, signal
+from os import getpid, kill
 
 from . import running
 from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
 from .exceptions import METAFLOW_EXIT_DISALLOW_RETRY
+from .inputs import Inputs, merge_artifacts
+from .transition import Transition, decide
 
 _VALUE_CHARS = 30
 _TITLE_CHARS = 20
@@ -71,9 +74,10 @@ class Task:
         """The names of all inherited artifacts."""
         return self.channel.ask({"type": "names"})[0].get("names") or []
 
-    def inherited_changed(self):
-        """Forget what was not there: a merge has added artifacts."""
-        self._absent.clear()
+    def merge(self, flow, inputs, exclude, include):
+        """Take over what the inputs of a join agree about."""
+        merge_artifacts(flow, self, inputs, exclude, include)
+        self._absent.clear()  # what was not there may be now
 
     def graph(self):
         """The flow as ``_graph_info`` has it."""
@@ -150,6 +154,10 @@ class Task:
 
     # The attempt.
 
+    def next(self, flow, targets, keywords):
+        """Take down which steps follow."""
+        self.transition = decide(flow, self, targets, keywords)
+
     def run(self):
         """Run the attempt and tell the host how it ended; return the exit code."""
         flow = self.flow
@@ -170,7 +178,8 @@ class Task:
         # From here on a signal waits until everything is said.
         self.channel.busy = True
         try:
-            entries, parts = pack_changed(flow.__dict__, self.loaded, self.staging)
+            # What cannot be pickled must not turn a caught failure into another one.
+            entries, parts = pack_changed(flow.__dict__, self.loaded, self.staging, "caught" in done)
             transition = self.transition
             described = {"next": transition.steps}
             if transition.items is not None:
@@ -181,6 +190,7 @@ class Task:
             elif transition.fan:
                 described["fan"] = transition.fan
         except Exception as exception:
+            self.staging.discard()
             return self._failed(exception, {"type": "done"})
         done["transition"] = described
         done["artifacts"] = entries
@@ -204,8 +214,6 @@ class Task:
             setitimer(ITIMER_REAL, limit)
         try:
             if plan.is_join:
-                from .inputs import Inputs
-
                 plan.function(self.flow, Inputs(self))
             else:
                 plan.function(self.flow)
@@ -236,8 +244,6 @@ class Task:
         if self.transition is not None:
             return
         if self.plan.next is None:
-            from .transition import Transition
-
             self.transition = Transition([])
             return
         from .exceptions import MetaflowException
@@ -262,7 +268,6 @@ class Task:
                 return False
         from .exceptions import MetaflowExceptionWrapper
         from .failure import traceback_of
-        from .transition import Transition
 
         trace = traceback_of(exception)
         if catch.get("print_exception", True):
@@ -272,14 +277,10 @@ class Task:
         try:
             if catch.get("var"):
                 setattr(self.flow, catch["var"], wrapper)
-            self.flow.__dict__["_catch_exception"] = wrapper
-            # An artifact that cannot be pickled must not turn a caught failure into another one.
-            pack_changed(self.flow.__dict__, self.loaded, self.staging)
-        except AttributeError:
-            return False
-        except Exception as error:
+        except AttributeError as error:
             print("@catch: %s" % error, file=sys.stderr)
             return False
+        self.flow.__dict__["_catch_exception"] = wrapper
         if self.transition is None:
             self.transition = Transition(self.plan.next["targets"] if self.plan.next else [])
         done["caught"] = True
@@ -306,6 +307,7 @@ class Task:
         try:
             entries, parts = pack_changed(self.flow.__dict__, self.loaded, self.staging, skip_unpicklable=True)
         except Exception:
+            self.staging.discard()
             entries, parts = [], []
         done["artifacts"] = entries
         done["exception"] = record(exception)
@@ -358,16 +360,18 @@ def flush():
             pass  # closed, replaced or gone: nothing that the task could do about it
 
 
-def converse(flow, plans, channel):
-    """Do what the host's first frame asks for; return the exit code of the process."""
-    frame, body = channel.receive()
+def converse(flow, plans, channel, first=None):
+    """Do what the host's first frame asks for; return the exit code of the process.
+
+    ``first`` is that frame, header and body, or the task already made of it. It is read from the channel if it is None.
+    """
+    if type(first) is Task:
+        first.channel = channel
+        return first.run()
+    frame, body = first or channel.receive()
     kind = frame["type"]
     if kind == "task":
-        if "cgroup" in frame:
-            enter_cgroup(frame["cgroup"])
-        task = Task(flow, plans, channel, frame, body)
-        _interruptible(task)
-        return task.run()
+        return Task(flow, plans, channel, frame, body).run()
     if kind in ("parameters", "defaults"):
         from . import resolve
 
@@ -377,21 +381,16 @@ def converse(flow, plans, channel):
     raise ConversationEnded("the host sent '%s', which starts no conversation" % kind)
 
 
-def enter_cgroup(path):
-    """Move this process into the cgroup whose list of processes is the file at ``path``, if that can be."""
-    try:
-        with open(path, "w") as procs:
-            procs.write("0")
-    except OSError:
-        pass  # the host finds the cgroup empty and takes another figure for the memory
-
-
-def _interruptible(task):
-    """Let SIGINT and SIGTERM end the step gently."""
-    from _signal import SIGINT, SIGTERM
-
-    def interrupt(signum, frame):
+def on_signal(signum, frame):
+    """End the step gently: the handler of SIGINT and SIGTERM in a process that runs a task."""
+    task = running.current._task
+    if task is None:
+        raise KeyboardInterrupt
+    if task.channel.pid == getpid():
         task.interrupt(KeyboardInterrupt())
-
-    signal(SIGINT, interrupt)
-    signal(SIGTERM, interrupt)
+    elif signum == SIGINT:
+        raise KeyboardInterrupt
+    else:
+        # A process that the step forked, such as a worker of a pool: it ends as if this handler were not there.
+        signal(signum, SIG_DFL)
+        kill(getpid(), signum)

@@ -3,6 +3,7 @@
 import sys
 
 from .exceptions import InvalidNextException
+from .unbounded import UnboundedForeachInput
 
 _KEYWORDS = frozenset(("foreach", "num_parallel", "condition"))
 
@@ -22,7 +23,7 @@ class Transition:
 def decide(flow, task, targets, keywords):
     """The transition that a call of self.next asks for. InvalidNextException if it makes none."""
     step = task.plan.name
-    line = sys._getframe(2).f_lineno
+    line = sys._getframe(3).f_lineno
 
     def invalid(message):
         return InvalidNextException("Step '%s': %s" % (step, message), line)
@@ -96,8 +97,6 @@ def _foreach(flow, steps, variable, invalid):
         items = getattr(flow, variable)
     except AttributeError:
         raise invalid("the foreach variable '%s' is not an attribute of the flow." % variable) from None
-    from .unbounded import UnboundedForeachInput
-
     if isinstance(items, UnboundedForeachInput):
         raise invalid("the foreach variable '%s' is an unbounded foreach, which Levada does not have." % variable)
     try:

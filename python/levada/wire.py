@@ -4,9 +4,10 @@ The page ``internal/protocol/README.md`` is the contract. Reads and writes go st
 lives for a few hundred microseconds, and a socket object would be one more thing to make.
 """
 
+from _thread import allocate_lock, get_ident
 from json import JSONDecoder, JSONEncoder
 from json.encoder import c_make_encoder, encode_basestring_ascii
-from os import read, write
+from os import getpid, read, write
 from struct import Struct
 
 #: Version of the protocol that this side speaks.
@@ -68,16 +69,20 @@ def frame(header, body=b""):
 class Channel:
     """One side of a conversation over a blocking stream socket."""
 
-    __slots__ = ("fd", "busy", "pending", "_buffer", "_request")
+    __slots__ = ("fd", "pid", "busy", "pending", "_buffer", "_request", "_lock", "_thread")
 
     def __init__(self, fd):
         self.fd = fd
+        #: The process that talks. Others, which it forked, would only garble what it says.
+        self.pid = getpid()
         #: True while bytes are under way. A signal handler that finds it leaves its exception in ``pending``
         #: instead of raising it in the middle of a frame.
         self.busy = False
         self.pending = None
         self._buffer = b""
         self._request = 0
+        self._lock = allocate_lock()  # steps may read artifacts from several threads
+        self._thread = get_ident()
 
     def send(self, header, parts=()):
         """Send a frame whose body is ``parts`` one after another."""
@@ -140,15 +145,26 @@ class Channel:
 
     def ask(self, header):
         """Send a request; return header and body of the reply. RequestFailed if the host could not answer."""
-        self._request += 1
-        header["id"] = self._request
-        outer, self.busy = self.busy, True
+        if getpid() != self.pid:
+            raise RuntimeError(
+                "a process that the step has started cannot read artifacts or ask the host for anything: read what it "
+                "needs before it is started"
+            )
+        # Signal handlers run in the first thread; they have to wait only for what that thread says.
+        first = get_ident() == self._thread
+        outer = self.busy
+        if first:
+            self.busy = True
         try:
-            self.send(header)
-            reply, body = self.receive()
+            with self._lock:
+                self._request += 1
+                header["id"] = self._request
+                self.send(header)
+                reply, body = self.receive()
         finally:
-            self.busy = outer
-        if self.pending is not None and not outer:
+            if first:
+                self.busy = outer
+        if self.pending is not None and first and not outer:
             pending, self.pending = self.pending, None
             raise pending
         if reply["type"] != "reply" or reply.get("id") != header["id"]:

@@ -135,6 +135,20 @@ class Refused(FlowTest):
         self.assertFails(host.task("s2"), "Flows can't be serialized")
         self.assertFails(host.join("s3", [{}]), "Flows can't be serialized")
 
+    def test_staged_files_of_a_failed_attempt(self):
+        host = self.steps("self.big = 'x' * 400000\nimport threading\nself.l = threading.Lock()\nself.next(self.end)")
+        result = host.task("s0")
+        self.assertFails(result, "Cannot pickle artifact")
+        self.assertEqual(set(result.artifacts), {"big"})
+        self.assertEqual(os.listdir(host.staging), [])
+
+    def test_more_than_fits_into_a_frame(self):
+        host = self.steps("for i in range(170): setattr(self, 'a%d' % i, b'%3d' % i * 80000)\nself.next(self.end)")
+        result = host.task("s0")
+        self.assertOk(result)
+        self.assertLess(len(result.body), 34 << 20)
+        self.assertEqual(result.artifacts["a169"].value, b"169" * 80000)
+
     def test_read_only(self):
         host = self.steps(
             "self.P = 1",

@@ -82,6 +82,34 @@ class Processes(FlowTest):
             self.assertOk(result)
         self.assertEqual(len({result.values()["random"] for result in results}), 3)
 
+    def test_threads_and_pools_of_a_step(self):
+        host = self.steps("""
+            import threading, multiprocessing
+            got = []
+            threads = [threading.Thread(target=lambda n: got.append(getattr(self, n)), args=("x%d" % i,)) for i in range(8)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            self.got = sorted(got)
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                self.squares = pool.map(abs, [-1, -2])
+            read, write = os.pipe()
+            if os.fork() == 0:
+                try:
+                    self.y
+                except RuntimeError as e:
+                    os.write(write, str(e).encode())
+                os._exit(0)
+            self.error = os.read(read, 1000).decode()
+            self.z = self.y
+            self.next(self.end)
+        """)
+        result = host.task("s0", dict({"x%d" % i: i for i in range(8)}, y=5))
+        self.assertOk(result)
+        self.assertEqual(result.stderr, "")
+        self.assertEqual((result.values()["got"], result.values()["squares"]), (list(range(8)), [1, 2]))
+        self.assertIn("cannot read artifacts", result.values()["error"])
+        self.assertEqual(result.values()["z"], 5)
+
     def test_many_at_once(self):
         host = self.steps("self.i = self.index\nself.next(self.end)")
         live = {}

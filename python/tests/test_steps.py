@@ -203,7 +203,7 @@ class Joins(FlowTest):
         host = self.steps(
             "JOIN\nself.c = 0\nself.merge_artifacts(inputs, exclude=['d'])\nself.got = (self.a, self._p)\n"
             "assert not hasattr(self, 'd')\nself.next(self.end)",
-            "JOIN\nassert not hasattr(self, 'a')\nself.merge_artifacts(inputs, include=['a'])\n"
+            "JOIN\nassert not hasattr(self, 'a')\nself.merge_artifacts(list(inputs), include=['a'])\n"
             "assert self.a == 1\nself.next(self.end)",
             "JOIN\ntry:\n    self.merge_artifacts(inputs)\nfinally:\n    assert not hasattr(self, 'a')",
             "JOIN\nself.merge_artifacts(inputs, include=['nope'])",
