@@ -118,7 +118,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 		}
 	}
 	c.Home, c.Store = home, meta
-	c.Data = datastore.New(meta, file.New(filepath.Join(home, "blobs")), filepath.Join(home, "staging"))
+	c.Data = datastore.New(meta, file.New(home), filepath.Join(home, "staging"))
 	return cli.Store{Service: service.New(c), Path: home, Created: created, Close: meta.Close}, nil
 }
 

@@ -30,6 +30,23 @@ type ToWorker struct {
 	Type   string `json:"type"` // fork, kill, stop
 	ID     int64  `json:"id,omitempty"`
 	Signal int    `json:"signal,omitempty"`
+
+	Context *Context `json:"context,omitempty"` // context: what the tasks of the run have in common
+	First   any      `json:"first,omitempty"`   // fork: header of the process's first frame; the body is this frame's
+}
+
+// Context is what the tasks of a run have in common.
+type Context struct {
+	Flow        string      `json:"flow"`
+	Run         string      `json:"run"`
+	Origin      *string     `json:"origin"`
+	User        string      `json:"user"`
+	Namespace   string      `json:"namespace"`
+	Tags        []string    `json:"tags"`
+	Project     *Project    `json:"project"`
+	Staging     string      `json:"staging"`
+	InlineLimit int         `json:"inline_limit"`
+	With        []Decorator `json:"with,omitempty"`
 }
 
 // Parameters asks a process to resolve a run's parameters.
@@ -53,29 +70,20 @@ type Project struct {
 
 // Task asks a process to run one attempt of one task. See README.md for the fields.
 type Task struct {
-	Type        string      `json:"type"` // "task"
-	Flow        string      `json:"flow"`
-	Run         string      `json:"run"`
-	Step        string      `json:"step"`
-	Task        string      `json:"task"`
-	Attempt     int         `json:"attempt"`
-	Retries     int         `json:"retries"`
-	Fallback    bool        `json:"fallback,omitempty"`
-	Origin      *string     `json:"origin"`
-	User        string      `json:"user"`
-	Namespace   string      `json:"namespace"`
-	Tags        []string    `json:"tags"`
-	Project     *Project    `json:"project"`
-	Stack       []Frame     `json:"stack"`
-	Item        *Item       `json:"item"`
-	Join        *Join       `json:"join"`
-	Iteration   int         `json:"iteration,omitempty"`
-	Parallel    *Parallel   `json:"parallel"`
-	Staging     string      `json:"staging"`
-	InlineLimit int         `json:"inline_limit"`
-	Timeout     float64     `json:"timeout"`
-	With        []Decorator `json:"with,omitempty"`
-	Cgroup      string      `json:"cgroup,omitempty"`
+	Type      string    `json:"type"` // "task"
+	*Context            // nil where the fork server has been told already
+	Step      string    `json:"step"`
+	Task      string    `json:"task"`
+	Attempt   int       `json:"attempt"`
+	Retries   int       `json:"retries,omitempty"`
+	Fallback  bool      `json:"fallback,omitempty"`
+	Stack     []Frame   `json:"stack,omitempty"`
+	Item      *Item     `json:"item,omitempty"`
+	Join      *Join     `json:"join,omitempty"`
+	Iteration int       `json:"iteration,omitempty"`
+	Parallel  *Parallel `json:"parallel,omitempty"`
+	Timeout   float64   `json:"timeout,omitempty"`
+	Cgroup    string    `json:"cgroup,omitempty"`
 }
 
 // Frame is one level of a foreach stack.

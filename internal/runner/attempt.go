@@ -322,21 +322,30 @@ func (a *attempt) later(d time.Duration, f func()) {
 	}))
 }
 
-// firstFrame makes the frame that tells a process what to do.
-func (r *Runner) firstFrame(a *attempt) ([]byte, error) {
-	l, run := &a.launch, &r.Config.Run
-	t := protocol.Task{
-		Type: "task", Flow: run.Flow, Run: strconv.FormatInt(run.ID, 10), Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
-		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, User: run.User, Namespace: run.Info.Namespace,
-		Tags: run.Tags, Project: r.Project, Iteration: l.Iteration, Staging: r.Staging, InlineLimit: protocol.InlineLimit,
-		Timeout: l.Step.Timeout.Seconds(), With: r.With, Cgroup: a.confine(), Stack: make([]protocol.Frame, len(l.Stack)),
+// context is what the tasks of the run have in common.
+func (r *Runner) context() *protocol.Context {
+	run := &r.Config.Run
+	c := &protocol.Context{
+		Flow: run.Flow, Run: strconv.FormatInt(run.ID, 10), User: run.User, Namespace: run.Info.Namespace,
+		Tags: run.Tags, Project: r.Project, Staging: r.Staging, InlineLimit: protocol.InlineLimit, With: r.With,
 	}
-	if t.Tags == nil {
-		t.Tags = []string{}
+	if c.Tags == nil {
+		c.Tags = []string{}
 	}
 	if run.Origin != 0 {
 		origin := strconv.FormatInt(run.Origin, 10)
-		t.Origin = &origin
+		c.Origin = &origin
+	}
+	return c
+}
+
+// firstFrame makes what tells a process what to do.
+func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
+	l := &a.launch
+	t := &protocol.Task{
+		Type: "task", Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
+		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, Iteration: l.Iteration,
+		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Stack: make([]protocol.Frame, len(l.Stack)),
 	}
 	for i, f := range l.Stack {
 		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}
@@ -347,12 +356,12 @@ func (r *Runner) firstFrame(a *attempt) ([]byte, error) {
 		f := l.Stack[n-1]
 		items, err := r.openItems(f.Split)
 		if err != nil {
-			return nil, err
+			return worker.First{}, err
 		}
 		t.Item = &protocol.Item{Codec: items.codec}
 		if items.Size(f.Index) <= protocol.InlineLimit {
 			if body, err = items.Read(f.Index); err != nil {
-				return nil, err
+				return worker.First{}, err
 			}
 			t.Item.Inline = true
 		}
@@ -365,11 +374,11 @@ func (r *Runner) firstFrame(a *attempt) ([]byte, error) {
 		t.Join = &protocol.Join{Count: len(l.Inputs)}
 		if split := l.Step.Split; split != nil && split.Kind == graph.Split {
 			if t.Join.Steps, err = r.joinSteps(l.Inputs); err != nil {
-				return nil, err
+				return worker.First{}, err
 			}
 		}
 	}
-	return protocol.AppendFrame(nil, &t, body)
+	return worker.First{Header: t, Body: body}, nil
 }
 
 // joinSteps tells which step each branch of a static split ended with: step → positions among the inputs.

@@ -64,12 +64,8 @@ func Defaults(ctx context.Context, pool *worker.Pool, stdout, stderr io.Writer) 
 
 // ask starts a process for one question and returns its answer.
 func ask(ctx context.Context, pool *worker.Pool, question any, stdout, stderr io.Writer) (*protocol.FromTask, []byte, error) {
-	first, err := protocol.AppendFrame(nil, question)
-	if err != nil {
-		return nil, nil, err
-	}
 	exited := make(chan worker.Exit, 1)
-	proc, err := pool.StartHere(first, worker.Watch{Exited: func(e worker.Exit) { exited <- e }})
+	proc, err := pool.StartHere(worker.First{Header: question}, worker.Watch{Exited: func(e worker.Exit) { exited <- e }})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -121,6 +121,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	defer cancel()
 	r.ctx = work
 	r.started = r.Now()
+	r.Pool.SetContext(r.context())
 	r.emit(&Event{Kind: RunStarted, Origin: r.Config.Run.Origin})
 	for _, w := range r.Warnings {
 		r.warn("%s", w)

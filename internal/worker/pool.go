@@ -28,6 +28,7 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/protocol"
 )
 
 // Isolation is how a task gets a process of its own.
@@ -54,6 +55,7 @@ type Spec struct {
 type Pool struct {
 	spec      Spec
 	isolation Isolation
+	context   *protocol.Context // of the run whose tasks are started; nil before
 	main      *Server
 
 	mu      sync.Mutex
@@ -151,7 +153,7 @@ func (p *Pool) Isolation() Isolation { return p.isolation }
 
 // Start starts a process with the given first frame. vars are environment variables
 // that must be there before anything is imported; usually nil.
-func (p *Pool) Start(ctx context.Context, first []byte, vars map[string]string, watch Watch) (*Process, error) {
+func (p *Pool) Start(ctx context.Context, first First, vars map[string]string, watch Watch) (*Process, error) {
 	if p.isolation == Spawn {
 		return p.spawn(first, vars, watch)
 	}
@@ -162,9 +164,20 @@ func (p *Pool) Start(ctx context.Context, first []byte, vars map[string]string, 
 	return s.Start(first, watch)
 }
 
+// SetContext tells what the tasks of the run that begins have in common. It must be called before
+// any of them is started.
+func (p *Pool) SetContext(c *protocol.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.context = c
+	for _, s := range p.servers {
+		s.SetContext(c)
+	}
+}
+
 // StartHere starts a process from the flow's own fork server, whatever the isolation is: for
 // work that is not a task, such as resolving parameters.
-func (p *Pool) StartHere(first []byte, watch Watch) (*Process, error) {
+func (p *Pool) StartHere(first First, watch Watch) (*Process, error) {
 	return p.main.Start(first, watch)
 }
 
@@ -185,6 +198,9 @@ func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, err
 	if err != nil {
 		return nil, err
 	}
+	if p.context != nil {
+		s.SetContext(p.context)
+	}
 	p.servers[key] = s
 	return s, nil
 }
@@ -202,7 +218,7 @@ func envKey(vars map[string]string) string {
 }
 
 // spawn starts a fresh interpreter for one task.
-func (p *Pool) spawn(first []byte, vars map[string]string, watch Watch) (*Process, error) {
+func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process, error) {
 	proc, far, err := newProcess(0, watch)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
@@ -212,7 +228,17 @@ func (p *Pool) spawn(first []byte, vars map[string]string, watch Watch) (*Proces
 	cmd := p.command(vars, "LEVADA_TASK_FD="+strconv.Itoa(3))
 	cmd.ExtraFiles = []*os.File{task}
 	cmd.Stdout, cmd.Stderr = out, errs
-	if _, err := proc.Conn.Write(first); err != nil {
+	if t, ok := first.Header.(*protocol.Task); ok {
+		whole := *t
+		whole.Context = p.context
+		first.Header = &whole
+	}
+	frame, err := protocol.AppendFrame(nil, first.Header, first.Body)
+	if err != nil {
+		proc.Close()
+		return nil, err
+	}
+	if _, err := proc.Conn.Write(frame); err != nil {
 		proc.Close()
 		return nil, fault.Wrap(fault.Internal, "write first frame", err)
 	}

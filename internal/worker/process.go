@@ -22,6 +22,12 @@ type Process struct {
 	once  sync.Once
 }
 
+// First is what a process is told first: the header and the body of a frame.
+type First struct {
+	Header any // *protocol.Task and its like
+	Body   []byte
+}
+
 // Watch is what the owner of a process wants to hear of it. The functions are called from
 // the worker's goroutines and must not block. Started may be nil.
 type Watch struct {

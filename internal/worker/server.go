@@ -166,8 +166,13 @@ func (s *Server) lose(why string) {
 	}
 }
 
-// Start forks a process whose first frame is the given one.
-func (s *Server) Start(first []byte, watch Watch) (*Process, error) {
+// SetContext tells the server what the tasks it is going to fork have in common.
+func (s *Server) SetContext(c *protocol.Context) {
+	s.send(protocol.ToWorker{Type: "context", Context: c})
+}
+
+// Start forks a process that does what first says.
+func (s *Server) Start(first First, watch Watch) (*Process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down != "" {
@@ -181,17 +186,17 @@ func (s *Server) Start(first []byte, watch Watch) (*Process, error) {
 	}
 	defer far.close()
 	p.kill = func(sig syscall.Signal) { s.send(protocol.ToWorker{Type: "kill", ID: id, Signal: int(sig)}) }
-	if _, err := p.Conn.Write(first); err != nil {
-		p.Close()
-		return nil, fault.Wrap(fault.Internal, "write first frame", err)
-	}
-	frame, err := protocol.AppendFrame(nil, protocol.ToWorker{Type: "fork", ID: id})
+	frame, err := protocol.AppendFrame(nil, protocol.ToWorker{Type: "fork", ID: id, First: first.Header}, first.Body)
 	if err != nil {
 		p.Close()
 		return nil, err
 	}
 	s.running[id] = p
-	if _, _, err := s.conn.WriteMsgUnix(frame, syscall.UnixRights(far.task, far.stdout, far.stderr), nil); err != nil {
+	n, _, err := s.conn.WriteMsgUnix(frame, syscall.UnixRights(far.task, far.stdout, far.stderr), nil)
+	if err == nil && n < len(frame) {
+		_, err = s.conn.Write(frame[n:])
+	}
+	if err != nil {
 		delete(s.running, id)
 		p.Close()
 		return nil, fault.Wrap(fault.Unavailable, "ask the fork server for a process", err)

@@ -89,13 +89,11 @@ type outcome struct {
 // when the process has printed a line.
 func run(t *testing.T, p *worker.Pool, vars map[string]string, during func(*worker.Process)) outcome {
 	t.Helper()
-	first, err := protocol.AppendFrame(nil, protocol.Task{
-		Type: "task", Flow: "Small", Run: "1", Step: "start", Task: "1", User: "u", Namespace: "user:u", Tags: []string{},
-		Stack: []protocol.Frame{}, Staging: t.TempDir(), InlineLimit: protocol.InlineLimit,
+	p.SetContext(&protocol.Context{
+		Flow: "Small", Run: "1", User: "u", Namespace: "user:u", Tags: []string{},
+		Staging: t.TempDir(), InlineLimit: protocol.InlineLimit,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := worker.First{Header: &protocol.Task{Type: "task", Step: "start", Task: "1"}}
 	var o outcome
 	exited := make(chan worker.Exit, 1)
 	var mu sync.Mutex
