@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -75,12 +77,13 @@ type result struct {
 }
 
 // patience is how long one command may take before it counts as stuck.
-const patience = 3 * time.Minute
+const patience = time.Minute
 
 // command runs a program to its end.
 func command(dir string, env []string, name string, args ...string) (result, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = dir, env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// What it leaves behind may hold the pipes open; the command itself is what counts.
@@ -88,9 +91,15 @@ func command(dir string, env []string, name string, args ...string) (result, err
 	if err := cmd.Start(); err != nil {
 		return result{}, err
 	}
-	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
+	var stuck atomic.Bool
+	timer := time.AfterFunc(patience, func() {
+		stuck.Store(true)
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	})
 	err := cmd.Wait()
+	if !timer.Stop() && stuck.Load() {
+		return result{}, fmt.Errorf("%s %q did not end; it had printed:\n%s%s", name, args, &stdout, &stderr)
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return result{}, err
