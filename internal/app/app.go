@@ -55,7 +55,7 @@ func Main(args []string) int {
 	}
 	defer profile(os.Getenv("LEVADA_CPUPROFILE"))()
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	a := &app{dir: dir, environ: os.Environ()}
 	return cli.Main(context.Background(), cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,

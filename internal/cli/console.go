@@ -31,43 +31,18 @@ type display interface {
 	close()
 }
 
-// watcher is the display of a run, with what all displays need: lines of a task that
-// arrive before the news that the task has started wait for it, and the summary learns how long
-// the run took.
+// watcher is the display of a run that remembers how long the run took, for the summary.
 type watcher struct {
 	display
 	seconds float64
-	early   map[int64][]runner.Event // by task
 }
 
 // Event passes an event on.
 func (w *watcher) Event(e *runner.Event) {
-	switch {
-	case e.Kind == runner.LogLine && e.PID == 0:
-		if w.early == nil {
-			w.early = map[int64][]runner.Event{}
-		}
-		w.early[e.Task] = append(w.early[e.Task], *e)
-		return
-	case e.Kind == runner.RunFinished:
+	if e.Kind == runner.RunFinished {
 		w.seconds = e.Duration
-	case len(w.early) > 0 && e.Kind != runner.TaskStarted:
-		w.release(e)
 	}
 	w.display.Event(e)
-	if len(w.early) > 0 {
-		w.release(e)
-	}
-}
-
-// release passes on the early lines of the task that an event is about.
-func (w *watcher) release(e *runner.Event) {
-	lines := w.early[e.Task]
-	delete(w.early, e.Task)
-	for i := range lines {
-		lines[i].PID = e.PID
-		w.display.Event(&lines[i])
-	}
 }
 
 // console prints a run as lines of text: time, task, text.

@@ -83,22 +83,6 @@ Validating your flow...
 	}
 }
 
-// TestLinesFollowTheirStart has a process whose output is faster than the news of its start.
-func TestLinesFollowTheirStart(t *testing.T) {
-	early := func(step string, task int64) *runner.Event {
-		return with(log(step, task, 1, "hello"), func(e *runner.Event) { e.PID = 0 })
-	}
-	p := newProgram(t)
-	p.service.during = story(early("start", 1), early("train", 2), event(runner.TaskStarted, "start", 1, 2),
-		with(event(runner.TaskFailed, "train", 2, 3), func(e *runner.Event) { e.Text, e.Retrying = "lost", true }))
-	p.run(t, "run", "flow.py", "--quiet")
-	wantText(t, "stdout", p.out.String(), `2026-11-22 12:00:00.002 [12/start/1 (pid 101)] Task is starting.
-2026-11-22 12:00:00.001 [12/start/1 (pid 101)] hello
-2026-11-22 12:00:00.001 [12/train/2 (pid 102)] hello
-2026-11-22 12:00:00.003 [12/train/2 (pid 102)] Task failed: lost.
-`)
-}
-
 // TestOverview has a long run tell now and then how far it is.
 func TestOverview(t *testing.T) {
 	p := newProgram(t)

@@ -39,6 +39,7 @@ type attempt struct {
 	series  *usage.Series
 	cgroup  *usage.Cgroup // nil if it has none
 	timers  []*time.Timer
+	early   []*Event // lines that came before the news that the process runs
 }
 
 // launch starts an attempt.
@@ -116,6 +117,15 @@ func (a *attempt) started(pid int) {
 	}
 	a.r.Store.Record(rec)
 	a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
+	a.tellEarly()
+}
+
+// tellEarly tells of the lines that were held back until the news that the process runs.
+func (a *attempt) tellEarly() {
+	for _, e := range a.early {
+		a.emit(e)
+	}
+	a.early = nil
 }
 
 // confine makes a cgroup for the attempt, where there may be one, and returns the file through
@@ -164,6 +174,7 @@ func (a *attempt) complete() {
 	if a.rec.Ended.IsZero() {
 		a.rec.Ended = r.Now()
 	}
+	a.tellEarly()
 	if res := a.result; res != nil && res.err != nil {
 		// The process did its part, its values could not be stored.
 		delete(r.active, a.launch.Task)

@@ -51,7 +51,12 @@ func (l *attemptLog) add(a *attempt, now time.Time, s tasklog.Stream, data []byt
 			line.Text, data = data, nil
 		}
 		l.keep(line)
-		a.emit(&Event{Kind: LogLine, Time: now, Stream: s.String(), Text: string(line.Text)})
+		e := &Event{Kind: LogLine, Time: now, Stream: s.String(), Text: string(line.Text)}
+		if a.rec.PID == 0 {
+			a.early = append(a.early, e)
+			continue
+		}
+		a.emit(e)
 	}
 }
 

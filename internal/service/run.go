@@ -103,9 +103,13 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	for i, t := range carried {
 		begin.Tasks[i] = t.ID
 	}
+	var warnings []string
+	if origin.Status == metastore.RunRunning {
+		warnings = append(warnings, fmt.Sprintf("run %d still goes on; what it has not finished yet is done again here", origin.ID))
+	}
 	return s.carry(ctx, f, o.RunOptions, work{
 		project: project, staging: staging, engine: eng, begin: begin, carried: carried[1:],
-		origin: origin.ID, rerun: o.Step, parameters: origin.Info.Parameters,
+		warnings: warnings, origin: origin.ID, rerun: o.Step, parameters: origin.Info.Parameters,
 	})
 }
 
@@ -126,6 +130,7 @@ type work struct {
 	carried    []metastore.Task // taken over, without task 0
 	origin     int64
 	rerun      string
+	warnings   []string
 	parameters map[string]string
 }
 
@@ -163,7 +168,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 // describe makes the record of the run.
 func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) (metastore.Run, []string, error) {
 	def, now := f.Definition(), s.c.Now()
-	var warnings []string
+	warnings := w.warnings
 	if def.ForkUnsafe != "" && f.src.Isolation == "" {
 		warnings = append(warnings, fmt.Sprintf("tasks start in fresh interpreters, which is slower, because %s; --isolation fork overrules that", def.ForkUnsafe))
 	}
