@@ -34,6 +34,9 @@ type result struct {
 	log   string
 }
 
+// patience is how long a command may take before it counts as stuck. On a slow disk the longest needs a few minutes.
+const patience = 10 * time.Minute
+
 // run runs a command to its end. Its output goes to a file in its folder, as a user's would who keeps a log.
 func (b *bench) run(ctx context.Context, c command) (result, error) {
 	log, err := os.CreateTemp(c.dir, "output-*.log")
@@ -42,7 +45,9 @@ func (b *bench) run(ctx context.Context, c command) (result, error) {
 	}
 	defer log.Close()
 
-	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	cmd := exec.CommandContext(limited, c.args[0], c.args[1:]...)
 	cmd.Dir = c.dir
 	cmd.Env = append(b.environment(), c.env...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -63,6 +68,8 @@ func (b *bench) run(ctx context.Context, c command) (result, error) {
 	switch {
 	case ctx.Err() != nil:
 		return r, ctx.Err()
+	case limited.Err() != nil:
+		return r, fmt.Errorf("%s: stuck, ended after %s\n%s", strings.Join(c.args, " "), patience, tail(log.Name(), 20))
 	case c.fail && errors.As(err, &exit):
 		return r, nil
 	case c.fail && err == nil:
