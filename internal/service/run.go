@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -225,11 +226,11 @@ func (s *Service) stage() (string, error) {
 	root := filepath.Join(s.c.Home, "staging")
 	s.sweep(root)
 	if err := os.MkdirAll(root, 0o777); err != nil {
-		return "", fault.Wrap(fault.Permission, "make the staging folder", err)
+		return "", blob.Fault("make the staging folder", root, err)
 	}
 	dir, err := os.MkdirTemp(root, fmt.Sprintf("%d-%d-", os.Getpid(), usage.ProcessStart(os.Getpid())))
 	if err != nil {
-		return "", fault.Wrap(fault.Permission, "make the staging folder", err)
+		return "", blob.Fault("make the staging folder", root, err)
 	}
 	return dir, nil
 }

@@ -39,19 +39,19 @@ def type_name(value):
 class Staging:
     """The folder that the host named for large values of this task, and the names of files in it."""
 
-    __slots__ = ("limit", "inline", "_folder", "_prefix", "_count")
+    __slots__ = ("limit", "inline", "folder", "_prefix", "_count")
 
     def __init__(self, folder, prefix, limit):
         #: Values of more bytes than this are large.
         self.limit = limit
         #: Values of more bytes than this are staged: the limit, until the frame is full.
         self.inline = limit
-        self._folder = folder
+        self.folder = folder
         self._prefix = prefix
         self._count = 0
 
     def _name(self, number):
-        return "%s/%s-%d" % (self._folder, self._prefix, number)
+        return "%s/%s-%d" % (self.folder, self._prefix, number)
 
     def path(self):
         """The path of the next file."""
@@ -79,6 +79,11 @@ class Spill:
         self._staging = staging
         self._parts = []
         self._fd = -1
+
+    @property
+    def folder(self):
+        """The staging folder."""
+        return self._staging.folder
 
     def write(self, data):
         """Take over bytes, or a buffer, without keeping a reference to memory that may change."""
@@ -156,14 +161,21 @@ class Loaded:
         self.size = size
 
 
-def _explain(name, error):
-    """The exception that says why an artifact cannot be pickled."""
+def _explain(name, error, folder="the store"):
+    """The exception that says why an artifact cannot be pickled into a staging folder."""
     if isinstance(error, MetaflowException):
         return error
     text = "%s: %s" % (type(error).__name__, error)
     if isinstance(error, TypeError):
         return UnpicklableArtifactException(name, str(error))
     if isinstance(error, OSError):
+        from errno import EDQUOT, ENOSPC
+
+        if error.errno in (ENOSPC, EDQUOT):
+            return DataException(
+                "The artifact '%s' could not be stored: no space left on device. Free some space on the disk that holds "
+                "%s, then resume the run." % (name, folder)
+            )
         return DataException("The artifact '%s' could not be written to the staging folder: %s" % (name, text))
     return DataException("The serializer 'pickle' failed on the artifact '%s': %s" % (name, text))
 
@@ -173,7 +185,7 @@ def pickle_into(spill, value, name):
     try:
         Pickler(spill, _PROTOCOL).dump(value)
     except Exception as error:
-        raise _explain(name, error) from error
+        raise _explain(name, error, spill.folder) from error
 
 
 def pack(name, value, staging):

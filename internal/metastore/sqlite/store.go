@@ -127,9 +127,10 @@ func (s *Store) openForReading(ctx context.Context) error {
 	}
 	uri := s.uri("mode", "ro")
 	c, err := dialReader(uri)
-	if code := resultCode(err); (code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY) && !s.hasLog() {
-		// A store at rest in a folder where SQLite may not create its lock files:
-		// nobody can be writing, so it can be read without locks.
+	code := resultCode(err)
+	if (code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY || code == lib.SQLITE_IOERR) && !s.hasLog() {
+		// A store at rest in a folder where SQLite may not create its lock files, or on a disk
+		// without space for them: nobody can be writing, so it can be read without locks.
 		uri = s.uri("immutable", "1")
 		c, err = dialReader(uri)
 	}
