@@ -166,7 +166,7 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 
 // python finds the interpreter.
 func (a *app) python(ctx context.Context, asked string) (string, error) {
-	p, err := interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: a.cache()})
+	p, err := interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: filepath.Join(a.cache(), "interp")})
 	if err != nil {
 		return "", err
 	}
@@ -181,7 +181,7 @@ func (a *app) cache() string {
 		return dir
 	}
 	if dir := interp.DefaultCacheDir(a.environ); dir != "" {
-		return dir
+		return filepath.Dir(dir)
 	}
 	return filepath.Join(os.TempDir(), "levada-"+userName())
 }

@@ -76,7 +76,7 @@ def _check_decorators(plans):
 
 
 def _become_server(flow, control):
-    from . import __version__
+    from . import __version__, bytecode
     from .forkserver import ForkServer
     from .wire import PROTOCOL, Channel
 
@@ -91,6 +91,7 @@ def _become_server(flow, control):
     if plans is None:
         _wait_for_end(channel)
         os._exit(0)
+    bytecode.keep()
     ForkServer(flow, plans, control).serve()
 
 

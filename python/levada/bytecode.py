@@ -1,0 +1,35 @@
+"""Keeps the SDK's own bytecode where Python was told to write none.
+
+Container images commonly set PYTHONDONTWRITEBYTECODE. It would have every run compile the SDK again, which takes longer
+than a small flow. The folder that the binary unpacked the SDK into is its own, so the bytecode may lie there.
+"""
+
+import os
+import sys
+
+
+def keep():
+    """Write the bytecode that is missing, in a process beside this one, if the folder is Levada's."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    root = os.path.dirname(package)
+    if not sys.dont_write_bytecode or os.path.exists(__cached__):
+        return
+    if not os.path.exists(os.path.join(root, ".complete")) or not os.access(package, os.W_OK):
+        return
+    if os.fork() != 0:
+        return
+    try:
+        os.closerange(3, 256)  # the host must not take this process for the worker
+        os.nice(10)
+        _compile(root)
+    finally:
+        os._exit(0)
+
+
+def _compile(root):
+    from py_compile import compile
+
+    for folder, _, files in os.walk(root):
+        for name in files:
+            if name.endswith(".py"):
+                compile(os.path.join(folder, name), quiet=2)
