@@ -94,7 +94,11 @@ func Info(g *Graph) ([]byte, error) {
 	}
 	parameters, constants := []typed{}, []typed{}
 	for _, p := range f.Parameters {
-		parameters = append(parameters, typed{p.Attribute, p.Type})
+		class := "Parameter" // as in Metaflow: what declares it, not the type of its value
+		if p.Type == "file" {
+			class = "IncludeFile"
+		}
+		parameters = append(parameters, typed{p.Attribute, class})
 	}
 	for _, c := range f.Constants {
 		constants = append(constants, typed{c.Name, c.Type})
