@@ -139,18 +139,38 @@ type stored struct {
 	compressed bool
 }
 
-// settle reports whether the bucket has a blob already. A plain one that an
-// accident cut short does not count: it is deleted, so that storing the bytes again
-// mends it.
+// settle reports whether the bucket has a blob already. One that is damaged does not count: it is deleted, so that
+// storing the bytes again mends it. To know that, it is read, which is what whoever asks for it next need not do then.
 func (s *Store) settle(ctx context.Context, ref Ref) (bool, error) {
 	old, err := s.find(ctx, ref.Hash)
 	if err != nil || old.key == "" {
 		return false, err
 	}
 	if old.compressed || old.size == ref.Size {
-		return true, nil
+		err := s.verify(ctx, ref.Hash, old)
+		if !fault.Is(err, fault.Corrupt) {
+			return err == nil, err
+		}
 	}
 	return false, s.bucket.Delete(ctx, old.key)
+}
+
+// verify returns a fault of kind Corrupt if what the bucket has of a blob is not what was stored.
+func (s *Store) verify(ctx context.Context, h metastore.Hash, at stored) error {
+	if l, ok := s.bucket.(blob.Locator); ok && !at.compressed {
+		path, err := l.Path(ctx, at.key)
+		if err != nil {
+			return err
+		}
+		return s.files.verify(ctx, h, path) // remembers it for those who read it next
+	}
+	src, err := s.read(ctx, h, at)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	_, err = io.CopyBuffer(io.Discard, onlyReader{ctx, src}, make([]byte, chunk))
+	return err
 }
 
 // find looks a blob up in the bucket.

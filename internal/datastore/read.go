@@ -81,18 +81,24 @@ func (s *Store) open(ctx context.Context, h metastore.Hash) (io.ReadCloser, int6
 	if at.key == "" {
 		return nil, 0, missing(h)
 	}
+	src, err := s.read(ctx, h, at)
+	return src, at.size, err
+}
+
+// read returns a verifying reader of what the bucket has of a blob.
+func (s *Store) read(ctx context.Context, h metastore.Hash, at stored) (io.ReadCloser, error) {
 	raw, err := s.bucket.Open(ctx, at.key)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	v := &verifying{raw: raw, plain: raw, hash: sha256.New(), want: h, where: s.where(ctx, at.key)}
 	if at.compressed {
 		if v.plain, err = decompressing(raw); err != nil {
 			raw.Close()
-			return nil, 0, err
+			return nil, err
 		}
 	}
-	return v, at.size, nil
+	return v, nil
 }
 
 // verifying is a reader that compares what it has read with a hash at the end.

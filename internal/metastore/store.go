@@ -73,7 +73,7 @@ type Record struct {
 	Task      *Task      // insert
 	Attempt   *Attempt   // insert, or replace the same attempt
 	Artifacts []Artifact // of Attempt; insert, or replace those of the same name
-	Blobs     []Blob     // small values; already stored ones are left alone
+	Blobs     []Blob     // small values; storing one again mends one whose bytes were damaged
 	Scope     *Scope     // insert
 	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
 	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.

@@ -142,9 +142,7 @@ func (s *Store) insert(r metastore.Record) error {
 		putIn(s.scopes, r.Scope.Run, r.Scope.Split, *r.Scope)
 	}
 	for _, b := range r.Blobs {
-		if _, ok := s.blobs[b.Hash]; !ok {
-			s.blobs[b.Hash] = append([]byte{}, b.Data...)
-		}
+		s.blobs[b.Hash] = append([]byte{}, b.Data...)
 	}
 	if r.Attempt == nil {
 		return nil

@@ -341,7 +341,8 @@ func (q *recordStatements) prepare(c *conn) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&q.scope, `INSERT INTO scopes (run, split, step, kind, var, count, parent, idx, items)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&q.blob, `INSERT OR IGNORE INTO blobs (hash, data) VALUES (?, ?)`},
+		{&q.blob, `INSERT INTO blobs (hash, data) VALUES (?, ?)
+			ON CONFLICT (hash) DO UPDATE SET data = excluded.data WHERE data <> excluded.data`},
 		{&q.log, `INSERT OR REPLACE INTO logs (run, task, attempt, data) VALUES (?, ?, ?, ?)`},
 	} {
 		s, err := c.prepare(p.sql)
