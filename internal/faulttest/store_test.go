@@ -41,7 +41,7 @@ func (b *box) read(f func(r *records)) {
 		b.t.Fatalf("the store does not open: %v", err)
 	}
 	defer meta.Close()
-	f(&records{b.t, meta, datastore.New(meta, file.New(filepath.Join(b.home, "blobs")), filepath.Join(b.home, "staging"))})
+	f(&records{b.t, meta, datastore.New(meta, file.New(b.home), filepath.Join(b.home, "staging"))})
 }
 
 // latest returns the newest run, with ID 0 if there is none.
@@ -151,6 +151,9 @@ func (b *box) examine() {
 		}
 	})
 	u := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro"}
+	if st, err := os.Stat(path + "-wal"); errors.Is(err, os.ErrNotExist) || err == nil && st.Size() == 0 {
+		u.RawQuery = "immutable=1" // at rest; it can be read even where no lock files can be made
+	}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
 		b.t.Fatal(err)
