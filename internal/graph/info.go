@@ -101,7 +101,7 @@ func Info(g *Graph) ([]byte, error) {
 		parameters = append(parameters, typed{p.Attribute, class})
 	}
 	for _, c := range f.Constants {
-		constants = append(constants, typed{c.Name, c.Type})
+		constants = append(constants, typed(c))
 	}
 	return json.Marshal(object{
 		{"file", filepath.Base(f.File)},
