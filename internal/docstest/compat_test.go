@@ -216,6 +216,7 @@ func happened(r result, all bool, dir string) string {
 	}
 	for line := range strings.Lines(r.stderr) {
 		if strings.HasPrefix(line, "Error: ") {
+			line, _, _ = strings.Cut(line, " (choose from") // Metaflow's order changes from run to run
 			out.WriteString("! " + mask(strings.TrimSpace(line)) + "\n")
 			break
 		}

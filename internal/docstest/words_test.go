@@ -53,8 +53,9 @@ func parseArchive(text string) *archive {
 	a := &archive{}
 	to := &a.comment
 	for line := range strings.Lines(text) {
-		name, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "-- ")
-		if name, ok = strings.CutSuffix(name, " --"); ok && strings.HasPrefix(line, "-- ") {
+		name, begins := strings.CutPrefix(strings.TrimRight(line, "\n"), "-- ")
+		name, ends := strings.CutSuffix(name, " --")
+		if begins && ends {
 			a.files = append(a.files, member{name: name})
 			to = &a.files[len(a.files)-1].text
 			continue
