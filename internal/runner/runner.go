@@ -18,6 +18,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -295,7 +296,7 @@ func describe(want, have engine.Resources) string {
 			if s != "" {
 				s += ", "
 			}
-			s += fmt.Sprintf("%s %g of %g", what, w, h)
+			s += what + " " + strconv.FormatFloat(w, 'f', -1, 64) + " of " + strconv.FormatFloat(h, 'f', -1, 64)
 		}
 	}
 	add("cpu", want.CPU, have.CPU)
