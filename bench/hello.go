@@ -16,7 +16,7 @@ func hello(ctx context.Context, b *bench) ([]row, error) {
 	defer os.RemoveAll(theirs)
 	flow := b.file("flows", "hello.py")
 
-	var levada, python, reference sample
+	var levada, python, venv, reference sample
 	rounds := b.size(15, 5)
 	for i := range rounds + 1 {
 		// As a user types it: levada finds the interpreter by itself.
@@ -31,6 +31,12 @@ func hello(ctx context.Context, b *bench) ([]row, error) {
 		if i == 0 {
 			continue // the first round makes the store and warms the caches
 		}
+		// With the reference's interpreter: another one may need longer to find its packages.
+		v, err := b.run(ctx, b.flow(ours, "hello.py"))
+		if err != nil {
+			return nil, err
+		}
+		venv.add(v.wall)
 		levada.add(l.wall)
 		python.add(p.wall)
 		if b.reference && i <= rounds/3 {
@@ -50,8 +56,8 @@ func hello(ctx context.Context, b *bench) ([]row, error) {
 	}}
 	vs := row{work: work, reach: "≤ 1/20 of Metaflow's time", measured: noReference}
 	if b.reference {
-		times := per(reference.min(), levada.min())
-		vs.measured = fmt.Sprintf("%s; Metaflow: %s", seconds(levada.min()), reference)
+		times := per(reference.min(), venv.min())
+		vs.measured = fmt.Sprintf("%s; Metaflow: %s, both in the same virtual environment", venv, reference)
 		vs.ratio = fmt.Sprintf("1/%.1f", times)
 		vs.met = verdictOf(times >= 20)
 	}

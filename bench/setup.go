@@ -25,6 +25,7 @@ type options struct {
 type bench struct {
 	options
 	root   string // of the repository
+	built  bool   // levada was built here, from what the repository holds now
 	temp   string // everything below is removed at the end
 	venv   string // virtual environment with numpy, and the reference if wanted
 	python string // the venv's interpreter
@@ -54,7 +55,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	b.load = systemLoad()
 	if b.levada == "" {
 		b.logf("building levada")
-		b.levada = filepath.Join(b.temp, "levada")
+		b.levada, b.built = filepath.Join(b.temp, "levada"), true
 		if err := b.tool(ctx, "go", "build", "-o", b.levada, "./cmd/levada"); err != nil {
 			return err
 		}
@@ -180,16 +181,19 @@ func (b *bench) describe(ctx context.Context, took time.Duration) string {
 	if b.quick {
 		kind = "quick"
 	}
-	commit := output("git", "rev-parse", "--short", "HEAD")
-	if output("git", "status", "--porcelain", "--untracked-files=no") != "" {
-		commit += " with changes"
+	subject := output(b.levada, "version")
+	if b.built {
+		subject += " at " + output("git", "rev-parse", "--short", "HEAD")
+		if output("git", "status", "--porcelain", "--untracked-files=no") != "" {
+			subject += " with changes"
+		}
 	}
 	versions := []string{runtime.Version(), output(b.python, "--version"), "numpy " + b.packageVersion(ctx, "numpy")}
 	if b.reference {
 		versions = append(versions, "Metaflow "+b.packageVersion(ctx, "metaflow"))
 	}
-	return fmt.Sprintf("Levada %s, a %s measurement of %s on %s.\n\n%s, %d cores, %s; %s/%s.\n%s.\nLoad before: %s.",
-		commit, kind, took.Round(time.Second), time.Now().Format(time.DateOnly),
+	return fmt.Sprintf("%s, a %s measurement of %s on %s.\n\n%s, %d cores, %s; %s/%s.\n%s.\nLoad before: %s.",
+		subject, kind, took.Round(time.Second), time.Now().Format(time.DateOnly),
 		processorName(), runtime.NumCPU(), memorySize(), runtime.GOOS, runtime.GOARCH, strings.Join(versions, ", "), b.load)
 }
 
