@@ -29,17 +29,16 @@ type attempt struct {
 	rec    metastore.Attempt
 	task   metastore.Task
 
-	open    int  // streams, conversation and process that have not ended
-	exitedB bool // the engine knows that the process is gone
-	exit    worker.Exit
-	result  *result // of the conversation, nil without a done frame
-	killed  bool    // the engine asked for its end
-	late    bool    // it outlived its timeout
-	log     attemptLog
-	series  *usage.Series
-	cgroup  *usage.Cgroup // nil if it has none
-	timers  []*time.Timer
-	early   []*Event // lines that came before the news that the process runs
+	open   int // streams, conversation and process that have not ended
+	exit   worker.Exit
+	result *result // of the conversation, nil without a done frame
+	killed bool    // the engine asked for its end
+	late   bool    // it outlived its timeout
+	log    attemptLog
+	series *usage.Series
+	cgroup *usage.Cgroup // nil if it has none
+	timers []*time.Timer
+	early  []*Event // lines that came before the news that the process runs
 }
 
 // launch starts an attempt.

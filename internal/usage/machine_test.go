@@ -117,7 +117,7 @@ func TestProcesses(t *testing.T) {
 	if Alive(0, 0) || Alive(-1, 0) {
 		t.Error("no process is alive")
 	}
-	if BootID() != BootID() {
-		t.Error("the boot id changes")
+	if first, second := BootID(), BootID(); first != second {
+		t.Errorf("the boot id changes from %s to %s", first, second)
 	}
 }
