@@ -173,8 +173,8 @@ def _explain(name, error, folder="the store"):
 
         if error.errno in (ENOSPC, EDQUOT):
             return DataException(
-                "The artifact '%s' could not be stored: no space left on device. Free some space on the disk that holds "
-                "%s, then resume the run." % (name, folder)
+                "The artifact '%s' could not be stored: no space left on device. Free some space on the disk that "
+                "holds %s, then resume the run." % (name, folder)
             )
         return DataException("The artifact '%s' could not be written to the staging folder: %s" % (name, text))
     return DataException("The serializer 'pickle' failed on the artifact '%s': %s" % (name, text))
