@@ -254,7 +254,7 @@ func (a *attempt) settled(err error) {
 		if res.items != nil {
 			r.items[id] = res.items
 		}
-		if fan := res.transition.Fan; fan > 0 {
+		if fan := res.transition.Fan; fan > 0 && a.launch.Step.Kind == graph.Foreach {
 			a.emit(&Event{Kind: Foreach, Count: fan})
 		}
 		a.emit(&Event{Kind: TaskFinished, Caught: res.caught, Duration: a.seconds()})
