@@ -55,7 +55,11 @@ func Main(args []string) int {
 	}
 	defer profile(os.Getenv("LEVADA_CPUPROFILE"))()
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(sig) { // as nohup, and shells for what they run in the background, ask for
+			signal.Notify(signals, sig)
+		}
+	}
 	a := &app{dir: dir, environ: os.Environ()}
 	return cli.Main(context.Background(), cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,

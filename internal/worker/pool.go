@@ -85,7 +85,13 @@ func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
+	cmd := s.cmd
+	stop := context.AfterFunc(ctx, func() {
+		s.conn.Close()
+		if cmd != nil {
+			cmd.Process.Kill() // it may be in the middle of a long import
+		}
+	})
 	err = s.handshake()
 	if !stop() && err != nil {
 		err = fault.Wrap(fault.Interrupted, "import the flow", context.Cause(ctx))
@@ -109,6 +115,8 @@ func (p *Pool) startServer(vars map[string]string) (*Server, error) {
 	}
 	defer far.Close()
 	cmd := p.command(vars, "LEVADA_CONTROL_FD=3")
+	// When the engine dies, a fork server ends what it runs, because its control socket ends; SIGTERM is for one that still imports.
+	cmd.SysProcAttr = leader(syscall.SIGTERM)
 	cmd.ExtraFiles = []*os.File{far}
 	cmd.Stdout, cmd.Stderr = p.spec.Stdout, p.spec.Stderr
 	if err := cmd.Start(); err != nil {
@@ -135,7 +143,6 @@ func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
 		env = append(env, k+"="+v)
 	}
 	cmd.Env = append(env, extra...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 
@@ -226,6 +233,7 @@ func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process
 	task, out, errs := os.NewFile(uintptr(far.task), "task"), os.NewFile(uintptr(far.stdout), "stdout"), os.NewFile(uintptr(far.stderr), "stderr")
 	defer func() { task.Close(); out.Close(); errs.Close() }()
 	cmd := p.command(vars, "LEVADA_TASK_FD="+strconv.Itoa(3))
+	cmd.SysProcAttr = leader(syscall.SIGKILL)
 	cmd.ExtraFiles = []*os.File{task}
 	cmd.Stdout, cmd.Stderr = out, errs
 	if t, ok := first.Header.(*protocol.Task); ok {

@@ -20,6 +20,13 @@ func pipe() ([2]int, error) {
 	return pair, os.NewSyscallError("pipe2", err)
 }
 
+// leader is how a process starts that leads a process group. The kernel sends it a signal when the engine dies.
+// (Strictly, when the engine's thread that started it ends; the threads of a Go program end with it, unless a
+// goroutine that is locked to its thread returns, and there are none.)
+func leader(death syscall.Signal) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death}
+}
+
 // waitExited returns when the child has ended, without reaping it, so that its
 // pid and process group still name it.
 func waitExited(pid int) {
