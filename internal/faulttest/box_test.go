@@ -10,7 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -186,16 +185,15 @@ type command struct {
 	b      *box
 	cmd    *exec.Cmd
 	args   []string
-	out    io.ReadCloser // where the caller reads stdout, after started with a pipe
-	stdout bytes.Buffer
+	stdout bytes.Buffer // to be read when it has ended
 	stderr bytes.Buffer
+	kinds  sync.Map // kinds of events seen so far, with follow
 	ended  chan struct{}
 	dead   atomic.Bool
 	timer  *time.Timer
 	hung   atomic.Bool
 	exit   int // -1 by a signal
 	signal syscall.Signal
-	hwm    int64 // largest resident size seen, see watchMemory
 }
 
 // prepare makes a command that is yet to be started. The name "levada" is the box's binary.
@@ -354,7 +352,6 @@ func (c *command) follow(see func(e event)) *command {
 		c.b.t.Fatal(err)
 	}
 	read := make(chan struct{})
-	c.out = pipe
 	if err := c.cmd.Start(); err != nil {
 		c.b.t.Fatal(err)
 	}
@@ -365,8 +362,11 @@ func (c *command) follow(see func(e event)) *command {
 			line, err := lines.ReadBytes('\n')
 			c.stdout.Write(line)
 			var e event
-			if err == nil && json.Unmarshal(line, &e) == nil && see != nil {
-				see(e)
+			if err == nil && json.Unmarshal(line, &e) == nil {
+				c.kinds.Store(e.Event, true)
+				if see != nil {
+					see(e)
+				}
 			}
 			if err != nil {
 				return
@@ -390,6 +390,12 @@ func (c *command) follow(see func(e event)) *command {
 		close(c.ended)
 	}()
 	return c
+}
+
+// said reports whether an event of a kind has come, with follow.
+func (c *command) said(kind string) bool {
+	_, ok := c.kinds.Load(kind)
+	return ok
 }
 
 // until polls until ok, and fails the test if it does not come to that.

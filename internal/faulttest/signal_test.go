@@ -1,0 +1,261 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// waiting starts a run whose two tasks wait, and returns when both do.
+func (b *box) waiting(how string, args ...string) *command {
+	b.t.Helper()
+	b.setenv("HOW", how)
+	c := b.prepare("levada", append([]string{"run", "--json", testdata(b.t, "waiting.py")}, args...)...)
+	c.ready()
+	return c
+}
+
+// ready starts the command and returns when two tasks wait.
+func (c *command) ready() {
+	c.b.t.Helper()
+	ready := make(chan struct{})
+	n := 0
+	c.follow(func(e event) {
+		if e.Event == "log" && e.Text == "ready" {
+			if n++; n == 2 {
+				close(ready)
+			}
+		}
+	})
+	select {
+	case <-ready:
+	case <-c.ended:
+		c.b.t.Fatalf("it ended before its tasks were ready:\n%s%s", c.stdout.String(), c.stderr.String())
+	}
+}
+
+// cleaned counts the tasks that could clean up.
+func (b *box) cleaned() int {
+	found, err := filepath.Glob(b.trace() + "-cleaned-*")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return len(found)
+}
+
+// goesOn resumes what was interrupted.
+func (b *box) goesOn(status string) {
+	b.t.Helper()
+	b.alone()
+	if got := b.statuses()[1]; got != status {
+		b.t.Errorf("the run is shown as %s, want %s", got, status)
+	}
+	b.examine()
+	b.setenv("HOW", "not at all")
+	b.run("resume", testdata(b.t, "waiting.py")).want(0).says("done 2")
+	if left := b.staged(); len(left) > 0 {
+		b.t.Errorf("in staging is left: %v", left)
+	}
+}
+
+// TestInterrupt asks a run to end, in each of the ways there are.
+func TestInterrupt(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		for _, isolation := range []string{"fork", "spawn"} {
+			t.Run(fmt.Sprint(sig, " ", isolation), func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				b.levada = racing
+				c := b.waiting("gentle", "--isolation", isolation)
+				c.cmd.Process.Signal(sig)
+				c.wait().want(1).says("Aborted!", "levada resume", "--origin-run-id 1", `"status":"interrupted"`)
+				if n := b.cleaned(); n != 2 {
+					t.Errorf("%d of 2 tasks could clean up", n)
+				}
+				b.goesOn("interrupted")
+			})
+		}
+	}
+}
+
+// TestInterruptDeaf interrupts tasks that do not listen: they are killed after a while.
+func TestInterruptDeaf(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	c := b.waiting("deaf")
+	began := time.Now()
+	c.cmd.Process.Signal(syscall.SIGINT)
+	c.wait().want(1).says("Aborted!", "levada resume")
+	if d := time.Since(began); d < 4*time.Second || d > 9*time.Second {
+		t.Errorf("they were killed after %v", d)
+	}
+	b.goesOn("interrupted")
+}
+
+// TestInterruptTwice demands an end.
+func TestInterruptTwice(t *testing.T) {
+	for _, isolation := range []string{"fork", "spawn"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			c := b.waiting("deaf", "--isolation", isolation)
+			stopping := make(chan struct{})
+			go func() { // the second signal comes when the first has been heard
+				until(t, "the run is stopping", func() bool { return c.said("stopping") })
+				close(stopping)
+			}()
+			c.cmd.Process.Signal(syscall.SIGINT)
+			<-stopping
+			began := time.Now()
+			c.cmd.Process.Signal(syscall.SIGINT)
+			c.wait().want(130)
+			if d := time.Since(began); d > 3*time.Second {
+				t.Errorf("at once took %v", d)
+			}
+			b.alone()
+			if got := b.statuses()[1]; got != "interrupted" && got != "died" {
+				t.Errorf("the run is shown as %s", got)
+			}
+			b.examine()
+		})
+	}
+}
+
+// TestInterruptImport interrupts before there is a run.
+func TestInterruptImport(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.setenv("HOW", "import")
+			c := b.start("run", testdata(t, "waiting.py"))
+			until(t, "the flow is being imported", func() bool { return len(b.servers(c.cmd.Process.Pid)) == 1 })
+			c.cmd.Process.Signal(sig)
+			if sig == syscall.SIGKILL {
+				c.wait().want(-1)
+			} else {
+				c.wait().want(1).says("Aborted!")
+			}
+			b.alone()
+		})
+	}
+}
+
+// TestNohup has the terminal's end ignored, as nohup does: the run goes on.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.setenv("HOW", "gentle")
+	c := b.prepare("bash", "-c", `trap "" HUP; exec "$0" "$@"`, b.levada, "run", "--json", testdata(t, "waiting.py"))
+	c.ready()
+	c.cmd.Process.Signal(syscall.SIGHUP)
+	if within(500*time.Millisecond, func() bool { return c.said("stopping") || c.dead.Load() }) {
+		t.Error("with SIGHUP ignored, SIGHUP ended the run")
+	}
+	c.cmd.Process.Signal(syscall.SIGTERM)
+	c.wait()
+	b.alone()
+}
+
+// terminal is a pseudo terminal with a process in it.
+type terminal struct {
+	master *os.File
+	mu     sync.Mutex
+	shown  bytes.Buffer
+}
+
+// onTerminal starts levada as the foreground process of a terminal.
+func (b *box) onTerminal(args ...string) (*command, *terminal) {
+	b.t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		b.t.Skipf("there are no pseudo terminals here: %v", err)
+	}
+	raw, err := master.SyscallConn() // not Fd, which would make it blocking, so that Close waited for readers
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var n int
+	if err := raw.Control(func(fd uintptr) {
+		if err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); err == nil {
+			n, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		}
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer tty.Close()
+	c := b.prepare("levada", args...)
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = tty, tty, tty
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	c.begin()
+	term := &terminal{master: master}
+	go io.Copy(term, master)
+	b.t.Cleanup(func() { master.Close() })
+	return c, term
+}
+
+func (t *terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shown.Write(p)
+}
+
+func (t *terminal) has(text string, times int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Count(t.shown.String(), text) >= times
+}
+
+func (t *terminal) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shown.String()
+}
+
+// TestTerminal presses Ctrl-C, and closes the window.
+func TestTerminal(t *testing.T) {
+	t.Run("Ctrl-C", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t)
+		b.setenv("HOW", "gentle")
+		c, term := b.onTerminal("run", testdata(t, "waiting.py"))
+		until(t, "the tasks wait", func() bool { return term.has("ready", 2) })
+		io.WriteString(term.master, "\x03")
+		c.wait().want(1)
+		until(t, "it says how to go on", func() bool { return term.has("Aborted!", 1) && term.has("levada resume", 1) })
+		if n := b.cleaned(); n != 2 {
+			t.Errorf("%d of 2 tasks could clean up:\n%s", n, term)
+		}
+		b.goesOn("interrupted")
+	})
+	for _, how := range []string{"gentle", "deaf"} {
+		t.Run("close, "+how, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.setenv("HOW", how)
+			c, term := b.onTerminal("run", testdata(t, "waiting.py"))
+			until(t, "the tasks wait", func() bool { return term.has("ready", 2) })
+			term.master.Close()
+			c.wait().want(1)
+			b.goesOn("interrupted")
+		})
+	}
+}
