@@ -29,7 +29,9 @@ type attempt struct {
 	rec    metastore.Attempt
 	task   metastore.Task
 
-	open   int // streams, conversation and process that have not ended
+	open   int  // streams, conversation and process that have not ended
+	gone   bool // the process has exited, or never came to be
+	free   bool // the engine knows that its place is free
 	exit   worker.Exit
 	result *result // of the conversation, nil without a done frame
 	killed bool    // the engine asked for its end
@@ -99,17 +101,13 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 // stillborn records an attempt whose process could not be started as failed.
 func (r *Runner) stillborn(a *attempt, err error) {
 	a.open = 0
-	a.exit = worker.Exit{Code: -1, Lost: err.Error()}
-	r.post(func() {
-		r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
-		a.complete()
-	})
+	a.exit, a.gone = worker.Exit{Code: -1, Lost: err.Error()}, true
+	r.post(a.complete)
 }
 
 // started is called when the process runs.
 func (a *attempt) started(pid int) {
 	a.rec.PID = pid
-	a.rec.Started = a.r.Now()
 	rec := metastore.Record{Attempt: copyOf(a.rec)}
 	if a.launch.Attempt == 0 {
 		rec.Task = copyOf(a.task)
@@ -143,15 +141,25 @@ func (a *attempt) confine() string {
 
 // exited is called when the process is gone.
 func (a *attempt) exited(e worker.Exit) {
-	a.exit = e
+	a.exit, a.gone = e, true
 	a.rec.Ended = a.r.Now()
-	a.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+	a.giveUpPlace()
 	if a.proc != nil {
 		limit := time.Now().Add(drainGrace)
 		a.proc.Stdout.SetReadDeadline(limit)
 		a.proc.Stderr.SetReadDeadline(limit)
 	}
 	a.ended()
+}
+
+// giveUpPlace tells the engine that the attempt's place is free: at once when the process of one that went well is
+// gone, for what is ready then depends on nothing that this one did. The place of one that failed is kept until its record is
+// durable, because its failure may mean that nothing more is to be started.
+func (a *attempt) giveUpPlace() {
+	if a.gone && !a.free && a.result != nil && a.result.ok {
+		a.free = true
+		a.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+	}
 }
 
 // ended counts one of the streams, the conversation or the process as ended.
@@ -249,6 +257,9 @@ func (a *attempt) settled(err error) {
 		return
 	}
 	id, n := a.launch.Task, a.launch.Attempt
+	if !a.free {
+		r.apply(engine.Exited{Task: id, Attempt: n})
+	}
 	if res := a.result; res != nil && res.ok {
 		r.layers.Add(datastore.Layer{Run: r.Config.Run.ID, Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
 		if res.items != nil {

@@ -74,6 +74,7 @@ func (a *attempt) converse() {
 	a.proc.Conn.Close() // nothing more is read: a process that goes on talking must not wait for it
 	a.r.post(func() {
 		a.result = res
+		a.giveUpPlace()
 		a.ended()
 	})
 }
