@@ -257,9 +257,6 @@ func (a *attempt) settled(err error) {
 		return
 	}
 	id, n := a.launch.Task, a.launch.Attempt
-	if !a.free {
-		r.apply(engine.Exited{Task: id, Attempt: n})
-	}
 	if res := a.result; res != nil && res.ok {
 		r.layers.Add(datastore.Layer{Run: r.Config.Run.ID, Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
 		if res.items != nil {
@@ -275,6 +272,7 @@ func (a *attempt) settled(err error) {
 		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
 		a.emitFailure(raised, noRetry)
 		r.apply(engine.Failed{Task: id, Attempt: n, Raised: raised, NoRetry: noRetry})
+		r.apply(engine.Exited{Task: id, Attempt: n})
 	}
 	if a.launch.Joins != engine.NoTask {
 		r.closeItems(a.launch.Joins)
