@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import pickle
 import select
 import signal
@@ -215,6 +216,7 @@ class Host:
         self.control.close()
         out, err = self.process.communicate(timeout=TIMEOUT)
         self.stderr = err.decode()
+        shutil.rmtree(self.staging, ignore_errors=True)
         return self.process.returncode
 
     def step(self, name):

@@ -1,6 +1,7 @@
 """What the tests share: flows written on the spot, and a host that is closed at the end."""
 
 import os
+import shutil
 import sys
 import tempfile
 import textwrap
@@ -23,6 +24,7 @@ class FlowTest(unittest.TestCase):
 
     def write(self, source, head=HEAD):
         folder = tempfile.mkdtemp(prefix="levada-flow-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         path = os.path.join(folder, "flow.py")
         with open(path, "w") as file:
             file.write(head + textwrap.dedent(source))

@@ -3,6 +3,7 @@
 import array
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -300,6 +301,7 @@ class HandOver(FlowTest):
         environment = dict(os.environ, PYTHONPATH=PYTHON_DIR, PATH=os.environ["PATH"])
         if binary:
             folder = tempfile.mkdtemp()
+            self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
             program = os.path.join(folder, "levada")
             with open(program, "w") as file:
                 file.write(BINARY % sys.executable)
