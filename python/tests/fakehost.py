@@ -9,9 +9,9 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import pickle
 import select
+import shutil
 import signal
 import socket
 import struct
