@@ -82,6 +82,26 @@ type Record struct {
 	Soon bool
 }
 
+// In returns a copy of the record with its run filled in.
+func (r Record) In(run int64) Record {
+	if r.Task != nil {
+		t := *r.Task
+		t.Run = run
+		r.Task = &t
+	}
+	if r.Attempt != nil {
+		a := *r.Attempt
+		a.Run = run
+		r.Attempt = &a
+	}
+	if r.Scope != nil {
+		s := *r.Scope
+		s.Run = run
+		r.Scope = &s
+	}
+	return r
+}
+
 // Blob is a small value kept in the database.
 type Blob struct {
 	Hash Hash

@@ -3,36 +3,8 @@
 Everything here is Levada's under Metaflow's names. What is not there yet can be imported; using it says so.
 """
 
-from levada import (
-    FlowSpec,
-    JSONType,
-    JSONTypeClass,
-    Parameter,
-    airflow_external_task_sensor,
-    airflow_s3_key_sensor,
-    batch,
-    card,
-    catch,
-    conda,
-    conda_base,
-    current,
-    environment,
-    exit_hook,
-    kubernetes,
-    parallel,
-    project,
-    pypi,
-    pypi_base,
-    pytorch_parallel,
-    resources,
-    retry,
-    schedule,
-    secrets,
-    step,
-    timeout,
-    trigger,
-    trigger_on_finish,
-)
+from levada import *  # noqa: F403
+from levada import __all__  # noqa: F401
 
 #: The version of Metaflow whose API this is.
 __version__ = "2.19.38"
@@ -56,39 +28,6 @@ _MODULES = frozenset(
     ]
 )
 _MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
-
-__all__ = [
-    "FlowSpec",
-    "IncludeFile",
-    "JSONType",
-    "JSONTypeClass",
-    "Parameter",
-    "airflow_external_task_sensor",
-    "airflow_s3_key_sensor",
-    "batch",
-    "card",
-    "catch",
-    "conda",
-    "conda_base",
-    "current",
-    "environment",
-    "exit_hook",
-    "kubernetes",
-    "parallel",
-    "project",
-    "pypi",
-    "pypi_base",
-    "pytorch_parallel",
-    "resources",
-    "retry",
-    "schedule",
-    "secrets",
-    "step",
-    "timeout",
-    "trigger",
-    "trigger_on_finish",
-]
-
 
 def __getattr__(name):
     if name in _MODULES:

@@ -188,7 +188,7 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 		err := s.carry(id, begin)
 		for _, r := range begin.First {
 			if err == nil {
-				err = s.insert(ownRecord(r, id))
+				err = s.insert(r.In(id))
 			}
 		}
 		if err != nil {
@@ -349,24 +349,4 @@ func cloneAttempt(a metastore.Attempt) metastore.Attempt {
 func cloneArtifact(a metastore.Artifact) metastore.Artifact {
 	a.Inline = slices.Clone(a.Inline)
 	return a
-}
-
-// ownRecord returns a copy of a record with its run filled in.
-func ownRecord(r metastore.Record, run int64) metastore.Record {
-	if r.Task != nil {
-		t := *r.Task
-		t.Run = run
-		r.Task = &t
-	}
-	if r.Attempt != nil {
-		a := *r.Attempt
-		a.Run = run
-		r.Attempt = &a
-	}
-	if r.Scope != nil {
-		c := *r.Scope
-		c.Run = run
-		r.Scope = &c
-	}
-	return r
 }

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"encoding/binary"
-
-	"github.com/levadahq/levada/internal/metastore"
 )
 
 // packIDs encodes task ids as signed varints of the steps between them: ids that
@@ -37,24 +35,4 @@ func unpackIDs(b []byte) ([]int64, error) {
 		b = b[n:]
 	}
 	return ids, nil
-}
-
-// ownRun returns a copy of a record with its run filled in.
-func ownRun(r metastore.Record, run int64) metastore.Record {
-	if r.Task != nil {
-		t := *r.Task
-		t.Run = run
-		r.Task = &t
-	}
-	if r.Attempt != nil {
-		a := *r.Attempt
-		a.Run = run
-		r.Attempt = &a
-	}
-	if r.Scope != nil {
-		s := *r.Scope
-		s.Run = run
-		r.Scope = &s
-	}
-	return r
 }

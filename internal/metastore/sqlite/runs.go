@@ -66,7 +66,7 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 			}
 		}
 		for _, r := range begin.First {
-			r = ownRun(r, id)
+			r = r.In(id)
 			if err := s.writer.sql.insert(&r, false); err != nil {
 				return err
 			}
