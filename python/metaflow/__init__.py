@@ -29,6 +29,7 @@ _MODULES = frozenset(
 )
 _MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
 
+
 def __getattr__(name):
     if name in _MODULES:
         from importlib import import_module
