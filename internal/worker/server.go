@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -85,6 +86,9 @@ func (s *Server) handshake() error {
 // noFlow explains why a worker ended without describing a flow. Its own words, a
 // traceback of the import usually, have already gone to stderr.
 func (s *Server) noFlow(cause error) error {
+	if fault.Is(cause, fault.Invalid) && !errors.Is(cause, io.ErrUnexpectedEOF) { // it lives, and would not end by itself
+		return fault.New(fault.UserCode, "the file writes into the socket to Levada while it is imported").On(s.file).Because(cause)
+	}
 	if s.cmd != nil {
 		s.conn.Close()
 		err := s.cmd.Wait()
