@@ -13,6 +13,7 @@ from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from struct import unpack
 
 from . import safety
+from .forkhooks import ForkHooks
 from .task import Task, converse, flush, on_signal
 from .warmup import warm_up
 from .wire import Channel, ConversationEnded, decode, frame, unpack_lengths
@@ -44,6 +45,7 @@ class ForkServer:
         self._ids = {}  # pid -> id of the host
         self._pid = os.getpid()
         self._libc = safety.LibC()
+        self._hooks = ForkHooks()
         self._reseed = safety.reseeders()
         self._stopping = False
         self._wake, self._waker = os.pipe()
@@ -64,6 +66,8 @@ class ForkServer:
         self._libc.flush()
         # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
         # the pages it lies on.
+        self._hooks.take_off()
+        self._reseed += self._hooks.reseed
         warm_up()
         gc.collect()
         gc.freeze()
@@ -158,6 +162,8 @@ class ForkServer:
         return header, body
 
     def _fork(self, id, first, conversation, stdout, stderr):
+        for reseed in self._reseed:
+            reseed()
         try:
             pid = os.fork()
         except OSError as error:
@@ -225,8 +231,7 @@ class ForkServer:
                 os.close(fd)
             self._control.close()
             gc.enable()
-            for reseed in self._reseed:
-                reseed()
+            self._hooks.put_back()
             code = run_conversation(self._flow, self._plans, conversation, first)
         except BaseException:
             sys.excepthook(*sys.exc_info())

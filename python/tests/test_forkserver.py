@@ -111,6 +111,49 @@ class Processes(FlowTest):
         self.assertIn("cannot read artifacts", result.values()["error"])
         self.assertEqual(result.values()["z"], 5)
 
+    def test_forks_of_a_step_are_ordinary(self):
+        """What the fork server leaves out around its own forks is back for those of a step."""
+        host = self.steps(
+            """
+            assert threading.current_thread() is threading.main_thread() and threading.active_count() == 1
+            with ThreadPoolExecutor(2) as pool:
+                assert list(pool.map(abs, [-1, -2])) == [1, 2]
+            lock, held = threading.Lock(), logging.getLogger("x")
+            idle = threading.Event()
+            thread = threading.Thread(target=idle.wait)
+            thread.start()
+            read, write = os.pipe()
+            if os.fork() == 0:
+                # The other thread is not here, and Python knows: it was told after the fork.
+                held.warning("said")
+                os.write(write, b"%d %r" % (threading.active_count(), random.random()))
+                os._exit(0)
+            os.wait()
+            idle.set()
+            thread.join()
+            count, number = os.read(read, 1000).split()
+            assert count == b"1" and float(number) != random.random()
+            with multiprocessing.get_context("fork").Pool(1) as pool:
+                assert pool.map(abs, [-3]) == [3]
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(abs, -4).result() == 4
+            self.hooks = CALLED
+            self.random = random.random()
+            self.next(self.end)
+            """,
+            classbody="pass\nglobal CALLED, random, threading, logging, multiprocessing, ThreadPoolExecutor\n"
+            "import logging, multiprocessing, random, threading\n"
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "CALLED = []\nos.register_at_fork(after_in_child=lambda: CALLED.append(1))\n"
+            "threading.Thread(target=print).start()\nwhile threading.active_count() > 1: pass",
+        )
+        results = [host.task("s0") for _ in range(2)]
+        for result in results:
+            self.assertOk(result)
+            self.assertEqual(result.values()["hooks"], [1])  # one that the user's file registered
+            self.assertIn("said\n", result.stderr)  # Python 3.12 warns of forks beside threads
+        self.assertNotEqual(*(result.values()["random"] for result in results))
+
     def test_many_at_once(self):
         host = self.steps("self.i = self.index\nself.next(self.end)")
         live = {}
