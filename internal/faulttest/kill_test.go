@@ -60,6 +60,48 @@ func TestKill(t *testing.T) {
 	})
 }
 
+// TestKillParents kills the engine, or the fork server, of tasks that wait for long and have started processes themselves.
+func TestKillParents(t *testing.T) {
+	for _, victim := range []string{engine, server, task} {
+		for _, isolation := range []string{"fork", "spawn"} {
+			how := "children"
+			if isolation == "spawn" {
+				// A fresh interpreter ends with the engine, because the kernel sees to it. What it has started itself has nobody
+				// who would end it, unless tasks have a cgroup.
+				how = "deaf"
+			}
+			t.Run(victim+" "+isolation, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				c := b.waiting(how, "--isolation", isolation)
+				switch victim {
+				case engine:
+					b.kill(c.cmd.Process.Pid)
+				case server:
+					for _, p := range b.servers(c.cmd.Process.Pid) {
+						b.kill(p.pid)
+					}
+				case task:
+					for _, p := range append(b.tasks(c.cmd.Process.Pid), b.servers(c.cmd.Process.Pid)...) {
+						if isolation == "spawn" || p.parent != c.cmd.Process.Pid {
+							b.kill(p.pid)
+						}
+					}
+				}
+				c.wait()
+				status := "failed"
+				if victim == engine {
+					c.want(-1)
+					status = "died"
+				} else {
+					c.want(1)
+				}
+				b.goesOn(status)
+			})
+		}
+	}
+}
+
 type counter struct {
 	mu sync.Mutex
 	n  int
