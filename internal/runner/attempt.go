@@ -30,7 +30,7 @@ type attempt struct {
 	task   metastore.Task
 
 	open   int  // streams, conversation and process that have not ended
-	gone   bool // the process has exited, or never came to be
+	gone   bool // the process has closed its socket or exited, or never came to be
 	free   bool // the engine knows that its place is free
 	exit   worker.Exit
 	result *result // of the conversation, nil without a done frame

@@ -77,6 +77,15 @@ func (a *attempt) converse() {
 		a.giveUpPlace()
 		a.ended()
 	})
+	if res == nil || !res.ok {
+		return
+	}
+	// The socket closes when the process has given back its memory, a little before its end is told of.
+	c.in.ReadByte()
+	a.r.post(func() {
+		a.gone = true
+		a.giveUpPlace()
+	})
 }
 
 // run returns nil if the process ended before it was done.
