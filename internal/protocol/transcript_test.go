@@ -39,7 +39,10 @@ func TestRecordedConversations(t *testing.T) {
 				if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 					t.Fatalf("line %d: %v", n, err)
 				}
-				var kind struct{ Type string }
+				var kind struct {
+					Type  string
+					First json.RawMessage
+				}
 				if err := json.Unmarshal(r.Header, &kind); err != nil {
 					t.Fatalf("line %d: %v", n, err)
 				}
@@ -49,6 +52,14 @@ func TestRecordedConversations(t *testing.T) {
 					t.Fatalf("line %d: %v", n, err)
 				}
 				checkFrame(t, n, r, kind.Type, body)
+				if kind.First != nil { // the frame that the host would have sent to the process itself
+					var first struct{ Type string }
+					if err := json.Unmarshal(kind.First, &first); err != nil {
+						t.Fatalf("line %d: %v", n, err)
+					}
+					seen["host "+first.Type] = true
+					checkFrame(t, n, recorded{From: r.From, Header: kind.First}, first.Type, body)
+				}
 			}
 			if err := lines.Err(); err != nil {
 				t.Fatal(err)
@@ -57,7 +68,7 @@ func TestRecordedConversations(t *testing.T) {
 	}
 	for _, want := range []string{
 		"worker hello", "worker definition", "worker forked", "worker exited", "worker get", "worker done",
-		"host fork", "host task", "host parameters", "host reply",
+		"host context", "host fork", "host task", "host parameters", "host reply",
 	} {
 		if !seen[want] {
 			t.Errorf("no conversation has a frame %q", want)

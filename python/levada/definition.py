@@ -9,6 +9,8 @@ from .decorators import flow_decorators
 from .flowspec import class_values
 from .graph import Sources, assignment_lines, clean_doc, decorator_lines, describe_step, plain, steps_of
 from .parameters import parameters_of
+from .transition import Transition
+from .wire import encode
 
 _VERSION = 1
 _checked = JSONEncoder(allow_nan=False, default=repr).encode
@@ -43,7 +45,7 @@ class StepPlan:
 class Plans:
     """What tasks have to know of their flow."""
 
-    __slots__ = ("steps", "parameters", "constants", "private", "has_parallel")
+    __slots__ = ("steps", "parameters", "constants", "private", "has_parallel", "transitions")
 
     def __init__(self, steps, parameters, constants, private):
         self.steps = steps
@@ -51,6 +53,8 @@ class Plans:
         self.constants = constants
         self.private = private
         self.has_parallel = any(plan.parallel for plan in steps.values())
+        #: The transitions to a single step, by its name.
+        self.transitions = {name: Transition([name], text=encode({"next": [name]})) for name in steps}
 
 
 def _as_json(value):

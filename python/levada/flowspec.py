@@ -92,6 +92,14 @@ class FlowSpec:
         task = self._levada
         if task is None:
             raise MetaflowException("self.next() is called by a step while a run executes it.")
+        if not kwargs and len(dsts) == 1 and task.transition is None:
+            # Most transitions, in few steps: see the remark at the top of task.py.
+            target = dsts[0]
+            if type(target) is _Method and target.__self__ is self:
+                transition = task.plans.transitions.get(target.__name__)
+                if transition is not None:
+                    task.transition = transition
+                    return
         task.next(self, dsts, kwargs)
 
     def merge_artifacts(self, inputs, exclude=None, include=None):
@@ -127,6 +135,9 @@ class FlowSpec:
         return task.title()
 
     __repr__ = __str__
+
+
+_Method = type(FlowSpec(use_cli=False).next)  # types.MethodType, without an import
 
 
 class Constant:

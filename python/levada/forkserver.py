@@ -132,7 +132,7 @@ class ForkServer:
         if kind == "fork":
             descriptors = self._received[:3]
             del self._received[:3]
-            self._fork(message["id"], self._first(message.get("first"), body), *descriptors)
+            self._fork(message["id"], self._first(message.get("first"), body, descriptors[0]), *descriptors)
         elif kind == "kill":
             pid = self._pids.get(message["id"])
             if pid is not None and not _killpg(pid, message["signal"]):
@@ -146,7 +146,7 @@ class ForkServer:
 
     # Processes.
 
-    def _first(self, header, body):
+    def _first(self, header, body, conversation):
         """What a process is to do, as far as the fork server can get it ready.
 
         Here the code for it is warm, and what it makes is copied once; in a fresh fork it would be neither.
@@ -156,7 +156,7 @@ class ForkServer:
         if header["type"] == "task":
             header = {**self._context, **header}
             try:
-                return Task(self._flow, self._plans, None, header, body)
+                return Task(self._flow, self._plans, Channel(conversation), header, body)
             except Exception:
                 pass  # it will happen again in the process, which can tell of it
         return header, body
@@ -217,7 +217,7 @@ class ForkServer:
 
     def _child(self, first, conversation, stdout, stderr):
         """The life of a forked process. Does not return."""
-        code = 1
+        code, unflushed = 1, True
         try:
             os.setpgid(0, 0)
             set_wakeup_fd(-1)
@@ -233,10 +233,12 @@ class ForkServer:
             gc.enable()
             self._hooks.put_back()
             code = run_conversation(self._flow, self._plans, conversation, first)
+            unflushed = type(first) is not Task  # a task has flushed before its last word
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
-            flush()
+            if unflushed:
+                flush()
             self._libc.flush()
             # Not exit: what the user's file left for the end of its process belongs to the fork server's.
             os._exit(code)
@@ -245,9 +247,12 @@ class ForkServer:
 def run_conversation(flow, plans, fd, first=None):
     """Hold a task conversation on a descriptor; return the exit code.
 
-    ``first`` is what is to be done, if it is known.
+    ``first`` is what is to be done, if it is known: header and body of the first frame, or the task made of it.
     """
     try:
+        if type(first) is Task:
+            first.channel.pid = os.getpid()
+            return first.run()
         return converse(flow, plans, Channel(fd), first)
     except (ConversationEnded, BrokenPipeError, ConnectionResetError) as error:
         print("levada: %s" % error, file=sys.stderr)

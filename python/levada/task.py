@@ -1,10 +1,13 @@
 """One attempt of one task: the conversation with the host around a call of the user's step.
 
 This runs in a fresh fork, hundreds of times a second, so it does little, imports nothing on the way of success, and
-asks the host for nothing that the step does not use.
+asks the host for nothing that the step does not use. What costs there is memory that is written to for the first time,
+for it has to be copied, and in Python every use of an object or a function writes to it. So what most tasks do has a
+short way that touches few of them; the general one does the same for all.
 """
 
 import sys
+from _pickle import dumps, loads
 from _signal import ITIMER_REAL, SIG_DFL, SIGALRM, SIGINT, setitimer, signal
 from os import getpid, kill
 
@@ -13,18 +16,22 @@ from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
 from .exceptions import METAFLOW_EXIT_DISALLOW_RETRY
 from .inputs import Inputs, merge_artifacts
 from .transition import Transition, decide
+from .wire import pack_frame
 
 _VALUE_CHARS = 30
 _TITLE_CHARS = 20
 _REPR_BYTES = 4096
 _UNSET = object()
+#: Types of values that the short form of a done frame has, with their names in it.
+_PLAIN = {int: "int", float: "float", bool: "bool", type(None): "NoneType"}
+_ENTRY = '{"name":"%s","codec":"pickle","type":"%s","size":%d,"length":%d}'
 
 
 class Task:
     """The task that this process runs: what ``flow._levada`` is while a step runs."""
 
     __slots__ = ("flow", "plans", "plan", "channel", "frame", "staging", "loaded", "transition", "stack",
-                 "_absent", "_item", "_items", "_shared", "_graph")  # fmt: skip
+                 "_absent", "_item", "_items", "_shared", "_graph", "_simple", "_at_hand")  # fmt: skip
 
     def __init__(self, flow, plans, channel, frame, body):
         self.flow = flow
@@ -43,8 +50,18 @@ class Task:
         self._items = {}
         self._shared = {}
         self._graph = None
-        for added in frame.get("with") or ():
-            self.plan.apply(added["name"], added.get("attributes") or {})
+        plan = self.plan
+        #: Nothing has to be done but to call the step.
+        self._simple = (
+            plan.catch is None and plan.timeout is None and not plan.is_join and not frame.get("fallback")
+            and not frame.get("timeout") and not frame.get("cgroup") and not frame.get("with")
+        )  # fmt: skip
+        item = frame.get("item")
+        #: The innermost element has come with the frame.
+        self._at_hand = (
+            item is not None and item.get("inline") and item.get("codec") == "pickle"
+            and self.stack and not self.stack[-1].get("gang") and not frame.get("join")
+        )  # fmt: skip
 
     # What the flow's attributes come from.
 
@@ -93,6 +110,15 @@ class Task:
 
     def item(self, level=-1):
         """The element of a foreach around the task, or None."""
+        if level == -1 and self._at_hand:
+            items = self._items
+            if -1 not in items:
+                try:
+                    items[-1] = items[len(self.stack) - 1] = loads(self._item)
+                except Exception:
+                    self._at_hand = False
+                    return self.item()  # which says what is wrong
+            return items[-1]
         if not self.stack:
             return None
         level %= len(self.stack)
@@ -164,11 +190,18 @@ class Task:
         flow._levada = self
         running.enter(self)
         done = {"type": "done", "ok": True}
-        if self.frame.get("cgroup"):
-            _join_cgroup(self.frame["cgroup"])
+        if not self._simple:
+            if self.frame.get("cgroup"):
+                _join_cgroup(self.frame["cgroup"])
+            for added in self.frame.get("with") or ():
+                self.plan.apply(added["name"], added.get("attributes") or {})
         try:
-            self._call_step()
-            self._check_transition()
+            if self._simple:
+                self.plan.function(flow)
+            else:
+                self._call_step()
+            if self.transition is None:
+                self._check_transition()
             if self.plan.catch is not None and self.plan.catch.get("var"):
                 setattr(flow, self.plan.catch["var"], None)
         except BaseException as exception:
@@ -177,6 +210,12 @@ class Task:
                 return self._failed(exception, done)
         # From here on a signal waits until everything is said.
         self.channel.busy = True
+        if self._simple and not self.loaded:
+            data = self._short_done(flow)
+            if data is not None:
+                flush()
+                self.channel.write(data)
+                return 0
         try:
             # What cannot be pickled must not turn a caught failure into another one.
             entries, parts = pack_changed(flow.__dict__, self.loaded, self.staging, "caught" in done)
@@ -201,6 +240,32 @@ class Task:
         flush()
         self.channel.send(done, parts)
         return 0
+
+    def _short_done(self, flow):
+        """The done frame of a step that has made only a few plain values; None if there is more to tell."""
+        text = self.transition.text
+        if text is None:
+            return None
+        entries, body = "", b""
+        for name, value in flow.__dict__.items():
+            kind = _PLAIN.get(type(value))
+            if kind is None or name[:2] == "__" or not (name.isascii() and name.isidentifier()):
+                return None
+            data = dumps(value, 5)
+            entry = _ENTRY % (name, kind, len(data), len(data))
+            entries += "," + entry if entries else entry
+            body += data
+        text = '{"type":"done","ok":true,"transition":%s,"artifacts":[%s]' % (text, entries)
+        if self.stack:
+            if not self._at_hand:
+                return None
+            value = self.item()
+            if type(value) is not int or value.bit_length() > 64:
+                return None
+            text += ',"value":"%d"}' % value
+        else:
+            text += "}"
+        return pack_frame(text.encode(), body)
 
     def _call_step(self):
         plan = self.plan
@@ -241,8 +306,6 @@ class Task:
             raise exception
 
     def _check_transition(self):
-        if self.transition is not None:
-            return
         if self.plan.next is None:
             self.transition = Transition([])
             return
@@ -363,11 +426,8 @@ def flush():
 def converse(flow, plans, channel, first=None):
     """Do what the host's first frame asks for; return the exit code of the process.
 
-    ``first`` is that frame, header and body, or the task already made of it. It is read from the channel if it is None.
+    ``first`` is that frame, header and body. It is read from the channel if it is None.
     """
-    if type(first) is Task:
-        first.channel = channel
-        return first.run()
     frame, body = first or channel.receive()
     kind = frame["type"]
     if kind == "task":

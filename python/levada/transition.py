@@ -11,13 +11,15 @@ _KEYWORDS = frozenset(("foreach", "num_parallel", "condition"))
 class Transition:
     """A transition: the next steps, and for a foreach the elements, for a gang their number."""
 
-    __slots__ = ("steps", "var", "items", "fan")
+    __slots__ = ("steps", "var", "items", "fan", "text")
 
-    def __init__(self, steps, var=None, items=None, fan=0):
+    def __init__(self, steps, var=None, items=None, fan=0, text=None):
         self.steps = steps
         self.var = var
         self.items = items
         self.fan = fan
+        #: Those made before the task is have their form in the done frame ready.
+        self.text = text
 
 
 def decide(flow, task, targets, keywords):

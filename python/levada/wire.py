@@ -62,8 +62,12 @@ class RequestFailed(Exception):
 
 def frame(header, body=b""):
     """The bytes of a frame."""
-    text = encode(header).encode()
-    return b"".join((_pack(len(text), len(body)), text, body))
+    return pack_frame(encode(header).encode(), body)
+
+
+def pack_frame(text, body=b""):
+    """The bytes of a frame whose header is encoded already."""
+    return _pack(len(text), len(body)) + text + body
 
 
 class Channel:
@@ -92,13 +96,14 @@ class Channel:
             size += len(part)
         head = _pack(len(text), size) + text
         if size <= _CHUNK:
-            self._write(b"".join((head, *parts)) if parts else head)
+            self.write(b"".join((head, *parts)) if parts else head)
             return
-        self._write(head)
+        self.write(head)
         for part in parts:
-            self._write(part)
+            self.write(part)
 
-    def _write(self, data):
+    def write(self, data):
+        """Send the bytes of a frame."""
         sent = write(self.fd, data)
         if sent < len(data):
             view = memoryview(data)

@@ -21,6 +21,7 @@ import tempfile
 
 PYTHON_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIMEOUT = 20
+_CONTEXT = ("flow", "run", "origin", "user", "namespace", "tags", "project", "staging", "inline_limit")
 
 
 class Closed(Exception):
@@ -200,6 +201,7 @@ class Host:
         except Closed:
             raise RuntimeError(self.process.communicate()[1].decode()) from None
         self.definition = self.described.get("definition")
+        self.context = None  # what it was told that tasks have in common
 
     def __enter__(self):
         return self
@@ -224,17 +226,32 @@ class Host:
 
     # Processes.
 
-    def fork(self, stdout=None, stderr=None):
-        """Have a process forked; return its id and the host's end of its conversation."""
+    def fork(self, stdout=None, stderr=None, first=None, body=b""):
+        """Have a process forked; return its id and the host's end of its conversation.
+
+        Without ``first``, what the process is to do, it waits for that on its own socket.
+        """
         self.ids += 1
         ours, theirs = socket.socketpair()
         files = [open(os.devnull, "wb") if file is None else file for file in (stdout, stderr)]
-        self.control.send({"type": "fork", "id": self.ids}, fds=[theirs.fileno(), files[0].fileno(), files[1].fileno()])
+        frame = {"type": "fork", "id": self.ids}
+        if first is not None:
+            frame["first"] = self._short(first)
+        self.control.send(frame, body, [theirs.fileno(), files[0].fileno(), files[1].fileno()])
         theirs.close()
         for file, given in zip(files, (stdout, stderr)):
             if given is None:
                 file.close()
         return self.ids, Conversation(ours, self.record)
+
+    def _short(self, first):
+        """A first frame without what the fork server knows of all tasks. It is told so before the first of them."""
+        if first["type"] != "task":
+            return first
+        if self.context is None:
+            self.context = {name: first[name] for name in _CONTEXT}
+            self.control.send({"type": "context", "context": self.context})
+        return {name: value for name, value in first.items() if self.context.get(name, self) != value}
 
     def control_frame(self):
         """Read one frame of the control conversation, and keep what it says."""
@@ -259,8 +276,7 @@ class Host:
         """Fork a process, hold its conversation, return its Result."""
         result = Result()
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            id, conversation = self.fork(out, err)
-            conversation.send(first, body)
+            id, conversation = self.fork(out, err, first, body)
             try:
                 while result.done is None:
                     header, data = conversation.receive()
