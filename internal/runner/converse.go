@@ -71,21 +71,21 @@ func (a *attempt) converse() {
 	for _, f := range c.fifos {
 		f.Close()
 	}
-	a.proc.Conn.Close() // nothing more is read: a process that goes on talking must not wait for it
 	a.r.post(func() {
 		a.result = res
 		a.giveUpPlace()
 		a.ended()
 	})
-	if res == nil || !res.ok {
-		return
+	if res != nil && res.ok {
+		// The socket ends when the process has given back its memory, a little before its end is told of.
+		// What it still says is thrown away, so that it need not wait for somebody to read it.
+		io.Copy(io.Discard, c.in)
+		a.r.post(func() {
+			a.gone = true
+			a.giveUpPlace()
+		})
 	}
-	// The socket closes when the process has given back its memory, a little before its end is told of.
-	c.in.ReadByte()
-	a.r.post(func() {
-		a.gone = true
-		a.giveUpPlace()
-	})
+	a.proc.Conn.Close()
 }
 
 // run returns nil if the process ended before it was done.
@@ -569,7 +569,7 @@ func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
 		return r.items[split], nil
 	}
 	return nil, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
-		Do("run the flow again; `levada doctor` tells what else is missing")
+		Do("run the flow again")
 }
 
 // closeItems lets go of the elements of a foreach that has been joined.

@@ -296,3 +296,50 @@ func TestInterrupt(t *testing.T) {
 		})
 	}
 }
+
+const slowEndFlow = `
+import os, time
+from levada import FlowSpec, step
+
+ends = %q
+end = os._exit
+
+def slowly(code):
+    time.sleep(0.1)  # as giving back much memory takes
+    with open(ends, "a") as f:
+        f.write(".")
+    end(code)
+
+os._exit = slowly
+
+class SlowEnd(FlowSpec):
+    @step
+    def start(self):
+        self.xs = list(range(4))
+        self.next(self.work, foreach="xs")
+
+    @step
+    def work(self):
+        with open(ends) as f:
+            ended = len(f.read())
+        assert ended >= self.index + 1, "%%d tasks had ended" %% ended
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+SlowEnd()
+`
+
+func TestATaskKeepsItsPlaceWhileItLives(t *testing.T) {
+	b := newBench(t, strings.ReplaceAll(quoted(slowEndFlow, filepath.Join(t.TempDir(), "ends")), "%%", "%"))
+	b.policy.MaxWorkers = 1
+	if res := b.begin(t, context.Background(), nil); res.Status != metastore.RunSucceeded {
+		t.Errorf("the run %s: the next task was started while the one before still ran", res.Status)
+	}
+}
