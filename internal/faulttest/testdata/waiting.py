@@ -28,13 +28,13 @@ class WaitingFlow(FlowSpec):
                 signal.signal(number, signal.SIG_IGN)
         if HOW == "children":
             os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "1000")
-        print("ready", flush=True)
-        if HOW != "not at all":
-            try:
+        try:
+            print("ready", flush=True)
+            if HOW != "not at all":
                 time.sleep(1000)
-            finally:
-                with open(os.path.join(os.environ["TRACE"] + "-cleaned-%d" % self.input), "w"):
-                    pass
+        finally:
+            with open(os.environ["TRACE"] + "-cleaned-%d" % self.input, "w"):
+                pass
         self.next(self.join)
 
     @step
