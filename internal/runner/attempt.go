@@ -3,7 +3,6 @@ package runner
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -139,7 +138,7 @@ func (a *attempt) confine() string {
 	return filepath.Join(g.Dir(), "cgroup.procs")
 }
 
-// exited is called when the process is gone.
+// exited is called when the end of the process is told of.
 func (a *attempt) exited(e worker.Exit) {
 	a.exit, a.gone = e, true
 	a.rec.Ended = a.r.Now()
@@ -152,8 +151,8 @@ func (a *attempt) exited(e worker.Exit) {
 	a.ended()
 }
 
-// giveUpPlace tells the engine that the attempt's place is free: at once when the process of one that went well is
-// gone, for what is ready then depends on nothing that this one did. The place of one that failed is kept until its record is
+// giveUpPlace tells the engine that the attempt's place is free: at once when the process of one that went well has
+// closed its socket or is gone, for what is ready then depends on nothing that this one did. The place of one that failed is kept until its record is
 // durable, because its failure may mean that nothing more is to be started.
 func (a *attempt) giveUpPlace() {
 	if a.gone && !a.free && a.result != nil && a.result.ok {
@@ -260,7 +259,7 @@ func (a *attempt) settled(err error) {
 	if res := a.result; res != nil && res.ok {
 		r.layers.Add(datastore.Layer{Run: r.Config.Run.ID, Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
 		if res.items != nil {
-			r.items[id] = res.items
+			r.keepItems(id, res.items)
 		}
 		if fan := res.transition.Fan; fan > 0 && a.launch.Step.Kind == graph.Foreach {
 			a.emit(&Event{Kind: Foreach, Count: fan})
@@ -300,6 +299,8 @@ func (a *attempt) why() string {
 	switch {
 	case a.result != nil && a.result.nonsense != "":
 		return a.result.nonsense
+	case a.result != nil && a.result.exception != nil && a.result.exception.Type == "KeyboardInterrupt":
+		return "it was interrupted (KeyboardInterrupt)" // of this one no traceback is printed
 	case a.result != nil && a.result.exception != nil:
 		return ""
 	case a.late:
@@ -437,8 +438,7 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 			}
 		}
 		if err != nil {
-			_ = err == io.EOF // the far end closed, or the deadline after the exit passed
-			break
+			break // the far end closed, or the deadline after the exit passed
 		}
 	}
 	if len(buf) > 0 {

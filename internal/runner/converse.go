@@ -572,6 +572,13 @@ func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
 		Do("run the flow again")
 }
 
+// keepItems makes the elements of a foreach that begins known.
+func (r *Runner) keepItems(split engine.TaskID, it *foreachItems) {
+	r.itemsMu.Lock()
+	defer r.itemsMu.Unlock()
+	r.items[split] = it
+}
+
 // closeItems lets go of the elements of a foreach that has been joined.
 func (r *Runner) closeItems(split engine.TaskID) {
 	r.itemsMu.Lock()

@@ -10,8 +10,8 @@
 //
 // An attempt lives like this: the loop launches it; its process runs; its
 // conversation ends with the done frame, whose values are stored as they come;
-// its process exits, which frees its place at once; when its streams are read to
-// the end it is recorded; and only when that record is durable does the engine
+// its socket closes as its process exits, which frees its place at once; when its
+// streams are read to the end it is recorded; and only when that record is durable does the engine
 // hear how it ended. Nothing is acted on before it is durable.
 package runner
 

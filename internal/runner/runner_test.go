@@ -343,3 +343,48 @@ func TestATaskKeepsItsPlaceWhileItLives(t *testing.T) {
 		t.Errorf("the run %s: the next task was started while the one before still ran", res.Status)
 	}
 }
+
+const largeElements = `
+from levada import FlowSpec, step
+
+class LargeElements(FlowSpec):
+    @step
+    def start(self):
+        self.xs = list(range(20))
+        self.next(self.split, foreach="xs")
+
+    @step
+    def split(self):
+        self.ys = [bytes(2_000_000), b""]
+        self.next(self.work, foreach="ys")
+
+    @step
+    def work(self):
+        self.size = len(self.input)
+        self.next(self.inner)
+
+    @step
+    def inner(self, inputs):
+        self.sizes = [i.size for i in inputs]
+        assert self.sizes == [2_000_000, 0], self.sizes
+        self.next(self.outer)
+
+    @step
+    def outer(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+LargeElements()
+`
+
+// Tasks ask for their elements while other foreach begin and end.
+func TestElementsOfManyForeachAtOnce(t *testing.T) {
+	b := newBench(t, largeElements)
+	b.policy.MaxWorkers = 8
+	if res := b.begin(t, context.Background(), nil); res.Status != metastore.RunSucceeded {
+		t.Errorf("the run %s", res.Status)
+	}
+}
