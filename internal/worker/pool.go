@@ -17,6 +17,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,18 +59,25 @@ type Pool struct {
 	context   *protocol.Context // of the run whose tasks are started; nil before
 	main      *Server
 
-	mu      sync.Mutex
-	servers map[string]*Server // by environment set; "" is main
+	mu    sync.Mutex
+	seats map[string]*seat // by environment set; "" is main's
+}
+
+// seat is the place of the fork server for one set of variables. Its lock is held while the server starts, which
+// takes as long as the user's imports; nobody waits who wants another.
+type seat struct {
+	mu     sync.Mutex
+	server *Server // nil before the first
 }
 
 // Open starts or takes over the flow's fork server and reads the definition.
 func Open(ctx context.Context, spec Spec) (*Pool, error) {
-	p := &Pool{spec: spec, isolation: Fork, servers: make(map[string]*Server)}
+	p := &Pool{spec: spec, isolation: Fork, seats: make(map[string]*seat)}
 	s, err := p.open(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	p.main, p.servers[""] = s, s
+	p.main, p.seats[""] = s, &seat{server: s}
 	return p, nil
 }
 
@@ -174,11 +182,21 @@ func (p *Pool) Start(ctx context.Context, first First, vars map[string]string, w
 // SetContext tells what the tasks of the run that begins have in common. It must be called before
 // any of them is started.
 func (p *Pool) SetContext(c *protocol.Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.context = c
-	for _, s := range p.servers {
-		s.SetContext(c)
+	p.each(func(s *Server) { s.SetContext(c) })
+}
+
+// each calls f with all servers. It waits for those that start.
+func (p *Pool) each(f func(*Server)) {
+	p.mu.Lock()
+	seats := slices.Collect(maps.Values(p.seats))
+	p.mu.Unlock()
+	for _, st := range seats {
+		st.mu.Lock()
+		if st.server != nil {
+			f(st.server)
+		}
+		st.mu.Unlock()
 	}
 }
 
@@ -192,13 +210,19 @@ func (p *Pool) StartHere(first First, watch Watch) (*Process, error) {
 func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, error) {
 	key := envKey(vars)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.servers[key]
-	if s != nil {
+	st := p.seats[key]
+	if st == nil {
+		st = new(seat)
+		p.seats[key] = st
+	}
+	p.mu.Unlock()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.server != nil {
 		select {
-		case <-s.gone:
+		case <-st.server.gone:
 		default:
-			return s, nil
+			return st.server, nil
 		}
 	}
 	s, err := p.open(ctx, vars)
@@ -208,7 +232,7 @@ func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, err
 	if p.context != nil {
 		s.SetContext(p.context)
 	}
-	p.servers[key] = s
+	st.server = s
 	return s, nil
 }
 
@@ -290,12 +314,8 @@ func exitOf(st *os.ProcessState) Exit {
 
 // Close ends all workers and what they run.
 func (p *Pool) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	var wg sync.WaitGroup
-	for _, s := range p.servers {
-		wg.Go(func() { s.Close() })
-	}
+	p.each(func(s *Server) { wg.Go(func() { s.Close() }) })
 	wg.Wait()
 	return nil
 }
