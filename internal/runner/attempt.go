@@ -147,6 +147,7 @@ func (a *attempt) exited(e worker.Exit) {
 		limit := time.Now().Add(drainGrace)
 		a.proc.Stdout.SetReadDeadline(limit)
 		a.proc.Stderr.SetReadDeadline(limit)
+		a.proc.Conn.SetDeadline(time.Now().Add(Grace))
 	}
 	a.ended()
 }
@@ -414,8 +415,22 @@ func (r *Runner) joinSteps(inputs []engine.TaskID) (map[string][]int, error) {
 	return steps, nil
 }
 
+// maxUntold is how many pieces of a stream, of at most maxLine bytes each, may wait for the loop. A task that prints
+// faster than the terminal, or a paused pager, takes it has to wait. It is more than a pipe holds: when the loop hears of the
+// process's end, all that was read before has been told, and what is left in the pipe is read without waiting.
+const maxUntold = 32
+
 // read takes over what a stream says, line by line, until it ends.
 func (a *attempt) read(f *os.File, s tasklog.Stream) {
+	untold := make(chan struct{}, maxUntold)
+	post := func(data []byte) {
+		untold <- struct{}{}
+		now := a.r.Now()
+		a.r.post(func() {
+			<-untold
+			a.log.add(a, now, s, data)
+		})
+	}
 	buf := make([]byte, 0, 4<<10)
 	for {
 		if len(buf) == cap(buf) {
@@ -424,7 +439,7 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 				copy(grown, buf)
 				buf = grown
 			} else {
-				a.post(s, buf, false) // a line longer than we hold is passed on in parts
+				post(buf) // a line longer than we hold is passed on in parts
 				buf = make([]byte, 0, maxLine)
 			}
 		}
@@ -433,7 +448,7 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 			buf = buf[:len(buf)+n]
 			if end := lastNewline(buf); end > 0 {
 				rest := append(make([]byte, 0, max(4<<10, cap(buf)/2)), buf[end:]...)
-				a.post(s, buf[:end], true)
+				post(buf[:end])
 				buf = rest
 			}
 		}
@@ -442,15 +457,9 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 		}
 	}
 	if len(buf) > 0 {
-		a.post(s, buf, false)
+		post(buf)
 	}
 	a.r.post(a.ended)
-}
-
-// post hands lines to the loop. whole is false if the last one has no end yet.
-func (a *attempt) post(s tasklog.Stream, data []byte, whole bool) {
-	now := a.r.Now()
-	a.r.post(func() { a.log.add(a, now, s, data) })
 }
 
 func lastNewline(b []byte) int {

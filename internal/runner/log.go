@@ -41,7 +41,7 @@ type attemptLog struct {
 
 func (l *attemptLog) init(r *Runner, rec *metastore.Attempt) { l.r, l.rec = r, rec }
 
-// add takes over what was read from a stream: lines and, if whole is false, one without an end.
+// add takes over what was read from a stream: lines, of which the last may have no end.
 func (l *attemptLog) add(a *attempt, now time.Time, s tasklog.Stream, data []byte) {
 	for len(data) > 0 {
 		line := tasklog.Line{Time: now, Stream: s}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
@@ -76,8 +77,14 @@ func ask(ctx context.Context, pool *worker.Pool, question any, stdout, stderr io
 	wg.Go(func() { io.Copy(stdout, proc.Stdout) })
 	wg.Go(func() { io.Copy(stderr, proc.Stderr) })
 	var m protocol.FromTask
-	body, err := protocol.ReadFrame(bufio.NewReader(proc.Conn), &m)
+	var body []byte
+	wg.Go(func() { body, err = protocol.ReadFrame(bufio.NewReader(proc.Conn), &m) })
 	exit := <-exited
+	// Something that it started, and that left its process group, may hold them open.
+	limit := time.Now().Add(drainGrace)
+	proc.Stdout.SetReadDeadline(limit)
+	proc.Stderr.SetReadDeadline(limit)
+	proc.Conn.SetReadDeadline(time.Now().Add(Grace))
 	wg.Wait()
 	switch {
 	case ctx.Err() != nil:

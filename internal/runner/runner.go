@@ -43,8 +43,8 @@ const (
 	beatEvery     = 10 * time.Second
 	sampleEvery   = time.Second
 	progressEvery = 100 * time.Millisecond
-	// drainGrace is how long the streams of a task that has exited are read on if
-	// something that it started, and that left its process group, holds them open.
+	// drainGrace is how long the streams of a task that has exited are read on if something that it
+	// started, and that left its process group, holds them open. Its socket is for Grace: what it said last decides.
 	drainGrace = 250 * time.Millisecond
 )
 

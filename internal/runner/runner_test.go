@@ -6,7 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -384,6 +386,87 @@ LargeElements()
 func TestElementsOfManyForeachAtOnce(t *testing.T) {
 	b := newBench(t, largeElements)
 	b.policy.MaxWorkers = 8
+	if res := b.begin(t, context.Background(), nil); res.Status != metastore.RunSucceeded {
+		t.Errorf("the run %s", res.Status)
+	}
+}
+
+const slowImport = `
+import os, time
+from levada import FlowSpec, environment, step
+
+mark = %q
+if os.environ.get("SLOW"):
+    while not os.path.exists(mark):  # until the other branch has run
+        time.sleep(0.01)
+
+class SlowImport(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.slow, self.plain)
+
+    @environment(vars={"SLOW": "1"})
+    @step
+    def slow(self):
+        self.next(self.join)
+
+    @step
+    def plain(self):
+        open(mark, "w").close()
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+SlowImport()
+`
+
+func TestAnEnvironmentThatImportsHoldsUpNobody(t *testing.T) {
+	b := newBench(t, quoted(slowImport, filepath.Join(t.TempDir(), "mark")))
+	if res := b.begin(t, context.Background(), nil); res.Status != metastore.RunSucceeded {
+		t.Errorf("the run %s", res.Status)
+	}
+}
+
+const leftBehind = `
+import os, subprocess
+from levada import FlowSpec, Parameter, step
+
+def compute(context):
+    child = subprocess.Popen(["sleep", "1000"], start_new_session=True)  # it holds stdout and stderr
+    with open(%q, "w") as f:
+        f.write(str(child.pid))
+    return "x"
+
+class LeftBehind(FlowSpec):
+    p = Parameter("p", default=compute)
+
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+LeftBehind()
+`
+
+func TestParametersDoNotWaitForWhatTheyStarted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	b := newBench(t, quoted(leftBehind, file))
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(file); err == nil {
+			if pid, err := strconv.Atoi(string(text)); err == nil {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	})
 	if res := b.begin(t, context.Background(), nil); res.Status != metastore.RunSucceeded {
 		t.Errorf("the run %s", res.Status)
 	}
