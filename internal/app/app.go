@@ -126,8 +126,8 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	return cli.Store{Service: service.New(c), Path: home, Created: created, Close: meta.Close}, nil
 }
 
-// HomeName is the name of a store's folder.
-const HomeName = ".levada"
+// homeName is the name of a store's folder.
+const homeName = ".levada"
 
 // findHome looks for the store: where it was named, else upward from the current folder. One that
 // is needed and not there is made.
@@ -138,14 +138,14 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 	}
 	if home = where.Path; home == "" {
 		for dir := where.Dir; ; dir = filepath.Dir(dir) {
-			if home = filepath.Join(dir, HomeName); exists(home) {
+			if home = filepath.Join(dir, homeName); exists(home) {
 				return home, false, nil
 			}
 			if dir == filepath.Dir(dir) {
 				break
 			}
 		}
-		home = filepath.Join(where.Dir, HomeName)
+		home = filepath.Join(where.Dir, homeName)
 	}
 	if home, err = filepath.Abs(home); err != nil {
 		return "", false, fault.Wrap(fault.Usage, "find the store", err)
@@ -154,7 +154,7 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 		return home, false, nil
 	}
 	if where.Need == cli.ExistingStore {
-		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", HomeName, where.Dir).
+		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", homeName, where.Dir).
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
 	}
 	if err := os.MkdirAll(home, 0o777); err != nil {

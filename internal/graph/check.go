@@ -56,9 +56,6 @@ var checkNames = [...]string{
 
 func (k check) String() string { return checkNames[k] }
 
-// Checks returns the short names of all checks in the order in which their problems are told.
-func Checks() []string { return slices.Clone(checkNames[:]) }
-
 // structural are the checks whose failure makes it pointless to follow transitions.
 var structural = []check{
 	checkDefinition, checkStart, checkEnd, checkAmbiguous, checkEndOut, checkEndNext,

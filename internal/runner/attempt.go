@@ -147,7 +147,7 @@ func (a *attempt) exited(e worker.Exit) {
 		limit := time.Now().Add(drainGrace)
 		a.proc.Stdout.SetReadDeadline(limit)
 		a.proc.Stderr.SetReadDeadline(limit)
-		a.proc.Conn.SetDeadline(time.Now().Add(Grace))
+		a.proc.Conn.SetDeadline(time.Now().Add(grace))
 	}
 	a.ended()
 }

@@ -84,7 +84,7 @@ func ask(ctx context.Context, pool *worker.Pool, question any, stdout, stderr io
 	limit := time.Now().Add(drainGrace)
 	proc.Stdout.SetReadDeadline(limit)
 	proc.Stderr.SetReadDeadline(limit)
-	proc.Conn.SetReadDeadline(time.Now().Add(Grace))
+	proc.Conn.SetReadDeadline(time.Now().Add(grace))
 	wg.Wait()
 	switch {
 	case ctx.Err() != nil:

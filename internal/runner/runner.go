@@ -32,8 +32,8 @@ import (
 	"github.com/levadahq/levada/internal/worker"
 )
 
-// Grace is how long a task that is asked to end may take before it is killed.
-const Grace = 5 * time.Second
+// grace is how long a task that is asked to end may take before it is killed.
+const grace = 5 * time.Second
 
 // timeoutGrace is how long after its @timeout a task is killed whose own alarm did
 // not end it: code that does not return to the interpreter cannot be interrupted.
@@ -44,7 +44,7 @@ const (
 	sampleEvery   = time.Second
 	progressEvery = 100 * time.Millisecond
 	// drainGrace is how long the streams of a task that has exited are read on if something that it
-	// started, and that left its process group, holds them open. Its socket is for Grace: what it said last decides.
+	// started, and that left its process group, holds them open. Its socket is for grace: what it said last decides.
 	drainGrace = 250 * time.Millisecond
 )
 
@@ -230,7 +230,7 @@ func (r *Runner) kill(id engine.TaskID) {
 	}
 	a.killed = true
 	a.signal(syscall.SIGTERM)
-	a.later(Grace, func() { a.signal(syscall.SIGKILL) })
+	a.later(grace, func() { a.signal(syscall.SIGKILL) })
 }
 
 // fail gives the run up: what has happened cannot be recorded.

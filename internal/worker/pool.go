@@ -15,7 +15,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"maps"
 	"os"
@@ -156,9 +155,6 @@ func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
 
 // Definition is the flow as the SDK described it.
 func (p *Pool) Definition() *graph.Flow { return p.main.definition }
-
-// RawDefinition is the definition's JSON.
-func (p *Pool) RawDefinition() json.RawMessage { return p.main.raw }
 
 // Isolate chooses how tasks get their processes. The default is Fork.
 func (p *Pool) Isolate(i Isolation) { p.isolation = i }

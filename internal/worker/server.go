@@ -27,7 +27,6 @@ type Server struct {
 	pid  int
 
 	definition *graph.Flow
-	raw        json.RawMessage
 
 	mu      sync.Mutex // guards writes to conn, and the fields below
 	next    int64
@@ -73,7 +72,7 @@ func (s *Server) handshake() error {
 	if def.Type != "definition" {
 		return fault.New(fault.Unavailable, "the worker sent %q instead of the flow's definition", def.Type).On(s.file)
 	}
-	s.definition, s.raw = new(graph.Flow), def.Definition
+	s.definition = new(graph.Flow)
 	if err := json.Unmarshal(def.Definition, s.definition); err != nil {
 		return fault.Wrap(fault.Unavailable, "read the flow's definition", err)
 	}
