@@ -553,23 +553,29 @@ func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
 	if it := r.items[split]; it != nil {
 		return it, nil
 	}
-	scopes, err := r.Store.Scopes(r.ctx, r.Config.Run.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, sc := range scopes {
-		if sc.Split != int64(split) || sc.Items == (metastore.Hash{}) {
-			continue
-		}
-		it, err := r.Data.OpenItems(r.ctx, sc.Items)
+	hash, found := r.elements[split]
+	if !found {
+		scopes, err := r.Store.Scopes(r.ctx, r.Config.Run.ID)
 		if err != nil {
 			return nil, err
 		}
-		r.items[split] = &foreachItems{Items: it, codec: "pickle"}
-		return r.items[split], nil
+		r.elements = make(map[engine.TaskID]metastore.Hash, len(scopes))
+		for _, sc := range scopes {
+			if sc.Items != (metastore.Hash{}) {
+				r.elements[engine.TaskID(sc.Split)] = sc.Items
+			}
+		}
+		if hash, found = r.elements[split]; !found {
+			return nil, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
+				Do("run the flow again")
+		}
 	}
-	return nil, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
-		Do("run the flow again")
+	it, err := r.Data.OpenItems(r.ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	r.items[split] = &foreachItems{Items: it, codec: "pickle"}
+	return r.items[split], nil
 }
 
 // keepItems makes the elements of a foreach that begins known.

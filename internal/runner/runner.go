@@ -93,7 +93,8 @@ type Runner struct {
 	calls    *mailbox
 	active   map[engine.TaskID]*attempt
 	itemsMu  sync.Mutex
-	items    map[engine.TaskID]*foreachItems // by split task; conversations look here too
+	items    map[engine.TaskID]*foreachItems  // by split task; conversations look here too
+	elements map[engine.TaskID]metastore.Hash // of the foreach that were recorded when one was last looked for
 	started  time.Time
 	stopping bool
 	finish   *engine.Finish
