@@ -4,8 +4,6 @@ package app
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"os/signal"
 	"os/user"
@@ -17,6 +15,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/cli"
 	"github.com/levadahq/levada/internal/datastore"
@@ -158,11 +157,7 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
 	}
 	if err := os.MkdirAll(home, 0o777); err != nil {
-		kind := fault.Internal
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			kind = fault.Permission
-		}
-		return "", false, (&fault.Error{Kind: kind, Op: "make the store", Subject: home, Cause: err}).
+		return "", false, (&fault.Error{Kind: fault.KindOf(blob.Fault("", "", err)), Op: "make the store", Subject: home, Cause: err}).
 			Do("run in a folder that can be written, or name one with LEVADA_HOME")
 	}
 	return home, true, nil

@@ -238,8 +238,12 @@ func (s *session) banner() {
 	if s.flow != nil {
 		s.inform("Levada %s executing %s for %s", s.env.Version, s.flow.Definition().Name, s.env.namespace(s.user))
 	}
-	if s.store.Created {
+	switch {
+	case !s.store.Created:
+	case filepath.Dir(s.store.Path) == s.env.Dir:
 		s.inform("Creating local datastore in current directory (%s)", s.store.Path)
+	default:
+		s.inform("Creating local datastore (%s)", s.store.Path)
 	}
 }
 
