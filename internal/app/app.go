@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
+	"sync"
 	"syscall"
 	"time"
 
@@ -182,7 +183,28 @@ func (a *app) cache() string {
 	if dir := interp.DefaultCacheDir(a.environ); dir != "" {
 		return filepath.Dir(dir)
 	}
-	return filepath.Join(os.TempDir(), "levada-"+userName())
+	return temporary()
+}
+
+// temporary is the cache of a user without a home.
+var temporary = sync.OnceValue(func() string { return cacheIn(os.TempDir(), "levada-"+userName()) })
+
+// cacheIn chooses a cache in a folder where others can make folders too. Python is going to run what lies in it, so the usual
+// one is only used if nobody else can have put it there; else it is one for this command alone.
+func cacheIn(parent, name string) string {
+	dir := filepath.Join(parent, name)
+	os.Mkdir(dir, 0o700)
+	st, err := os.Lstat(dir)
+	if err == nil && st.IsDir() && st.Mode().Perm()&0o022 == 0 {
+		if sys, ok := st.Sys().(*syscall.Stat_t); ok && int(sys.Uid) == os.Getuid() {
+			return dir
+		}
+	}
+	own, err := os.MkdirTemp(parent, "levada-")
+	if err != nil {
+		return filepath.Join(os.DevNull, name) // unpacking the SDK tells what to do
+	}
+	return own
 }
 
 // userName is the name of the operating system's user.
