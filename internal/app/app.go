@@ -60,6 +60,9 @@ func Main(args []string) int {
 			signal.Notify(signals, sig)
 		}
 	}
+	// Whoever reads our output may go away; a run goes on without. Asking for the signal turns it into
+	// an error of the write, and, unlike ignoring it, is not inherited by what we start.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{dir: dir, environ: os.Environ()}
 	return cli.Main(context.Background(), cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,

@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/levadahq/levada/internal/fault"
 )
@@ -94,6 +95,8 @@ func (s *session) tell(err error) int {
 		}
 	case s.aborted(err):
 		fmt.Fprintln(w, "Aborted!")
+	case errors.Is(err, syscall.EPIPE):
+		// Who read our output has seen enough: `levada logs 12 | head`.
 	case fault.Is(err, fault.Usage):
 		code = exitUsage
 		s.usageBlock(faultText(err), fault.HintOf(err))
