@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -251,7 +250,7 @@ SlowFlow()
 	}
 }
 
-// TestNobodyListens closes the pipe that the run prints to, as `levada run … | head` does: the engine may go, but nothing stays.
+// TestNobodyListens closes the pipe that the run prints to, as `levada run … | head` does: the run goes on to its end.
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -265,11 +264,11 @@ func TestNobodyListens(t *testing.T) {
 	pipe.Close()
 	c.wait()
 	b.alone()
-	if c.signal != 0 && c.signal != syscall.SIGPIPE {
+	if c.signal != 0 {
 		t.Errorf("signal %v", c.signal)
 	}
-	if run := b.latest(); run.Status == "running" && b.statuses()[run.ID] != "died" {
-		t.Errorf("the run is shown as %s", b.statuses()[run.ID])
+	if run := b.latest(); run.Status != "succeeded" {
+		t.Errorf("the run is shown as %s", run.Status)
 	}
 	b.examine()
 }
