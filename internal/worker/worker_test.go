@@ -96,9 +96,10 @@ func run(t *testing.T, p *worker.Pool, vars map[string]string, during func(*work
 	first := worker.First{Header: &protocol.Task{Type: "task", Step: "start", Task: "1"}}
 	var o outcome
 	exited := make(chan worker.Exit, 1)
+	started := make(chan struct{})
 	var mu sync.Mutex
 	proc, err := p.Start(context.Background(), first, vars, worker.Watch{
-		Started: func(pid int) { mu.Lock(); o.pid = pid; mu.Unlock() },
+		Started: func(pid int) { mu.Lock(); o.pid = pid; mu.Unlock(); close(started) },
 		Exited:  func(e worker.Exit) { exited <- e },
 	})
 	if err != nil {
@@ -110,6 +111,7 @@ func run(t *testing.T, p *worker.Pool, vars map[string]string, during func(*work
 		r := bufio.NewReader(proc.Stdout)
 		line, _ := r.ReadString('\n')
 		if during != nil {
+			<-started // a line may come before the news that the process runs
 			during(proc)
 		}
 		rest, _ := io.ReadAll(r)
