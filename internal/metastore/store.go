@@ -153,8 +153,6 @@ type RunFilter struct {
 	Tags   []string  // all of them, user or system
 	Before int64     // only ids below this one
 	Limit  int
-	// Since and Until bound when the run was created: not before the one, before the other.
-	Since, Until time.Time
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
 }

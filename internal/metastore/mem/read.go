@@ -81,9 +81,6 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 			return false
 		}
 	}
-	if !f.Since.IsZero() && r.Created.Before(f.Since) || !f.Until.IsZero() && !r.Created.Before(f.Until) {
-		return false
-	}
 	return (f.Flow == "" || f.Flow == r.Flow) && (f.User == "" || f.User == r.User) &&
 		(f.Status == "" || f.Status == r.Status) && (f.Before == 0 || r.ID < f.Before)
 }

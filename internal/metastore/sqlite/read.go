@@ -134,12 +134,6 @@ func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metas
 	if f.Before != 0 {
 		and("id < ?", f.Before)
 	}
-	if !f.Since.IsZero() {
-		and("created >= ?", micros(f.Since))
-	}
-	if !f.Until.IsZero() {
-		and("created < ?", micros(f.Until))
-	}
 	for name, value := range f.Parameters {
 		where = append(where, "EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")
 		args = append(args, name, value)
