@@ -82,7 +82,9 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 		}
 	}
 	return (f.Flow == "" || f.Flow == r.Flow) && (f.User == "" || f.User == r.User) &&
-		(f.Status == "" || f.Status == r.Status) && (f.Before == 0 || r.ID < f.Before)
+		(f.Status == "" || f.Status == r.Status) && (f.Before == 0 || r.ID < f.Before) &&
+		(f.CreatedAfter.IsZero() || !r.Created.Before(instant(f.CreatedAfter))) &&
+		(f.CreatedBefore.IsZero() || r.Created.Before(instant(f.CreatedBefore)))
 }
 
 // Task returns one task.
@@ -101,12 +103,17 @@ func (s *Store) sortedTasks(run int64) []metastore.Task {
 	return slices.SortedFunc(maps.Values(s.tasks[run]), func(a, b metastore.Task) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Tasks yields tasks of a run in the order of their ids.
+// Tasks yields tasks of a run.
 func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.Task, error] {
 	return stream(ctx, s, func() []metastore.Task {
 		var list []metastore.Task
-		for _, t := range s.sortedTasks(f.Run) {
-			if t.ID > f.After && (f.Step == "" || f.Step == t.Step) && (f.Limit <= 0 || len(list) < f.Limit) {
+		tasks := s.sortedTasks(f.Run)
+		if f.Newest {
+			slices.Reverse(tasks)
+		}
+		for _, t := range tasks {
+			if t.ID > f.After && (f.Step == "" || f.Step == t.Step) && (f.Before == 0 || t.ID < f.Before) &&
+				(f.IDs == nil || slices.Contains(f.IDs, t.ID)) && (f.Limit <= 0 || len(list) < f.Limit) {
 				list = append(list, cloneTask(t))
 			}
 		}
