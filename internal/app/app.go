@@ -156,7 +156,7 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 	if exists(home) {
 		return home, false, nil
 	}
-	if where.Need == cli.ExistingStore {
+	if where.Need == cli.ExistingStore || where.Need == cli.ChangeStore {
 		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", homeName, where.Dir).
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
 	}

@@ -54,6 +54,11 @@ func (s *Service) Summaries(ctx context.Context, f metastore.RunFilter) iter.Seq
 	}
 }
 
+// FlowSummaries returns the flows that have runs with a tag, or any runs if it is empty, sorted by name.
+func (s *Service) FlowSummaries(ctx context.Context, tag string) ([]metastore.FlowSummary, error) {
+	return s.c.Store.Flows(ctx, tag)
+}
+
 // ForeachIndexes returns a function that tells where in the loops of a run a task is: the index in each foreach or
 // gang around it, the outermost first; nil outside of all.
 func (s *Service) ForeachIndexes(ctx context.Context, run int64) (func(metastore.Task) []int, error) {
