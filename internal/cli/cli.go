@@ -152,7 +152,7 @@ type Records interface {
 	Artifacts(ctx context.Context, t service.TaskInfo, attempt int) ([]metastore.Artifact, error)
 	Value(ctx context.Context, a metastore.Artifact) ([]byte, error)
 	Preview(ctx context.Context, a metastore.Artifact, max int) (string, error)
-	ForeachIndexes(ctx context.Context, run int64) (func(metastore.Task) []int, error)
+	Loops(ctx context.Context, run int64) (*service.Loops, error)
 }
 
 // Main runs one command line, without the program's name, and returns the exit code.

@@ -55,7 +55,7 @@ func (c *codeCommand) run(ctx context.Context, s *session) error {
 				Files  int    `json:"files"`
 			}{c.output, n})
 		}
-		s.inform("%d files of %s unpacked to %s", n, runPath(run), c.output)
+		s.inform("%s of %s unpacked to %s", counted(n, "file"), runPath(run), c.output)
 		return nil
 	}
 	want := strings.TrimPrefix(filepath.ToSlash(c.file), "./")

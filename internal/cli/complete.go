@@ -351,7 +351,7 @@ func (c *completer) flows(word, before string) {
 		return
 	}
 	for _, f := range flows {
-		c.offer(before+word, before+f.Name+after, fmt.Sprintf("%d runs", f.Runs))
+		c.offer(before+word, before+f.Name+after, counted(f.Runs, "run"))
 	}
 }
 
@@ -373,7 +373,7 @@ func (c *completer) steps(word, before string, run int64) {
 			continue
 		}
 		count := metastore.TaskCount{Running: st.Running, Succeeded: st.Succeeded, Failed: st.Failed, Killed: st.Killed}
-		about := fmt.Sprintf("%d tasks", count.Total())
+		about := counted(count.Total(), "task")
 		if st.Failed > 0 {
 			about += fmt.Sprintf(", %d failed", st.Failed)
 		}

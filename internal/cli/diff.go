@@ -59,7 +59,7 @@ func (c *diffCommand) run(ctx context.Context, s *session) error {
 	if s.global.json {
 		return s.printJSON(jsonDiff(d, c.code))
 	}
-	page := diffPage{now: s.env.Now(), width: s.env.width(), colour: s.env.colour(s.env.Terminal.Stdout)}
+	page := diffPage{now: s.env.Now(), width: s.tableWidth(), colour: s.env.colour(s.env.Terminal.Stdout)}
 	page.print(d, c.code)
 	return s.print(page.String())
 }
@@ -157,7 +157,7 @@ func (p *diffPage) pairs(list []pair) {
 		label := "  " + pad(c.name, name) + "  "
 		old, new := c.text[0], c.text[1]
 		switch {
-		case old != nil && new != nil && textWidth(*old)+textWidth(*new)+4 <= room:
+		case old != nil && new != nil && textWidth(*old)+textWidth(*new)+4 <= min(room, 100):
 			p.line("%s%s → %s", label, p.paint(codeRed, *old), p.paint(codeGreen, *new))
 			continue
 		case old != nil && new != nil:

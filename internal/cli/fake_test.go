@@ -262,8 +262,8 @@ func (s *fakeService) Preview(_ context.Context, a metastore.Artifact, max int) 
 	return service.Repr(a, s.values[a.Name], max), nil
 }
 
-func (s *fakeService) ForeachIndexes(context.Context, int64) (func(metastore.Task) []int, error) {
-	return func(t metastore.Task) []int { return nil }, nil
+func (s *fakeService) Loops(context.Context, int64) (*service.Loops, error) {
+	return &service.Loops{}, nil
 }
 
 func (s *fakeService) Follow(ctx context.Context, p service.Pathspec, attempt int, _ <-chan time.Time) iter.Seq2[service.LogLine, error] {

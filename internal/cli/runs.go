@@ -229,12 +229,7 @@ func runTable(rows []runRow, now time.Time, width int) string {
 
 // ago is a time in the past for people.
 func ago(d time.Duration) string {
-	unit := func(n int, name string) string {
-		if n == 1 {
-			return "1 " + name + " ago"
-		}
-		return fmt.Sprintf("%d %ss ago", n, name)
-	}
+	unit := func(n int, name string) string { return counted(n, name) + " ago" }
 	switch {
 	case d < 5*time.Second:
 		return "just now"
@@ -246,4 +241,12 @@ func ago(d time.Duration) string {
 		return unit(int(d.Hours()), "hour")
 	}
 	return unit(int(d.Hours()/24), "day")
+}
+
+// counted is a number of things: "1 task", "3 tasks".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }

@@ -35,18 +35,19 @@ func (c *tasksCommand) run(ctx context.Context, s *session) error {
 	}
 	now := s.env.Now()
 	out := writer{w: s.env.Stdout}
-	var place func(metastore.Task) []int
+	var loops *service.Loops
 	var rows [][]string
 	for t, err := range tasks {
 		if err != nil {
 			return err
 		}
-		if place == nil {
-			if place, err = s.store.Service.ForeachIndexes(ctx, t.Task.Run); err != nil {
+		if loops == nil {
+			if loops, err = s.store.Service.Loops(ctx, t.Task.Run); err != nil {
 				return err
 			}
+			defer loops.Close()
 		}
-		row := taskRow{TaskInfo: t, index: place(t.Task)}
+		row := taskRow{TaskInfo: t, index: loops.Indexes(t.Task), value: loops.Value(ctx, t)}
 		switch {
 		case c.status != "" && c.status != string(row.last().Status):
 		case s.global.json:
@@ -72,6 +73,7 @@ func (c *tasksCommand) run(ctx context.Context, s *session) error {
 type taskRow struct {
 	service.TaskInfo
 	index []int
+	value string // the element it works on
 }
 
 // last is the last attempt; the zero attempt if the task has none.
@@ -138,7 +140,7 @@ func (r *taskRow) cells(now time.Time) []string {
 	if r.Task.Origin != 0 {
 		status += " in " + strconv.FormatInt(r.Task.Origin, 10)
 	}
-	return []string{strconv.FormatInt(r.Task.ID, 10), r.Task.Step, status, r.indexText(), a.Value, started, took, cpu, memory,
+	return []string{strconv.FormatInt(r.Task.ID, 10), r.Task.Step, status, r.indexText(), r.value, started, took, cpu, memory,
 		strconv.Itoa(len(r.Attempts)), r.problem()}
 }
 
@@ -167,7 +169,7 @@ type jsonTask struct {
 func (r *taskRow) json(now time.Time) jsonTask {
 	a := r.last()
 	j := jsonTask{
-		Task: taskPath(r.TaskInfo), Flow: r.Flow, Step: r.Task.Step, Status: string(a.Status), Index: r.index, Value: a.Value,
+		Task: taskPath(r.TaskInfo), Flow: r.Flow, Step: r.Task.Step, Status: string(a.Status), Index: r.index, Value: r.value,
 		Created: r.Task.Created, CPUSeconds: (a.UserCPU + a.SystemCPU).Seconds(), PeakMemory: a.PeakMemory, Source: a.MemorySource,
 		Attempts: len(r.Attempts), ExitCode: a.ExitCode, Signal: a.Signal, Origin: r.Task.Origin, Exception: a.Exception,
 	}
