@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/cli"
@@ -126,7 +127,11 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	}
 	c.Home, c.Store = home, meta
 	c.Data = datastore.New(meta, file.New(home), filepath.Join(home, "staging"))
-	return cli.Store{Service: service.New(c), Path: home, Created: created, Close: meta.Close}, nil
+	cases := service.New(c)
+	return cli.Store{
+		Service: cases, Path: home, Created: created, Close: meta.Close,
+		API: api.New(api.Config{Cases: cases, Store: meta, Data: c.Data, Home: home, Version: c.Version}),
+	}, nil
 }
 
 // homeName is the name of a store's folder.

@@ -45,6 +45,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/tasklog"
@@ -102,7 +103,8 @@ type Home struct {
 // Store is an opened service.
 type Store struct {
 	Service Service
-	Path    string // of the store; empty without one
+	API     *api.Service // answers about what the store holds; nil without one
+	Path    string       // of the store; empty without one
 	Created bool   // it was made just now
 	Close   func() error
 }

@@ -24,9 +24,9 @@ const (
 // is written outside dir, whatever the package says: a path that leads out of it,
 // and an entry that is not a file, is a fault of kind Corrupt.
 func Unpack(r io.Reader, dir string) (int, error) {
-	dec, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+	dec, err := decompress(r)
 	if err != nil {
-		return 0, fault.Wrap(fault.Internal, "unpack code", err)
+		return 0, err
 	}
 	defer dec.Close()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -64,6 +64,46 @@ func Unpack(r io.Reader, dir string) (int, error) {
 			return files, writeFault(filepath.Join(dir, name), err)
 		}
 	}
+}
+
+func decompress(r io.Reader) (*zstd.Decoder, error) {
+	dec, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "unpack code", err)
+	}
+	return dec, nil
+}
+
+// Tar returns a package as a plain tar archive, for readers without zstd. Closing it closes r.
+func Tar(r io.ReadCloser) (io.ReadCloser, error) {
+	dec, err := decompress(r)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return &plainTar{dec: dec, src: r}, nil
+}
+
+type plainTar struct {
+	dec *zstd.Decoder
+	src io.Closer
+	n   int64
+}
+
+func (t *plainTar) Read(p []byte) (int, error) {
+	n, err := t.dec.Read(p)
+	if t.n += int64(n); t.n > maxUnpackBytes {
+		return 0, corrupt("", errTooLarge)
+	}
+	if err != nil && err != io.EOF {
+		err = corrupt("", err)
+	}
+	return n, err
+}
+
+func (t *plainTar) Close() error {
+	t.dec.Close()
+	return t.src.Close()
 }
 
 func unpackFile(root *os.Root, name string, h *tar.Header, r io.Reader) error {
