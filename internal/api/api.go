@@ -316,7 +316,7 @@ func (s *Service) task(ctx context.Context, run, task int64) (metastore.Run, met
 
 // ChangeTags removes and adds user tags of a run.
 func (s *Service) ChangeTags(ctx context.Context, q TagsRequest) (TagsResult, error) {
-	r, err := s.c.Cases.ChangeTags(ctx, q.Run, q.Remove, q.Add)
+	r, err := s.c.Cases.ChangeTags(ctx, q.Run, "", q.Remove, q.Add)
 	if err != nil {
 		return TagsResult{}, err
 	}

@@ -229,5 +229,5 @@ func (s *Service) OpenCode(ctx context.Context, q RunRequest) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return s.c.Cases.Code(ctx, r)
+	return s.c.Cases.CodeArchive(ctx, r)
 }

@@ -162,20 +162,13 @@ func (c *resumeCommand) findOrigin(ctx context.Context, s *session) (int64, erro
 	return id, nil
 }
 
-func checkTags(tags []string) error {
-	if err := service.CheckTags(tags); err != nil {
-		return &failure{headline: "Tagging error", kind: fault.Invalid, text: err.Error()}
-	}
-	return nil
-}
-
 // prepare checks the flow and the options and returns the choices of the run.
 func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 	if err := s.validate(); err != nil {
 		return service.RunOptions{}, err
 	}
-	if err := checkTags(o.tags); err != nil {
-		return service.RunOptions{}, err
+	if err := service.CheckTags(o.tags); err != nil {
+		return service.RunOptions{}, taggingError(err)
 	}
 	return service.RunOptions{
 		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,

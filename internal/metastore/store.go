@@ -141,6 +141,9 @@ type Reader interface {
 	Log(ctx context.Context, run, task int64, attempt int) ([]byte, error)
 	// Counts returns for each step of a run how many tasks it has by the status of their last attempt, in order of first task.
 	Counts(ctx context.Context, run int64) ([]StepCount, error)
+	// TaskCounts returns how many tasks each of the runs has by the status of their last attempt. Task 0 is not
+	// counted, and a run without tasks is not in the map.
+	TaskCounts(ctx context.Context, runs []int64) (map[int64]TaskCount, error)
 }
 
 // RunFilter selects runs. Zero fields do not select.
@@ -150,6 +153,8 @@ type RunFilter struct {
 	Status RunStatus // as recorded
 	Tags   []string  // all of them, user or system
 	Before int64     // only ids below this one
+	// Parameters are values as RunInfo.Parameters shows them.
+	Parameters map[string]string
 	// CreatedAfter and CreatedBefore bound the time of creation: not before the one, before the other.
 	CreatedAfter, CreatedBefore time.Time
 	Limit                       int
@@ -173,6 +178,14 @@ type FinishedTask struct {
 	Task    Task
 	Attempt Attempt
 }
+
+// TaskCount counts a run's tasks by the status of their last attempt; caught counts as succeeded.
+type TaskCount struct {
+	Running, Succeeded, Failed, Killed int
+}
+
+// Total is the number of tasks that were started.
+func (c TaskCount) Total() int { return c.Running + c.Succeeded + c.Failed + c.Killed }
 
 // StepCount counts a step's tasks.
 type StepCount struct {

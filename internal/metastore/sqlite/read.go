@@ -152,6 +152,10 @@ func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) it
 	if f.Before != 0 {
 		and("id < ?", f.Before)
 	}
+	for name, value := range f.Parameters {
+		where = append(where, "EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")
+		args = append(args, name, value)
+	}
 	if !f.CreatedAfter.IsZero() {
 		and("created >= ?", micros(f.CreatedAfter))
 	}
@@ -313,4 +317,38 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 			WHERE t.run = ?1 GROUP BY t.id) AS t
 		LEFT JOIN attempts AS a ON a.run = ?1 AND a.task = t.id AND a.n = t.n
 		GROUP BY t.step ORDER BY min(t.id)`, run))
+}
+
+// TaskCounts returns how many tasks each of the runs has by the status of their last attempt.
+func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metastore.TaskCount, error) {
+	ids, err := json.Marshal(runs)
+	if err != nil {
+		return nil, s.faultOf("count tasks", err)
+	}
+	type counted struct {
+		run int64
+		metastore.TaskCount
+	}
+	scan := func(r *row) (counted, error) {
+		return counted{r.integer(), metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int()}}, nil
+	}
+	// With max(n), SQLite takes status from the row that has it.
+	counts := make(map[int64]metastore.TaskCount, len(runs))
+	for c, err := range rows(ctx, s, "count tasks", scan, `
+		SELECT run,
+			count(*) FILTER (WHERE status = 'running'),
+			count(*) FILTER (WHERE status IN ('succeeded', 'caught')),
+			count(*) FILTER (WHERE status = 'failed'),
+			count(*) FILTER (WHERE status = 'killed')
+		FROM (
+			SELECT a.run AS run, a.status AS status, max(a.n)
+			FROM json_each(?) AS id CROSS JOIN attempts AS a ON a.run = id.value AND a.task > 0
+			GROUP BY a.run, a.task)
+		GROUP BY run`, string(ids)) {
+		if err != nil {
+			return nil, err
+		}
+		counts[c.run] = c.TaskCount
+	}
+	return counts, nil
 }
