@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,15 +18,6 @@ the one that --namespace names. System tags, which Levada gives, cannot be chang
 
 const tagListAbout = `Without a run: of all runs, or with --my-runs of those in your namespace.
 Without grouping, each tag is listed once.`
-
-// taggingError gives the headline of tags to a fault about them.
-func taggingError(err error) error {
-	var e *fault.Error
-	if errors.As(err, &e) && e.Kind == fault.Invalid {
-		return &failure{headline: "Tagging error", kind: fault.Invalid, text: e.Message, hint: e.Hint, cause: err}
-	}
-	return err
-}
 
 // tagTarget is the options of the commands that change tags, which name the run.
 type tagTarget struct {

@@ -9,8 +9,6 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/levadahq/levada/internal/fault"
 )
 
@@ -32,9 +30,9 @@ type Entry struct {
 // that is not a file, more than a package can hold, and what is not a package are faults of kind Corrupt.
 func Walk(r io.Reader) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		dec, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		dec, err := decompress(r)
 		if err != nil {
-			yield(Entry{}, fault.Wrap(fault.Internal, "unpack code", err))
+			yield(Entry{}, err)
 			return
 		}
 		defer dec.Close()

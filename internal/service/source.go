@@ -29,6 +29,15 @@ func (s *Service) Code(ctx context.Context, run metastore.Run) iter.Seq2[codepac
 	}
 }
 
+// CodeArchive returns the files that were kept with a run as a tar archive. NotFound if none were.
+func (s *Service) CodeArchive(ctx context.Context, run metastore.Run) (io.ReadCloser, error) {
+	r, err := s.codeOf(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return codepack.Tar(r)
+}
+
 // UnpackCode writes the files that were kept with a run below dir, which must be empty or not there, and returns how many
 // there were. Conflict if there is something, NotFound if no files were kept.
 func (s *Service) UnpackCode(ctx context.Context, run metastore.Run, dir string) (int, error) {
