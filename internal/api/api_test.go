@@ -289,14 +289,14 @@ func TestMetadata(t *testing.T) {
 	zero := 0
 	m := values(5, &zero)
 	for name, want := range map[string]string{
-		"user": "ann", "attempt": "0", "attempt_ok": "False", "foreach-execution-path": "a:1", "foreach-stack": `["xs="]`,
+		"user": "ann", "attempt": "0", "attempt_ok": "False", "foreach-execution-path": "work:1", "foreach-stack": `['xs=']`,
 		"script-name": "train.py", "git-info": `{"commit":"abc","dirty":false}`,
 	} {
 		if m[name] != want {
 			t.Errorf("%s is %q, not %q", name, m[name], want)
 		}
 	}
-	if m := values(6, nil); m["foreach-stack"] != `["xs=r"]` || m["attempt_ok"] != "True" {
+	if m := values(6, nil); m["foreach-stack"] != `['xs=r']` || m["attempt_ok"] != "True" {
 		t.Errorf("task 6: %v", m)
 	}
 	if m := values(0, nil); m["start_step"] != "start" || m["end_step"] != "end" {
