@@ -171,7 +171,7 @@ class Connection:
             child.socket.close()  # this process's end of it; the parent's goes on
 
     def ask(self, where, method, params):
-        """Send a request; return its result and body, joined if it came in parts. RequestFailed."""
+        """Send a request; return the answer and its body, joined if it came in parts. RequestFailed."""
         if os.getpid() != self._pid:
             self._after_fork()  # a fork that Python was not told of
         with self._lock:
@@ -211,7 +211,7 @@ class Connection:
             if not answer.get("more"):
                 break
             parts.append(body)
-        return answer.get("result"), b"".join(parts) if parts else body
+        return answer, b"".join(parts) if parts else body
 
 
 _connection = None
@@ -228,7 +228,10 @@ def _the_connection():
 
 
 class Store:
-    """A store of runs: its folder, or None for the one that is found from the current folder upward."""
+    """A store of runs: its folder, or None for the one that is found from the current folder upward.
+
+    Once one has answered, it is that one: later changes of the current folder do not matter.
+    """
 
     def __init__(self, home=None):
         self.home = home
@@ -241,26 +244,18 @@ class Store:
         """The result of a request and the bytes that came with it."""
         where = {"home": self.home} if self.home else {"dir": os.getcwd()}
         try:
-            return _the_connection().ask(where, method, params)
+            answer, body = _the_connection().ask(where, method, params)
         except RequestFailed as error:
             raise error.translate(method) from None
-
-    def pinned(self):
-        """This store, tied to the folder where it is now: later changes of the current folder do not matter."""
         if self.home is None:
-            return Store(self.ask("info")["home"])
-        return self
-
-    def __eq__(self, other):
-        return isinstance(other, Store) and self.home == other.home
-
-    __hash__ = None
+            self.home = answer.get("home")
+        return answer.get("result"), body
 
     def describe(self):
         """The store as ``get_metadata`` names it: ``local@`` and the folder that holds it."""
         if self.home is None:
             try:
-                return self.pinned().describe()
+                self.ask("info")
             except MetaflowNotFound:
                 return "local@" + os.getcwd()
         folder, name = os.path.split(self.home)

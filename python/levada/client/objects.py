@@ -60,12 +60,11 @@ class Metaflow:
     def __iter__(self):
         ns = scope.get_namespace()
         try:
-            store = self._store.pinned()
-            flows = store.ask("flows", namespace=ns or "")["flows"]
+            flows = self._store.ask("flows", namespace=ns or "")["flows"]
         except MetaflowNotFound:
             return  # nothing has been run here
         for record in sorted(flows, key=lambda flow: flow["created"], reverse=True):
-            yield Flow._of(store, ns, True, [record["name"]], record)
+            yield Flow._of(self._store, ns, True, [record["name"]], record)
 
     def __getitem__(self, name):
         return Flow(name)
@@ -145,7 +144,6 @@ class MetaflowObject:
     def _load(self):
         """Get the record of an object that was made from a pathspec. MetaflowNotFound."""
         try:
-            self._store = self._store.pinned()
             self._record = self._fetch()
         except MetaflowNotFound as error:
             raise MetaflowNotFound("%s does not exist: %s" % (self, error)) from None
