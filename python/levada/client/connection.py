@@ -10,6 +10,7 @@ import socket
 import sys
 from _thread import allocate_lock
 from json import dumps, loads
+from signal import SIGKILL
 from struct import Struct
 
 from ..exceptions import (
@@ -98,7 +99,10 @@ class _Child:
             hello, _ = self.receive()
         except _Lost:
             self.end()
-            raise MetaflowException("%s ended as soon as it was started. See what it wrote." % binary) from None
+            raise MetaflowException("%s is no 'levada' that answers requests. See what it wrote." % binary) from None
+        except BaseException:
+            self.end()
+            raise
         if hello.get("type") != "hello" or hello.get("rpc") != VERSION:
             self.end()
             raise MetaflowException(
@@ -119,8 +123,13 @@ class _Child:
         header_size, body_size = _lengths.unpack(self._take(8))
         if header_size > _MAX_HEADER or body_size > _MAX_BODY:
             raise _Lost()
-        header = self._take(header_size)
-        return loads(bytes(header)), self._take(body_size) if body_size else b""
+        try:
+            header = loads(self._take(header_size))
+        except ValueError:
+            raise _Lost() from None
+        if type(header) is not dict:
+            raise _Lost()
+        return header, self._take(body_size) if body_size else b""
 
     def _take(self, size):
         buffer = self.buffer
@@ -137,9 +146,10 @@ class _Child:
         return data
 
     def end(self):
-        """Close the conversation, which ends the child."""
+        """Close the conversation and end the child. What it was writing is written whole or not at all."""
         self.socket.close()
         try:
+            os.kill(self.pid, SIGKILL)
             os.waitpid(self.pid, 0)
         except OSError:
             pass  # somebody else has waited for it

@@ -92,7 +92,7 @@ def _run(run):
             ("parameters", parameters),
             ("tags", _tags(run)),
             ("resumes", _text(run.origin_pathspec or "")),
-            ("problem", _text(record.get("problem", ""), 1000)),
+            ("problem", _text(run.problem, 1000)),
         ]
     )
     rows = [

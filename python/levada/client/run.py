@@ -50,7 +50,22 @@ class Run(MetaflowObject):
     @property
     def problem(self):
         """Why it did not succeed, in a line; empty if there is nothing to say."""
-        return self._now().get("problem", "")
+        known = self._now().get("problem", "")
+        task = None if known else self.failed_task
+        if task is None:
+            return known
+        raised = task.exception
+        what = "%s: %s" % (raised.type.rpartition(".")[2], raised.exception) if raised else "it " + task.status
+        return "step %s, task %s: %s" % (task.parent.id, task.id, what)
+
+    @property
+    def failed_task(self):
+        """The task whose failure ended the run, or None."""
+        id = self._now()["failed_task"]
+        if id < 0:
+            return None
+        found = self._store.ask("tasks", run=number(self.id), ids=[id])["tasks"]
+        return self[found[0]["step"]]._child(str(id), found[0]) if found else None
 
     @property
     def origin_pathspec(self):
