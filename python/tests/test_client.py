@@ -142,7 +142,16 @@ class ClientTest(unittest.TestCase):
     def test_html(self):
         run = client.Run("Look/2")
         task = client.Run("Look/1")["start"].task
-        for obj in (client.Flow("Look"), run, run["each"], run["end"], run.end_task, task, task["markup"], task["large"]):
+        for obj in (
+            client.Flow("Look"),
+            run,
+            run["each"],
+            run["end"],
+            run.end_task,
+            task,
+            task["markup"],
+            task["large"],
+        ):
             html = obj._repr_html_()
             self.assertEqual(html.count("<table"), html.count("</table>"))
             self.assertNotIn("<wrong>", html)
@@ -154,9 +163,8 @@ class ClientTest(unittest.TestCase):
     def test_code(self):
         code = client.Run("Look/1").code
         self.assertEqual(code.flowspec, FLOW)
-        with code.extract() as folder:
-            with open(os.path.join(folder, "flow.py")) as file:
-                self.assertEqual(file.read(), FLOW)
+        with code.extract() as folder, open(os.path.join(folder, "flow.py")) as file:
+            self.assertEqual(file.read(), FLOW)
 
     def test_no_store_yet(self):
         folder = tempfile.mkdtemp(prefix="levada-none-", dir="/tmp")
@@ -289,15 +297,19 @@ class ClientTest(unittest.TestCase):
         )
 
     def test_wrong_program(self):
-        for script in ("exit 3", r"""printf '\000\000\000\043\000\000\000\000{"type":"hello","rpc":99,"levada":9}'""", "echo not a frame"):
+        for script in (
+            "exit 3",
+            r"""printf '\000\000\000\043\000\000\000\000{"type":"hello","rpc":99,"levada":9}'""",
+            "echo not a frame",
+        ):
             path = os.path.join(tempfile.mkdtemp(dir=FOLDER), "levada")
             with open(path, "w") as file:
                 file.write("#!/bin/sh\n%s\n" % script)
             os.chmod(path, 0o755)
-            with unittest.mock.patch.dict(os.environ, LEVADA_BIN=path):
-                with unittest.mock.patch.object(connection, "_connection", connection.Connection()):
-                    with self.assertRaises(MetaflowException):
-                        client.Flow("Look")
+            other = unittest.mock.patch.object(connection, "_connection", connection.Connection())
+            environment = unittest.mock.patch.dict(os.environ, LEVADA_BIN=path)
+            with environment, other, self.assertRaises(MetaflowException):
+                client.Flow("Look")
 
     def test_damaged_value(self):
         folder = tempfile.mkdtemp(prefix="levada-damaged-")

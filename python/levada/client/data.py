@@ -22,7 +22,7 @@ def _text(data):
 
 
 class MetaflowData:
-    """The artifacts of a task as attributes. One is loaded when it is first touched; AttributeError if there is none."""
+    """The artifacts of a task as attributes. One is loaded when first touched; AttributeError if there is none."""
 
     def __init__(self, task):
         self.__dict__["_task"] = task

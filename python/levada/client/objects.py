@@ -1,7 +1,7 @@
 """The objects of the client: what runs left, as a tree.
 
-``Metaflow`` has flows, a ``Flow`` runs, a ``Run`` steps, a ``Step`` tasks and a ``Task`` artifacts. Each can be made from
-its pathspec, or reached from the object above: by iterating, which yields the newest first, and by index.
+``Metaflow`` has flows, a ``Flow`` runs, a ``Run`` steps, a ``Step`` tasks and a ``Task`` artifacts. Each can be made
+from its pathspec, or reached from the object above: by iterating, which yields the newest first, and by index.
 """
 
 from datetime import datetime
@@ -37,8 +37,7 @@ def pages(store, method, key, **params):
     limit, cursor = _FIRST_PAGE, ""
     while True:
         result = store.ask(method, cursor=cursor, limit=limit, **params)
-        for record in result[key]:
-            yield record
+        yield from result[key]
         cursor, limit = result["next"], _PAGE
         if not cursor:
             return
@@ -168,9 +167,7 @@ class MetaflowObject:
         return obj
 
     def _child(self, name, record, attempt=None):
-        return self._child_class._of(
-            self._store, self._ns, self._check, self._parts + [name], record, self, attempt
-        )
+        return self._child_class._of(self._store, self._ns, self._check, self._parts + [name], record, self, attempt)
 
     # Identity.
 

@@ -7,7 +7,7 @@ from .objects import MetaflowObject, number, pages, when
 class Run(MetaflowObject):
     """A run and its steps, newest first: ``Run("MyFlow/12")``. A step is found by its name: ``run["train"]``.
 
-    What can change while the run goes on (``status``, ``finished``, ``successful``) is asked for anew until it has ended.
+    What can change while the run goes on (``status``, ``finished``, ``successful``) is asked for anew until it ends.
     """
 
     _KIND = "run"
@@ -229,7 +229,7 @@ class Step(MetaflowObject):
 
     @property
     def counts(self):
-        """How many tasks the step has by how they are: a dict with ``running``, ``succeeded``, ``failed``, ``killed``, ``died``."""
+        """How many tasks are ``running``, ``succeeded``, ``failed``, ``killed`` and ``died``: a dict."""
         counts = self._counts()
         return {name: counts[name] for name in ("running", "succeeded", "failed", "killed", "died")}
 
