@@ -66,9 +66,11 @@ def setUpModule():
             raise unittest.SkipTest("neither LEVADA_BIN nor go")
         subprocess.run(["go", "build", "-o", BINARY, "./cmd/levada"], cwd=ROOT, check=True)
     change = {"LEVADA_BIN": BINARY, "USERNAME": "ada", "PYTHONPATH": os.path.join(ROOT, "python")}
+    environment = unittest.mock.patch.dict(os.environ, change)
+    environment.start()
+    unittest.addModuleCleanup(environment.stop)
     for name in ("LEVADA_HOME", "METAFLOW_USER", "LEVADA_USER", "SUDO_USER", "METAFLOW_PRODUCTION_TOKEN"):
         os.environ.pop(name, None)
-    os.environ.update(change)
     with open(os.path.join(FOLDER, "flow.py"), "w") as file:
         file.write(FLOW)
     with open(os.path.join(FOLDER, "latin.txt"), "wb") as file:
@@ -117,6 +119,19 @@ class ClientTest(unittest.TestCase):
         self.assertLessEqual(counting.asked.count("tasks"), 2)
         self.assertEqual(len(list(client.Run("Look/1")["join"].task.parent_tasks)), 150)
         self.assertEqual(tasks[0].data.y, tasks[0].index)
+
+    def test_values_of_a_list(self):
+        tasks = list(client.Run("Look/1")["each"])
+        with unittest.mock.patch.object(connection, "_connection", Counting()) as counting:
+            self.assertEqual([task.data.y for task in tasks], [task.index for task in tasks])
+            self.assertLessEqual(len(counting.asked), 6)
+            self.assertEqual([task.data.y for task in reversed(tasks)][-1], tasks[0].index)
+            self.assertEqual(len(tasks[-1].data.large), 1 << 20)
+            self.assertEqual(len(tasks[-2].data.large), 1 << 20)
+            with self.assertRaises(AttributeError):
+                _ = tasks[3].data.nothing
+            with self.assertRaises(AttributeError):
+                _ = tasks[4].data.nothing
 
     def test_logs(self):
         task = client.Run("Look/1")["start"].task

@@ -33,11 +33,11 @@ def number(text):
 
 
 def pages(store, method, key, **params):
-    """The records of a list that comes in pages. Each page is asked for when it is needed."""
+    """The pages of a list, each a list of records. A page is asked for when it is needed."""
     limit, cursor = _FIRST_PAGE, ""
     while True:
         result = store.ask(method, cursor=cursor, limit=limit, **params)
-        yield from result[key]
+        yield result[key]
         cursor, limit = result["next"], _PAGE
         if not cursor:
             return
@@ -338,8 +338,10 @@ class Flow(MetaflowObject):
 
     def runs(self, *tags):
         """The runs in the namespace that have all of these tags, newest first."""
-        for record in pages(self._store, "runs", "runs", flow=self.id, namespace=self._ns or "", tags=list(tags)):
-            yield self._child(str(record["id"]), record)
+        found = pages(self._store, "runs", "runs", flow=self.id, namespace=self._ns or "", tags=list(tags))
+        for page in found:
+            for record in page:
+                yield self._child(str(record["id"]), record)
 
     def __iter__(self):
         return self.runs()

@@ -1,6 +1,7 @@
 """Runs and steps."""
 
 from ..exceptions import MetaflowNotFound, MetaflowTaggingError
+from .data import Siblings
 from .objects import MetaflowObject, number, pages, when
 
 
@@ -202,8 +203,13 @@ class Step(MetaflowObject):
         """The tasks, newest first. With tags: none, unless the run has them all."""
         if not self.tags.issuperset(tags):
             return
-        for record in pages(self._store, "tasks", "tasks", run=number(self._parts[1]), step=self.id):
-            yield self._child(str(record["id"]), record)
+        run = number(self._parts[1])
+        for page in pages(self._store, "tasks", "tasks", run=run, step=self.id):
+            siblings = Siblings(self._store, run, [record["id"] for record in page if record["finished"]])
+            for record in page:
+                task = self._child(str(record["id"]), record)
+                task._siblings = siblings
+                yield task
 
     def __iter__(self):
         return self.tasks()
