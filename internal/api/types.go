@@ -32,9 +32,10 @@ type Info struct {
 
 // Flow is a flow that has runs.
 type Flow struct {
-	Name   string `json:"name"`
-	Runs   int    `json:"runs"`
-	Latest int64  `json:"latest"` // newest run
+	Name    string `json:"name"`
+	Runs    int    `json:"runs"`
+	Latest  int64  `json:"latest"`  // newest run
+	Created Time   `json:"created"` // of the oldest run
 }
 
 // Status is how a run, task or attempt is: "running", "succeeded", "failed", "interrupted" (runs),
@@ -321,6 +322,7 @@ type ValuesRequest struct {
 	Run    int64      `json:"run"`
 	Values []ValueRef `json:"values"`
 	Local  bool       `json:"local"` // the reader is on this machine: plain files may be named instead of sent
+	Max    int64      `json:"max"`   // values of more bytes are not read, and are Large; 0 reads all that fit
 }
 
 // ValuesResult answers it, in the order of the request. It may stop early, where the frame would

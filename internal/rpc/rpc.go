@@ -62,6 +62,7 @@ type hello struct {
 type answer struct {
 	ID     int64    `json:"id"`
 	Result any      `json:"result,omitempty"`
+	Home   string   `json:"home,omitempty"` // the store that answers, if the request named none
 	More   bool     `json:"more,omitempty"` // the body is a part; others follow
 	Error  *failure `json:"error,omitempty"`
 }
@@ -154,8 +155,13 @@ func (s *server) cancel(q request) {
 	}
 }
 
-// serve answers one request.
+// serve answers one request. A panic is a bug, and the answer to this request alone.
 func (s *server) serve(ctx context.Context, q request) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.write(answer{ID: q.ID, Error: failureOf(fault.New(fault.Internal, "a bug in levada, while it answered %q: %v", q.Method, p))})
+		}
+	}()
 	err := s.answer(ctx, q)
 	if err != nil {
 		s.write(answer{ID: q.ID, Error: failureOf(err)}) // if that fails too, nobody listens
@@ -176,26 +182,31 @@ func (s *server) answer(ctx context.Context, q request) error {
 	if err != nil {
 		return err
 	}
+	a := answer{ID: q.ID, Result: result}
+	if q.Home == "" {
+		a.Home = store.Home
+	}
 	if stream, ok := result.(io.ReadCloser); ok {
 		defer stream.Close()
-		return s.stream(ctx, q.ID, stream)
+		a.Result = struct{}{}
+		return s.stream(ctx, a, stream)
 	}
-	return s.write(answer{ID: q.ID, Result: result}, api.Body(result))
+	return s.write(a, api.Body(result))
 }
 
-// stream sends bytes in parts. The last frame has a result and no body.
-func (s *server) stream(ctx context.Context, id int64, r io.Reader) error {
+// stream sends bytes in parts, and then an answer without a body.
+func (s *server) stream(ctx context.Context, last answer, r io.Reader) error {
 	part := make([]byte, partSize)
 	for {
 		n, err := io.ReadFull(r, part)
 		if n > 0 {
-			if err := s.write(answer{ID: id, More: true}, part[:n]); err != nil {
+			if err := s.write(answer{ID: last.ID, More: true}, part[:n]); err != nil {
 				return err
 			}
 		}
 		switch {
 		case err == io.EOF, err == io.ErrUnexpectedEOF:
-			return s.write(answer{ID: id, Result: struct{}{}})
+			return s.write(last)
 		case err != nil:
 			return err
 		case ctx.Err() != nil:

@@ -1,0 +1,100 @@
+"""Values of artifacts."""
+
+from ..artifacts import unpack
+
+#: How many values are fetched ahead, and of how many bytes each at most.
+_AHEAD = 256
+_SHORT = 1 << 16
+
+
+def decode(name, described, data):
+    """The value that a record and its bytes stand for."""
+    if described["codec"] == "file" and described["type"] == "str" and not described.get("path"):
+        return _text(data)
+    try:
+        return unpack(name, described, data)
+    except UnicodeDecodeError:
+        with open(described["path"], "rb") as file:
+            return file.read()
+
+
+def _text(data):
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data  # an included file in another encoding
+
+
+class Siblings:
+    """The tasks of a page of a list. Who loads an artifact of a second one is going through them: the next come along.
+
+    Only short values of tasks that have ended, and each is given out once.
+    """
+
+    def __init__(self, store, run, tasks):
+        self._store = store
+        self._run = run
+        self._place = {task: place for place, task in enumerate(tasks)}
+        self._tasks = tasks
+        self._first = {}  # name -> the task that it was first asked of
+        self._ready = {}  # task and name -> record and bytes
+
+    def take(self, task, name):
+        """Record and bytes of a value, or None: then it has to be asked for."""
+        ready = self._ready.pop((task, name), None)
+        if ready is None and self._first.setdefault(name, task) != task and task in self._place:
+            self._fetch(self._place[task], name)
+            ready = self._ready.pop((task, name), None)
+        return ready
+
+    def _fetch(self, start, name):
+        refs = [
+            {"task": task, "attempt": -1, "name": name}
+            for task in self._tasks[start : start + _AHEAD]
+            if (task, name) not in self._ready
+        ]
+        result, body = self._store.fetch("values", run=self._run, values=refs, max=_SHORT)
+        at = 0
+        for ref, value in zip(refs, result["values"]):
+            if value["found"] and not value.get("large"):
+                self._ready[ref["task"], name] = value, body[at : at + value["length"]]
+            at += value["length"]
+
+
+class MetaflowData:
+    """The artifacts of a task as attributes. One is loaded when first touched; AttributeError if there is none."""
+
+    def __init__(self, task):
+        self.__dict__["_task"] = task
+        self.__dict__["_names"] = None
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = self._task._values([name])
+        if name not in found:
+            raise AttributeError(name)
+        value = self.__dict__[name] = found[name]
+        return value
+
+    def _listed(self):
+        if self._names is None:
+            self.__dict__["_names"] = [artifact.id for artifact in self._task]
+        return self._names
+
+    def __contains__(self, name):
+        return name in self._listed()
+
+    def __dir__(self):
+        return list(self._listed())
+
+    def __str__(self):
+        return "<MetaflowData: %s>" % ", ".join(self._listed())
+
+    __repr__ = __str__
+
+    def __getstate__(self):
+        return {"_task": self._task, "_names": None}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
