@@ -177,7 +177,7 @@ func normalise(args []string) (invocation, error) {
 	if err := inv.name(word); err != nil {
 		return inv, err
 	}
-	if inv.command.takesFile {
+	if inv.command != nil && inv.command.takesFile {
 		inv.takeFile()
 	}
 	return inv, nil
@@ -324,14 +324,14 @@ type helpCommand struct {
 }
 
 func (c *helpCommand) arguments() []argument {
-	return []argument{{name: "COMMAND", help: "The command to explain.", set: func(word string) error {
-		c.about = word
+	return []argument{{name: "COMMAND", many: true, help: "The command to explain.", set: func(word string) error {
+		c.about = strings.TrimSpace(c.about + " " + word)
 		return nil
 	}}}
 }
 
 func (c *helpCommand) run(ctx context.Context, s *session) error {
-	if c.about == "" {
+	if c.about == "" || len(groupMembers(c.about)) > 0 {
 		return s.generalHelp()
 	}
 	cmd := findCommand(c.about)
