@@ -87,6 +87,24 @@ func testRenewing(t *testing.T, b blob.Bucket) {
 	}
 	done := make(chan struct{})
 	deleted := int64(0)
+	sweep := func() error {
+		return r.Reclaim(ctx, func(d blob.Deleter) error {
+			unless := blob.Now()
+			for i := range began {
+				if at := began[i].Load(); at != nil && at.Before(unless) {
+					unless = *at
+				}
+			}
+			for i := range keys {
+				n, err := d(fmt.Sprintf("k/%d", i), unless)
+				if err != nil {
+					return err
+				}
+				deleted += n
+			}
+			return nil
+		})
+	}
 	sweeper.Go(func() {
 		for {
 			select {
@@ -94,23 +112,7 @@ func testRenewing(t *testing.T, b blob.Bucket) {
 				return
 			default:
 			}
-			err := r.Reclaim(ctx, func(d blob.Deleter) error {
-				unless := blob.Now()
-				for i := range began {
-					if at := began[i].Load(); at != nil && at.Before(unless) {
-						unless = *at
-					}
-				}
-				for i := range keys {
-					n, err := d(fmt.Sprintf("k/%d", i), unless)
-					if err != nil {
-						return err
-					}
-					deleted += n
-				}
-				return nil
-			})
-			if err != nil {
+			if err := sweep(); err != nil {
 				t.Error(err)
 				return
 			}
@@ -119,7 +121,8 @@ func testRenewing(t *testing.T, b blob.Bucket) {
 	wg.Wait()
 	close(done)
 	sweeper.Wait()
-	if deleted == 0 {
-		t.Error("nothing was ever deleted")
+	put(t, b, "k/0", "bytes")
+	if err := sweep(); err != nil || deleted == 0 {
+		t.Errorf("what nobody relies on any more is not deleted: %v", err)
 	}
 }

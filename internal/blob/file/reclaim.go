@@ -13,10 +13,6 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 )
 
-// lockName is the file that is locked to keep renewals and deletions apart: shared by those who
-// renew, alone by one who deletes. The operating system gives the lock up when its process ends, however that ends.
-const lockName = ".lock"
-
 var _ blob.Reclaimer = (*Bucket)(nil)
 
 // Renew dates a key's file anew.
@@ -102,11 +98,11 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 	})
 }
 
-// lock takes the bucket's lock, shared or alone. Where the file system has no locks, sharing goes without, and
-// nobody can have it alone.
+// lock locks the bucket's folder: shared by those who renew, alone by one who deletes. The operating system gives the
+// lock up when its process ends, however that ends. Where the file system has no locks, sharing goes without, and nobody
+// can have it alone.
 func (b *Bucket) lock(alone bool) (unlock func(), err error) {
-	path := filepath.Join(b.root, lockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := os.Open(b.root)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +111,8 @@ func (b *Bucket) lock(alone bool) (unlock func(), err error) {
 		if !alone {
 			return func() {}, nil
 		}
-		return nil, fault.New(fault.Unavailable, "the file system cannot lock files, so what others use cannot be told from what nobody needs").
-			On(path).Because(err).Do("Put the store on a local disk.")
+		return nil, fault.New(fault.Unavailable, "the file system cannot lock a folder, so what others are about to use cannot be told from what nobody needs").
+			On(b.root).Because(err).Do("Put the store on a local disk.")
 	}
 	return func() { f.Close() }, nil
 }
