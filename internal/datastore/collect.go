@@ -20,15 +20,15 @@ import (
 //  1. An engine makes itself known before it stores its first value, with the moment at which it began (blob.Now; a folder in
 //     the staging folder named by both) and takes that back after its last commit.
 //  2. What it puts or renews is dated with the same clock, so not before that moment.
-//  3. Files are deleted in a time when nobody renews (blob.Reclaimer). In it the collector asks, in this order: which
+//  3. Files are deleted in a time when nobody puts or renews (blob.Reclaimer). In it the collector asks, in this order: which
 //     engines live, then what records refer to, then deletes of its candidates those that are older than every
 //     living engine and that no record refers to.
 //
-// Let an engine rely on a file. If it renewed or put it after the time of the deletion, it found it gone and put it
-// anew, or it put it after it was gone. If before, then the engine had made itself known by then. Either it is still known when
-// the collector asks: then the file is not older than it and stays. Or it is not: then it has committed all that it ever will,
-// the collector asks for references after that and finds them, or it died before it could commit, and nobody relies on the file.
-// A process that is killed leaves the lock, and a place in the staging folder that names a process that does not live.
+// Let an engine rely on a file. If it put or renewed it after the time of the deletion, it put it anew or found that it was still
+// there. If before, then it had made itself known by then. Either it is still known when the collector asks: then the file is
+// not older than it and stays. Or it is not: then it has committed all that it ever will, and the collector, which asks for
+// references after that, finds them; or it died before it could commit, and nobody relies on the file. A process that is killed
+// leaves no lock behind, and in the staging folder the name of a process that does not live.
 //
 // Values in the database need none of this: they travel in the record that refers to them, so both are committed at once,
 // and are deleted in a transaction that looks for references first. Elements of a foreach, definitions and code packages are
@@ -79,11 +79,11 @@ func hashOf(key string) (h metastore.Hash, ok bool) {
 	return h, key == keyOf(h) || key == keyOf(h)+compressedSuffix
 }
 
-// Guard says what must stay: what is needed, and what was stored at or after a moment. It is asked while nobody
-// renews, for a few files at a time.
+// Guard says what must stay: what is needed, and what was stored at or after a moment, if that is not zero. It is asked
+// while nobody stores, for a few files at a time.
 type Guard func(ctx context.Context) (needed map[metastore.Hash]bool, young time.Time, err error)
 
-// deleteAtOnce is how many files are deleted while those who renew wait.
+// deleteAtOnce is how many files are deleted while those who store wait.
 const deleteAtOnce = 500
 
 // DeleteFiles deletes those of the files that the guard does not protect and returns how many bytes they had on

@@ -51,6 +51,11 @@ func testReclaim(t *testing.T, b blob.Bucket) {
 	wantBytes(t, b, "new", "bytes")
 	put(t, b, "old", "again")
 	wantBytes(t, b, "old", "again")
+	reclaim(func(d blob.Deleter) {
+		if n, err := d("new", time.Time{}); err != nil || n != 5 {
+			t.Errorf("deleting a key of any age gives %d, %v", n, err)
+		}
+	})
 }
 
 // testRenewing has some rely on keys while another deletes all that is older than the work of any of them.

@@ -117,6 +117,11 @@ func finish(f *os.File) error {
 // moveNew renames a file unless there is one of the new name, in which case it renews that and removes the
 // file.
 func (b *Bucket) moveNew(from, to string) error {
+	unlock, err := b.lock(false)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for {
 		err := os.Link(from, to)
 		switch {

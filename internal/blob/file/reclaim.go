@@ -21,17 +21,17 @@ func (b *Bucket) Renew(ctx context.Context, key string) error {
 	if err := b.check(ctx, op, key); err != nil {
 		return err
 	}
-	return blob.Fault(op, key, b.renew(b.path(key)))
+	unlock, err := b.lock(false)
+	if err == nil {
+		defer unlock()
+		err = b.renew(b.path(key))
+	}
+	return blob.Fault(op, key, err)
 }
 
-// renew dates a stored file anew. Its absence is fs.ErrNotExist.
+// renew dates a stored file anew. The bucket is locked.
 func (b *Bucket) renew(path string) error {
-	unlock, err := b.lock(false)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	err = os.Chtimes(path, time.Time{}, blob.Now())
+	err := os.Chtimes(path, time.Time{}, blob.Now())
 	if errors.Is(err, fs.ErrPermission) {
 		return b.replace(path) // only the owner of a file may date it
 	}
@@ -66,7 +66,7 @@ func (b *Bucket) replace(path string) error {
 	return err
 }
 
-// Reclaim calls f while nobody renews.
+// Reclaim calls f while nobody puts or renews.
 func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error {
 	if err := ctx.Err(); err != nil {
 		return blob.Fault("reclaim", b.root, err)
@@ -85,7 +85,7 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 		}
 		path := b.path(key)
 		st, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !st.ModTime().Before(unless) {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !unless.IsZero() && !st.ModTime().Before(unless) {
 			return 0, nil
 		}
 		if err == nil {
@@ -98,7 +98,7 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 	})
 }
 
-// lock locks the bucket's folder: shared by those who renew, alone by one who deletes. The operating system gives the
+// lock locks the bucket's folder: shared by those who put and renew, alone by one who deletes. The operating system gives the
 // lock up when its process ends, however that ends. Where the file system has no locks, sharing goes without, and nobody
 // can have it alone.
 func (b *Bucket) lock(alone bool) (unlock func(), err error) {

@@ -22,7 +22,7 @@ type Bucket struct {
 	bytes map[string][]byte
 	dates map[string]time.Time
 
-	reclaiming sync.Mutex // held by Reclaim, and while a key that is there is renewed; taken before mu
+	reclaiming sync.Mutex // held by Reclaim, Put and Renew; taken before mu
 }
 
 var (
@@ -66,7 +66,7 @@ func (b *Bucket) Renew(ctx context.Context, key string) error {
 	return nil
 }
 
-// Reclaim calls f while nobody renews.
+// Reclaim calls f while nobody puts or renews.
 func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error {
 	if err := ctx.Err(); err != nil {
 		return fault.Wrap(fault.Interrupted, "reclaim", err)
@@ -80,7 +80,7 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		data, ok := b.bytes[key]
-		if !ok || !b.dates[key].Before(unless) {
+		if !ok || !unless.IsZero() && !b.dates[key].Before(unless) {
 			return 0, nil
 		}
 		delete(b.bytes, key)
