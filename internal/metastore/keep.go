@@ -37,6 +37,8 @@ type Keeper interface {
 	Shrink(ctx context.Context, rebuild bool) error
 	// Check looks for damage of the store itself. thorough reads all of it.
 	Check(ctx context.Context, thorough bool) (Health, error)
+	// LogRecords yields what attempts say of their logs, those that ended and printed something.
+	LogRecords(ctx context.Context) iter.Seq2[LogRecord, error]
 }
 
 // RunSet names runs: those with an id above After, and those in Runs. The zero RunSet is all runs.
@@ -88,4 +90,15 @@ type Health struct {
 	Damage  []string // what is wrong with the file; empty if it is sound
 	Orphans int64    // rows that belong to runs that are not there
 	Free    int64    // bytes of the file that hold nothing
+	// Values are the artifacts whose bytes, in their record, are not those of their hash. Only a thorough check looks.
+	Values []Reference
+}
+
+// LogRecord is what an attempt says of its log.
+type LogRecord struct {
+	Run, Task int64
+	Attempt   int
+	Kept      int64  // the run that it is kept with: another one if the task was carried over
+	File      string // the name of its file; empty if it is in the database
+	There     bool   // it is in the database
 }

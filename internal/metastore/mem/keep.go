@@ -1,7 +1,9 @@
 package mem
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"iter"
 	"maps"
 	"slices"
@@ -155,8 +157,26 @@ func (s *Store) Size(ctx context.Context) (int64, error) {
 // Shrink does nothing: what is deleted takes no space.
 func (s *Store) Shrink(context.Context, bool) error { return nil }
 
-// Check counts the rows of runs that are not there.
-func (s *Store) Check(ctx context.Context, _ bool) (metastore.Health, error) {
+// LogRecords yields what attempts say of their logs.
+func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, error] {
+	return stream(ctx, s, func() []metastore.LogRecord {
+		var list []metastore.LogRecord
+		for key, attempts := range s.attempts {
+			t, ok := s.tasks[key.run][key.task]
+			for _, a := range attempts {
+				if ok && a.LogLines > 0 && a.Status != metastore.AttemptRunning {
+					r := metastore.LogRecord{Run: key.run, Task: key.task, Attempt: a.N, Kept: cmp.Or(t.Origin, key.run), File: a.LogFile}
+					_, r.There = s.logs[attemptKey{taskKey{r.Kept, key.task}, a.N}]
+					list = append(list, r)
+				}
+			}
+		}
+		return list
+	})
+}
+
+// Check counts the rows of runs that are not there, and compares values with their hashes.
+func (s *Store) Check(ctx context.Context, thorough bool) (metastore.Health, error) {
 	return read(ctx, s, func() (h metastore.Health, err error) {
 		count := func(run int64, n int) {
 			if _, err := s.run(run); err != nil {
@@ -174,6 +194,11 @@ func (s *Store) Check(ctx context.Context, _ bool) (metastore.Health, error) {
 		}
 		for key, artifacts := range s.artifacts {
 			count(key.run, len(artifacts))
+			for _, a := range artifacts {
+				if thorough && a.Inline != nil && sha256.Sum256(a.Inline) != a.Hash {
+					h.Values = append(h.Values, metastore.Reference{Run: key.run, Task: key.task, Attempt: key.n, Name: a.Name, Hash: a.Hash})
+				}
+			}
 		}
 		return h, nil
 	})

@@ -164,6 +164,7 @@ func (c *comparison) draw(rt *rapid.T) metastore.Record {
 			}).Draw(rt, "status"),
 			Started: moment().Draw(rt, "started"), Ended: moment().Draw(rt, "ended"), Complete: rapid.Bool().Draw(rt, "complete"),
 			UserCPU: time.Duration(rapid.Int64Range(0, 1e12).Draw(rt, "cpu")), Transition: rapid.SliceOf(rapid.Byte()).Draw(rt, "transition"),
+			LogLines: rapid.Int64Range(0, 2).Draw(rt, "lines"), LogFile: rapid.SampledFrom([]string{"", "f"}).Draw(rt, "file"),
 		}
 		if rapid.Bool().Draw(rt, "raised") {
 			r.Attempt.Exception = &metastore.Exception{Type: "E", Message: text().Draw(rt, "message")}
@@ -233,6 +234,8 @@ type everything struct {
 	KeptLogs          []metastore.LogEntry
 	Carried           []metastore.CarriedLog
 	Orphans           int64
+	LogRecords        []metastore.LogRecord
+	Damaged           []metastore.Reference
 }
 
 func content(rt *rapid.T, s metastore.Store, runs int64) everything {
@@ -281,6 +284,7 @@ func content(rt *rapid.T, s metastore.Store, runs int64) everything {
 	e.KeptLogs, e.Carried = sorted(collectRapid(rt, s.Logs(ctx))), sorted(collectRapid(rt, s.Carried(ctx)))
 	h, err := s.Check(ctx, true)
 	ok(err)
-	e.Orphans = h.Orphans
+	e.Orphans, e.Damaged = h.Orphans, sorted(h.Values)
+	e.LogRecords = sorted(collectRapid(rt, s.LogRecords(ctx)))
 	return e
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -289,5 +290,35 @@ func (s *Store) Check(ctx context.Context, thorough bool) (metastore.Health, err
 	}
 	page, err := c.pragma("page_size")
 	h.Free = free * page
-	return h, s.faultOf(op, err)
+	if err != nil || !thorough {
+		return h, s.faultOf(op, err)
+	}
+	for r, err := range c.query(`SELECT run, task, attempt, name, hash, inline FROM artifacts WHERE inline IS NOT NULL`) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return h, s.faultOf(op, err)
+		}
+		ref := metastore.Reference{Run: r.integer(), Task: r.integer(), Attempt: r.int(), Name: r.text(), Hash: r.hash()}
+		if sha256.Sum256(r.blob()) != ref.Hash {
+			h.Values = append(h.Values, ref)
+		}
+	}
+	return h, nil
+}
+
+// LogRecords yields what attempts say of their logs.
+func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, error] {
+	scan := func(r *row) (metastore.LogRecord, error) {
+		return metastore.LogRecord{
+			Run: r.integer(), Task: r.integer(), Attempt: r.int(), Kept: r.integer(), File: r.text(), There: r.bool(),
+		}, nil
+	}
+	return rows(ctx, s, "read logs", scan, `
+		SELECT a.run, a.task, a.n, k.run, a.log_file,
+			EXISTS (SELECT 1 FROM logs AS l WHERE l.run = k.run AND l.task = a.task AND l.attempt = a.n)
+		FROM attempts AS a
+		JOIN (SELECT run AS of, id, coalesce(nullif(origin, 0), run) AS run FROM tasks) AS k ON k.of = a.run AND k.id = a.task
+		WHERE a.log_lines > 0 AND a.status <> 'running'`)
 }
