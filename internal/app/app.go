@@ -24,6 +24,7 @@ import (
 	"github.com/levadahq/levada/internal/interp"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/python"
 )
@@ -104,10 +105,11 @@ type app struct {
 func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	host, _ := os.Hostname()
 	c := service.Config{
-		Python: a.python, SDK: a.sdk, Machine: usage.Machine(a.environ), Version: Version(),
+		Python: a.python, SDK: a.sdk, Interpreter: a.interpreter, Machine: usage.Machine(a.environ), Version: Version(),
 		Host: host, Boot: usage.BootID(), Dir: a.dir, Now: time.Now,
 	}
 	if where.Need == cli.NoStore {
+		c.Environment = upkeep.Environment{SDK: a.examineSDK, RestoreSDK: func() error { return restoreSDK(python.Files, a.cache()) }}
 		return cli.Store{Service: service.New(c), Close: func() error { return nil }}, nil
 	}
 	home, created, err := findHome(where)
@@ -156,7 +158,7 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 	if exists(home) {
 		return home, false, nil
 	}
-	if where.Need == cli.ExistingStore {
+	if where.Need != cli.CreateStore {
 		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", homeName, where.Dir).
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
 	}
@@ -169,14 +171,25 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 
 // python finds the interpreter.
 func (a *app) python(ctx context.Context, asked string) (string, error) {
-	p, err := interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: filepath.Join(a.cache(), "interp")})
-	if err != nil {
-		return "", err
-	}
-	return p.Path, nil
+	p, err := a.interpreter(ctx, asked)
+	return p.Path, err
+}
+
+func (a *app) interpreter(ctx context.Context, asked string) (interp.Interpreter, error) {
+	return interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: filepath.Join(a.cache(), "interp")})
 }
 
 func (a *app) sdk() (string, error) { return unpackSDK(python.Files, a.cache()) }
+
+// examineSDK unpacks the SDK if need be and returns its files that are not as they should be.
+func (a *app) examineSDK() (string, []string, error) {
+	dir, err := a.sdk()
+	if err != nil {
+		return "", nil, err
+	}
+	damaged, err := damagedSDK(python.Files, dir)
+	return dir, damaged, err
+}
 
 // cache is the user's cache folder for Levada.
 func (a *app) cache() string {

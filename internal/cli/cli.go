@@ -89,6 +89,7 @@ type Need int
 const (
 	NoStore       Need = iota // it only looks at a flow
 	ExistingStore             // it reads; a missing store is a NotFound fault
+	ChangeStore               // it changes what is there; a missing store is a NotFound fault
 	CreateStore               // it runs; a missing store is made
 )
 
@@ -112,6 +113,7 @@ type Service interface {
 	Flows
 	History
 	Records
+	Upkeep
 }
 
 // Flows opens and runs flows.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/levadahq/levada/internal/upkeep"
 )
 
 // command is a row of the table of commands.
@@ -35,6 +37,7 @@ type action interface {
 type argument struct {
 	name     string
 	required bool
+	many     bool // it takes all that come, each with set; the last argument only
 	help     string
 	set      func(string) error
 }
@@ -65,6 +68,12 @@ func commands() []command {
 			new: func(*globalOptions) action { return &logsCommand{attempt: -1} }},
 		{name: "dump", summary: "Print the artifacts of tasks.", about: pathspecAbout, need: ExistingStore, global: append(reading, "quiet"),
 			new: func(*globalOptions) action { return &dumpCommand{limit: 1000} }},
+		{name: "rm", summary: "Remove runs.", about: rmAbout, need: ChangeStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &rmCommand{} }},
+		{name: "gc", summary: "Remove old runs, and free what no run needs.", about: gcAbout, need: ChangeStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &gcCommand{rules: upkeep.NoRules} }},
+		{name: "doctor", summary: "Check the store, the Python and the SDK.", about: doctorAbout, global: append(reading, "quiet", "python"),
+			new: func(g *globalOptions) action { return &doctorCommand{global: g} }},
 		{name: "output-dot", summary: "Print the flow as a Graphviz graph.", metaflow: true, flow: true, global: looking,
 			new: func(*globalOptions) action { return &dotCommand{} }},
 		{name: "output-raw", summary: "Print the flow as Levada sees it.", metaflow: true, flow: true, global: looking,

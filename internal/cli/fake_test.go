@@ -36,6 +36,7 @@ type fakeService struct {
 	lines    map[int64][]tasklog.Line
 	arts     map[int64][]metastore.Artifact
 	values   map[string][]byte
+	fakeUpkeep
 }
 
 type fakeFlow struct {

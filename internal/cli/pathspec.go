@@ -16,18 +16,24 @@ func pathspecArgument(to *string) []argument {
 		set: func(word string) error { *to = word; return nil }}}
 }
 
-// tasks yields the tasks that a pathspec names. In Metaflow's form it means runs of the flow at hand.
-func (s *session) tasks(ctx context.Context, pathspec string) (iter.Seq2[service.TaskInfo, error], error) {
-	p, err := service.ParsePathspec(pathspec)
-	if err != nil {
-		return nil, err
-	}
-	if s.flow != nil {
+// pathspec reads a pathspec. In Metaflow's form it means runs of the flow at hand.
+func (s *session) pathspec(text string) (service.Pathspec, error) {
+	p, err := service.ParsePathspec(text)
+	if err == nil && s.flow != nil {
 		name := s.flow.Definition().Name
 		if p.Flow != "" && p.Flow != name {
-			return nil, fault.New(fault.Usage, "%s is not a path of the flow %s", pathspec, name)
+			return p, fault.New(fault.Usage, "%s is not a path of the flow %s", text, name)
 		}
 		p.Flow = name
+	}
+	return p, err
+}
+
+// tasks yields the tasks that a pathspec names.
+func (s *session) tasks(ctx context.Context, pathspec string) (iter.Seq2[service.TaskInfo, error], error) {
+	p, err := s.pathspec(pathspec)
+	if err != nil {
+		return nil, err
 	}
 	return s.store.Service.Tasks(ctx, p), nil
 }

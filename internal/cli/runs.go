@@ -163,8 +163,7 @@ func (r *runRow) json(now time.Time) jsonRun {
 	return j
 }
 
-// runTable lays runs out in columns. On a narrow terminal it cuts tags and flow,
-// then leaves columns out from the right.
+// runTable lays runs out in columns.
 func runTable(rows []runRow, now time.Time, width int) string {
 	cells := [][]string{{"RUN", "STATUS", "FLOW", "STARTED", "DURATION", "TASKS", "USER", "TAGS"}}
 	for _, r := range rows {
@@ -177,7 +176,16 @@ func runTable(rows []runRow, now time.Time, width int) string {
 			r.taskText(), r.User, strings.Join(r.Tags, ","),
 		})
 	}
-	const gap, flow, tags = 2, 2, 7
+	return layTable(cells, width, shrinking{7, 8}, shrinking{2, 8})
+}
+
+// shrinking is a column that may be cut down to some width where there is no room.
+type shrinking struct{ column, least int }
+
+// layTable lays cells out in columns. Where there is no room it cuts the columns that may be, in that order, then leaves
+// columns out from the right.
+func layTable(cells [][]string, width int, shrink ...shrinking) string {
+	const gap = 2
 	columns := len(cells[0])
 	widths := make([]int, columns)
 	for _, row := range cells {
@@ -192,9 +200,9 @@ func runTable(rows []runRow, now time.Time, width int) string {
 		}
 		return sum - width
 	}
-	for _, shrink := range []struct{ column, least int }{{tags, 8}, {flow, 8}} {
+	for _, s := range shrink {
 		if over := excess(); over > 0 {
-			widths[shrink.column] = max(min(shrink.least, widths[shrink.column]), widths[shrink.column]-over)
+			widths[s.column] = max(min(s.least, widths[s.column]), widths[s.column]-over)
 		}
 	}
 	for columns > 2 && excess() > 0 {

@@ -91,10 +91,8 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	if !cmd.flow && need == NoStore && fd == 0 {
 		return nil
 	}
-	home := Home{Dir: s.env.Dir, Path: early.root, Need: need}
-	if home.Path == "" {
-		home.Path = s.env.variable("LEVADA_HOME")
-	}
+	home := s.home(early)
+	home.Need = need
 	var err error
 	if s.store, err = s.env.Open(ctx, home); err != nil {
 		return err
@@ -213,8 +211,14 @@ func bindArguments(arguments []argument, words []string) error {
 	for i, a := range arguments {
 		switch {
 		case i < len(words):
-			if err := a.set(words[i]); err != nil {
-				return usagef("Invalid value for '%s': %s", a.name, err)
+			mine := words[i : i+1]
+			if a.many {
+				mine, words = words[i:], words[:i]
+			}
+			for _, word := range mine {
+				if err := a.set(word); err != nil {
+					return usagef("Invalid value for '%s': %s", a.name, err)
+				}
 			}
 		case a.required:
 			return usagef("Missing argument '%s'.", a.name)

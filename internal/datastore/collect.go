@@ -135,14 +135,14 @@ func (s *Store) renew(ctx context.Context, h metastore.Hash, at stored) error {
 
 // Copies says what there is of a blob.
 type Copies struct {
-	Right   int      // copies that are what was stored; unread ones count
+	Right   int      // copies that are what was stored
 	Damaged []string // where the others are
 	mend    []string // keys of damaged files
 	row     bool     // the one in the database is damaged
 }
 
-// Inspect looks for the copies of a blob and, unless it is only to see whether there is one, reads them.
-func (s *Store) Inspect(ctx context.Context, h metastore.Hash, read bool) (Copies, error) {
+// Inspect looks for the copies of a blob and reads them.
+func (s *Store) Inspect(ctx context.Context, h metastore.Hash) (Copies, error) {
 	var c Copies
 	_, err := s.smallBlob(ctx, h)
 	switch {
@@ -156,7 +156,7 @@ func (s *Store) Inspect(ctx context.Context, h metastore.Hash, read bool) (Copie
 	for _, suffix := range []string{"", compressedSuffix} {
 		key := keyOf(h) + suffix
 		_, err := s.bucket.Stat(ctx, key)
-		if err == nil && read {
+		if err == nil {
 			err = s.verifyNow(ctx, h, stored{key: key, compressed: suffix != ""})
 		}
 		switch {
