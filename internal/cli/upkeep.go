@@ -157,13 +157,21 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	if c.Unneeded+c.LeftBehind > 0 {
 		rest = fmt.Sprintf(", of which %s belong to no run", upkeep.Bytes(c.Unneeded+c.LeftBehind))
 	}
+	held := ""
+	if c.Held > 0 {
+		held = fmt.Sprintf(" %s more can be freed when the flows that run now have ended.", upkeep.Bytes(c.Held))
+	}
 	switch {
 	case len(c.Runs) == 0 && c.Bytes() == 0 && c.Leftovers == 0 && c.Freed == 0:
-		return "Nothing to remove."
+		return "Nothing to remove." + held
 	case dry:
-		return fmt.Sprintf("Would remove %s and free %s%s. Nothing was changed.", runs, upkeep.Bytes(c.Bytes()), rest)
+		return fmt.Sprintf("Would remove %s and free %s%s.%s Nothing was changed.", runs, upkeep.Bytes(c.Bytes()), rest, held)
 	}
-	return fmt.Sprintf("Removed %s with %s%s. The store takes %s less on disk.", runs, upkeep.Bytes(c.Bytes()), rest, upkeep.Bytes(c.Freed))
+	text := fmt.Sprintf("Removed %s with %s%s.", runs, upkeep.Bytes(c.Bytes()), rest)
+	if c.Freed > 0 {
+		text += fmt.Sprintf(" The store takes %s less on disk.", upkeep.Bytes(c.Freed))
+	}
+	return text + held
 }
 
 // shareTable lays out the runs that go.
@@ -198,9 +206,10 @@ func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {
 		Runs      int    `json:"runs"`
 		Bytes     int64  `json:"bytes"`
 		Unneeded  int64  `json:"unneeded_bytes"`
+		Held      int64  `json:"held_bytes"`
 		Leftovers int64  `json:"leftover_bytes"`
 		Freed     int64  `json:"freed_on_disk"`
-	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.LeftBehind, c.Freed})
+	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Freed})
 }
 
 const doctorAbout = `Looks at the Python that flows run with, the SDK, whether tasks can be forked, and at everything in the store: each value

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"strings"
 	"time"
 
@@ -42,7 +43,9 @@ import (
 type File struct {
 	Hash metastore.Hash
 	Size int64 // as stored
-	key  string
+	// Stored is when it was put or last renewed; zero if the bucket does not tell.
+	Stored time.Time
+	key    string
 }
 
 // Files yields the files of all blobs.
@@ -57,15 +60,33 @@ func (s *Store) Files(ctx context.Context) iter.Seq2[File, error] {
 			if !ok {
 				continue
 			}
-			size, err := s.bucket.Stat(ctx, key)
+			f := File{Hash: h, key: key}
+			f.Size, f.Stored, err = s.stat(ctx, key)
 			if fault.Is(err, fault.NotFound) {
 				continue
 			}
-			if !yield(File{h, size, key}, err) || err != nil {
+			if !yield(f, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+func (s *Store) stat(ctx context.Context, key string) (int64, time.Time, error) {
+	l, ok := s.bucket.(blob.Locator)
+	if !ok {
+		size, err := s.bucket.Stat(ctx, key)
+		return size, time.Time{}, err
+	}
+	path, err := l.Path(ctx, key)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0, time.Time{}, blob.Fault("look up", path, err)
+	}
+	return st.Size(), st.ModTime(), nil
 }
 
 // hashOf is the inverse of keyOf, for compressed files too.

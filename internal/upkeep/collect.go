@@ -40,6 +40,7 @@ type Share struct {
 type Collected struct {
 	Runs       []Share // newest first
 	Unneeded   int64   // bytes of values and logs that nobody referred to already
+	Held       int64   // bytes of files that go another time: a flow that runs now may be about to need them
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
 	// Freed is how many bytes less the store takes on disk: the files that were deleted, and by how much the database
@@ -136,14 +137,21 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 	if err != nil {
 		return p, err
 	}
+	e, err := s.engines(ctx)
+	if err != nil {
+		return p, err
+	}
 	l := newLedger(runs, gone)
 	var files []datastore.File
 	for f, err := range s.Data.Files(ctx) {
 		if err != nil {
 			return p, err
 		}
-		files = append(files, f)
-		l.stored(f.Hash, f.Size)
+		held := e.living && !f.Stored.Before(e.young())
+		if !held {
+			files = append(files, f)
+		}
+		l.stored(f.Hash, f.Size, held)
 	}
 	var rows []metastore.Hash
 	for v, err := range s.Meta.SmallValues(ctx) {
@@ -151,7 +159,7 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 			return p, err
 		}
 		rows = append(rows, v.Hash)
-		l.stored(v.Hash, v.Size)
+		l.stored(v.Hash, v.Size, false)
 	}
 	for r, err := range s.Meta.References(ctx, metastore.RunSet{}) {
 		if err != nil {
@@ -180,10 +188,6 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 	p.rows = slices.DeleteFunc(rows, func(h metastore.Hash) bool { return !l.value(h) })
 	p.files = slices.DeleteFunc(files, func(f datastore.File) bool { return !l.value(f.Hash) })
 
-	e, err := s.engines(ctx)
-	if err != nil {
-		return p, err
-	}
 	half, err := s.halfWritten(e, s.Now())
 	if err != nil {
 		return p, err
@@ -193,7 +197,7 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		p.Leftovers++
 		p.LeftBehind += r.bytes
 	}
-	p.Unneeded = l.left
+	p.Unneeded, p.Held = l.left, l.held
 	for _, r := range gone {
 		p.Runs = append(p.Runs, Share{r, l.shares[r.ID]})
 	}
