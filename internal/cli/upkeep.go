@@ -161,17 +161,17 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	if c.Held > 0 {
 		held = fmt.Sprintf(" %s more can be freed when the flows that run now have ended.", upkeep.Bytes(c.Held))
 	}
+	less := ""
+	if c.Freed > 0 {
+		less = fmt.Sprintf(" The store takes %s less on disk.", upkeep.Bytes(c.Freed))
+	}
 	switch {
-	case len(c.Runs) == 0 && c.Bytes() == 0 && c.Leftovers == 0 && c.Freed == 0:
-		return "Nothing to remove." + held
+	case len(c.Runs) == 0 && c.Bytes() == 0 && c.Leftovers == 0:
+		return "Nothing to remove." + less + held
 	case dry:
 		return fmt.Sprintf("Would remove %s and free %s%s.%s Nothing was changed.", runs, upkeep.Bytes(c.Bytes()), rest, held)
 	}
-	text := fmt.Sprintf("Removed %s with %s%s.", runs, upkeep.Bytes(c.Bytes()), rest)
-	if c.Freed > 0 {
-		text += fmt.Sprintf(" The store takes %s less on disk.", upkeep.Bytes(c.Freed))
-	}
-	return text + held
+	return fmt.Sprintf("Removed %s with %s%s.%s%s", runs, upkeep.Bytes(c.Bytes()), rest, less, held)
 }
 
 // shareTable lays out the runs that go.

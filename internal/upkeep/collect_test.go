@@ -30,7 +30,8 @@ type world struct {
 	t     fataler
 	store *upkeep.Store
 	runs  map[int64]*history
-	next  int64
+	// withoutPut says that large values have been stored already.
+	withoutPut bool
 }
 
 type fataler interface {
@@ -112,20 +113,14 @@ func (w *world) work(run int64, sizes []int, content byte, log string, inFile bo
 	a := metastore.Attempt{Run: run, Task: t.id, Status: metastore.AttemptSucceeded, Transition: []byte("{}")}
 	r := metastore.Record{Task: &metastore.Task{Run: run, ID: t.id, Step: "s", Scope: -1, Base: t.id - 1}, Attempt: &a}
 	for i, size := range sizes {
-		data := bytes.Repeat([]byte{content + byte(i)}, size)
-		if size > datastore.SmallLimit {
-			for j := 0; j < len(data); j += 64 { // so that it is not compressed to nothing
-				sum := sha256.Sum256(fmt.Appendf(nil, "%d %d", content, j))
-				copy(data[j:], sum[:])
-			}
-		}
+		data := contentOf(content, i, size)
 		name := fmt.Sprint("v", i)
 		t.values[name] = data
 		ref, b := datastore.Prepare(data)
 		switch {
 		case b != nil:
 			r.Blobs = append(r.Blobs, *b)
-		case ref.Inline == nil:
+		case ref.Inline == nil && !w.withoutPut:
 			_, err := w.store.Data.Put(ctx, data)
 			w.ok(err)
 		}
@@ -144,6 +139,18 @@ func (w *world) work(run int64, sizes []int, content byte, log string, inFile bo
 	}
 	w.record(r)
 	h.tasks = append(h.tasks, t)
+}
+
+// contentOf is the value of an artifact.
+func contentOf(content byte, i, size int) []byte {
+	data := bytes.Repeat([]byte{content + byte(i)}, size)
+	if size > datastore.SmallLimit {
+		for j := 0; j < len(data); j += 64 { // so that it is not compressed to nothing
+			sum := sha256.Sum256(fmt.Appendf(nil, "%d %d", content, j))
+			copy(data[j:], sum[:])
+		}
+	}
+	return data
 }
 
 func (w *world) end(run int64) {
