@@ -105,7 +105,10 @@ func statuses(to *[]metastore.RunStatus, names []string) func([]string) error {
 // units are the units of an age.
 var units = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
 
-var agePattern = regexp.MustCompile(`^([0-9]{1,6}[smhdw])+$`)
+var (
+	agePattern = regexp.MustCompile(`^([0-9]{1,6}[smhdw])+$`)
+	agePart    = regexp.MustCompile(`[0-9]+[smhdw]`)
+)
 
 // age binds a span of time: "30d", "1d12h".
 func age(to *time.Duration) func([]string) error {
@@ -113,13 +116,13 @@ func age(to *time.Duration) func([]string) error {
 		text := strings.TrimSpace(v[0])
 		sum := time.Duration(0)
 		if agePattern.MatchString(text) {
-			for _, part := range regexp.MustCompile(`[0-9]+[smhdw]`).FindAllString(text, -1) {
+			for _, part := range agePart.FindAllString(text, -1) {
 				n, _ := strconv.Atoi(part[:len(part)-1])
-				unit := units[part[len(part)-1]]
-				if time.Duration(n) > maxAge/unit {
-					n = int(maxAge / unit)
+				if unit := units[part[len(part)-1]]; time.Duration(n) <= maxAge/unit {
+					sum = min(sum+time.Duration(n)*unit, maxAge)
+				} else {
+					sum = maxAge
 				}
-				sum = min(sum+time.Duration(n)*unit, maxAge)
 			}
 		}
 		if sum == 0 {
