@@ -1,7 +1,6 @@
 package upkeep
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -250,13 +249,13 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	for i, share := range p.Runs {
 		ids[i] = share.Run.ID
 	}
-	if err := inPieces(ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
+	if err := inPieces(ctx, s, ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
 		return 0, err
 	}
 	if err := s.Meta.Remove(ctx, nil); err != nil {
 		return 0, err
 	}
-	err = inPieces(p.rows, func(some []metastore.Hash) error {
+	err = inPieces(ctx, s, p.rows, func(some []metastore.Hash) error {
 		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
 		return err
 	})
@@ -329,11 +328,15 @@ func (s *Store) guard(since metastore.RunSet) datastore.Guard {
 	}
 }
 
-// atOnce is how long one transaction should keep those waiting who want to write, about.
-const atOnce = 50 * time.Millisecond
+// atOnce is how long one transaction should keep those waiting who want to write, about; giveWay is how long after it they
+// have to begin theirs, beside flows that run: they ask for the lock every few milliseconds.
+const (
+	atOnce  = 30 * time.Millisecond
+	giveWay = 12 * time.Millisecond
+)
 
 // inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce.
-func inPieces[T any](list []T, f func([]T) error) error {
+func inPieces[T any](ctx context.Context, s *Store, list []T, f func([]T) error) error {
 	for n := 1; len(list) > 0; {
 		some := list[:min(n, len(list))]
 		list = list[len(some):]
@@ -345,7 +348,12 @@ func inPieces[T any](list []T, f func([]T) error) error {
 		case took < atOnce/2:
 			n *= 2
 		case took > 2*atOnce:
-			n = cmp.Or(n/2, 1)
+			n = max(n/2, 1)
+		}
+		if e, err := s.engines(ctx); err != nil {
+			return err
+		} else if e.living {
+			time.Sleep(giveWay)
 		}
 	}
 	return nil
