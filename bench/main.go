@@ -31,6 +31,7 @@ var topics = []topic{
 	{"inherited", inherited},
 	{"resume", resume},
 	{"collect", collect},
+	{"client", client},
 	{"engine", engineAlone},
 }
 

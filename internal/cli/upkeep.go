@@ -158,34 +158,35 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	}
 	rest := ""
 	if c.Unneeded+c.LeftBehind > 0 {
-		rest = fmt.Sprintf(", of which %s belong to no run", upkeep.Bytes(c.Unneeded+c.LeftBehind))
+		rest = fmt.Sprintf(", of which %s belong to no run", sizeText(c.Unneeded+c.LeftBehind))
 	}
 	held := ""
 	if c.Held > 0 {
-		held = fmt.Sprintf(" %s more can be freed when the flows that run now have ended.", upkeep.Bytes(c.Held))
+		held = fmt.Sprintf(" %s more can be freed when the flows that run now have ended.", sizeText(c.Held))
 	}
 	less := ""
 	if c.Freed > 0 {
-		less = fmt.Sprintf(" The store takes %s less on disk.", upkeep.Bytes(c.Freed))
+		less = fmt.Sprintf(" The store takes %s less on disk.", sizeText(c.Freed))
 	}
 	switch {
 	case len(c.Runs) == 0 && c.Bytes() == 0 && c.Leftovers == 0:
 		return "Nothing to remove." + less + held
 	case dry:
-		return fmt.Sprintf("Would remove %s and free %s%s.%s Nothing was changed.", runs, upkeep.Bytes(c.Bytes()), rest, held)
+		return fmt.Sprintf("Would remove %s and free %s%s.%s Nothing was changed.", runs, sizeText(c.Bytes()), rest, held)
 	}
-	return fmt.Sprintf("Removed %s with %s%s.%s%s", runs, upkeep.Bytes(c.Bytes()), rest, less, held)
+	return fmt.Sprintf("Removed %s with %s%s.%s%s", runs, sizeText(c.Bytes()), rest, less, held)
 }
 
 // shareTable lays out the runs that go.
 func shareTable(shares []upkeep.Share, now time.Time, width int) string {
-	cells := [][]string{{"RUN", "STATUS", "FLOW", "STARTED", "FREES", "TAGS"}}
+	columns := []column{{title: "RUN"}, {title: "STATUS"}, {title: "FLOW", least: 8}, {title: "STARTED"}, {title: "FREES"}, {title: "TAGS", least: 8}}
+	var rows [][]string
 	for _, x := range shares {
-		cells = append(cells, []string{
-			strconv.FormatInt(x.Run.ID, 10), string(x.Run.Status), x.Run.Flow, ago(now.Sub(x.Run.Created)), upkeep.Bytes(x.Bytes), strings.Join(x.Run.Tags, ","),
+		rows = append(rows, []string{
+			strconv.FormatInt(x.Run.ID, 10), string(x.Run.Status), x.Run.Flow, ago(now.Sub(x.Run.Created)), sizeText(x.Bytes), strings.Join(x.Run.Tags, ","),
 		})
 	}
-	return layTable(cells, width, shrinking{5, 8}, shrinking{2, 8})
+	return grid(columns, rows, width)
 }
 
 func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {

@@ -278,10 +278,10 @@ func (s *Store) examineLeftovers(ctx context.Context, x *Examination) error {
 	}
 	var what []string
 	if c.Unneeded > 0 {
-		what = append(what, Bytes(c.Unneeded)+" to which no run refers")
+		what = append(what, size(c.Unneeded)+" to which no run refers")
 	}
 	if c.Leftovers > 0 {
-		what = append(what, fmt.Sprintf("%s of dead processes with %s", count(c.Leftovers, "file or folder"), Bytes(c.LeftBehind)))
+		what = append(what, fmt.Sprintf("%s of dead processes with %s", count(c.Leftovers, "file or folder"), size(c.LeftBehind)))
 	}
 	switch text := strings.Join(what, ", "); {
 	case text == "":
@@ -304,16 +304,14 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// Bytes is a number of bytes for people: "1.5 MiB".
-func Bytes(n int64) string {
-	const units = "KMGTPE"
+// size is a number of bytes for people: "512 B", "1.5 MiB".
+func size(n int64) string {
 	if n < 1<<10 {
-		return count(int(n), "byte")
+		return fmt.Sprintf("%d B", n)
 	}
 	f, unit := float64(n)/(1<<10), 0
-	for f >= 1023.95 && unit < len(units)-1 {
+	for ; f >= 1023.95; unit++ {
 		f /= 1 << 10
-		unit++
 	}
-	return fmt.Sprintf("%.1f %ciB", f, units[unit])
+	return fmt.Sprintf("%.1f %ciB", f, "KMGTPE"[unit])
 }

@@ -175,10 +175,10 @@ func ExamineDisk(home string, x Examination) {
 	free, ok := freeSpace(home)
 	switch {
 	case ok && free < scarce:
-		x.Tell(Finding{Check: "disk", Level: Note, Text: "only " + Bytes(free) + " free where the store is",
+		x.Tell(Finding{Check: "disk", Level: Note, Text: "only " + size(free) + " free where the store is",
 			Hint: "`levada gc` with rules removes old runs."})
 	case ok && !bad:
-		x.tell("disk", OK, "%s free, writable", Bytes(free))
+		x.tell("disk", OK, "%s free, writable", size(free))
 	case !bad:
 		x.tell("disk", OK, "writable")
 	}

@@ -101,11 +101,11 @@ func TestARuleMoreKeepsMore(t *testing.T) {
 	})
 }
 
-func TestBytes(t *testing.T) {
+func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{
-		0: "0 bytes", 1: "1 byte", 1023: "1023 bytes", 1024: "1.0 KiB", 1 << 20: "1.0 MiB", 1<<20 - 1: "1.0 MiB", 1<<40 + 1<<39: "1.5 TiB", 1<<63 - 1: "8.0 EiB",
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1 << 20: "1.0 MiB", 1<<20 - 1: "1.0 MiB", 1<<40 + 1<<39: "1.5 TiB", 1<<63 - 1: "8.0 EiB",
 	} {
-		if got := Bytes(n); got != want {
+		if got := size(n); got != want {
 			t.Errorf("%d is %q, want %q", n, got, want)
 		}
 	}
