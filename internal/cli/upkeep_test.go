@@ -78,7 +78,7 @@ func TestRm(t *testing.T) {
 		t.Errorf("printed is\n%s", got)
 	}
 	const said = "Removed 1 run with 3.0 KiB, of which 1.0 KiB belong to no run. The store takes 4.0 KiB less on disk." +
-		" 100 bytes more can be freed when the flows that run now have ended.\n"
+		" 100 B more can be freed when the flows that run now have ended.\n"
 	if got := p.err.String(); got != said {
 		t.Errorf("said is %q", got)
 	}

@@ -21,7 +21,7 @@ import (
 func TestKilledCollections(t *testing.T) {
 	kills := 60
 	switch {
-	case testing.Short():
+	case testing.Short() || racing != binary:
 		kills = 15
 	case os.Getenv("LEVADA_SOAK") != "":
 		kills = 5000
@@ -30,6 +30,9 @@ func TestKilledCollections(t *testing.T) {
 	b := newBox(t)
 	b.levada = racing
 	b.run("run", testdata(t, "churn.py")).want(0)
+	began := time.Now()
+	b.run("gc").want(0)
+	lasts := time.Since(began)
 
 	var stop atomic.Bool
 	var flows sync.WaitGroup
@@ -55,10 +58,14 @@ func TestKilledCollections(t *testing.T) {
 			args := [][]string{{"gc"}, {"gc", "--keep", "1", "--keep-tag", "keep"}, {"gc", "--keep", "0", "--keep-tag", "keep"}}[rng.IntN(3)]
 			collectors = append(collectors, b.start(append(args, "--json")...))
 		}
-		patience := time.Duration(rng.IntN(120)) * time.Millisecond
-		within(patience, collectors[0].dead.Load)
+		spared := i%5 == 0 // flows that run beside it slow it down
+		if !spared {
+			within(time.Duration(rng.Int64N(int64(2*lasts))), collectors[0].dead.Load)
+		}
 		for _, c := range collectors {
-			b.kill(c.cmd.Process.Pid)
+			if !spared {
+				b.kill(c.cmd.Process.Pid)
+			}
 			switch c.wait(); {
 			case c.exit == 0:
 				ended++
