@@ -29,6 +29,19 @@ func (b *between) Size(ctx context.Context) (int64, error) {
 	return b.Store.Size(ctx)
 }
 
+// realWorld is a world on a real database.
+func realWorld(t *testing.T) (*world, *between) {
+	t.Helper()
+	home := t.TempDir()
+	meta, err := sqlite.Open(ctx, home, sqlite.Options{Linger: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { meta.Close() })
+	hook := &between{Store: meta}
+	return newWorld(t, home, hook), hook
+}
+
 // TestBesideACollection has flows do what they do at the worst moment. Of each kind of value there is one to which nobody
 // refers any more: it is in the plan, and then a flow stores the same.
 func TestBesideACollection(t *testing.T) {
@@ -81,14 +94,7 @@ func TestBesideACollection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			home := t.TempDir()
-			meta, err := sqlite.Open(ctx, home, sqlite.Options{Linger: -1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer meta.Close()
-			hook := &between{Store: meta}
-			w := newWorld(t, home, hook)
+			w, hook := realWorld(t)
 			old := w.full(sizes)
 			w.end(old)
 			var after func()
@@ -132,13 +138,7 @@ func (w *world) register() string {
 
 // What an engine relies on that began before the collection is not even planned to go, and told.
 func TestHeldForARunningFlow(t *testing.T) {
-	home := t.TempDir()
-	meta, err := sqlite.Open(ctx, home, sqlite.Options{Linger: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer meta.Close()
-	w := newWorld(t, home, meta)
+	w, _ := realWorld(t)
 	old := w.full([]int{70_000, 200_000})
 	w.end(old)
 	for _, path := range w.files() { // stored long ago
@@ -175,17 +175,11 @@ func (w *world) files() []string {
 
 // What dead processes left goes; what living ones use stays.
 func TestLeftovers(t *testing.T) {
-	home := t.TempDir()
-	meta, err := sqlite.Open(ctx, home, sqlite.Options{Linger: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer meta.Close()
-	w := newWorld(t, home, meta)
+	w, _ := realWorld(t)
 	mine := w.register()
 	write := func(age time.Duration, path ...string) string {
 		t.Helper()
-		file := filepath.Join(append([]string{home}, path...)...)
+		file := filepath.Join(append([]string{w.store.Home}, path...)...)
 		w.ok(os.MkdirAll(filepath.Dir(file), 0o777))
 		w.ok(os.WriteFile(file, bytes.Repeat([]byte("x"), 100), 0o666))
 		then := time.Now().Add(-age)
@@ -236,14 +230,7 @@ const unwrittenLong = time.Hour
 
 // A collection that ends early has lost nothing, and the next one does the rest.
 func TestBrokenOff(t *testing.T) {
-	home := t.TempDir()
-	meta, err := sqlite.Open(ctx, home, sqlite.Options{Linger: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer meta.Close()
-	hook := &between{Store: meta}
-	w := newWorld(t, home, hook)
+	w, hook := realWorld(t)
 	kept, gone := w.full([]int{5000, 70_000}), w.start("B", 0)
 	w.work(gone, []int{4000, 90_000}, 50, "x", true)
 	w.end(kept)
