@@ -41,7 +41,7 @@ func dryOption(to *bool) option {
 func (c *rmCommand) options() table { return table{dryOption(&c.dry)} }
 
 func (c *rmCommand) arguments() []argument {
-	return []argument{{name: "RUN...", required: true, many: true, help: "The runs: 12 or MyFlow/12.",
+	return []argument{{name: "RUN", required: true, many: true, help: "The runs: 12 or MyFlow/12.",
 		set: func(word string) error { c.runs = append(c.runs, word); return nil }}}
 }
 
