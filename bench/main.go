@@ -32,6 +32,7 @@ var topics = []topic{
 	{"resume", resume},
 	{"collect", collect},
 	{"client", client},
+	{"history", history},
 	{"engine", engineAlone},
 }
 
