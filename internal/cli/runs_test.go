@@ -130,7 +130,7 @@ func FuzzMain(f *testing.F) {
 
 func TestMoment(t *testing.T) {
 	for text, want := range map[string]time.Time{
-		"90s": noon.Add(-90 * time.Second), "2w": noon.Add(-14 * 24 * time.Hour), "0d": noon,
+		"90s": noon.Add(-90 * time.Second), "2w": noon.Add(-14 * 24 * time.Hour), "1d12h": noon.Add(-36 * time.Hour),
 		"2026-11-20": noon.Add(-60 * time.Hour), "2026-11-22 11:59": noon.Add(-time.Minute), "2026-11-22T11:59:30": noon.Add(-30 * time.Second),
 		"2026-11-22T11:59:30+01:00": noon.Add(-30*time.Second - time.Hour),
 	} {
@@ -138,7 +138,7 @@ func TestMoment(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", text, got, ok, want)
 		}
 	}
-	for _, text := range []string{"x", "s", "-5d", "5y", "1.5h", "2026-13-01", "yesterday"} {
+	for _, text := range []string{"x", "s", "-5d", "0d", "5y", "1.5h", "2026-13-01", "yesterday"} {
 		if got, ok := moment(text, noon); ok {
 			t.Errorf("%s: %v", text, got)
 		}
