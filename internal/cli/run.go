@@ -111,7 +111,7 @@ func (c *resumeCommand) run(ctx context.Context, s *session) error {
 	if err := c.checkStep(s); err != nil {
 		return err
 	}
-	origin, err := c.findOrigin(ctx, s)
+	origin, err := c.findOrigin(ctx, s, s.flow.Definition().Name)
 	if err != nil {
 		return err
 	}
@@ -134,9 +134,8 @@ func (c *resumeCommand) checkStep(s *session) error {
 		text: fmt.Sprintf("The flow has no step '%s'. Its steps are: %s.", c.step, strings.Join(names, ", "))}
 }
 
-// findOrigin returns the run to resume.
-func (c *resumeCommand) findOrigin(ctx context.Context, s *session) (int64, error) {
-	flow := s.flow.Definition().Name
+// findOrigin returns the run of a flow to resume.
+func (c *resumeCommand) findOrigin(ctx context.Context, s *session, flow string) (int64, error) {
 	invalid := func(kind fault.Kind, format string, args ...any) error {
 		return &failure{headline: "Invalid command", kind: kind, text: fmt.Sprintf(format, args...)}
 	}
