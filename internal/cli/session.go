@@ -21,6 +21,7 @@ type session struct {
 	inv       invocation
 	global    globalOptions
 	surveyed  action // the command as far as survey has read it
+	unread    error  // what is wrong with the configs of the environment
 	user      string
 	store     Store
 	flow      service.OpenFlow    // nil if the command has none
@@ -81,6 +82,7 @@ func (s *session) survey() *globalOptions {
 	own := layer{s.surveyed.options(), map[string]bool{}}
 	_, _ = readOptions(s.inv.top, true, global)
 	_, _ = readOptions(s.inv.rest, true, own, global)
+	s.unread = s.env.environ(early.configs.options(), "", global.given)
 	_ = s.env.environ(global.options, "", global.given)
 	_ = s.env.environ(own.options, s.inv.command.scope(), own.given)
 	early.with = append(early.with, strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
@@ -110,6 +112,9 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
 		UserDecorators: namesUserDecorators(early.with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help,
+	}
+	if s.unread != nil {
+		return s.unread
 	}
 	if resume, ok := s.surveyed.(*resumeCommand); ok && !early.help {
 		if early.configs.given() {

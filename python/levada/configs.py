@@ -131,6 +131,8 @@ def evaluate(delayed, values):
         return value
     except Exception as error:
         what = error if isinstance(error, NameError) else "%s: %s" % (type(error).__name__, error)
+        if isinstance(error, (AttributeError, KeyError)):
+            what = "there is no %s" % error
         raise MetaflowException("The %s has no value: %s" % (repr(delayed)[1:-1], what)) from None
 
 

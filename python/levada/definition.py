@@ -89,6 +89,8 @@ def _readable(value):
         return value
     if isinstance(value, float):
         return _as_json(value)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return value.__qualname__  # its repr would be another in each process
     return repr(value)
 
 
@@ -190,6 +192,11 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
     if constants:
         definition["constants"] = [{"name": name, "type": type_name(constants[name])} for name in sorted(constants)]
     decorators = flow_decorators(flow_class)
+    for decorator in decorators:
+        if decorator.name == "exit_hook":
+            from .exit_hooks import check
+
+            check(decorator)
     if decorators:
         definition["decorators"] = _decorators(decorators, own_node)
     if fork_unsafe:

@@ -1,5 +1,6 @@
 """How a failure looks: on the task's stderr, and in the frame that tells the host of it."""
 
+import sys
 from os.path import dirname
 from traceback import TracebackException
 
@@ -36,7 +37,12 @@ def traceback_of(exception):
     """The formatted traceback of an exception, with the user's frames only at its ends."""
     failure = TracebackException.from_exception(exception)
     _trim(failure)
-    return "".join(failure.format())
+    return _without_secrets("".join(failure.format()))
+
+
+def _without_secrets(text):
+    secrets = sys.modules.get("levada.secret_backends")
+    return text if secrets is None else secrets.redacted(text)
 
 
 def qualified(cls):
@@ -55,7 +61,7 @@ def record(exception):
 
 def _message(exception):
     try:
-        return str(exception)
+        return _without_secrets(str(exception))
     except Exception as error:
         return "<the exception's __str__ raised %s>" % type(error).__name__
 
@@ -76,7 +82,7 @@ def explanation(exception):
     if exception.line_no:
         place += " on line %d" % exception.line_no
     lines = ["%s%s:" % (exception.headline, place)] + str(exception.message).split("\n")
-    return "".join("    %s\n" % line if line else "\n" for line in lines)
+    return _without_secrets("".join("    %s\n" % line if line else "\n" for line in lines))
 
 
 def text(title, exception):

@@ -21,9 +21,9 @@ def _run(function, argument, path):
             pickle.dump(value, file, protocol=pickle.HIGHEST_PROTOCOL)
         code = 0
     except BaseException:
-        from traceback import print_exc
+        from .failure import traceback_of
 
-        print_exc()
+        sys.stderr.write(traceback_of(sys.exc_info()[1]))
     finally:
         for stream in (sys.stdout, sys.stderr):
             try:
