@@ -16,7 +16,6 @@ It happens once in each process that describes the flow: the fork server, or the
 import sys
 
 from .decorators import STEP_DECORATORS, flow_decorators
-from .exceptions import MetaflowException
 from .graph import steps_of
 
 
@@ -159,17 +158,16 @@ class Preparation:
                 if not any(other.name == name for other in step.decorators):
                     self._add(step.decorators, cls(attributes))
             return
-        from .custom import StepMutator, UserStepDecorator, find
+        from .custom import REGISTRY, StepMutator, UserStepDecorator, find
         from .mutable import positional
 
         cls = find(name)
-        if cls is None:
-            from .custom import REGISTRY
+        of_steps = (UserStepDecorator, StepMutator)
+        if cls is None or not issubclass(cls, of_steps):
             from .exceptions import UnknownStepDecoratorException
 
-            raise UnknownStepDecoratorException(name, [*STEP_DECORATORS, *REGISTRY])
-        if not issubclass(cls, (UserStepDecorator, StepMutator)):
-            raise MetaflowException("%s is for flows; --with takes decorators of steps." % name)
+            known = [path for path, other in REGISTRY.items() if issubclass(other, of_steps)]
+            raise UnknownStepDecoratorException(name, [*STEP_DECORATORS, *known])
         args, kwargs = positional(attributes)
         for step in steps_of(self.flow_class).values():
             if not any(type(other) is cls for other in cls.on(step)):

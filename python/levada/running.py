@@ -75,7 +75,7 @@ _ATTRIBUTES = {
     "namespace": lambda task: task.frame.get("namespace"),
     "username": lambda task: task.frame.get("user"),
     "tags": lambda task: set(task.frame.get("tags") or ()),
-    "parameter_names": lambda task: list(task.plans.parameters),
+    "parameter_names": lambda task: sorted([*task.plans.parameters, *task.plans.configs]),
     "graph": lambda task: task.graph(),
     "graph_info": lambda task: task.graph(),
     "project_name": _project("name"),
