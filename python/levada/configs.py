@@ -56,8 +56,8 @@ class ConfigValue(dict):
             raise AttributeError(key) from None
 
     def copy(self):
-        """A plain copy: a dict that can be changed, at every depth."""
-        return self.to_dict()
+        """The value itself: nothing of it can change."""
+        return self
 
     def to_dict(self):
         """The value as plain dicts, at every depth."""
@@ -66,8 +66,7 @@ class ConfigValue(dict):
     def __reduce__(self):
         return ConfigValue, (self.to_dict(),)
 
-    def __copy__(self):
-        return self
+    __copy__ = copy
 
     def __deepcopy__(self, memo):
         return self

@@ -298,12 +298,10 @@ def find(name):
 
     module, _, attribute = name.rpartition(".")
     try:
-        value = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        value = getattr(import_module(module), attribute, None)
+    except ImportError as error:
         raise MetaflowException("Could not import user decorator %s: %s" % (name, error)) from None
-    if not isinstance(value, _Applicable):
-        raise MetaflowException("%s is neither a user decorator nor a mutator." % name)
-    return value
+    return value if isinstance(value, _Applicable) else None
 
 
 class _Wrapped:

@@ -72,7 +72,8 @@ class Preparation:
         if len(plain) < len(self.configs):
             return plain  # for help, as far as it is known
         for decorator in self._decorators():
-            decorator.attributes = type(decorator)(self.resolve(decorator.attributes)).attributes
+            # What is unpacked out of a config may have more than the decorator takes, as in Metaflow.
+            decorator.attributes = self.resolve(decorator.attributes)
         self._mutate("pre_mutate")
         self._finish_parameters()
         for added in self.setup.with_:
