@@ -111,7 +111,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		File: s.inv.file, Python: early.python, Isolation: early.isolation, With: early.with,
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
 		UserDecorators: namesUserDecorators(early.with), User: s.user,
-		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help,
+		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
 	}
 	if s.unread != nil {
 		return s.unread

@@ -317,7 +317,8 @@ class _Wrapped:
         decorator, plan = self._decorator, self._plan
         decorator.skip_step = False
         call = decorator.pre_step(plan.name, flow, inputs) or self._inner
-        raised, skip = None, decorator.skip_step
+        raised = trace = None
+        skip = decorator.skip_step
         if skip is not False and skip is not None:
             _transition(flow, plan, skip if isinstance(skip, dict) else {})
         else:
@@ -326,7 +327,7 @@ class _Wrapped:
                 if call is not self._inner and said is not None and said is not False:
                     _transition(flow, plan, said if isinstance(said, dict) else {})
             except Exception as exception:
-                raised = exception
+                raised, trace = exception, exception.__traceback__
         said = decorator.post_step(plan.name, flow, raised)
         if isinstance(said, tuple):
             said, arguments = said if len(said) == 2 else (*said, None)[:2]
@@ -340,7 +341,7 @@ class _Wrapped:
                     "and arguments of the transition or None." % (decorator, said)
                 )
             if said is raised:
-                raise said.with_traceback(raised.__traceback__)
+                raise said.with_traceback(trace)  # without the way that it took through decorators
             raise said
         if raised is not None:
             _transition(flow, plan, {})  # it was swallowed: go on as if the step had ended

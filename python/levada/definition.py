@@ -134,9 +134,7 @@ def _wrappers(wrappers, node):
 
 
 def _parameter(parameter, lines):
-    described = parameter.describe()
-    if "default" in described:
-        described["default"] = _readable(described["default"])
+    described = {key: _readable(value) for key, value in parameter.describe().items()}
     if parameter.attribute in lines:
         described["line"] = lines[parameter.attribute]
     return described

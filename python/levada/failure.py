@@ -9,6 +9,9 @@ from .exceptions import MetaflowException, UnpicklableArtifactException
 _OWN = dirname(__file__) + "/"
 _METAFLOW = dirname(dirname(__file__)) + "/metaflow/"
 
+#: What stands between two functions of the user's: decorators call steps.
+_BETWEEN = _OWN + "custom.py"
+
 _LONGEST = 200_000
 
 
@@ -30,6 +33,7 @@ def _trim(failure):
             del stack[0]
         while stack and _is_own(stack[-1]):
             del stack[-1]
+        stack[:] = [frame for frame in stack if frame.filename != _BETWEEN]
         todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
 
 

@@ -60,11 +60,13 @@ def _describe(flow, setup=None):
         protect_constants(type(flow))
         return {"type": "definition", "definition": definition}, plans
     except Exception as error:
-        from .exceptions import UsageError
+        from .exceptions import MetaflowException, UsageError
         from .failure import traceback_of
 
         if isinstance(error, UsageError):
             return {"type": "usage", "message": error.message}, None
+        if setup is not None and not isinstance(error, MetaflowException):
+            sys.stderr.write(traceback_of(error))  # of a mutator, a parser, a function that computes a default
 
         message = getattr(error, "message", None) or "%s: %s" % (type(error).__name__, error)
         return {

@@ -5,7 +5,7 @@ Most flows have none of it, and nothing of this is loaded. For the others, the o
 1. The configs get their values: from the command line, from the run that is resumed, or their defaults.
 2. Decorators get the values of expressions of configs.
 3. ``pre_mutate`` of the flow's mutators, then of those of the steps.
-4. Parameters get the values of expressions of configs.
+4. Parameters and constants get the values of expressions of configs.
 5. The decorators of ``--with`` are put on each step that does not have them.
 6. ``mutate`` of the flow's mutators, then of those of the steps.
 7. User step decorators get their arguments.
@@ -140,16 +140,18 @@ class Preparation:
     def _finish_parameters(self):
         if not self.configs:
             return
-        from .configs import is_delayed
+        from .configs import Delayed, is_delayed
         from .parameters import Parameter
 
         for cls in self.flow_class.__mro__:
-            for parameter in cls.__dict__.values():
-                if isinstance(parameter, Parameter) and (is_delayed(parameter._given[0]) or is_delayed(parameter._given[1])):
-                    attribute = parameter.attribute
-                    args, kwargs = self.resolve(list(parameter._given[0])), self.resolve(parameter._given[1])
-                    parameter.__init__(*args, **kwargs)
-                    parameter.attribute = attribute
+            for name, value in list(cls.__dict__.items()):
+                if isinstance(value, Delayed):
+                    setattr(cls, name, self.resolve(value))
+                elif isinstance(value, Parameter) and is_delayed([list(value._given[0]), value._given[1]]):
+                    attribute = value.attribute
+                    args, kwargs = (self.resolve(given) for given in (list(value._given[0]), value._given[1]))
+                    value.__init__(*args, **kwargs)
+                    value.attribute = attribute
 
     def _add_to_steps(self, name, attributes):
         """Put a decorator of the command line on each step that does not have it."""
