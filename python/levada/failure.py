@@ -41,10 +41,11 @@ def traceback_of(exception):
     """The formatted traceback of an exception, with the user's frames only at its ends."""
     failure = TracebackException.from_exception(exception)
     _trim(failure)
-    return _without_secrets("".join(failure.format()))
+    return without_secrets("".join(failure.format()))
 
 
-def _without_secrets(text):
+def without_secrets(text):
+    """The text without the values of the secrets that the task has."""
     secrets = sys.modules.get("levada.secret_backends")
     return text if secrets is None else secrets.redacted(text)
 
@@ -65,7 +66,7 @@ def record(exception):
 
 def _message(exception):
     try:
-        return _without_secrets(str(exception))
+        return without_secrets(str(exception))
     except Exception as error:
         return "<the exception's __str__ raised %s>" % type(error).__name__
 
@@ -86,7 +87,7 @@ def explanation(exception):
     if exception.line_no:
         place += " on line %d" % exception.line_no
     lines = ["%s%s:" % (exception.headline, place)] + str(exception.message).split("\n")
-    return _without_secrets("".join("    %s\n" % line if line else "\n" for line in lines))
+    return without_secrets("".join("    %s\n" % line if line else "\n" for line in lines))
 
 
 def text(title, exception):
