@@ -22,7 +22,9 @@ from .graph import steps_of
 def needed(flow_class):
     """Whether a flow has configs, mutators or user decorators. Quick: who uses one has loaded its module."""
     configs, custom = sys.modules.get("levada.configs"), sys.modules.get("levada.custom")
-    if configs is not None and configs.configs_of(flow_class):
+    if configs is not None and any(
+        isinstance(value, configs.Config) for cls in flow_class.__mro__ for value in cls.__dict__.values()
+    ):
         return True
     return custom is not None and bool(
         custom.flow_mutators(flow_class)
