@@ -64,7 +64,7 @@ type Pool struct {
 	context   *protocol.Context // of the run whose tasks are started; nil before
 	main      *Server
 	setup     *protocol.Setup // as the first worker was told it
-	again     SetupFunc // for all processes but the first; nil if the flow does not ask
+	again     SetupFunc       // for all processes but the first; nil if the flow does not ask
 
 	mu    sync.Mutex
 	seats map[string]*seat // by environment set; "" is main's

@@ -94,8 +94,7 @@ _LAZY = {
     "profile": "profiling",
 }
 
-#: What nearly every flow uses.
-_EAGER = [
+__all__ = [
     "FlowSpec",
     "JSONType",
     "JSONTypeClass",
@@ -125,8 +124,7 @@ _EAGER = [
     "trigger",
     "trigger_on_finish",
 ]
-
-__all__ = [*_EAGER, *_LAZY]  # noqa: PLE0604
+__all__ += _LAZY
 
 
 def __getattr__(name):

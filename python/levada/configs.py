@@ -151,8 +151,8 @@ class Config:
     On the command line, before the command: ``--config settings other.json`` names another file,
     ``--config-value settings '{"a": 1}'`` gives the value itself. ``default`` is the path of a file and
     ``default_value`` a text or a dict, either also a function that returns one. The text is JSON, or what ``parser``, a
-    function or its dotted name, reads; it must be a mapping. With ``plain=True`` the value is what the parser returns, or
-    the text.
+    function or its dotted name, reads; it must be a mapping. With ``plain=True`` the value is what the parser returns,
+    or the text.
 
     A step reads ``self.settings.a.b``, a ConfigValue. In the class body, ``settings.a.b`` stands for the value as an
     argument of decorators and parameters.

@@ -240,7 +240,8 @@ class FlowMutator(_Mutator):
     """The base of decorators that change a flow before the run: its parameters, decorators and steps.
 
     Derive a class with ``pre_mutate`` or ``mutate`` and put it above the class of the flow. Flows that derive from that
-    one have it, too. Both methods are called in every process that describes the flow, so they must do the same each time.
+    one have it, too. Both methods are called in every process that describes the flow, so they must do the same each
+    time.
     """
 
     _kind = "FlowMutator"

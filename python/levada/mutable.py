@@ -83,7 +83,7 @@ class _Mutable:
             name, arguments = parse(deco)
             if arguments and (args or kwargs):
                 raise MetaflowException(
-                    "The decorator '%s' has arguments in its text; give no others with deco_args and deco_kwargs." % deco
+                    "The decorator '%s' has arguments in its text. Give none with deco_args and deco_kwargs." % deco
                 )
             if arguments:
                 args, kwargs = positional(arguments)
@@ -161,7 +161,7 @@ class MutableStep(_Mutable):
 
     @property
     def decorator_specs(self):
-        """All decorators and mutators of the step: tuples of short name, dotted path, arguments by position, by name."""
+        """All decorators and mutators of the step: tuples of name, dotted path, arguments by position, by name."""
         return iter([spec_of(decorator) for decorator in self._all()])
 
     def add_decorator(self, deco, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE):
@@ -220,7 +220,7 @@ class MutableFlow(_Mutable):
 
     @property
     def decorator_specs(self):
-        """All decorators and mutators of the flow: tuples of short name, dotted path, arguments by position, by name."""
+        """All decorators and mutators of the flow: tuples of name, dotted path, arguments by position, by name."""
         flow_class = self._preparation.flow_class
         return iter([spec_of(decorator) for decorator in [*flow_decorators(flow_class), *flow_mutators(flow_class)]])
 

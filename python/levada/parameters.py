@@ -89,6 +89,7 @@ class Parameter:
     """
 
     def __new__(cls, *args, **kwargs):
+        """A parameter that knows what it was made of."""
         parameter = super().__new__(cls)
         parameter._given = (args, kwargs)  # to make it anew when the configs are known that it uses
         return parameter

@@ -26,9 +26,11 @@ def needed(flow_class):
         isinstance(value, configs.Config) for cls in flow_class.__mro__ for value in cls.__dict__.values()
     ):
         return True
-    return custom is not None and bool(
-        custom.flow_mutators(flow_class)
-        or any(custom.StepMutator.on(step) or custom.UserStepDecorator.on(step) for step in steps_of(flow_class).values())
+    if custom is None:
+        return False
+    kinds = custom.StepMutator, custom.UserStepDecorator
+    return bool(custom.flow_mutators(flow_class)) or any(
+        kind.on(step) for kind in kinds for step in steps_of(flow_class).values()
     )
 
 

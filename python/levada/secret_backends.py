@@ -63,7 +63,7 @@ class InlineSecrets(SecretsProvider):
 
 @register
 class FileSecrets(SecretsProvider):
-    """A file of lines ``NAME=value``, or of one JSON object. ``id`` is its path; a relative one starts where the run does."""
+    """A file of lines ``NAME=value``, or of one JSON object. ``id`` is its path."""
 
     TYPE = "file"
 
@@ -74,19 +74,16 @@ class FileSecrets(SecretsProvider):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
-            raise MetaflowException(
-                "@secrets: the file '%s' cannot be read: %s" % (path, getattr(error, "strerror", None) or "it is no text")
-            ) from None
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise MetaflowException("@secrets: the file '%s' cannot be read: %s" % (path, why)) from None
         if text.lstrip().startswith("{"):
             from json import loads
 
             try:
                 return loads(text)
-            except ValueError as error:
+            except ValueError:
                 # The error's own text could quote the file.
-                raise MetaflowException(
-                    "@secrets: the file '%s' begins like JSON but is none, line %d" % (path, getattr(error, "lineno", 0))
-                ) from None
+                raise MetaflowException("@secrets: the file '%s' begins like JSON but is none" % path) from None
         return dict(self._lines(path, text))
 
     def _lines(self, path, text):

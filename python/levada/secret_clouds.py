@@ -84,7 +84,7 @@ class AwsSecretsManager(SecretsProvider):
 
 
 class GcpSecretManager(SecretsProvider):
-    """Google Cloud Secret Manager. ``id`` is ``projects/P/secrets/S``, with ``/versions/V`` for another than the latest.
+    """Google Cloud Secret Manager. ``id`` is ``projects/P/secrets/S``, then ``/versions/V`` if not the latest is meant.
 
     A shorter one follows METAFLOW_GCP_SECRET_MANAGER_PREFIX. Options: ``version``, ``json`` and ``env_var_name``.
     """
