@@ -27,11 +27,7 @@ func (s *session) usage() (line, try string) {
 	}
 	line += " [OPTIONS]"
 	for _, a := range inv.command.action(&globalOptions{}).arguments() {
-		if a.required {
-			line += " " + a.name
-		} else {
-			line += " [" + a.name + "]"
-		}
+		line += " " + a.text()
 	}
 	return line, try
 }
@@ -49,7 +45,7 @@ func (s *session) generalHelp() error {
 	h.line("Commands:")
 	var rows [][2]string
 	for _, c := range commands() {
-		if c.later != "" || c.metaflow && !inv.python {
+		if c.later != "" || c.hidden || c.metaflow && !inv.python {
 			continue
 		}
 		name := c.name
@@ -58,11 +54,7 @@ func (s *session) generalHelp() error {
 				name += " FILE"
 			}
 			for _, a := range c.action(&globalOptions{}).arguments() {
-				if a.required {
-					name += " " + a.name
-				} else {
-					name += " [" + a.name + "]"
-				}
+				name += " " + a.text()
 			}
 		}
 		rows = append(rows, [2]string{name, c.summary})
@@ -174,6 +166,9 @@ func (h *helpPage) options(title string, options table) {
 		name := "--" + o.name
 		if o.off != "" {
 			name += " / --" + o.off
+		}
+		if o.short != "" {
+			name = "-" + o.short + ", " + name
 		}
 		if o.metavar != "" {
 			name += " " + o.metavar

@@ -146,7 +146,7 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 		{name: "trigger", metavar: "TEXT", hidden: true, set: notYet("trigger", "triggers come later")},
 		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: ignore},
 		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
-		{name: "help", set: flag(&g.help), help: "Show this message and exit."},
+		{name: "help", short: "h", set: flag(&g.help), help: "Show this message and exit."},
 	}
 	if flow == nil || slices.ContainsFunc(flow.Decorators, func(d graph.Decorator) bool { return d.Name == "project" }) {
 		t = append(t, g.projectOptions()...)

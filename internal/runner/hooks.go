@@ -16,6 +16,7 @@ type exitHook struct {
 	OK       bool   `json:"ok"`
 	Index    int    `json:"index"` // among those for the outcome
 	Pathspec string `json:"pathspec"`
+	Home     string `json:"home"` // of the store that has the run
 }
 
 // exitHooks calls the functions that @exit_hook has for the run's outcome, one after another. What they
@@ -39,7 +40,7 @@ func (r *Runner) exitHooks(ctx context.Context, status metastore.RunStatus) {
 		}
 	}()
 	for i, name := range names {
-		frame := exitHook{"exit_hook", ok, i, fmt.Sprintf("%s/%d", r.Config.Run.Flow, r.Config.Run.ID)}
+		frame := exitHook{"exit_hook", ok, i, fmt.Sprintf("%s/%d", r.Config.Run.Flow, r.Config.Run.ID), r.Home}
 		if err := r.callHook(work, frame); err != nil {
 			r.emit(&Event{Kind: HookLine, Text: fmt.Sprintf("[exit_hook] Hook '%s' failed: %v", name, err)})
 		}

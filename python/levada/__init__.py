@@ -51,19 +51,6 @@ from .running import current
 #: Names of the API that later versions will have; using one is an error that says so.
 _LATER = frozenset(
     [
-        "Metaflow",
-        "Flow",
-        "Run",
-        "Step",
-        "Task",
-        "DataArtifact",
-        "namespace",
-        "get_namespace",
-        "default_namespace",
-        "metadata",
-        "get_metadata",
-        "default_metadata",
-        "inspect_spin",
         "Runner",
         "NBRunner",
         "Deployer",
@@ -93,6 +80,25 @@ _LAZY = {
     "parallel_imap_unordered": "multicore",
     "profile": "profiling",
 }
+
+#: Names of the client, which is imported when one of them is asked for.
+_CLIENT = frozenset(
+    [
+        "Metaflow",
+        "Flow",
+        "Run",
+        "Step",
+        "Task",
+        "DataArtifact",
+        "namespace",
+        "get_namespace",
+        "default_namespace",
+        "metadata",
+        "get_metadata",
+        "default_metadata",
+        "inspect_spin",
+    ]
+)
 
 __all__ = [
     "FlowSpec",
@@ -132,6 +138,10 @@ def __getattr__(name):
         from importlib import import_module
 
         return getattr(import_module("." + _LAZY[name], __name__), name)
+    if name in _CLIENT:
+        from . import client
+
+        return getattr(client, name)
     if name in _LATER:
         from .later import Later
 

@@ -1,5 +1,7 @@
 """``@exit_hook``: functions that are called when a run has ended, each in a process of its own."""
 
+import os
+
 from .exceptions import MetaflowException
 
 _OUTCOMES = ("on_success", "on_error")
@@ -42,8 +44,10 @@ def exit_hook(flow, plans, channel, frame):
         hook = hooks_of(type(flow), frame["ok"])[frame["index"]]
         if isinstance(hook, str):
             hook = _named(type(flow), hook)
+        if frame.get("home"):
+            os.environ["LEVADA_HOME"] = frame["home"]  # where the client looks
         if _takes_run(hook):
-            from levada import Run
+            from .client import Run
 
             hook(run=Run(frame["pathspec"]))
         else:

@@ -13,6 +13,7 @@ __version__ = "2.19.38"
 
 _MODULES = frozenset(
     [
+        "client",
         "datastore",
         "decorators",
         "exception",
@@ -31,7 +32,7 @@ _MODULES = frozenset(
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "runner"))
+_MODULES_LATER = frozenset(("cards", "events", "integrations", "metaflow_config", "runner"))
 
 
 def __getattr__(name):

@@ -8,35 +8,18 @@ from functools import cached_property  # noqa: F401
 from io import BytesIO
 from shutil import which  # noqa: F401
 
-from levada.exceptions import MetaflowInternalError, MetaflowUnknownUser
+from levada.exceptions import MetaflowInternalError
+from levada.identity import own_namespace as resolve_identity
+from levada.identity import user_name as get_username  # noqa: F401
 
 unicode_type = str
 bytes_type = bytes
 
 
-def get_username():
-    """The name of the user who runs this process, or None."""
-    for variable in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"):
-        name = os.environ.get(variable)
-        if name and (name != "root" or variable == "METAFLOW_USER"):
-            return name
-    return None
-
-
 def resolve_identity_as_tuple():
     """Who runs this process: kind, ``production`` or ``user``, and token or name."""
-    token = os.environ.get("METAFLOW_PRODUCTION_TOKEN")
-    if token:
-        return "production", token
-    name = get_username()
-    if not name:
-        raise MetaflowUnknownUser()
-    return "user", name
-
-
-def resolve_identity():
-    """Who runs this process: ``production:<token>`` or ``user:<name>``."""
-    return "%s:%s" % resolve_identity_as_tuple()
+    kind, _, name = resolve_identity().partition(":")
+    return kind, name
 
 
 def is_stringish(value):
