@@ -69,6 +69,8 @@ func optionsPage(what string) string {
 	switch what {
 	case "all commands":
 		options = g.options(&graph.Flow{})
+	case "triggers":
+		options = g.options(nil).only("trigger")
 	case "configs":
 		options = g.configs.options()
 	case "@project":

@@ -110,6 +110,7 @@ type globalOptions struct {
 	isolation  string
 	branch     string
 	production bool
+	triggers   []string
 	configs    configOptions
 }
 
@@ -143,13 +144,19 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 		{name: "monitor", metavar: "TEXT", dest: "MONITOR", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "pylint", off: "no-pylint", dest: "PYLINT", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "mode", metavar: "[spin]", hidden: true, set: notYet("mode", "spin comes later")},
-		{name: "trigger", metavar: "TEXT", hidden: true, set: notYet("trigger", "triggers come later")},
 		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: ignore},
 		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
 		{name: "help", short: "h", set: flag(&g.help), help: "Show this message and exit."},
 	}
-	if flow == nil || slices.ContainsFunc(flow.Decorators, func(d graph.Decorator) bool { return d.Name == "project" }) {
+	has := func(decorator string) bool {
+		return flow == nil || slices.ContainsFunc(flow.Decorators, func(d graph.Decorator) bool { return d.Name == decorator })
+	}
+	if has("project") {
 		t = append(t, g.projectOptions()...)
+	}
+	if has("trigger_on_finish") {
+		t = append(t, option{name: "trigger", metavar: "TEXT", many: true, dest: "FLOW_TRIGGER", set: texts(&g.triggers),
+			help: "Run as if the run FLOW/RUN had triggered it, for flows with @trigger_on_finish. Repeatable."})
 	}
 	if flow == nil || len(flow.Configs) > 0 {
 		t = append(t, g.configs.options()...)

@@ -172,7 +172,7 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 	return service.RunOptions{
 		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,
 		Namespace: s.env.namespace(s.user), User: s.user,
-		Branch: s.global.branch, Production: s.global.production,
+		Branch: s.global.branch, Production: s.global.production, Triggers: s.global.triggers,
 		CommandLine: s.commandLine(),
 		OnRun:       func(id int64) error { return o.writeRunFiles(s, id) },
 	}, nil

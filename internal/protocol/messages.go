@@ -68,6 +68,7 @@ type Context struct {
 	Staging     string      `json:"staging"`
 	InlineLimit int         `json:"inline_limit"`
 	With        []Decorator `json:"with,omitempty"`
+	Triggers    []string    `json:"triggers,omitempty"` // runs that started this one: flow/run
 	Home        string      `json:"home,omitempty"` // the store's folder, for clients in the tasks
 }
 

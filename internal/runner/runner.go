@@ -71,6 +71,7 @@ type Config struct {
 	Staging    string
 	Project    *protocol.Project
 	With       []protocol.Decorator // decorators added on the command line
+	Triggers   []string             // runs, flow/run, that count as what started this one
 	Watch      Observer
 	Errors     io.Writer       // for what exit hooks write to stderr
 	Progress   bool            // whether Watch.Progress is called while the run goes on

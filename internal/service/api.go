@@ -58,6 +58,7 @@ type RunOptions struct {
 	User        string
 	Branch      string // of @project
 	Production  bool
+	Triggers    []string // runs, "Flow/12", that count as what started this one, for @trigger_on_finish
 	CommandLine []string
 	// OnRun is called with the run's id before its first task starts.
 	OnRun func(id int64) error

@@ -16,6 +16,7 @@ _MODULES = frozenset(
         "client",
         "datastore",
         "decorators",
+        "events",
         "exception",
         "flowspec",
         "includefile",
@@ -32,7 +33,7 @@ _MODULES = frozenset(
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("cards", "events", "integrations", "metaflow_config", "runner"))
+_MODULES_LATER = frozenset(("cards", "integrations", "metaflow_config", "runner"))
 
 
 def __getattr__(name):
