@@ -139,6 +139,20 @@ class Described(FlowTest):
         host = self.host("class F(FlowSpec):\n    @step\n    def start(self): pass\nF()\n", HEAD)
         self.assertNotIn("asks", host.hello)
 
+    def test_flows_without_load_nothing_of_it(self):
+        modules = "configs custom mutable prepare secret_backends exit_hooks client events config_parsers".split()
+        source = """
+            class F(FlowSpec):
+                @retry
+                @step
+                def start(self):
+                    import sys
+                    print([name for name in %r if "levada." + name in sys.modules])
+            F()
+        """
+        head = "from metaflow import FlowSpec, retry, step\n"
+        self.assertEqual(self.host(source % modules, head).task("start").stdout, "[]\n")
+
     def test_definition_and_tasks(self):
         host = self.flow(config_values={"c": '{"n": 5, "deep": {"k": [3]}}'})
         self.assertEqual((host.hello["asks"], host.hello["flow"]), (True, "F"))
