@@ -5,7 +5,7 @@ is described, see ``prepare.py``: ``init`` is called, mutators do their work, an
 around its function, so that a task has nothing to do for them but to call it.
 """
 
-from .exceptions import BadStepDecoratorException, MetaflowException
+from .exceptions import BadStepDecoratorException, FailureHandledByCatch, MetaflowException
 
 #: Class attribute under which a flow keeps its own mutators. Two underscores: it is no artifact.
 FLOW_MUTATORS = "__levada_mutators__"
@@ -308,6 +308,9 @@ def find(name):
 class _Wrapped:
     """A step with one decorator around it."""
 
+    #: It is called for what @catch does after the process died, too: instead of the step, that is raised.
+    runs_fallback = True
+
     def __init__(self, decorator, inner, plan):
         self._decorator = decorator
         self._inner = inner
@@ -324,6 +327,8 @@ class _Wrapped:
             _transition(flow, plan, skip if isinstance(skip, dict) else {})
         else:
             try:
+                if call is self._inner and not hasattr(call, "runs_fallback") and flow._levada.frame.get("fallback"):
+                    raise FailureHandledByCatch(flow._levada.frame["attempt"])
                 said = call(flow, inputs) if plan.is_join else call(flow)
                 if call is not self._inner and said is not None and said is not False:
                     _transition(flow, plan, said if isinstance(said, dict) else {})

@@ -244,6 +244,8 @@ def with_secrets(function, attributes):
         return function(*arguments)
 
     run.__wrapped__ = function
+    if hasattr(function, "runs_fallback"):
+        run.runs_fallback = True
     return run
 
 

@@ -269,7 +269,7 @@ class Task:
 
     def _call_step(self):
         plan = self.plan
-        if self.frame.get("fallback"):
+        if self.frame.get("fallback") and not hasattr(plan.function, "runs_fallback"):
             from .exceptions import FailureHandledByCatch
 
             raise FailureHandledByCatch(self.frame["attempt"])
