@@ -194,6 +194,12 @@ func TestArtifactsAndValues(t *testing.T) {
 		data = data[v.Length:]
 	}
 	equal(t, "values", got, []string{"two", "q", "again", "-", string(apitest.Large), "-", "0.5"})
+	some, err := s.Values(t.Context(), api.ValuesRequest{Run: run, Max: 3, Values: []api.ValueRef{
+		{Task: 1, Attempt: -1, Name: "large"}, {Task: 1, Attempt: -1, Name: "x"},
+	}})
+	if err != nil || !some.Values[0].Large || some.Values[1].Large || string(some.Data) != "one" {
+		t.Errorf("values of at most 3 bytes: %+v, %v", some, err)
+	}
 	for name, want := range map[string]string{"large": string(apitest.Large), "x": "one"} {
 		r, err := s.OpenValue(t.Context(), api.OpenValueRequest{Run: run, ValueRef: api.ValueRef{Task: 1, Attempt: -1, Name: name}})
 		if err != nil {

@@ -118,6 +118,7 @@ type Service interface {
 	Flows
 	History
 	Records
+	Upkeep
 	Sources
 }
 

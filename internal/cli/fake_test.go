@@ -37,7 +37,8 @@ type fakeService struct {
 	lines    map[int64][]tasklog.Line
 	arts     map[int64][]metastore.Artifact
 	values   map[string][]byte
-	diff     *service.Diff
+	fakeUpkeep
+	diff *service.Diff
 }
 
 type fakeFlow struct {

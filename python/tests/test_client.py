@@ -66,9 +66,11 @@ def setUpModule():
             raise unittest.SkipTest("neither LEVADA_BIN nor go")
         subprocess.run(["go", "build", "-o", BINARY, "./cmd/levada"], cwd=ROOT, check=True)
     change = {"LEVADA_BIN": BINARY, "USERNAME": "ada", "PYTHONPATH": os.path.join(ROOT, "python")}
+    environment = unittest.mock.patch.dict(os.environ, change)
+    environment.start()
+    unittest.addModuleCleanup(environment.stop)
     for name in ("LEVADA_HOME", "METAFLOW_USER", "LEVADA_USER", "SUDO_USER", "METAFLOW_PRODUCTION_TOKEN"):
         os.environ.pop(name, None)
-    os.environ.update(change)
     with open(os.path.join(FOLDER, "flow.py"), "w") as file:
         file.write(FLOW)
     with open(os.path.join(FOLDER, "latin.txt"), "wb") as file:
@@ -118,6 +120,19 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(len(list(client.Run("Look/1")["join"].task.parent_tasks)), 150)
         self.assertEqual(tasks[0].data.y, tasks[0].index)
 
+    def test_values_of_a_list(self):
+        tasks = list(client.Run("Look/1")["each"])
+        with unittest.mock.patch.object(connection, "_connection", Counting()) as counting:
+            self.assertEqual([task.data.y for task in tasks], [task.index for task in tasks])
+            self.assertLessEqual(len(counting.asked), 6)
+            self.assertEqual([task.data.y for task in reversed(tasks)][-1], tasks[0].index)
+            self.assertEqual(len(tasks[-1].data.large), 1 << 20)
+            self.assertEqual(len(tasks[-2].data.large), 1 << 20)
+            with self.assertRaises(AttributeError):
+                _ = tasks[3].data.nothing
+            with self.assertRaises(AttributeError):
+                _ = tasks[4].data.nothing
+
     def test_logs(self):
         task = client.Run("Look/1")["start"].task
         self.assertEqual(task.stdout, "x" * 200000 + "\n")
@@ -142,7 +157,16 @@ class ClientTest(unittest.TestCase):
     def test_html(self):
         run = client.Run("Look/2")
         task = client.Run("Look/1")["start"].task
-        for obj in (client.Flow("Look"), run, run["each"], run["end"], run.end_task, task, task["markup"], task["large"]):
+        for obj in (
+            client.Flow("Look"),
+            run,
+            run["each"],
+            run["end"],
+            run.end_task,
+            task,
+            task["markup"],
+            task["large"],
+        ):
             html = obj._repr_html_()
             self.assertEqual(html.count("<table"), html.count("</table>"))
             self.assertNotIn("<wrong>", html)
@@ -154,9 +178,8 @@ class ClientTest(unittest.TestCase):
     def test_code(self):
         code = client.Run("Look/1").code
         self.assertEqual(code.flowspec, FLOW)
-        with code.extract() as folder:
-            with open(os.path.join(folder, "flow.py")) as file:
-                self.assertEqual(file.read(), FLOW)
+        with code.extract() as folder, open(os.path.join(folder, "flow.py")) as file:
+            self.assertEqual(file.read(), FLOW)
 
     def test_no_store_yet(self):
         folder = tempfile.mkdtemp(prefix="levada-none-", dir="/tmp")
@@ -289,15 +312,19 @@ class ClientTest(unittest.TestCase):
         )
 
     def test_wrong_program(self):
-        for script in ("exit 3", r"""printf '\000\000\000\043\000\000\000\000{"type":"hello","rpc":99,"levada":9}'""", "echo not a frame"):
+        for script in (
+            "exit 3",
+            r"""printf '\000\000\000\043\000\000\000\000{"type":"hello","rpc":99,"levada":9}'""",
+            "echo not a frame",
+        ):
             path = os.path.join(tempfile.mkdtemp(dir=FOLDER), "levada")
             with open(path, "w") as file:
                 file.write("#!/bin/sh\n%s\n" % script)
             os.chmod(path, 0o755)
-            with unittest.mock.patch.dict(os.environ, LEVADA_BIN=path):
-                with unittest.mock.patch.object(connection, "_connection", connection.Connection()):
-                    with self.assertRaises(MetaflowException):
-                        client.Flow("Look")
+            other = unittest.mock.patch.object(connection, "_connection", connection.Connection())
+            environment = unittest.mock.patch.dict(os.environ, LEVADA_BIN=path)
+            with environment, other, self.assertRaises(MetaflowException):
+                client.Flow("Look")
 
     def test_damaged_value(self):
         folder = tempfile.mkdtemp(prefix="levada-damaged-")

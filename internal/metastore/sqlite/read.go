@@ -136,11 +136,19 @@ func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) it
 	if f.Flow != "" {
 		and("flow = ?", f.Flow)
 	}
-	if f.User != "" {
+	switch {
+	case f.User == "":
+	case f.Flow != "": // the index of flows is the better one: few users have many flows
+		and("+user = ?", f.User)
+	default:
 		and("user = ?", f.User)
 	}
-	if f.Status != "" {
+	switch f.Status {
+	case "":
+	case metastore.RunSucceeded:
 		and("status = ?", string(f.Status))
+	default: // as the index of statuses has it
+		and("status <> 'succeeded' AND status = ?", string(f.Status))
 	}
 	for i, tag := range f.Tags {
 		if rare[i] {

@@ -1,8 +1,8 @@
 """The conversation with ``levada rpc``: one child for each interpreter, started when it is first needed.
 
-``internal/rpc/README.md`` describes the frames. The child has the other end of a socket as its standard input and output,
-so it ends when this process does. It is started again if it has died. After a fork the new process starts a child of
-its own: the old one's answers belong to the parent.
+``internal/rpc/README.md`` describes the frames. The child has the other end of a socket as its standard input and
+output, so it ends when this process does. It is started again if it has died. After a fork the new process
+starts a child of its own: the old one's answers belong to the parent.
 """
 
 import os
@@ -195,7 +195,8 @@ class Connection:
                     child, self._child = self._child, None
                     child.end()
                     if last:
-                        raise MetaflowException("%s ended while it was asked for '%s'." % (child.binary, method)) from None
+                        text = "%s ended while it was asked for '%s'." % (child.binary, method)
+                        raise MetaflowException(text) from None
                 except RequestFailed:
                     raise
                 except BaseException:
