@@ -74,7 +74,7 @@ func (c *gcCommand) options() table {
 		{name: "older-than", metavar: "AGE", set: age(&c.rules.OlderThan), help: "Runs that ended longer ago than this: 90m, 12h, 30d, 8w."},
 		{name: "keep", metavar: "INTEGER", set: number(&c.rules.Keep, 0), help: "Runs that are not among so many newest ones of their flow."},
 		{name: "flow", metavar: "NAME", many: true, set: texts(&c.rules.Flows), help: "Runs of this flow. Repeatable: any of them. In the form `python flow.py gc`, that flow is meant."},
-		{name: "status", metavar: "TEXT", many: true, set: statuses(&c.rules.Statuses, ended),
+		{name: "status", metavar: "TEXT", many: true, set: statuses(&c.rules.Statuses, ended), choices: ended,
 			help: "Runs with this status: " + strings.Join(ended, ", ") + ". Repeatable: any of them."},
 		{name: "tag", metavar: "TEXT", many: true, set: texts(&c.rules.Tags), help: "Runs with this tag. Repeatable: all of them."},
 		{name: "keep-tag", metavar: "TEXT", many: true, set: texts(&c.rules.KeepTags), help: "Not runs with this tag, whatever the other rules say. Repeatable."},
