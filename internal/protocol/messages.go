@@ -69,7 +69,7 @@ type Context struct {
 	InlineLimit int         `json:"inline_limit"`
 	With        []Decorator `json:"with,omitempty"`
 	Triggers    []string    `json:"triggers,omitempty"` // runs that started this one: flow/run
-	Home        string      `json:"home,omitempty"` // the store's folder, for clients in the tasks
+	Home        string      `json:"home,omitempty"`     // the store's folder, for clients in the tasks
 }
 
 // Parameters asks a process to resolve a run's parameters.

@@ -140,7 +140,7 @@ class Described(FlowTest):
         self.assertNotIn("asks", host.hello)
 
     def test_flows_without_load_nothing_of_it(self):
-        modules = "configs custom mutable prepare secret_backends exit_hooks client events config_parsers".split()
+        modules = ["configs", "custom", "mutable", "prepare", "secret_backends", "exit_hooks", "client", "events", "config_parsers"]
         source = """
             class F(FlowSpec):
                 @retry
