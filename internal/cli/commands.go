@@ -266,7 +266,7 @@ func groupMembers(word string) []string {
 // takeFile takes FILE, the first word, out of the command's arguments.
 func (inv *invocation) takeFile() {
 	g := &globalOptions{}
-	options := append(inv.command.action(g).options(), g.options(true)...)
+	options := append(inv.command.action(g).options(), g.options(nil)...)
 	scan := scanner{args: inv.rest, options: options, lenient: true}
 	for {
 		t, ok, err := scan.next()
@@ -283,7 +283,7 @@ func (inv *invocation) takeFile() {
 
 // firstWord finds the first argument that is neither a top-level option nor its value.
 func firstWord(args []string) (at int, word string, err error) {
-	scan := scanner{args: args, options: (&globalOptions{}).options(true)}
+	scan := scanner{args: args, options: (&globalOptions{}).options(nil)}
 	scan.options = append(scan.options, option{name: "version", hidden: true})
 	for {
 		t, ok, err := scan.next()
