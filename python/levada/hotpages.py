@@ -20,12 +20,17 @@ SCOUTS = range(13, 16)
 #: A page is hot if so many of them tell of it.
 _ENOUGH = 2
 
-#: An area of more bytes holds data, and a fork had better share that.
-_AREA = 64 << 20
+#: With more hot pages than this the tasks change data, and a fork had better share what it can.
+_MOST = 2048
+#: An area of so many bytes is not looked at.
+_AREA = 1 << 30
+_HUGE = 2 << 20
+_MADV_COLLAPSE = 25
 _IO_URING_SETUP, _IO_URING_REGISTER, _REGISTER_BUFFERS = 425, 427, 0
 _SIZE_OF_PARAMS = 120
 #: The upper byte of an entry of /proc/PID/pagemap to whether the page is in memory, not a file's, and mapped by no other.
 _WRITTEN = bytes(byte & 0xA1 == 0x81 for byte in range(256))
+_PRESENT = bytes(byte >= 0x80 for byte in range(256))
 
 
 class HotPages:
@@ -35,6 +40,7 @@ class HotPages:
         self._libc = libc
         self._areas = []  # start and end of what can be written to
         self._places = []  # in /proc/PID/pagemap: size and offset
+        self._count = 0  # of pages
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._left = len(SCOUTS)
         #: What scouts tell goes to this descriptor; later it is the io_uring's. -1 if there is none. No task may keep it.
@@ -51,6 +57,7 @@ class HotPages:
                 if access == "rw-p" and end - start <= _AREA:
                     self._areas.append((start, end))
         self._places = [((end - start) // self._page * 8, start // self._page * 8) for start, end in self._areas]
+        self._count = sum(size for size, _ in self._places) // 8
         try:
             self.descriptor = os.memfd_create("levada-pages")
         except OSError:
@@ -71,35 +78,59 @@ class HotPages:
         if self._left or self.descriptor < 0:
             return
         told = self.descriptor
+        self.descriptor = -1
         try:
-            self.descriptor = self._hold(self._hot(os.pread(told, os.fstat(told).st_size, 0)))
-        except OSError:
-            self.descriptor = -1
+            entries = os.pread(told, os.fstat(told).st_size, 0)[7::8]
+            pages = self._hot(entries.translate(_WRITTEN))
+            if 0 < len(pages) <= _MOST:
+                self._join(pages, entries.translate(_PRESENT))
+                self.descriptor = self._hold(pages)
+        except (OSError, ImportError):
+            pass
         os.close(told)
 
-    def _hot(self, told):
-        """Stretches of hot pages, start and length, one after another in a list."""
-        written = told[7::8].translate(_WRITTEN)
-        pages = [page for start, end in self._areas for page in range(start, end, self._page)]
-        votes = zip(*(written[i : i + len(pages)] for i in range(0, len(written), len(pages))))
-        stretches, after = [], 0
-        for page, count in zip(pages, map(sum, votes)):
-            if count >= _ENOUGH:
-                if page == after:
-                    stretches[-1] += self._page
-                else:
-                    stretches += (page, self._page)
-                after = page + self._page
-        return stretches
+    def _hot(self, written):
+        """The addresses of hot pages, in their order. Each byte of ``written`` tells of a page, for one scout after another."""
+        votes = {}
+        for first in range(0, len(written), self._count):
+            at = written.find(1, first, first + self._count)
+            while at >= 0:
+                votes[at - first] = votes.get(at - first, 0) + 1
+                at = written.find(1, at + 1, first + self._count)
+        hot = sorted(at for at, count in votes.items() if count >= _ENOUGH)
+        pages, first = [], 0
+        for start, end in self._areas:
+            last = first + (end - start) // self._page
+            while len(pages) < len(hot) and hot[len(pages)] < last:
+                pages.append(start + (hot[len(pages)] - first) * self._page)
+            first = last
+        return pages
 
-    def _hold(self, stretches):
+    def _join(self, pages, present):
+        """Make huge pages of memory without hot ones: a fork has so much less to go through."""
+        blocks = {page // _HUGE for page in pages}
+        first = 0
+        for start, end in self._areas:
+            for block in range(-(-start // _HUGE), end // _HUGE):
+                at = first + (block * _HUGE - start) // self._page
+                # One that is half empty would only take more memory.
+                if block not in blocks and present.count(1, at, at + _HUGE // self._page) * self._page * 2 > _HUGE:
+                    self._libc.advise(block * _HUGE, _HUGE, _MADV_COLLAPSE)
+            first += (end - start) // self._page
+
+    def _hold(self, pages):
         """A descriptor that holds memory in its place as long as it is open, -1 if that cannot be had."""
         from ctypes import c_size_t, create_string_buffer
 
+        stretches = []
+        for page in pages:
+            if stretches and page == sum(stretches[-2:]):
+                stretches[-1] += self._page
+            else:
+                stretches += (page, self._page)
         ring = self._libc.call(_IO_URING_SETUP, 1, create_string_buffer(_SIZE_OF_PARAMS))
-        if ring >= 0:
-            buffers = (c_size_t * len(stretches))(*stretches)
-            if self._libc.call(_IO_URING_REGISTER, ring, _REGISTER_BUFFERS, buffers, len(stretches) // 2) < 0:
-                os.close(ring)
-                return -1
+        buffers = (c_size_t * len(stretches))(*stretches)
+        if ring >= 0 and self._libc.call(_IO_URING_REGISTER, ring, _REGISTER_BUFFERS, buffers, len(stretches) // 2) < 0:
+            os.close(ring)
+            return -1
         return ring

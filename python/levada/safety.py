@@ -64,7 +64,7 @@ class LibC:
     """The functions of the C library that Python does not offer, looked up before the first fork."""
 
     def __init__(self):
-        self._flush = self._prctl = self._syscall = None
+        self._flush = self._prctl = self._syscall = self._madvise = None
         try:
             import ctypes
 
@@ -75,6 +75,8 @@ class LibC:
                 self._prctl = library.prctl
                 self._prctl.argtypes = (ctypes.c_int, ctypes.c_ulong)
                 self._syscall = library.syscall
+                self._madvise = library.madvise
+                self._madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
         except (ImportError, OSError, AttributeError):
             pass  # a Python without ctypes: the parent's end is noticed by the end of the conversation
 
@@ -91,3 +93,8 @@ class LibC:
     def call(self, number, *arguments):
         """Make a system call of Linux; -1 if it fails."""
         return -1 if self._syscall is None else self._syscall(number, *arguments)
+
+    def advise(self, start, size, advice):
+        """Tell the kernel about memory. It may not want to hear of it."""
+        if self._madvise is not None:
+            self._madvise(start, size, advice)

@@ -17,7 +17,7 @@ import unittest
 from fakehost import PYTHON_DIR, Conversation
 from support import FlowTest
 
-from levada.hotpages import SCOUTS
+from levada.hotpages import SCOUTS, HotPages
 
 LINUX = sys.platform == "linux"
 
@@ -37,6 +37,17 @@ def wait_until(condition, seconds=5):
             return False
         time.sleep(0.02)
     return True
+
+
+class Pages(unittest.TestCase):
+    def test_hot_ones_are_those_that_two_scouts_tell_of(self):
+        hot = HotPages(None)
+        page = hot._page
+        hot._areas = [(page * 10, page * 13), (page * 20, page * 22)]
+        hot._count = 5
+        told = bytes([0, 1, 1, 0, 0]) + bytes([1, 0, 1, 1, 1]) + bytes([0, 0, 0, 1, 1])
+        self.assertEqual(hot._hot(told), [page * 12, page * 20, page * 21])
+        self.assertEqual(hot._hot(b""), [])
 
 
 class Processes(FlowTest):
