@@ -225,6 +225,8 @@ class ForkServer:
                 closing.append(self._hot.descriptor)
             if self._detach(0, SIGKILL, stdout, stderr, closing) == self._pid:  # else it had ended before
                 code = converse(self._flow, self._plans, conversation, first, self._context)
+        except KeyboardInterrupt:
+            pass  # it was asked to end before it had begun
         except BaseException:
             sys.excepthook(*sys.exc_info())
             flush()

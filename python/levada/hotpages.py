@@ -7,7 +7,8 @@ tiny task's time more than half. A page that a device may write to at any time m
 fork copies there and then, for a quarter of what the faults cost, and the parent's own stays as it is. So a few tasks
 tell which pages were written to, and these are registered as buffers of an io_uring in which nothing is ever queued.
 
-Where there is no io_uring (not Linux, a container that forbids it, too little memory may be locked) all goes on as ever.
+Where there is no io_uring (not Linux, a container that forbids it, too little memory may be locked) all goes on as
+ever. Memory without such pages becomes huge pages, which a fork has done with at once.
 """
 
 import os
@@ -28,7 +29,7 @@ _HUGE = 2 << 20
 _MADV_COLLAPSE = 25
 _IO_URING_SETUP, _IO_URING_REGISTER, _REGISTER_BUFFERS = 425, 427, 0
 _SIZE_OF_PARAMS = 120
-#: The upper byte of an entry of /proc/PID/pagemap to whether the page is in memory, not a file's, and mapped by no other.
+#: From the upper byte of an entry of /proc/PID/pagemap: whether the page is in memory, not a file's, and nobody else's.
 _WRITTEN = bytes(byte & 0xA1 == 0x81 for byte in range(256))
 _PRESENT = bytes(byte >= 0x80 for byte in range(256))
 
@@ -43,24 +44,24 @@ class HotPages:
         self._count = 0  # of pages
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._left = len(SCOUTS)
-        #: What scouts tell goes to this descriptor; later it is the io_uring's. -1 if there is none. No task may keep it.
+        #: Where scouts tell, later the io_uring; -1 if there is none. Other tasks must not keep it.
         self.descriptor = -1
 
     def expect(self):
         """Before a scout is forked, in the fork server."""
-        if self._areas or sys.platform != "linux" or sys.byteorder != "little":
+        if self._areas or sys.platform != "linux" or sys.byteorder != "little":  # of entries the upper byte is the last
             return
-        with open("/proc/self/maps") as maps:
-            for line in maps:
-                span, access, _ = line.split(None, 2)
-                start, end = (int(address, 16) for address in span.split("-"))
-                if access == "rw-p" and end - start <= _AREA:
-                    self._areas.append((start, end))
-        self._places = [((end - start) // self._page * 8, start // self._page * 8) for start, end in self._areas]
-        self._count = sum(size for size, _ in self._places) // 8
         try:
+            with open("/proc/self/maps") as maps:
+                for line in maps:
+                    span, access, _ = line.split(None, 2)
+                    start, end = (int(address, 16) for address in span.split("-"))
+                    if access == "rw-p" and end - start <= _AREA:
+                        self._areas.append((start, end))
+            self._places = [((end - start) // self._page * 8, start // self._page * 8) for start, end in self._areas]
+            self._count = sum(size for size, _ in self._places) // 8
             self.descriptor = os.memfd_create("levada-pages")
-        except OSError:
+        except (OSError, AttributeError):
             pass
 
     def tell(self):
@@ -90,7 +91,7 @@ class HotPages:
         os.close(told)
 
     def _hot(self, written):
-        """The addresses of hot pages, in their order. Each byte of ``written`` tells of a page, for one scout after another."""
+        """The addresses of hot pages. ``written`` has a byte for each page, as one scout after another saw it."""
         votes = {}
         for first in range(0, len(written), self._count):
             at = written.find(1, first, first + self._count)

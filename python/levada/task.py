@@ -52,9 +52,7 @@ class Task:
         self._graph = None
         plan = self.plan
         #: Nothing has to be done but to call the step.
-        self._simple = (
-            plan.catch is None and plan.timeout is None and not plan.is_join and _UNUSUAL.isdisjoint(frame)
-        )
+        self._simple = plan.catch is None and plan.timeout is None and not plan.is_join and _UNUSUAL.isdisjoint(frame)
         item = frame.get("item")
         #: The innermost element has come with the frame.
         self._at_hand = (
