@@ -253,7 +253,10 @@ class ForkServer:
 
     def _rehearse(self):
         """Do with this process what is done with a forked one, so that nothing is changed by it."""
-        self._detach(os.getpgrp(), SIGTERM, 1, 2, [os.dup(0), os.dup(0)])
+        try:
+            self._detach(os.getpgrp(), SIGTERM, 1, 2, [os.dup(0), os.dup(0)])
+        except OSError:
+            pass  # it leads a session, or has no streams
         self._libc.flush()
 
 
