@@ -14,12 +14,12 @@ var width widths
 type widths struct {
 	mu    sync.Mutex
 	runs  int // that go on
-	large int // values that are being stored
+	large int // values that are being stored or unpacked
 	full  int // what the process had before the first run
 }
 
-// largeValue is the size in bytes from which storing a value is worth a change of the width, which stops everything for
-// some ten microseconds.
+// largeValue is the size in bytes from which a value is worth a change of the width, which stops everything for some
+// ten microseconds.
 const largeValue = 4 << 20
 
 // narrow makes the process narrow until the function it returns is called.
