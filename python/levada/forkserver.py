@@ -221,7 +221,7 @@ class ForkServer:
         code = 1
         try:
             closing = [stdout, stderr, self._wake, self._waker, self._fd, *self._received]
-            if not is_scout and self._hot.descriptor >= 0:
+            if self._hot.descriptor >= 0:
                 closing.append(self._hot.descriptor)
             if self._detach(0, SIGKILL, stdout, stderr, closing) == self._pid:  # else it had ended before
                 code = converse(self._flow, self._plans, conversation, first, self._context)

@@ -13,7 +13,7 @@ ever. Memory without such pages becomes huge pages, which a fork has done with a
 
 import os
 import sys
-from os import O_RDONLY, pread, write
+from os import O_APPEND, O_RDONLY, O_WRONLY, pread, write
 from os import open as os_open
 
 #: The forks, counted from 1, whose processes tell. A run with fewer would not earn back the effort.
@@ -44,8 +44,9 @@ class HotPages:
         self._count = 0  # of pages
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._left = len(SCOUTS)
-        #: Where scouts tell, later the io_uring; -1 if there is none. Other tasks must not keep it.
+        #: Where scouts tell, later the io_uring; -1 if there is none. No task must keep it.
         self.descriptor = -1
+        self._sink = ""  # how scouts find it
 
     def expect(self):
         """Before a scout is forked, in the fork server."""
@@ -61,6 +62,7 @@ class HotPages:
             self._places = [((end - start) // self._page * 8, start // self._page * 8) for start, end in self._areas]
             self._count = sum(size for size, _ in self._places) // 8
             self.descriptor = os.memfd_create("levada-pages")
+            self._sink = "/proc/%d/fd/%d" % (os.getpid(), self.descriptor)
         except (OSError, AttributeError):
             pass
 
@@ -68,8 +70,9 @@ class HotPages:
         """At the end of a scout, in its own process: tell which pages were written to since it was forked."""
         # What this writes to itself counts as well, so it does little.
         try:
+            sink = os_open(self._sink, O_WRONLY | O_APPEND)
             pagemap = os_open("/proc/self/pagemap", O_RDONLY)
-            write(self.descriptor, b"".join([pread(pagemap, size, offset) for size, offset in self._places]))
+            write(sink, b"".join([pread(pagemap, size, offset) for size, offset in self._places]))
         except OSError:
             pass  # then others tell
 

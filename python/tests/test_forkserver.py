@@ -101,8 +101,7 @@ class Processes(FlowTest):
             self.assertOk(result)
             self.assertEqual(result.values()["seen"], 1)
             self.assertEqual(result.stderr, "")
-            if host.ids not in SCOUTS:
-                self.assertEqual(len(result.values()["fds"]), 5, result.values()["fds"])
+            self.assertEqual(len(result.values()["fds"]), 5, result.values()["fds"])
 
     def test_usage(self):
         host = self.steps(
