@@ -104,7 +104,7 @@ type app struct {
 func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	host, _ := os.Hostname()
 	c := service.Config{
-		Python: a.python, SDK: a.sdk, Machine: usage.Machine(a.environ), Version: Version(),
+		Python: a.python, SDK: a.sdk, Cache: func() (string, error) { return a.cache(), nil }, Machine: usage.Machine(a.environ), Version: Version(),
 		Host: host, Boot: usage.BootID(), Dir: a.dir, Now: time.Now,
 	}
 	if where.Need == cli.NoStore {

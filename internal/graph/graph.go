@@ -313,6 +313,8 @@ type Policies struct {
 	Resources   Resources         // @resources; zero fields were not asked for
 	Environment map[string]string // @environment
 	Parallel    bool              // @parallel or a decorator of its family
+	Exec        *Exec             // @exec; nil if the flow's own code runs the step
+	InProcess   bool              // @in_process: its tasks are run by one process, many at once
 }
 
 // Resources is what a step asks for of the machine it runs on.

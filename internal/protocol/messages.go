@@ -8,6 +8,7 @@ type FromWorker struct {
 
 	Protocol int    `json:"protocol,omitempty"` // hello
 	SDK      string `json:"sdk,omitempty"`
+	Spawn    bool   `json:"spawn,omitempty"` // it starts no processes: the host starts the same program again for each
 
 	Definition json.RawMessage `json:"definition,omitempty"` // definition
 
@@ -124,7 +125,7 @@ type Decorator struct {
 
 // FromTask is any frame that a task process sends.
 type FromTask struct {
-	Type string `json:"type"` // get, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, usage, defaults, done
+	Type string `json:"type"` // get, values, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, usage, defaults, done
 	ID   int64  `json:"id"`
 
 	Name    string   `json:"name"`    // get, get_inputs
@@ -135,6 +136,8 @@ type FromTask struct {
 	Include []string `json:"include"` // merge
 	Exclude []string `json:"exclude"`
 	Own     []string `json:"own"`
+	Names   []string `json:"names"`  // values
+	Codecs  []string `json:"codecs"` // get, values, get_item, get_inputs: those the process reads; nil for all
 
 	Message string            `json:"message"` // usage
 	Display map[string]string `json:"display"` // defaults, done of parameters
@@ -189,8 +192,9 @@ type Reply struct {
 	Hash  string `json:"hash,omitempty"`
 	Path  string `json:"path,omitempty"`
 	FIFO  string `json:"fifo,omitempty"`
+	From  string `json:"from,omitempty"` // the codec that it was converted from
 
-	Values    []Value         `json:"values,omitempty"`    // get_inputs
+	Values    []Value         `json:"values,omitempty"`    // get_inputs, values
 	Names     []string        `json:"names,omitempty"`     // names, input_names
 	Pathspec  string          `json:"pathspec,omitempty"`  // input_names
 	Inputs    []InputInfo     `json:"inputs,omitempty"`    // input_info
@@ -210,6 +214,7 @@ type Value struct {
 	Length int    `json:"length"`         // of the bytes in the body
 	Path   string `json:"path,omitempty"` // or a file to read
 	FIFO   string `json:"fifo,omitempty"` // or a pipe to read once
+	From   string `json:"from,omitempty"` // the codec that it was converted from
 }
 
 // InputInfo names one input of a join.

@@ -67,12 +67,13 @@ func (r *Runner) launch(l engine.Launch) {
 			Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
 		})
 	}
-	if len(vars) == 0 {
+	if len(vars) == 0 && !r.Pool.Spawns() {
 		proc, err := start()
 		a.attach(proc, err)
 		return
 	}
-	// The first task of an environment of its own waits for an interpreter; the others need not.
+	// The first task of an environment of its own waits for an interpreter, and a program takes a moment to start;
+	// the others need not.
 	go func() {
 		proc, err := start()
 		r.post(func() { a.attach(proc, err) })

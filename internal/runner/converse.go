@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/levadahq/levada/internal/convert"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
@@ -62,6 +63,7 @@ type conversation struct {
 	in     *bufio.Reader
 	merged map[string]metastore.Artifact
 	fifos  []*os.File
+	files  int // made for converted values
 }
 
 // converse talks with the attempt's process until it has said all.
@@ -138,7 +140,9 @@ func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, err
 		if err != nil || !found {
 			return &protocol.Reply{}, nil, err
 		}
-		return c.send(art)
+		return c.send(art, m.Codecs)
+	case "values":
+		return c.values(m)
 	case "names":
 		names, err := c.names(int64(l.Base))
 		for name := range c.merged {
@@ -146,7 +150,7 @@ func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, err
 		}
 		return &protocol.Reply{Names: names}, nil, err
 	case "get_item":
-		return c.item(m.Level)
+		return c.item(m.Level, m.Codecs)
 	case "get_inputs":
 		return c.inputs(m)
 	case "input_names":
@@ -188,13 +192,13 @@ func (c *conversation) names(task int64) ([]string, error) {
 
 // send gives a value to the process: small ones in the frame, large ones as the file
 // they are stored in, compressed ones through a pipe.
-func (c *conversation) send(art metastore.Artifact) (*protocol.Reply, [][]byte, error) {
-	v, data, err := c.value(art, maxReplyBody)
+func (c *conversation) send(art metastore.Artifact, codecs []string) (*protocol.Reply, [][]byte, error) {
+	v, data, err := c.accepted(art, codecs, maxReplyBody)
 	if err != nil {
 		return nil, nil, err
 	}
 	return &protocol.Reply{
-		Found: true, Codec: v.Codec, Kind: v.Type, Size: v.Size, Hash: v.Hash, Path: v.Path, FIFO: v.FIFO,
+		Found: true, Codec: v.Codec, Kind: v.Type, Size: v.Size, Hash: v.Hash, Path: v.Path, FIFO: v.FIFO, From: v.From,
 	}, [][]byte{data}, nil
 }
 
@@ -251,7 +255,7 @@ func (c *conversation) pipe(art metastore.Artifact) (string, error) {
 }
 
 // item sends the element of one level of the foreach stack.
-func (c *conversation) item(level int) (*protocol.Reply, [][]byte, error) {
+func (c *conversation) item(level int, codecs []string) (*protocol.Reply, [][]byte, error) {
 	stack := c.a.launch.Stack
 	if level < 0 || level >= len(stack) || stack[level].Gang {
 		return &protocol.Reply{}, nil, nil
@@ -265,7 +269,12 @@ func (c *conversation) item(level int) (*protocol.Reply, [][]byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	reply := &protocol.Reply{Found: true, Codec: items.codec, Size: int64(len(data))}
+	made, err := acceptable(c.a.language(), fmt.Sprintf("element %d of %s", f.Index, f.Var), convert.Value{Codec: items.codec, Data: data}, codecs)
+	if err != nil {
+		return nil, nil, err
+	}
+	data = made.Data
+	reply := &protocol.Reply{Found: true, Codec: made.Codec, Size: int64(len(data))}
 	if len(data) <= protocol.MaxBody {
 		return reply, [][]byte{data}, nil
 	}
@@ -298,7 +307,7 @@ func (c *conversation) inputs(m *protocol.FromTask) (*protocol.Reply, [][]byte, 
 		if art.Size > int64(room) && art.Size <= maxReplyBody {
 			break // the next request begins here
 		}
-		v, data, err := c.value(art, room)
+		v, data, err := c.accepted(art, m.Codecs, room)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -574,7 +583,7 @@ func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.items[split] = &foreachItems{Items: it, codec: "pickle"}
+	r.items[split] = &foreachItems{Items: it, codec: codecOf(it)}
 	return r.items[split], nil
 }
 

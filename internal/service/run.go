@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -185,7 +186,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 		},
 		Info: metastore.RunInfo{
 			Host: s.c.Host, CommandLine: o.CommandLine, WorkingDir: s.c.Dir, FlowFile: f.src.File,
-			Language: def.Language, Runtime: def.Runtime, Interpreter: f.python, SDK: def.SDK, Levada: s.c.Version,
+			Language: def.Language, Runtime: def.Runtime, Interpreter: cmp.Or(f.python, f.program.Path), SDK: def.SDK, Levada: s.c.Version,
 			MaxWorkers: s.workers(o), Isolation: string(f.pool.Isolation()), Namespace: o.Namespace,
 			Resumed: w.rerun, Parameters: w.parameters,
 		},
@@ -193,7 +194,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 	if run.Info.Namespace == "" {
 		run.Info.Namespace = "user:" + o.User
 	}
-	run.SystemTags = []string{"user:" + o.User, "runtime:dev", "levada_version:" + s.c.Version, "python_version:" + def.Runtime}
+	run.SystemTags = []string{"user:" + o.User, "runtime:dev", "levada_version:" + s.c.Version, def.Language + "_version:" + def.Runtime}
 	if p := w.project; p != nil {
 		run.Info.Project, run.Info.Branch = p.Name, p.Branch
 		run.SystemTags = append(run.SystemTags, "project:"+p.Name, "project_branch:"+p.Branch)

@@ -1,0 +1,3 @@
+package flow
+
+func (m *machine) serveMany(fd int) {}
