@@ -31,6 +31,7 @@ type attempt struct {
 	body   [][]byte      // of the done frame
 	room   int
 	log    io.Writer // where a failure is told
+	inside bool      // other tasks run in this process
 }
 
 // loaded is a value as it was before the step ran.
@@ -120,27 +121,14 @@ func (a *attempt) try(have *inherited) *Failure {
 
 // call calls the step and waits for it, but not long beyond its timeout.
 func (a *attempt) call(state any) *Failure {
+	if a.inside && a.t.frame.Timeout == 0 {
+		return a.step(state)
+	}
 	result := make(chan *Failure, 1)
 	go func() {
-		returned := false
-		defer func() {
-			if p := recover(); p != nil {
-				if u, ok := p.(*unreadable); ok {
-					result <- failureOf(a.t, u.err)
-					return
-				}
-				result <- failureOfPanic(p)
-			} else if !returned { // runtime.Goexit, as testing.FailNow does
-				result <- failureOf(a.t, fmt.Errorf("step %s ended its goroutine before it returned", a.t.Step))
-			}
-		}()
-		err := a.s.run(state, a.t, newInputs(a))
-		returned = true
-		if err != nil {
-			result <- failureOf(a.t, err)
-			return
-		}
-		result <- nil
+		f := failureOf(a.t, fmt.Errorf("step %s ended its goroutine before it returned", a.t.Step)) // runtime.Goexit, as testing.FailNow does
+		defer func() { result <- f }()
+		f = a.step(state)
 	}()
 	var out <-chan struct{}
 	if a.t.frame.Timeout > 0 {
@@ -166,6 +154,23 @@ func (a *attempt) call(state any) *Failure {
 	}
 }
 
+// step calls the step's function.
+func (a *attempt) step(state any) (f *Failure) {
+	defer func() {
+		if p := recover(); p != nil {
+			if u, ok := p.(*unreadable); ok {
+				f = failureOf(a.t, u.err)
+				return
+			}
+			f = failureOfPanic(p)
+		}
+	}()
+	if err := a.s.run(state, a.t, newInputs(a)); err != nil {
+		return failureOf(a.t, err)
+	}
+	return nil
+}
+
 // timeoutGrace is how long a step may take to return when its timeout has passed.
 const timeoutGrace = time.Second
 
@@ -179,7 +184,7 @@ func userStacks() string {
 func (a *attempt) load(have *inherited) error {
 	if have == nil {
 		var err error
-		if have, err = fetch(a.t.host, a.m.plan); err != nil {
+		if have, err = fetch(a.t, a.m.plan); err != nil {
 			return err
 		}
 	}
@@ -190,6 +195,9 @@ func (a *attempt) load(have *inherited) error {
 			file := &fileState{open: a.opener(f.name)}
 			v.Set(reflect.ValueOf(File{file}))
 			a.loaded[i].file = file
+			continue
+		}
+		if a.t.iterates(f.name) {
 			continue
 		}
 		value, data := have.values[at], have.data[at]
@@ -221,16 +229,16 @@ func (a *attempt) load(have *inherited) error {
 }
 
 // fetch asks for all that a task inherits.
-func fetch(h host, p *plan) (*inherited, error) {
+func fetch(t *Task, p *plan) (*inherited, error) {
 	var names []string
 	for _, f := range p.fields {
-		if f.kind != asFile {
+		if f.kind != asFile && !t.iterates(f.name) {
 			names = append(names, f.name)
 		}
 	}
 	have := &inherited{}
 	for len(have.values) < len(names) {
-		reply, body, err := h.ask(&protocol.Request{Type: "values", Names: names[len(have.values):], Codecs: accepted})
+		reply, body, err := t.host.ask(&protocol.Request{Type: "values", Names: names[len(have.values):], Codecs: accepted})
 		if err != nil {
 			return nil, err
 		}

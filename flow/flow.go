@@ -23,7 +23,8 @@ type machine struct {
 	steps    []*step
 	byName   map[string]*step
 	def      *graph.Flow
-	problems []string // mistakes that the definition cannot show
+	problems []string        // mistakes that the definition cannot show
+	iterated map[string]bool // artifacts that a foreach goes through
 }
 
 // step is one step of a machine.
@@ -49,7 +50,7 @@ type next struct {
 // New declares a flow. The name is what runs are found by, such as "Train"; T is a struct.
 func New[T any](name string) *Flow[T] {
 	_, file, line, _ := runtime.Caller(1)
-	m := &machine{name: name, byName: map[string]*step{}}
+	m := &machine{name: name, byName: map[string]*step{}, iterated: map[string]bool{}}
 	m.def = &graph.Flow{
 		Version: graph.DefinitionVersion, Name: name, File: file, Line: line, Language: "go",
 		Runtime: runtime.Version()[len("go"):], SDK: Version,
@@ -163,7 +164,8 @@ func To(steps ...string) Option {
 }
 
 // Foreach runs a step once for each element of a field, a slice or an array, until a join. The tasks get their
-// elements with [Item]. Elements are stored as JSON.
+// elements with [Item]; the field itself is left zero in them, so that a task costs no more the longer the list is.
+// Elements are stored as JSON.
 func Foreach(field, to string) Option {
 	return func(m *machine, s *step) {
 		s.follow(m, next{kind: graph.NextForeach, field: field, to: []string{to}})
@@ -315,6 +317,7 @@ func (m *machine) transition(s *step) *graph.Next {
 	switch s.next.kind {
 	case graph.NextForeach:
 		n.Foreach = f.name
+		m.iterated[f.name] = true
 		if k := f.typ.Kind(); k != reflect.Slice && k != reflect.Array {
 			m.problem("step %s: Foreach needs a slice, and %s.%s is a %s", s.def.Name, m.plan.typ, s.next.field, f.typ)
 		}

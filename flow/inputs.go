@@ -10,8 +10,8 @@ import (
 	"github.com/levadahq/levada/internal/protocol"
 )
 
-// Inputs are what a join joins: the state that each of its tasks left. A value is fetched when it is first looked
-// at, many tasks at a time.
+// Inputs are what a join joins: the state that each of its tasks left. Values are fetched for many tasks at a time, when a
+// state is first looked at. In the tasks of a foreach, a field that a Foreach goes through is left zero.
 type Inputs[T any] struct {
 	in *inputs
 	t  *Task
@@ -119,6 +119,9 @@ func (in *inputs) at(i int) (any, error) {
 			v.Set(reflect.ValueOf(File{&fileState{open: in.opener(i, f.name)}}))
 			continue
 		}
+		if in.a.t.frame.Join.Steps == nil && in.a.m.iterated[f.name] {
+			continue // the list that a foreach went through: each of its tasks has all of it
+		}
 		value, data, err := in.value(i, f)
 		if err != nil {
 			return nil, err
@@ -215,7 +218,7 @@ func (in *inputs) merge(exclude []string) error {
 	for _, name := range q.Own {
 		set[name] = true
 	}
-	have, err := fetch(a.t.host, a.m.plan)
+	have, err := fetch(a.t, a.m.plan)
 	if err != nil {
 		return err
 	}

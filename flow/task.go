@@ -134,3 +134,13 @@ func (t *Task) title() string {
 	}
 	return text + ">"
 }
+
+// iterates reports whether a foreach around the task goes through an artifact.
+func (t *Task) iterates(artifact string) bool {
+	for i := range t.frame.Stack {
+		if t.frame.Stack[i].Var == artifact {
+			return true
+		}
+	}
+	return false
+}

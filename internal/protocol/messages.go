@@ -33,6 +33,7 @@ type ToWorker struct {
 	Signal int    `json:"signal,omitempty"`
 
 	Context *Context `json:"context,omitempty"` // context: what the tasks of the run have in common
+	Workers int      `json:"workers,omitempty"` // context of a process that runs many tasks: how many at once
 	First   any      `json:"first,omitempty"`   // fork: header of the process's first frame; the body is this frame's
 }
 

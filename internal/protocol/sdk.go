@@ -57,15 +57,15 @@ type Transition struct {
 // Many gives tasks to a process that runs many at once. They differ in what the lists hold, in the same order;
 // everything else is in First. The body is their foreach elements one after another.
 type Many struct {
-	Type     string   `json:"type"` // "tasks"
+	Type     string   `json:"type"` // tasks, context, cancel
 	First    *Task    `json:"first"`
 	Base     int64    `json:"base"` // tasks with the same base inherit the same
 	Tasks    []int64  `json:"tasks"`
-	Indices  []int    `json:"indices"`         // of the innermost foreach
-	Attempts []int    `json:"attempts"`        //
-	Items    []int    `json:"items,omitempty"` // length of the element; -1: ask for it
-	Cancel   bool     `json:"cancel,omitempty"`
-	Context  *Context `json:"context,omitempty"`
+	Indices  []int    `json:"indices"`           // of the innermost foreach
+	Attempts []int    `json:"attempts"`          //
+	Items    []int    `json:"items,omitempty"`   // length of the element; -1: ask for it
+	Context  *Context `json:"context,omitempty"` // context
+	Workers  int      `json:"workers,omitempty"`
 }
 
 // ManyDone tells of tasks that ended well and alike: each set the artifacts that First names, and goes on as it

@@ -40,10 +40,11 @@ type attempt struct {
 	cgroup *usage.Cgroup // nil if it has none
 	timers []*time.Timer
 	early  []*Event // lines that came before the news that the process runs
+	shared bool     // it has no process of its own: see many
 }
 
-// launch starts an attempt.
-func (r *Runner) launch(l engine.Launch) {
+// newAttempt makes the records of an attempt that is to be started.
+func (r *Runner) newAttempt(l engine.Launch) *attempt {
 	a := &attempt{r: r, launch: l, open: 4}
 	r.active[l.Task] = a
 	now := r.Now()
@@ -55,6 +56,16 @@ func (r *Runner) launch(l engine.Launch) {
 		Run: r.Config.Run.ID, Task: int64(l.Task), N: l.Attempt, Status: metastore.AttemptRunning, Started: now,
 	}
 	a.log.init(r, &a.rec)
+	return a
+}
+
+// launch starts an attempt.
+func (r *Runner) launch(l engine.Launch) {
+	if r.runsInside(&l) {
+		r.launchInside(l)
+		return
+	}
+	a := r.newAttempt(l)
 	first, err := r.firstFrame(a)
 	if err != nil {
 		r.stillborn(a, err)
@@ -128,7 +139,7 @@ func (a *attempt) tellEarly() {
 // confine makes a cgroup for the attempt, where there may be one, and returns the file through
 // which its process enters it. Without it, the memory is measured in another way.
 func (a *attempt) confine() string {
-	if a.r.Cgroups == nil {
+	if a.r.Cgroups == nil || a.shared {
 		return ""
 	}
 	g, err := a.r.Cgroups.Create(fmt.Sprintf("levada.%d.%d.%d", a.rec.Run, a.rec.Task, a.rec.N))
@@ -192,7 +203,7 @@ func (a *attempt) complete() {
 	a.judge()
 	rec := metastore.Record{Attempt: copyOf(a.rec), Log: a.log.close()}
 	rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
-	if a.rec.PID == 0 && a.launch.Attempt == 0 {
+	if (a.rec.PID == 0 || a.shared) && a.launch.Attempt == 0 {
 		rec.Task = copyOf(a.task) // it never started, so it is not recorded yet
 	}
 	if res := a.result; res != nil {
@@ -273,7 +284,9 @@ func (a *attempt) settled(err error) {
 		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
 		a.emitFailure(raised, noRetry)
 		r.apply(engine.Failed{Task: id, Attempt: n, Raised: raised, NoRetry: noRetry})
-		r.apply(engine.Exited{Task: id, Attempt: n})
+		if !a.free {
+			r.apply(engine.Exited{Task: id, Attempt: n})
+		}
 	}
 	if a.launch.Joins != engine.NoTask {
 		r.closeItems(a.launch.Joins)

@@ -22,6 +22,7 @@ import (
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/worker"
 )
 
 // Limits of what one reply carries.
@@ -63,7 +64,8 @@ type conversation struct {
 	in     *bufio.Reader
 	merged map[string]metastore.Artifact
 	fifos  []*os.File
-	files  int // made for converted values
+	files  int             // made for converted values
+	proc   *worker.Process // nil: the attempt's own
 }
 
 // converse talks with the attempt's process until it has said all.
@@ -248,7 +250,7 @@ func (c *conversation) pipe(art metastore.Artifact) (string, error) {
 		defer src.Close()
 		if _, err := io.Copy(f, src); err != nil && fault.Is(err, fault.Corrupt) {
 			c.r.post(func() { c.r.warn("%v", err) })
-			c.a.proc.Signal(syscall.SIGKILL) // it must not go on with wrong bytes
+			c.process().Signal(syscall.SIGKILL) // it must not go on with wrong bytes
 		}
 	}()
 	return path, nil

@@ -12,7 +12,16 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/worker"
 )
+
+// process is the process that the conversation is with.
+func (c *conversation) process() *worker.Process {
+	if c.proc != nil {
+		return c.proc
+	}
+	return c.a.proc
+}
 
 // maxConverted is the size in bytes of the largest value that is converted from one language's form to another's: that
 // is done in memory.

@@ -99,6 +99,7 @@ type Runner struct {
 	stopping bool
 	finish   *engine.Finish
 	sampling bool
+	many     *many // nil before the first task that has no process of its own
 	fatal    error // the store failed: nothing more can be recorded
 }
 
@@ -201,7 +202,13 @@ func (r *Runner) do(commands []engine.Command) {
 			r.finish = &c
 		}
 	}
+	if r.many != nil && r.Engine.Ending() {
+		r.many.halt()
+	}
 }
+
+// workers is how many tasks may run at once.
+func (r *Runner) workers() int { return max(r.Config.Run.Info.MaxWorkers, 1) }
 
 // interrupt is Ctrl-C.
 func (r *Runner) interrupt() {
@@ -215,6 +222,9 @@ func (r *Runner) killAll() {
 	for _, a := range r.active {
 		a.killed = true
 		a.signal(syscall.SIGKILL)
+	}
+	if r.many != nil && r.many.proc != nil {
+		r.many.proc.Signal(syscall.SIGKILL)
 	}
 }
 
@@ -245,6 +255,9 @@ func (r *Runner) fail(err error) {
 
 // end seals the run.
 func (r *Runner) end() (Result, error) {
+	if r.many != nil {
+		r.many.close()
+	}
 	res := Result{Status: metastore.RunFailed, FailedTask: -1}
 	if f := r.finish; f != nil && r.fatal == nil {
 		switch f.Outcome {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -170,6 +171,9 @@ func (p *Pool) Environment(vars map[string]string) []string {
 	}
 	return env
 }
+
+// Output is where goes what belongs to no task: what the flow prints while it is loaded, or in a process of many tasks.
+func (p *Pool) Output() (stdout, stderr io.Writer) { return p.spec.Stdout, p.spec.Stderr }
 
 // handed are the variables that are for one process and no other.
 var handed = []string{"LEVADA_CONTROL_FD", "LEVADA_TASK_FD", "LEVADA_MANY_FD", "LEVADA_PROGRAM", "LEVADA_STARTED_AS"}
