@@ -27,6 +27,7 @@ type attempt struct {
 	s      *step
 	t      *Task
 	state  reflect.Value // the struct
+	given  reflect.Value // as it was before the step ran; made for joins alone
 	loaded []loaded      // by place in plan.fields
 	body   [][]byte      // of the done frame
 	room   int
@@ -111,6 +112,10 @@ func (a *attempt) try(have *inherited) *Failure {
 	a.state, a.loaded = pointer.Elem(), make([]loaded, len(a.m.plan.fields))
 	if err := a.load(have); err != nil {
 		return failureOf(a.t, err)
+	}
+	if a.t.frame.Join != nil {
+		a.given = reflect.New(a.m.plan.typ).Elem()
+		a.given.Set(a.state)
 	}
 	if a.t.frame.Fallback {
 		return &Failure{Type: "died", Message: "the process of step " + a.t.Step + " ended on each attempt before the step was done",

@@ -122,6 +122,10 @@ func (in *inputs) at(i int) (any, error) {
 		if in.a.t.frame.Join.Steps == nil && in.a.m.iterated[f.name] {
 			continue // the list that a foreach went through: each of its tasks has all of it
 		}
+		if f.param != nil { // the same in all tasks of a run
+			v.Set(in.a.given.FieldByIndex(f.index))
+			continue
+		}
 		value, data, err := in.value(i, f)
 		if err != nil {
 			return nil, err
