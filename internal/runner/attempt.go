@@ -41,6 +41,7 @@ type attempt struct {
 	timers []*time.Timer
 	early  []*Event // lines that came before the news that the process runs
 	shared bool     // it has no process of its own: see many
+	talk   func()   // what holds the conversation; nil is converse
 }
 
 // newAttempt makes the records of an attempt that is to be started.
@@ -63,6 +64,10 @@ func (r *Runner) newAttempt(l engine.Launch) *attempt {
 func (r *Runner) launch(l engine.Launch) {
 	if r.runsInside(&l) {
 		r.launchInside(l)
+		return
+	}
+	if l.Step.Exec != nil {
+		r.launchProgram(l)
 		return
 	}
 	a := r.newAttempt(l)
@@ -100,7 +105,10 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 	a.proc = proc
 	go a.read(proc.Stdout, tasklog.Stdout)
 	go a.read(proc.Stderr, tasklog.Stderr)
-	go a.converse()
+	if a.talk == nil {
+		a.talk = a.converse
+	}
+	go a.talk()
 	if a.killed {
 		proc.Signal(syscall.SIGKILL)
 	}

@@ -368,6 +368,12 @@ func (c *conversation) merge(m *protocol.FromTask) (*protocol.Reply, [][]byte, e
 // done stores what the process made and says how it ended.
 func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
 	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: shortValue(m.Value)}
+	if e := c.a.launch.Step.Exec; e != nil && e.Protocol && m.OK {
+		var err error
+		if body, err = c.overrule(m, body); err != nil {
+			return res.refuse("%v", err)
+		}
+	}
 	if e := m.Exception; e != nil {
 		res.exception = &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}
 	}

@@ -68,6 +68,7 @@ type Config struct {
 	Staging    string
 	Project    *protocol.Project
 	With       []protocol.Decorator // decorators added on the command line
+	Programs   map[string]Program   // those that run steps, by step
 	Watch      Observer
 	Progress   bool            // whether Watch.Progress is called while the run goes on
 	Hard       <-chan struct{} // closed: kill everything at once

@@ -138,6 +138,10 @@ type work struct {
 
 // carry creates the run and carries it to its end.
 func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (RunResult, error) {
+	programs, err := f.programs(ctx)
+	if err != nil {
+		return RunResult{}, err
+	}
 	run, warnings, err := s.describe(ctx, f, o, &w)
 	if err != nil {
 		return RunResult{}, err
@@ -160,7 +164,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	r := runner.New(runner.Config{
 		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
 		Pool: f.pool, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
-		Project: w.project, With: f.with, Watch: o.Watch, Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
+		Project: w.project, With: f.with, Programs: programs, Watch: o.Watch, Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
 	res, err := r.Run(ctx)

@@ -128,6 +128,10 @@ def __getattr__(name):
         from .includefile import IncludeFile
 
         return IncludeFile
+    if name == "exec":
+        from .programs import exec
+
+        return exec
     if name in _LATER:
         from .later import Later
 
