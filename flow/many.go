@@ -287,13 +287,13 @@ func (s *server) send() {
 		groups, frames := s.groups, s.frames
 		s.groups, s.frames = nil, nil
 		s.mu.Unlock()
-		for _, g := range groups {
-			if s.c.send(g.done, g.body...) != nil {
+		for _, f := range frames { // first: what a task has logged comes before its end
+			if _, err := s.c.file.Write(f); err != nil {
 				os.Exit(0)
 			}
 		}
-		for _, f := range frames {
-			if _, err := s.c.file.Write(f); err != nil {
+		for _, g := range groups {
+			if s.c.send(g.done, g.body...) != nil {
 				os.Exit(0)
 			}
 		}
