@@ -180,7 +180,7 @@ var handed = []string{"LEVADA_CONTROL_FD", "LEVADA_TASK_FD", "LEVADA_MANY_FD", "
 
 // Many starts the flow's program for many tasks at once: it speaks on its socket, whose number is in LEVADA_MANY_FD.
 func (p *Pool) Many(watch Watch) (*Process, error) {
-	return startProgram(Program{Path: p.spec.Program, Env: p.Environment(nil), Socket: "LEVADA_MANY_FD"}, nil, watch)
+	return startProgram(Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(nil), Socket: "LEVADA_MANY_FD"}, nil, watch)
 }
 
 // TaskSocket is the variable that tells a program of the socket of its task conversation.

@@ -46,6 +46,7 @@ type Spec struct {
 	SDK    string // folder that holds the SDK's packages
 	// Program is the flow itself, if it is one: an executable file.
 	Program string
+	Args    []string  // of Program
 	Stdout  io.Writer // for what the file prints while it is imported
 	Stderr  io.Writer
 	// HandedFD and HandedPID take over a fork server that runs already; 0 if there is none.
@@ -157,7 +158,7 @@ func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
 // program is what runs the user's file: an interpreter, or the file itself.
 func (p *Pool) program(vars map[string]string) Program {
 	if p.spec.Program != "" {
-		return Program{Path: p.spec.Program, Env: p.Environment(vars), Socket: TaskSocket}
+		return Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(vars), Socket: TaskSocket}
 	}
 	return Program{Path: p.spec.Python, Args: []string{p.spec.File}, Env: p.Environment(vars), Socket: TaskSocket}
 }
