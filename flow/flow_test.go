@@ -336,32 +336,11 @@ func TestCatch(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	s := newSession(t)
 	s.env = []string{"FAULT=wait"}
-	cmd := s.command("Faulty", "run")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	said, code := interruptAt(t, s.command("Faulty", "run"), "waiting")
+	if code != 1 {
+		t.Errorf("exit code %d\n%s", code, said)
 	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	said := ""
-	buf := make([]byte, 4096)
-	for {
-		n, err := out.Read(buf)
-		if !strings.Contains(said, "waiting") && strings.Contains(said+string(buf[:n]), "waiting") {
-			cmd.Process.Signal(os.Interrupt)
-		}
-		said += string(buf[:n])
-		if err != nil {
-			break
-		}
-	}
-	if cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
-		t.Errorf("exit code %d\n%s%s", cmd.ProcessState.ExitCode(), said, &stderr)
-	}
-	contains(t, said+stderr.String(), "KILLED BY ORCHESTRATOR", "Aborted!")
+	contains(t, said, "KILLED BY ORCHESTRATOR", "Aborted!")
 	s.env = nil
 	contains(t, s.ok("Faulty", "resume"), "Cloning previously run task 1/start/1", "Done!")
 }
@@ -623,7 +602,7 @@ func init() {
 	}, flow.Retry(1))
 	flows["CrowdWaits"] = build(func(c *crowd, t *flow.Task) error {
 		if t.Index() == 5 {
-			fmt.Println("waiting")
+			t.Log.Info("waiting")
 			<-t.Done()
 			return t.Err()
 		}
@@ -653,6 +632,15 @@ func TestInProcess(t *testing.T) {
 			contains(t, s.ok("CrowdFails", "resume"), want, "previously run tasks")
 		})
 	}
+}
+
+func TestInterruptInProcess(t *testing.T) {
+	s := newSession(t)
+	said, code := interruptAt(t, s.command("CrowdWaits", "run"), "waiting")
+	if code != 1 {
+		t.Errorf("exit code %d\n%s", code, cut(said))
+	}
+	contains(t, said, "KILLED BY ORCHESTRATOR", "Aborted!")
 }
 
 func TestHandOver(t *testing.T) {

@@ -8,7 +8,7 @@ def decode(name, codec, kind, data):
     if codec == "json":
         from json import loads
 
-        return loads(data)
+        return _numbers(loads(data), kind)
     if codec == "npy":
         return _array(name, data)
     if codec == "csv":
@@ -20,6 +20,19 @@ def decode(name, codec, kind, data):
             % (name, kind, codec)
         )
     raise DataException("The artifact '%s' has the unknown codec '%s'." % (name, codec))
+
+
+def _numbers(value, kind):
+    """A value with Go's floats as floats: as JSON, those that are whole look like integers."""
+    if kind in _FLOATS and type(value) is int:
+        return float(value)
+    if kind in _LISTS_OF_FLOATS and type(value) is list:
+        return [float(one) if type(one) is int else one for one in value]
+    return value
+
+
+_FLOATS = ("float64", "float32")
+_LISTS_OF_FLOATS = ("[]float64", "[]float32")
 
 
 def _array(name, data):
