@@ -30,6 +30,8 @@ var topics = []topic{
 	{"blob-numpy", blobOf("numpy")},
 	{"inherited", inherited},
 	{"resume", resume},
+	{"go", goFlow},
+	{"go-in-process", goInside},
 	{"engine", engineAlone},
 }
 
