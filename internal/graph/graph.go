@@ -240,7 +240,7 @@ func (c *compiler) problem(k check, v *vertex, line int, format string, args ...
 	}
 	c.problems = append(c.problems, Problem{
 		Check: k.String(), Step: v.Name, File: file, Line: line,
-		Message: fmt.Sprintf(format, args...), check: k, order: v.order,
+		Message: c.say(fmt.Sprintf(format, args...)), check: k, order: v.order,
 	})
 }
 
@@ -248,7 +248,7 @@ func (c *compiler) problem(k check, v *vertex, line int, format string, args ...
 func (c *compiler) flowProblem(k check, line int, format string, args ...any) {
 	c.problems = append(c.problems, Problem{
 		Check: k.String(), File: c.flow.File, Line: line,
-		Message: fmt.Sprintf(format, args...), check: k,
+		Message: c.say(fmt.Sprintf(format, args...)), check: k,
 	})
 }
 
