@@ -281,10 +281,15 @@ func (s *session) file() string {
 			file = rel
 		}
 	}
-	if strings.ContainsAny(file, " \t\"'\\$&;()*?<>|`") {
-		file = "'" + strings.ReplaceAll(file, "'", `'\''`) + "'"
+	return shellWord(file)
+}
+
+// shellWord quotes a word where a shell would not take it as it is.
+func shellWord(word string) string {
+	if word == "" || strings.ContainsAny(word, " \t\n\"'\\$&;()*?<>|`#~!{}[]") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
-	return file
+	return word
 }
 
 // interrupt turns signals into an end of the command: the first asks, the second demands.
