@@ -684,3 +684,18 @@ func TestTheSDKIsSmall(t *testing.T) {
 		}
 	}
 }
+
+func init() {
+	flows["Waiting"] = func() {
+		flow.New[faulty]("Waiting").
+			Step("start", (*faulty).Start, flow.To("end")).
+			Step("end", func(f *faulty, t *flow.Task) error {
+				if os.Getenv("GO_ON") == "" {
+					fmt.Println("waiting")
+					select {}
+				}
+				return nil
+			}).
+			Main()
+	}
+}

@@ -16,8 +16,7 @@ import (
 type File struct{ *fileState }
 
 type fileState struct {
-	staged string // a new file, still this task's
-	size   int64
+	staged string                        // a new file, still this task's
 	open   func() (io.ReadCloser, error) // one that is stored
 }
 

@@ -25,17 +25,16 @@ type server struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	mu      sync.Mutex
-	more    sync.Cond // tasks came
-	queue   []*order
-	runners int // goroutines to be
-	shared  *protocol.Context
-	asked   map[int64]chan answer // requests under way, by id
-	next    int64
-	bases   map[int64]*inherited // what tasks with a base inherit
-	ready   sync.Cond            // there is something to send
-	groups  []*group
-	frames  [][]byte // whole, to be sent as they are
+	mu     sync.Mutex
+	more   sync.Cond // tasks came
+	queue  []*order
+	shared *protocol.Context
+	asked  map[int64]chan answer // requests under way, by id
+	next   int64
+	bases  map[int64]*inherited // what tasks with a base inherit
+	ready  sync.Cond            // there is something to send
+	groups []*group
+	frames [][]byte // whole, to be sent as they are
 }
 
 // order is one task to run.

@@ -221,14 +221,14 @@ func (p *plan) resolve(state reflect.Value, texts map[string]any) (display map[s
 		case nil:
 			if f.param.standard == nil {
 				if f.param.required {
-					return nil, fmt.Errorf("Missing option '--%s'.", f.param.option)
+					return nil, &badOption{option: f.param.option}
 				}
 				continue
 			}
 			text = *f.param.standard
 		}
 		if err := f.param.set(f, state.FieldByIndex(f.index), text); err != nil {
-			return nil, fmt.Errorf("Invalid value for '--%s': %w", f.param.option, err)
+			return nil, &badOption{f.param.option, err}
 		}
 		display[f.param.option] = text
 	}
@@ -238,4 +238,17 @@ func (p *plan) resolve(state reflect.Value, texts map[string]any) (display map[s
 		}
 	}
 	return display, nil
+}
+
+// badOption is a mistake on the command line, in the words of the command line; without a cause the option is missing.
+type badOption struct {
+	option string
+	cause  error
+}
+
+func (b *badOption) Error() string {
+	if b.cause == nil {
+		return "Missing option '--" + b.option + "'."
+	}
+	return "Invalid value for '--" + b.option + "': " + b.cause.Error()
 }

@@ -35,8 +35,7 @@ func (r *Resilient) Flaky(t *flow.Task) error {
 
 // Doomed divides by zero. The run goes on.
 func (r *Resilient) Doomed(t *flow.Task) error {
-	zero := r.Number - r.Number
-	r.Number /= zero
+	r.Number /= t.Attempt // the first attempt is number 0
 	return nil
 }
 
@@ -47,7 +46,9 @@ func (r *Resilient) Sleepy(t *flow.Task) error {
 }
 
 // Meet brings the branches together.
-func (r *Resilient) Meet(t *flow.Task, branches flow.Inputs[Resilient]) error { return branches.Merge() }
+func (r *Resilient) Meet(t *flow.Task, branches flow.Inputs[Resilient]) error {
+	return branches.Merge()
+}
 
 // Halve goes round until the number is small.
 func (r *Resilient) Halve(t *flow.Task) error {
