@@ -187,11 +187,9 @@ func userStacks() string {
 
 // load fills the fields with what the task inherits.
 func (a *attempt) load(have *inherited) error {
-	if have == nil {
-		var err error
-		if have, err = fetch(a.t, a.m.plan); err != nil {
-			return err
-		}
+	have, err := fetch(a.t, a.m.plan, have)
+	if err != nil {
+		return err
 	}
 	at := 0
 	for i, f := range a.m.plan.fields {
@@ -210,8 +208,7 @@ func (a *attempt) load(have *inherited) error {
 		if !value.Found {
 			continue
 		}
-		data, err := readStored(value.Path, value.FIFO, value.Size, data)
-		if err != nil {
+		if data, err = readStored(value.Path, value.FIFO, value.Size, data); err != nil {
 			return err
 		}
 		if f.kind == asBytes && value.Path == "" {
@@ -233,15 +230,12 @@ func (a *attempt) load(have *inherited) error {
 	return nil
 }
 
-// fetch asks for all that a task inherits.
-func fetch(t *Task, p *plan) (*inherited, error) {
-	var names []string
-	for _, f := range p.fields {
-		if f.kind != asFile && !t.iterates(f.name) {
-			names = append(names, f.name)
-		}
+// fetch asks for all that a task inherits and has not got yet.
+func fetch(t *Task, p *plan, have *inherited) (*inherited, error) {
+	names := p.reads(t)
+	if have == nil {
+		have = &inherited{}
 	}
-	have := &inherited{}
 	for len(have.values) < len(names) {
 		reply, body, err := t.host.ask(&protocol.Request{Type: "values", Names: names[len(have.values):], Codecs: accepted})
 		if err != nil {

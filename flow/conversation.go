@@ -111,15 +111,17 @@ func (m *machine) serveTask(fd int) {
 	c := newConn(fd)
 	var header json.RawMessage
 	body, err := protocol.ReadFrame(c.in, &header)
-	var kind struct{ Type string }
+	t := new(protocol.Task) // what it nearly always is
 	if err == nil {
-		err = json.Unmarshal(header, &kind)
+		err = json.Unmarshal(header, t)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "levada:", err)
 		os.Exit(1)
 	}
-	switch kind.Type {
+	switch t.Type {
+	case "task":
+		os.Exit(m.task(c, t, body))
 	case "parameters":
 		var q protocol.Parameters
 		if err = json.Unmarshal(header, &q); err == nil {
@@ -129,13 +131,8 @@ func (m *machine) serveTask(fd int) {
 		if err = c.send(map[string]any{"type": "defaults", "display": map[string]string{}}); err == nil {
 			os.Exit(0)
 		}
-	case "task":
-		t := new(protocol.Task)
-		if err = json.Unmarshal(header, t); err == nil {
-			os.Exit(m.task(c, t, body))
-		}
 	default:
-		err = fmt.Errorf("the host sent %q, which starts no conversation", kind.Type)
+		err = fmt.Errorf("the host sent %q, which starts no conversation", t.Type)
 	}
 	fmt.Fprintln(os.Stderr, "levada:", err)
 	os.Exit(1)
@@ -194,12 +191,21 @@ func (m *machine) task(c *conn, frame *protocol.Task, body []byte) int {
 		<-signals
 		cancel(errInterrupted)
 	}()
-	log := slog.New(slog.NewTextHandler(os.Stderr, logOptions))
+	log := slog.New(&lateHandler{make: func() slog.Handler { return slog.NewTextHandler(os.Stderr, logOptions) }})
 	slog.SetDefault(log)
+	have := &inherited{}
+	for _, v := range frame.Ahead {
+		if v.Length < 0 || v.Length > len(body) {
+			fmt.Fprintln(os.Stderr, "levada: the host sent less of a value than it said")
+			return 1
+		}
+		have.values, have.data = append(have.values, v), append(have.data, body[:v.Length:v.Length])
+		body = body[v.Length:]
+	}
 	a, release := m.newAttempt(ctx, s, frame, c, body, log)
 	defer release()
 	a.log = os.Stderr
-	done, parts := a.run(nil)
+	done, parts := a.run(have)
 	if err := c.send(done, parts...); err != nil {
 		fmt.Fprintln(os.Stderr, "levada:", err)
 		return 1

@@ -289,6 +289,7 @@ func decorator(name string, attributes ...any) graph.Decorator {
 func (m *machine) define() {
 	m.def.File = source(m.def.File)
 	m.def.Parameters = m.plan.describe()
+	m.def.Reads = &graph.Reads{Artifacts: m.plan.reads(nil), Codecs: accepted}
 	for _, s := range m.steps {
 		for _, to := range s.next.to {
 			if t := m.byName[to]; t != nil && s.next.kind == graph.NextParallel && !t.gang {

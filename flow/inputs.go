@@ -222,7 +222,7 @@ func (in *inputs) merge(exclude []string) error {
 	for _, name := range q.Own {
 		set[name] = true
 	}
-	have, err := fetch(a.t, a.m.plan)
+	have, err := fetch(a.t, a.m.plan, nil)
 	if err != nil {
 		return err
 	}

@@ -207,7 +207,7 @@ func (s *server) inherit(base int64, t *Task) (*inherited, error) {
 	if have != nil {
 		return have, nil
 	}
-	have, err := fetch(t, s.m.plan)
+	have, err := fetch(t, s.m.plan, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -86,6 +86,18 @@ func (p *plan) artifact(name string) string {
 	return ""
 }
 
+// reads names the artifacts that a task reads before its step runs: all but files, and lists that a foreach around it goes through. With
+// no task it names those of all tasks.
+func (p *plan) reads(t *Task) []string {
+	var names []string
+	for _, f := range p.fields {
+		if f.kind != asFile && (t == nil || !t.iterates(f.name)) {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 // snake writes a name in Go's form as Python would: HTTPPort is http_port.
 func snake(name string) string {
 	var b strings.Builder

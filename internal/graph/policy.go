@@ -55,6 +55,10 @@ func (c *compiler) checkPolicies() {
 				d.decode(&v.policies)
 			}
 		}
+		if v.policies.InProcess && v.policies.Environment != nil {
+			c.problem(checkDecorator, v, v.Line, "Step %s runs in a process that other tasks share, so it cannot have environment variables of its own. "+
+				"Remove @in_process or @environment.", v.Name)
+		}
 	}
 }
 

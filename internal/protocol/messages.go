@@ -86,6 +86,7 @@ type Task struct {
 	Parallel  *Parallel `json:"parallel,omitempty"`
 	Timeout   float64   `json:"timeout,omitempty"`
 	Cgroup    string    `json:"cgroup,omitempty"`
+	Ahead     []Value   `json:"ahead,omitempty"` // the first of what the flow's tasks read; their bytes come before the item's
 }
 
 // Frame is one level of a foreach stack.

@@ -421,6 +421,9 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 			}
 		}
 	}
+	if t.Ahead, body, err = r.ahead(a, body); err != nil {
+		return worker.First{}, err
+	}
 	return worker.First{Header: t, Body: body}, nil
 }
 

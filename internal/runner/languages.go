@@ -9,6 +9,7 @@ import (
 
 	"github.com/levadahq/levada/internal/convert"
 	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
@@ -54,6 +55,38 @@ func (c *conversation) values(m *protocol.FromTask) (*protocol.Reply, [][]byte, 
 		}
 	}
 	return reply, bodies, nil
+}
+
+// ahead returns what a task is going to read first, as far as it is small and needs no conversion, and puts its bytes before those of the body:
+// a process that is started for one task need not ask then.
+func (r *Runner) ahead(a *attempt, body []byte) ([]protocol.Value, []byte, error) {
+	reads := r.Flow.Reads
+	if reads == nil || a.shared || a.launch.Step.Exec != nil {
+		return nil, body, nil
+	}
+	c := conversation{a: a, r: r}
+	values, data := []protocol.Value{}, []byte(nil)
+	for _, name := range reads.Artifacts {
+		if slices.ContainsFunc(a.launch.Stack, func(f engine.Frame) bool { return f.Var == name }) {
+			continue // the list that a foreach goes through: its tasks do not read it
+		}
+		art, found, err := c.find(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !found {
+			values = append(values, protocol.Value{})
+			continue
+		}
+		if art.Inline == nil || !slices.Contains(reads.Codecs, art.Codec) {
+			break
+		}
+		values = append(values, protocol.Value{
+			Found: true, Codec: art.Codec, Type: art.Type, Size: art.Size, Hash: hex.EncodeToString(art.Hash[:]), Length: len(art.Inline),
+		})
+		data = append(data, art.Inline...)
+	}
+	return values, append(data, body...), nil
 }
 
 // accepted makes a value ready to be sent, in one of the codecs that the process reads; nil are all.
