@@ -146,12 +146,12 @@ func (a *attempt) call(state any) *Failure {
 		case <-out:
 			out = nil
 			if t, ok := context.Cause(a.t).(*timedOut); ok {
+				f := failureOf(a.t, t)
 				select {
-				case f := <-result:
+				case <-result: // too late, whatever it is
 					return f
 				case <-time.After(timeoutGrace):
 				}
-				f := failureOf(a.t, t)
 				f.Traceback += "\nIt does not heed its context; where it was:\n" + userStacks()
 				return f
 			}

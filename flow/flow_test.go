@@ -249,6 +249,8 @@ func (f *faulty) Break(t *flow.Task) error {
 		for {
 			time.Sleep(time.Second)
 		}
+	case "late":
+		time.Sleep(500 * time.Millisecond)
 	case "wait":
 		fmt.Println("waiting")
 		<-t.Done()
@@ -296,6 +298,7 @@ func TestFailures(t *testing.T) {
 		"goroutine": {"Faulty", []string{"panic: assignment to entry in nil map", "its process exited with code 2 before the step was done"}},
 		"hang":      {"FaultyTimeout", []string{"error: step break timed out after 200ms", "It does not heed its context", "flow_test.(*faulty).Break"}},
 		"wait":      {"FaultyTimeout", []string{"error: step break timed out after 200ms"}},
+		"late":      {"FaultyTimeout", []string{"error: step break timed out after 200ms"}},
 		"permanent": {"FaultyCaught", []string{"caught *errors.errorString: no use"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -537,110 +540,6 @@ func TestWrongFlowsAreToldAtOnce(t *testing.T) {
 		"fields Twice and Same of flow_test.wrong are both stored as same", `parameter flow_test.wrong.N: the default: "x" is not a whole number`,
 		"step start: flow_test.wrong has no exported field Nothing")
 	contains(t, s.fails("Lost", "run"), "flow_test.go on line", "there is a step end")
-}
-
-// crowd runs many tasks in one process.
-type crowd struct {
-	N      int `param:"" default:"3000"`
-	List   []int
-	Square int
-	Deep   int
-	Total  int
-}
-
-func init() {
-	build := func(work func(*crowd, *flow.Task) error, options ...flow.Option) func() {
-		return func() {
-			flow.New[crowd]("Crowd").
-				Step("start", func(c *crowd, t *flow.Task) error {
-					for i := range c.N {
-						c.List = append(c.List, i)
-					}
-					return nil
-				}, flow.Foreach("List", "work")).
-				Step("work", work, append(options, flow.InProcess(), flow.To("more"))...).
-				Step("more", func(c *crowd, t *flow.Task) error { c.Deep = c.Square + 1; return nil }, flow.InProcess(), flow.To("add")).
-				Join("add", func(c *crowd, t *flow.Task, in flow.Inputs[crowd]) error {
-					for i, one := range in.All() {
-						if one.Square != i*i || one.Deep != i*i+1 {
-							return fmt.Errorf("input %d has %d and %d", i, one.Square, one.Deep)
-						}
-						c.Total += one.Deep
-					}
-					return nil
-				}, flow.InProcess(), flow.To("end")).
-				Step("end", func(c *crowd, t *flow.Task) error { fmt.Println("total", c.Total); return nil }).
-				Main()
-		}
-	}
-	square := func(c *crowd, t *flow.Task) error {
-		i, err := flow.Item[int](t)
-		c.Square = i * i
-		if i == 7 {
-			t.Log.Info("seven", "is", i)
-		}
-		return err
-	}
-	flows["Crowd"] = build(square)
-	flows["CrowdFails"] = build(func(c *crowd, t *flow.Task) error {
-		if t.Index() == 100 && os.Getenv("FAULT") != "" {
-			switch os.Getenv("FAULT") {
-			case "panic":
-				crash(nil)
-			case "exit":
-				os.Exit(3)
-			}
-			return errors.New("one of many")
-		}
-		return square(c, t)
-	})
-	flows["CrowdRetries"] = build(func(c *crowd, t *flow.Task) error {
-		if t.Index()%500 == 1 && t.Attempt == 0 {
-			return errors.New("at first")
-		}
-		return square(c, t)
-	}, flow.Retry(1))
-	flows["CrowdWaits"] = build(func(c *crowd, t *flow.Task) error {
-		if t.Index() == 5 {
-			t.Log.Info("waiting")
-			<-t.Done()
-			return t.Err()
-		}
-		return square(c, t)
-	})
-}
-
-func TestInProcess(t *testing.T) {
-	const total = 2999*3000*5999/6 + 3000
-	want := fmt.Sprint("total ", total)
-	t.Run("well", func(t *testing.T) {
-		s := newSession(t)
-		contains(t, s.ok("Crowd", "run"), want)
-		contains(t, s.ok("Crowd", "logs", "1/work/9"), "level=INFO msg=seven is=7")
-		contains(t, s.ok("Crowd", "dump", "1/work/9"), "square [size: 2 type: int] = 49")
-	})
-	t.Run("retries", func(t *testing.T) {
-		s := newSession(t)
-		contains(t, s.ok("CrowdRetries", "run"), want, "(retry)")
-	})
-	for fault, said := range map[string]string{"error": "error: one of many", "panic": "flow_test.crash", "exit": "exited with code 3"} {
-		t.Run(fault, func(t *testing.T) {
-			s := newSession(t)
-			s.env = []string{"FAULT=" + fault}
-			contains(t, s.fails("CrowdFails", "run"), said, "Step work (task-id")
-			s.env = nil
-			contains(t, s.ok("CrowdFails", "resume"), want, "previously run tasks")
-		})
-	}
-}
-
-func TestInterruptInProcess(t *testing.T) {
-	s := newSession(t)
-	said, code := interruptAt(t, s.command("CrowdWaits", "run"), "waiting")
-	if code != 1 {
-		t.Errorf("exit code %d\n%s", code, cut(said))
-	}
-	contains(t, said, "KILLED BY ORCHESTRATOR", "Aborted!")
 }
 
 func TestHandOver(t *testing.T) {
