@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -49,7 +50,7 @@ func goFlow(ctx context.Context, b *bench) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		bare.add(result{wall: took})
+		bare.add(took)
 	}
 	wall, floor := ours.wall.min(), bare.wall.min()
 	further := (wall - single.wall.min()) / time.Duration(n-1)
@@ -64,11 +65,15 @@ func goFlow(ctx context.Context, b *bench) ([]row, error) {
 			work: work, measured: fmt.Sprintf("time of each further task: %s; loop: %s", seconds(further), seconds(floor/time.Duration(n))),
 			ratio: fmt.Sprintf("%.2f", per(floor/time.Duration(n), further)),
 		},
+		{
+			work: work, measured: fmt.Sprintf("processor time of each task: %s; loop: %s", seconds(ours.cpu.min()/time.Duration(n)), seconds(bare.cpu.min()/time.Duration(n))),
+			ratio: fmt.Sprintf("%.2f", per(bare.cpu.min(), ours.cpu.min())),
+		},
 	}, nil
 }
 
 // forkExecWait starts a program n times, a few at once, and waits for each. The program ends at once.
-func forkExecWait(ctx context.Context, program string, n int) (time.Duration, error) {
+func forkExecWait(ctx context.Context, program string, n int) (result, error) {
 	next := make(chan struct{}, n)
 	for range n {
 		next <- struct{}{}
@@ -78,7 +83,7 @@ func forkExecWait(ctx context.Context, program string, n int) (time.Duration, er
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	began := time.Now()
+	before, began := processorTime(), time.Now()
 	for range workers {
 		wg.Go(func() {
 			for range next {
@@ -93,7 +98,19 @@ func forkExecWait(ctx context.Context, program string, n int) (time.Duration, er
 		})
 	}
 	wg.Wait()
-	return time.Since(began), failed
+	return result{wall: time.Since(began), cpu: processorTime() - before}, failed
+}
+
+// processorTime is what this process and those that it has waited for have used.
+func processorTime() time.Duration {
+	var total time.Duration
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var r syscall.Rusage
+		if syscall.Getrusage(who, &r) == nil {
+			total += time.Duration(r.Utime.Nano() + r.Stime.Nano())
+		}
+	}
+	return total
 }
 
 // goInside measures a foreach whose tasks run in one process: from the record of the split to the start of the join, before which all
