@@ -187,6 +187,14 @@ func (s *server) run(o *order) {
 	a, release := s.m.newAttempt(s.ctx, st, &frame, h, o.item, log)
 	defer release()
 	a.log, a.inside = h, true
+	if s.ctx.Err() != nil { // it has not begun, and need not
+		f := failureOf(a.t, errInterrupted)
+		s.whole(&protocol.Done{
+			Type: "done", Task: frame.Task, Artifacts: []protocol.SentValue{},
+			Exception: &protocol.Exception{Type: "KeyboardInterrupt", Message: f.Message, Traceback: f.Traceback},
+		}, nil)
+		return
+	}
 	have, err := s.inherit(o.many.Base, a.t)
 	if err != nil {
 		s.failed(o, err)

@@ -69,6 +69,15 @@ func (m *many) soon() {
 // flush tells the process of the tasks that have been launched. Each gives up its place, which lets the engine launch more.
 func (m *many) flush() {
 	m.due = false
+	if m.halted { // what has not been told need not be
+		batch := m.batch
+		m.batch = nil
+		for _, a := range batch {
+			a.killed, a.exit = true, worker.Exit{Code: -1, Signal: int(syscall.SIGTERM)}
+			a.complete()
+		}
+		return
+	}
 	n := 0
 	for ; n < len(m.batch) && m.told+n < maxTold; n++ {
 		a := m.batch[n]
@@ -99,9 +108,6 @@ func (m *many) flush() {
 			}
 		}
 		from = to
-	}
-	if m.halted {
-		m.cancel()
 	}
 }
 
@@ -457,19 +463,15 @@ func (m *many) halt() {
 			a.killed = true
 		}
 	}
-	m.cancel()
-	if proc := m.proc; proc != nil {
-		time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) })
-	}
-}
-
-func (m *many) cancel() {
-	if m.proc == nil {
+	m.soon()
+	proc := m.proc
+	if proc == nil {
 		return
 	}
 	if frame, err := protocol.AppendFrame(nil, protocol.Many{Type: "cancel"}); err == nil {
-		m.send(frame)
+		m.send(frame) // an error means that the process has ended by itself
 	}
+	time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) })
 }
 
 // close ends the process when the run is over.
