@@ -112,3 +112,34 @@ func TestInterruptInProcess(t *testing.T) {
 	}
 	contains(t, said, "KILLED BY ORCHESTRATOR", "Aborted!")
 }
+
+// round goes round in one process.
+type round struct {
+	First string
+	N     int
+	Where string
+}
+
+func init() {
+	flows["Round"] = func() {
+		flow.New[round]("Round").
+			Step("start", func(r *round, t *flow.Task) error { r.First, r.Where = "kept", "again"; return nil }, flow.To("turn")).
+			Step("turn", func(r *round, t *flow.Task) error {
+				if r.N++; r.N == 300 {
+					r.Where = "done"
+				}
+				if t.Iteration != r.N-1 {
+					return fmt.Errorf("iteration %d is counted as %d", r.N-1, t.Iteration)
+				}
+				return nil
+			}, flow.InProcess(), flow.Switch("Where", flow.Case{Key: "again", Step: "turn"}, flow.Case{Key: "done", Step: "end"})).
+			Step("end", func(r *round, t *flow.Task) error { fmt.Println(r.First, r.N); return nil }).
+			Main()
+	}
+}
+
+func TestALoopInProcess(t *testing.T) {
+	s := newSession(t)
+	contains(t, s.ok("Round", "run"), "kept 300")
+	contains(t, s.ok("Round", "dump", "1/turn/200"), `first [size: 6 type: string] = "kept"`, "n [size: 3 type: int] = 199")
+}

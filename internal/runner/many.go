@@ -338,8 +338,14 @@ func (m *many) dones(f *protocol.FromMany, body []byte) error {
 				Name: v.Name, Codec: v.Codec, Type: v.Type, Hash: ref.Hash, Size: ref.Size, Inline: ref.Inline,
 			})
 		}
-		sortByName(rec.Artifacts)
+		res := result{ok: true, artifacts: rec.Artifacts}
+		sortByName(res.artifacts)
+		if err := before.flatten(&res); err != nil {
+			return err
+		}
+		rec.Artifacts = res.artifacts
 		task, at := a.task, a.rec
+		at.Complete = res.complete
 		at.Status, at.Transition = metastore.AttemptSucceeded, raw
 		at.Started, at.Ended = time.UnixMicro(f.Began[i]), time.UnixMicro(f.Ended[i])
 		if f.Short != nil {
@@ -409,7 +415,7 @@ func (e *endedTogether) settled() {
 		if r.fatal != nil {
 			continue
 		}
-		r.layers.Add(datastore.Layer{Run: a.rec.Run, Task: a.rec.Task, Base: a.task.Base, Own: e.artifacts[i]})
+		r.layers.Add(datastore.Layer{Run: a.rec.Run, Task: a.rec.Task, Base: a.task.Base, Complete: a.rec.Complete, Own: e.artifacts[i]})
 		a.emit(&Event{Kind: TaskFinished, Duration: a.seconds()})
 		r.apply(engine.Succeeded{Task: a.launch.Task, Attempt: a.launch.Attempt, Transition: e.transition})
 		if a.launch.Joins != engine.NoTask {
