@@ -65,6 +65,7 @@ func Run(ctx context.Context, command []string, stderr io.Writer, tell func(c Ch
 		return fault.Wrap(fault.Internal, "make a folder", err)
 	}
 	defer os.RemoveAll(dir)
+	stderr = &shared{w: stderr}
 	pool, err := worker.Open(ctx, worker.Spec{File: strings.Join(command, " "), Program: command[0], Args: command[1:], Stdout: stderr, Stderr: stderr})
 	if err != nil {
 		return err
@@ -76,6 +77,18 @@ func Run(ctx context.Context, command []string, stderr io.Writer, tell func(c Ch
 		tell(c, c.run(h))
 	}
 	return nil
+}
+
+// shared is a writer that several goroutines may write to.
+type shared struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *shared) Write(data []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(data)
 }
 
 // host is the host of one program.
