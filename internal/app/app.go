@@ -129,6 +129,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 // complete adds to a service what running flows needs.
 func (a *app) complete(c service.Config) service.Config {
 	c.Python, c.SDK, c.Machine, c.Version, c.Dir = a.python, a.sdk, usage.Machine(a.environ), Version(), a.dir
+	c.Cache = func() (string, error) { return a.cache(), nil }
 	return c
 }
 

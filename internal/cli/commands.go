@@ -112,6 +112,8 @@ func commands() []command {
 			new: func(*globalOptions) action { return &dotCommand{} }},
 		{name: "output-raw", summary: "Print the flow as Levada sees it.", metaflow: true, flow: true, global: looking,
 			new: func(g *globalOptions) action { return &rawCommand{global: g} }},
+		{name: "conformance", summary: "Try whether an SDK speaks the worker protocol.", about: conformanceAbout, global: []string{"json"},
+			new: func(*globalOptions) action { return &conformanceCommand{} }},
 		{name: "version", summary: "Print Levada's version.",
 			new: func(*globalOptions) action { return versionCommand{} }},
 		{name: "help", summary: "Show all commands, or help about one.",

@@ -93,7 +93,7 @@ func (c *dumpCommand) task(ctx context.Context, s *session, t service.TaskInfo, 
 			}
 			value = preview(a, data)
 		}
-		c.out.buf = fmt.Appendf(c.out.buf, "%s [size: %d type: <class '%s'>] = %s\n", a.Name, a.Size, a.Type, value)
+		c.out.buf = fmt.Appendf(c.out.buf, "%s [size: %d type: %s] = %s\n", a.Name, a.Size, typeText(a), value)
 		if err := c.out.spill(); err != nil {
 			return err
 		}

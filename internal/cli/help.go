@@ -13,6 +13,9 @@ func (s *session) usage() (line, try string) {
 	program := "levada"
 	if inv.python {
 		program = filepath.Base(inv.file)
+		if as := s.env.variable("LEVADA_STARTED_AS"); as != "" {
+			program = as
+		}
 		if inv.file == "" {
 			program = "levada flow FILE"
 		}
@@ -40,7 +43,7 @@ func (s *session) generalHelp() error {
 	h := helpPage{width: s.helpWidth()}
 	h.line("Usage: " + usage)
 	h.line("")
-	h.text("  ", "Levada runs data-science and machine-learning workflows written in Python.")
+	h.text("  ", "Levada runs data-science and machine-learning workflows written in Python or Go.")
 	h.line("")
 	h.line("Commands:")
 	var rows [][2]string
@@ -105,7 +108,7 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 		h.line("Arguments:")
 		var rows [][2]string
 		if cmd.takesFile && !s.inv.python {
-			rows = append(rows, [2]string{"FILE", "The Python file with the flow.  [required]"})
+			rows = append(rows, [2]string{"FILE", "The flow: a Python file, a Go package's folder, or a program.  [required]"})
 		}
 		for _, a := range arguments {
 			text := a.help

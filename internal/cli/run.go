@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -182,7 +183,7 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 func (s *session) commandLine() []string {
 	inv := s.inv
 	if inv.python {
-		return append(append(append([]string{"python", inv.file}, inv.top...), inv.command.name), inv.rest...)
+		return slices.Concat(s.startedWords(), inv.top, []string{inv.command.name}, inv.rest)
 	}
 	return append(append(append([]string{"levada"}, inv.top...), inv.command.name, inv.file), inv.rest...)
 }

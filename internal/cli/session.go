@@ -109,7 +109,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		return nil
 	}
 	src := service.FlowSource{
-		File: s.inv.file, Python: early.python, Isolation: early.isolation, With: early.with,
+		File: s.inv.file, Program: s.built(), Python: early.python, Isolation: early.isolation, With: early.with,
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
 		UserDecorators: namesUserDecorators(early.with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
@@ -285,7 +285,7 @@ func (s *session) path(p string) string {
 func (s *session) program(cmd string) string {
 	switch {
 	case s.inv.python:
-		return "python " + s.file() + " " + cmd
+		return s.started() + " " + cmd
 	case s.inv.file != "":
 		return "levada " + cmd + " " + s.file()
 	}

@@ -18,7 +18,7 @@ import (
 //   - ```console: lines that begin with "$ " are commands, for bash; what follows a command is its output, stdout and
 //     stderr as they come. Times, process ids, durations and the like are masked, and lines are compared without
 //     their order, because tasks run at once. A line "..." stands for any lines.
-//   - ```python file=NAME: the file NAME.
+//   - ```python file=NAME, ```go file=NAME: the file NAME.
 //
 // Other blocks are only read. With -rewrite, outputs that differ are written into the page.
 func TestPages(t *testing.T) {
@@ -53,6 +53,11 @@ func checkPage(t *testing.T, page string) {
 	if err := os.Symlink(filepath.Join(root, "python"), filepath.Join(dir, "python")); err != nil {
 		t.Fatal(err)
 	}
+	// Flows in Go are in a module of their own, as those of users are.
+	module := "module pages\n\ngo 1.26.0\n\nrequire github.com/levadahq/levada v0.0.0\n\nreplace github.com/levadahq/levada => " + root + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(module), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	env := environment("PATH=" + filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"))
 
 	var out strings.Builder
@@ -75,6 +80,9 @@ func checkPage(t *testing.T, page string) {
 			out.WriteString(text)
 		default:
 			if _, name, ok := strings.Cut(info, " file="); ok {
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+					t.Fatal(err)
+				}
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Join(block, "")), 0o644); err != nil {
 					t.Fatal(err)
 				}

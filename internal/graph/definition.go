@@ -30,6 +30,13 @@ type Flow struct {
 	Constants  []Constant  `json:"constants,omitempty"`
 	Decorators []Decorator `json:"decorators,omitempty"`  // flow decorators, nearest the class first
 	ForkUnsafe string      `json:"fork_unsafe,omitempty"` // why tasks must not be forked; empty if they may
+	Reads      *Reads      `json:"reads,omitempty"`       // nil if tasks read artifacts when the code first touches them
+}
+
+// Reads is what every task of a flow reads before its step runs. It may be sent ahead.
+type Reads struct {
+	Artifacts []string `json:"artifacts"` // in this order
+	Codecs    []string `json:"codecs"`    // those that the SDK knows
 }
 
 // Step is one step of a definition.

@@ -240,7 +240,7 @@ func (c *compiler) problem(k check, v *vertex, line int, format string, args ...
 	}
 	c.problems = append(c.problems, Problem{
 		Check: k.String(), Step: v.Name, File: file, Line: line,
-		Message: fmt.Sprintf(format, args...), check: k, order: v.order,
+		Message: c.say(fmt.Sprintf(format, args...)), check: k, order: v.order,
 	})
 }
 
@@ -248,7 +248,7 @@ func (c *compiler) problem(k check, v *vertex, line int, format string, args ...
 func (c *compiler) flowProblem(k check, line int, format string, args ...any) {
 	c.problems = append(c.problems, Problem{
 		Check: k.String(), File: c.flow.File, Line: line,
-		Message: fmt.Sprintf(format, args...), check: k,
+		Message: c.say(fmt.Sprintf(format, args...)), check: k,
 	})
 }
 
@@ -313,6 +313,8 @@ type Policies struct {
 	Resources   Resources         // @resources; zero fields were not asked for
 	Environment map[string]string // @environment
 	Parallel    bool              // @parallel or a decorator of its family
+	Exec        *Exec             // @exec; nil if the flow's own code runs the step
+	InProcess   bool              // @in_process: its tasks are run by one process, many at once
 }
 
 // Resources is what a step asks for of the machine it runs on.

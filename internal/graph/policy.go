@@ -26,6 +26,8 @@ const (
 	decoResources   = "resources"
 	decoEnvironment = "environment"
 	decoParallel    = "parallel"
+	decoExec        = "exec"
+	decoInProcess   = "in_process"
 )
 
 // decoratedParallel reports whether a step carries @parallel or one of its
@@ -44,7 +46,7 @@ func (c *compiler) checkPolicies() {
 		for i := range v.Decorators {
 			d := decorator{c: c, v: v, d: &v.Decorators[i]}
 			switch d.d.Name {
-			case decoRetry, decoCatch, decoTimeout, decoResources, decoEnvironment, decoParallel:
+			case decoRetry, decoCatch, decoTimeout, decoResources, decoEnvironment, decoParallel, decoExec, decoInProcess:
 				if seen[d.d.Name] {
 					d.problem("it is there twice. Keep one of them")
 					continue
@@ -52,6 +54,10 @@ func (c *compiler) checkPolicies() {
 				seen[d.d.Name] = true
 				d.decode(&v.policies)
 			}
+		}
+		if v.policies.InProcess && v.policies.Environment != nil {
+			c.problem(checkDecorator, v, v.Line, "Step %s runs in a process that other tasks share, so it cannot have environment variables of its own. "+
+				"Remove @in_process or @environment.", v.Name)
 		}
 	}
 }
@@ -116,6 +122,13 @@ func (d *decorator) decode(p *Policies) {
 		p.Resources = Resources{CPU: cpu, GPU: gpu, Memory: int64(min(math.Ceil(memory), 1<<50))}
 	case decoEnvironment:
 		p.Environment = d.environment()
+	case decoExec:
+		p.Exec = d.exec()
+	case decoInProcess:
+		p.InProcess = true
+		if decoratedParallel(d.v.Step) {
+			d.problem("the nodes of a gang have processes of their own. Remove one of the two")
+		}
 	}
 }
 

@@ -8,8 +8,9 @@ type FromWorker struct {
 
 	Protocol int    `json:"protocol,omitempty"` // hello
 	SDK      string `json:"sdk,omitempty"`
-	Asks     bool   `json:"asks,omitempty"` // it needs a setup to describe the flow
-	Flow     string `json:"flow,omitempty"` // with Asks: the flow's name
+	Asks     bool   `json:"asks,omitempty"`  // it needs a setup to describe the flow
+	Flow     string `json:"flow,omitempty"`  // with Asks: the flow's name
+	Spawn    bool   `json:"spawn,omitempty"` // it starts no processes: the host starts the same program again for each
 
 	Definition json.RawMessage `json:"definition,omitempty"` // definition
 	Configs    []ConfigBytes   `json:"configs,omitempty"`    // the values of the configs lie in the body
@@ -36,6 +37,7 @@ type ToWorker struct {
 	Signal int    `json:"signal,omitempty"`
 
 	Context *Context `json:"context,omitempty"` // context: what the tasks of the run have in common
+	Workers int      `json:"workers,omitempty"` // context of a process that runs many tasks: how many at once
 	First   any      `json:"first,omitempty"`   // fork: header of the process's first frame; the body is this frame's
 }
 
@@ -107,6 +109,7 @@ type Task struct {
 	Parallel  *Parallel `json:"parallel,omitempty"`
 	Timeout   float64   `json:"timeout,omitempty"`
 	Cgroup    string    `json:"cgroup,omitempty"`
+	Ahead     []Value   `json:"ahead,omitempty"` // the first of what the flow's tasks read; their bytes come before the item's
 }
 
 // Frame is one level of a foreach stack.
@@ -147,7 +150,7 @@ type Decorator struct {
 
 // FromTask is any frame that a task process sends.
 type FromTask struct {
-	Type string `json:"type"` // get, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, usage, defaults, done
+	Type string `json:"type"` // get, values, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, usage, defaults, done
 	ID   int64  `json:"id"`
 
 	Name    string   `json:"name"`    // get, get_inputs
@@ -158,6 +161,8 @@ type FromTask struct {
 	Include []string `json:"include"` // merge
 	Exclude []string `json:"exclude"`
 	Own     []string `json:"own"`
+	Names   []string `json:"names"`  // values
+	Codecs  []string `json:"codecs"` // get, values, get_item, get_inputs: those the process reads; nil for all
 
 	Message string            `json:"message"` // usage
 	Display map[string]string `json:"display"` // defaults, done of parameters
@@ -212,8 +217,9 @@ type Reply struct {
 	Hash  string `json:"hash,omitempty"`
 	Path  string `json:"path,omitempty"`
 	FIFO  string `json:"fifo,omitempty"`
+	From  string `json:"from,omitempty"` // the codec that it was converted from
 
-	Values    []Value         `json:"values,omitempty"`    // get_inputs
+	Values    []Value         `json:"values,omitempty"`    // get_inputs, values
 	Names     []string        `json:"names,omitempty"`     // names, input_names
 	Pathspec  string          `json:"pathspec,omitempty"`  // input_names
 	Inputs    []InputInfo     `json:"inputs,omitempty"`    // input_info
@@ -233,6 +239,7 @@ type Value struct {
 	Length int    `json:"length"`         // of the bytes in the body
 	Path   string `json:"path,omitempty"` // or a file to read
 	FIFO   string `json:"fifo,omitempty"` // or a pipe to read once
+	From   string `json:"from,omitempty"` // the codec that it was converted from
 }
 
 // InputInfo names one input of a join.

@@ -40,10 +40,12 @@ type attempt struct {
 	cgroup *usage.Cgroup // nil if it has none
 	timers []*time.Timer
 	early  []*Event // lines that came before the news that the process runs
+	shared bool     // it has no process of its own: see many
+	talk   func()   // what holds the conversation; nil is converse
 }
 
-// launch starts an attempt.
-func (r *Runner) launch(l engine.Launch) {
+// newAttempt makes the records of an attempt that is to be started.
+func (r *Runner) newAttempt(l engine.Launch) *attempt {
 	a := &attempt{r: r, launch: l, open: 4}
 	r.active[l.Task] = a
 	now := r.Now()
@@ -55,6 +57,20 @@ func (r *Runner) launch(l engine.Launch) {
 		Run: r.Config.Run.ID, Task: int64(l.Task), N: l.Attempt, Status: metastore.AttemptRunning, Started: now,
 	}
 	a.log.init(r, &a.rec)
+	return a
+}
+
+// launch starts an attempt.
+func (r *Runner) launch(l engine.Launch) {
+	if r.runsInside(&l) {
+		r.launchInside(l)
+		return
+	}
+	if l.Step.Exec != nil {
+		r.launchProgram(l)
+		return
+	}
+	a := r.newAttempt(l)
 	first, err := r.firstFrame(a)
 	if err != nil {
 		r.stillborn(a, err)
@@ -67,12 +83,13 @@ func (r *Runner) launch(l engine.Launch) {
 			Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
 		})
 	}
-	if len(vars) == 0 {
+	if len(vars) == 0 && !r.Pool.Spawns() {
 		proc, err := start()
 		a.attach(proc, err)
 		return
 	}
-	// The first task of an environment of its own waits for an interpreter; the others need not.
+	// The first task of an environment of its own waits for an interpreter, and a program takes a moment to start;
+	// the others need not.
 	go func() {
 		proc, err := start()
 		r.post(func() { a.attach(proc, err) })
@@ -88,7 +105,10 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 	a.proc = proc
 	go a.read(proc.Stdout, tasklog.Stdout)
 	go a.read(proc.Stderr, tasklog.Stderr)
-	go a.converse()
+	if a.talk == nil {
+		a.talk = a.converse
+	}
+	go a.talk()
 	if a.killed {
 		proc.Signal(syscall.SIGKILL)
 	}
@@ -127,7 +147,7 @@ func (a *attempt) tellEarly() {
 // confine makes a cgroup for the attempt, where there may be one, and returns the file through
 // which its process enters it. Without it, the memory is measured in another way.
 func (a *attempt) confine() string {
-	if a.r.Cgroups == nil {
+	if a.r.Cgroups == nil || a.shared {
 		return ""
 	}
 	g, err := a.r.Cgroups.Create(fmt.Sprintf("levada.%d.%d.%d", a.rec.Run, a.rec.Task, a.rec.N))
@@ -191,7 +211,7 @@ func (a *attempt) complete() {
 	a.judge()
 	rec := metastore.Record{Attempt: copyOf(a.rec), Log: a.log.close()}
 	rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
-	if a.rec.PID == 0 && a.launch.Attempt == 0 {
+	if (a.rec.PID == 0 || a.shared) && a.launch.Attempt == 0 {
 		rec.Task = copyOf(a.task) // it never started, so it is not recorded yet
 	}
 	if res := a.result; res != nil {
@@ -272,7 +292,9 @@ func (a *attempt) settled(err error) {
 		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
 		a.emitFailure(raised, noRetry)
 		r.apply(engine.Failed{Task: id, Attempt: n, Raised: raised, NoRetry: noRetry})
-		r.apply(engine.Exited{Task: id, Attempt: n})
+		if !a.free {
+			r.apply(engine.Exited{Task: id, Attempt: n})
+		}
 	}
 	if a.launch.Joins != engine.NoTask {
 		r.closeItems(a.launch.Joins)
@@ -399,6 +421,9 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 				return worker.First{}, err
 			}
 		}
+	}
+	if t.Ahead, body, err = r.ahead(a, body); err != nil {
+		return worker.First{}, err
 	}
 	return worker.First{Header: t, Body: body}, nil
 }

@@ -15,12 +15,14 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/levadahq/levada/internal/convert"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/worker"
 )
 
 // Limits of what one reply carries.
@@ -62,6 +64,8 @@ type conversation struct {
 	in     *bufio.Reader
 	merged map[string]metastore.Artifact
 	fifos  []*os.File
+	files  int             // made for converted values
+	proc   *worker.Process // nil: the attempt's own
 }
 
 // converse talks with the attempt's process until it has said all.
@@ -138,7 +142,9 @@ func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, err
 		if err != nil || !found {
 			return &protocol.Reply{}, nil, err
 		}
-		return c.send(art)
+		return c.send(art, m.Codecs)
+	case "values":
+		return c.values(m)
 	case "names":
 		names, err := c.names(int64(l.Base))
 		for name := range c.merged {
@@ -146,7 +152,7 @@ func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, err
 		}
 		return &protocol.Reply{Names: names}, nil, err
 	case "get_item":
-		return c.item(m.Level)
+		return c.item(m.Level, m.Codecs)
 	case "get_inputs":
 		return c.inputs(m)
 	case "input_names":
@@ -188,13 +194,13 @@ func (c *conversation) names(task int64) ([]string, error) {
 
 // send gives a value to the process: small ones in the frame, large ones as the file
 // they are stored in, compressed ones through a pipe.
-func (c *conversation) send(art metastore.Artifact) (*protocol.Reply, [][]byte, error) {
-	v, data, err := c.value(art, maxReplyBody)
+func (c *conversation) send(art metastore.Artifact, codecs []string) (*protocol.Reply, [][]byte, error) {
+	v, data, err := c.accepted(art, codecs, maxReplyBody)
 	if err != nil {
 		return nil, nil, err
 	}
 	return &protocol.Reply{
-		Found: true, Codec: v.Codec, Kind: v.Type, Size: v.Size, Hash: v.Hash, Path: v.Path, FIFO: v.FIFO,
+		Found: true, Codec: v.Codec, Kind: v.Type, Size: v.Size, Hash: v.Hash, Path: v.Path, FIFO: v.FIFO, From: v.From,
 	}, [][]byte{data}, nil
 }
 
@@ -245,14 +251,14 @@ func (c *conversation) pipe(art metastore.Artifact) (string, error) {
 		defer src.Close()
 		if _, err := io.Copy(f, src); err != nil && fault.Is(err, fault.Corrupt) {
 			c.r.post(func() { c.r.warn("%v", err) })
-			c.a.proc.Signal(syscall.SIGKILL) // it must not go on with wrong bytes
+			c.process().Signal(syscall.SIGKILL) // it must not go on with wrong bytes
 		}
 	}()
 	return path, nil
 }
 
 // item sends the element of one level of the foreach stack.
-func (c *conversation) item(level int) (*protocol.Reply, [][]byte, error) {
+func (c *conversation) item(level int, codecs []string) (*protocol.Reply, [][]byte, error) {
 	stack := c.a.launch.Stack
 	if level < 0 || level >= len(stack) || stack[level].Gang {
 		return &protocol.Reply{}, nil, nil
@@ -266,7 +272,12 @@ func (c *conversation) item(level int) (*protocol.Reply, [][]byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	reply := &protocol.Reply{Found: true, Codec: items.codec, Size: int64(len(data))}
+	made, err := acceptable(c.a.language(), fmt.Sprintf("element %d of %s", f.Index, f.Var), convert.Value{Codec: items.codec, Data: data}, codecs)
+	if err != nil {
+		return nil, nil, err
+	}
+	data = made.Data
+	reply := &protocol.Reply{Found: true, Codec: made.Codec, Size: int64(len(data))}
 	if len(data) <= protocol.MaxBody {
 		return reply, [][]byte{data}, nil
 	}
@@ -299,7 +310,7 @@ func (c *conversation) inputs(m *protocol.FromTask) (*protocol.Reply, [][]byte, 
 		if art.Size > int64(room) && art.Size <= maxReplyBody {
 			break // the next request begins here
 		}
-		v, data, err := c.value(art, room)
+		v, data, err := c.accepted(art, m.Codecs, room)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -358,6 +369,12 @@ func (c *conversation) merge(m *protocol.FromTask) (*protocol.Reply, [][]byte, e
 // done stores what the process made and says how it ended.
 func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
 	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: shortValue(m.Value)}
+	if e := c.a.launch.Step.Exec; e != nil && e.Protocol && m.OK {
+		var err error
+		if body, err = c.overrule(m, body); err != nil {
+			return res.refuse("%v", err)
+		}
+	}
 	if e := m.Exception; e != nil {
 		res.exception = &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}
 	}
@@ -575,7 +592,7 @@ func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.items[split] = &foreachItems{Items: it, codec: "pickle"}
+	r.items[split] = &foreachItems{Items: it, codec: codecOf(it)}
 	return r.items[split], nil
 }
 

@@ -72,6 +72,7 @@ type Config struct {
 	Project    *protocol.Project
 	With       []protocol.Decorator // decorators added on the command line
 	Triggers   []string             // runs, flow/run, that count as what started this one
+	Programs   map[string]Program   // those that run steps, by step
 	Watch      Observer
 	Errors     io.Writer       // for what exit hooks write to stderr
 	Progress   bool            // whether Watch.Progress is called while the run goes on
@@ -104,6 +105,7 @@ type Runner struct {
 	stopping bool
 	finish   *engine.Finish
 	sampling bool
+	many     *many // nil before the first task that has no process of its own
 	fatal    error // the store failed: nothing more can be recorded
 }
 
@@ -207,7 +209,13 @@ func (r *Runner) do(commands []engine.Command) {
 			r.finish = &c
 		}
 	}
+	if r.many != nil && r.Engine.Ending() {
+		r.many.halt()
+	}
 }
+
+// workers is how many tasks may run at once.
+func (r *Runner) workers() int { return max(r.Config.Run.Info.MaxWorkers, 1) }
 
 // interrupt is Ctrl-C.
 func (r *Runner) interrupt() {
@@ -221,6 +229,9 @@ func (r *Runner) killAll() {
 	for _, a := range r.active {
 		a.killed = true
 		a.signal(syscall.SIGKILL)
+	}
+	if r.many != nil && r.many.proc != nil {
+		r.many.proc.Signal(syscall.SIGKILL)
 	}
 }
 
@@ -251,6 +262,9 @@ func (r *Runner) fail(err error) {
 
 // end seals the run and calls its exit hooks.
 func (r *Runner) end(parent context.Context) (Result, error) {
+	if r.many != nil {
+		r.many.close()
+	}
 	res := Result{Status: metastore.RunFailed, FailedTask: -1}
 	if f := r.finish; f != nil && r.fatal == nil {
 		switch f.Outcome {

@@ -20,7 +20,7 @@ func (r *Runner) sample() {
 	var targets []target
 	for id, a := range r.active {
 		a.log.show()
-		if a.rec.PID > 0 && a.rec.Ended.IsZero() && now.Sub(a.rec.Started) >= sampleEvery {
+		if a.rec.PID > 0 && !a.shared && a.rec.Ended.IsZero() && now.Sub(a.rec.Started) >= sampleEvery {
 			targets = append(targets, target{id, a, a.rec.PID})
 		}
 	}

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/levadahq/levada/internal/codepack"
@@ -14,9 +13,17 @@ import (
 // gitPatience is how long a start waits for git to say whether there are uncommitted changes.
 const gitPatience = time.Second
 
+// packLater begins to pack the code of a flow, for a service that runs flows.
+func (f *flow) packLater(ctx context.Context, o codepack.Options) {
+	if f.s.c.Store != nil {
+		f.code = make(chan code, 1)
+		go func() { f.code <- packCode(ctx, o) }()
+	}
+}
+
 // packCode packs the code of a flow and asks git about it, both at once.
-func packCode(ctx context.Context, file string, suffixes []string) code {
-	dir := filepath.Dir(file)
+func packCode(ctx context.Context, o codepack.Options) code {
+	dir := o.Dir
 	git := make(chan codepack.GitStatus, 1)
 	go func() {
 		info, ok := codepack.Git(dir)
@@ -33,7 +40,7 @@ func packCode(ctx context.Context, file string, suffixes []string) code {
 		git <- status
 	}()
 	var c code
-	c.pack, c.err = codepack.Pack(ctx, codepack.Options{Dir: dir, Suffixes: suffixes, Include: []string{filepath.Base(file)}})
+	c.pack, c.err = codepack.Pack(ctx, o)
 	if c.pack == nil {
 		c.pack = &codepack.Package{}
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -140,6 +141,10 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	if err := s.checkTriggers(ctx, o.Triggers); err != nil {
 		return RunResult{}, err
 	}
+	programs, err := f.programs(ctx)
+	if err != nil {
+		return RunResult{}, err
+	}
 	run, warnings, err := s.describe(ctx, f, o, &w)
 	if err != nil {
 		return RunResult{}, err
@@ -162,7 +167,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	r := runner.New(runner.Config{
 		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
 		Pool: f.pool, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, Home: s.c.Home, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
-		Project: w.project, With: f.with, Triggers: o.Triggers, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
+		Project: w.project, With: f.with, Triggers: o.Triggers, Programs: programs, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
 	res, err := r.Run(ctx)
@@ -188,7 +193,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 		},
 		Info: metastore.RunInfo{
 			Host: s.c.Host, CommandLine: o.CommandLine, WorkingDir: s.c.Dir, FlowFile: f.src.File,
-			Language: def.Language, Runtime: def.Runtime, Interpreter: f.python, SDK: def.SDK, Levada: s.c.Version,
+			Language: def.Language, Runtime: def.Runtime, Interpreter: cmp.Or(f.python, f.program.Path), SDK: def.SDK, Levada: s.c.Version,
 			MaxWorkers: s.workers(o), Isolation: string(f.pool.Isolation()), Namespace: o.Namespace,
 			Resumed: w.rerun, Parameters: w.parameters,
 		},
@@ -196,7 +201,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 	if run.Info.Namespace == "" {
 		run.Info.Namespace = "user:" + o.User
 	}
-	run.SystemTags = []string{"user:" + o.User, "runtime:dev", "levada_version:" + s.c.Version, "python_version:" + def.Runtime}
+	run.SystemTags = []string{"user:" + o.User, "runtime:dev", "levada_version:" + s.c.Version, def.Language + "_version:" + def.Runtime}
 	if p := w.project; p != nil {
 		run.Info.Project, run.Info.Branch = p.Name, p.Branch
 		run.SystemTags = append(run.SystemTags, "project:"+p.Name, "project_branch:"+p.Branch)

@@ -18,6 +18,7 @@ import (
 	"github.com/levadahq/levada/internal/codepack"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/gobuild"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/interp"
 	"github.com/levadahq/levada/internal/metastore"
@@ -38,6 +39,8 @@ type Config struct {
 	Python func(ctx context.Context, asked string) (string, error)
 	// SDK returns the folder with the SDK's packages, unpacking them if need be.
 	SDK func() (string, error)
+	// Cache returns the folder for what can be made again, such as programs of flows in Go.
+	Cache func() (string, error)
 	// Interpreter finds the interpreter as Python does and tells all that is known of it. It and Environment are for Examine.
 	Interpreter func(ctx context.Context, asked string) (interp.Interpreter, error)
 	Environment upkeep.Environment
@@ -65,7 +68,8 @@ type flow struct {
 	graph    *graph.Graph
 	problems []graph.Problem
 	with     []protocol.Decorator
-	code     chan code // one value: what the flow's folder holds
+	code     chan code       // one value: what the flow's folder holds
+	program  gobuild.Program // zero for a flow in Python
 }
 
 // code is the code package of a flow's folder and where it came from.
@@ -82,11 +86,18 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Usage, "find the flow", err)
 	}
-	if st, err := os.Stat(file); err != nil || st.IsDir() {
-		return nil, fault.New(fault.NotFound, "there is no flow file %s", src.File).Do("name the Python file that holds the flow")
+	if _, err := os.Stat(file); err != nil {
+		return nil, fault.New(fault.NotFound, "there is no flow file %s", src.File).Do("name the Python file, or the Go package's folder, that holds the flow")
 	}
 	f := &flow{s: s, src: src}
 	f.src.File = file
+	if gobuild.Is(file) {
+		spec, err := s.openProgram(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		return f.start(ctx, spec)
+	}
 	if f.python, err = s.c.Python(ctx, src.Python); err != nil {
 		return nil, err
 	}
@@ -94,27 +105,33 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.c.Store != nil {
-		f.code = make(chan code, 1)
-		go func() { f.code <- packCode(ctx, file, src.CodeSuffixes) }()
-	}
-	f.pool, err = worker.Open(ctx, worker.Spec{
+	f.packLater(ctx, codepack.Options{Dir: filepath.Dir(file), Suffixes: src.CodeSuffixes, Include: []string{filepath.Base(file)}})
+	return f.start(ctx, worker.Spec{
 		File: file, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
 		HandedFD: src.HandedFD, HandedPID: src.HandedPID,
 		Ask:   src.UserDecorators,
 		Setup: func(name string) (*protocol.Setup, []byte, error) { return s.setup(ctx, src, name) },
 	})
-	if err != nil {
+}
+
+// start starts the flow's worker and checks what it says of the flow.
+func (f *flow) start(ctx context.Context, spec worker.Spec) (OpenFlow, error) {
+	var err error
+	if f.pool, err = worker.Open(ctx, spec); err != nil {
 		return nil, err
 	}
 	def := f.pool.Definition()
+	f.packSource(ctx, def)
 	if err := f.decorate(def); err != nil {
 		f.Close()
 		return nil, err
 	}
 	f.graph, f.problems = graph.Compile(def)
-	f.pool.Isolate(worker.Isolation(src.Isolation))
-	if src.Isolation == "" {
+	switch src := f.src; {
+	case spec.Program != "":
+	case src.Isolation != "":
+		f.pool.Isolate(worker.Isolation(src.Isolation))
+	default:
 		f.pool.Isolate(worker.Fork)
 		if def.ForkUnsafe != "" {
 			f.pool.Isolate(worker.Spawn)

@@ -3,7 +3,8 @@
 // A [Pool] belongs to one flow file. It gives a [Process] for each attempt of a
 // task, in one of two ways. By default a fork server ([Server]) imports the user's
 // file once and forks for each task. Where forking is not safe, or on request
-// (isolation "spawn"), each process is a fresh interpreter. Environment variables
+// (isolation "spawn"), each process is a fresh interpreter. A flow that is a program, as those in Go are, cannot
+// fork, so each of its processes is the program started again. Environment variables
 // that must be there before libraries load give each distinct set of them a fork
 // server of its own, started when first needed.
 //
@@ -19,7 +20,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -36,16 +36,19 @@ type Isolation string
 // The ways of isolation.
 const (
 	Fork  Isolation = "fork"  // forked from an interpreter that has imported the flow
-	Spawn Isolation = "spawn" // a fresh interpreter each
+	Spawn Isolation = "spawn" // a fresh interpreter, or program, each
 )
 
 // Spec says how to start the workers of a flow.
 type Spec struct {
-	File   string    // the user's file, absolute
-	Python string    // the interpreter
-	SDK    string    // folder that holds the SDK's packages
-	Stdout io.Writer // for what the file prints while it is imported
-	Stderr io.Writer
+	File   string // the user's file, absolute
+	Python string // the interpreter; empty if the flow is a program
+	SDK    string // folder that holds the SDK's packages
+	// Program is the flow itself, if it is one: an executable file.
+	Program string
+	Args    []string  // of Program
+	Stdout  io.Writer // for what the file prints while it is imported
+	Stderr  io.Writer
 	// Setup says what the description of the flow depends on, if its worker asks for that. Nil: nothing.
 	Setup SetupFunc
 	// Ask has the worker ask for it even if the flow itself does not need it.
@@ -68,6 +71,9 @@ type Pool struct {
 
 	mu    sync.Mutex
 	seats map[string]*seat // by environment set; "" is main's
+
+	envMu sync.Mutex
+	env   []string // of workers; nil before the first is started
 }
 
 // seat is the place of the fork server for one set of variables. Its lock is held while the server starts, which
@@ -85,6 +91,9 @@ func Open(ctx context.Context, spec Spec) (*Pool, error) {
 		return nil, err
 	}
 	p.main, p.seats[""] = s, &seat{server: s}
+	if s.spawns {
+		p.isolation = Spawn
+	}
 	if s.asked {
 		// What the first has found out is certain for the others: a file may be another one by then.
 		first := p.setup
@@ -106,6 +115,7 @@ func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error
 	if err != nil {
 		return nil, err
 	}
+	s.program = p.spec.Program != ""
 	cmd := s.cmd
 	stop := context.AfterFunc(ctx, func() {
 		s.conn.Close()
@@ -167,32 +177,30 @@ func (p *Pool) startServer(vars map[string]string) (*Server, error) {
 	cmd.Stdout, cmd.Stderr = p.spec.Stdout, p.spec.Stderr
 	if err := cmd.Start(); err != nil {
 		near.Close()
+		if p.spec.Program != "" {
+			return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start the flow", Subject: p.spec.Program, Cause: err}).
+				Do("build it for this machine: `levada run` does, given the package's folder")
+		}
 		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start Python", Subject: p.spec.Python, Cause: err}).
 			Do("name the interpreter with --python or LEVADA_PYTHON")
 	}
 	return newServer(p.spec.File, near, cmd, cmd.Process.Pid)
 }
 
-// command prepares an interpreter that runs the user's file.
+// command prepares a worker that runs the user's file.
 func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
-	cmd := exec.Command(p.spec.Python, p.spec.File)
-	path := p.spec.SDK
-	if old := os.Getenv("PYTHONPATH"); old != "" && !slices.Contains(filepath.SplitList(old), path) {
-		path += string(os.PathListSeparator) + old
-	}
-	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return strings.HasPrefix(kv, "LEVADA_CONTROL_FD=") || strings.HasPrefix(kv, "LEVADA_TASK_FD=") ||
-			strings.HasPrefix(kv, "LEVADA_SETUP=") || strings.HasPrefix(kv, "LEVADA_WORKER_")
-	})
-	env = append(env, "PYTHONPATH="+path)
-	if exe, err := os.Executable(); err == nil && os.Getenv("LEVADA_BIN") == "" {
-		env = append(env, "LEVADA_BIN="+exe) // for clients in the tasks, and for flows that tasks start
-	}
-	for k, v := range vars {
-		env = append(env, k+"="+v)
-	}
-	cmd.Env = append(env, extra...)
+	program := p.program(vars)
+	cmd := exec.Command(program.Path, program.Args...)
+	cmd.Env = append(program.Env, extra...)
 	return cmd
+}
+
+// program is what runs the user's file: an interpreter, or the file itself.
+func (p *Pool) program(vars map[string]string) Program {
+	if p.spec.Program != "" {
+		return Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(vars), Socket: TaskSocket}
+	}
+	return Program{Path: p.spec.Python, Args: []string{p.spec.File}, Env: p.Environment(vars), Socket: TaskSocket}
 }
 
 // Asked reports whether the flow was told the setup, and so has put the decorators of --with on its steps itself.
@@ -244,6 +252,9 @@ func (p *Pool) each(f func(*Server)) {
 // StartHere starts a process from the flow's own fork server, whatever the isolation is: for
 // work that is not a task, such as resolving parameters.
 func (p *Pool) StartHere(first First, watch Watch) (*Process, error) {
+	if p.main.spawns {
+		return p.spawn(first, nil, watch)
+	}
 	return p.main.Start(first, watch)
 }
 
@@ -289,76 +300,25 @@ func envKey(vars map[string]string) string {
 	return strings.Join(keys, "\x00")
 }
 
-// spawn starts a fresh interpreter for one task.
+// spawn starts a fresh worker for one task.
 func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process, error) {
-	proc, far, err := newProcess(0)
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
-	}
-	proc.watch = watch
-	task, out, errs := os.NewFile(uintptr(far.task), "task"), os.NewFile(uintptr(far.stdout), "stdout"), os.NewFile(uintptr(far.stderr), "stderr")
-	defer func() { task.Close(); out.Close(); errs.Close() }()
-	cmd := p.command(vars, append(p.asks(), "LEVADA_TASK_FD=3")...)
-	cmd.SysProcAttr = leader(syscall.SIGKILL)
-	cmd.ExtraFiles = []*os.File{task}
-	cmd.Stdout, cmd.Stderr = out, errs
-	if t, ok := first.Header.(*protocol.Task); ok {
-		whole := *t
-		whole.Context = p.context
-		first.Header = &whole
-	}
-	var frame []byte
+	program := p.program(vars)
+	program.Env = append(program.Env, p.asks()...)
+	var speech []byte
 	if p.again != nil {
-		setup, body, _ := p.again("")
-		if frame, err = protocol.AppendFrame(nil, setup, body); err != nil {
-			proc.Close()
+		setup, body, err := p.again("")
+		if err != nil {
+			return nil, err
+		}
+		if speech, err = protocol.AppendFrame(nil, setup, body); err != nil {
 			return nil, err
 		}
 	}
-	if frame, err = protocol.AppendFrame(frame, first.Header, first.Body); err != nil {
-		proc.Close()
+	speech, err := protocol.AppendFrame(speech, p.whole(first.Header), first.Body)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := proc.Conn.Write(frame); err != nil {
-		proc.Close()
-		return nil, fault.Wrap(fault.Internal, "write first frame", err)
-	}
-	if err := cmd.Start(); err != nil {
-		proc.Close()
-		return nil, fault.Wrap(fault.Unavailable, "start Python", err)
-	}
-	pid := cmd.Process.Pid
-	var gone sync.Mutex // held while the process is reaped, so that no signal reaches a reused pid
-	dead := false
-	proc.kill = func(sig syscall.Signal) {
-		gone.Lock()
-		defer gone.Unlock()
-		if !dead {
-			syscall.Kill(-pid, sig)
-		}
-	}
-	proc.started(pid)
-	go func() {
-		waitExited(pid)
-		gone.Lock()
-		dead = true
-		syscall.Kill(-pid, syscall.SIGKILL) // what it left behind in its group
-		cmd.Wait()
-		gone.Unlock()
-		proc.exited(exitOf(cmd.ProcessState))
-	}()
-	return proc, nil
-}
-
-func exitOf(st *os.ProcessState) Exit {
-	e := Exit{Code: st.ExitCode(), UserCPU: st.UserTime(), SystemCPU: st.SystemTime()}
-	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		e.Code, e.Signal = -1, int(ws.Signal())
-	}
-	if ru, ok := st.SysUsage().(*syscall.Rusage); ok {
-		e.MaxRSS = maxRSSBytes(ru)
-	}
-	return e
+	return startProgram(program, speech, watch)
 }
 
 // Close ends all workers and what they run.

@@ -27,10 +27,12 @@ type Server struct {
 	cmd  *exec.Cmd // nil if the server was handed over
 	pid  int
 
+	program    bool // the flow is a program, not a Python file
 	definition *graph.Flow
 	asked      bool                   // it was told a setup
 	configs    []protocol.ConfigBytes // the values of the flow's configs
 	values     []byte
+	spawns     bool // it starts no processes: each task is the program started again
 
 	mu      sync.Mutex // guards writes to conn, and the fields below
 	next    int64
@@ -75,6 +77,7 @@ func (s *Server) handshake(setup SetupFunc) error {
 		return fault.New(fault.Unavailable, "the worker speaks protocol %d, this binary speaks %d", hello.Protocol, protocol.Version).
 			On(s.file).Do("use the SDK that belongs to this binary: unset PYTHONPATH or set LEVADA_BIN to the matching one")
 	}
+	s.spawns = hello.Spawn
 	if hello.Asks {
 		if err := s.tell(setup, hello.Flow); err != nil {
 			return err
@@ -124,6 +127,17 @@ func (s *Server) tell(setup SetupFunc, flow string) error {
 func (s *Server) noFlow(cause error) error {
 	if fault.Is(cause, fault.Invalid) && !errors.Is(cause, io.ErrUnexpectedEOF) { // it lives, and would not end by itself
 		return fault.New(fault.UserCode, "the file writes into the socket to Levada while it is imported").On(s.file).Because(cause)
+	}
+	if s.cmd != nil && s.program {
+		s.conn.Close()
+		err := s.cmd.Wait()
+		s.cmd = nil
+		how := "with code 0"
+		if err != nil {
+			how = "(" + err.Error() + ")"
+		}
+		return fault.New(fault.UserCode, "the program ended %s before it described a flow", how).On(s.file).
+			Do("let its main function call Main of the flow, before anything that ends the program")
 	}
 	if s.cmd != nil {
 		s.conn.Close()
@@ -342,5 +356,7 @@ func (s *Server) Close() error {
 
 // stopGrace is how long a worker may take to end when told to.
 const stopGrace = 2 * time.Second
+
+func since(t syscall.Timeval) time.Duration { return time.Duration(t.Nano()) }
 
 func seconds(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }

@@ -79,6 +79,7 @@ _LAZY = {
     "parallel_map": "multicore",
     "parallel_imap_unordered": "multicore",
     "profile": "profiling",
+    "exec": "programs",
 }
 
 #: Names of the client, which is imported when one of them is asked for.

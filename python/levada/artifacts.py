@@ -263,12 +263,11 @@ def unpack(name, described, data, decode=None):
         # In a reply of its own "type" is that of the frame.
         kind = described.get("value_type") or described.get("type")
         return content.decode() if kind == "str" else content
-    if described["codec"] == "json":
-        from json import loads as json_loads
-
-        return json_loads(_read_file(path) if path else bytes(data))
     if described["codec"] != "pickle":
-        raise DataException("The artifact '%s' has the unknown codec '%s'." % (name, described["codec"]))
+        from .foreign import decode as decode_foreign
+
+        kind = described.get("value_type") or described.get("type")
+        return decode_foreign(name, described["codec"], kind, _read_file(path) if path else bytes(data))
     try:
         if not path:
             return loads(data)

@@ -1,0 +1,434 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/protocol"
+)
+
+// frameRoom is how many bytes of values travel in one frame; what is beyond goes by file.
+const frameRoom = 32 << 20
+
+// attempt is one attempt on its way.
+type attempt struct {
+	m      *machine
+	s      *step
+	t      *Task
+	state  reflect.Value // the struct
+	given  reflect.Value // as it was before the step ran; made for joins alone
+	loaded []loaded      // by place in plan.fields
+	body   [][]byte      // of the done frame
+	room   int
+	log    io.Writer // where a failure is told
+	inside bool      // other tasks run in this process
+}
+
+// loaded is a value as it was before the step ran.
+type loaded struct {
+	found bool
+	data  []byte     // as it would be stored again; nil if only the hash is kept
+	hash  string     // hex
+	file  *fileState // of a File
+}
+
+// inherited are the values that a task inherits, as they came.
+type inherited struct {
+	values []protocol.Value
+	data   [][]byte
+}
+
+// run runs the attempt and returns the frame that tells of it and its body.
+func (a *attempt) run(have *inherited) (*protocol.Done, [][]byte) {
+	done := &protocol.Done{Type: "done", Artifacts: []protocol.SentValue{}}
+	f := a.try(have)
+	if f != nil {
+		f.Attempt = a.t.Attempt
+	}
+	if f == nil {
+		if err := a.finish(done); err != nil {
+			f = failureOf(a.t, err)
+		}
+	}
+	if f == nil {
+		done.OK = true
+		return done, a.body
+	}
+	done.Exception = &protocol.Exception{Type: f.Type, Message: f.Message, Traceback: f.Traceback}
+	if a.catches(f) {
+		fmt.Fprintf(a.log, "@catch caught a failure of %s\n%s", a.t.title(), f.Traceback)
+		if a.s.catch != "" {
+			a.state.FieldByIndex(a.m.plan.byName[a.s.catch].index).Set(reflect.ValueOf(f))
+		}
+		a.reset(done)
+		if err := a.artifacts(done); err == nil {
+			done.OK, done.Caught = true, true
+			done.Transition = &protocol.Transition{Next: a.s.next.to}
+			return done, a.body
+		}
+	} else if !f.interrupted {
+		fmt.Fprintf(a.log, "%s failed:\n%s", a.t.title(), f.Traceback)
+	}
+	a.reset(done)
+	if a.state.IsValid() && a.artifacts(done) != nil { // what it had set, for whoever looks into the failure
+		a.reset(done)
+	}
+	done.NoRetry = f.permanent
+	if f.interrupted {
+		done.Exception.Type = "KeyboardInterrupt"
+	}
+	return done, a.body
+}
+
+func (a *attempt) reset(done *protocol.Done) {
+	done.Artifacts, done.Foreach, done.Transition, a.body, a.room = []protocol.SentValue{}, nil, nil, nil, 0
+}
+
+// catches reports whether Catch takes a failure.
+func (a *attempt) catches(f *Failure) bool {
+	if !a.s.caught || f.interrupted || !a.state.IsValid() {
+		return false
+	}
+	return a.t.Attempt >= a.t.Retries || a.t.frame.Fallback || f.permanent
+}
+
+// try makes the state and calls the step.
+func (a *attempt) try(have *inherited) *Failure {
+	if a.s.run == nil {
+		return failureOf(a.t, fmt.Errorf("the step %s is run by another program", a.s.def.Name))
+	}
+	pointer := reflect.New(a.m.plan.typ)
+	a.state, a.loaded = pointer.Elem(), make([]loaded, len(a.m.plan.fields))
+	if err := a.load(have); err != nil {
+		return failureOf(a.t, err)
+	}
+	if a.t.frame.Join != nil {
+		a.given = reflect.New(a.m.plan.typ).Elem()
+		a.given.Set(a.state)
+	}
+	if a.t.frame.Fallback {
+		return &Failure{Type: "died", Message: "the process of step " + a.t.Step + " ended on each attempt before the step was done",
+			Traceback: "error: the process ended before the step was done\n"}
+	}
+	return a.call(pointer.Interface())
+}
+
+// call calls the step and waits for it, but not long beyond its timeout.
+func (a *attempt) call(state any) *Failure {
+	if a.inside && a.t.frame.Timeout == 0 {
+		return a.step(state)
+	}
+	result := make(chan *Failure, 1)
+	go func() {
+		f := failureOf(a.t, fmt.Errorf("step %s ended its goroutine before it returned", a.t.Step)) // runtime.Goexit, as testing.FailNow does
+		defer func() { result <- f }()
+		f = a.step(state)
+	}()
+	var out <-chan struct{}
+	if a.t.frame.Timeout > 0 {
+		out = a.t.Done()
+	}
+	for {
+		select {
+		case f := <-result:
+			return f
+		case <-out:
+			out = nil
+			if t, ok := context.Cause(a.t).(*timedOut); ok {
+				f := failureOf(a.t, t)
+				select {
+				case <-result: // too late, whatever it is
+					return f
+				case <-time.After(timeoutGrace):
+				}
+				f.Traceback += "\nIt does not heed its context; where it was:\n" + userStacks()
+				return f
+			}
+		}
+	}
+}
+
+// step calls the step's function.
+func (a *attempt) step(state any) (f *Failure) {
+	defer func() {
+		if p := recover(); p != nil {
+			if u, ok := p.(*unreadable); ok {
+				f = failureOf(a.t, u.err)
+				return
+			}
+			f = failureOfPanic(p)
+		}
+	}()
+	if err := a.s.run(state, a.t, newInputs(a)); err != nil {
+		return failureOf(a.t, err)
+	}
+	return nil
+}
+
+// timeoutGrace is how long a step may take to return when its timeout has passed.
+const timeoutGrace = time.Second
+
+// userStacks are the stacks of the user's goroutines.
+func userStacks() string {
+	buf := make([]byte, 64<<10)
+	return string(buf[:runtime.Stack(buf, true)])
+}
+
+// load fills the fields with what the task inherits.
+func (a *attempt) load(have *inherited) error {
+	have, err := fetch(a.t, a.m.plan, have)
+	if err != nil {
+		return err
+	}
+	at := 0
+	for i, f := range a.m.plan.fields {
+		v := a.state.FieldByIndex(f.index)
+		if f.kind == asFile {
+			file := &fileState{open: a.opener(f.name)}
+			v.Set(reflect.ValueOf(File{file}))
+			a.loaded[i].file = file
+			continue
+		}
+		if a.t.iterates(f.name) {
+			continue
+		}
+		value, data := have.values[at], have.data[at]
+		at++
+		if !value.Found {
+			continue
+		}
+		if data, err = readStored(value.Path, value.FIFO, value.Size, data); err != nil {
+			return err
+		}
+		if f.kind == asBytes && value.Path == "" {
+			data = bytes.Clone(data) // the step may write to it, and others may have the same
+		}
+		if err := f.decode(v, a.m.plan, value, data); err != nil {
+			return err
+		}
+		a.loaded[i] = loaded{found: true, hash: value.Hash, data: data}
+		switch {
+		case value.From != "":
+			if e, err := f.encode(v); err == nil { // other languages write the same value in another form
+				a.loaded[i].data = e.data
+			}
+		case f.kind == asBytes || len(data) > protocol.InlineLimit:
+			a.loaded[i].data = nil
+		}
+	}
+	return nil
+}
+
+// fetch asks for all that a task inherits and has not got yet.
+func fetch(t *Task, p *plan, have *inherited) (*inherited, error) {
+	names := p.reads(t)
+	if have == nil {
+		have = &inherited{}
+	}
+	for len(have.values) < len(names) {
+		reply, body, err := t.host.ask(&protocol.Request{Type: "values", Names: names[len(have.values):], Codecs: accepted})
+		if err != nil {
+			return nil, err
+		}
+		if len(reply.Values) == 0 {
+			return nil, fmt.Errorf("the host sent no values")
+		}
+		for _, v := range reply.Values {
+			if v.Length < 0 || v.Length > len(body) {
+				return nil, fmt.Errorf("the host sent less of a value than it said")
+			}
+			data := body[:v.Length:v.Length]
+			body = body[v.Length:]
+			if v.FIFO != "" { // it is to be read before anything else is asked
+				if data, err = readStored("", v.FIFO, v.Size, nil); err != nil {
+					return nil, err
+				}
+				v.FIFO = ""
+			}
+			have.values, have.data = append(have.values, v), append(have.data, data)
+		}
+	}
+	return have, nil
+}
+
+// opener returns how to open an inherited File.
+func (a *attempt) opener(name string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		reply, body, err := a.t.host.ask(&protocol.Request{Type: "get", Name: name, Codecs: []string{protocol.CodecFile}})
+		switch {
+		case err != nil:
+			return nil, err
+		case !reply.Found:
+			return nil, ErrNoFile
+		case reply.Path != "":
+			return openStored(reply.Path)
+		case reply.FIFO != "":
+			return openStored(reply.FIFO)
+		}
+		return bytesOf(body), nil
+	}
+}
+
+// finish makes what the done frame of a step that ended well has to say.
+func (a *attempt) finish(done *protocol.Done) error {
+	if err := a.artifacts(done); err != nil {
+		return err
+	}
+	n := &a.s.next
+	done.Transition = &protocol.Transition{Next: n.to}
+	if a.t.item != nil && a.t.frame.Join == nil {
+		done.Value = short(a.t.item)
+	}
+	switch n.kind {
+	case graph.NextSwitch:
+		key := fmt.Sprint(a.state.FieldByIndex(a.m.plan.field(n.field).index).Interface())
+		for _, c := range n.cases {
+			if fmt.Sprint(c.Key) == key {
+				done.Transition.Next = []string{c.Step}
+				return nil
+			}
+		}
+		return fmt.Errorf("step %s chooses by %s, which is %q; there is no case for that", a.t.Step, n.field, key)
+	case graph.NextParallel:
+		fan := int(a.state.FieldByIndex(a.m.plan.field(n.field).index).Int())
+		if fan < 1 {
+			return fmt.Errorf("step %s opens a gang of %s nodes, which is %d; it needs at least 1", a.t.Step, n.field, fan)
+		}
+		done.Transition.Fan = fan
+	case graph.NextForeach:
+		return a.foreach(done, a.m.plan.field(n.field))
+	}
+	return nil
+}
+
+// foreach writes the elements of a foreach so that each can be read alone.
+func (a *attempt) foreach(done *protocol.Done, f *field) error {
+	list := a.state.FieldByIndex(f.index)
+	n := list.Len()
+	if n == 0 {
+		return fmt.Errorf("step %s goes through %s, which is empty: a foreach needs at least one element", a.t.Step, f.goName)
+	}
+	var data, lengths []byte
+	for i := range n {
+		e, err := asJSONBytes(list.Index(i))
+		if err != nil {
+			return fmt.Errorf("element %d of %s: elements of a foreach are stored as JSON: %w", i, f.goName, err)
+		}
+		data = append(data, e...)
+		lengths = binary.LittleEndian.AppendUint64(lengths, uint64(len(e)))
+	}
+	data = append(data, lengths...)
+	done.Transition.Fan = n
+	done.Foreach = &protocol.SentItems{Var: f.name, Count: n, Codec: protocol.CodecJSON}
+	path, err := a.send(data)
+	if err != nil {
+		return err
+	}
+	done.Foreach.Path = path
+	if path == "" {
+		done.Foreach.Length = len(data)
+	}
+	return nil
+}
+
+// artifacts adds what changed to the done frame.
+func (a *attempt) artifacts(done *protocol.Done) error {
+	for i, f := range a.m.plan.fields {
+		v := a.state.FieldByIndex(f.index)
+		before := &a.loaded[i]
+		if f.kind == asFile {
+			if err := a.file(done, f, v.Interface().(File), before); err != nil {
+				return err
+			}
+			continue
+		}
+		if !before.found && v.IsZero() {
+			continue
+		}
+		e, err := f.encode(v)
+		if err != nil {
+			return err
+		}
+		if before.found && before.same(e.data) {
+			continue
+		}
+		sent := protocol.SentValue{Name: f.name, Codec: e.codec, Type: e.typ, Size: int64(len(e.data))}
+		if sent.Path, err = a.send(e.data); err != nil {
+			return err
+		}
+		if sent.Path == "" {
+			sent.Length = len(e.data)
+		}
+		done.Artifacts = append(done.Artifacts, sent)
+	}
+	return nil
+}
+
+// same reports whether bytes are those that were loaded.
+func (l *loaded) same(data []byte) bool {
+	if l.data != nil {
+		return bytes.Equal(l.data, data)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]) == l.hash
+}
+
+// file adds a File to the done frame if it is a new one.
+func (a *attempt) file(done *protocol.Done, f *field, file File, before *loaded) error {
+	if file.fileState == nil || file.fileState == before.file {
+		return nil
+	}
+	if file.staged == "" { // of an input of a join
+		src, err := file.Open()
+		if err != nil {
+			return fmt.Errorf("the artifact %s: %w", f.name, err)
+		}
+		defer src.Close()
+		if file, err = a.t.NewFile(func(w io.Writer) error { _, err := io.Copy(w, src); return err }); err != nil {
+			return fmt.Errorf("the artifact %s: %w", f.name, err)
+		}
+	}
+	st, err := os.Stat(file.staged)
+	if err != nil {
+		return fmt.Errorf("the artifact %s: %w", f.name, err)
+	}
+	done.Artifacts = append(done.Artifacts, protocol.SentValue{Name: f.name, Codec: protocol.CodecFile, Type: "bytes", Size: st.Size(), Path: file.staged})
+	return nil
+}
+
+// send puts bytes into the body of the done frame, or into a file if they are many; then it returns its path.
+func (a *attempt) send(data []byte) (path string, err error) {
+	limit := a.t.frame.InlineLimit
+	if len(data) <= limit && a.room+len(data) <= frameRoom {
+		a.room += len(data)
+		a.body = append(a.body, data)
+		return "", nil
+	}
+	path = a.t.stage()
+	return path, os.WriteFile(path, data, 0o600)
+}
+
+// short is an element of a foreach in at most 30 characters.
+func short(item []byte) string {
+	text := string(item)
+	if len(text) > 1 && text[0] == '"' {
+		if plain, err := strconv.Unquote(text); err == nil {
+			text = plain
+		}
+	}
+	if r := []rune(text[:min(len(text), 200)]); len(r) > 30 {
+		return string(r[:30])
+	}
+	return text
+}

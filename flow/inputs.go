@@ -1,0 +1,243 @@
+package flow
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"reflect"
+	"slices"
+
+	"github.com/levadahq/levada/internal/protocol"
+)
+
+// Inputs are what a join joins: the state that each of its tasks left. Values are fetched for many tasks at a time, when a
+// state is first looked at. In the tasks of a foreach, a field that a Foreach goes through is left zero.
+type Inputs[T any] struct {
+	in *inputs
+	t  *Task
+}
+
+// Len returns the number of inputs.
+func (in Inputs[T]) Len() int { return in.in.count() }
+
+// At returns the state that one input left: in a foreach that of the task with this index, else in the order of
+// the split. Changing it changes nothing. It fails if an artifact cannot be read.
+func (in Inputs[T]) At(i int) (*T, error) {
+	state, err := in.in.at(i)
+	if err != nil {
+		return nil, err
+	}
+	return state.(*T), nil
+}
+
+// All yields the inputs in order. What cannot be read ends the step with an error that names it.
+func (in Inputs[T]) All() iter.Seq2[int, *T] {
+	return func(yield func(int, *T) bool) {
+		for i := range in.Len() {
+			state, err := in.At(i)
+			if err != nil {
+				panic(&unreadable{err})
+			}
+			if !yield(i, state) {
+				return
+			}
+		}
+	}
+}
+
+// Step returns the state that a branch of a split left: that of the last step in it.
+func (in Inputs[T]) Step(name string) (*T, error) {
+	i, err := in.in.position(name)
+	if err != nil {
+		return nil, err
+	}
+	return in.At(i)
+}
+
+// Merge gives the flow what all inputs agree about: artifacts that only one of them set, or that all of them have with
+// the same value. Fields that are set already stay as they are. Different values of an artifact are an error that names it, unless it is excluded.
+func (in Inputs[T]) Merge(exclude ...string) error { return in.in.merge(exclude) }
+
+// inputs are Inputs without their type.
+type inputs struct {
+	a      *attempt
+	first  int // of the page
+	values map[*field][]protocol.Value
+	data   map[*field][][]byte
+	states map[int]any
+}
+
+// maxPage is how many inputs are fetched at once.
+const maxPage = 500
+
+// maxKept is up to how many inputs a join keeps the states that it made.
+const maxKept = 64
+
+// unreadable is the panic of an input that cannot be read.
+type unreadable struct{ err error }
+
+func (u *unreadable) Error() string { return u.err.Error() }
+
+func newInputs(a *attempt) *inputs {
+	if a.t.frame.Join == nil {
+		return nil
+	}
+	return &inputs{a: a, states: map[int]any{}, first: -1}
+}
+
+func (in *inputs) count() int { return in.a.t.frame.Join.Count }
+
+// position finds the input that a step left.
+func (in *inputs) position(step string) (int, error) {
+	if steps := in.a.t.frame.Join.Steps; steps != nil {
+		if at := steps[step]; len(at) > 0 {
+			return at[len(at)-1], nil
+		}
+		names := []string{}
+		for name := range steps {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return 0, fmt.Errorf("step %s does not end a branch that is joined here; these do: %v", step, names)
+	}
+	return 0, fmt.Errorf("the inputs are the tasks of a foreach: use At or All")
+}
+
+// at makes the state of one input.
+func (in *inputs) at(i int) (any, error) {
+	if i < 0 || i >= in.count() {
+		return nil, fmt.Errorf("the join has %d inputs, there is none at %d", in.count(), i)
+	}
+	if s := in.states[i]; s != nil {
+		return s, nil
+	}
+	p := in.a.m.plan
+	state := reflect.New(p.typ)
+	for _, f := range p.fields {
+		v := state.Elem().FieldByIndex(f.index)
+		if f.kind == asFile {
+			v.Set(reflect.ValueOf(File{&fileState{open: in.opener(i, f.name)}}))
+			continue
+		}
+		if in.a.t.frame.Join.Steps == nil && in.a.m.iterated[f.name] {
+			continue // the list that a foreach went through: each of its tasks has all of it
+		}
+		if f.param != nil { // the same in all tasks of a run
+			v.Set(in.a.given.FieldByIndex(f.index))
+			continue
+		}
+		value, data, err := in.value(i, f)
+		if err != nil {
+			return nil, err
+		}
+		if !value.Found {
+			continue
+		}
+		if err := f.decode(v, p, value, data); err != nil {
+			return nil, fmt.Errorf("input %d: %w", i, err)
+		}
+	}
+	if in.count() <= maxKept {
+		in.states[i] = state.Interface()
+	}
+	return state.Interface(), nil
+}
+
+// value returns one artifact of one input. Its neighbours' come with it.
+func (in *inputs) value(i int, f *field) (protocol.Value, []byte, error) {
+	page := i / maxPage * maxPage
+	if page != in.first {
+		in.first, in.values, in.data = page, map[*field][]protocol.Value{}, map[*field][][]byte{}
+	}
+	for page+len(in.values[f]) <= i {
+		from := page + len(in.values[f])
+		reply, body, err := in.a.t.host.ask(&protocol.Request{
+			Type: "get_inputs", Name: f.name, From: from, Count: min(maxPage, in.count()-from), Codecs: accepted,
+		})
+		if err != nil {
+			return protocol.Value{}, nil, err
+		}
+		if len(reply.Values) == 0 {
+			return protocol.Value{}, nil, fmt.Errorf("the host sent no value of %s for the input %d", f.name, from)
+		}
+		for _, v := range reply.Values {
+			data, err := readStored(v.Path, v.FIFO, v.Size, body[:min(v.Length, len(body))])
+			if err != nil {
+				return v, nil, err
+			}
+			body = body[min(v.Length, len(body)):]
+			in.values[f], in.data[f] = append(in.values[f], v), append(in.data[f], data)
+		}
+	}
+	return in.values[f][i-page], in.data[f][i-page], nil
+}
+
+// opener returns how to open a File of an input.
+func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		reply, body, err := in.a.t.host.ask(&protocol.Request{
+			Type: "get_inputs", Name: name, From: i, Count: 1, Codecs: []string{protocol.CodecFile},
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(reply.Values) == 0 || !reply.Values[0].Found {
+			return nil, ErrNoFile
+		}
+		switch v := reply.Values[0]; {
+		case v.Path != "":
+			return openStored(v.Path)
+		case v.FIFO != "":
+			return openStored(v.FIFO)
+		}
+		return bytesOf(body), nil
+	}
+}
+
+// merge has the host merge what the inputs agree about, and reads it.
+func (in *inputs) merge(exclude []string) error {
+	a := in.a
+	q := &protocol.Request{Type: "merge", Exclude: []string{}, Own: []string{}}
+	for _, name := range exclude {
+		artifact := a.m.plan.artifact(name)
+		if artifact == "" {
+			return fmt.Errorf("Merge leaves out %s, which is not a field of %s", name, a.m.plan.typ)
+		}
+		q.Exclude = append(q.Exclude, artifact)
+	}
+	for i, f := range a.m.plan.fields {
+		v := a.state.FieldByIndex(f.index)
+		if !a.loaded[i].found && !v.IsZero() && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
+			q.Own = append(q.Own, f.name)
+		}
+	}
+	reply, _, err := a.t.host.ask(q)
+	if err != nil {
+		return err
+	}
+	if len(reply.Conflicts) > 0 {
+		return fmt.Errorf("step %s cannot merge %v: its inputs have different values; set the fields before Merge, or exclude them", a.t.Step, reply.Conflicts)
+	}
+	set := map[string]bool{}
+	for _, name := range q.Own {
+		set[name] = true
+	}
+	have, err := fetch(a.t, a.m.plan, nil)
+	if err != nil {
+		return err
+	}
+	mine := reflect.New(a.m.plan.typ).Elem()
+	mine.Set(a.state)
+	before := a.loaded
+	a.loaded = make([]loaded, len(before))
+	if err := a.load(have); err != nil {
+		return err
+	}
+	for i, f := range a.m.plan.fields {
+		if set[f.name] {
+			a.state.FieldByIndex(f.index).Set(mine.FieldByIndex(f.index))
+			a.loaded[i] = before[i]
+		}
+	}
+	return nil
+}

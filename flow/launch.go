@@ -1,0 +1,108 @@
+package flow
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Main is what a flow's main calls. It does not return: it hands the command line over to levada, or, in a process
+// that levada has started, does what that asks for.
+func (f *Flow[T]) Main() {
+	m := f.m
+	if fd, ok := take("LEVADA_CONTROL_FD"); ok {
+		m.serveControl(fd)
+	}
+	if fd, ok := take("LEVADA_TASK_FD"); ok {
+		m.define()
+		m.serveTask(fd)
+	}
+	if fd, ok := take("LEVADA_MANY_FD"); ok {
+		m.define()
+		m.serveMany(fd)
+	}
+	m.handOver(os.Args[1:])
+}
+
+// take returns the descriptor that an environment variable names, and hides it from what the flow starts.
+func take(variable string) (int, bool) {
+	text, ok := os.LookupEnv(variable)
+	if !ok {
+		return 0, false
+	}
+	os.Unsetenv(variable)
+	fd, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, false
+	}
+	syscall.CloseOnExec(fd)
+	return fd, true
+}
+
+// handOver replaces this process with levada.
+func (m *machine) handOver(args []string) {
+	exe, err := os.Executable()
+	if err != nil {
+		fail("the program does not know where it lies: " + err.Error())
+	}
+	levada := findLevada(exe)
+	if levada == "" {
+		fail("the program 'levada' was not found. Install it on your PATH, or set LEVADA_BIN to its path.")
+	}
+	file, started := exe, os.Args[0]
+	if folder := filepath.Dir(m.def.File); builtByGoRun(exe) && exists(folder) {
+		// The program is gone when this run is over, so the flow is known by its package.
+		file, started = folder, "go run "+relative(folder)
+	}
+	environment := append(os.Environ(), "LEVADA_PROGRAM="+exe, "LEVADA_STARTED_AS="+started)
+	err = syscall.Exec(levada, append([]string{"levada", "flow", file}, args...), environment)
+	fail(levada + " could not be started: " + err.Error())
+}
+
+func fail(text string) {
+	os.Stderr.WriteString("levada: " + text + "\n")
+	os.Exit(1)
+}
+
+// findLevada looks for the binary: where LEVADA_BIN says, beside the program, on the PATH.
+func findLevada(exe string) string {
+	for _, path := range []string{os.Getenv("LEVADA_BIN"), filepath.Join(filepath.Dir(exe), "levada")} {
+		if st, err := os.Stat(path); path != "" && err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o111 != 0 {
+			return path
+		}
+	}
+	path, err := exec.LookPath("levada")
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// builtByGoRun reports whether a program lies where `go run` puts what it builds: a temporary folder, or the build cache.
+func builtByGoRun(exe string) bool {
+	return strings.Contains(exe, string(filepath.Separator)+"go-build")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// relative writes a folder as one would type it here.
+func relative(folder string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return folder
+	}
+	rel, err := filepath.Rel(dir, folder)
+	switch {
+	case err != nil || strings.HasPrefix(rel, ".."):
+		return folder
+	case rel == ".":
+		return "."
+	}
+	return "./" + rel
+}

@@ -1,0 +1,145 @@
+package flow_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/levadahq/levada/flow"
+)
+
+// crowd runs many tasks in one process.
+type crowd struct {
+	N      int `param:"" default:"3000"`
+	List   []int
+	Square int
+	Deep   int
+	Total  int
+}
+
+func init() {
+	build := func(work func(*crowd, *flow.Task) error, options ...flow.Option) func() {
+		return func() {
+			flow.New[crowd]("Crowd").
+				Step("start", func(c *crowd, t *flow.Task) error {
+					for i := range c.N {
+						c.List = append(c.List, i)
+					}
+					return nil
+				}, flow.Foreach("List", "work")).
+				Step("work", work, append(options, flow.InProcess(), flow.To("more"))...).
+				Step("more", func(c *crowd, t *flow.Task) error { c.Deep = c.Square + 1; return nil }, flow.InProcess(), flow.To("add")).
+				Join("add", func(c *crowd, t *flow.Task, in flow.Inputs[crowd]) error {
+					for i, one := range in.All() {
+						if one.Square != i*i || one.Deep != i*i+1 {
+							return fmt.Errorf("input %d has %d and %d", i, one.Square, one.Deep)
+						}
+						c.Total += one.Deep
+					}
+					return nil
+				}, flow.InProcess(), flow.To("end")).
+				Step("end", func(c *crowd, t *flow.Task) error { fmt.Println("total", c.Total); return nil }).
+				Main()
+		}
+	}
+	square := func(c *crowd, t *flow.Task) error {
+		i, err := flow.Item[int](t)
+		c.Square = i * i
+		if i == 7 {
+			t.Log.Info("seven", "is", i)
+		}
+		return err
+	}
+	flows["Crowd"] = build(square)
+	flows["CrowdFails"] = build(func(c *crowd, t *flow.Task) error {
+		if t.Index() == 100 && os.Getenv("FAULT") != "" {
+			switch os.Getenv("FAULT") {
+			case "panic":
+				crash(nil)
+			case "exit":
+				os.Exit(3)
+			}
+			return errors.New("one of many")
+		}
+		return square(c, t)
+	})
+	flows["CrowdRetries"] = build(func(c *crowd, t *flow.Task) error {
+		if t.Index()%500 == 1 && t.Attempt == 0 {
+			return errors.New("at first")
+		}
+		return square(c, t)
+	}, flow.Retry(1))
+	flows["CrowdWaits"] = build(func(c *crowd, t *flow.Task) error {
+		if t.Index() == 5 {
+			t.Log.Info("waiting")
+			<-t.Done()
+			return t.Err()
+		}
+		return square(c, t)
+	})
+}
+
+func TestInProcess(t *testing.T) {
+	const total = 2999*3000*5999/6 + 3000
+	want := fmt.Sprint("total ", total)
+	t.Run("well", func(t *testing.T) {
+		s := newSession(t)
+		contains(t, s.ok("Crowd", "run"), want)
+		contains(t, s.ok("Crowd", "logs", "1/work/9"), "level=INFO msg=seven is=7")
+		contains(t, s.ok("Crowd", "dump", "1/work/9"), "square [size: 2 type: int] = 49")
+	})
+	t.Run("retries", func(t *testing.T) {
+		s := newSession(t)
+		contains(t, s.ok("CrowdRetries", "run"), want, "(retry)")
+	})
+	for fault, said := range map[string]string{"error": "error: one of many", "panic": "flow_test.crash", "exit": "exited with code 3"} {
+		t.Run(fault, func(t *testing.T) {
+			s := newSession(t)
+			s.env = []string{"FAULT=" + fault}
+			contains(t, s.fails("CrowdFails", "run"), said, "Step work (task-id")
+			s.env = nil
+			contains(t, s.ok("CrowdFails", "resume"), want, "previously run tasks")
+		})
+	}
+}
+
+func TestInterruptInProcess(t *testing.T) {
+	s := newSession(t)
+	said, code := interruptAt(t, s.command("CrowdWaits", "run"), "waiting")
+	if code != 1 {
+		t.Errorf("exit code %d\n%s", code, cut(said))
+	}
+	contains(t, said, "KILLED BY ORCHESTRATOR", "Aborted!")
+}
+
+// round goes round in one process.
+type round struct {
+	First string
+	N     int
+	Where string
+}
+
+func init() {
+	flows["Round"] = func() {
+		flow.New[round]("Round").
+			Step("start", func(r *round, t *flow.Task) error { r.First, r.Where = "kept", "again"; return nil }, flow.To("turn")).
+			Step("turn", func(r *round, t *flow.Task) error {
+				if r.N++; r.N == 300 {
+					r.Where = "done"
+				}
+				if t.Iteration != r.N-1 {
+					return fmt.Errorf("iteration %d is counted as %d", r.N-1, t.Iteration)
+				}
+				return nil
+			}, flow.InProcess(), flow.Switch("Where", flow.Case{Key: "again", Step: "turn"}, flow.Case{Key: "done", Step: "end"})).
+			Step("end", func(r *round, t *flow.Task) error { fmt.Println(r.First, r.N); return nil }).
+			Main()
+	}
+}
+
+func TestALoopInProcess(t *testing.T) {
+	s := newSession(t)
+	contains(t, s.ok("Round", "run"), "kept 300")
+	contains(t, s.ok("Round", "dump", "1/turn/200"), `first [size: 6 type: string] = "kept"`, "n [size: 3 type: int] = 199")
+}

@@ -1,0 +1,120 @@
+// Package convert brings values from the form of one language into one that others read.
+//
+// Python stores pickles, Go JSON. Between them goes what both have: numbers, text, lists and dicts with text as keys as
+// JSON; bytes as they are; arrays of numbers as npy, the format of numpy.save; tables of plain columns as CSV. A pickle is
+// read by package pickle, which executes nothing. What is none of these is refused, with what it is and what to do: nothing is converted halfway.
+//
+// Tables are CSV and not Arrow, because every language and every shell reads it without a library, and a pure-Go Arrow
+// would weigh more than all of Levada. What CSV loses are the types of columns, which its readers infer.
+//
+// The package is pure.
+package convert
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/pickle"
+)
+
+// Value is an encoded value.
+type Value struct {
+	Codec string // "pickle", "json", "file", "npy", "csv", "gob", "binary"
+	Type  string // as its language names it
+	Data  []byte
+}
+
+// Language names the language that stores values with a codec.
+func Language(codec string) string {
+	switch codec {
+	case "pickle":
+		return "Python"
+	case "gob", "binary":
+		return "Go"
+	}
+	return "a program"
+}
+
+// advice is what may cross between languages.
+const advice = "between languages go plain data (numbers, text, lists, dicts with text as keys), bytes, numpy arrays of numbers, and tables of plain columns; " +
+	"make one of them of it in a step before"
+
+// To converts a value into one of the codecs, the first that fits. Invalid if none does.
+func To(v Value, codecs []string) (Value, error) {
+	if slices.Contains(codecs, v.Codec) {
+		return v, nil
+	}
+	if v.Codec != "pickle" {
+		return v, fault.New(fault.Invalid, "it is a %s, stored as %s", v.Type, v.Codec).Do("%s", advice)
+	}
+	p, err := pickle.Decode(v.Data, pickle.Limits{})
+	if err != nil {
+		return v, fault.New(fault.Invalid, "it is a %s, which cannot be read without Python: %v", v.Type, err).Do("%s", advice)
+	}
+	typ := v.Type
+	if typ == "" {
+		typ = pickle.Type(p)
+	}
+	for _, try := range []struct {
+		codec string
+		make  func() ([]byte, string, bool)
+	}{
+		{"file", func() ([]byte, string, bool) { return bytesOf(p) }},
+		{"npy", func() ([]byte, string, bool) { data, ok := pickle.NPY(p); return data, typ, ok }},
+		{"csv", func() ([]byte, string, bool) { data, ok := pickle.CSV(p); return data, typ, ok }},
+	} {
+		if slices.Contains(codecs, try.codec) {
+			if data, typ, ok := try.make(); ok {
+				return Value{try.codec, typ, data}, nil
+			}
+		}
+	}
+	if slices.Contains(codecs, "json") {
+		data, why := pickle.PlainJSON(p)
+		if why == "" {
+			return Value{"json", typ, data}, nil
+		}
+		return v, fault.New(fault.Invalid, "it is a %s, and %s", typ, why).Do("%s", advice)
+	}
+	return v, fault.New(fault.Invalid, "it is a %s, which has no such form (%s)", typ, strings.Join(codecs, ", ")).Do("%s", advice)
+}
+
+// bytesOf returns the content of bytes and bytearrays.
+func bytesOf(p pickle.Value) ([]byte, string, bool) {
+	switch p := p.(type) {
+	case pickle.Bytes:
+		return p, "bytes", true
+	case *pickle.ByteArray:
+		return p.Data, "bytes", true
+	}
+	return nil, "", false
+}
+
+// Extension returns the end of the name of a file that holds a value.
+func Extension(v Value) string {
+	switch {
+	case v.Codec == "file" && v.Type == "str":
+		return ".txt"
+	case v.Codec == "file":
+		return ".bin"
+	}
+	return "." + v.Codec
+}
+
+// FromFile tells the codec and type of a value in a file by the end of its name, ok false if it is none that is known.
+func FromFile(extension string) (codec, typ string, ok bool) {
+	switch extension {
+	case ".json", ".npy", ".csv":
+		return extension[1:], extension[1:], true
+	case ".txt":
+		return "file", "str", true
+	case ".bin":
+		return "file", "bytes", true
+	}
+	return "", "", false
+}
+
+// Text reports whether bytes are text as Python and Go have it.
+func Text(data []byte) bool { return utf8.Valid(data) }

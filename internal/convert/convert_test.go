@@ -1,0 +1,106 @@
+package convert_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/levadahq/levada/internal/convert"
+	"github.com/levadahq/levada/internal/pickle"
+)
+
+// vector is a line of testdata/values.jsonl, see testdata/generate.py.
+type vector struct {
+	Name     string
+	Protocol int
+	Pickle   []byte
+	Codec    string
+	Data     []byte
+	Refused  string
+}
+
+func vectors(t testing.TB) []vector {
+	t.Helper()
+	text, err := os.ReadFile("testdata/values.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []vector
+	for line := range bytes.Lines(text) {
+		var v vector
+		if err := json.Unmarshal(line, &v); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+var plain = []string{"json", "file", "npy", "csv"}
+
+func TestPythonsValues(t *testing.T) {
+	for _, v := range vectors(t) {
+		got, err := convert.To(convert.Value{Codec: "pickle", Data: v.Pickle}, plain)
+		switch {
+		case v.Refused != "":
+			if err == nil || !strings.Contains(err.Error(), v.Refused) {
+				t.Errorf("%s, protocol %d: %q, %v, want a refusal with %q", v.Name, v.Protocol, got.Data, err, v.Refused)
+			}
+		case err != nil || got.Codec != v.Codec:
+			t.Errorf("%s, protocol %d: %s, %v, want %s", v.Name, v.Protocol, got.Codec, err, v.Codec)
+		case v.Codec == "npy":
+			if want, have := elements(v.Data), elements(got.Data); want != have {
+				t.Errorf("%s, protocol %d: %s, want %s", v.Name, v.Protocol, have, want)
+			}
+		case !bytes.Equal(got.Data, v.Data):
+			t.Errorf("%s, protocol %d: %q, want %q", v.Name, v.Protocol, got.Data, v.Data)
+		}
+	}
+}
+
+// elements is an npy file without what may differ: the blanks in its header.
+func elements(file []byte) string {
+	n := int(binary.LittleEndian.Uint16(file[8:]))
+	return strings.Join(strings.Fields(string(file[10:10+n])), "") + base64.StdEncoding.EncodeToString(file[10+n:])
+}
+
+func TestWhatIsAcceptedStays(t *testing.T) {
+	v := convert.Value{Codec: "gob", Type: "main.T", Data: []byte{1}}
+	if got, err := convert.To(v, []string{"json", "gob"}); err != nil || got.Codec != "gob" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := convert.To(v, plain); err == nil || !strings.Contains(err.Error(), "main.T") {
+		t.Errorf("a gob for another language: %v", err)
+	}
+}
+
+// Lists that share their parts are as large as they are, not as large as they look.
+func TestSharedPartsCostNothing(t *testing.T) {
+	value := any(int64(1))
+	for range 100 {
+		value = &pickle.List{Items: []pickle.Value{value, value}}
+	}
+	data, err := pickle.Encode(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := convert.To(convert.Value{Codec: "pickle", Data: data}, plain); err == nil {
+		t.Error("2^100 elements were written as JSON")
+	}
+}
+
+func FuzzTo(f *testing.F) {
+	for _, v := range vectors(f) {
+		f.Add(v.Pickle)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := convert.To(convert.Value{Codec: "pickle", Data: data}, plain)
+		if err == nil && got.Codec == "json" && !json.Valid(got.Data) {
+			t.Errorf("not JSON: %q", got.Data)
+		}
+	})
+}

@@ -1,0 +1,490 @@
+package runner
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/tasklog"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+// many is the process that runs the tasks of steps with InProcess, many at once. For tasks that take microseconds,
+// everything here is done for many together: they are told to the process in one frame, its answers come in one frame, and the loop
+// hears once of all whose records have become durable.
+//
+// A task's place is given up as soon as it has been told to the process, which does not run more at once than the run may;
+// so the engine launches on, until maxTold tasks are on their way. The loop owns what is not said to be shared.
+type many struct {
+	r      *Runner
+	proc   *worker.Process // nil before the first task and after the process has died
+	batch  []*attempt      // launched, not told
+	told   int             // to the process, and not recorded
+	due    bool            // a flush is posted
+	halted bool            // the process has been asked to end what it runs
+
+	write sync.Mutex // guards writes to the socket
+
+	mu    sync.Mutex // guards what follows
+	tasks map[int64]*conversation
+}
+
+// maxTold is how many tasks are on their way at once.
+const maxTold = 2048
+
+// runsInside reports whether a task is for the process that runs many.
+func (r *Runner) runsInside(l *engine.Launch) bool { return l.Step.InProcess && l.Step.Exec == nil }
+
+// launchInside takes on a task.
+func (r *Runner) launchInside(l engine.Launch) {
+	if r.many == nil {
+		r.many = &many{r: r, tasks: map[int64]*conversation{}}
+	}
+	a := r.newAttempt(l)
+	a.shared = true
+	r.many.batch = append(r.many.batch, a)
+	r.many.soon()
+}
+
+// soon lets what has been launched be told when the loop has done what it is at.
+func (m *many) soon() {
+	if !m.due {
+		m.due = true
+		m.r.post(m.flush)
+	}
+}
+
+// flush tells the process of the tasks that have been launched. Each gives up its place, which lets the engine launch more.
+func (m *many) flush() {
+	m.due = false
+	if m.halted { // what has not been told need not be
+		batch := m.batch
+		m.batch = nil
+		for _, a := range batch {
+			a.killed, a.exit = true, worker.Exit{Code: -1, Signal: int(syscall.SIGTERM)}
+			a.complete()
+		}
+		return
+	}
+	n := 0
+	for ; n < len(m.batch) && m.told+n < maxTold; n++ {
+		a := m.batch[n]
+		a.free = true
+		m.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+	}
+	now := m.batch[:n:n]
+	m.batch = m.batch[n:]
+	if len(now) == 0 {
+		return
+	}
+	if err := m.open(); err != nil {
+		for _, a := range now {
+			a.exit = worker.Exit{Code: -1, Lost: err.Error()}
+			a.complete()
+		}
+		return
+	}
+	m.told += len(now)
+	for from := 0; from < len(now); {
+		to := from + 1
+		for to < len(now) && alike(&now[from].launch, &now[to].launch) {
+			to++
+		}
+		if err := m.tell(now[from:to]); err != nil {
+			for _, a := range now[from:to] {
+				m.lose(a, err.Error())
+			}
+		}
+		from = to
+	}
+}
+
+// alike reports whether two tasks differ in no more than their places in one foreach.
+func alike(a, b *engine.Launch) bool {
+	return a.Step == b.Step && a.Base == b.Base && a.Scope == b.Scope && a.Iteration == b.Iteration &&
+		a.Fallback == b.Fallback && a.Inputs == nil && b.Inputs == nil
+}
+
+// open starts the process, unless it runs.
+func (m *many) open() error {
+	if m.proc != nil {
+		return nil
+	}
+	heard := make(chan struct{}) // everything that the process said
+	var proc *worker.Process
+	proc, err := m.r.Pool.Many(worker.Watch{Exited: func(e worker.Exit) {
+		go func() {
+			<-heard
+			m.r.post(func() { m.exited(proc, e) }) // what is left then was not done
+		}()
+	}})
+	if err != nil {
+		return err
+	}
+	m.proc = proc
+	out, errs := m.r.Pool.Output()
+	go io.Copy(out, proc.Stdout)
+	go io.Copy(errs, proc.Stderr)
+	go func() {
+		m.listen(proc)
+		close(heard)
+	}()
+	frame, err := protocol.AppendFrame(nil, protocol.ToWorker{Type: "context", Context: m.r.context(), Workers: m.r.workers()})
+	if err == nil {
+		err = m.send(frame)
+	}
+	return err
+}
+
+func (m *many) send(frame []byte) error {
+	m.write.Lock()
+	defer m.write.Unlock()
+	_, err := m.proc.Conn.Write(frame)
+	return err
+}
+
+// tell gives tasks that are alike to the process.
+func (m *many) tell(all []*attempt) error {
+	first, err := m.r.firstFrame(all[0])
+	if err != nil {
+		return err
+	}
+	t := first.Header.(*protocol.Task)
+	f := protocol.Many{Type: "tasks", First: t, Base: int64(all[0].launch.Base)}
+	var items *foreachItems
+	if n := len(t.Stack); n > 0 && t.Item != nil {
+		if items, err = m.r.openItems(all[0].launch.Stack[n-1].Split); err != nil {
+			return err
+		}
+	}
+	var body [][]byte
+	m.mu.Lock()
+	for _, a := range all {
+		a.rec.PID = m.proc.PID()
+		m.tasks[int64(a.launch.Task)] = &conversation{a: a, r: m.r, proc: m.proc}
+	}
+	m.mu.Unlock()
+	for _, a := range all {
+		f.Tasks = append(f.Tasks, int64(a.launch.Task))
+		f.Attempts = append(f.Attempts, a.launch.Attempt)
+		index := 0
+		if n := len(a.launch.Stack); n > 0 {
+			index = a.launch.Stack[n-1].Index
+		}
+		f.Indices = append(f.Indices, index)
+		if items == nil {
+			continue
+		}
+		if items.Size(index) > protocol.InlineLimit {
+			f.Items = append(f.Items, -1)
+			continue
+		}
+		item, err := items.Read(index)
+		if err != nil {
+			return err
+		}
+		f.Items, body = append(f.Items, len(item)), append(body, item)
+	}
+	for _, a := range all {
+		a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
+	}
+	frame, err := protocol.AppendFrame(nil, f, body...)
+	if err != nil {
+		return err
+	}
+	return m.send(frame)
+}
+
+// listen takes in what the process says until it ends. It runs in a goroutine of its own.
+func (m *many) listen(proc *worker.Process) {
+	in := bufio.NewReaderSize(proc.Conn, 256<<10)
+	for {
+		var f protocol.FromMany
+		body, err := protocol.ReadFrame(in, &f)
+		if err != nil {
+			if fault.Is(err, fault.Invalid) {
+				proc.Signal(syscall.SIGKILL) // nothing it says can be trusted
+			}
+			return
+		}
+		if f.Type == "dones" {
+			if err := m.dones(&f, body); err != nil {
+				m.r.post(func() {
+					m.r.warn("what the process of in-process tasks says cannot be used (%v), so it was killed", err)
+				})
+				proc.Signal(syscall.SIGKILL)
+				return
+			}
+			continue
+		}
+		id, _ := strconv.ParseInt(f.Task, 10, 64)
+		m.mu.Lock()
+		c := m.tasks[id]
+		m.mu.Unlock()
+		if c == nil {
+			continue
+		}
+		switch f.Type {
+		case "done":
+			m.forget(id)
+			res := c.done(&f.FromTask, body)
+			m.r.post(func() { m.done(c.a, res) })
+		case "log":
+			a, now, text := c.a, m.r.Now(), []byte(f.Text)
+			m.r.post(func() { a.log.add(a, now, tasklog.Stderr, text) })
+		default:
+			reply, values := c.answer(&f.FromTask)
+			reply.Type, reply.ID = "reply", f.ID
+			frame, err := protocol.AppendFrame(nil, reply, values...)
+			if err != nil || m.send(frame) != nil {
+				return
+			}
+		}
+	}
+}
+
+func (m *many) forget(id int64) {
+	m.mu.Lock()
+	delete(m.tasks, id)
+	m.mu.Unlock()
+}
+
+// done records an attempt that had something of its own to say.
+func (m *many) done(a *attempt, res *result) {
+	m.told--
+	a.result, a.gone = res, true
+	if res != nil && !res.ok {
+		a.exit.Code = 1
+	}
+	a.complete()
+	m.soon()
+}
+
+// dones records attempts that ended well and alike.
+func (m *many) dones(f *protocol.FromMany, body []byte) error {
+	var first protocol.Done
+	if err := json.Unmarshal(f.First, &first); err != nil {
+		return err
+	}
+	n, width := len(f.Tasks), len(first.Artifacts)
+	if len(f.Sizes) != n*width || len(f.Began) != n || len(f.Ended) != n || len(f.Short) != 0 && len(f.Short) != n || first.Transition == nil {
+		return fmt.Errorf("a frame of %d tasks does not hold what it says", n)
+	}
+	tr := graph.Transition{Next: first.Transition.Next, Fan: first.Transition.Fan}
+	raw, err := json.Marshal(tr)
+	if err != nil {
+		return err
+	}
+	ended := &endedTogether{m: m, transition: tr}
+	ended.left.Store(int64(n))
+	all := make([]*attempt, 0, n)
+	m.mu.Lock()
+	var before *conversation
+	for _, id := range f.Tasks {
+		c := m.tasks[id]
+		if c == nil {
+			m.mu.Unlock()
+			return fmt.Errorf("task %d is not one of its own", id)
+		}
+		delete(m.tasks, id)
+		all, before = append(all, c.a), c
+	}
+	m.mu.Unlock()
+	ended.attempts = all
+	// What the tasks inherit under the same names: a value that did not change is not recorded again.
+	old, base := make([]metastore.Artifact, width), engine.TaskID(-2)
+	for i, a := range all {
+		if a.launch.Base != base {
+			base = a.launch.Base
+			before = &conversation{a: a, r: m.r}
+			for j, v := range first.Artifacts {
+				if old[j], _, err = before.find(v.Name); err != nil {
+					return err
+				}
+			}
+		}
+		rec := metastore.Record{Artifacts: make([]metastore.Artifact, 0, width)}
+		for j, v := range first.Artifacts {
+			size := f.Sizes[i*width+j]
+			if size < 0 || size > len(body) {
+				return fmt.Errorf("artifact %s is longer than the frame", v.Name)
+			}
+			ref, blob := datastore.Prepare(body[:size:size])
+			if blob != nil {
+				rec.Blobs = append(rec.Blobs, *blob)
+			} else if ref.Inline == nil {
+				if _, err := m.r.Data.Put(m.r.ctx, body[:size:size]); err != nil {
+					m.r.post(func() { m.r.fail(err) })
+					return nil
+				}
+			}
+			body = body[size:]
+			if old[j].Hash == ref.Hash && old[j].Codec == v.Codec && old[j].Type == v.Type {
+				continue
+			}
+			rec.Artifacts = append(rec.Artifacts, metastore.Artifact{
+				Name: v.Name, Codec: v.Codec, Type: v.Type, Hash: ref.Hash, Size: ref.Size, Inline: ref.Inline,
+			})
+		}
+		res := result{ok: true, artifacts: rec.Artifacts}
+		sortByName(res.artifacts)
+		if err := before.flatten(&res); err != nil {
+			return err
+		}
+		rec.Artifacts = res.artifacts
+		task, at := a.task, a.rec
+		at.Complete = res.complete
+		at.Status, at.Transition = metastore.AttemptSucceeded, raw
+		at.Started, at.Ended = time.UnixMicro(f.Began[i]), time.UnixMicro(f.Ended[i])
+		if f.Short != nil {
+			at.Value = shortValue(f.Short[i])
+		}
+		rec.Attempt = &at
+		if a.launch.Attempt == 0 {
+			rec.Task = &task
+		}
+		ended.artifacts = append(ended.artifacts, rec.Artifacts)
+		ended.records = append(ended.records, rec)
+	}
+	m.r.post(ended.record)
+	return nil
+}
+
+// endedTogether are attempts whose records are on their way to the disk.
+type endedTogether struct {
+	m          *many
+	attempts   []*attempt
+	records    []metastore.Record
+	artifacts  [][]metastore.Artifact
+	transition graph.Transition
+	left       atomic.Int64
+	failed     atomic.Pointer[error]
+}
+
+// record records the attempts. Those that have logged have a log to be recorded with them; the loop owns it.
+func (e *endedTogether) record() {
+	r := e.m.r
+	for i, a := range e.attempts {
+		rec := &e.records[i]
+		if a.log.lines > 0 {
+			rec.Log = a.log.close()
+			rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
+		}
+		a.rec = *rec.Attempt
+		rec.Done = e.durable
+		r.Store.Record(*rec)
+	}
+	e.records = nil
+	e.m.told -= len(e.attempts)
+	e.m.soon()
+	if len(e.m.batch) == 0 {
+		r.Store.Flush() // nothing else is on its way that they could wait for
+	}
+}
+
+// durable counts a record. It is called by the store's writer.
+func (e *endedTogether) durable(err error) {
+	if err != nil {
+		e.failed.Store(&err)
+	}
+	if e.left.Add(-1) == 0 {
+		e.m.r.post(e.settled)
+	}
+}
+
+// settled tells the engine that the attempts have ended.
+func (e *endedTogether) settled() {
+	r := e.m.r
+	for i, a := range e.attempts {
+		delete(r.active, a.launch.Task)
+		if err := e.failed.Load(); err != nil {
+			r.fail(*err)
+		}
+		if r.fatal != nil {
+			continue
+		}
+		r.layers.Add(datastore.Layer{Run: a.rec.Run, Task: a.rec.Task, Base: a.task.Base, Complete: a.rec.Complete, Own: e.artifacts[i]})
+		a.emit(&Event{Kind: TaskFinished, Duration: a.seconds()})
+		r.apply(engine.Succeeded{Task: a.launch.Task, Attempt: a.launch.Attempt, Transition: e.transition})
+		if a.launch.Joins != engine.NoTask {
+			r.closeItems(a.launch.Joins)
+		}
+	}
+}
+
+// exited gives up what a process had not done when it ended.
+func (m *many) exited(proc *worker.Process, e worker.Exit) {
+	proc.Close()
+	if m.proc == proc {
+		m.proc = nil
+	}
+	m.mu.Lock()
+	lost := m.tasks
+	m.tasks = map[int64]*conversation{}
+	m.mu.Unlock()
+	for _, c := range lost {
+		if e.Lost == "" && e.Signal == 0 {
+			e.Lost = fmt.Sprintf("the process that ran it, and %d others, exited with code %d", len(lost)-1, e.Code)
+		}
+		c.a.exit = e
+		m.told--
+		c.a.complete()
+	}
+	m.soon()
+}
+
+// lose gives up one attempt that could not be told.
+func (m *many) lose(a *attempt, why string) {
+	m.mu.Lock()
+	_, there := m.tasks[int64(a.launch.Task)]
+	delete(m.tasks, int64(a.launch.Task))
+	m.mu.Unlock()
+	if there || a.rec.Ended.IsZero() {
+		a.exit = worker.Exit{Code: -1, Lost: why}
+		m.told--
+		a.complete()
+	}
+}
+
+// halt asks the process to end what it runs, and ends it if that takes long.
+func (m *many) halt() {
+	if m.halted {
+		return
+	}
+	m.halted = true
+	for _, a := range m.r.active {
+		if a.shared {
+			a.killed = true
+		}
+	}
+	m.soon()
+	proc := m.proc
+	if proc == nil {
+		return
+	}
+	if frame, err := protocol.AppendFrame(nil, protocol.Many{Type: "cancel"}); err == nil {
+		m.send(frame) // an error means that the process has ended by itself
+	}
+	time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) })
+}
+
+// close ends the process when the run is over.
+func (m *many) close() {
+	if proc := m.proc; proc != nil {
+		m.proc = nil
+		proc.Conn.Close() // it sees the end of the conversation
+		time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) })
+	}
+}

@@ -1,0 +1,493 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/levadahq/levada/internal/convert"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/tasklog"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+// Program is a program that runs a step, found.
+type Program struct {
+	Path string   // absolute
+	Args []string // without the program's name
+}
+
+// launchProgram starts an attempt of a step that another program runs. One that speaks the protocol is talked with as with any
+// task. One that knows nothing of Levada finds its inputs as files, and leaves files: the engine then says in its place
+// what a task says at its end.
+func (r *Runner) launchProgram(l engine.Launch) {
+	a := r.newAttempt(l)
+	c := &conversation{a: a, r: r}
+	found := r.Programs[l.Step.Name]
+	program := worker.Program{Path: found.Path, Args: found.Args}
+	go func() { // it reads what the program needs, and starting a program takes a moment
+		var first *worker.First
+		env := l.Step.Environment
+		exited := make(chan programExit, 1)
+		if l.Step.Exec.Protocol {
+			f, err := r.firstFrame(a)
+			if err != nil {
+				r.post(func() { r.stillborn(a, err) })
+				return
+			}
+			if t := f.Header.(*protocol.Task); t.Item != nil { // it says when it asks which codecs it knows
+				t.Item = &protocol.Item{Codec: t.Item.Codec}
+				f.Body = nil
+			}
+			first, program.Socket = &f, worker.TaskSocket
+		} else {
+			dir := c.programFolder()
+			if err := c.writeInputs(dir); err != nil {
+				os.RemoveAll(dir)
+				r.post(func() { r.refuse(a, err) })
+				return
+			}
+			env = c.programEnvironment(dir)
+			a.talk = func() {
+				e := <-exited
+				res := c.collect(dir, e)
+				os.RemoveAll(dir)
+				r.post(func() {
+					a.result = res
+					a.giveUpPlace()
+					a.ended()
+				})
+			}
+		}
+		program.Env = r.Pool.Environment(env)
+		proc, err := r.Pool.Exec(program, first, worker.Watch{
+			Started: func(pid int) { r.post(func() { a.started(pid) }) },
+			Exited: func(e worker.Exit) {
+				r.post(func() {
+					a.exited(e)
+					exited <- programExit{e, a.late, a.killed}
+				})
+			},
+		})
+		r.post(func() {
+			a.attach(proc, err)
+			if t := l.Step.Timeout; t > 0 && err == nil && !l.Step.Exec.Protocol {
+				a.later(t, func() {
+					a.late = true
+					a.signal(syscall.SIGTERM)
+					a.later(grace, func() { a.signal(syscall.SIGKILL) })
+				})
+			}
+		})
+	}()
+}
+
+// programExit is how a program ended, and whether the engine had a part in that.
+type programExit struct {
+	worker.Exit
+	late, killed bool
+}
+
+// refuse records an attempt that was not started because what it needs cannot be given to it.
+func (r *Runner) refuse(a *attempt, err error) {
+	text := err.Error()
+	if hint := fault.HintOf(err); hint != "" {
+		text += ". " + strings.ToUpper(hint[:1]) + hint[1:] + "."
+	}
+	a.open, a.gone = 0, true
+	a.exit = worker.Exit{Code: 1}
+	a.result = &result{noRetry: true, nonsense: text, exception: &metastore.Exception{Type: "ConversionError", Message: text, Traceback: text + "\n"}}
+	a.log.add(a, r.Now(), tasklog.Stderr, []byte(text+"\n"))
+	a.complete()
+}
+
+// programFolder is where a program finds and leaves its files.
+func (c *conversation) programFolder() string {
+	return filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-program")
+}
+
+// programEnvironment tells a program what it is and where its files are.
+func (c *conversation) programEnvironment(dir string) map[string]string {
+	l, run := &c.a.launch, &c.r.Config.Run
+	task, id := strconv.FormatInt(int64(l.Task), 10), strconv.FormatInt(run.ID, 10)
+	vars := map[string]string{
+		"LEVADA_INPUTS": filepath.Join(dir, "inputs"), "LEVADA_OUTPUTS": filepath.Join(dir, "outputs"),
+		"LEVADA_FLOW": run.Flow, "LEVADA_RUN": id, "LEVADA_STEP": l.Step.Name, "LEVADA_TASK": task,
+		"LEVADA_ATTEMPT": strconv.Itoa(l.Attempt), "LEVADA_PATHSPEC": run.Flow + "/" + id + "/" + l.Step.Name + "/" + task,
+	}
+	if n := len(l.Stack); n > 0 {
+		vars["LEVADA_INDEX"] = strconv.Itoa(l.Stack[n-1].Index)
+		if !l.Stack[n-1].Gang && l.Inputs == nil {
+			vars["LEVADA_ITEM"] = filepath.Join(dir, "item.json")
+		}
+	}
+	for k, v := range l.Step.Environment {
+		vars[k] = v
+	}
+	return vars
+}
+
+// writeInputs writes what a program reads into its folder.
+func (c *conversation) writeInputs(dir string) error {
+	l := &c.a.launch
+	in := filepath.Join(dir, "inputs")
+	for _, folder := range []string{in, filepath.Join(dir, "outputs")} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return fault.Wrap(fault.Internal, "make the program's folder", err)
+		}
+	}
+	if n := len(l.Stack); n > 0 && !l.Stack[n-1].Gang && l.Inputs == nil {
+		f := l.Stack[n-1]
+		items, err := c.r.openItems(f.Split)
+		if err != nil {
+			return err
+		}
+		data, err := items.Read(f.Index)
+		if err != nil {
+			return err
+		}
+		v, err := acceptable(c.a.language(), fmt.Sprintf("element %d of %s", f.Index, f.Var), convert.Value{Codec: items.codec, Data: data}, []string{protocol.CodecJSON})
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "item.json"), v.Data, 0o600); err != nil {
+			return fault.Wrap(fault.Internal, "write the program's item", err)
+		}
+	}
+	if l.Inputs == nil {
+		return c.writeValues(in, int64(l.Base))
+	}
+	steps, err := c.r.joinNames(l)
+	if err != nil {
+		return err
+	}
+	for i, id := range l.Inputs {
+		folder := filepath.Join(in, steps[i])
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return fault.Wrap(fault.Internal, "make the program's folder", err)
+		}
+		if err := c.writeValues(folder, int64(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joinNames names the folders of what a join joins: by step for branches of a split, by index for the tasks of a foreach.
+func (r *Runner) joinNames(l *engine.Launch) ([]string, error) {
+	names := make([]string, len(l.Inputs))
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	if split := l.Step.Split; split == nil || split.Kind != graph.Split {
+		return names, nil
+	}
+	steps, err := r.joinSteps(l.Inputs)
+	for step, at := range steps {
+		for _, i := range at {
+			names[i] = step
+		}
+	}
+	return names, err
+}
+
+// writeValues writes the inputs of a program as one task has them.
+func (c *conversation) writeValues(folder string, task int64) error {
+	for _, name := range c.a.launch.Step.Exec.Inputs {
+		art, found, err := c.r.layers.Find(c.r.ctx, c.r.Config.Run.ID, task, name)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fault.New(fault.Invalid, "%s reads the artifact %s, which no step before it has set", c.a.language(), name).
+				Do("set it, or take it out of the inputs of step %s", c.a.launch.Step.Name)
+		}
+		if err := c.writeValue(folder, art); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conversation) writeValue(folder string, art metastore.Artifact) error {
+	v := convert.Value{Codec: art.Codec, Type: art.Type}
+	var src io.Reader
+	for _, codec := range protocol.Plain {
+		if codec == art.Codec && art.Size > datastore.SmallLimit { // of any size, so it is copied and not read
+			r, err := c.r.Data.Reader(c.r.ctx, art.Hash)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			src = r
+		}
+	}
+	if src == nil {
+		var err error
+		if v, err = c.r.converted(c.a.language(), art, protocol.Plain); err != nil {
+			return err
+		}
+		src = bytes.NewReader(v.Data)
+	}
+	f, err := os.OpenFile(filepath.Join(folder, art.Name+convert.Extension(v)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "write the program's input", err)
+	}
+	_, err = io.Copy(f, src)
+	return fault.Wrap(fault.Internal, "write the program's input", errors.Join(err, f.Close()))
+}
+
+// collect says in the program's place how the attempt ended.
+func (c *conversation) collect(dir string, e programExit) *result {
+	what := c.a.language()
+	fail := func(typ, format string, args ...any) *result {
+		text := fmt.Sprintf(format, args...)
+		return c.caught(&result{nonsense: text, exception: &metastore.Exception{Type: typ, Message: text, Traceback: text + "\n"}})
+	}
+	switch {
+	case e.Lost != "":
+		return fail("Lost", "%s", e.Lost)
+	case e.late:
+		return fail("timeout", "%s did not end within its timeout of %s", what, c.a.launch.Step.Timeout)
+	case e.killed:
+		return &result{exception: &metastore.Exception{Type: "KeyboardInterrupt", Message: "interrupted"}}
+	case e.Signal != 0:
+		return fail("Signal", "%s was ended by signal %d (%s)", what, e.Signal, syscall.Signal(e.Signal))
+	case e.Code != 0:
+		res := fail("ExitCode", "%s exited with code %d", what, e.Code)
+		res.noRetry = e.Code == exitNoRetry
+		return res
+	}
+	m, body, err := c.outputs(filepath.Join(dir, "outputs"))
+	if err == nil {
+		var items []byte
+		if m.Foreach, items, err = c.follow(m, body); err == nil {
+			body = append(body, items...)
+		}
+	}
+	if err != nil {
+		return fail("OutputError", "%s", err.Error())
+	}
+	return c.done(m, body)
+}
+
+// caught lets @catch take a failure, if it may: the SDK that would is not there.
+func (c *conversation) caught(res *result) *result {
+	l := &c.a.launch
+	if !l.Step.Catch || l.Attempt < l.Retries {
+		return res
+	}
+	m := &protocol.FromTask{Type: "done", OK: true, Caught: true}
+	m.Exception = &protocol.Exception{Type: res.exception.Type, Message: res.exception.Message, Traceback: res.exception.Traceback}
+	m.Transition, _ = json.Marshal(graph.Transition{Next: targets(l.Step)})
+	var body []byte
+	if name := catchVariable(l.Step); name != "" {
+		body, _ = json.Marshal(map[string]any{"type": res.exception.Type, "message": res.exception.Message, "traceback": res.exception.Traceback, "attempt": l.Attempt})
+		m.Artifacts = []protocol.SentValue{{Name: name, Codec: protocol.CodecJSON, Type: "json", Size: int64(len(body)), Length: len(body)}}
+	}
+	return c.done(m, body)
+}
+
+// catchVariable is the artifact into which @catch puts the failure, "" if none.
+func catchVariable(n *graph.Node) string {
+	name := ""
+	for _, d := range n.Decorators {
+		if d.Name == "catch" {
+			json.Unmarshal(d.Attributes["var"], &name)
+		}
+	}
+	return name
+}
+
+func targets(n *graph.Node) []string {
+	if n.Next == nil {
+		return nil
+	}
+	return n.Next.Targets
+}
+
+// outputs takes over the files that a program left, as a task would send them.
+func (c *conversation) outputs(dir string) (*protocol.FromTask, []byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Invalid, "look for the program's outputs", err)
+	}
+	files := map[string][]fs.DirEntry{}
+	for _, e := range entries {
+		ext := filepath.Ext(e.Name())
+		if _, _, ok := convert.FromFile(ext); ok {
+			name := strings.TrimSuffix(e.Name(), ext)
+			files[name] = append(files[name], e)
+		}
+	}
+	m := &protocol.FromTask{Type: "done", OK: true}
+	var body []byte
+	for _, name := range c.a.launch.Step.Exec.Outputs {
+		found := files[name]
+		if len(found) != 1 || !found[0].Type().IsRegular() {
+			how := "left no file"
+			if len(found) > 1 {
+				how = "left several files"
+			} else if len(found) == 1 {
+				how = "left no regular file"
+			}
+			return nil, nil, fmt.Errorf("%s %s for its output %s: it writes one of %s.json, .txt, .bin, .npy, .csv into the folder LEVADA_OUTPUTS", c.a.language(), how, name, name)
+		}
+		v, data, err := c.output(dir, name, found[0].Name(), len(m.Artifacts))
+		if err != nil {
+			return nil, nil, err
+		}
+		m.Artifacts, body = append(m.Artifacts, v), append(body, data...)
+	}
+	return m, body, nil
+}
+
+// output takes over one file: small ones are read, large ones renamed.
+func (c *conversation) output(dir, name, file string, n int) (protocol.SentValue, []byte, error) {
+	path := filepath.Join(dir, file)
+	codec, typ, _ := convert.FromFile(filepath.Ext(file))
+	v := protocol.SentValue{Name: name, Codec: codec, Type: typ}
+	st, err := os.Stat(path)
+	if err != nil {
+		return v, nil, err
+	}
+	v.Size = st.Size()
+	if st.Size() > datastore.SmallLimit && codec != protocol.CodecJSON {
+		v.Path = filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-"+strconv.Itoa(n))
+		return v, nil, os.Rename(path, v.Path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return v, nil, err
+	}
+	switch {
+	case codec == protocol.CodecJSON:
+		var tidy bytes.Buffer
+		if err := json.Compact(&tidy, data); err != nil {
+			return v, nil, fmt.Errorf("%s left %s, which is not JSON: %w", c.a.language(), file, err)
+		}
+		data = tidy.Bytes()
+	case typ == "str" && !convert.Text(data):
+		return v, nil, fmt.Errorf("%s left %s, which is not text in UTF-8; name it %s.bin", c.a.language(), file, name)
+	case codec == protocol.CodecNPY && !bytes.HasPrefix(data, []byte("\x93NUMPY")):
+		return v, nil, fmt.Errorf("%s left %s, which is not in the format of numpy.save", c.a.language(), file)
+	}
+	v.Length, v.Size = len(data), int64(len(data))
+	return v, data, nil
+}
+
+// follow decides in the program's place what comes next, as the flow's graph has it. body are the values of m.
+func (c *conversation) follow(m *protocol.FromTask, body []byte) (*protocol.SentItems, []byte, error) {
+	n := c.a.launch.Step
+	tr := graph.Transition{Next: targets(n)}
+	var sent *protocol.SentItems
+	var items []byte
+	var err error
+	switch n.Kind {
+	case graph.Foreach:
+		if sent, items, err = c.elements(m, body, n.Next.Foreach); err != nil {
+			return nil, nil, err
+		}
+		tr.Fan = sent.Count
+	case graph.Switch:
+		raw, err := c.plain(m, body, n.Next.Condition)
+		if err != nil {
+			return nil, nil, err
+		}
+		to, key := choose(n.Next.Cases, raw)
+		if to == "" {
+			return nil, nil, fmt.Errorf("the condition %s has the value %s, for which step %s has no case", n.Next.Condition, key, n.Name)
+		}
+		tr.Next = []string{to}
+	}
+	m.Transition, err = json.Marshal(tr)
+	return sent, items, err
+}
+
+// choose finds the case of a value.
+func choose(cases []graph.Case, raw []byte) (to, key string) {
+	key = string(bytes.TrimSpace(raw))
+	var text string
+	if json.Unmarshal(raw, &text) == nil && key != "null" {
+		key = text
+	}
+	for _, one := range cases {
+		if one.Key == key || (key == "true" || key == "false" || key == "null") && strings.EqualFold(one.Key, strings.Replace(key, "null", "None", 1)) {
+			return one.Target, key
+		}
+	}
+	return "", key
+}
+
+// plain returns an artifact as JSON, as it is after the program.
+func (c *conversation) plain(m *protocol.FromTask, body []byte, name string) ([]byte, error) {
+	at := 0
+	for _, v := range m.Artifacts {
+		if v.Name != name {
+			at += v.Length
+			continue
+		}
+		data := body[at : at+v.Length]
+		if v.Path != "" {
+			var err error
+			if data, err = os.ReadFile(v.Path); err != nil {
+				return nil, err
+			}
+		}
+		made, err := acceptable("the next step", "the artifact "+name, convert.Value{Codec: v.Codec, Type: v.Type, Data: data}, []string{protocol.CodecJSON})
+		return made.Data, err
+	}
+	art, found, err := c.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, fmt.Errorf("step %s goes on by the artifact %s, which is not set; let the program write it", c.a.launch.Step.Name, name)
+	}
+	made, err := c.r.converted("the next step", art, []string{protocol.CodecJSON})
+	return made.Data, err
+}
+
+// elements makes the items file of a foreach of a list.
+func (c *conversation) elements(m *protocol.FromTask, body []byte, name string) (*protocol.SentItems, []byte, error) {
+	raw, err := c.plain(m, body, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
+		return nil, nil, fmt.Errorf("step %s goes on with a foreach through %s, which is not a JSON array with elements", c.a.launch.Step.Name, name)
+	}
+	var items, lengths []byte
+	for _, item := range list {
+		items = append(items, item...)
+		lengths = binary.LittleEndian.AppendUint64(lengths, uint64(len(item)))
+	}
+	items = append(items, lengths...)
+	return &protocol.SentItems{Var: name, Count: len(list), Codec: protocol.CodecJSON, Length: len(items)}, items, nil
+}
+
+// overrule lets the flow's graph decide what follows a step that a program with an SDK has run: the program knows only its own flow.
+func (c *conversation) overrule(m *protocol.FromTask, body []byte) ([]byte, error) {
+	if f := m.Foreach; f != nil && f.Path == "" {
+		body = body[:max(len(body)-max(f.Length, 0), 0)]
+	}
+	var items []byte
+	var err error
+	m.Foreach, items, err = c.follow(m, body)
+	return append(body[:len(body):len(body)], items...), err
+}

@@ -1,0 +1,60 @@
+"""Values that were stored by other languages than Python."""
+
+from .exceptions import DataException
+
+
+def decode(name, codec, kind, data):
+    """The value of an artifact with a codec that is not Python's own; ``data`` are its bytes."""
+    if codec == "json":
+        from json import loads
+
+        return _numbers(loads(data), kind)
+    if codec == "npy":
+        return _array(name, data)
+    if codec == "csv":
+        return _table(data)
+    if codec in ("gob", "binary"):
+        raise DataException(
+            "The artifact '%s' was stored by Go as a %s, in a form that only Go reads (%s), so Python cannot read it. "
+            "Between languages go plain data, bytes, arrays and tables: let the Go step make one of them of it."
+            % (name, kind, codec)
+        )
+    raise DataException("The artifact '%s' has the unknown codec '%s'." % (name, codec))
+
+
+def _numbers(value, kind):
+    """A value with Go's floats as floats: as JSON, those that are whole look like integers."""
+    if kind in _FLOATS and type(value) is int:
+        return float(value)
+    if kind in _LISTS_OF_FLOATS and type(value) is list:
+        return [float(one) if type(one) is int else one for one in value]
+    return value
+
+
+_FLOATS = ("float64", "float32")
+_LISTS_OF_FLOATS = ("[]float64", "[]float32")
+
+
+def _array(name, data):
+    try:
+        from numpy import load
+    except ImportError:
+        raise DataException(
+            "The artifact '%s' is an array, and there is no numpy in this Python to read it with." % name
+        ) from None
+    from io import BytesIO
+
+    return load(BytesIO(data), allow_pickle=False)
+
+
+def _table(data):
+    text = bytes(data).decode()
+    from io import StringIO
+
+    try:
+        from pandas import read_csv
+    except ImportError:
+        from csv import DictReader
+
+        return list(DictReader(StringIO(text)))
+    return read_csv(StringIO(text))
