@@ -14,6 +14,9 @@
 // where the stored file is plain, so a value of any size crosses without a copy
 // in the engine's memory.
 //
+// Collection. A blob that no record refers to is deleted ([Store.DeleteFiles]); why none is deleted that somebody is about to
+// refer to is told there.
+//
 // [Layers] finds the artifacts that a task inherits. [Items] reads the elements of
 // a foreach one by one.
 package datastore
@@ -139,8 +142,9 @@ type stored struct {
 	compressed bool
 }
 
-// settle reports whether the bucket has a blob already. One that is damaged does not count: it is deleted, so that
-// storing the bytes again mends it. To know that, it is read, which is what whoever asks for it next need not do then.
+// settle reports whether the bucket has a blob already, and then makes sure that it stays for whoever relies on it now. One
+// that is damaged does not count: it is deleted, so that storing the bytes again mends it. To know that, it is read, which is
+// what whoever asks for it next need not do then.
 func (s *Store) settle(ctx context.Context, ref Ref) (bool, error) {
 	old, err := s.find(ctx, ref.Hash)
 	if err != nil || old.key == "" {
@@ -148,7 +152,13 @@ func (s *Store) settle(ctx context.Context, ref Ref) (bool, error) {
 	}
 	if old.compressed || old.size == ref.Size {
 		err := s.verify(ctx, ref.Hash, old)
-		if !fault.Is(err, fault.Corrupt) {
+		if err == nil {
+			err = s.renew(ctx, ref.Hash, old)
+		}
+		switch {
+		case fault.Is(err, fault.NotFound): // it was collected just now
+			return false, nil
+		case !fault.Is(err, fault.Corrupt):
 			return err == nil, err
 		}
 	}
@@ -164,13 +174,7 @@ func (s *Store) verify(ctx context.Context, h metastore.Hash, at stored) error {
 		}
 		return s.files.verify(ctx, h, path) // remembers it for those who read it next
 	}
-	src, err := s.read(ctx, h, at)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	_, err = io.CopyBuffer(io.Discard, onlyReader{ctx, src}, make([]byte, chunk))
-	return err
+	return s.verifyNow(ctx, h, at)
 }
 
 // find looks a blob up in the bucket.

@@ -4,7 +4,7 @@
 //
 // Implementations: metastore/sqlite, the embedded default, and metastore/mem,
 // for tests. Both pass metastoretest. Consumers ask for the narrow interface
-// they need ([Reader], [Recorder]), wiring passes the whole [Store].
+// they need ([Reader], [Recorder], [Forgetter], [Keeper]), wiring passes the whole [Store].
 //
 // Writing. A run has one writer, its engine's runner. Everything about a task
 // travels as [Record] values through a queue; the store commits many at a time
@@ -31,6 +31,8 @@ type Store interface {
 	Reader
 	Browser
 	Recorder
+	Forgetter
+	Keeper
 	// Close commits what is queued and releases the store.
 	Close() error
 }
@@ -61,7 +63,7 @@ type Beginning struct {
 	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
 	// included: tasks, their last good attempt, artifact records, scopes. They keep their
 	// ids. The tasks' Origin is the run they really ran in. Logs stay where they are, with
-	// that run. NotFound if one of the tasks is not there or has no good attempt.
+	// that run. The new run must have an Origin. NotFound if one of the tasks is not there or has no good attempt.
 	From  int64
 	Tasks []int64
 }

@@ -33,6 +33,8 @@ func Test(t *testing.T, open func(t *testing.T) blob.Bucket) {
 		"Canceled":   testCanceled,
 		"TakeFile":   testTakeFile,
 		"Path":       testPath,
+		"Reclaim":    testReclaim,
+		"Renewing":   testRenewing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

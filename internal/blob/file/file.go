@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/levadahq/levada/internal/blob"
 )
@@ -84,13 +85,10 @@ func (b *Bucket) keep(op, key string, f *os.File) error {
 	target := b.path(key)
 	err := b.makeFolder(filepath.Dir(target))
 	if err == nil {
-		err = f.Chmod(0o444)
+		err = finish(f)
 	}
 	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = moveNew(f.Name(), target)
+		err = b.moveNew(f.Name(), target)
 	}
 	if err == nil {
 		err = syncFolder(filepath.Dir(target))
@@ -104,22 +102,48 @@ func (b *Bucket) keep(op, key string, f *os.File) error {
 	return nil
 }
 
-// moveNew renames a file unless there is one of the new name, in which case it
-// removes it.
-func moveNew(from, to string) error {
-	err := os.Link(from, to)
-	switch {
-	case err == nil || errors.Is(err, fs.ErrExist):
-		return os.Remove(from)
-	case errors.Is(err, fs.ErrNotExist):
+// finish dates a file that is complete, makes it read-only and durable.
+func finish(f *os.File) error {
+	err := os.Chtimes(f.Name(), time.Time{}, blob.Now())
+	if err == nil {
+		err = f.Chmod(0o444)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return err
+}
+
+// moveNew renames a file unless there is one of the new name, in which case it renews that and removes the
+// file.
+func (b *Bucket) moveNew(from, to string) error {
+	unlock, err := b.lock(false)
+	if err != nil {
 		return err
 	}
-	// A file system without hard links: there, two who store different bytes under
-	// one key at the same moment may replace each other's.
-	if _, err := os.Lstat(to); err == nil {
-		return os.Remove(from)
+	defer unlock()
+	for {
+		err := os.Link(from, to)
+		switch {
+		case err == nil:
+			return os.Remove(from)
+		case errors.Is(err, fs.ErrExist):
+		case errors.Is(err, fs.ErrNotExist):
+			return err
+		default:
+			// A file system without hard links: there, two who store different bytes under
+			// one key at the same moment may replace each other's.
+			if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+				return os.Rename(from, to)
+			}
+		}
+		switch err := b.renew(to); {
+		case err == nil:
+			return os.Remove(from)
+		case !errors.Is(err, fs.ErrNotExist): // deleted just now: its place is free
+			return err
+		}
 	}
-	return os.Rename(from, to)
 }
 
 // makeFolder creates a folder of the bucket and makes it durable.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
@@ -19,12 +20,18 @@ import (
 type Bucket struct {
 	mu    sync.Mutex
 	bytes map[string][]byte
+	dates map[string]time.Time
+
+	reclaiming sync.Mutex // held by Reclaim, Put and Renew; taken before mu
 }
 
-var _ blob.Bucket = (*Bucket)(nil)
+var (
+	_ blob.Bucket    = (*Bucket)(nil)
+	_ blob.Reclaimer = (*Bucket)(nil)
+)
 
 // New returns an empty bucket.
-func New() *Bucket { return &Bucket{bytes: make(map[string][]byte)} }
+func New() *Bucket { return &Bucket{bytes: make(map[string][]byte), dates: make(map[string]time.Time)} }
 
 // Put stores what r yields.
 func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
@@ -35,12 +42,50 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	b.reclaiming.Lock()
+	defer b.reclaiming.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, ok := b.bytes[key]; !ok {
 		b.bytes[key] = data
 	}
+	b.dates[key] = blob.Now()
 	return nil
+}
+
+// Renew dates a key anew.
+func (b *Bucket) Renew(ctx context.Context, key string) error {
+	b.reclaiming.Lock()
+	defer b.reclaiming.Unlock()
+	if _, err := b.get(ctx, key); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dates[key] = blob.Now()
+	return nil
+}
+
+// Reclaim calls f while nobody puts or renews.
+func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error {
+	if err := ctx.Err(); err != nil {
+		return fault.Wrap(fault.Interrupted, "reclaim", err)
+	}
+	b.reclaiming.Lock()
+	defer b.reclaiming.Unlock()
+	return f(func(key string, unless time.Time) (int64, error) {
+		if err := check(ctx, key); err != nil {
+			return 0, err
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		data, ok := b.bytes[key]
+		if !ok || !unless.IsZero() && !b.dates[key].Before(unless) {
+			return 0, nil
+		}
+		delete(b.bytes, key)
+		return int64(len(data)), nil
+	})
 }
 
 // Open returns the bytes of a key.

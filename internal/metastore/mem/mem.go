@@ -17,7 +17,7 @@ import (
 // Store is a metadata store in memory. All methods may be called concurrently.
 type Store struct {
 	mu        sync.Mutex
-	runs      []*metastore.Run // the run with id i+1 at index i
+	runs      []*metastore.Run // the run with id i+1 at index i; nil if it was removed
 	tasks     map[int64]map[int64]metastore.Task
 	attempts  map[taskKey][]metastore.Attempt // in order
 	artifacts map[attemptKey]map[string]metastore.Artifact
@@ -284,7 +284,7 @@ func (s *Store) change(ctx context.Context, id int64, f func(*metastore.Run)) er
 }
 
 func (s *Store) run(id int64) (*metastore.Run, error) {
-	if id < 1 || id > int64(len(s.runs)) {
+	if id < 1 || id > int64(len(s.runs)) || s.runs[id-1] == nil {
 		return nil, notFound("run %d", id)
 	}
 	return s.runs[id-1], nil

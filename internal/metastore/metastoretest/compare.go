@@ -25,6 +25,7 @@ func Compare(t *testing.T, open func(*rapid.T) (store, model metastore.Store)) {
 			"records":    c.records,
 			"end run":    c.endRun,
 			"tags":       c.changeTags,
+			"remove":     c.remove,
 			"":           func(*rapid.T) {},
 		})
 		if d := cmp.Diff(content(rt, model, c.runs), content(rt, store, c.runs)); d != "" {
@@ -61,6 +62,9 @@ func (c *comparison) createRun(rt *rapid.T) {
 				begin.Tasks = append(begin.Tasks, f.Task.ID)
 			}
 		}
+	}
+	if begin.From != 0 {
+		run.Origin = begin.From
 	}
 	if rapid.Bool().Draw(rt, "first") {
 		begin.First = append(begin.First, c.draw(rt))
@@ -119,6 +123,28 @@ func (c *comparison) changeTags(rt *rapid.T) {
 	}
 }
 
+// remove removes some runs and small values.
+func (c *comparison) remove(rt *rapid.T) {
+	runs := rapid.SliceOfN(rapid.Int64Range(1, c.runs+1), 0, 3).Draw(rt, "remove")
+	c.same("Remove", c.store.Remove(ctx, runs), c.model.Remove(ctx, runs))
+	if len(runs) == 0 {
+		var hashes []metastore.Hash
+		for n := range 4 {
+			hashes = append(hashes, blobHash(n))
+		}
+		var of metastore.RunSet
+		if rapid.Bool().Draw(rt, "unless some") {
+			of = metastore.RunSet{After: rapid.Int64Range(0, c.runs).Draw(rt, "after"), Runs: rapid.SliceOf(rapid.Int64Range(1, c.runs+1)).Draw(rt, "unless")}
+		}
+		freed, err := c.store.DeleteBlobs(ctx, hashes, of)
+		freed2, err2 := c.model.DeleteBlobs(ctx, hashes, of)
+		c.same("DeleteBlobs", err, err2)
+		if freed != freed2 {
+			rt.Fatalf("DeleteBlobs frees %d, the model %d", freed, freed2)
+		}
+	}
+}
+
 // draw makes a record about a few runs and tasks, so that records often meet.
 func (c *comparison) draw(rt *rapid.T) metastore.Record {
 	var r metastore.Record
@@ -138,6 +164,7 @@ func (c *comparison) draw(rt *rapid.T) metastore.Record {
 			}).Draw(rt, "status"),
 			Started: moment().Draw(rt, "started"), Ended: moment().Draw(rt, "ended"), Complete: rapid.Bool().Draw(rt, "complete"),
 			UserCPU: time.Duration(rapid.Int64Range(0, 1e12).Draw(rt, "cpu")), Transition: rapid.SliceOf(rapid.Byte()).Draw(rt, "transition"),
+			LogLines: rapid.Int64Range(0, 2).Draw(rt, "lines"), LogFile: rapid.SampledFrom([]string{"", "f"}).Draw(rt, "file"),
 		}
 		if rapid.Bool().Draw(rt, "raised") {
 			r.Attempt.Exception = &metastore.Exception{Type: "E", Message: text().Draw(rt, "message")}
@@ -159,7 +186,7 @@ func (c *comparison) draw(rt *rapid.T) metastore.Record {
 func drawArtifact(rt *rapid.T) metastore.Artifact {
 	a := artifact(rapid.SampledFrom([]string{"x", "y", "ä", "Y"}).Draw(rt, "name"), text().Draw(rt, "content"))
 	if rapid.Bool().Draw(rt, "not inline") {
-		a.Inline, a.Size = nil, a.Size+1000
+		a.Inline, a.Size, a.Hash = nil, a.Size+1000, blobHash(rapid.IntRange(0, 3).Draw(rt, "blob"))
 	}
 	return a
 }
@@ -204,6 +231,12 @@ type everything struct {
 	Artifacts         map[[3]int64][]metastore.Artifact
 	Logs              map[[3]int64]string
 	Blobs             map[int]string
+	References        []metastore.Reference
+	KeptLogs          []metastore.LogEntry
+	Carried           []metastore.CarriedLog
+	Orphans           int64
+	LogRecords        []metastore.LogRecord
+	Damaged           []metastore.Reference
 }
 
 func content(rt *rapid.T, s metastore.Store, runs int64) everything {
@@ -253,5 +286,11 @@ func content(rt *rapid.T, s metastore.Store, runs int64) everything {
 			e.Blobs[n] = string(data)
 		}
 	}
+	e.References = sorted(collectRapid(rt, s.References(ctx, metastore.RunSet{})))
+	e.KeptLogs, e.Carried = sorted(collectRapid(rt, s.Logs(ctx))), sorted(collectRapid(rt, s.Carried(ctx)))
+	h, err := s.Check(ctx, true)
+	ok(err)
+	e.Orphans, e.Damaged = h.Orphans, sorted(h.Values)
+	e.LogRecords = sorted(collectRapid(rt, s.LogRecords(ctx)))
 	return e
 }

@@ -87,6 +87,10 @@ func migrateTo(c *conn, path string, schema int) error {
 		return err
 	}
 	if v.empty() {
+		// So that the file can shrink piece by piece. It must be said before there is anything in it.
+		if err := c.script("PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return err
+		}
 		if err := useWAL(c); err != nil {
 			return err
 		}

@@ -1,0 +1,212 @@
+package datastore
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// Who stores a value relies on it before any record refers to it: the file is put, or found there and renewed, then the
+// record is committed. In between, no reference protects it. What does is that its engine lives:
+//
+//  1. An engine makes itself known before it stores its first value, with the moment at which it began (blob.Now; a folder in
+//     the staging folder named by both) and takes that back after its last commit.
+//  2. What it puts or renews is dated with the same clock, so not before that moment.
+//  3. Files are deleted in a time when nobody puts or renews (blob.Reclaimer). In it the collector asks, in this order: which
+//     engines live, then what records refer to, then deletes of its candidates those that are older than every
+//     living engine and that no record refers to.
+//
+// Let an engine rely on a file. If it put or renewed it after the time of the deletion, it put it anew or found that it was still
+// there. If before, then it had made itself known by then. Either it is still known when the collector asks: then the file is
+// not older than it and stays. Or it is not: then it has committed all that it ever will, and the collector, which asks for
+// references after that, finds them; or it died before it could commit, and nobody relies on the file. A process that is killed
+// leaves no lock behind, and in the staging folder the name of a process that does not live.
+//
+// Values in the database need none of this: they travel in the record that refers to them, so both are committed at once,
+// and are deleted in a transaction that looks for references first. Elements of a foreach, definitions and code packages are
+// stored like artifacts and protected like them. A resumed run refers, from the commit that creates it, to all that it takes
+// over; if its origin is removed before that, the commit fails and there is no run.
+//
+// The collector may be killed at any point: records go before what they refer to, so what is left is at most something
+// that nobody refers to, for the next collection. Two collectors at once delete the same files or find them gone.
+
+// File is a stored file of a blob.
+type File struct {
+	Hash metastore.Hash
+	Size int64 // as stored
+	key  string
+}
+
+// Files yields the files of all blobs.
+func (s *Store) Files(ctx context.Context) iter.Seq2[File, error] {
+	return func(yield func(File, error) bool) {
+		for key, err := range s.bucket.List(ctx, "blobs/") {
+			if err != nil {
+				yield(File{}, err)
+				return
+			}
+			h, ok := hashOf(key)
+			if !ok {
+				continue
+			}
+			size, err := s.bucket.Stat(ctx, key)
+			if fault.Is(err, fault.NotFound) {
+				continue
+			}
+			if !yield(File{h, size, key}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// hashOf is the inverse of keyOf, for compressed files too.
+func hashOf(key string) (h metastore.Hash, ok bool) {
+	x := strings.TrimSuffix(strings.ReplaceAll(strings.TrimPrefix(key, "blobs/"), "/", ""), compressedSuffix)
+	b, err := hex.DecodeString(x)
+	if err != nil || len(b) != len(h) {
+		return h, false
+	}
+	copy(h[:], b)
+	return h, key == keyOf(h) || key == keyOf(h)+compressedSuffix
+}
+
+// Guard says what must stay: what is needed, and what was stored at or after a moment, if that is not zero. It is asked
+// while nobody stores, for a few files at a time.
+type Guard func(ctx context.Context) (needed map[metastore.Hash]bool, young time.Time, err error)
+
+// deleteAtOnce is how many files are deleted while those who store wait.
+const deleteAtOnce = 500
+
+// DeleteFiles deletes those of the files that the guard does not protect and returns how many bytes they had on
+// disk. Unavailable if the bucket cannot do that while others use it.
+func (s *Store) DeleteFiles(ctx context.Context, files []File, guard Guard) (freed int64, err error) {
+	r, ok := s.bucket.(blob.Reclaimer)
+	if !ok {
+		return 0, fault.New(fault.Unavailable, "this store of values cannot be cleaned up")
+	}
+	for len(files) > 0 {
+		some := files[:min(deleteAtOnce, len(files))]
+		files = files[len(some):]
+		err := r.Reclaim(ctx, func(remove blob.Deleter) error {
+			needed, young, err := guard(ctx)
+			if err != nil {
+				return err
+			}
+			for _, f := range some {
+				if needed[f.Hash] {
+					continue
+				}
+				n, err := remove(f.key, young)
+				if err != nil {
+					return err
+				}
+				freed += n
+			}
+			return nil
+		})
+		if err != nil {
+			return freed, err
+		}
+	}
+	return freed, nil
+}
+
+// renew keeps a blob that somebody relies on now from being taken for an old one. NotFound if it has just been deleted.
+func (s *Store) renew(ctx context.Context, h metastore.Hash, at stored) error {
+	r, ok := s.bucket.(blob.Reclaimer)
+	if !ok {
+		return nil
+	}
+	err := r.Renew(ctx, at.key)
+	if err == nil && !at.compressed {
+		s.trust(ctx, h) // the date is not its content
+	}
+	return err
+}
+
+// Copies says what there is of a blob.
+type Copies struct {
+	Right   int      // copies that are what was stored; unread ones count
+	Damaged []string // where the others are
+	mend    []string // keys of damaged files
+	row     bool     // the one in the database is damaged
+}
+
+// Inspect looks for the copies of a blob and, unless it is only to see whether there is one, reads them.
+func (s *Store) Inspect(ctx context.Context, h metastore.Hash, read bool) (Copies, error) {
+	var c Copies
+	_, err := s.smallBlob(ctx, h)
+	switch {
+	case err == nil:
+		c.Right++
+	case fault.Is(err, fault.Corrupt):
+		c.Damaged, c.row = append(c.Damaged, "the database"), true
+	case !fault.Is(err, fault.NotFound):
+		return c, err
+	}
+	for _, suffix := range []string{"", compressedSuffix} {
+		key := keyOf(h) + suffix
+		_, err := s.bucket.Stat(ctx, key)
+		if err == nil && read {
+			err = s.verifyNow(ctx, h, stored{key: key, compressed: suffix != ""})
+		}
+		switch {
+		case err == nil:
+			c.Right++
+		case fault.Is(err, fault.Corrupt):
+			c.Damaged, c.mend = append(c.Damaged, s.where(ctx, key)), append(c.mend, key)
+		case !fault.Is(err, fault.NotFound):
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// verifyNow reads a file even if it was found right before.
+func (s *Store) verifyNow(ctx context.Context, h metastore.Hash, at stored) error {
+	src, err := s.read(ctx, h, at)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	_, err = io.CopyBuffer(io.Discard, onlyReader{ctx, src}, make([]byte, chunk))
+	return err
+}
+
+// Mend replaces the damaged copies of a blob of which another is right: damaged files are deleted, what is to be recorded
+// again in the database is returned. It does nothing if no copy is right.
+func (s *Store) Mend(ctx context.Context, h metastore.Hash, c Copies) (*metastore.Blob, error) {
+	if c.Right == 0 {
+		return nil, nil
+	}
+	for _, key := range c.mend {
+		if err := s.bucket.Delete(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	if !c.row {
+		return nil, nil
+	}
+	src, _, err := s.open(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	data, err := io.ReadAll(io.LimitReader(src, SmallLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > SmallLimit {
+		return nil, fault.New(fault.Corrupt, "a value of this size does not belong into the database").On(fmt.Sprintf("blob %x", h))
+	}
+	return &metastore.Blob{Hash: h, Data: data}, nil
+}

@@ -1,0 +1,324 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// belongings are the tables whose rows belong to a run.
+var belongings = []string{"tags", "tasks", "attempts", "artifacts", "scopes"}
+
+// orphans selects the runs of a table's rows that are not there. It skips from run to run along the table's key.
+const orphans = `
+	WITH RECURSIVE r (run) AS (
+		SELECT (SELECT min(run) FROM %[1]s)
+		UNION ALL SELECT (SELECT min(run) FROM %[1]s WHERE run > r.run) FROM r WHERE r.run IS NOT NULL)
+	SELECT run FROM r WHERE run IS NOT NULL AND run NOT IN (SELECT id FROM runs)`
+
+// carriedLogs selects the attempts that were carried over: where their log is, and who needs it.
+const carriedLogs = `
+	SELECT t.origin, t.id, a.n, r.id
+	FROM runs AS r CROSS JOIN tasks AS t ON t.run = r.id CROSS JOIN attempts AS a ON a.run = t.run AND a.task = t.id
+	WHERE r.origin <> 0 AND t.origin <> 0`
+
+// deleteLogs deletes the logs of some runs that no carried task needs.
+const deleteLogs = `DELETE FROM logs WHERE run IN (%s)
+	AND (run, task, attempt) NOT IN (SELECT origin, id, n FROM (` + carriedLogs + `))`
+
+// Remove deletes runs with all that belongs to them.
+func (s *Store) Remove(ctx context.Context, runs []int64) error {
+	return s.do(ctx, "remove runs", func(c *conn) error {
+		if len(runs) == 0 {
+			for _, table := range belongings {
+				if _, err := c.exec(`DELETE FROM ` + table + ` WHERE run IN (` + fmt.Sprintf(orphans, table) + `)`); err != nil {
+					return err
+				}
+			}
+			_, err := c.exec(fmt.Sprintf(deleteLogs, fmt.Sprintf(orphans, "logs")))
+			return err
+		}
+		list, err := json.Marshal(runs)
+		if err != nil {
+			return err
+		}
+		resumed := false // one of them carried tasks over, whose logs may have been kept for it alone
+		for _, err := range c.query(`SELECT 1 FROM runs WHERE origin <> 0 AND id IN (SELECT value FROM json_each(?)) LIMIT 1`, string(list)) {
+			if err != nil {
+				return err
+			}
+			resumed = true
+		}
+		const listed = `SELECT value FROM json_each(?)`
+		for _, table := range belongings {
+			if _, err := c.exec(`DELETE FROM `+table+` WHERE run IN (`+listed+`)`, string(list)); err != nil {
+				return err
+			}
+		}
+		if _, err := c.exec(`DELETE FROM runs WHERE id IN (`+listed+`)`, string(list)); err != nil {
+			return err
+		}
+		if _, err := c.exec(fmt.Sprintf(deleteLogs, listed), string(list)); err != nil || !resumed {
+			return err
+		}
+		_, err = c.exec(fmt.Sprintf(deleteLogs, fmt.Sprintf(orphans, "logs")))
+		return err
+	})
+}
+
+// references selects what the records of the runs ?1 (all above) and ?2 (a JSON list) refer to.
+const references = `
+	WITH r AS MATERIALIZED (
+		SELECT id, definition, code FROM runs WHERE id > ?1
+		UNION SELECT id, definition, code FROM runs WHERE id IN (SELECT value FROM json_each(?2)))
+	SELECT id, -1 AS task, 0 AS attempt, '` + metastore.ReferenceDefinition + `' AS name, definition AS hash FROM r WHERE definition IS NOT NULL
+	UNION ALL SELECT id, -1, 0, '` + metastore.ReferenceCode + `', code FROM r WHERE code IS NOT NULL
+	UNION ALL SELECT s.run, s.split, 0, '` + metastore.ReferenceItems + `', s.items FROM r CROSS JOIN scopes AS s ON s.run = r.id WHERE s.items IS NOT NULL
+	UNION ALL SELECT f.run, f.task, f.attempt, f.name, f.hash FROM r CROSS JOIN artifacts AS f ON f.run = r.id WHERE f.inline IS NULL`
+
+func runSet(of metastore.RunSet) (after int64, list string, err error) {
+	b, err := json.Marshal(append([]int64{}, of.Runs...))
+	return of.After, string(b), err
+}
+
+// References yields what the records of runs refer to.
+func (s *Store) References(ctx context.Context, of metastore.RunSet) iter.Seq2[metastore.Reference, error] {
+	const op = "read references"
+	after, list, err := runSet(of)
+	if err != nil {
+		return func(yield func(metastore.Reference, error) bool) { yield(metastore.Reference{}, s.faultOf(op, err)) }
+	}
+	scan := func(r *row) (metastore.Reference, error) {
+		return metastore.Reference{Run: r.integer(), Task: r.integer(), Attempt: r.int(), Name: r.text(), Hash: r.hash()}, nil
+	}
+	return rows(ctx, s, op, scan, references, after, list)
+}
+
+// SmallValues yields hash and length of every value kept in the database.
+func (s *Store) SmallValues(ctx context.Context) iter.Seq2[metastore.SmallValue, error] {
+	scan := func(r *row) (metastore.SmallValue, error) {
+		return metastore.SmallValue{Hash: r.hash(), Size: r.integer()}, nil
+	}
+	return rows(ctx, s, "list values", scan, `SELECT hash, length(data) FROM blobs`)
+}
+
+// DeleteBlobs deletes those of the small values to which none of the runs refers.
+func (s *Store) DeleteBlobs(ctx context.Context, hashes []metastore.Hash, unless metastore.RunSet) (int64, error) {
+	after, list, err := runSet(unless)
+	if err != nil {
+		return 0, s.faultOf("delete values", err)
+	}
+	var freed int64
+	err = s.do(ctx, "delete values", func(c *conn) error {
+		freed = 0
+		needed := make(map[metastore.Hash]bool)
+		for r, err := range c.query(`SELECT hash FROM (`+references+`)`, after, list) {
+			if err != nil {
+				return err
+			}
+			needed[r.hash()] = true
+		}
+		for i := range hashes {
+			if needed[hashes[i]] {
+				continue
+			}
+			for r, err := range c.query(`DELETE FROM blobs WHERE hash = ? RETURNING length(data)`, hashes[i][:]) {
+				if err != nil {
+					return err
+				}
+				freed += r.integer()
+			}
+		}
+		return nil
+	})
+	return freed, err
+}
+
+// Logs yields the logs that are kept in the database.
+func (s *Store) Logs(ctx context.Context) iter.Seq2[metastore.LogEntry, error] {
+	scan := func(r *row) (metastore.LogEntry, error) {
+		return metastore.LogEntry{Run: r.integer(), Task: r.integer(), Attempt: r.int(), Size: r.integer()}, nil
+	}
+	return rows(ctx, s, "list logs", scan, `SELECT run, task, attempt, length(data) FROM logs`)
+}
+
+// Carried yields the log of each attempt that a resumed run carried over.
+func (s *Store) Carried(ctx context.Context) iter.Seq2[metastore.CarriedLog, error] {
+	scan := func(r *row) (metastore.CarriedLog, error) {
+		return metastore.CarriedLog{Run: r.integer(), Task: r.integer(), Attempt: r.int(), Needs: r.integer()}, nil
+	}
+	return rows(ctx, s, "list carried tasks", scan, carriedLogs)
+}
+
+// Size returns how many bytes the database and its log take on disk.
+func (s *Store) Size(context.Context) (int64, error) {
+	var sum int64
+	for _, suffix := range []string{"", "-wal"} {
+		st, err := os.Stat(s.path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, fileFault("look at the store", s.path+suffix, err)
+		}
+		sum += st.Size()
+	}
+	return sum, nil
+}
+
+// shrinkBy is how many pages are given back in one transaction. Others who write wait that long.
+const shrinkBy = 2000
+
+// Shrink gives the space of what was deleted back to the file system. A store that was made before it could be
+// shrunk in pieces is written anew if rebuild says so; afterwards it can be.
+func (s *Store) Shrink(ctx context.Context, rebuild bool) error {
+	const op = "shrink store"
+	if err := s.writable(); err != nil {
+		return s.faultOf(op, err)
+	}
+	c, err := dial(s.uri("mode", "rw"))
+	if err != nil {
+		return s.faultOf(op, err)
+	}
+	defer c.close()
+	if err := c.script(writerPragmas); err != nil {
+		return s.faultOf(op, err)
+	}
+	mode, err := c.pragma("auto_vacuum")
+	if err != nil {
+		return s.faultOf(op, err)
+	}
+	for free := int64(-1); mode != 0; {
+		if err := ctx.Err(); err != nil {
+			return s.faultOf(op, err)
+		}
+		before := free
+		if free, err = c.pragma("freelist_count"); err != nil {
+			return s.faultOf(op, err)
+		}
+		if free == 0 || free == before {
+			break
+		}
+		if err := insist(func() error { return c.drain(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkBy)) }); err != nil {
+			return s.faultOf(op, err)
+		}
+	}
+	if mode == 0 && rebuild {
+		if err := insist(func() error { return c.script("PRAGMA auto_vacuum = INCREMENTAL; VACUUM") }); err != nil {
+			return s.faultOf(op, err)
+		}
+	}
+	// The database file itself shrinks when the log is moved into it. If somebody still reads an
+	// older state, whoever moves the log next does that.
+	if err := c.drain("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil && !isBusy(err) {
+		return s.faultOf(op, err)
+	}
+	return nil
+}
+
+// pragma returns the number that a pragma has.
+func (c *conn) pragma(name string) (n int64, err error) {
+	for r, err := range c.query("PRAGMA " + name) {
+		if err != nil {
+			return 0, err
+		}
+		n = r.integer()
+	}
+	return n, nil
+}
+
+// drain runs a statement that works while its rows are read.
+func (c *conn) drain(sql string) error {
+	for _, err := range c.query(sql) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxDamage is how many lines SQLite may say about damage.
+const maxDamage = 20
+
+// Check looks for damage of the database.
+func (s *Store) Check(ctx context.Context, thorough bool) (metastore.Health, error) {
+	const op = "check store"
+	var h metastore.Health
+	c, err := s.readers.get()
+	if err != nil {
+		return h, s.faultOf(op, err)
+	}
+	defer s.readers.put(c)
+	v, err := readVersion(c)
+	if err != nil {
+		return h, s.faultOf(op, err)
+	}
+	h.Schema = v.schema
+	how := "quick_check"
+	if thorough {
+		how = "integrity_check"
+	}
+	for r, err := range c.query(fmt.Sprintf("PRAGMA %s(%d)", how, maxDamage)) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return h, s.faultOf(op, err)
+		}
+		if line := r.text(); line != "ok" {
+			h.Damage = append(h.Damage, line)
+		}
+	}
+	for _, table := range belongings {
+		for r, err := range c.query(`SELECT count(*) FROM ` + table + ` WHERE run IN (` + fmt.Sprintf(orphans, table) + `)`) {
+			if err != nil {
+				return h, s.faultOf(op, err)
+			}
+			h.Orphans += r.integer()
+		}
+	}
+	free, err := c.pragma("freelist_count")
+	if err != nil {
+		return h, s.faultOf(op, err)
+	}
+	page, err := c.pragma("page_size")
+	h.Free = free * page
+	if err != nil || !thorough {
+		return h, s.faultOf(op, err)
+	}
+	for r, err := range c.query(`SELECT run, task, attempt, name, hash, inline FROM artifacts WHERE inline IS NOT NULL`) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return h, s.faultOf(op, err)
+		}
+		ref := metastore.Reference{Run: r.integer(), Task: r.integer(), Attempt: r.int(), Name: r.text(), Hash: r.hash()}
+		if sha256.Sum256(r.blob()) != ref.Hash {
+			h.Values = append(h.Values, ref)
+		}
+	}
+	return h, nil
+}
+
+// LogRecords yields what attempts say of their logs.
+func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, error] {
+	scan := func(r *row) (metastore.LogRecord, error) {
+		return metastore.LogRecord{
+			Run: r.integer(), Task: r.integer(), Attempt: r.int(), Kept: r.integer(), File: r.text(), There: r.bool(),
+		}, nil
+	}
+	return rows(ctx, s, "read logs", scan, `
+		SELECT a.run, a.task, a.n, k.run, a.log_file,
+			EXISTS (SELECT 1 FROM logs AS l WHERE l.run = k.run AND l.task = a.task AND l.attempt = a.n)
+		FROM attempts AS a
+		JOIN (SELECT run AS of, id, coalesce(nullif(origin, 0), run) AS run FROM tasks) AS k ON k.of = a.run AND k.id = a.task
+		WHERE a.log_lines > 0 AND a.status <> 'running'`)
+}

@@ -1,0 +1,348 @@
+package upkeep
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// Store is a store to be kept in order.
+type Store struct {
+	Meta metastore.Store
+	Data *datastore.Store
+	Home string // its folder
+	Host string // this machine
+	// Status returns the honest status of a run: whether one that is recorded as running still goes on.
+	Status func(metastore.Run) metastore.RunStatus
+	Now    func() time.Time
+}
+
+// Share is a run that goes, and the bytes of values and logs that go with it: those that no run needs that stays. What several
+// need that go counts for the newest.
+type Share struct {
+	Run   metastore.Run
+	Bytes int64
+}
+
+// Collected is what was removed and freed, or would be.
+type Collected struct {
+	Runs       []Share // newest first
+	Unneeded   int64   // bytes of values and logs that nobody referred to already
+	Leftovers  int     // files and folders that dead processes left
+	LeftBehind int64   // bytes in them
+	// Freed is how many bytes less the store takes on disk: the files that were deleted, and by how much the database
+	// has shrunk. 0 if nothing was done.
+	Freed int64
+}
+
+// Bytes is all that goes: values, logs and leftovers. Records are not counted.
+func (c Collected) Bytes() int64 {
+	sum := c.Unneeded + c.LeftBehind
+	for _, s := range c.Runs {
+		sum += s.Bytes
+	}
+	return sum
+}
+
+// Remove removes runs, whichever way they ended, and frees what nobody needs then. Conflict if one of them goes
+// on: nothing is removed then. dry only says what would go.
+func (s *Store) Remove(ctx context.Context, ids []int64, dry bool) (Collected, error) {
+	return s.collect(ctx, dry, func(runs []metastore.Run) ([]metastore.Run, error) {
+		var gone []metastore.Run
+		for _, r := range runs {
+			if !slices.Contains(ids, r.ID) {
+				continue
+			}
+			if r.Status == metastore.RunRunning {
+				return nil, fault.New(fault.Conflict, "run %d still goes on, in process %d on %s", r.ID, r.Lease.PID, r.Lease.Host).
+					Do("stop it first (Ctrl-C, or `kill %d`), or wait until it has ended", r.Lease.PID)
+			}
+			gone = append(gone, r)
+		}
+		return gone, nil
+	})
+}
+
+// Collect removes the runs that the rules select and frees what nobody needs then; without rules only the latter. dry only
+// says what would go.
+func (s *Store) Collect(ctx context.Context, rules Rules, dry bool) (Collected, error) {
+	if err := rules.Check(); err != nil {
+		return Collected{}, err
+	}
+	return s.collect(ctx, dry, func(runs []metastore.Run) ([]metastore.Run, error) { return rules.Select(runs, s.Now()), nil })
+}
+
+// plan is what is to be done.
+type plan struct {
+	Collected
+	since  metastore.RunSet // runs that can have got new records since the plan was made
+	rows   []metastore.Hash
+	files  []datastore.File
+	logs   []logFile
+	remove []leftover
+}
+
+func (s *Store) collect(ctx context.Context, dry bool, choose func([]metastore.Run) ([]metastore.Run, error)) (Collected, error) {
+	p, err := s.plan(ctx, choose)
+	if err != nil || dry {
+		return p.Collected, err
+	}
+	size, err := s.Meta.Size(ctx)
+	if err != nil {
+		return Collected{}, err
+	}
+	freed, err := s.carryOut(ctx, p)
+	if err != nil {
+		return Collected{}, err
+	}
+	after, err := s.Meta.Size(ctx)
+	p.Freed = freed + max(0, size-after) // flows that go on meanwhile let it grow
+	return p.Collected, err
+}
+
+// plan finds out what goes. Nothing waits for it.
+func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metastore.Run, error)) (*plan, error) {
+	p := &plan{}
+	// Folders of logs first: one that is there belongs to a run that is recorded already.
+	logs, err := s.logFiles()
+	if err != nil {
+		return p, err
+	}
+	var runs []metastore.Run
+	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{}) {
+		if err != nil {
+			return p, err
+		}
+		if r.Status == metastore.RunRunning {
+			p.since.Runs = append(p.since.Runs, r.ID)
+		}
+		r.Status = s.Status(r)
+		p.since.After = max(p.since.After, r.ID)
+		runs = append(runs, r)
+	}
+	gone, err := choose(runs)
+	if err != nil {
+		return p, err
+	}
+	l := newLedger(runs, gone)
+	var files []datastore.File
+	for f, err := range s.Data.Files(ctx) {
+		if err != nil {
+			return p, err
+		}
+		files = append(files, f)
+		l.stored(f.Hash, f.Size)
+	}
+	var rows []metastore.Hash
+	for v, err := range s.Meta.SmallValues(ctx) {
+		if err != nil {
+			return p, err
+		}
+		rows = append(rows, v.Hash)
+		l.stored(v.Hash, v.Size)
+	}
+	for r, err := range s.Meta.References(ctx, metastore.RunSet{}) {
+		if err != nil {
+			return p, err
+		}
+		l.refers(r.Run, r.Hash)
+	}
+	for c, err := range s.Meta.Carried(ctx) {
+		if err != nil {
+			return p, err
+		}
+		l.needs(c)
+	}
+	for e, err := range s.Meta.Logs(ctx) {
+		if err != nil {
+			return p, err
+		}
+		l.log(e.Run, e.Task, e.Attempt, e.Size)
+	}
+	for _, f := range logs {
+		if l.log(f.run, f.task, f.attempt, f.size) {
+			p.logs = append(p.logs, f)
+		}
+	}
+	l.settle()
+	p.rows = slices.DeleteFunc(rows, func(h metastore.Hash) bool { return !l.value(h) })
+	p.files = slices.DeleteFunc(files, func(f datastore.File) bool { return !l.value(f.Hash) })
+
+	e, err := s.engines(ctx)
+	if err != nil {
+		return p, err
+	}
+	half, err := s.halfWritten(e, s.Now())
+	if err != nil {
+		return p, err
+	}
+	p.remove = append(e.left, half...)
+	for _, r := range p.remove {
+		p.Leftovers++
+		p.LeftBehind += r.bytes
+	}
+	p.Unneeded = l.left
+	for _, r := range gone {
+		p.Runs = append(p.Runs, Share{r, l.shares[r.ID]})
+	}
+	return p, nil
+}
+
+// logFile is a log in a file.
+type logFile struct {
+	logKey
+	path string
+	size int64
+}
+
+// logFiles lists the logs that are files.
+func (s *Store) logFiles() ([]logFile, error) {
+	root := filepath.Join(s.Home, "logs")
+	folders, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, blob.Fault("list logs", root, err)
+	}
+	var all []logFile
+	for _, folder := range folders {
+		run, err := strconv.ParseInt(folder.Name(), 10, 64)
+		if err != nil {
+			continue
+		}
+		dir := filepath.Join(root, folder.Name())
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, blob.Fault("list logs", dir, err)
+		}
+		for _, e := range entries {
+			f := logFile{logKey: logKey{run: run}, path: filepath.Join(dir, e.Name())}
+			st, err := e.Info()
+			if err != nil {
+				continue // it has just gone
+			}
+			if n, _ := fmt.Sscanf(e.Name(), "%d-%d.log", &f.task, &f.attempt); n == 2 {
+				f.size = st.Size()
+				all = append(all, f)
+			}
+		}
+	}
+	return all, nil
+}
+
+// carryOut does what is planned and returns how many bytes of files it deleted.
+func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) {
+	ids := make([]int64, len(p.Runs))
+	for i, share := range p.Runs {
+		ids[i] = share.Run.ID
+	}
+	if err := inPieces(ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
+		return 0, err
+	}
+	if err := s.Meta.Remove(ctx, nil); err != nil {
+		return 0, err
+	}
+	err = inPieces(p.rows, func(some []metastore.Hash) error {
+		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if len(p.files) > 0 {
+		if freed, err = s.Data.DeleteFiles(ctx, p.files, s.guard(p.since)); err != nil {
+			return freed, err
+		}
+	}
+	n, err := s.deleteLogs(ctx, p.logs)
+	if freed += n; err != nil {
+		return freed, err
+	}
+	for _, l := range p.remove {
+		if err := os.RemoveAll(l.path); err != nil {
+			return freed, blob.Fault("delete", l.path, err)
+		}
+		freed += l.bytes
+	}
+	e, err := s.engines(ctx)
+	if err != nil {
+		return freed, err
+	}
+	return freed, s.Meta.Shrink(ctx, !e.living)
+}
+
+// deleteLogs deletes files of logs, of runs that are not there any more. A run may have been resumed between the plan and the
+// removal of its origin; now that the origin is gone, that cannot happen any more.
+func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, err error) {
+	if len(files) == 0 {
+		return 0, nil
+	}
+	needed := make(map[logKey]bool)
+	for c, err := range s.Meta.Carried(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		needed[logKey{c.Run, c.Task, c.Attempt}] = true
+	}
+	for _, f := range files {
+		if needed[f.logKey] {
+			continue
+		}
+		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return freed, blob.Fault("delete log", f.path, err)
+		}
+		freed += f.size
+		os.Remove(filepath.Dir(f.path)) // fails unless this was the last
+	}
+	return freed, nil
+}
+
+// guard protects the files that are needed. The order of its two questions is what makes it right: see package datastore.
+func (s *Store) guard(since metastore.RunSet) datastore.Guard {
+	return func(ctx context.Context) (map[metastore.Hash]bool, time.Time, error) {
+		e, err := s.engines(ctx)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		needed := make(map[metastore.Hash]bool)
+		for r, err := range s.Meta.References(ctx, since) {
+			if err != nil {
+				return nil, time.Time{}, err
+			}
+			needed[r.Hash] = true
+		}
+		return needed, e.young(), nil
+	}
+}
+
+// atOnce is how long one transaction should keep those waiting who want to write, about.
+const atOnce = 50 * time.Millisecond
+
+// inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce.
+func inPieces[T any](list []T, f func([]T) error) error {
+	for n := 1; len(list) > 0; {
+		some := list[:min(n, len(list))]
+		list = list[len(some):]
+		began := time.Now()
+		if err := f(some); err != nil {
+			return err
+		}
+		switch took := time.Since(began); {
+		case took < atOnce/2:
+			n *= 2
+		case took > 2*atOnce:
+			n = cmp.Or(n/2, 1)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/usage"
+)
+
+// stagingName is the folder in which engines have their folders.
+const stagingName = "staging"
+
+// Register makes an engine known to collectors, before it stores its first value, and makes a folder for values on
+// their way into the store. Both end when the folder is removed, after the engine's last commit. What dead engines left is
+// removed.
+//
+// The folder's name says who the engine is and when it began: PID-START-BEGAN-, with the process's start time as package usage
+// tells it and nanoseconds since 1970.
+func Register(home string) (folder string, err error) {
+	root := filepath.Join(home, stagingName)
+	if found, err := look(root); err == nil {
+		for _, l := range found.left {
+			os.RemoveAll(l.path)
+		}
+	}
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return "", blob.Fault("make the staging folder", root, err)
+	}
+	pid := os.Getpid()
+	folder, err = os.MkdirTemp(root, fmt.Sprintf("%d-%d-%d-", pid, usage.ProcessStart(pid), blob.Now().UnixNano()))
+	if err != nil {
+		return "", blob.Fault("make the staging folder", root, err)
+	}
+	return folder, nil
+}
+
+// engines is what the staging folder tells.
+type engines struct {
+	living bool
+	oldest time.Time // when the first of those that live began
+	left   []leftover
+}
+
+// leftover is something that a process left behind when it died.
+type leftover struct {
+	path  string
+	bytes int64
+}
+
+// look finds out from the staging folder which engines live.
+func look(root string) (engines, error) {
+	var e engines
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return e, blob.Fault("look into the staging folder", root, err)
+	}
+	for _, entry := range entries {
+		var pid int
+		var start, began int64
+		n, _ := fmt.Sscanf(entry.Name(), "%d-%d-%d-", &pid, &start, &began)
+		switch path := filepath.Join(root, entry.Name()); {
+		case n == 3 && usage.Alive(pid, start):
+			e.live(time.Unix(0, began))
+		// A file that is in none of the engines' folders has lost its name in the moment after it was made, if its engine lives.
+		case n == 3 || entry.Type().IsRegular():
+			e.left = append(e.left, leftover{path, sizeOf(path)})
+		}
+	}
+	return e, nil
+}
+
+// live tells of an engine.
+func (e *engines) live(began time.Time) {
+	if !e.living || began.Before(e.oldest) {
+		e.oldest = began
+	}
+	e.living = true
+}
+
+// coarse is how coarsely file systems keep the time of a file, at most.
+const coarse = 2 * time.Second
+
+// elsewhere is how long before its run an engine on another machine, whose folders tell us nothing, may have begun
+// to store values.
+const elsewhere = time.Hour
+
+// engines finds out which engines live: by their folders, and by the runs that go on.
+func (s *Store) engines(ctx context.Context) (engines, error) {
+	e, err := look(filepath.Join(s.Home, stagingName))
+	if err != nil {
+		return e, err
+	}
+	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Status: metastore.RunRunning}) {
+		if err != nil {
+			return e, err
+		}
+		if s.Status(r) != metastore.RunRunning {
+			continue
+		}
+		began := r.Created
+		if r.Lease.Host != s.Host {
+			began = began.Add(-elsewhere)
+		}
+		e.live(began)
+	}
+	return e, nil
+}
+
+// young is the moment from which on files may be of use to an engine that lives; zero if none does.
+func (e *engines) young() time.Time {
+	if !e.living {
+		return time.Time{}
+	}
+	return e.oldest.Add(-coarse)
+}
+
+// temporaryName is the folder of files that are being written.
+const temporaryName = ".tmp"
+
+// unwritten is for how long a file that is being written is not written to, at most, while somebody writes it.
+const unwritten = time.Hour
+
+// halfWritten finds files that somebody began to write and who died before they were whole.
+func (s *Store) halfWritten(e engines, now time.Time) ([]leftover, error) {
+	root := filepath.Join(s.Home, temporaryName)
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, blob.Fault("look for unfinished files", root, err)
+	}
+	patience := time.Minute
+	if e.living {
+		patience = unwritten
+	}
+	var left []leftover
+	for _, entry := range entries {
+		st, err := entry.Info()
+		if err == nil && strings.HasPrefix(entry.Name(), "put-") && st.Mode().IsRegular() && now.Sub(st.ModTime()) > patience {
+			left = append(left, leftover{filepath.Join(root, entry.Name()), st.Size()})
+		}
+	}
+	return left, nil
+}
+
+// sizeOf is the number of bytes in a file, or in the files of a folder.
+func sizeOf(path string) (sum int64) {
+	_ = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // it has just gone
+		}
+		if st, err := d.Info(); err == nil && st.Mode().IsRegular() {
+			sum += st.Size()
+		}
+		return nil
+	})
+	return sum
+}
