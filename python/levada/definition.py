@@ -19,7 +19,7 @@ _checked = JSONEncoder(allow_nan=False, default=repr).encode
 class StepPlan:
     """What a task has to know of its step."""
 
-    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel")
+    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "cards")
 
     def __init__(self, name, function, described):
         self.name = name
@@ -29,6 +29,7 @@ class StepPlan:
         self.catch = None
         self.timeout = None
         self.parallel = False
+        self.cards = None  # the attributes of each @card
         for decorator in function.decorators:
             self.apply(decorator.name, decorator.attributes)
 
@@ -40,6 +41,8 @@ class StepPlan:
             self.timeout = attributes
         elif name in ("parallel", "pytorch_parallel"):
             self.parallel = True
+        elif name == "card":
+            self.cards = [*(self.cards or ()), attributes]
 
 
 class Plans:

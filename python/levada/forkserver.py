@@ -64,6 +64,8 @@ class ForkServer:
                 stream.reconfigure(line_buffering=True)
         flush()
         self._libc.flush()
+        if any(plan.cards for plan in self._plans.steps.values()):
+            from .cards import preload  # noqa: F401  each task would import it
         # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
         # the pages it lies on.
         self._hooks.take_off()

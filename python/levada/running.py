@@ -57,6 +57,14 @@ def _field(name):
     return lambda task: task.frame[name]
 
 
+def _card(task):
+    if task.plan.cards is None:
+        raise AttributeError("card")
+    from .cards.publisher import collector
+
+    return collector(task)
+
+
 def _missing(name):
     def read(task):
         raise NotAvailable("current." + name)
@@ -87,7 +95,7 @@ _ATTRIBUTES = {
     "is_parallel": _is_parallel,
     "task": _missing("task"),
     "run": _missing("run"),
-    "card": _missing("card"),
+    "card": _card,
 }
 
 

@@ -53,7 +53,8 @@ class Task:
         plan = self.plan
         #: Nothing has to be done but to call the step.
         self._simple = (
-            plan.catch is None and plan.timeout is None and not plan.is_join and not frame.get("fallback")
+            plan.catch is None and plan.timeout is None and plan.cards is None and not plan.is_join
+            and not frame.get("fallback")
             and not frame.get("timeout") and not frame.get("cgroup") and not frame.get("with")
         )  # fmt: skip
         item = frame.get("item")
@@ -195,6 +196,10 @@ class Task:
                 _join_cgroup(self.frame["cgroup"])
             for added in self.frame.get("with") or ():
                 self.plan.apply(added["name"], added.get("attributes") or {})
+            if self.plan.cards is not None:
+                from .cards import publisher
+
+                publisher.begin(self)
         try:
             if self._simple:
                 self.plan.function(flow)
@@ -237,6 +242,10 @@ class Task:
             value = self._short_value()
             if value is not None:
                 done["value"] = value
+        if self.plan.cards is not None:
+            from .cards import publisher
+
+            publisher.finish()
         flush()
         self.channel.send(done, parts)
         return 0

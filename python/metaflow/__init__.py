@@ -11,6 +11,7 @@ __version__ = "2.19.38"
 
 _MODULES = frozenset(
     [
+        "cards",
         "datastore",
         "decorators",
         "exception",
@@ -27,7 +28,7 @@ _MODULES = frozenset(
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
+_MODULES_LATER = frozenset(("client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
 
 
 def __getattr__(name):

@@ -55,6 +55,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"Steps", testSteps},
 		{"OfMany", testOfMany},
 		{"Children", testChildren},
+		{"Cards", testCards},
 		{"Remove", testRemove},
 		{"RemoveOrigin", testRemoveOrigin},
 		{"References", testReferences},

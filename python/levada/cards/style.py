@@ -91,6 +91,7 @@ progress::-moz-progress-bar{background:var(--accent);border-radius:99px}
 .chart{margin:0 0 1rem}.chart svg{display:block;max-width:100%;height:auto}
 .chart text,.dag text{font-family:inherit;fill:var(--ink)}.chart .axis text,.chart .legend text{fill:var(--soft)}
 .chart .grid{stroke:var(--line)}.chart .domain{stroke:var(--soft)}.chart .title{font-weight:650}
+.chart .mark{paint-order:stroke;stroke:var(--sheet);stroke-width:3px;stroke-linejoin:round}
 .dag{overflow-x:auto}.dag svg{display:block;max-width:100%;height:auto}
 .dag rect{fill:var(--sheet);stroke:var(--soft)}.dag .here rect{fill:var(--accent);stroke:var(--accent)}.dag .here text{fill:var(--sheet)}.dag path{fill:none;stroke:var(--soft)}
 .dag .kind{fill:var(--soft)}.dag .here .kind{fill:var(--sheet)}

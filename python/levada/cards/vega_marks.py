@@ -293,7 +293,7 @@ def _texts(pen):
         if x is None or y is None:
             continue
         shift = {"top": 0.8, "bottom": -0.2, "alphabetic": 0}.get(pen.mark.get("baseline"), 0.35)
-        yield '<text x="%.1f" y="%.1f" dy="%gem" text-anchor="%s" font-size="%g" style="fill:%s"%s>%s%s</text>' % (
+        yield '<text x="%.1f" y="%.1f" dy="%gem" text-anchor="%s" font-size="%g" class="mark" style="fill:%s"%s>%s%s</text>' % (
             x + (number(pen.mark.get("dx")) or 0), y + (number(pen.mark.get("dy")) or 0), shift,
             _ANCHOR.get(pen.mark.get("align"), "middle"), min(number(pen.mark.get("fontSize")) or 12, 200),
             pen.fill(row, "var(--ink)", ("color", "fill")), pen.opacity(row), escape(_text_of(pen, row)), pen.title(row))  # fmt: skip
@@ -320,7 +320,7 @@ def pie(plot, unit, width, height):
         if unit.kind == "text":
             reach = number(unit.mark.get("radius")) or outer * 0.7
             x, y = width / 2 + reach * cos(angle + turn / 2), height / 2 + reach * sin(angle + turn / 2)
-            out.append('<text x="%.1f" y="%.1f" dy=".35em" text-anchor="middle" font-size="12" style="fill:%s">%s</text>' % (
+            out.append('<text x="%.1f" y="%.1f" dy=".35em" text-anchor="middle" font-size="12" class="mark" style="fill:%s">%s</text>' % (
                 x, y, pen.fill(row, "var(--ink)", ()), escape(_text_of(pen, row))))  # fmt: skip
         else:
             out.append('<path d="%s" fill="%s" stroke="var(--sheet)" stroke-width="1.5"%s>%s</path>' % (

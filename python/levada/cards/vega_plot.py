@@ -70,6 +70,7 @@ class Plot:
                 values.append(parse(channel.of({})))
             if channel.end:
                 values += [row[channel.end] for row in unit.rows]
+            values += _margins(unit, channel, parse)
             zero = zero and not channel.end and channel.given.get("bin") != "binned"
             second = unit.channels.get(name + "2")
             if second is not None and ("datum" in second.given or second.varies):
@@ -108,7 +109,7 @@ class Plot:
         if any(c.scale.get("reverse") for _, c in channels):
             start, end = end, start
         if any(c.discrete for _, c in channels):
-            filled = all(unit.kind == "rect" for unit, _ in channels)
+            filled = any(unit.kind == "rect" for unit, _ in channels)
             if name == "y":
                 start, end = end, start  # the first name is on top
             return Band(self._names(channels, name), start, end, 0.0 if filled else 0.2)
@@ -278,6 +279,17 @@ class Plot:
             out.append('<text x="%.1f" y="%g" font-size="%d">%s</text>' % (x + 17, y, _SIZE, escape(text)))
             x += room
         return "".join(out), y + 14
+
+
+def _margins(unit, channel, parse):
+    """The values half a bar before the first and after the last bar that stands on a number or a time."""
+    if unit.kind != "bar" or channel is unit.measure or channel.end or not channel.varies or channel.name not in ("x", "y"):
+        return []
+    found = sorted({value for value in (parse(channel.of(row)) for row in unit.rows) if value is not None})
+    if len(found) < 2 or channel.name + "2" in unit.channels:
+        return []
+    half = min(b - a for a, b in zip(found, found[1:])) / 2
+    return [found[0] - half, found[-1] + half]
 
 
 def _end_text(ramp, value):
