@@ -21,6 +21,7 @@ var layers = map[string]int{
 	"internal/engine":           1,
 	"internal/pickle":           1,
 	"internal/tasklog":          1,
+	"internal/livecard":         1,
 	"internal/metastore":        2,
 	"internal/metastore/mem":    2,
 	"internal/metastore/sqlite": 2,
