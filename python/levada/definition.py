@@ -32,6 +32,8 @@ class StepPlan:
         self.cards = None  # the attributes of each @card
         for decorator in function.decorators:
             self.apply(decorator.name, decorator.attributes)
+        if self.cards is not None:
+            self.cards.reverse()  # in the order in which they are written; what --with adds comes after
 
     def apply(self, name, attributes):
         """Take a decorator into account, unless the step has it already."""
