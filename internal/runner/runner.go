@@ -62,6 +62,8 @@ type Config struct {
 	Cgroups *usage.Cgroups
 	// Machine is what @resources requests are admitted against.
 	Machine engine.Resources
+	// Home is the store's folder, as clients in the tasks are told. May be empty.
+	Home string
 	// LogDir is where logs that are too long for the database go.
 	LogDir     string
 	MaxLogSize int64 // bytes a stream that are kept; 0 is no limit

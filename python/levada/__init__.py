@@ -59,19 +59,6 @@ _LATER = frozenset(
         "StepMutator",
         "FlowMutator",
         "USER_SKIP_STEP",
-        "Metaflow",
-        "Flow",
-        "Run",
-        "Step",
-        "Task",
-        "DataArtifact",
-        "namespace",
-        "get_namespace",
-        "default_namespace",
-        "metadata",
-        "get_metadata",
-        "default_metadata",
-        "inspect_spin",
         "Runner",
         "NBRunner",
         "Deployer",
@@ -86,6 +73,25 @@ _LATER = frozenset(
         "requirements_txt_parser",
         "pyproject_toml_parser",
         "conda_environment_yml_parser",
+    ]
+)
+
+#: Names of the client, which is imported when one of them is asked for.
+_CLIENT = frozenset(
+    [
+        "Metaflow",
+        "Flow",
+        "Run",
+        "Step",
+        "Task",
+        "DataArtifact",
+        "namespace",
+        "get_namespace",
+        "default_namespace",
+        "metadata",
+        "get_metadata",
+        "default_metadata",
+        "inspect_spin",
     ]
 )
 
@@ -128,6 +134,10 @@ def __getattr__(name):
         from .includefile import IncludeFile
 
         return IncludeFile
+    if name in _CLIENT:
+        from . import client
+
+        return getattr(client, name)
     if name in _LATER:
         from .later import Later
 

@@ -12,6 +12,7 @@ __version__ = "2.19.38"
 _MODULES = frozenset(
     [
         "cards",
+        "client",
         "datastore",
         "decorators",
         "exception",
@@ -28,7 +29,7 @@ _MODULES = frozenset(
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
+_MODULES_LATER = frozenset(("events", "integrations", "metaflow_config", "runner", "user_configs"))
 
 
 def __getattr__(name):
