@@ -2,8 +2,6 @@
 
 from os import environ
 
-from .exceptions import NotAvailable
-
 # What is None, not an error, where no task runs.
 _NONE_OUTSIDE = frozenset(
     [
@@ -71,13 +69,6 @@ def _client(name, depth):
 
         pathspec = "/".join(_pathspec(task.frame).split("/")[:depth])
         return client.scope.await_own(getattr(client, name), pathspec)
-
-    return read
-
-
-def _missing(name):
-    def read(task):
-        raise NotAvailable("current." + name)
 
     return read
 

@@ -93,7 +93,9 @@ def size_text(size):
 
 
 def duration_text(seconds):
-    """A time for people: ``0.35 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """A time for people: ``12 ms``, ``1.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds < 1:
+        return "%.3g ms" % (max(seconds, 0) * 1000)
     if seconds < 10:
         return "%.2g s" % seconds
     seconds = int(round(seconds))
