@@ -157,7 +157,6 @@ func TestWhatComesLater(t *testing.T) {
 		{"run", "flow.py", "--datastore", "s3"},
 		{"run", "flow.py", "--metadata=service"},
 		{"flow", "flow.py", "--environment", "conda", "run"},
-		{"flow", "flow.py", "tag", "add", "--run-id", "3", "x"},
 		{"flow", "flow.py", "argo-workflows", "create"},
 		{"flow", "flow.py", "spin", "start"},
 	} {
