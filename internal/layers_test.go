@@ -38,6 +38,7 @@ var layers = map[string]int{
 	"internal/service":          5,
 	"internal/api":              5,
 	"internal/rpc":              5,
+	"internal/cardweb":          6,
 	"internal/cli":              6,
 	"internal/app":              7,
 	"cmd/levada":                8,
@@ -52,6 +53,7 @@ var within = map[string][]string{
 	"internal/blob/file":        {"internal/blob"},
 	"internal/blob/mem":         {"internal/blob"},
 	"internal/worker":           {"internal/protocol"},
+	"internal/cli":              {"internal/cardweb"},
 	"internal/api":              {"internal/service"},
 	"internal/rpc":              {"internal/api"},
 }

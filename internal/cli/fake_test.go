@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"iter"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +40,7 @@ type fakeService struct {
 	arts     map[int64][]metastore.Artifact
 	values   map[string][]byte
 	diff     *service.Diff
+	cards    []service.Card
 }
 
 type fakeFlow struct {
@@ -276,4 +279,10 @@ func (s *fakeService) Follow(ctx context.Context, p service.Pathspec, attempt in
 			}
 		}
 	}
+}
+
+func (s *fakeService) Cards(context.Context, service.Pathspec) ([]service.Card, error) { return s.cards, nil }
+
+func (s *fakeService) CardHTML(context.Context, service.Card) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("<!doctype html>\n")), nil
 }

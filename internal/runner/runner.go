@@ -18,6 +18,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -270,6 +271,7 @@ func (r *Runner) end() (Result, error) {
 	if r.fatal != nil {
 		err = r.fatal
 	}
+	os.Remove(r.LogDir) // fails unless it was made for live cards alone
 	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),
 		Text: res.Problem, Duration: r.Now().Sub(r.started).Seconds()})
 	return res, err

@@ -35,7 +35,7 @@ class _DocumentCard(MetaflowCard):
 
     def render_runtime(self, task, data):
         """The page of a task that runs."""
-        return page(dict(self.document(task), live="running, as of %s" % instant_text(task.now)))
+        return page(dict(self.document(task), live="while it ran, as of %s" % instant_text(task.now)))
 
     def refresh(self, task, data):
         """The components by id."""

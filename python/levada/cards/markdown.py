@@ -256,6 +256,7 @@ class _Inline:
         self.links = links
         self.out = []
         self.open = []  # (mark, index in out)
+        self.pairs = None  # of brackets, once they are asked for
 
     def html(self):
         text, i = self.text, 0
@@ -348,19 +349,11 @@ class _Inline:
 
     def _bracket(self, i, picture):
         """A link or picture whose bracket opens at i; how many characters were read, from the exclamation mark on."""
-        text, depth, end = self.text, 0, i
-        limit = min(len(text), i + 2000)
-        while end < limit:
-            if text[end] == "\\":
-                end += 1
-            elif text[end] == "[":
-                depth += 1
-            elif text[end] == "]":
-                depth -= 1
-                if depth == 0:
-                    break
-            end += 1
-        match = _LINK_TARGET.match(text, end + 1) if end < limit else None
+        text = self.text
+        if self.pairs is None:
+            self.pairs = _pairs(text)
+        end = self.pairs.get(i)
+        match = _LINK_TARGET.match(text, end + 1) if end is not None else None
         if match is None or (not picture and not self.links):
             return 0
         label = text[i + 1 : end]
@@ -389,6 +382,20 @@ class _Inline:
             return
         mark = ' title="%s"' % escape(title) if title else ""
         self.out.append('<img src="%s" alt="%s"%s>' % (escape(target), escape(label), mark))
+
+
+def _pairs(text):
+    """Where each square bracket that opens is closed."""
+    found, opened, i = {}, [], 0
+    while i < len(text):
+        if text[i] == "\\":
+            i += 1
+        elif text[i] == "[":
+            opened.append(i)
+        elif text[i] == "]" and opened:
+            found[opened.pop()] = i
+        i += 1
+    return found
 
 
 _PICTURE = pattern(r"data:image/[A-Za-z0-9.+-]+(;[A-Za-z0-9=-]+)*,[A-Za-z0-9+/=%\s._~:;,()'!*-]*\Z")
