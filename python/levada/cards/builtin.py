@@ -49,12 +49,11 @@ class BlankCard(_DocumentCard):
 
     def document(self, task):
         """The components, below the title if there is one."""
-        contents = [{"type": "section", "contents": self.components}] if self.components else []
         return {
             "name": "%s %s" % (task.pathspec, self.options.get("title") or ""),
             "title": self.options.get("title") or "",
             "kicker": task.pathspec,
-            "components": contents,
+            "components": self.components,
         }
 
 
@@ -70,7 +69,7 @@ class DefaultCard(_DocumentCard):
     def document(self, task):
         """The sections of the card, those that are empty left out."""
         sections = [
-            {"type": "section", "contents": self.components} if self.components else None,
+            *self.components,
             self._parameters(task),
             self._artifacts(task),
             self._graph(task),

@@ -14,6 +14,13 @@ from .exceptions import ComponentOverwriteNotSupportedException
 _ID = pattern(r"[a-zA-Z0-9_]+\Z")
 
 
+def silent():
+    """Whether warnings are to stay out of cards."""
+    from os import environ
+
+    return environ.get("METAFLOW_CARD_NO_WARNING", "").lower() not in ("", "0", "false")
+
+
 class ComponentStore:
     """The components of one card, in order, each with an id."""
 
@@ -26,7 +33,10 @@ class ComponentStore:
     def append(self, component, id=None):
         """Add a component at the end, under ``id`` if one is given (TypeError if that is no string)."""
         if not isinstance(component, MetaflowCardComponent):
-            warn("a card takes components, such as Markdown or Table, not %s. It was left out." % type(component).__name__)
+            text = "a card takes components, such as Markdown or Table, not %s. It was left out." % type(component).__name__
+            warn(text)
+            if not silent():
+                self.append(Markdown("**Warning:** " + text))
             return
         if id is not None and not isinstance(id, str):
             raise TypeError("the id of a component is a string, not %s" % type(id).__name__)
@@ -222,9 +232,7 @@ class CardComponentCollector:
         return None
 
     def _put_warning(self, text):
-        from os import environ
-
-        if environ.get("METAFLOW_CARD_NO_WARNING", "").lower() not in ("", "0", "false"):
+        if silent():
             return
         for card in self._cards:
             card.components.append(Markdown("**Warning:** " + text))

@@ -32,7 +32,7 @@ class MetaflowCardComponent:
     def _described(self, kind, **fields):
         if self._component_id is None:
             self._component_id = new_id(type(self))
-        return dict({"type": kind, "id": self._component_id}, **fields)
+        return {"type": kind, **fields, "id": self._component_id}
 
     def _fixed(self):
         """What ``update`` of a component says that cannot be updated."""
@@ -60,7 +60,7 @@ def rendered(component):
     """What a component shows, or what is wrong with it: a component never takes a card down."""
     try:
         shown = component.render()
-    except Exception:
+    except (Exception, SystemExit):
         from ..failure import traceback_of
         from sys import exc_info
 

@@ -104,7 +104,7 @@ def _cell(value):
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, (list, tuple)):
-        return [_cell(part) for part in value]
+        return type(value)(map(_cell, value)) if type(value) in (list, tuple) else list(map(_cell, value))
     if isinstance(value, dict):
         return {str(key): _cell(part) for key, part in value.items()}
     item = getattr(value, "item", None)  # a number of numpy is a number

@@ -63,7 +63,7 @@ class Publisher:
         card.data = data
         try:
             self._publish(card, cls, now)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             warn("the card '%s' could not be refreshed: %s: %s" % (card.type, type(error).__name__, error))
 
     def _publish(self, card, cls, now):
@@ -72,16 +72,9 @@ class Publisher:
         before = card.published
         changes = card.components.changes
         view = TaskView(self.task, self.started)
-        shown = {c["id"]: c for c in card.shown() if isinstance(c, dict) and c.get("id")}
         anew = before is None or before["changes"] != changes or cls.RELOAD_POLICY == MetaflowCard.RELOAD_POLICY_ALWAYS
         self._renders += 1
-        payload = {
-            "user": card.data,
-            "components": shown,
-            "render_seq": "runtime-%d" % self._renders,
-            "component_update_ts": time(),
-            "mode": "render_runtime" if anew else "refresh",
-        }
+        payload = self._payload(card, "render_runtime" if anew else "refresh", "runtime-%d" % self._renders)
         instance = self._instance(card, cls)
         instance.runtime_data = payload
         token = before["token"] if before else None
@@ -115,12 +108,33 @@ class Publisher:
                 html = self._final(card, view)
                 if html is not None:
                     html = html.replace(MetaflowCard.RELOAD_POLICY_TOKEN, "final")
-                    self._send(card, html, None, live=False)
+                    self._send(card, html, self._last_data(card, view), live=False)
             except OSError:
                 raise  # the host is gone
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 _complain("%s: %s" % (type(error).__name__, error))
                 self.task.channel.tell({"type": "card", "card": self._about(card, False), "artifacts": []})
+
+    def _last_data(self, card, view):
+        """What readers get of a card that was refreshed, now that the step has ended; None of one that never was."""
+        if card.published is None:
+            return None
+        payload = self._payload(card, "refresh", "final")
+        try:
+            data = self._instance(card, card.card_class).refresh(view, payload)
+        except NotImplementedError:
+            return None
+        return {"reload_token": "final", "data": data, "created_on": time()} if _is_json(data) else None
+
+    def _payload(self, card, mode, sequence):
+        """What a card is told of the step's state: the argument ``data`` of its methods."""
+        return {
+            "user": card.data,
+            "components": {c["id"]: c for c in card.shown() if isinstance(c, dict) and c.get("id")},
+            "render_seq": sequence,
+            "component_update_ts": time(),
+            "mode": mode,
+        }
 
     def _final(self, card, view):
         def make():
@@ -134,7 +148,10 @@ class Publisher:
         options = card.attributes.get("options") or {}
         graph = self.task.graph()
         steps = graph.get("steps") or {}
-        arguments = {"options": options, "components": card.shown(), "graph": steps, "flow": self.task.flow}
+        shown = card.shown()
+        # Metaflow gives a card the step's components in one section, so cards written for it expect that.
+        components = [{"type": "section", "contents": shown}] if shown else []
+        arguments = {"options": options, "components": components, "graph": steps, "flow": self.task.flow}
         if _names(cls.__init__, "graph_info"):
             arguments["graph_info"] = {name: graph.get(name) for name in ("steps", "start_step", "end_step")}
         try:
@@ -165,7 +182,7 @@ class Publisher:
             headline, text = failure.headline, failure.text
         except UnknownCardType as unknown:
             headline, text = "There is no card type '%s'" % card.type, str(unknown)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             from ..failure import traceback_of
 
             headline, text = "The card '%s' could not be made" % card.type, traceback_of(error)

@@ -36,7 +36,7 @@ def describe(value, compressed=True):
         "type": type_of(value),
         "data": text_of(value, compressed),
         "large_object": False,
-        "supported_type": value is None or isinstance(value, (str, bool, int, float)),
+        "supported_type": False,
         "only_repr": True,
     }
 

@@ -174,7 +174,7 @@ class JSONViewer(_Viewer):
     def _encode(self, data):
         from json import dumps
 
-        return data if isinstance(data, str) else dumps(data, indent=2, default=repr, ensure_ascii=False)
+        return dumps(data, indent=2, default=repr, ensure_ascii=False)
 
 
 class YAMLViewer(_Viewer):
@@ -185,7 +185,7 @@ class YAMLViewer(_Viewer):
     def _encode(self, data):
         from .yaml import dump
 
-        return data if isinstance(data, str) else dump(data)
+        return dump(data)
 
 
 _PAYLOADS = (ValueBox, Image, Markdown, Artifact, PythonCode, JSONViewer, YAMLViewer)
