@@ -30,6 +30,7 @@ var topics = []topic{
 	{"blob-numpy", blobOf("numpy")},
 	{"inherited", inherited},
 	{"resume", resume},
+	{"client", client},
 	{"engine", engineAlone},
 }
 

@@ -322,6 +322,7 @@ type ValuesRequest struct {
 	Run    int64      `json:"run"`
 	Values []ValueRef `json:"values"`
 	Local  bool       `json:"local"` // the reader is on this machine: plain files may be named instead of sent
+	Max    int64      `json:"max"`   // values of more bytes are not read, and are Large; 0 reads all that fit
 }
 
 // ValuesResult answers it, in the order of the request. It may stop early, where the frame would
