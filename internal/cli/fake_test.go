@@ -281,7 +281,9 @@ func (s *fakeService) Follow(ctx context.Context, p service.Pathspec, attempt in
 	}
 }
 
-func (s *fakeService) Cards(context.Context, service.Pathspec) ([]service.Card, error) { return s.cards, nil }
+func (s *fakeService) Cards(context.Context, service.Pathspec) ([]service.Card, error) {
+	return s.cards, nil
+}
 
 func (s *fakeService) CardHTML(context.Context, service.Card) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader("<!doctype html>\n")), nil

@@ -34,8 +34,8 @@ type attempt struct {
 	exit   worker.Exit
 	result *result // of the conversation, nil without a done frame
 	cards  keptCards
-	killed bool    // the engine asked for its end
-	late   bool    // it outlived its timeout
+	killed bool // the engine asked for its end
+	late   bool // it outlived its timeout
 	log    attemptLog
 	series *usage.Series
 	cgroup *usage.Cgroup // nil if it has none
