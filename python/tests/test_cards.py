@@ -9,6 +9,12 @@ from html.parser import HTMLParser
 
 import support  # noqa: F401
 
+from levada.cards import yaml
+from levada.cards.collector import AttachedCard, CardComponentCollector, ComponentStore
+from levada.cards.component import rendered
+from levada.cards.exceptions import ComponentOverwriteNotSupportedException
+from levada.cards.markdown import to_html
+from levada.cards.page import html_of, page
 from metaflow.cards import (
     Artifact,
     Error,
@@ -25,12 +31,6 @@ from metaflow.cards import (
     VegaChart,
     YAMLViewer,
 )
-from levada.cards import yaml
-from levada.cards.collector import AttachedCard, CardComponentCollector, ComponentStore
-from levada.cards.component import rendered
-from levada.cards.exceptions import ComponentOverwriteNotSupportedException
-from levada.cards.markdown import to_html
-from levada.cards.page import html_of, page
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 VOID = {"meta", "br", "hr", "img"}

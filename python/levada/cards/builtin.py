@@ -19,7 +19,7 @@ class _DocumentCard(MetaflowCard):
     RUNTIME_UPDATABLE = True
     RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ALWAYS  # a page is made in milliseconds, so it is made anew each time
 
-    def __init__(self, options={}, components=[], graph=None, flow=None, **kwargs):
+    def __init__(self, options=None, components=(), graph=None, flow=None, **kwargs):
         self.options = options if isinstance(options, dict) else {}
         self.components = components
         self.graph = graph or {}
@@ -90,7 +90,11 @@ class DefaultCard(_DocumentCard):
             artifact = task.artifact(name)
             if artifact is not None:
                 rows.append(dict(describe(artifact.data), name=name))
-        return {"type": "section", "title": "Parameters", "contents": [{"type": "artifacts", "data": rows}]} if rows else None
+        return (
+            {"type": "section", "title": "Parameters", "contents": [{"type": "artifacts", "data": rows}]}
+            if rows
+            else None
+        )
 
     def _artifacts(self, task):
         limit = self.options.get("max_artifact_size", MAX_ARTIFACT_SIZE)
@@ -129,7 +133,10 @@ class DefaultCard(_DocumentCard):
                 columns, rows, note = rows_of(value, _FRAME_ROWS, 30)
             except Exception:
                 return []
-            return [{"type": "heading", "title": name}, {"type": "table", "columns": columns, "data": rows, "caption": note}]
+            return [
+                {"type": "heading", "title": name},
+                {"type": "table", "columns": columns, "data": rows, "caption": note},
+            ]
         if isinstance(value, bytes) and (len(value) < 8 << 20):
             image = Image(value, name).render()
             return [image] if image["type"] == "image" else []
@@ -170,7 +177,7 @@ class ErrorCard(MetaflowCard):
     type = "error"
     RUNTIME_UPDATABLE = True
 
-    def __init__(self, options={}, components=[], graph=None, flow=None, **kwargs):
+    def __init__(self, options=None, components=(), graph=None, flow=None, **kwargs):
         self.options = options if isinstance(options, dict) else {}
 
     def render(self, task, stack_trace=None):
@@ -180,7 +187,8 @@ class ErrorCard(MetaflowCard):
         document = {
             "name": "Card error of %s" % task.pathspec,
             "kicker": task.pathspec,
-            "title": self.options.get("headline") or ("The card '%s' could not be made" % of if of else "The card could not be made"),
+            "title": self.options.get("headline")
+            or ("The card '%s' could not be made" % of if of else "The card could not be made"),
             "components": [{"type": "section", "contents": [{"type": "log", "data": str(text)}]}],
         }
         return page(document)
@@ -206,7 +214,7 @@ class DefaultCardJSON(MetaflowCard):
     type = "default_json"
     ALLOW_USER_COMPONENTS = True
 
-    def __init__(self, options={}, components=[], graph=None, flow=None, **kwargs):
+    def __init__(self, options=None, components=(), graph=None, flow=None, **kwargs):
         self._card = DefaultCard(options, components, graph, flow)
 
     def render(self, task):

@@ -4,8 +4,8 @@
 class MetaflowCard:
     """Base of all cards. A card of one's own has a ``type`` and a ``render``; see docs/cards.md.
 
-    The constructor is called with ``options`` (those of ``@card``), ``components`` (the step's, rendered), ``graph`` (the
-    steps by name) and ``flow``; with ``graph_info`` too if it names that parameter.
+    The constructor is called with ``options`` (those of ``@card``), ``components`` (the step's, rendered), ``graph``
+    (the steps by name) and ``flow``; with ``graph_info`` too if it names that parameter.
     """
 
     #: What ``@card(type=…)`` calls it.
@@ -27,7 +27,7 @@ class MetaflowCard:
     #: Data given by the step, while ``render_runtime`` and ``refresh`` run.
     runtime_data = None
 
-    def __init__(self, options={}, components=[], graph=None, flow=None):
+    def __init__(self, options=None, components=(), graph=None, flow=None):
         pass
 
     def render(self, task):

@@ -26,9 +26,7 @@ class Card:
         #: Whether its task was taken over by the resumed run from another.
         self.from_resumed = bool(record.get("origin"))
         #: The task in the run where it really ran, None if it was not taken over.
-        self.origin_pathspec = (
-            "/".join([parts[0], str(record["origin"]), *parts[2:]]) if self.from_resumed else None
-        )
+        self.origin_pathspec = "/".join([parts[0], str(record["origin"]), *parts[2:]]) if self.from_resumed else None
         name = "%s-%s" % (self.type, self.hash) if self.id is None else "%s-%s-%s" % (self.type, self.id, self.hash)
         #: A name for the card in its store.
         self.path = "%s/cards/%s.html" % (task.pathspec, name)
@@ -36,9 +34,7 @@ class Card:
     def get(self):
         """The card as HTML."""
         if self._html is None:
-            found = self._store.fetch(
-                "open_card", run=self._record["run"], task=self._record["task"], uuid=self.hash
-            )
+            found = self._store.fetch("open_card", run=self._record["run"], task=self._record["task"], uuid=self.hash)
             html = found[1].decode("utf-8", "replace")
             if self.live:
                 return html
@@ -68,7 +64,7 @@ class Card:
     def _repr_html_(self):
         # The frame has an origin of its own: what is in the card cannot reach the page around it.
         return (
-            '<iframe sandbox="%s" srcdoc="%s" title="Card %s" style="width:100%%;height:42rem;border:0;background:transparent"></iframe>'
+            '<iframe sandbox="%s" srcdoc="%s" title="Card %s" style="width:100%%;height:42rem;border:0"></iframe>'
         ) % (_SANDBOX, escape(self.get()), escape(self.type))
 
     def __str__(self):
@@ -120,8 +116,9 @@ def get_cards(task, id=None, type=None, follow_resumed=True):
     """The cards of a task: a ``Task`` or its pathspec, ``Flow/run/step/task``; a pathspec sets the namespace to None.
 
     ``id`` and ``type`` choose among them. A task that a resumed run took over has the cards of the task that ran; with
-    ``follow_resumed=False`` it has none. CardNotPresentException if the task has no card at all, IncorrectArgumentException
-    and IncorrectPathspecException for what is no task, MetaflowNotFound for one that does not exist.
+    ``follow_resumed=False`` it has none. CardNotPresentException if the task has no card at all,
+    IncorrectArgumentException and IncorrectPathspecException for what is no task, MetaflowNotFound for one that does
+    not exist.
     """
     from ..client import Task, namespace
 

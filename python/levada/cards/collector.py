@@ -1,7 +1,7 @@
 """``current.card``: the cards of the step that runs, and what it puts into them.
 
-A step may have several cards. ``current.card`` itself stands for one of them, the *default editable card*; the others are
-found by their ids. Nothing here raises for a card that is not there: a report must not fail the work it reports on.
+A step may have several cards. ``current.card`` itself stands for one of them, the *default editable card*; the others
+are found by their ids. Nothing here raises for a card that is not there: a report must not fail the work it reports on.
 """
 
 from re import compile as pattern
@@ -33,7 +33,10 @@ class ComponentStore:
     def append(self, component, id=None):
         """Add a component at the end, under ``id`` if one is given (TypeError if that is no string)."""
         if not isinstance(component, MetaflowCardComponent):
-            text = "a card takes components, such as Markdown or Table, not %s. It was left out." % type(component).__name__
+            text = (
+                "a card takes components, such as Markdown or Table, not %s. It was left out."
+                % type(component).__name__
+            )
             warn(text)
             if not silent():
                 self.append(Markdown("**Warning:** " + text))
@@ -168,7 +171,9 @@ class CardComponentManager:
         self._attached.components.clear()
 
     def refresh(self, data=None, force=False):
-        """Show the card as it is now, while the task runs; at most once in ``refresh_interval`` seconds, unless forced."""
+        """Show the card as it is now, while the task runs; at most once in ``refresh_interval`` seconds, unless
+        forced.
+        """
         self._publisher.refresh(self._attached, data, force)
 
     @property
@@ -224,8 +229,8 @@ class CardComponentCollector:
         if not self._warned:
             self._warned = True
             text = (
-                "current.card.%s does nothing: it is not clear which card it means. Give each @card of the step an id and write "
-                "current.card['id'].%s, or mark one with @card(customize=True)." % (what, what)
+                "current.card.%s does nothing: it is not clear which card it means. Give each @card of the step an id and "
+                "write current.card['id'].%s, or mark one with @card(customize=True)." % (what, what)
             )
             warn(text)
             self._put_warning(text)
@@ -258,8 +263,8 @@ class CardComponentCollector:
     def refresh(self, data=None, force=False):
         """Show the default editable card as it is now, while the task runs.
 
-        Calls within ``refresh_interval`` seconds of the last one that had an effect do nothing, unless ``force`` is set.
-        ``data`` is given to the card as it is (it has to be JSON); see ``MetaflowCard.refresh``.
+        Calls within ``refresh_interval`` seconds of the last one that had an effect do nothing, unless ``force`` is
+        set. ``data`` is given to the card as it is (it has to be JSON); see ``MetaflowCard.refresh``.
         """
         card = self._the_default("refresh")
         if card is not None:
@@ -267,7 +272,9 @@ class CardComponentCollector:
 
     @property
     def components(self):
-        """The components of the default editable card, by id and in order; None if it is not clear which one is meant."""
+        """The components of the default editable card, by id and in order; None if it is not clear which one is
+        meant.
+        """
         card = self._the_default("components")
         return None if card is None else card.components
 

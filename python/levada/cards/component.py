@@ -61,8 +61,9 @@ def rendered(component):
     try:
         shown = component.render()
     except (Exception, SystemExit):
-        from ..failure import traceback_of
         from sys import exc_info
+
+        from ..failure import traceback_of
 
         return trouble(
             "Render failed of component named `%s`\n\n%s" % (type(component).__name__, traceback_of(exc_info()[1]))

@@ -11,7 +11,9 @@ MAX_ROWS, MAX_COLUMNS = 100, 50
 
 
 class Markdown(MetaflowCardComponent):
-    """Text with headings, lists, tables, code and links, in Markdown. Leading indentation common to all lines is cut."""
+    """Text with headings, lists, tables, code and links, in Markdown. Leading indentation common to all lines is
+    cut.
+    """
 
     REALTIME_UPDATABLE = True
 
@@ -201,7 +203,9 @@ def _encode(src):
 
 
 def _unknown(src):
-    raise ValueError("%s is no picture: give bytes, a data:image/ text, an array, a PIL image or a plot" % type(src).__name__)
+    raise ValueError(
+        "%s is no picture: give bytes, a data:image/ text, an array, a PIL image or a plot" % type(src).__name__
+    )
 
 
 def _encode_any(image, last=_encode):
@@ -314,7 +318,9 @@ class PythonCode(MetaflowCardComponent):
 
             return self._described("pythonCode", data=getsource(self._function))
         if self._text is None:
-            return trouble("`PythonCode` component requires a `code_func` or `code_string` argument.\n\nNone provided for both")
+            return trouble(
+                "`PythonCode` component requires a `code_func` or `code_string` argument.\n\nNone provided for both"
+            )
         return self._described("pythonCode", data=str(self._text))
 
 
@@ -345,7 +351,7 @@ class PageComponent(MetaflowCardComponent):
         for name, value in (("title", self._title), ("subtitle", self._subtitle)):
             if value is not None:
                 shown[name] = value
-        shown["contents"] = [rendered(part) if isinstance(part, MetaflowCardComponent) else part for part in self._contents]
+        shown["contents"] = [
+            rendered(part) if isinstance(part, MetaflowCardComponent) else part for part in self._contents
+        ]
         return shown
-
-

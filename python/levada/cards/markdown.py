@@ -1,8 +1,8 @@
 """Markdown as HTML: headings, emphasis, lists, code, quotes, tables, links, pictures.
 
-A small part of CommonMark with GitHub's tables and strikethrough, rendered with care: everything is escaped, HTML in the
-text is text, links lead to http, https, mailto and places in the page only, and pictures are ``data:image/`` ones, since a
-card loads nothing. What it does not know stays as it was written.
+A small part of CommonMark with GitHub's tables and strikethrough, rendered with care: everything is escaped, HTML in
+the text is text, links lead to http, https, mailto and places in the page only, and pictures are ``data:image/`` ones,
+since a card loads nothing. What it does not know stays as it was written.
 """
 
 from html import escape
@@ -66,7 +66,13 @@ def _blocks(lines, level, depth):
         elif _ITEM.match(line):
             i, html = _list(lines, i, level, depth)
             yield html
-        elif i + 1 < len(lines) and "|" in line and _DIVIDER.match(lines[i + 1]) and "-" in lines[i + 1] and _widths(line, lines[i + 1]):
+        elif (
+            i + 1 < len(lines)
+            and "|" in line
+            and _DIVIDER.match(lines[i + 1])
+            and "-" in lines[i + 1]
+            and _widths(line, lines[i + 1])
+        ):
             i, html = _table(lines, i)
             yield html
         else:
@@ -122,7 +128,9 @@ def _quoted(lines, i):
 
 
 def _starts_block(line):
-    return bool(_FENCE.match(line) or _HEADING.match(line) or _RULE.match(line) or _ITEM.match(line) or _QUOTE.match(line))
+    return bool(
+        _FENCE.match(line) or _HEADING.match(line) or _RULE.match(line) or _ITEM.match(line) or _QUOTE.match(line)
+    )
 
 
 def _list(lines, i, level, depth):
@@ -216,7 +224,9 @@ def _table(lines, i):
     while i < len(lines) and lines[i].strip() and not _starts_block(lines[i]):
         row = _split_row(lines[i])
         row = (row + [""] * len(head))[: len(head)]
-        out.append("<tr>%s</tr>\n" % "".join("<td%s>%s</td>" % (style, inline(cell)) for cell, style in zip(row, styles)))
+        out.append(
+            "<tr>%s</tr>\n" % "".join("<td%s>%s</td>" % (style, inline(cell)) for cell, style in zip(row, styles))
+        )
         i += 1
     return i, "".join(out) + "</tbody></table></div>\n"
 

@@ -19,7 +19,8 @@ _CSS_NAME = pattern(r"-?[A-Za-z_][A-Za-z0-9_-]*\Z")
 _LENGTH = pattern(r"\d{1,5}(\.\d+)?(px|em|rem|vh|%)?\Z")
 
 _POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; "
+    "form-action 'none'"
     % b64encode(sha256(SCRIPT.encode()).digest()).decode()
 )
 
@@ -42,7 +43,9 @@ _PAGE = """<!doctype html>
 
 
 def page(document):
-    """The HTML file of a document: ``title``, ``kicker`` (above it), ``facts``, ``live``, ``footer``, and ``components``."""
+    """The HTML file of a document: ``title``, ``kicker`` (above it), ``facts``, ``live``, ``footer``, and
+    ``components``.
+    """
     title = document.get("title") or ""
     parts = []
     if title or document.get("kicker"):
@@ -51,11 +54,15 @@ def page(document):
             parts.append('<p class="kicker">%s</p>\n' % escape(document["kicker"]))
         parts.append("<h1>%s</h1>\n" % escape(title))
         if document.get("live"):
-            parts.append('<p class="live"><span class="dot" aria-hidden="true"></span>%s</p>\n' % escape(document["live"]))
+            parts.append(
+                '<p class="live"><span class="dot" aria-hidden="true"></span>%s</p>\n' % escape(document["live"])
+            )
         facts = document.get("facts") or ()
         if facts:
             parts.append('<dl class="facts">\n')
-            parts += ["<div><dt>%s</dt><dd>%s</dd></div>\n" % (escape(name), escape(str(value))) for name, value in facts]
+            parts += [
+                "<div><dt>%s</dt><dd>%s</dd></div>\n" % (escape(name), escape(str(value))) for name, value in facts
+            ]
             parts.append("</dl>\n")
         parts.append("</header>\n")
     parts.append("<main>\n")
@@ -97,7 +104,9 @@ def html_of(component):
     except RecursionError:
         return _log("The component %s is nested too deeply to be shown." % component.get("type"))
     except Exception as error:
-        return _log("The component %s could not be shown: %s: %s" % (component.get("type"), type(error).__name__, error))
+        return _log(
+            "The component %s could not be shown: %s: %s" % (component.get("type"), type(error).__name__, error)
+        )
 
 
 def _unknown(component):
@@ -148,7 +157,10 @@ def _show_section(component):
     body = "".join(_sequence(component.get("contents") or ()))
     if component.get("folded"):
         title = escape(str(component.get("title") or ""))
-        return '<section class="sheet"><details><summary><h2>%s</h2></summary>\n%s</details></section>\n' % (title, body)
+        return '<section class="sheet"><details><summary><h2>%s</h2></summary>\n%s</details></section>\n' % (
+            title,
+            body,
+        )
     columns = component.get("columns")
     if isinstance(columns, int) and 1 < columns < 13:
         body = '<div class="columns" style="--columns:%d">\n%s</div>\n' % (columns, body)
@@ -200,7 +212,8 @@ def _show_table(component):
         # Each column is a row of its own: names on the left.
         rows = [[name, *(row[i] if i < len(row) else None for row in rows)] for i, name in enumerate(columns)]
         body = "".join(
-            '<tr><th scope="row">%s</th>%s</tr>\n' % (escape(str(row[0])), "".join("<td>%s</td>" % _cell(v) for v in row[1:]))
+            '<tr><th scope="row">%s</th>%s</tr>\n'
+            % (escape(str(row[0])), "".join("<td>%s</td>" % _cell(v) for v in row[1:]))
             for row in rows
         )
         return '<div class="scroll" tabindex="0"><table class="pairs">\n<tbody>\n%s</tbody></table></div>\n' % body
@@ -224,7 +237,9 @@ def _show_table(component):
     out.append("<tbody>\n")
     for row in rows:
         row += [None] * (width - len(row)) if len(row) < width else []
-        out.append("<tr>%s</tr>\n" % "".join("<td%s>%s</td>" % (style, _cell(value)) for value, style in zip(row, styles)))
+        out.append(
+            "<tr>%s</tr>\n" % "".join("<td%s>%s</td>" % (style, _cell(value)) for value, style in zip(row, styles))
+        )
     if not rows:
         out.append('<tr><td colspan="%d" class="none">no rows</td></tr>\n' % width)
     return "".join(out) + "</tbody></table></div>\n"
@@ -242,12 +257,19 @@ def _show_artifacts(component):
             shown = '<span class="none">%s</span>' % escape(str(value))
         else:
             shown = _value(value if isinstance(value, str) else repr(value))
-        out.append("<tr>%s<td><code class=type>%s</code></td><td>%s</td></tr>\n" % (head, escape(str(entry.get("type"))), shown))
+        out.append(
+            '<tr>%s<td><code class="type">%s</code></td><td>%s</td></tr>\n'
+            % (head, escape(str(entry.get("type"))), shown)
+        )
     named = any(entry.get("name") is not None for entry in component.get("data") or ())
     heads = ('<th scope="col">Name</th>' if named else "") + '<th scope="col">Type</th><th scope="col">Value</th>'
-    return '<div class="scroll" tabindex="0"><table class="values">\n<thead><tr>%s</tr></thead>\n<tbody>\n%s</tbody></table></div>\n' % (
-        heads,
-        "".join(out),
+    return (
+        '<div class="scroll" tabindex="0"><table class="values">\n<thead><tr>%s</tr></thead>\n'
+        "<tbody>\n%s</tbody></table></div>\n"
+        % (
+            heads,
+            "".join(out),
+        )
     )
 
 
@@ -256,13 +278,18 @@ def _value(text):
     if len(text) <= 160 and "\n" not in text:
         return '<code class="value">%s</code>' % escape(text)
     first = text.split("\n", 1)[0][:100]
-    return '<details class="value"><summary><code>%s …</code></summary><pre tabindex="0">%s</pre></details>' % (escape(first), escape(text))
+    return '<details class="value"><summary><code>%s …</code></summary><pre tabindex="0">%s</pre></details>' % (
+        escape(first),
+        escape(text),
+    )
 
 
 def _show_code(component):
     from .code import highlight
 
-    return '<pre class="code" tabindex="0"><code>%s</code></pre>\n' % highlight(str(component.get("data", "")).rstrip("\n"))
+    return '<pre class="code" tabindex="0"><code>%s</code></pre>\n' % highlight(
+        str(component.get("data", "")).rstrip("\n")
+    )
 
 
 def _show_progress(component):
@@ -299,7 +326,7 @@ def _show_value_box(component):
     classes = "tile" + (" theme-%s" % theme if isinstance(theme, str) and _CSS_NAME.match(theme) else "")
     value = component.get("value")
     if isinstance(value, int) and not isinstance(value, bool):
-        value = "{:,}".format(value) if abs(value) >= 10000 else str(value)
+        value = f"{value:,}" if abs(value) >= 10000 else str(value)
     elif isinstance(value, float):
         value = "%.6g" % value
     out = '<div class="%s">' % classes
@@ -308,8 +335,14 @@ def _show_value_box(component):
         if text is not None:
             change = ""
             if name == "change_indicator":
-                change = " up" if str(text).lstrip()[:1] in "+↑▲" else " down" if str(text).lstrip()[:1] in "-−–↓▼" else ""
-            out += '<p class="%s%s">%s</p>' % ({"change_indicator": "change"}.get(name, name), change, escape(str(text)))
+                change = (
+                    " up" if str(text).lstrip()[:1] in "+↑▲" else " down" if str(text).lstrip()[:1] in "-−–↓▼" else ""
+                )
+            out += '<p class="%s%s">%s</p>' % (
+                {"change_indicator": "change"}.get(name, name),
+                change,
+                escape(str(text)),
+            )
     return out + "</div>\n"
 
 
@@ -332,7 +365,10 @@ def _show_timeline(component):
     if stats.get("total_runtime_seconds"):
         facts.append("over %s" % duration_text(stats["total_runtime_seconds"]))
     facts.append("finished" if stats.get("finished") else "going on")
-    out = ['<section class="timeline"><h3>%s</h3><p class="note">%s</p>\n<ol reversed>\n' % (escape(title), escape(" · ".join(facts)))]
+    out = [
+        '<section class="timeline"><h3>%s</h3><p class="note">%s</p>\n<ol reversed>\n'
+        % (escape(title), escape(" · ".join(facts)))
+    ]
     for event in events:
         theme = event.get("style_theme")
         classes = ' class="theme-%s"' % theme if isinstance(theme, str) and _CSS_NAME.match(theme) else ""
@@ -341,14 +377,15 @@ def _show_timeline(component):
         stamp = data.pop("timestamp", event.get("received_at"))
         when = instant_text(stamp) if _is_number(stamp) else str(stamp)
         out.append('<li%s><p class="when">%s%s</p>\n' % (
-            classes, escape(when), ' <span class="chip">%s</span>' % escape(str(event["priority"])) if event.get("priority") else ""
+            classes, escape(when),
+            ' <span class="chip">%s</span>' % escape(str(event["priority"])) if event.get("priority") else "",
         ))  # fmt: skip
         out.append('<dl class="fields">%s</dl>\n' % "".join(
             "<div><dt>%s</dt><dd>%s</dd></div>" % (escape(str(name)), _cell(value)) for name, value in data.items()
         ))  # fmt: skip
         payloads = event.get("payloads") or {}
         if payloads:
-            out.append('<details><summary>%s</summary>\n' % escape(", ".join(map(str, payloads))))
+            out.append("<details><summary>%s</summary>\n" % escape(", ".join(map(str, payloads))))
             for name, payload in payloads.items():
                 out.append("<h4>%s</h4>\n%s" % (escape(str(name)), html_of(payload)))
             out.append("</details>\n")

@@ -10,7 +10,8 @@ _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
 def encode_array(array):
     """A PNG of an array of height × width, or height × width × 1 to 4 channels (grey, grey and alpha, RGB, RGBA).
 
-    Bytes are taken as they are; booleans are black and white; other numbers are 0 to 1, or if some are above that, 0 to 255.
+    Bytes are taken as they are; booleans are black and white; other numbers are 0 to 1, or if some are above that, 0 to
+    255.
     """
     shape = array.shape
     if len(shape) not in (2, 3) or 0 in shape or (len(shape) == 3 and shape[2] not in _COLOURS):

@@ -1,7 +1,8 @@
 """Makes a step's cards: while it runs, as often as it asks, and when it has ended.
 
-A card is made in the process of the task, which has all that it may show. It goes to the host as a ``card`` frame, each time
-whole; what came last stands. Nothing that goes wrong here fails the task: what a card could not show is shown on an error card.
+A card is made in the process of the task, which has all that it may show. It goes to the host as a ``card`` frame, each
+time whole; what came last stands. Nothing that goes wrong here fails the task: what a card could not show is shown on
+an error card.
 """
 
 import sys
@@ -48,9 +49,9 @@ class Publisher:
             warn("a process that the step has started cannot refresh a card: call refresh() in the step itself.")
             return
         now = monotonic()
-        if card.published is not None and not force:
-            if now - card.published["at"] < _seconds(card.attributes.get("refresh_interval"), _DEFAULT_INTERVAL):
-                return
+        interval = _seconds(card.attributes.get("refresh_interval"), _DEFAULT_INTERVAL)
+        if card.published is not None and not force and now - card.published["at"] < interval:
+            return
         if data is not None and not _is_json(data):
             warn("refresh(data=…) takes what JSON has, not %s. It was left out." % type(data).__name__)
             data = None
@@ -159,7 +160,8 @@ class Publisher:
         except TypeError as error:
             raise RenderFailed(
                 "The card '%s' does not take these arguments" % card.type,
-                "%s\n\noptions: %r\n\nThe constructor of a card takes options, components, graph and flow, and **kwargs." % (error, options),
+                "%s\n\noptions: %r\n\nThe constructor of a card takes options, components, graph, flow and **kwargs."
+                % (error, options),
             ) from error
 
     def _attempt(self, card, make, view):
@@ -174,9 +176,14 @@ class Publisher:
                     "It was not made within %g seconds. Give it more time with @card(timeout=…), or show less." % limit,
                 ) from None
             if html is None:
-                raise RenderFailed("The card '%s' shows nothing" % card.type, "No information rendered: render() returned None.")
+                raise RenderFailed(
+                    "The card '%s' shows nothing" % card.type, "No information rendered: render() returned None."
+                )
             if not isinstance(html, str):
-                raise RenderFailed("The card '%s' is no HTML" % card.type, "render() returned %s instead of a str." % type(html).__name__)
+                raise RenderFailed(
+                    "The card '%s' is no HTML" % card.type,
+                    "render() returned %s instead of a str." % type(html).__name__,
+                )
             return html
         except RenderFailed as failure:
             headline, text = failure.headline, failure.text
@@ -250,7 +257,9 @@ def _seconds(value, default):
 
 
 def _in_time(make, limit):
-    """What ``make`` returns. RenderTimeout if it takes longer; code that does not return to Python cannot be stopped."""
+    """What ``make`` returns. RenderTimeout if it takes longer; code that does not return to Python cannot be
+    stopped.
+    """
     if limit <= 0 or current_thread() is not main_thread():
         return make()
 

@@ -64,7 +64,7 @@ th>button:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 th[aria-sort]>button::after{content:" \\2195";opacity:.55}
 th[aria-sort=ascending]>button::after{content:" \\2191";opacity:1}th[aria-sort=descending]>button::after{content:" \\2193";opacity:1}
 .copy{position:absolute;top:.45rem;right:.45rem;font:inherit;font-family:inherit;padding:.15rem .6rem;border:1px solid var(--line);border-radius:6px;background:var(--sheet);color:var(--ink);cursor:pointer}
-.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,12rem),1fr));gap:.9rem;margin:0 0 1.25rem}
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,9.5rem),1fr));gap:.9rem;margin:0 0 1.25rem}
 .tile{border:1px solid var(--line);border-top:4px solid var(--accent);border-radius:10px;padding:.85rem 1rem;background:var(--sheet)}
 .tile p{margin:0}.tile .title{color:var(--soft);font-size:.875rem}.tile .value{font-size:1.75rem;line-height:1.25;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .tile .subtitle{font-size:.82rem}.tile .change{font-size:.875rem;font-weight:600}
@@ -91,6 +91,7 @@ progress::-moz-progress-bar{background:var(--accent);border-radius:99px}
 .chart{margin:0 0 1rem}.chart svg{display:block;max-width:100%;height:auto}
 .chart text,.dag text{font-family:inherit;fill:var(--ink)}.chart .axis text,.chart .legend text{fill:var(--soft)}
 .chart .grid{stroke:var(--line)}.chart .domain{stroke:var(--soft)}.chart .title{font-weight:650}
+.chart .line{stroke-linejoin:round;stroke-linecap:round}
 .chart .mark{paint-order:stroke;stroke:var(--sheet);stroke-width:3px;stroke-linejoin:round}
 .dag{overflow-x:auto}.dag svg{display:block;max-width:100%;height:auto}
 .dag rect{fill:var(--sheet);stroke:var(--soft)}.dag .here rect{fill:var(--accent);stroke:var(--accent)}.dag .here text{fill:var(--sheet)}.dag path{fill:none;stroke:var(--soft)}

@@ -1,8 +1,8 @@
 """The task that a card is made of, as the card's ``render`` sees it.
 
-A card is made in the task's own process, before the task is recorded as ended. So this is no Task of the Client, which reads
-records, but has its names: artifacts as items and as ``data``, the pathspec, times, tags. What it does not have itself, it
-asks the Client for.
+A card is made in the task's own process, before the task is recorded as ended. So this is no Task of the Client, which
+reads records, but has its names: artifacts as items and as ``data``, the pathspec, times, tags. What it does not have
+itself, it asks the Client for.
 """
 
 from time import time
@@ -124,7 +124,11 @@ class TaskView:
         if self._names is None:
             from ..artifacts import _BEHAVIOUR
 
-            own = {n for n, v in self._flow.__dict__.items() if n[:2] != "__" and n != "_levada" and not isinstance(v, _BEHAVIOUR)}
+            own = {
+                n
+                for n, v in self._flow.__dict__.items()
+                if n[:2] != "__" and n != "_levada" and not isinstance(v, _BEHAVIOUR)
+            }
             self._names = sorted(own | set(self._task.names()) | set(self.parameter_names))
         return self._names
 

@@ -18,10 +18,8 @@ def type_of(value):
 def text_of(value, compressed=True):
     """The value as text: its repr, shortened where it is long."""
     try:
-        if compressed and not is_frame(value) and not hasattr(value, "shape"):
-            text = _short.repr(value)
-        else:
-            text = repr(value)
+        cut = compressed and not is_frame(value) and not hasattr(value, "shape")
+        text = _short.repr(value) if cut else repr(value)
     except Exception as error:
         return "<%s: its repr raised %s>" % (type_of(value), type(error).__name__)
     if compressed and len(text) > _LONGEST:
@@ -43,7 +41,11 @@ def describe(value, compressed=True):
 
 def is_frame(value):
     """Whether a value is a data frame of pandas, polars or the like."""
-    return hasattr(value, "columns") and hasattr(value, "shape") and (hasattr(value, "itertuples") or hasattr(value, "rows"))
+    return (
+        hasattr(value, "columns")
+        and hasattr(value, "shape")
+        and (hasattr(value, "itertuples") or hasattr(value, "rows"))
+    )
 
 
 def rows_of(frame, max_rows=None, max_columns=None):

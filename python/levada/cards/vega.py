@@ -1,8 +1,9 @@
 """A Vega-Lite chart as a drawing in the page: SVG, made here, that needs no script and no network.
 
-The part of Vega-Lite that reports are made of: bars, lines, areas, points, ticks, rules, rectangles, arcs and text; alone, in
-layers or side by side; with aggregates, bins, time units, stacks, sorting, colours, axes, legends and tooltips. docs/cards.md
-lists it. A chart that has something else is shown as its data and its description, with a sentence that says what it is.
+The part of Vega-Lite that reports are made of: bars, lines, areas, points, ticks, rules, rectangles, arcs and text;
+alone, in layers or side by side; with aggregates, bins, time units, stacks, sorting, colours, axes, legends and
+tooltips. docs/cards.md lists it. A chart that has something else is shown as its data and its description, with a
+sentence that says what it is.
 """
 
 from html import escape
@@ -47,7 +48,11 @@ def _instead(spec, why):
             rows = rows_of(spec, [], spec.get("datasets") or {})
         except Unsupported:
             pass
-    return '<figure class="chart"><p class="note">%s</p>%s%s</figure>\n' % (escape(why), _listed(rows, True), _described(spec))
+    return '<figure class="chart"><p class="note">%s</p>%s%s</figure>\n' % (
+        escape(why),
+        _listed(rows, True),
+        _described(spec),
+    )
 
 
 def _listed(rows, opened=False):
@@ -59,14 +64,17 @@ def _listed(rows, opened=False):
     data = [[row.get(name) for name in names] for row in rows[:_LISTED]]
     caption = "%d of %d rows" % (_LISTED, len(rows)) if len(rows) > _LISTED else None
     table = html_of({"type": "table", "columns": names, "data": data, "caption": caption})
-    return "<details%s><summary>Data of the chart</summary>%s</details>" % (" open" if opened else "", table)
+    return "<details%s><summary>Data of the chart</summary>%s</details>" % (' open=""' if opened else "", table)
 
 
 def _described(spec):
     if not spec:
         return ""
     text = dumps(_without_rows(spec), indent=2, default=repr, ensure_ascii=False)
-    return '<details><summary>Description of the chart</summary><pre class="code" tabindex="0">%s</pre></details>' % escape(text)
+    return (
+        '<details><summary>Description of the chart</summary><pre class="code" tabindex="0">%s</pre></details>'
+        % escape(text)
+    )
 
 
 def _without_rows(part):
@@ -123,7 +131,10 @@ class Channel:
         self.end = None  # the field of the upper end of a bin
         self.names = None  # those that a time unit has, in order
         if isinstance(self.aggregate, dict) or isinstance(self.field, dict):
-            raise Unsupported("its channel %s has %s" % (name, "an argmin or argmax" if isinstance(self.aggregate, dict) else "a repeated field"))
+            raise Unsupported(
+                "its channel %s has %s"
+                % (name, "an argmin or argmax" if isinstance(self.aggregate, dict) else "a repeated field")
+            )
         self.source = self.field
         self.scale = given.get("scale") if isinstance(given.get("scale"), dict) else {}
         self.type = given.get("type")

@@ -12,6 +12,7 @@ class Unsupported(Exception):
 #: Rows that a chart may have: more make a file that no browser shows well.
 MAX_ROWS = 20_000
 _DIGITS = pattern(r"\d{4}(-\d{1,2}(-\d{1,2})?)?\Z")
+_LATEST = 250_000_000_000_000  # milliseconds: before the year 9999, the last that Python has
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -69,14 +70,21 @@ def number(value):
 def instant(value):
     """A time as seconds since 1970, or None. Numbers are milliseconds, as in JavaScript."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value / 1000
+        return value / 1000 if abs(value) <= _LATEST else None
     if isinstance(value, datetime):
         moment = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
     elif isinstance(value, date):
         moment = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
     elif isinstance(value, dict) and "year" in value:
         try:
-            moment = datetime(value["year"], value.get("month", 1), value.get("date", 1), value.get("hours", 0), value.get("minutes", 0), tzinfo=timezone.utc)
+            moment = datetime(
+                value["year"],
+                value.get("month", 1),
+                value.get("date", 1),
+                value.get("hours", 0),
+                value.get("minutes", 0),
+                tzinfo=timezone.utc,
+            )
         except (TypeError, ValueError):
             return None
     else:
@@ -281,8 +289,12 @@ def binning(rows, field, how):
 
 _UNITS = ("year", "month", "date", "hours", "minutes", "seconds")
 _PARTS = {
-    "month": (lambda t: t.month, "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1),
-    "day": (lambda t: (t.weekday() + 1) % 7, "Sun Mon Tue Wed Thu Fri Sat".split(), 0),
+    "month": (
+        lambda t: t.month,
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+        1,
+    ),
+    "day": (lambda t: (t.weekday() + 1) % 7, ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"], 0),
     "hours": (lambda t: t.hour, ["%02d:00" % hour for hour in range(24)], 0),
     "date": (lambda t: t.day, [str(day) for day in range(1, 32)], 1),
     "quarter": (lambda t: (t.month + 2) // 3, ["Q1", "Q2", "Q3", "Q4"], 1),
@@ -290,7 +302,9 @@ _PARTS = {
 
 
 def time_unit(unit):
-    """What a time unit makes of a time: seconds since 1970 of its beginning, or the name of its part; and whether it is the latter."""
+    """What a time unit makes of a time: seconds since 1970 of its beginning, or the name of its part; and whether it
+    is the latter.
+    """
     unit = unit.get("unit") if isinstance(unit, dict) else unit
     unit = str(unit)
     unit = unit[3:] if unit.startswith("utc") else unit
@@ -314,6 +328,9 @@ def time_unit(unit):
             return None
         t = moment(seconds)
         whole = (t.year, t.month, t.day, t.hour, t.minute, t.second)
-        return instant(datetime(*(whole[i] if i < kept else 1 if i < 3 else 0 for i in range(6)), tzinfo=timezone.utc)) * 1000
+        return (
+            instant(datetime(*(whole[i] if i < kept else 1 if i < 3 else 0 for i in range(6)), tzinfo=timezone.utc))
+            * 1000
+        )
 
     return begin, None

@@ -62,7 +62,9 @@ class _Pen:
         """A number that a channel or the mark gives; a field is spread from low to high."""
         channel = self.unit.channels.get(name)
         if channel is None or channel.given.get("value") is not None:
-            value = number((channel.given if channel is not None else self.mark).get("value" if channel is not None else name))
+            value = number(
+                (channel.given if channel is not None else self.mark).get("value" if channel is not None else name)
+            )
             return default if value is None else value
         values = [v for v in (number(channel.of(one)) for one in self.unit.rows) if v is not None]
         value = number(channel.of(row))
@@ -133,7 +135,8 @@ def _boxes(pen, rounded):
             continue
         radius = number(pen.mark.get("cornerRadius")) or number(pen.mark.get("cornerRadiusEnd")) or rounded
         yield '<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="%g" fill="%s"%s>%s</rect>' % (
-            min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1), radius, pen.fill(row), pen.opacity(row), pen.title(row))  # fmt: skip
+            min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1), radius, pen.fill(row), pen.opacity(row), pen.title(row),
+        )  # fmt: skip
 
 
 def _bars(pen):
@@ -183,13 +186,14 @@ def _lines(pen):
     for rows in _lines_of(pen):
         stroke = pen.fill(rows[0], names=("stroke", "color"))
         points = [(pen.at("x", row), pen.at("y", row)) for row in rows]
-        yield '<path d="%s" fill="none" stroke="%s" stroke-width="%g" stroke-linejoin="round" stroke-linecap="round"%s%s/>' % (
+        yield '<path d="%s" class="line" fill="none" stroke="%s" stroke-width="%g"%s%s/>' % (
             _path(points, how), stroke, thick, pen.dash(), pen.opacity(rows[0]))  # fmt: skip
         shown = 3 if pen.mark.get("point") else 0
         for row, point in zip(rows, points):
             if None not in point and (shown or len(rows) <= 400):
                 yield '<circle cx="%.1f" cy="%.1f" r="%g" fill="%s"%s>%s</circle>' % (
-                    *point, shown or 6, stroke, "" if shown else ' fill-opacity="0"', pen.title(row))  # fmt: skip
+                    *point, shown or 6, stroke, "" if shown else ' fill-opacity="0"', pen.title(row),
+        )  # fmt: skip
 
 
 def _areas(pen):
@@ -202,7 +206,7 @@ def _areas(pen):
         elif across + "2" in unit.channels:
             ends = [(pen.at(across + "2", row), pen.at(across, row)) for row in rows]
         else:
-            floor = scale.place(min(max(0, scale.low), scale.high)) if scale is not None else None
+            floor = None if scale is None or scale.discrete else scale.place(min(max(0, scale.low), scale.high))
             ends = [(floor, pen.at(across, row)) for row in rows]
         places = [pen.at(along, row) for row in rows]
         known = [(place, low, high) for place, (low, high) in zip(places, ends) if None not in (place, low, high)]
@@ -219,7 +223,11 @@ def _areas(pen):
             yield '<path d="%s" fill="none" stroke="%s" stroke-width="2"/>' % (upper, fill)
         if len(rows) <= 400:
             for row, (place, _, high) in zip(rows, known):
-                yield '<circle cx="%.1f" cy="%.1f" r="5" fill="%s" fill-opacity="0">%s</circle>' % (*turn(place, high), fill, pen.title(row))
+                yield '<circle cx="%.1f" cy="%.1f" r="5" fill="%s" fill-opacity="0">%s</circle>' % (
+                    *turn(place, high),
+                    fill,
+                    pen.title(row),
+                )
 
 
 def _points(pen):
@@ -237,9 +245,17 @@ def _points(pen):
         if pen.unit.kind == "square":
             side = sqrt(size)
             yield '<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" %s%s>%s</rect>' % (
-                x - side / 2, y - side / 2, side, side, paint, pen.opacity(row, default), pen.title(row))  # fmt: skip
+                x - side / 2, y - side / 2, side, side, paint, pen.opacity(row, default), pen.title(row),
+        )  # fmt: skip
         else:
-            yield '<circle cx="%.1f" cy="%.1f" r="%.1f" %s%s>%s</circle>' % (x, y, sqrt(size / pi), paint, pen.opacity(row, default), pen.title(row))
+            yield '<circle cx="%.1f" cy="%.1f" r="%.1f" %s%s>%s</circle>' % (
+                x,
+                y,
+                sqrt(size / pi),
+                paint,
+                pen.opacity(row, default),
+                pen.title(row),
+            )
 
 
 def _ticks(pen):
@@ -252,7 +268,8 @@ def _ticks(pen):
         half = (scale.width if isinstance(scale, Band) else 16) * 0.4
         line = (x, x, y - half, y + half) if upright else (x - half, x + half, y, y)
         yield '<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-width="%g"%s>%s</line>' % (
-            *line, pen.fill(row), number(pen.mark.get("thickness")) or 1.5, pen.opacity(row), pen.title(row))  # fmt: skip
+            *line, pen.fill(row), number(pen.mark.get("thickness")) or 1.5, pen.opacity(row), pen.title(row),
+        )  # fmt: skip
 
 
 def _rules(pen):
@@ -267,10 +284,15 @@ def _rules(pen):
         elif y1 is None:
             y1, y2 = 0, pen.height
         yield '<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-width="%g"%s%s>%s</line>' % (
-            x1, x1 if x2 is None else x2, y1, y1 if y2 is None else y2, pen.fill(row, "var(--soft)", ("stroke", "color")),
-            pen.number_of("strokeWidth", row, pen.number_of("size", row, 1.5, 1, 6), 1, 6), pen.dash(), pen.opacity(row), pen.title(row))  # fmt: skip
+            x1, x1 if x2 is None else x2, y1, y1 if y2 is None else y2,
+            pen.fill(row, "var(--soft)", ("stroke", "color")),
+            pen.number_of("strokeWidth", row, pen.number_of("size", row, 1.5, 1, 6), 1, 6), pen.dash(), pen.opacity(row), pen.title(row),
+        )  # fmt: skip
 
 
+_LABEL = (
+    '<text x="%.1f" y="%.1f" dy="%gem" text-anchor="%s" font-size="%g" class="mark" style="fill:%s"%s>%s%s</text>'
+)
 _ANCHOR = {"left": "start", "right": "end", "center": "middle"}
 
 
@@ -293,10 +315,11 @@ def _texts(pen):
         if x is None or y is None:
             continue
         shift = {"top": 0.8, "bottom": -0.2, "alphabetic": 0}.get(pen.mark.get("baseline"), 0.35)
-        yield '<text x="%.1f" y="%.1f" dy="%gem" text-anchor="%s" font-size="%g" class="mark" style="fill:%s"%s>%s%s</text>' % (
+        yield _LABEL % (
             x + (number(pen.mark.get("dx")) or 0), y + (number(pen.mark.get("dy")) or 0), shift,
             _ANCHOR.get(pen.mark.get("align"), "middle"), min(number(pen.mark.get("fontSize")) or 12, 200),
-            pen.fill(row, "var(--ink)", ("color", "fill")), pen.opacity(row), escape(_text_of(pen, row)), pen.title(row))  # fmt: skip
+            pen.fill(row, "var(--ink)", ("color", "fill")), pen.opacity(row), escape(_text_of(pen, row)), pen.title(row),
+        )  # fmt: skip
 
 
 def pie(plot, unit, width, height):
@@ -309,7 +332,7 @@ def pie(plot, unit, width, height):
     pen = _Pen(plot, unit, None, None, width, height)
     rows = [row for row in unit.rows if (number(theta.of(row)) or 0) > 0]
     total = sum(number(theta.of(row)) for row in rows) or 1
-    parts = [c for c in unit.series]
+    parts = unit.series
     rows.sort(key=lambda row: [_rank(plot, c.of(row)) for c in parts])
     outer = number(unit.mark.get("outerRadius")) or min(width, height) / 2 - 4
     outer = min(outer, min(width, height) / 2 - 2)
@@ -320,11 +343,12 @@ def pie(plot, unit, width, height):
         if unit.kind == "text":
             reach = number(unit.mark.get("radius")) or outer * 0.7
             x, y = width / 2 + reach * cos(angle + turn / 2), height / 2 + reach * sin(angle + turn / 2)
-            out.append('<text x="%.1f" y="%.1f" dy=".35em" text-anchor="middle" font-size="12" class="mark" style="fill:%s">%s</text>' % (
-                x, y, pen.fill(row, "var(--ink)", ()), escape(_text_of(pen, row))))  # fmt: skip
+            out.append(_LABEL % (
+                x, y, 0.35, "middle", 12, pen.fill(row, "var(--ink)", ()), "", escape(_text_of(pen, row)), ""))  # fmt: skip
         else:
             out.append('<path d="%s" fill="%s" stroke="var(--sheet)" stroke-width="1.5"%s>%s</path>' % (
-                _slice(width / 2, height / 2, inner, outer, angle, turn), pen.fill(row), pen.opacity(row), pen.title(row)))  # fmt: skip
+                _slice(width / 2, height / 2, inner, outer, angle, turn), pen.fill(row), pen.opacity(row), pen.title(row),
+            ))  # fmt: skip
         angle += turn
     return "<g>%s</g>\n" % "".join(out)
 
@@ -338,10 +362,26 @@ def _slice(x, y, inner, outer, start, turn):
     turn = min(turn, 2 * pi - 1e-4)  # a whole circle begins where it ends, which is no arc
     large = 1 if turn > pi else 0
     a, b = (cos(start), sin(start)), (cos(start + turn), sin(start + turn))
-    path = "M%.2f %.2fA%.2f %.2f 0 %d 1 %.2f %.2f" % (x + outer * a[0], y + outer * a[1], outer, outer, large, x + outer * b[0], y + outer * b[1])
+    path = "M%.2f %.2fA%.2f %.2f 0 %d 1 %.2f %.2f" % (
+        x + outer * a[0],
+        y + outer * a[1],
+        outer,
+        outer,
+        large,
+        x + outer * b[0],
+        y + outer * b[1],
+    )
     if inner <= 0:
         return path + "L%.2f %.2fZ" % (x, y)
-    return path + "L%.2f %.2fA%.2f %.2f 0 %d 0 %.2f %.2fZ" % (x + inner * b[0], y + inner * b[1], inner, inner, large, x + inner * a[0], y + inner * a[1])
+    return path + "L%.2f %.2fA%.2f %.2f 0 %d 0 %.2f %.2fZ" % (
+        x + inner * b[0],
+        y + inner * b[1],
+        inner,
+        inner,
+        large,
+        x + inner * a[0],
+        y + inner * a[1],
+    )
 
 
 _DRAW = {

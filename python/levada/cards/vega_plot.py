@@ -5,7 +5,8 @@ from html import escape
 from .vega_data import Unsupported, instant, number, value_of
 from .vega_scale import Band, Linear, Palette, Ramp, Time, label_of, scheme_of, short
 
-_WIDTH, _HEIGHT = 600, 280
+_WIDTH, _HEIGHT = 540, 270
+_FLUID = ' style="width:100%;min-width:24rem;max-width:46rem"'
 _SIZE = 12  # of labels
 _LETTER = 0.58  # the width of a letter in parts of its size
 _MOST_NAMES = 500
@@ -49,12 +50,16 @@ class Plot:
                 found.setdefault(repr(value), value)
         values = list(found.values())
         if len(values) > _MOST_NAMES:
-            raise Unsupported("it has %d different values on one scale, more than the %d that fit" % (len(values), _MOST_NAMES))
+            raise Unsupported(
+                "it has %d different values on one scale, more than the %d that fit" % (len(values), _MOST_NAMES)
+            )
         for _, channel in channels:
             if channel.names:
                 known = {value: i for i, value in enumerate(channel.names)}
                 return sorted(values, key=lambda value: known.get(value, len(known)))
-        unit, channel = next(((u, c) for u, c in channels if c.given.get("sort", "ascending") != "ascending"), channels[0])
+        unit, channel = next(
+            ((u, c) for u, c in channels if c.given.get("sort", "ascending") != "ascending"), channels[0]
+        )
         return _sorted(values, unit, channel)
 
     def _extent(self, name, channels):
@@ -116,10 +121,23 @@ class Plot:
         low, high, nice = self._extent(name, channels)
         if any(c.type == "temporal" for _, c in channels):
             return Time(low, high, start, end, max(2, int(abs(end - start) // 90)))
-        return Linear(low, high, start, end, self._kind(channels), nice, max(2, int(abs(end - start) // (70 if name == "x" else 50))))
+        return Linear(
+            low,
+            high,
+            start,
+            end,
+            self._kind(channels),
+            nice,
+            max(2, int(abs(end - start) // (70 if name == "x" else 50))),
+        )
 
     def _colour_scale(self):
-        channels = [pair for name in ("color", "fill", "stroke") for pair in self.channels(name) if pair[1].varies or "datum" in pair[1].given]
+        channels = [
+            pair
+            for name in ("color", "fill", "stroke")
+            for pair in self.channels(name)
+            if pair[1].varies or "datum" in pair[1].given
+        ]
         if not channels:
             return None
         channel = channels[0][1]
@@ -133,7 +151,14 @@ class Plot:
             values = [v for unit, c in channels for v in (parse(c.of(row)) for row in unit.rows) if v is not None]
             low, high = (min(values), max(values)) if values else (0, 1)
         parse = instant if channel.type == "temporal" else number
-        return Ramp(low, high, scheme_of(scale), colours, bool(scale.get("reverse")) or channel.given.get("sort") == "descending", parse)
+        return Ramp(
+            low,
+            high,
+            scheme_of(scale),
+            colours,
+            bool(scale.get("reverse")) or channel.given.get("sort") == "descending",
+            parse,
+        )
 
     # The drawing.
 
@@ -146,11 +171,16 @@ class Plot:
         title = title.get("text") if isinstance(title, dict) else title
         title = " ".join(map(str, title)) if isinstance(title, list) else title
         given = number(spec.get("width")) if not isinstance(spec.get("width"), (dict, str)) else None
-        y_band, height = self._scale("y", 1, 0), number(spec.get("height")) if not isinstance(spec.get("height"), (dict, str)) else None
+        y_band, height = (
+            self._scale("y", 1, 0),
+            number(spec.get("height")) if not isinstance(spec.get("height"), (dict, str)) else None,
+        )
         if height is None:
             height = _HEIGHT
             if isinstance(y_band, Band) and not self.pie:
-                height = max(60, min(len(y_band.values), 60) * 26) if len(y_band.values) <= 60 else len(y_band.values) * 14
+                height = (
+                    max(60, min(len(y_band.values), 60) * 26) if len(y_band.values) <= 60 else len(y_band.values) * 14
+                )
         height = min(max(height, 20), 4000)
         left, labels_y = self._left(y_band, height)
         whole = _WIDTH if given is None else min(max(given, 40), 4000) + left + 16
@@ -161,28 +191,43 @@ class Plot:
         y = None if self.pie else self._scale("y", height, 0)
         bottom, axis_x = (8, "") if self.pie else self._axis_x(x, y, width, height)
         axis_y = "" if self.pie else self._axis_y(y, width, height, left, labels_y)
-        marks = "".join(pie(self, unit, width, height) if self.pie else draw(self, unit, x, y, width, height) for unit in self.units)
+        marks = "".join(
+            pie(self, unit, width, height) if self.pie else draw(self, unit, x, y, width, height) for unit in self.units
+        )
         tall = top + height + bottom
         out = ['<svg viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s"%s>\n' % (
-            whole, tall, whole, tall, escape(self._spoken(title)), "" if given is not None else ' style="width:100%;min-width:26rem;max-width:48rem"')]  # fmt: skip
+            whole, tall, whole, tall, escape(self._spoken(title)), "" if given is not None else _FLUID)]  # fmt: skip
         if title:
             out.append('<text class="title" x="0" y="17" font-size="15">%s</text>\n' % escape(str(title)))
-        out.append('<g class="legend" transform="translate(0,%g)">%s</g>\n' % (10 + (26 if title else 0), legend) if legend else "")
+        out.append(
+            '<g class="legend" transform="translate(0,%g)">%s</g>\n' % (10 + (26 if title else 0), legend)
+            if legend
+            else ""
+        )
         out.append('<g transform="translate(%g,%g)">\n%s%s%s</g>\n</svg>' % (left, top, axis_x, axis_y, marks))
         return '<div class="scroll" tabindex="0">%s</div>' % "".join(out)
 
     def _spoken(self, title):
         kinds = list(dict.fromkeys(unit.kind for unit in self.units))
-        shown = [c.title for name in ("y", "x", "theta", "color") for c in [self._first(name)] if c is not None and c.varies and c.title]
+        shown = [
+            c.title
+            for name in ("y", "x", "theta", "color")
+            for c in [self._first(name)]
+            if c is not None and c.varies and c.title
+        ]
         said = self.spec.get("description")
-        text = "%s chart%s" % (" and ".join(kinds).capitalize(), " of " + ", ".join(map(str, dict.fromkeys(shown))) if shown else "")
+        text = "%s chart%s" % (
+            " and ".join(kinds).capitalize(),
+            " of " + ", ".join(map(str, dict.fromkeys(shown))) if shown else "",
+        )
         return ". ".join(str(part) for part in (title, said, text) if part)
 
     def _guide(self, name):
         """What a chart says of an axis: a dict, or None for no axis."""
         for _, channel in self.channels(name):
             if "axis" in channel.given:
-                return channel.given["axis"]
+                guide = channel.given["axis"]
+                return guide if guide is None or isinstance(guide, dict) else {}
         return {}
 
     def _title(self, name):
@@ -219,7 +264,10 @@ class Plot:
             out.append('<line class="domain" x1="0" x2="0" y1="0" y2="%g"/>' % height)
         title = self._title("y")
         if title:
-            out.append('<text transform="translate(%.1f,%.1f) rotate(-90)" text-anchor="middle" font-weight="600">%s</text>' % (-left + 13, height / 2, escape(title)))
+            out.append(
+                '<text transform="translate(%.1f,%.1f) rotate(-90)" text-anchor="middle" font-weight="600">%s</text>'
+                % (-left + 13, height / 2, escape(title))
+            )
         return "".join(out) + "</g>\n"
 
     def _axis_x(self, scale, y, width, height):
@@ -240,18 +288,32 @@ class Plot:
             if not scale.discrete and guide.get("grid", True):
                 out.append('<line class="grid" x1="%.1f" x2="%.1f" y1="0" y2="%g"/>' % (at, at, height))
             if turned:
-                out.append('<text transform="translate(%.1f,%.1f) rotate(-45)" text-anchor="end">%s</text>' % (at + 4, height + 14, escape(text)))
+                out.append(
+                    '<text transform="translate(%.1f,%.1f) rotate(-45)" text-anchor="end">%s</text>'
+                    % (at + 4, height + 14, escape(text))
+                )
             else:
                 out.append('<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>' % (at, height + 17, escape(text)))
         out.append('<line class="domain" x1="0" x2="%g" y1="%g" y2="%g"/>' % (width, height, height))
         title = self._title("x")
         if title:
             drop += 20
-            out.append('<text x="%.1f" y="%.1f" text-anchor="middle" font-weight="600">%s</text>' % (width / 2, height + drop, escape(title)))
+            out.append(
+                '<text x="%.1f" y="%.1f" text-anchor="middle" font-weight="600">%s</text>'
+                % (width / 2, height + drop, escape(title))
+            )
         return (drop if ticks or title else 0) + 8, "".join(out) + "</g>\n"
 
     def _legend(self, left, whole):
-        channel = next((c for name in ("color", "fill", "stroke") for _, c in self.channels(name) if c.varies or "datum" in c.given), None)
+        channel = next(
+            (
+                c
+                for name in ("color", "fill", "stroke")
+                for _, c in self.channels(name)
+                if c.varies or "datum" in c.given
+            ),
+            None,
+        )
         if self.colours is None or channel is None or channel.given.get("legend", {}) is None:
             return "", 0
         title = str(channel.title or "")
@@ -266,7 +328,10 @@ class Plot:
             x += _wide(ends[0]) + 8
             for i in range(24):
                 at = ramp.low + (ramp.high - ramp.low) * i / 23
-                out.append('<rect x="%.1f" y="%g" width="5.2" height="10" fill="%s"/>' % (x + i * 5, y - 9, ramp.of(at * 1000 if ramp.parse is instant else at)))
+                out.append(
+                    '<rect x="%.1f" y="%g" width="5.2" height="10" fill="%s"/>'
+                    % (x + i * 5, y - 9, ramp.of(at * 1000 if ramp.parse is instant else at))
+                )
             out.append('<text x="%.1f" y="%g" font-size="%d">%s</text>' % (x + 128, y, _SIZE, escape(ends[1])))
             return "".join(out), 26
         for value in self.colours.values[:60]:
@@ -275,7 +340,10 @@ class Plot:
             room = _wide(text) + 32
             if x and x + room > whole:
                 x, y = 0.0, y + 19
-            out.append('<rect x="%.1f" y="%g" width="11" height="11" rx="2.5" fill="%s"/>' % (x, y - 10, self.colours.of(value)))
+            out.append(
+                '<rect x="%.1f" y="%g" width="11" height="11" rx="2.5" fill="%s"/>'
+                % (x, y - 10, self.colours.of(value))
+            )
             out.append('<text x="%.1f" y="%g" font-size="%d">%s</text>' % (x + 17, y, _SIZE, escape(text)))
             x += room
         return "".join(out), y + 14
@@ -283,7 +351,13 @@ class Plot:
 
 def _margins(unit, channel, parse):
     """The values half a bar before the first and after the last bar that stands on a number or a time."""
-    if unit.kind != "bar" or channel is unit.measure or channel.end or not channel.varies or channel.name not in ("x", "y"):
+    if (
+        unit.kind != "bar"
+        or channel is unit.measure
+        or channel.end
+        or not channel.varies
+        or channel.name not in ("x", "y")
+    ):
         return []
     found = sorted({value for value in (parse(channel.of(row)) for row in unit.rows) if value is not None})
     if len(found) < 2 or channel.name + "2" in unit.channels:
@@ -308,7 +382,10 @@ def _sorted(values, unit, channel):
     if isinstance(how, list):
         known = {repr(value): i for i, value in enumerate(how)}
         return sorted(values, key=lambda value: known.get(repr(value), len(known)))
-    natural = sorted(values, key=lambda v: (v is None, not isinstance(v, (int, float)), v if isinstance(v, (int, float)) else 0, str(v)))
+    natural = sorted(
+        values,
+        key=lambda v: (v is None, not isinstance(v, (int, float)), v if isinstance(v, (int, float)) else 0, str(v)),
+    )
     if how in ("ascending", "descending"):
         return natural[::-1] if how == "descending" else natural
     down = False
@@ -319,7 +396,13 @@ def _sorted(values, unit, channel):
     elif isinstance(how, dict):
         down = how.get("order") == "descending"
         by = unit.channels.get(how.get("encoding"))
-        measure = by.of if by is not None else (lambda row: value_of(row, how["field"])) if how.get("field") else lambda row: 1
+        measure = (
+            by.of
+            if by is not None
+            else (lambda row: value_of(row, how["field"]))
+            if how.get("field")
+            else lambda row: 1
+        )
     else:
         measure = None
     if measure is None:

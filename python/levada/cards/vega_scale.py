@@ -49,7 +49,7 @@ def short(value, spec=None):
         return "0"
     if abs(value) >= 1e6 or abs(value) < 1e-4:
         return _si(value) if abs(value) >= 1e6 and abs(value) < 1e15 else "%.3g" % value
-    text = "{:,.6g}".format(value) if abs(value) < 1e5 else "{:,.0f}".format(value)
+    text = f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.0f}"
     return text
 
 
@@ -113,6 +113,8 @@ class Linear:
         self.low, self.high, self.start, self.end, self.count = low, high, start, end, count
         self._turn = {"log": log10, "sqrt": lambda v: sqrt(abs(v)) * (1 if v >= 0 else -1)}.get(kind, float)
         self._from, self._to = self._turn(low), self._turn(high)
+        if self._from == self._to:  # so close that they cannot be told apart
+            self._to = self._from + 1
 
     def part(self, value):
         """Where a value lies between the ends: 0 to 1."""
@@ -166,7 +168,11 @@ class Time(Linear):
             if 60 <= fit < 86400 and span > 86400:
                 form = "%b %d %H:%M"
         else:
-            months = next(n for n in (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 12000) if span / (n * _MONTH) <= self.count or n == 12000)
+            months = next(
+                n
+                for n in (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 12000)
+                if span / (n * _MONTH) <= self.count or n == 12000
+            )
             begin, seconds = moment(self.low), []
             place = -(-(begin.year * 12 + begin.month - 1) // months) * months
             while place // 12 < 9999:
@@ -215,7 +221,9 @@ class Palette:
     def __init__(self, values, colours=None):
         self.values = values
         given = [colour(c, "var(--c8)") for c in colours or ()]
-        self._colours = {repr(v): given[i % len(given)] if given else "var(--c%d)" % (i % _NAMED) for i, v in enumerate(values)}
+        self._colours = {
+            repr(v): given[i % len(given)] if given else "var(--c%d)" % (i % _NAMED) for i, v in enumerate(values)
+        }
 
     def of(self, value):
         """The colour of a name."""

@@ -96,9 +96,10 @@ class EventsTimeline(MetaflowCardComponent):
     def update(self, event_data, style_theme=None, priority=None, payloads=None, finished=None):
         """Add an event: a dict of texts and numbers. A ``timestamp`` is added to it if it has none.
 
-        ``style_theme`` colours it: default, success, warning, error, info, primary, secondary, tool_call, ai_response, or a
-        CSS class name (ValueError for what is none). ``payloads`` are components shown inside, by name: ValueBox, Image,
-        Markdown, Artifact, PythonCode, JSONViewer, YAMLViewer (TypeError for others). ``finished`` says that no more come.
+        ``style_theme`` colours it: default, success, warning, error, info, primary, secondary, tool_call, ai_response,
+        or a CSS class name (ValueError for what is none). ``payloads`` are components shown inside, by name: ValueBox,
+        Image, Markdown, Artifact, PythonCode, JSONViewer, YAMLViewer (TypeError for others). ``finished`` says that no
+        more come.
         """
         for name, payload in (payloads or {}).items():
             if not isinstance(payload, _PAYLOADS):
