@@ -229,7 +229,8 @@ class CardComponentCollector:
         if not self._warned:
             self._warned = True
             text = (
-                "current.card.%s does nothing: it is not clear which card it means. Give each @card of the step an id and "
+                "current.card.%s does nothing: it is not clear which card it means. Give each @card of the "
+                "step an id and "
                 "write current.card['id'].%s, or mark one with @card(customize=True)." % (what, what)
             )
             warn(text)

@@ -19,8 +19,9 @@ def find(type):
     if found is None:
         known = sorted({*builtin.PUBLIC, *_of_extensions(), *_of_subclasses()} - {None})
         raise UnknownCardType(
-            "There is no card type '%s'. There are: %s. A type of your own is a subclass of MetaflowCard that the flow's "
-            "file imports, or one in a package metaflow_extensions/<organisation>/plugins/cards." % (type, ", ".join(known))
+            "There is no card type '%s'. There are: %s. A type of your own is a subclass of MetaflowCard that "
+            "the flow's file imports, or one in a package metaflow_extensions/<organisation>/plugins/cards."
+            % (type, ", ".join(known))
         )
     return found
 

@@ -135,7 +135,8 @@ def _boxes(pen, rounded):
             continue
         radius = number(pen.mark.get("cornerRadius")) or number(pen.mark.get("cornerRadiusEnd")) or rounded
         yield '<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="%g" fill="%s"%s>%s</rect>' % (
-            min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1), radius, pen.fill(row), pen.opacity(row), pen.title(row),
+            min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1), radius, pen.fill(row), pen.opacity(row),
+            pen.title(row),
         )  # fmt: skip
 
 
@@ -286,7 +287,8 @@ def _rules(pen):
         yield '<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-width="%g"%s%s>%s</line>' % (
             x1, x1 if x2 is None else x2, y1, y1 if y2 is None else y2,
             pen.fill(row, "var(--soft)", ("stroke", "color")),
-            pen.number_of("strokeWidth", row, pen.number_of("size", row, 1.5, 1, 6), 1, 6), pen.dash(), pen.opacity(row), pen.title(row),
+            pen.number_of("strokeWidth", row, pen.number_of("size", row, 1.5, 1, 6), 1, 6), pen.dash(),
+            pen.opacity(row), pen.title(row),
         )  # fmt: skip
 
 
@@ -316,9 +318,11 @@ def _texts(pen):
             continue
         shift = {"top": 0.8, "bottom": -0.2, "alphabetic": 0}.get(pen.mark.get("baseline"), 0.35)
         yield _LABEL % (
-            x + (number(pen.mark.get("dx")) or 0), y + (number(pen.mark.get("dy")) or 0), shift,
+            x + (number(pen.mark.get("dx")) or 0), y + (number(pen.mark.get("dy")) or 0),
+            shift,
             _ANCHOR.get(pen.mark.get("align"), "middle"), min(number(pen.mark.get("fontSize")) or 12, 200),
-            pen.fill(row, "var(--ink)", ("color", "fill")), pen.opacity(row), escape(_text_of(pen, row)), pen.title(row),
+            pen.fill(row, "var(--ink)", ("color", "fill")), pen.opacity(row), escape(_text_of(pen, row)),
+            pen.title(row),
         )  # fmt: skip
 
 
@@ -343,11 +347,12 @@ def pie(plot, unit, width, height):
         if unit.kind == "text":
             reach = number(unit.mark.get("radius")) or outer * 0.7
             x, y = width / 2 + reach * cos(angle + turn / 2), height / 2 + reach * sin(angle + turn / 2)
-            out.append(_LABEL % (
-                x, y, 0.35, "middle", 12, pen.fill(row, "var(--ink)", ()), "", escape(_text_of(pen, row)), ""))  # fmt: skip
+            ink = pen.fill(row, "var(--ink)", ())
+            out.append(_LABEL % (x, y, 0.35, "middle", 12, ink, "", escape(_text_of(pen, row)), ""))
         else:
             out.append('<path d="%s" fill="%s" stroke="var(--sheet)" stroke-width="1.5"%s>%s</path>' % (
-                _slice(width / 2, height / 2, inner, outer, angle, turn), pen.fill(row), pen.opacity(row), pen.title(row),
+                _slice(width / 2, height / 2, inner, outer, angle, turn), pen.fill(row), pen.opacity(row),
+                pen.title(row),
             ))  # fmt: skip
         angle += turn
     return "<g>%s</g>\n" % "".join(out)
