@@ -292,7 +292,7 @@ class Components(CardTest):
             from yaml import safe_load
         except ImportError:
             self.assertIn("a:\n- 1\n- b: 'c: d'\n  e:\n  - []\n  - {}\n", text)
-            self.assertIn('n: null\nt: true\n\'yes\': \'no\'\nx: "it\'s"\nl: "a\\nb"\nf: 1.5\ni: .inf\ns: ""\nnum: \'12\'\n', text)
+            self.assertIn('\'n\': null\nt: true\n\'yes\': \'no\'\nx: "it\'s"\nl: "a\\nb"\nf: 1.5\ni: .inf\ns: ""\nnum: \'12\'\n', text)
         else:
             self.assertEqual(safe_load(text), data)
 
