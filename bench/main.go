@@ -31,6 +31,7 @@ var topics = []topic{
 	{"inherited", inherited},
 	{"resume", resume},
 	{"client", client},
+	{"history", history},
 	{"engine", engineAlone},
 }
 

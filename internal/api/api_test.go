@@ -138,6 +138,9 @@ func TestWhatGoesOn(t *testing.T) {
 	if x := find(running, 5); !x.Finished {
 		t.Errorf("a task that has ended: %+v", x)
 	}
+	if x := find(died, 9); !x.Finished || x.Latest().Status != api.Died || x.Latest().Ended == 0 {
+		t.Errorf("a task whose engine has gone: %+v", x)
+	}
 	arts, err := s.Artifacts(t.Context(), api.ArtifactsRequest{Run: running, Tasks: []int64{9}})
 	if err != nil || len(arts.Tasks[0].Artifacts) != 0 || arts.Tasks[0].Attempt != -1 {
 		t.Errorf("artifacts of a task that runs: %+v, %v", arts, err)

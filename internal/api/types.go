@@ -152,7 +152,7 @@ type Attempt struct {
 	Status       Status     `json:"status"`
 	PID          int        `json:"pid,omitempty"`
 	Started      Time       `json:"started"`
-	Ended        Time       `json:"ended"`               // 0 while it runs
+	Ended        Time       `json:"ended"`               // 0 while it runs; of one that died, when its engine was last seen
 	ExitCode     int        `json:"exit_code,omitempty"` // -1 if a signal ended it
 	Signal       int        `json:"signal,omitempty"`
 	UserCPU      float64    `json:"user_cpu"` // seconds

@@ -1,5 +1,4 @@
-// Package app wires Levada together: it alone
-// reads the process's own environment.
+// Package app wires the program together: it alone reads the process's own environment.
 package app
 
 import (

@@ -273,7 +273,7 @@ func (p *diffPage) durations(d *service.Diff) {
 
 // ratioText tells how much longer the second took, if that is more than noise.
 func ratioText(times [2]*service.StepTime) string {
-	if times[0] == nil || times[1] == nil || max(times[0].Took, times[1].Took) < 100*time.Millisecond {
+	if times[0] == nil || times[1] == nil || max(times[0].Took, times[1].Took) < time.Second {
 		return ""
 	}
 	ratio := float64(times[1].Took) / float64(max(times[0].Took, time.Microsecond))

@@ -254,8 +254,8 @@ func (c *tagList) runs(ctx context.Context, s *session) ([]metastore.Run, error)
 	switch {
 	case c.id != "" && c.positional != "":
 		return nil, usagef("Name the run once: as an argument or with --run-id.")
-	case name != "" && (c.all || c.mine), c.all && c.mine:
-		return nil, usagef("A run, --all and --my-runs exclude one another.")
+	case name != "" && c.mine, c.all && c.mine:
+		return nil, usagef("--my-runs is for all runs: it goes neither with one nor with --all.")
 	case c.byTag && c.byRun:
 		return nil, usagef("--group-by-tag and --group-by-run exclude one another.")
 	}

@@ -52,6 +52,8 @@ class Run(MetaflowObject):
     def problem(self):
         """Why it did not succeed, in a line; empty if there is nothing to say."""
         known = self._now().get("problem", "")
+        if not known and self.status == "died":
+            return "the process that ran it has gone, on %s" % self._record["host"]
         task = None if known else self.failed_task
         if task is None:
             return known
