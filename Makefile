@@ -29,7 +29,7 @@ test-python: ## run the SDK's tests
 
 .PHONY: lint
 lint: $(VENV)/bin/ruff ## gofmt, go vet, staticcheck, ruff, and the build for macOS
-	@unformatted=$$(gofmt -l cmd internal bench python); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	@unformatted=$$(gofmt -l client cmd internal bench python); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	cd python && ../$(VENV)/bin/ruff check .

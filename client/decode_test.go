@@ -103,7 +103,6 @@ func TestWhatFits(t *testing.T) {
 		Y     *int8  `json:"why"`
 		Label string `levada:"name,omitempty" json:"other"`
 		Skip  int    `json:"-"`
-		inner int
 	}
 	one := int8(1)
 	fits(t, "True", true)

@@ -1,6 +1,9 @@
 package cli
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // column is a column of a grid.
 type column struct {
@@ -25,6 +28,7 @@ func grid(columns []column, rows [][]string, width int) string {
 			widths[i] = max(widths[i], textWidth(cell))
 		}
 	}
+	full := slices.Clone(widths)
 	shown := len(columns)
 	excess := func() int {
 		sum := -gridGap
@@ -40,6 +44,9 @@ func grid(columns []column, rows [][]string, width int) string {
 	}
 	for shown > 2 && excess() > 0 {
 		shown--
+	}
+	for i := range shown { // what a column that was left out took is given back
+		widths[i] = min(full[i], widths[i]+max(0, -excess()))
 	}
 	var b strings.Builder
 	for _, row := range rows {

@@ -109,6 +109,9 @@ func find(where Where) (home string, created bool, err error) {
 	if exists(home) {
 		return home, false, nil
 	}
+	if where.Access != Create && where.Path != "" {
+		return "", false, fault.New(fault.NotFound, "there is no store here").On(home)
+	}
 	if where.Access != Create {
 		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", homeName, where.Dir).
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
