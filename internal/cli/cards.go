@@ -33,10 +33,10 @@ func newCardQuery() cardQuery { return cardQuery{resumed: true} }
 
 func (q *cardQuery) options() table {
 	return table{
-		{name: "hash", metavar: "TEXT", set: text(&q.hash), help: "Only the card whose hash begins with this."},
-		{name: "type", metavar: "TEXT", set: text(&q.kind), help: "Only cards of this type."},
-		{name: "id", metavar: "TEXT", set: text(&q.id), help: "Only the card with this id. It does not count if a hash is given."},
-		{name: "follow-resumed", off: "no-follow-resumed", set: flag(&q.resumed), def: "on",
+		{name: "hash", metavar: "TEXT", dest: "HASH", set: text(&q.hash), help: "Only the card whose hash begins with this."},
+		{name: "type", metavar: "TEXT", dest: "TYPE", set: text(&q.kind), help: "Only cards of this type."},
+		{name: "id", metavar: "TEXT", dest: "ID", set: text(&q.id), help: "Only the card with this id. It does not count if a hash is given."},
+		{name: "follow-resumed", off: "no-follow-resumed", dest: "FOLLOW_RESUMED", set: flag(&q.resumed), def: "on",
 			help: "Whether tasks that a resumed run took over have the cards of the tasks that ran."},
 	}
 }
@@ -148,8 +148,8 @@ type cardList struct {
 
 func (c *cardList) options() table {
 	return append(c.cardQuery.options(), table{
-		{name: "as-json", set: flag(&c.asJSON), help: "Print one JSON document, as Metaflow does. --json prints one object a card, with more in it."},
-		{name: "file", metavar: "PATH", set: text(&c.file), help: "Write the JSON document to this file."},
+		{name: "as-json", dest: "AS_JSON", set: flag(&c.asJSON), help: "Print one JSON document, as Metaflow does. --json prints one object a card, with more in it."},
+		{name: "file", metavar: "PATH", dest: "FILE", set: text(&c.file), help: "Write the JSON document to this file."},
 	}...)
 }
 

@@ -31,11 +31,11 @@ func newCardServer() *cardServer { return &cardServer{port: 8324, poll: 5, maxCa
 func (c *cardServer) options() table {
 	return table{
 		{name: "run-id", metavar: "TEXT", dest: "RUN_ID", set: text(&c.runID), help: "The run whose cards are shown. Default: the latest, whichever that is at the time."},
-		{name: "port", metavar: "INTEGER", set: number(&c.port, 0), def: "8324", help: "The port to listen on; 0 takes one that is free."},
+		{name: "port", metavar: "INTEGER", dest: "PORT", set: number(&c.port, 0), def: "8324", help: "The port to listen on; 0 takes one that is free."},
 		{name: "namespace", metavar: "TEXT", dest: "NAMESPACE", set: func(v []string) error { c.namespace = &v[0]; return nil },
 			help: "Only runs of this namespace; --namespace= for all. Default: your own."},
-		{name: "poll-interval", metavar: "INTEGER", set: number(&c.poll, 1), def: "5", help: "How often the page looks for changes, in seconds."},
-		{name: "max-cards", metavar: "INTEGER", set: number(&c.maxCards, 1), def: "30", help: "How many cards of a run are listed; the newest."},
+		{name: "poll-interval", metavar: "INTEGER", dest: "POLL_INTERVAL", set: number(&c.poll, 1), def: "5", help: "How often the page looks for changes, in seconds."},
+		{name: "max-cards", metavar: "INTEGER", dest: "MAX_CARDS", set: number(&c.maxCards, 1), def: "30", help: "How many cards of a run are listed; the newest."},
 	}
 }
 
