@@ -30,6 +30,7 @@ var topics = []topic{
 	{"blob-numpy", blobOf("numpy")},
 	{"inherited", inherited},
 	{"resume", resume},
+	{"collect", collect},
 	{"client", client},
 	{"history", history},
 	{"engine", engineAlone},

@@ -35,6 +35,7 @@ var layers = map[string]int{
 	"internal/protocol":         3,
 	"internal/worker":           3,
 	"internal/runner":           4,
+	"internal/upkeep":           4,
 	"internal/service":          5,
 	"internal/api":              5,
 	"internal/rpc":              5,

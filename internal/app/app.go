@@ -22,6 +22,7 @@ import (
 	"github.com/levadahq/levada/internal/interp"
 	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/python"
 )
@@ -116,7 +117,10 @@ var access = map[cli.Need]local.Access{cli.ExistingStore: local.Read, cli.Change
 // open opens the service on the store that a command needs.
 func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	if where.Need == cli.NoStore {
-		return cli.Store{Service: service.New(a.complete(local.Machine(a.dir))), Close: func() error { return nil }}, nil
+		c := a.complete(local.Machine(a.dir))
+		c.Interpreter = a.interpreter
+		c.Environment = upkeep.Environment{SDK: a.examineSDK, RestoreSDK: func() error { return restoreSDK(python.Files, a.cache()) }}
+		return cli.Store{Service: service.New(c), Close: func() error { return nil }}, nil
 	}
 	store, err := local.Open(ctx, local.Where{Dir: where.Dir, Path: where.Path, Access: access[where.Need]})
 	if err != nil {
@@ -144,14 +148,25 @@ func (a *app) complete(c service.Config) service.Config {
 
 // python finds the interpreter.
 func (a *app) python(ctx context.Context, asked string) (string, error) {
-	p, err := interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: filepath.Join(a.cache(), "interp")})
-	if err != nil {
-		return "", err
-	}
-	return p.Path, nil
+	p, err := a.interpreter(ctx, asked)
+	return p.Path, err
+}
+
+func (a *app) interpreter(ctx context.Context, asked string) (interp.Interpreter, error) {
+	return interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: filepath.Join(a.cache(), "interp")})
 }
 
 func (a *app) sdk() (string, error) { return unpackSDK(python.Files, a.cache()) }
+
+// examineSDK unpacks the SDK if need be and returns its files that are not as they should be.
+func (a *app) examineSDK() (string, []string, error) {
+	dir, err := a.sdk()
+	if err != nil {
+		return "", nil, err
+	}
+	damaged, err := damagedSDK(python.Files, dir)
+	return dir, damaged, err
+}
 
 // cache is the user's cache folder for Levada.
 func (a *app) cache() string {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,12 +17,11 @@ import (
 // any number of processes may do this at once and an upgrade never changes the SDK of
 // a run that goes on.
 func unpackSDK(files fs.FS, cache string) (string, error) {
-	sum, err := hashFS(files)
+	dir, err := sdkFolder(files, cache)
 	if err != nil {
-		return "", fault.Wrap(fault.Internal, "read the embedded SDK", err)
+		return "", err
 	}
-	root := filepath.Join(cache, "sdk")
-	dir := filepath.Join(root, sum[:16])
+	root := filepath.Dir(dir)
 	if _, err := os.Stat(filepath.Join(dir, complete)); err == nil {
 		return dir, nil
 	}
@@ -52,6 +52,51 @@ func unpackSDK(files fs.FS, cache string) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// sdkFolder is where the SDK is unpacked to.
+func sdkFolder(files fs.FS, cache string) (string, error) {
+	sum, err := hashFS(files)
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, "read the embedded SDK", err)
+	}
+	return filepath.Join(cache, "sdk", sum[:16]), nil
+}
+
+// damagedSDK returns the files of the SDK that are not in a folder as they were unpacked.
+func damagedSDK(files fs.FS, dir string) (damaged []string, err error) {
+	err = fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		want, err := fs.ReadFile(files, path)
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(dir, filepath.FromSlash(path))
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want) {
+			damaged = append(damaged, file)
+		}
+		return nil
+	})
+	return damaged, err
+}
+
+// restoreSDK unpacks the SDK again. The damaged one is put aside at once, and so not changed under who uses it.
+func restoreSDK(files fs.FS, cache string) error {
+	dir, err := sdkFolder(files, cache)
+	if err != nil {
+		return err
+	}
+	aside, err := os.MkdirTemp(filepath.Dir(dir), "old-")
+	if err == nil {
+		err = os.Rename(dir, filepath.Join(aside, "sdk"))
+	}
+	if err == nil {
+		_, err = unpackSDK(files, cache)
+	}
+	os.RemoveAll(aside)
+	return err
 }
 
 // complete is the file that marks a folder as unpacked to the end.

@@ -121,6 +121,7 @@ type Service interface {
 	History
 	Records
 	Reports
+	Upkeep
 	Sources
 }
 

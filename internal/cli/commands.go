@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/levadahq/levada/internal/upkeep"
 )
 
 // command is a row of the table of commands.
@@ -108,6 +110,12 @@ func commands() []command {
 			new: func(*globalOptions) action { return &completionCommand{} }},
 		{name: "rpc", summary: "Answer a program's requests about runs.", about: rpcAbout, hidden: true, global: []string{"datastore-root"},
 			new: func(*globalOptions) action { return &rpcCommand{} }},
+		{name: "rm", summary: "Remove runs.", about: rmAbout, need: ChangeStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &rmCommand{} }},
+		{name: "gc", summary: "Remove old runs, and free what no run needs.", about: gcAbout, need: ChangeStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &gcCommand{rules: upkeep.NoRules} }},
+		{name: "doctor", summary: "Check the store, the Python and the SDK.", about: doctorAbout, global: append(reading, "quiet", "python"),
+			new: func(g *globalOptions) action { return &doctorCommand{global: g} }},
 		{name: "output-dot", summary: "Print the flow as a Graphviz graph.", metaflow: true, flow: true, global: looking,
 			new: func(*globalOptions) action { return &dotCommand{} }},
 		{name: "output-raw", summary: "Print the flow as Levada sees it.", metaflow: true, flow: true, global: looking,

@@ -183,7 +183,7 @@ func (c *completer) value(o *option, word, before string) {
 		c.flows(word, before)
 	case "run-id", "origin-run-id":
 		c.runs(word, before, "", "")
-	case "tag", "add", "remove":
+	case "tag", "keep-tag", "add", "remove":
 		c.tags(word, before, 0)
 	case "namespace":
 		c.offer(before+word, before+c.s.env.namespace(c.s.user), "")

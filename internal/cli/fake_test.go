@@ -39,8 +39,9 @@ type fakeService struct {
 	lines    map[int64][]tasklog.Line
 	arts     map[int64][]metastore.Artifact
 	values   map[string][]byte
-	diff     *service.Diff
-	cards    []service.Card
+	fakeUpkeep
+	diff  *service.Diff
+	cards []service.Card
 }
 
 type fakeFlow struct {

@@ -277,7 +277,34 @@ func (s *session) afterwards(res service.RunResult) {
 	if res.FailedStep != "" {
 		fmt.Fprintf(w, "    See its log:  %s\n", s.logsCommand(res))
 	}
-	fmt.Fprintf(w, "    Go on with:   %s --origin-run-id %d\n", s.program("resume"), res.Run)
+	fmt.Fprintf(w, "    Go on with:   %s\n", s.resumeCommand(res.Run))
+}
+
+// resumeCommand is the command that goes on where a run ended, under the same conditions.
+func (s *session) resumeCommand(run int64) string {
+	g, root := s.global, s.global.root
+	if root == s.env.variable("LEVADA_HOME") {
+		root = "" // the next command will find it there as well
+	}
+	python := g.python
+	if s.inv.python {
+		python = "" // it is the one that the command line begins with
+	}
+	command := fmt.Sprintf("%s --origin-run-id %d", s.program("resume"), run)
+	for _, spec := range g.with {
+		command += " --with " + shellWord(spec)
+	}
+	for _, o := range []struct{ name, value string }{
+		{"python", python}, {"isolation", g.isolation}, {"datastore-root", root}, {"branch", g.branch},
+	} {
+		if o.value != "" {
+			command += " --" + o.name + " " + shellWord(o.value)
+		}
+	}
+	if g.production {
+		command += " --production"
+	}
+	return command
 }
 
 // logsCommand is the command that shows the log of the failed task.

@@ -94,10 +94,8 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	if !cmd.flow && need == NoStore && fd == 0 {
 		return nil
 	}
-	home := Home{Dir: s.env.Dir, Path: early.root, Need: need}
-	if home.Path == "" {
-		home.Path = s.env.variable("LEVADA_HOME")
-	}
+	home := s.home(early)
+	home.Need = need
 	var err error
 	if s.store, err = s.env.Open(ctx, home); err != nil {
 		return err
@@ -285,10 +283,15 @@ func (s *session) file() string {
 			file = rel
 		}
 	}
-	if strings.ContainsAny(file, " \t\"'\\$&;()*?<>|`") {
-		file = "'" + strings.ReplaceAll(file, "'", `'\''`) + "'"
+	return shellWord(file)
+}
+
+// shellWord quotes a word where a shell would not take it as it is.
+func shellWord(word string) string {
+	if word == "" || strings.ContainsAny(word, " \t\n\"'\\$&;()*?<>|`#~!{}[]") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
-	return file
+	return word
 }
 
 // interrupt turns signals into an end of the command: the first asks, the second demands.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"strings"
 	"time"
 
@@ -42,7 +43,9 @@ import (
 type File struct {
 	Hash metastore.Hash
 	Size int64 // as stored
-	key  string
+	// Stored is when it was put or last renewed; zero if the bucket does not tell.
+	Stored time.Time
+	key    string
 }
 
 // Files yields the files of all blobs.
@@ -57,15 +60,33 @@ func (s *Store) Files(ctx context.Context) iter.Seq2[File, error] {
 			if !ok {
 				continue
 			}
-			size, err := s.bucket.Stat(ctx, key)
+			f := File{Hash: h, key: key}
+			f.Size, f.Stored, err = s.stat(ctx, key)
 			if fault.Is(err, fault.NotFound) {
 				continue
 			}
-			if !yield(File{h, size, key}, err) || err != nil {
+			if !yield(f, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+func (s *Store) stat(ctx context.Context, key string) (int64, time.Time, error) {
+	l, ok := s.bucket.(blob.Locator)
+	if !ok {
+		size, err := s.bucket.Stat(ctx, key)
+		return size, time.Time{}, err
+	}
+	path, err := l.Path(ctx, key)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0, time.Time{}, blob.Fault("look up", path, err)
+	}
+	return st.Size(), st.ModTime(), nil
 }
 
 // hashOf is the inverse of keyOf, for compressed files too.
@@ -135,14 +156,14 @@ func (s *Store) renew(ctx context.Context, h metastore.Hash, at stored) error {
 
 // Copies says what there is of a blob.
 type Copies struct {
-	Right   int      // copies that are what was stored; unread ones count
+	Right   int      // copies that are what was stored
 	Damaged []string // where the others are
 	mend    []string // keys of damaged files
 	row     bool     // the one in the database is damaged
 }
 
-// Inspect looks for the copies of a blob and, unless it is only to see whether there is one, reads them.
-func (s *Store) Inspect(ctx context.Context, h metastore.Hash, read bool) (Copies, error) {
+// Inspect looks for the copies of a blob and reads them.
+func (s *Store) Inspect(ctx context.Context, h metastore.Hash) (Copies, error) {
 	var c Copies
 	_, err := s.smallBlob(ctx, h)
 	switch {
@@ -156,7 +177,7 @@ func (s *Store) Inspect(ctx context.Context, h metastore.Hash, read bool) (Copie
 	for _, suffix := range []string{"", compressedSuffix} {
 		key := keyOf(h) + suffix
 		_, err := s.bucket.Stat(ctx, key)
-		if err == nil && read {
+		if err == nil {
 			err = s.verifyNow(ctx, h, stored{key: key, compressed: suffix != ""})
 		}
 		switch {

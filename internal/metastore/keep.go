@@ -32,9 +32,10 @@ type Forgetter interface {
 type Keeper interface {
 	// Size returns how many bytes the store takes on disk.
 	Size(ctx context.Context) (int64, error)
-	// Shrink gives the space of what was deleted back to the file system, as far as nobody is disturbed. rebuild also writes a
-	// store anew that cannot be shrunk piece by piece; writers wait meanwhile.
-	Shrink(ctx context.Context, rebuild bool) error
+	// Shrink gives the space of what was deleted back to the file system. Beside others it does so in small pieces and gives
+	// them way in between. alone says that there are none: then it also writes a store anew that cannot be shrunk in
+	// pieces, for which writers would have to wait.
+	Shrink(ctx context.Context, alone bool) error
 	// Check looks for damage of the store itself. thorough reads all of it.
 	Check(ctx context.Context, thorough bool) (Health, error)
 	// LogRecords yields what attempts say of their logs, those that ended and printed something.

@@ -96,7 +96,7 @@ func (s *Service) Tasks(ctx context.Context, p Pathspec) iter.Seq2[TaskInfo, err
 	return func(yield func(TaskInfo, error) bool) {
 		run, err := s.RunByID(ctx, p.Run)
 		if err == nil && p.Flow != "" && run.Flow != p.Flow {
-			err = fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, run.Flow, p.Flow)
+			err = otherFlow(p, run)
 		}
 		if err != nil {
 			yield(TaskInfo{}, err)

@@ -11,13 +11,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/runner"
+	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
 )
 
@@ -32,7 +32,7 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	if err != nil {
 		return RunResult{}, err
 	}
-	staging, err := s.stage()
+	staging, err := upkeep.Register(s.c.Home)
 	if err != nil {
 		return RunResult{}, err
 	}
@@ -95,7 +95,7 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if err != nil {
 		return RunResult{}, err
 	}
-	staging, err := s.stage()
+	staging, err := upkeep.Register(s.c.Home)
 	if err != nil {
 		return RunResult{}, err
 	}
@@ -219,37 +219,6 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 		}
 	}
 	return run, warnings, nil
-}
-
-// stage makes a folder for values on their way into the store.
-func (s *Service) stage() (string, error) {
-	root := filepath.Join(s.c.Home, "staging")
-	s.sweep(root)
-	if err := os.MkdirAll(root, 0o777); err != nil {
-		return "", blob.Fault("make the staging folder", root, err)
-	}
-	dir, err := os.MkdirTemp(root, fmt.Sprintf("%d-%d-", os.Getpid(), usage.ProcessStart(os.Getpid())))
-	if err != nil {
-		return "", blob.Fault("make the staging folder", root, err)
-	}
-	return dir, nil
-}
-
-// sweep removes what engines that died left in the staging folder.
-func (s *Service) sweep(root string) {
-	entries, err := os.ReadDir(root)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		var pid int
-		var start int64
-		n, _ := fmt.Sscanf(e.Name(), "%d-%d-", &pid, &start)
-		// A file that is in none of the engines' folders has lost its name in the moment after it was made, if its engine lives.
-		if n == 2 && !usage.Alive(pid, start) || n < 2 && e.Type().IsRegular() {
-			os.RemoveAll(filepath.Join(root, e.Name()))
-		}
-	}
 }
 
 func (s *Service) ready(of OpenFlow) (*flow, error) {

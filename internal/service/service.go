@@ -19,9 +19,11 @@ import (
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/interp"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/runner"
+	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/internal/worker"
 )
@@ -35,14 +37,17 @@ type Config struct {
 	// Python finds the interpreter; asked is what the user named, possibly nothing.
 	Python func(ctx context.Context, asked string) (string, error)
 	// SDK returns the folder with the SDK's packages, unpacking them if need be.
-	SDK     func() (string, error)
-	Machine usage.Resources
-	Cgroups *usage.Cgroups // nil: tasks have no cgroups of their own
-	Version string
-	Host    string
-	Boot    string // boot id of this machine
-	Dir     string // working directory
-	Now     func() time.Time
+	SDK func() (string, error)
+	// Interpreter finds the interpreter as Python does and tells all that is known of it. It and Environment are for Examine.
+	Interpreter func(ctx context.Context, asked string) (interp.Interpreter, error)
+	Environment upkeep.Environment
+	Machine     usage.Resources
+	Cgroups     *usage.Cgroups // nil: tasks have no cgroups of their own
+	Version     string
+	Host        string
+	Boot        string // boot id of this machine
+	Dir         string // working directory
+	Now         func() time.Time
 }
 
 // Service is the use cases on one store.

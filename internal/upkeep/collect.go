@@ -1,7 +1,6 @@
 package upkeep
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +39,7 @@ type Share struct {
 type Collected struct {
 	Runs       []Share // newest first
 	Unneeded   int64   // bytes of values and logs that nobody referred to already
+	Held       int64   // bytes of files that go another time: a flow that runs now may be about to need them
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
 	// Freed is how many bytes less the store takes on disk: the files that were deleted, and by how much the database
@@ -136,14 +136,21 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 	if err != nil {
 		return p, err
 	}
+	e, err := s.engines(ctx)
+	if err != nil {
+		return p, err
+	}
 	l := newLedger(runs, gone)
 	var files []datastore.File
 	for f, err := range s.Data.Files(ctx) {
 		if err != nil {
 			return p, err
 		}
-		files = append(files, f)
-		l.stored(f.Hash, f.Size)
+		held := e.living && !f.Stored.Before(e.young())
+		if !held {
+			files = append(files, f)
+		}
+		l.stored(f.Hash, f.Size, held)
 	}
 	var rows []metastore.Hash
 	for v, err := range s.Meta.SmallValues(ctx) {
@@ -151,7 +158,7 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 			return p, err
 		}
 		rows = append(rows, v.Hash)
-		l.stored(v.Hash, v.Size)
+		l.stored(v.Hash, v.Size, false)
 	}
 	for r, err := range s.Meta.References(ctx, metastore.RunSet{}) {
 		if err != nil {
@@ -180,10 +187,6 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 	p.rows = slices.DeleteFunc(rows, func(h metastore.Hash) bool { return !l.value(h) })
 	p.files = slices.DeleteFunc(files, func(f datastore.File) bool { return !l.value(f.Hash) })
 
-	e, err := s.engines(ctx)
-	if err != nil {
-		return p, err
-	}
 	half, err := s.halfWritten(e, s.Now())
 	if err != nil {
 		return p, err
@@ -193,7 +196,7 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		p.Leftovers++
 		p.LeftBehind += r.bytes
 	}
-	p.Unneeded = l.left
+	p.Unneeded, p.Held = l.left, l.held
 	for _, r := range gone {
 		p.Runs = append(p.Runs, Share{r, l.shares[r.ID]})
 	}
@@ -246,13 +249,13 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	for i, share := range p.Runs {
 		ids[i] = share.Run.ID
 	}
-	if err := inPieces(ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
+	if err := inPieces(ctx, s, ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
 		return 0, err
 	}
 	if err := s.Meta.Remove(ctx, nil); err != nil {
 		return 0, err
 	}
-	err = inPieces(p.rows, func(some []metastore.Hash) error {
+	err = inPieces(ctx, s, p.rows, func(some []metastore.Hash) error {
 		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
 		return err
 	})
@@ -325,11 +328,15 @@ func (s *Store) guard(since metastore.RunSet) datastore.Guard {
 	}
 }
 
-// atOnce is how long one transaction should keep those waiting who want to write, about.
-const atOnce = 50 * time.Millisecond
+// atOnce is how long one transaction should keep those waiting who want to write, about; giveWay is how long after it they
+// have to begin theirs, beside flows that run: they ask for the lock every few milliseconds.
+const (
+	atOnce  = 30 * time.Millisecond
+	giveWay = 12 * time.Millisecond
+)
 
 // inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce.
-func inPieces[T any](list []T, f func([]T) error) error {
+func inPieces[T any](ctx context.Context, s *Store, list []T, f func([]T) error) error {
 	for n := 1; len(list) > 0; {
 		some := list[:min(n, len(list))]
 		list = list[len(some):]
@@ -341,7 +348,12 @@ func inPieces[T any](list []T, f func([]T) error) error {
 		case took < atOnce/2:
 			n *= 2
 		case took > 2*atOnce:
-			n = cmp.Or(n/2, 1)
+			n = max(n/2, 1)
+		}
+		if e, err := s.engines(ctx); err != nil {
+			return err
+		} else if e.living {
+			time.Sleep(giveWay)
 		}
 	}
 	return nil

@@ -12,11 +12,13 @@ type ledger struct {
 	logs   map[logKey]bool // needed by a carried task of a run that stays
 	shares map[int64]int64 // bytes that go with each run
 	left   int64           // bytes to which nobody refers as it is
+	held   int64           // bytes that go with the next collection, when those engines have ended that live now
 }
 
 // holding is a stored value.
 type holding struct {
-	bytes int64 // of all its copies
+	bytes int64 // of all its copies but for those that are held
+	held  int64 // of copies that a living engine may be about to need
 	by    int64 // who refers to it: stays, nobody, or the newest run that goes
 }
 
@@ -45,14 +47,18 @@ func newLedger(runs, gone []metastore.Run) *ledger {
 	return l
 }
 
-// stored tells of a copy of a value.
-func (l *ledger) stored(h metastore.Hash, size int64) {
+// stored tells of a copy of a value, and whether it is young enough for a living engine to be about to need it.
+func (l *ledger) stored(h metastore.Hash, size int64, held bool) {
 	v := l.values[h]
 	if v == nil {
 		v = &holding{}
 		l.values[h] = v
 	}
-	v.bytes += size
+	if held {
+		v.held += size
+	} else {
+		v.bytes += size
+	}
 }
 
 // refers tells that a run refers to a value.
@@ -94,6 +100,9 @@ func (l *ledger) value(h metastore.Hash) bool { return l.values[h] != nil && l.v
 // settle adds the values that go to what goes with each run.
 func (l *ledger) settle() {
 	for _, v := range l.values {
+		if v.by != stays {
+			l.held += v.held
+		}
 		switch v.by {
 		case stays:
 		case nobody:

@@ -16,12 +16,11 @@ func (s *Store) Remove(ctx context.Context, runs []int64) error {
 	return s.do(ctx, func() error {
 		there := func(run int64) bool { _, err := s.run(run); return err == nil }
 		resumed := len(runs) == 0
-		for _, id := range runs {
-			if there(id) {
-				resumed = resumed || s.runs[id-1].Origin != 0
-				s.runs[id-1] = nil
-			}
-		}
+		s.runs = slices.DeleteFunc(s.runs, func(r *metastore.Run) bool {
+			goes := slices.Contains(runs, r.ID)
+			resumed = resumed || goes && r.Origin != 0
+			return goes
+		})
 		goes := func(run int64) bool {
 			return slices.Contains(runs, run) || len(runs) == 0 && !there(run)
 		}
@@ -58,10 +57,8 @@ func (s *Store) references(of metastore.RunSet) []metastore.Reference {
 		}
 	}
 	for _, r := range s.runs {
-		if r != nil {
-			add(r.ID, -1, 0, metastore.ReferenceDefinition, r.Definition)
-			add(r.ID, -1, 0, metastore.ReferenceCode, r.Code)
-		}
+		add(r.ID, -1, 0, metastore.ReferenceDefinition, r.Definition)
+		add(r.ID, -1, 0, metastore.ReferenceCode, r.Code)
 	}
 	for run, scopes := range s.scopes {
 		for _, c := range scopes {

@@ -17,7 +17,8 @@ import (
 // Store is a metadata store in memory. All methods may be called concurrently.
 type Store struct {
 	mu        sync.Mutex
-	runs      []*metastore.Run // the run with id i+1 at index i; nil if it was removed
+	runs      []*metastore.Run // in the order of their ids
+	last      int64            // the largest id that was given
 	tasks     map[int64]map[int64]metastore.Task
 	attempts  map[taskKey][]metastore.Attempt // in order
 	artifacts map[attemptKey]map[string]metastore.Artifact
@@ -185,7 +186,8 @@ func putIn[K, L comparable, V any](m map[K]map[L]V, k K, l L, v V) {
 func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastore.Beginning) (int64, error) {
 	var id int64
 	err := s.do(ctx, func() error {
-		id = int64(len(s.runs)) + 1
+		s.last++
+		id = s.last
 		run := cloneRun(run)
 		run.ID = id
 		run.Tags, run.SystemTags = tagSet(run.Tags), tagSet(run.SystemTags)
@@ -209,7 +211,8 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 
 // forget takes back the newest run, so that CreateRun is all or nothing.
 func (s *Store) forget(id int64) {
-	s.runs = s.runs[:id-1]
+	s.runs = s.runs[:len(s.runs)-1]
+	s.last--
 	for task := range s.tasks[id] {
 		for _, a := range s.attempts[taskKey{id, task}] {
 			delete(s.artifacts, attemptKey{taskKey{id, task}, a.N})
@@ -293,10 +296,11 @@ func (s *Store) change(ctx context.Context, id int64, f func(*metastore.Run)) er
 }
 
 func (s *Store) run(id int64) (*metastore.Run, error) {
-	if id < 1 || id > int64(len(s.runs)) || s.runs[id-1] == nil {
+	i, ok := slices.BinarySearchFunc(s.runs, id, func(r *metastore.Run, id int64) int { return cmp.Compare(r.ID, id) })
+	if !ok {
 		return nil, notFound("run %d", id)
 	}
-	return s.runs[id-1], nil
+	return s.runs[i], nil
 }
 
 func errClosed() error { return fault.New(fault.Internal, "the store is closed") }

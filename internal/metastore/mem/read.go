@@ -59,7 +59,7 @@ func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metas
 	return stream(ctx, s, func() []metastore.Run {
 		var list []metastore.Run
 		for _, r := range slices.Backward(s.runs) {
-			if r != nil && matches(r, &f) {
+			if matches(r, &f) {
 				list = append(list, cloneRun(*r))
 			}
 			if f.Limit > 0 && len(list) == f.Limit {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"time"
 
 	"github.com/levadahq/levada/internal/metastore"
 )
@@ -176,11 +177,14 @@ func (s *Store) Size(context.Context) (int64, error) {
 }
 
 // shrinkBy is how many pages are given back in one transaction. Others who write wait that long.
-const shrinkBy = 2000
+const shrinkBy = 500
+
+// giveWay is longer than insist pauses: who waits for the lock gets it in this time.
+const giveWay = 12 * time.Millisecond
 
 // Shrink gives the space of what was deleted back to the file system. A store that was made before it could be
-// shrunk in pieces is written anew if rebuild says so; afterwards it can be.
-func (s *Store) Shrink(ctx context.Context, rebuild bool) error {
+// shrunk in pieces is written anew if nobody else is there; afterwards it can be.
+func (s *Store) Shrink(ctx context.Context, alone bool) error {
 	const op = "shrink store"
 	if err := s.writable(); err != nil {
 		return s.faultOf(op, err)
@@ -211,16 +215,21 @@ func (s *Store) Shrink(ctx context.Context, rebuild bool) error {
 		if err := insist(func() error { return c.drain(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkBy)) }); err != nil {
 			return s.faultOf(op, err)
 		}
+		if !alone {
+			time.Sleep(giveWay)
+		}
 	}
-	if mode == 0 && rebuild {
+	if mode == 0 && alone {
 		if err := insist(func() error { return c.script("PRAGMA auto_vacuum = INCREMENTAL; VACUUM") }); err != nil {
 			return s.faultOf(op, err)
 		}
 	}
-	// The database file itself shrinks when the log is moved into it. If somebody still reads an
-	// older state, whoever moves the log next does that.
-	if err := c.drain("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil && !isBusy(err) {
-		return s.faultOf(op, err)
+	// The database file itself shrinks when the log is moved into it: most of it while others write, the rest, which is
+	// little then, while they wait. If somebody still reads an older state, whoever moves the log next does that.
+	for _, how := range []string{"PASSIVE", "TRUNCATE"} {
+		if err := c.drain("PRAGMA wal_checkpoint(" + how + ")"); err != nil && !isBusy(err) {
+			return s.faultOf(op, err)
+		}
 	}
 	return nil
 }

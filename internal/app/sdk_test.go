@@ -1,0 +1,48 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/fstest"
+)
+
+// What is not as it was unpacked is found, and unpacked again.
+func TestDamagedSDK(t *testing.T) {
+	files := fstest.MapFS{"levada/a.py": {Data: []byte("a = 1\n")}, "levada/b/c.py": {Data: []byte("c = 2\n")}, "levada/d.py": {Data: []byte("d\n")}}
+	cache := t.TempDir()
+	dir, err := unpackSDK(files, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(want ...string) {
+		t.Helper()
+		var paths []string
+		for _, name := range want {
+			paths = append(paths, filepath.Join(dir, filepath.FromSlash(name)))
+		}
+		if got, err := damagedSDK(files, dir); err != nil || !slices.Equal(got, paths) {
+			t.Errorf("damaged are %v, %v, want %v", got, err, paths)
+		}
+	}
+	check()
+	if err := os.WriteFile(filepath.Join(dir, "levada", "a.py"), []byte("a = 3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "levada", "b", "c.py")); err != nil {
+		t.Fatal(err)
+	}
+	check("levada/a.py", "levada/b/c.py")
+	if again, err := unpackSDK(files, cache); err != nil || again != dir {
+		t.Errorf("a run unpacks to %s, %v", again, err)
+	}
+	check("levada/a.py", "levada/b/c.py") // runs do not look: that would take time
+	if err := restoreSDK(files, cache); err != nil {
+		t.Fatal(err)
+	}
+	check()
+	if entries, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(entries) != 1 {
+		t.Errorf("beside it is %v, %v", entries, err)
+	}
+}

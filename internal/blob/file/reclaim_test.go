@@ -1,0 +1,43 @@
+package file
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A file that belongs to somebody else cannot be dated; a copy of our own takes its place.
+func TestReplace(t *testing.T) {
+	b := New(t.TempDir())
+	if err := b.Put(t.Context(), "a/b", strings.NewReader("bytes")); err != nil {
+		t.Fatal(err)
+	}
+	path := b.path("a/b")
+	long := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(path, long, long); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.replace(path); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(path)
+	if err != nil || os.SameFile(before, after) || !after.ModTime().After(long.Add(time.Minute)) || after.Mode().Perm() != 0o444 {
+		t.Errorf("it is %v, %v; it was %v", after, err, before)
+	}
+	if data, err := os.ReadFile(path); err != nil || !bytes.Equal(data, []byte("bytes")) {
+		t.Errorf("it holds %q, %v", data, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(b.root, temporary, "*")); err != nil || len(left) > 0 {
+		t.Errorf("unfinished files are left: %v, %v", left, err)
+	}
+	if err := b.replace(b.path("a/none")); !os.IsNotExist(err) {
+		t.Errorf("replacing nothing: %v", err)
+	}
+}

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+// fakeUpkeep remembers what is to be removed.
+type fakeUpkeep struct {
+	removed   []service.Pathspec
+	rules     upkeep.Rules
+	dry       bool
+	collected upkeep.Collected
+	findings  []upkeep.Finding
+	examined  upkeep.Examination
+}
+
+func (u *fakeUpkeep) Remove(_ context.Context, runs []service.Pathspec, dry bool) (upkeep.Collected, error) {
+	u.removed, u.dry = runs, dry
+	return u.collected, nil
+}
+
+func (u *fakeUpkeep) Collect(_ context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
+	u.rules, u.dry = rules, dry
+	return u.collected, rules.Check()
+}
+
+func (u *fakeUpkeep) Examine(_ context.Context, _ string, x upkeep.Examination) error {
+	u.examined = x
+	for _, f := range u.findings {
+		x.Tell(f)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+func TestAge(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"30d": 30 * day, "90m": 90 * time.Minute, "8w": 56 * day, "1d12h": 36 * time.Hour, " 5s ": 5 * time.Second, "999999w": maxAge,
+		"999999w999999w": maxAge,
+	} {
+		var got time.Duration
+		if err := age(&got)([]string{text}); err != nil || got != want {
+			t.Errorf("%q is %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "30", "d", "-1d", "1.5d", "0d", "1y", "1d 2h", "9999999d", "1d2"} {
+		var got time.Duration
+		if err := age(&got)([]string{text}); err == nil {
+			t.Errorf("%q is taken for %v", text, got)
+		}
+	}
+}
+
+func TestGCRules(t *testing.T) {
+	for line, want := range map[string]upkeep.Rules{
+		"gc":          {Keep: -1},
+		"gc --keep 0": {Keep: 0},
+		"gc --older-than 30d --keep 5 --keep-tag a --keep-tag b": {Keep: 5, OlderThan: 720 * time.Hour, KeepTags: []string{"a", "b"}},
+		"gc --flow A --flow B --status failed --status died --tag x": {Keep: -1, Flows: []string{"A", "B"}, Tags: []string{"x"},
+			Statuses: []metastore.RunStatus{metastore.RunFailed, metastore.RunDied}},
+	} {
+		for _, dry := range []bool{false, true} {
+			p := newProgram(t)
+			args := strings.Fields(line)
+			if dry {
+				args = append(args, "--dry-run")
+			}
+			if code := p.run(t, args...); code != 0 || p.home.Need != ChangeStore {
+				t.Errorf("%s: exit code %d, the store is opened for %v\n%s", line, code, p.home.Need, p.err.String())
+			}
+			if d := cmp.Diff(want, p.service.rules); d != "" || p.service.dry != dry {
+				t.Errorf("%s: dry %t, rules (-want +got):\n%s", line, p.service.dry, d)
+			}
+		}
+	}
+	for _, line := range []string{"gc --keep-tag x", "gc --keep -1", "gc --older-than soon", "gc --status running", "gc 12"} {
+		p := newProgram(t)
+		if code := p.run(t, strings.Fields(line)...); code != exitUsage {
+			t.Errorf("%s: exit code %d\n%s", line, code, p.err.String())
+		}
+	}
+}
+
+func TestRm(t *testing.T) {
+	p := newProgram(t)
+	p.service.collected = upkeep.Collected{
+		Runs:     []upkeep.Share{{Run: metastore.Run{ID: 12, Flow: "F", Status: metastore.RunFailed, Created: noon.Add(-time.Hour), Tags: []string{"x"}}, Bytes: 2048}},
+		Unneeded: 1024, Freed: 4096, Held: 100,
+	}
+	if code := p.run(t, "rm", "12", "F/13", "F/13/"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, p.err.String())
+	}
+	want := []service.Pathspec{{Run: 12, Task: -1}, {Flow: "F", Run: 13, Task: -1}, {Flow: "F", Run: 13, Task: -1}}
+	if d := cmp.Diff(want, p.service.removed); d != "" {
+		t.Error(d)
+	}
+	if got := p.out.String(); !strings.Contains(got, "12   failed  F     1 hour ago  2.0 KiB  x\n") {
+		t.Errorf("printed is\n%s", got)
+	}
+	const said = "Removed 1 run with 3.0 KiB, of which 1.0 KiB belong to no run. The store takes 4.0 KiB less on disk." +
+		" 100 B more can be freed when the flows that run now have ended.\n"
+	if got := p.err.String(); got != said {
+		t.Errorf("said is %q", got)
+	}
+	if code := p.run(t, "rm", "12", "--json", "--dry-run"); code != 0 || !p.service.dry {
+		t.Errorf("exit code %d, dry %t", code, p.service.dry)
+	}
+	if got := p.out.String(); !strings.Contains(got, `{"run":12,"flow":"F","status":"failed",`) ||
+		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"freed_on_disk":4096}`) {
+		t.Errorf("printed is\n%s", got)
+	}
+	for _, line := range []string{"rm", "rm x", "rm 12 0"} {
+		if code := p.run(t, strings.Fields(line)...); code != exitUsage {
+			t.Errorf("%s: exit code %d", line, code)
+		}
+	}
+}
+
+func TestDoctorOutput(t *testing.T) {
+	p := newProgram(t)
+	p.service.findings = []upkeep.Finding{
+		{Check: "python", Level: upkeep.OK, Text: "fine"},
+		{Check: "leftovers", Level: upkeep.Note, Text: "some", Hint: "Do it."},
+	}
+	if code := p.run(t, "doctor", "--quick"); code != 0 || !p.service.examined.Quick || p.service.examined.Repair || p.home.Need != ExistingStore {
+		t.Errorf("exit code %d, %+v, %v", code, p.service.examined, p.home)
+	}
+	if got := p.out.String(); !strings.Contains(got, "ok       python     fine\nnote     leftovers  some\n                    Do it.\n") {
+		t.Errorf("printed is\n%s", got)
+	}
+	p.service.findings = append(p.service.findings, upkeep.Finding{Check: "values", Level: upkeep.Problem, Text: "gone", Needs: strings.Fields("a b c d e f g")})
+	if code := p.run(t, "doctor", "--repair"); code != exitFailed || p.home.Need != ChangeStore || !p.service.examined.Repair {
+		t.Errorf("exit code %d, %+v, %v", code, p.service.examined, p.home)
+	}
+	if got := p.out.String(); !strings.Contains(got, "PROBLEM  values     gone\n") || !strings.Contains(got, "needed by e\n                    and 2 more") {
+		t.Errorf("printed is\n%s", got)
+	}
+	if p.run(t, "doctor", "--quiet"); strings.Contains(p.out.String(), "python") {
+		t.Errorf("--quiet prints\n%s", p.out.String())
+	}
+	if p.run(t, "doctor", "--json"); !strings.Contains(p.out.String(), `{"check":"values","level":"problem","text":"gone","needed_by":["a","b","c","d","e","f","g"]}`) {
+		t.Errorf("--json prints\n%s", p.out.String())
+	}
+}

@@ -1,0 +1,58 @@
+package service
+
+import (
+	"context"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/interp"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+// Remove removes whole runs and frees what no other run needs; dry only says what would go. All of them are looked at
+// first: NotFound if one does not exist, Conflict if one still goes on, Usage for a pathspec of less than a run.
+func (s *Service) Remove(ctx context.Context, runs []Pathspec, dry bool) (upkeep.Collected, error) {
+	ids := make([]int64, len(runs))
+	for i, p := range runs {
+		if p.Step != "" {
+			return upkeep.Collected{}, fault.New(fault.Usage, "%s is a part of a run, and only whole runs can be removed", p).Do("name the run: %d", p.Run)
+		}
+		r, err := s.RunByID(ctx, p.Run)
+		if err == nil && p.Flow != "" && r.Flow != p.Flow {
+			err = otherFlow(p, r)
+		}
+		if err != nil {
+			return upkeep.Collected{}, err
+		}
+		ids[i] = p.Run
+	}
+	return s.upkeep().Remove(ctx, ids, dry)
+}
+
+// Collect removes the runs that the rules select and frees what nobody needs; dry only says what would go.
+func (s *Service) Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
+	return s.upkeep().Collect(ctx, rules, dry)
+}
+
+// Examine looks at the Python, the SDK and, if there is one, the store. python is what the user named, possibly nothing.
+func (s *Service) Examine(ctx context.Context, python string, x upkeep.Examination) error {
+	if s.c.Store != nil {
+		upkeep.ExamineDisk(s.c.Home, x)
+		return s.upkeep().Examine(ctx, x)
+	}
+	e := s.c.Environment
+	e.Version = s.c.Version
+	e.Interpreter = func(ctx context.Context) (interp.Interpreter, error) { return s.c.Interpreter(ctx, python) }
+	return e.Examine(ctx, x)
+}
+
+func (s *Service) upkeep() *upkeep.Store {
+	return &upkeep.Store{
+		Meta: s.c.Store, Data: s.c.Data, Home: s.c.Home, Host: s.c.Host, Now: s.c.Now,
+		Status: func(r metastore.Run) metastore.RunStatus { return s.honest(r).Status },
+	}
+}
+
+func otherFlow(p Pathspec, r metastore.Run) error {
+	return fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, r.Flow, p.Flow)
+}

@@ -1,0 +1,249 @@
+package upkeep_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/sqlite"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+// between is a store in which something happens after a collection has made its plan and before it carries it out.
+type between struct {
+	metastore.Store
+	happens func()
+}
+
+func (b *between) Size(ctx context.Context) (int64, error) {
+	if f := b.happens; f != nil {
+		b.happens = nil
+		f()
+	}
+	return b.Store.Size(ctx)
+}
+
+// realWorld is a world on a real database.
+func realWorld(t *testing.T) (*world, *between) {
+	t.Helper()
+	home := t.TempDir()
+	meta, err := sqlite.Open(ctx, home, sqlite.Options{Linger: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { meta.Close() })
+	hook := &between{Store: meta}
+	return newWorld(t, home, hook), hook
+}
+
+// TestBesideACollection has flows do what they do at the worst moment. Of each kind of value there is one to which nobody
+// refers any more: it is in the plan, and then a flow stores the same.
+func TestBesideACollection(t *testing.T) {
+	sizes := []int{10, 5000, 70_000, 200_000}
+	for name, c := range map[string]func(w *world, old int64) (after func()){
+		"one that begins, stores, records and ends": func(w *world, _ int64) func() {
+			staging := w.register()
+			w.end(w.full(sizes))
+			w.ok(os.RemoveAll(staging))
+			return nil
+		},
+		"one that begins, stores and records": func(w *world, _ int64) func() {
+			w.register()
+			run := w.full(sizes)
+			return func() { w.end(run) }
+		},
+		// It has no run yet, and no record refers to anything.
+		"one that begins and stores": func(w *world, _ int64) func() {
+			staging := w.register()
+			for i, size := range sizes {
+				_, err := w.store.Data.Put(ctx, contentOf(7, i, size))
+				w.ok(err)
+			}
+			return func() {
+				run := w.start("B", 0)
+				w.recordOnly(run, sizes)
+				w.end(run)
+				w.ok(os.RemoveAll(staging))
+			}
+		},
+		"one that is resumed from a run that goes": func(w *world, old int64) func() {
+			staging := w.register()
+			w.end(w.start("A", old))
+			w.ok(os.RemoveAll(staging))
+			return nil
+		},
+		"another collection": func(w *world, old int64) func() {
+			_, err := w.store.Remove(ctx, []int64{old}, false)
+			w.ok(err)
+			return nil
+		},
+		"another collection, and then one that stores": func(w *world, old int64) func() {
+			_, err := w.store.Remove(ctx, []int64{old}, false)
+			w.ok(err)
+			staging := w.register()
+			w.end(w.full(sizes))
+			w.ok(os.RemoveAll(staging))
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, hook := realWorld(t)
+			old := w.full(sizes)
+			w.end(old)
+			var after func()
+			hook.happens = func() { after = c(w, old) }
+			if _, err := w.store.Remove(ctx, []int64{old}, false); err != nil {
+				t.Fatal(err)
+			}
+			delete(w.runs, old)
+			if after != nil {
+				after()
+			}
+			w.check(false)
+			if _, err := w.store.Collect(ctx, upkeep.NoRules, false); err != nil {
+				t.Fatal(err)
+			}
+			w.check(false)
+		})
+	}
+}
+
+// full makes a run with a task of each kind: values of all sizes, a log in the database, one in a file.
+func (w *world) full(sizes []int) int64 {
+	run := w.start("A", 0)
+	w.work(run, sizes, 7, "a log", false)
+	w.work(run, nil, 7, "another", true)
+	return run
+}
+
+// recordOnly records a task whose values were stored before.
+func (w *world) recordOnly(run int64, sizes []int) {
+	w.withoutPut = true
+	w.work(run, sizes, 7, "", false)
+	w.withoutPut = false
+}
+
+func (w *world) register() string {
+	folder, err := upkeep.Register(w.store.Home)
+	w.ok(err)
+	return folder
+}
+
+// What an engine relies on that began before the collection is not even planned to go, and told.
+func TestHeldForARunningFlow(t *testing.T) {
+	w, _ := realWorld(t)
+	old := w.full([]int{70_000, 200_000})
+	w.end(old)
+	for _, path := range w.files() { // stored long ago
+		long := time.Now().Add(-time.Hour)
+		w.ok(os.Chtimes(path, long, long))
+	}
+	staging := w.register()
+	if _, err := w.store.Data.Put(ctx, contentOf(7, 1, 200_000)); err != nil {
+		t.Fatal(err)
+	}
+	for _, dry := range []bool{true, false} {
+		got, err := w.store.Remove(ctx, []int64{old}, dry)
+		w.ok(err)
+		if len(got.Runs) != 1 || got.Runs[0].Bytes < 70_000 || got.Runs[0].Bytes > 80_000 || got.Held < 100_000 || len(w.files()) == 0 {
+			t.Errorf("dry %t: %+v, files %v", dry, got, w.files())
+		}
+	}
+	if len(w.files()) != 1 {
+		t.Errorf("there are the files %v", w.files())
+	}
+	w.ok(os.RemoveAll(staging))
+	got, err := w.store.Collect(ctx, upkeep.NoRules, false)
+	w.ok(err)
+	if got.Unneeded < 100_000 || got.Freed < 100_000 || len(w.files()) != 0 {
+		t.Errorf("when the flow has ended: %+v, files %v", got, w.files())
+	}
+}
+
+func (w *world) files() []string {
+	list, err := filepath.Glob(filepath.Join(w.store.Home, "blobs", "*", "*"))
+	w.ok(err)
+	return list
+}
+
+// What dead processes left goes; what living ones use stays.
+func TestLeftovers(t *testing.T) {
+	w, _ := realWorld(t)
+	mine := w.register()
+	write := func(age time.Duration, path ...string) string {
+		t.Helper()
+		file := filepath.Join(append([]string{w.store.Home}, path...)...)
+		w.ok(os.MkdirAll(filepath.Dir(file), 0o777))
+		w.ok(os.WriteFile(file, bytes.Repeat([]byte("x"), 100), 0o666))
+		then := time.Now().Add(-age)
+		w.ok(os.Chtimes(file, then, then))
+		return file
+	}
+	dead := fmt.Sprintf("%d-7-%d-x", 1<<30, time.Now().UnixNano())
+	goes := []string{
+		write(0, "staging", dead, "1-0-0"), write(0, "staging", dead, "folder", "1-0-1"),
+		write(0, "staging", "items-123"), write(2*unwrittenLong, ".tmp", "put-1"),
+	}
+	stays := []string{
+		write(0, "staging", filepath.Base(mine), "1-0-0"), write(2*time.Minute, ".tmp", "put-2"), write(2*unwrittenLong, ".tmp", "else"),
+		write(2*unwrittenLong, "mine.txt"), write(2*unwrittenLong, "logs", "notes.txt"),
+	}
+	dry, err := w.store.Collect(ctx, upkeep.NoRules, true)
+	w.ok(err)
+	for _, path := range append(goes, stays...) {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("a dry run: %v", err)
+		}
+	}
+	got, err := w.store.Collect(ctx, upkeep.NoRules, false)
+	w.ok(err)
+	if got.Leftovers != 3 || got.LeftBehind != 400 || dry.LeftBehind != 400 || got.Freed < 400 {
+		t.Errorf("dry %+v, then %+v", dry, got)
+	}
+	for _, path := range goes {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+	for _, path := range stays {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	w.ok(os.RemoveAll(mine))
+	if _, err = w.store.Collect(ctx, upkeep.NoRules, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(stays[1]); !os.IsNotExist(err) {
+		t.Errorf("an unfinished file that nobody can be writing: %v", err)
+	}
+}
+
+const unwrittenLong = time.Hour
+
+// A collection that ends early has lost nothing, and the next one does the rest.
+func TestBrokenOff(t *testing.T) {
+	w, hook := realWorld(t)
+	kept, gone := w.full([]int{5000, 70_000}), w.start("B", 0)
+	w.work(gone, []int{4000, 90_000}, 50, "x", true)
+	w.end(kept)
+	w.end(gone)
+	short, cancel := context.WithCancel(ctx)
+	hook.happens = cancel
+	if _, err := w.store.Remove(short, []int64{gone}, false); !fault.Is(err, fault.Interrupted) {
+		t.Errorf("a collection that was interrupted: %v", err)
+	}
+	w.check(false)
+	if _, err := w.store.Remove(ctx, []int64{gone}, false); err != nil {
+		t.Fatal(err)
+	}
+	delete(w.runs, gone)
+	w.check(true)
+}
