@@ -366,27 +366,14 @@ def _rank(plot, value):
 def _slice(x, y, inner, outer, start, turn):
     turn = min(turn, 2 * pi - 1e-4)  # a whole circle begins where it ends, which is no arc
     large = 1 if turn > pi else 0
-    a, b = (cos(start), sin(start)), (cos(start + turn), sin(start + turn))
-    path = "M%.2f %.2fA%.2f %.2f 0 %d 1 %.2f %.2f" % (
-        x + outer * a[0],
-        y + outer * a[1],
-        outer,
-        outer,
-        large,
-        x + outer * b[0],
-        y + outer * b[1],
-    )
-    if inner <= 0:
-        return path + "L%.2f %.2fZ" % (x, y)
-    return path + "L%.2f %.2fA%.2f %.2f 0 %d 0 %.2f %.2fZ" % (
-        x + inner * b[0],
-        y + inner * b[1],
-        inner,
-        inner,
-        large,
-        x + inner * a[0],
-        y + inner * a[1],
-    )
+
+    def arc(radius, begin, end, way):
+        """From one angle to another: where it begins, and the curve."""
+        ends = [(x + radius * cos(angle), y + radius * sin(angle)) for angle in (begin, end)]
+        return "%.2f %.2f" % ends[0] + "A%.2f %.2f 0 %d %d %.2f %.2f" % (radius, radius, large, way, *ends[1])
+
+    back = "%.2f %.2f" % (x, y) if inner <= 0 else arc(inner, start + turn, start, 0)
+    return "M%sL%sZ" % (arc(outer, start, start + turn, 1), back)
 
 
 _DRAW = {
