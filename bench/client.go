@@ -18,8 +18,8 @@ var looks = []struct{ name, what string }{
 	{"first", "import, start and the latest run"},
 	{"latest", "`latest_run`"},
 	{"model", "`latest_run['train'].task.data.model`"},
-	{"tasks", "list the 100 tasks of a step"},
-	{"models", "load an artifact of each of 100 tasks"},
+	{"tasks", "list the tasks of a step"},
+	{"models", "load an artifact of each of them"},
 	{"stdout", "`task.stdout`"},
 }
 

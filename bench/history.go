@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	looking "github.com/levadahq/levada/client"
+	levada "github.com/levadahq/levada/client"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/metastore"
@@ -105,7 +105,7 @@ const completionCommand = "__complete"
 
 // clientLatency measures the way from a flow's name to a value.
 func clientLatency(ctx context.Context, store string) (sample, error) {
-	c, err := looking.Open(ctx, looking.Options{Store: store})
+	c, err := levada.Open(ctx, levada.Options{Store: store})
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func clientLatency(ctx context.Context, store string) (sample, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := looking.Get[float64](ctx, task, "loss"); err != nil {
+		if _, err := levada.Get[float64](ctx, task, "loss"); err != nil {
 			return nil, err
 		}
 		s.add(time.Since(began))

@@ -192,7 +192,7 @@ func normalise(args []string) (invocation, error) {
 	if err := inv.name(word); err != nil {
 		return inv, err
 	}
-	if inv.command.takesFile {
+	if inv.command != nil && inv.command.takesFile {
 		inv.takeFile()
 	}
 	return inv, nil
@@ -273,7 +273,7 @@ func groupMembers(word string) []string {
 // takeFile takes FILE, the first word, out of the command's arguments.
 func (inv *invocation) takeFile() {
 	g := &globalOptions{}
-	options := append(inv.command.action(g).options(), g.options(true)...)
+	options := append(inv.command.action(g).options(), g.options(nil)...)
 	scan := scanner{args: inv.rest, options: options, lenient: true}
 	for {
 		t, ok, err := scan.next()
@@ -290,7 +290,7 @@ func (inv *invocation) takeFile() {
 
 // firstWord finds the first argument that is neither a top-level option nor its value.
 func firstWord(args []string) (at int, word string, err error) {
-	scan := scanner{args: args, options: (&globalOptions{}).options(true)}
+	scan := scanner{args: args, options: (&globalOptions{}).options(nil)}
 	scan.options = append(scan.options, option{name: "version", hidden: true})
 	for {
 		t, ok, err := scan.next()
@@ -339,14 +339,14 @@ type helpCommand struct {
 }
 
 func (c *helpCommand) arguments() []argument {
-	return []argument{{name: "COMMAND", help: "The command to explain.", set: func(word string) error {
-		c.about = word
+	return []argument{{name: "COMMAND", many: true, help: "The command to explain.", set: func(word string) error {
+		c.about = strings.TrimSpace(c.about + " " + word)
 		return nil
 	}}}
 }
 
 func (c *helpCommand) run(ctx context.Context, s *session) error {
-	if c.about == "" {
+	if c.about == "" || len(groupMembers(c.about)) > 0 {
 		return s.generalHelp()
 	}
 	cmd := findCommand(c.about)

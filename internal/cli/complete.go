@@ -51,7 +51,7 @@ type completer struct {
 // read reads the words before the one to complete.
 func (c *completer) read(words []string) {
 	c.out.w = c.s.env.Stdout
-	c.options = c.global.options(true)
+	c.options = c.global.options(nil)
 	for i := 0; i < len(words); i++ {
 		word := words[i]
 		switch {

@@ -99,6 +99,8 @@ func (c *console) event(e *runner.Event) {
 		c.line(e.Time, "", e.Flow, "/", strconv.FormatInt(e.Origin, 10), " cloned!")
 	case runner.Warning:
 		c.line(e.Time, c.style.bold, "Warning: ", e.Text)
+	case runner.HookLine:
+		c.out.buf = c.text(c.out.buf, "", []string{c.printable(e.Text)})
 	case runner.LogLine:
 		c.task(e, "", c.printable(e.Text))
 	case runner.RunFinished:

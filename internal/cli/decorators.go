@@ -24,7 +24,7 @@ var stepDecorators = map[string][]string{
 	"parallel":         nil,
 	"pypi":             nil,
 	"pytorch_parallel": nil,
-	"secrets":          nil,
+	"secrets":          {"sources", "role", "allow_override"},
 }
 
 // withoutEffect are decorators of later versions, without which a step still does its work, and what happens instead.
@@ -35,10 +35,9 @@ var withoutEffect = []struct{ name, instead string }{
 	{"pypi_base", "the packages are those of this Python"},
 	{"kubernetes", "the step runs on this machine"},
 	{"batch", "the step runs on this machine"},
-	{"exit_hook", "its functions are not called"},
 }
 
-// checkWith makes sure that --with names decorators that there are.
+// checkWith makes sure that --with gives decorators attributes that they have.
 func (s *session) checkWith() error {
 	specs := append(slices.Clone(s.global.with), strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
 	for _, spec := range specs {
@@ -48,8 +47,7 @@ func (s *session) checkWith() error {
 		}
 		attributes, known := stepDecorators[d.Name]
 		if !known {
-			return &failure{headline: "Unknown step decorator", kind: fault.Usage, text: fmt.Sprintf(
-				"--with %s: there is no step decorator %s. There are: %s.", spec, d.Name, strings.Join(sortedKeys(stepDecorators), ", "))}
+			continue // a decorator of the user's, which the flow's own process has looked for
 		}
 		for _, name := range sortedKeys(d.Attributes) {
 			if attributes != nil && !slices.Contains(attributes, name) {
@@ -61,8 +59,16 @@ func (s *session) checkWith() error {
 	return nil
 }
 
-// checkDecorators refuses what would run wrong without a decorator that this version lacks, and tells
-// of those that have no effect yet.
+// namesUserDecorators reports whether a spec of --with names a decorator that is none of Levada's.
+func namesUserDecorators(specs []string) bool {
+	return slices.ContainsFunc(specs, func(spec string) bool {
+		d, err := graph.ParseDecorator(spec)
+		_, known := stepDecorators[d.Name]
+		return err == nil && !known
+	})
+}
+
+// checkDecorators tells of decorators that have no effect yet.
 func (s *session) checkDecorators() error {
 	def := s.flow.Definition()
 	where := map[string][]string{}
@@ -73,11 +79,6 @@ func (s *session) checkDecorators() error {
 		for _, d := range step.Decorators {
 			where[d.Name] = append(where[d.Name], step.Name)
 		}
-	}
-	if steps, ok := where["secrets"]; ok {
-		return &failure{headline: "Not available", kind: fault.Unavailable, text: fmt.Sprintf(
-			"@secrets (step %s) is not there yet in this version of Levada, and the step would run without its secrets.\n"+
-				"Put them into the environment that the run is started in, and remove the decorator.", strings.Join(steps, ", "))}
 	}
 	for _, d := range withoutEffect {
 		steps, ok := where[d.name]

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/levadahq/levada/internal/graph"
 )
 
 var update = goflag.Bool("update", false, "write the generated parts of docs/cli.md")
@@ -66,7 +68,11 @@ func optionsPage(what string) string {
 	scope := ""
 	switch what {
 	case "all commands":
-		options = g.options(false)
+		options = g.options(&graph.Flow{})
+	case "triggers":
+		options = g.options(nil).only("trigger")
+	case "configs":
+		options = g.configs.options()
 	case "@project":
 		options = g.projectOptions()
 	default:

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/worker"
 )
 
 // The exit codes of the command line.
@@ -86,6 +87,7 @@ func (s *session) tell(err error) int {
 	w := s.env.Stderr
 	var usage *usageError
 	var f *failure
+	var broken *worker.BrokenFlow
 	switch {
 	case errors.As(err, &usage):
 		code = exitUsage
@@ -98,6 +100,8 @@ func (s *session) tell(err error) int {
 		fmt.Fprintln(w, "Aborted!")
 	case errors.Is(err, syscall.EPIPE):
 		// Who read our output has seen enough: `levada logs 12 | head`.
+	case errors.As(err, &broken) && broken.Headline != "":
+		s.errorBlock(broken.Headline, broken.Message, "")
 	case fault.Is(err, fault.Usage):
 		code = exitUsage
 		s.usageBlock(faultText(err), fault.HintOf(err))

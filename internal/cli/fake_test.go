@@ -245,6 +245,9 @@ func (s *fakeService) FlowSummaries(context.Context, string) ([]metastore.FlowSu
 }
 
 func (s *fakeService) Compare(context.Context, [2]service.Pathspec) (*service.Diff, error) {
+	if s.diff == nil {
+		return &service.Diff{}, nil
+	}
 	return s.diff, nil
 }
 

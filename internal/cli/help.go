@@ -61,7 +61,7 @@ func (s *session) generalHelp() error {
 	}
 	h.rows(rows)
 	h.line("")
-	h.options("Options (before or after the command)", (&globalOptions{}).options(true))
+	h.options("Options (before or after the command)", (&globalOptions{}).options(nil))
 	h.line("")
 	h.line(exitCodes)
 	_, err := fmt.Fprint(s.env.Stdout, h.String())
@@ -95,6 +95,10 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 			h.options("Parameters of "+def.Name, parameterOptions(def.Parameters, nil, defaults))
 		}
 	}
+	if s.flow != nil && len(s.flow.Definition().Configs) > 0 {
+		h.line("")
+		h.options("Configs of "+s.flow.Definition().Name+" (before the command of python flow.py)", configRows(s.flow.Definition().Configs))
+	}
 	act := cmd.action(&globalOptions{})
 	if arguments := act.arguments(); len(arguments) > 0 || cmd.takesFile && !s.inv.python {
 		h.line("")
@@ -124,7 +128,7 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 func (c *command) shown(act action) table {
 	own := act.options()
 	names := append(append([]string{}, c.global...), "help")
-	for _, o := range (&globalOptions{}).options(true).only(names...) {
+	for _, o := range (&globalOptions{}).options(nil).only(names...) {
 		if have, _ := own.find(o.name); have == nil {
 			own = append(own, o)
 		}

@@ -110,10 +110,13 @@ type globalOptions struct {
 	isolation  string
 	branch     string
 	production bool
+	triggers   []string
+	configs    configOptions
 }
 
-// options returns Metaflow's top-level options and Levada's. Those of @project exist only with it.
-func (g *globalOptions) options(project bool) table {
+// options returns Metaflow's top-level options and Levada's. Some exist only for flows that have what they are about,
+// such as @project; without a flow, nil, they are all there.
+func (g *globalOptions) options(flow *graph.Flow) table {
 	t := table{
 		{name: "quiet", off: "not-quiet", dest: "QUIET", set: flag(&g.quiet),
 			help: "Print no informational messages on stderr. What tasks print still appears."},
@@ -141,15 +144,22 @@ func (g *globalOptions) options(project bool) table {
 		{name: "monitor", metavar: "TEXT", dest: "MONITOR", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "pylint", off: "no-pylint", dest: "PYLINT", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "mode", metavar: "[spin]", hidden: true, set: notYet("mode", "spin comes later")},
-		{name: "config", metavar: "NAME PATH", arity: 2, hidden: true, set: notYet("config", "Config comes later")},
-		{name: "config-value", metavar: "NAME VALUE", arity: 2, hidden: true, set: notYet("config-value", "Config comes later")},
-		{name: "trigger", metavar: "TEXT", hidden: true, set: notYet("trigger", "triggers come later")},
 		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: ignore},
 		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
 		{name: "help", short: "h", set: flag(&g.help), help: "Show this message and exit."},
 	}
-	if project {
+	has := func(decorator string) bool {
+		return flow == nil || slices.ContainsFunc(flow.Decorators, func(d graph.Decorator) bool { return d.Name == decorator })
+	}
+	if has("project") {
 		t = append(t, g.projectOptions()...)
+	}
+	if has("trigger_on_finish") {
+		t = append(t, option{name: "trigger", metavar: "TEXT", many: true, dest: "FLOW_TRIGGER", set: texts(&g.triggers),
+			help: "Run as if the run FLOW/RUN had triggered it, for flows with @trigger_on_finish. Repeatable."})
+	}
+	if flow == nil || len(flow.Configs) > 0 {
+		t = append(t, g.configs.options()...)
 	}
 	return t
 }

@@ -227,7 +227,7 @@ func TestStoreOptions(t *testing.T) {
 func TestHandedForkServer(t *testing.T) {
 	p := newProgram(t, "LEVADA_WORKER_FD=5", "LEVADA_WORKER_PID=77", "LEVADA_PYTHON=/usr/bin/python3")
 	p.run(t, "flow", "flow.py", "run")
-	want := service.FlowSource{File: "flow.py", Python: "/usr/bin/python3", HandedFD: 5, HandedPID: 77,
+	want := service.FlowSource{File: "flow.py", Python: "/usr/bin/python3", HandedFD: 5, HandedPID: 77, User: "ann",
 		Stdout: &p.err, Stderr: &p.err}
 	if got := p.service.source; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

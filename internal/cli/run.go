@@ -110,7 +110,7 @@ func (c *resumeCommand) run(ctx context.Context, s *session) error {
 	if err := c.checkStep(s); err != nil {
 		return err
 	}
-	origin, err := c.findOrigin(ctx, s)
+	origin, err := c.findOrigin(ctx, s, s.flow.Definition().Name)
 	if err != nil {
 		return err
 	}
@@ -133,9 +133,8 @@ func (c *resumeCommand) checkStep(s *session) error {
 		text: fmt.Sprintf("The flow has no step '%s'. Its steps are: %s.", c.step, strings.Join(names, ", "))}
 }
 
-// findOrigin returns the run to resume.
-func (c *resumeCommand) findOrigin(ctx context.Context, s *session) (int64, error) {
-	flow := s.flow.Definition().Name
+// findOrigin returns the run of a flow to resume.
+func (c *resumeCommand) findOrigin(ctx context.Context, s *session, flow string) (int64, error) {
 	invalid := func(kind fault.Kind, format string, args ...any) error {
 		return &failure{headline: "Invalid command", kind: kind, text: fmt.Sprintf(format, args...)}
 	}
@@ -173,7 +172,7 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 	return service.RunOptions{
 		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,
 		Namespace: s.env.namespace(s.user), User: s.user,
-		Branch: s.global.branch, Production: s.global.production,
+		Branch: s.global.branch, Production: s.global.production, Triggers: s.global.triggers,
 		CommandLine: s.commandLine(),
 		OnRun:       func(id int64) error { return o.writeRunFiles(s, id) },
 	}, nil

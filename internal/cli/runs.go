@@ -86,12 +86,11 @@ func (c *runsCommand) filter(s *session) (metastore.RunFilter, error) {
 	return f, nil
 }
 
-// moment reads a time, or how long before now it was: "90s", "30m", "12h", "7d", "2w".
+// moment reads a time, or how long before now it was: "90s", "12h", "7d", "1d12h".
 func moment(text string, now time.Time) (time.Time, bool) {
-	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
-	if unit, ok := units[text[len(text)-1]]; ok {
-		n, err := strconv.ParseInt(text[:len(text)-1], 10, 32)
-		return now.Add(-time.Duration(min(n, 1e6)) * unit), err == nil && n >= 0
+	var ago time.Duration
+	if age(&ago)([]string{text}) == nil {
+		return now.Add(-ago), true
 	}
 	for _, layout := range []string{"2006-01-02", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.RFC3339} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,8 @@ func FuzzMain(f *testing.F) {
 	for _, seed := range []string{
 		"run flow.py --alpha 1", "flow flow.py --with retry run --max-workers=2", "logs 12/train/3 --both", "resume flow.py train --tag",
 		"-- run", "flow", "run -- --alpha", "dump --include= 1", "help run", "flow flow.py --config a", "--with", "run --help=", "runs --limit -1", "- -- -",
+		"tag add 1 a b", "tag list --group-by-tag", "tag", "tag --help", "diff 1 2/a --step b", "code 1 --list x", "artifacts 3/a --all", "tasks 1 --status failed",
+		"runs --since 5d --until 99999999999999s --parameter a=b", "logs -f 1", "-f", "completion zsh", "__complete logs 12/", "__complete runs --status=", "__complete -- --a",
 	} {
 		f.Add(seed)
 	}
@@ -123,4 +126,65 @@ func FuzzMain(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestMoment(t *testing.T) {
+	for text, want := range map[string]time.Time{
+		"90s": noon.Add(-90 * time.Second), "2w": noon.Add(-14 * 24 * time.Hour), "1d12h": noon.Add(-36 * time.Hour),
+		"2026-11-20": noon.Add(-60 * time.Hour), "2026-11-22 11:59": noon.Add(-time.Minute), "2026-11-22T11:59:30": noon.Add(-30 * time.Second),
+		"2026-11-22T11:59:30+01:00": noon.Add(-30*time.Second - time.Hour),
+	} {
+		if got, ok := moment(text, noon); !ok || !got.Equal(want) {
+			t.Errorf("%s: %v, %v, want %v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"x", "s", "-5d", "0d", "5y", "1.5h", "2026-13-01", "yesterday"} {
+		if got, ok := moment(text, noon); ok {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// TestIDsWith has every id be in a range of the digits that it begins with, and in no other range.
+func TestIDsWith(t *testing.T) {
+	in := func(id int64, spans [][2]int64) bool {
+		for _, s := range spans {
+			if id >= s[0] && id < s[1] {
+				return true
+			}
+		}
+		return false
+	}
+	for _, typed := range []string{"1", "9", "12", "99", "100", "12345"} {
+		spans := idsWith(typed)
+		for id := range int64(20_000) {
+			if want := strings.HasPrefix(strconv.FormatInt(id, 10), typed); in(id, spans) != want {
+				t.Fatalf("%s in the ranges of %s: %v", strconv.FormatInt(id, 10), typed, !want)
+			}
+		}
+	}
+	for _, typed := range []string{"0", "x", "-1", "+1", "99999999999999999999", "01"} {
+		if spans := idsWith(typed); spans != nil {
+			t.Errorf("%s: %v", typed, spans)
+		}
+	}
+}
+
+func TestGrid(t *testing.T) {
+	columns := []column{{"ID", 0}, {"NAME", 4}, {"WHEN", 0}, {"TEXT", 4}}
+	rows := [][]string{{"1", "alphabet", "today", "some words"}, {"2", "b", "now", ""}}
+	for _, tc := range []struct {
+		width int
+		want  string
+	}{
+		{100, "ID  NAME      WHEN   TEXT\n1   alphabet  today  some words\n2   b         now\n"},
+		{27, "ID  NAME      WHEN   TEXT\n1   alphabet  today  some …\n2   b         now\n"},
+		{22, "ID  NAME   WHEN   TEXT\n1   alph…  today  som…\n2   b      now\n"},
+		{20, "ID  NAME      WHEN\n1   alphabet  today\n2   b         now\n"},
+		{10, "ID  NAME\n1   alpha…\n2   b\n"},
+	} {
+		if got := grid(columns, rows, tc.width); got != tc.want {
+			t.Errorf("%d columns:\n%s\nwant\n%s", tc.width, got, tc.want)
+		}
+	}
 }

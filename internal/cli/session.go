@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -19,6 +20,8 @@ type session struct {
 	interrupt *interrupt
 	inv       invocation
 	global    globalOptions
+	surveyed  action // the command as far as survey has read it
+	unread    error  // what is wrong with the configs of the environment
 	user      string
 	store     Store
 	flow      service.OpenFlow    // nil if the command has none
@@ -77,10 +80,12 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 // the flow, whose parameters the strict reading needs. Its mistakes are left for that.
 func (s *session) survey() *globalOptions {
 	early := &globalOptions{}
-	global := layer{early.options(true), map[string]bool{}}
-	own := layer{s.inv.command.action(early).options(), map[string]bool{}}
+	global := layer{early.options(nil), map[string]bool{}}
+	s.surveyed = s.inv.command.action(early)
+	own := layer{s.surveyed.options(), map[string]bool{}}
 	_, _ = readOptions(s.inv.top, true, global)
 	_, _ = readOptions(s.inv.rest, true, own, global)
+	s.unread = s.env.environ(early.configs.options(), "", global.given)
 	_ = s.env.environ(global.options, "", global.given)
 	_ = s.env.environ(own.options, s.inv.command.scope(), own.given)
 	early.with = append(early.with, strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
@@ -106,6 +111,17 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	src := service.FlowSource{
 		File: s.inv.file, Python: early.python, Isolation: early.isolation, With: early.with,
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
+		UserDecorators: namesUserDecorators(early.with), User: s.user,
+		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
+	}
+	if s.unread != nil {
+		return s.unread
+	}
+	if resume, ok := s.surveyed.(*resumeCommand); ok && !early.help {
+		if early.configs.given() {
+			return usagef("Cannot specify --config or --config-value with 'resume'")
+		}
+		src.Origin = func(ctx context.Context, flow string) (int64, error) { return resume.findOrigin(ctx, s, flow) }
 	}
 	if s.flow, err = s.store.Service.Open(ctx, src); err != nil {
 		s.close()
@@ -141,7 +157,11 @@ func (s *session) parse() (action, error) {
 	s.global = globalOptions{}
 	act := cmd.action(&s.global)
 	s.params = map[string][]string{}
-	global := layer{s.global.options(s.hasProject()), map[string]bool{}}
+	def := &graph.Flow{}
+	if s.flow != nil {
+		def = s.flow.Definition()
+	}
+	global := layer{s.global.options(def), map[string]bool{}}
 	own := layer{act.options(), map[string]bool{}}
 	params := layer{nil, map[string]bool{}}
 	if cmd.parameters && s.flow != nil {
@@ -231,9 +251,6 @@ func bindArguments(arguments []argument, words []string) error {
 	}
 	return nil
 }
-
-// hasProject reports whether the flow has @project.
-func (s *session) hasProject() bool { return s.project() != nil }
 
 // banner prints who runs what, and that a store was made.
 func (s *session) banner() {

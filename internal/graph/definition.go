@@ -26,6 +26,7 @@ type Flow struct {
 	SDK        string      `json:"sdk"`      // version of the SDK
 	Steps      []Step      `json:"steps"`    // in source order, inherited first
 	Parameters []Parameter `json:"parameters,omitempty"`
+	Configs    []Config    `json:"configs,omitempty"`
 	Constants  []Constant  `json:"constants,omitempty"`
 	Decorators []Decorator `json:"decorators,omitempty"`  // flow decorators, nearest the class first
 	ForkUnsafe string      `json:"fork_unsafe,omitempty"` // why tasks must not be forked; empty if they may
@@ -87,6 +88,15 @@ type Parameter struct {
 	Separator   string          `json:"separator,omitempty"` // the string is split into a list
 	HideDefault bool            `json:"hide_default,omitempty"`
 	Line        int             `json:"line,omitempty"`
+}
+
+// Config is a value that was fixed before the flow was described; its values are kept as artifacts.
+type Config struct {
+	Name      string `json:"name"`      // on the command line
+	Attribute string `json:"attribute"` // the artifact
+	Help      string `json:"help,omitempty"`
+	Required  bool   `json:"required,omitempty"`
+	Default   string `json:"default,omitempty"` // path of the default file, if it is known
 }
 
 // Constant is a public class attribute, persisted once a run.

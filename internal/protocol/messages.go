@@ -4,14 +4,18 @@ import "encoding/json"
 
 // FromWorker is any frame of a control conversation that a worker sends.
 type FromWorker struct {
-	Type string `json:"type"` // hello, definition, broken, forked, exited
+	Type string `json:"type"` // hello, definition, usage, broken, forked, exited
 
 	Protocol int    `json:"protocol,omitempty"` // hello
 	SDK      string `json:"sdk,omitempty"`
+	Asks     bool   `json:"asks,omitempty"` // it needs a setup to describe the flow
+	Flow     string `json:"flow,omitempty"` // with Asks: the flow's name
 
 	Definition json.RawMessage `json:"definition,omitempty"` // definition
+	Configs    []ConfigBytes   `json:"configs,omitempty"`    // the values of the configs lie in the body
 
-	Message   string `json:"message,omitempty"` // broken, exited
+	Message   string `json:"message,omitempty"` // usage, broken, exited
+	Headline  string `json:"headline,omitempty"`
 	Traceback string `json:"traceback,omitempty"`
 	File      string `json:"file,omitempty"`
 	Line      int    `json:"line,omitempty"`
@@ -35,6 +39,23 @@ type ToWorker struct {
 	First   any      `json:"first,omitempty"`   // fork: header of the process's first frame; the body is this frame's
 }
 
+// Setup is what a worker that asks is told before it describes the flow.
+type Setup struct {
+	Type         string            `json:"type"` // "setup"
+	User         string            `json:"user"`
+	ConfigFiles  map[string]string `json:"config_files,omitempty"`  // config name → path
+	ConfigValues map[string]any    `json:"config_values,omitempty"` // config name → text, or a JSON object
+	Configs      []ConfigBytes     `json:"configs,omitempty"`       // values that are certain; they lie in the body
+	With         []Decorator       `json:"with,omitempty"`
+	Lenient      bool              `json:"lenient,omitempty"`
+}
+
+// ConfigBytes is the value of a config in a body, pickled.
+type ConfigBytes struct {
+	Name   string `json:"name"`
+	Length int    `json:"length"`
+}
+
 // Context is what the tasks of a run have in common.
 type Context struct {
 	Flow        string      `json:"flow"`
@@ -47,7 +68,8 @@ type Context struct {
 	Staging     string      `json:"staging"`
 	InlineLimit int         `json:"inline_limit"`
 	With        []Decorator `json:"with,omitempty"`
-	Home        string      `json:"home,omitempty"` // the store's folder, for clients in the tasks
+	Triggers    []string    `json:"triggers,omitempty"` // runs that started this one: flow/run
+	Home        string      `json:"home,omitempty"`     // the store's folder, for clients in the tasks
 }
 
 // Parameters asks a process to resolve a run's parameters.

@@ -68,7 +68,7 @@ func TestRecordedConversations(t *testing.T) {
 	}
 	for _, want := range []string{
 		"worker hello", "worker definition", "worker forked", "worker exited", "worker get", "worker done",
-		"host context", "host fork", "host task", "host parameters", "host reply",
+		"host setup", "host context", "host fork", "host task", "host parameters", "host reply",
 	} {
 		if !seen[want] {
 			t.Errorf("no conversation has a frame %q", want)
@@ -113,6 +113,8 @@ func message(from, kind string) any {
 		return new(Parameters)
 	case "reply":
 		return new(Reply)
+	case "setup":
+		return new(Setup)
 	}
 	return new(ToWorker)
 }

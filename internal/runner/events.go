@@ -23,6 +23,7 @@ const (
 	TaskFailed   EventKind = "task_failed"   // this attempt failed; Retrying says whether another follows; Text why if no exception: "killed by signal 11 (segmentation fault)"
 	TaskKilled   EventKind = "task_killed"   // ended by the engine
 	Stopping     EventKind = "stopping"      // Count active tasks are being ended; Text why
+	HookLine     EventKind = "exit_hook"     // Text: a line that a function of @exit_hook printed, or that it failed
 	RunFinished  EventKind = "run_finished"  // Status, Failure
 )
 

@@ -42,7 +42,7 @@ func ResolveParameters(ctx context.Context, pool *worker.Pool, data *datastore.S
 			values[name] = texts
 		}
 	}
-	m, body, err := ask(ctx, pool, protocol.Parameters{
+	m, body, err := ask(ctx, pool, "resolves the parameters", protocol.Parameters{
 		Type: "parameters", Values: values, User: q.User, DSType: "local", Project: q.Project, Staging: q.Staging,
 	}, q.Stdout, q.Stderr)
 	if err != nil {
@@ -54,7 +54,7 @@ func ResolveParameters(ctx context.Context, pool *worker.Pool, data *datastore.S
 
 // Defaults returns the defaults of a flow's parameters as text, computed ones evaluated.
 func Defaults(ctx context.Context, pool *worker.Pool, stdout, stderr io.Writer) (map[string]string, error) {
-	m, _, err := ask(ctx, pool, struct {
+	m, _, err := ask(ctx, pool, "computes the defaults", struct {
 		Type string `json:"type"`
 	}{"defaults"}, stdout, stderr)
 	if err != nil {
@@ -63,8 +63,8 @@ func Defaults(ctx context.Context, pool *worker.Pool, stdout, stderr io.Writer) 
 	return m.Display, nil
 }
 
-// ask starts a process for one question and returns its answer.
-func ask(ctx context.Context, pool *worker.Pool, question any, stdout, stderr io.Writer) (*protocol.FromTask, []byte, error) {
+// ask starts a process for one question and returns its answer. purpose says what it does, for errors.
+func ask(ctx context.Context, pool *worker.Pool, purpose string, question any, stdout, stderr io.Writer) (*protocol.FromTask, []byte, error) {
 	exited := make(chan worker.Exit, 1)
 	proc, err := pool.StartHere(worker.First{Header: question}, worker.Watch{Exited: func(e worker.Exit) { exited <- e }})
 	if err != nil {
@@ -88,9 +88,9 @@ func ask(ctx context.Context, pool *worker.Pool, question any, stdout, stderr io
 	wg.Wait()
 	switch {
 	case ctx.Err() != nil:
-		return nil, nil, fault.Wrap(fault.Interrupted, "resolve parameters", ctx.Err())
+		return nil, nil, fault.Wrap(fault.Interrupted, "wait for the process that "+purpose, ctx.Err())
 	case err != nil:
-		return nil, nil, fault.New(fault.UserCode, "the process that resolves the parameters ended with code %d, signal %d, without an answer", exit.Code, exit.Signal)
+		return nil, nil, fault.New(fault.UserCode, "the process that %s ended with code %d, signal %d, without an answer", purpose, exit.Code, exit.Signal)
 	case m.Type == "usage":
 		return nil, nil, fault.New(fault.Usage, "%s", m.Message)
 	case m.Type == "done" && !m.OK:

@@ -18,6 +18,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"sync"
@@ -71,7 +72,9 @@ type Config struct {
 	Staging    string
 	Project    *protocol.Project
 	With       []protocol.Decorator // decorators added on the command line
+	Triggers   []string             // runs, flow/run, that count as what started this one
 	Watch      Observer
+	Errors     io.Writer       // for what exit hooks write to stderr
 	Progress   bool            // whether Watch.Progress is called while the run goes on
 	Hard       <-chan struct{} // closed: kill everything at once
 	Now        func() time.Time
@@ -139,7 +142,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	}
 	r.apply(engine.Started{})
 	r.loop(ctx)
-	return r.end()
+	return r.end(ctx)
 }
 
 // loop calls what is posted until nothing runs any more.
@@ -246,8 +249,8 @@ func (r *Runner) fail(err error) {
 	r.killAll()
 }
 
-// end seals the run.
-func (r *Runner) end() (Result, error) {
+// end seals the run and calls its exit hooks.
+func (r *Runner) end(parent context.Context) (Result, error) {
 	res := Result{Status: metastore.RunFailed, FailedTask: -1}
 	if f := r.finish; f != nil && r.fatal == nil {
 		switch f.Outcome {
@@ -271,9 +274,13 @@ func (r *Runner) end() (Result, error) {
 	if r.fatal != nil {
 		err = r.fatal
 	}
+	took := r.Now().Sub(r.started).Seconds()
+	if err == nil {
+		r.exitHooks(parent, res.Status)
+	}
 	os.Remove(r.LogDir) // fails unless it was made for live cards alone
 	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),
-		Text: res.Problem, Duration: r.Now().Sub(r.started).Seconds()})
+		Text: res.Problem, Duration: took})
 	return res, err
 }
 

@@ -15,6 +15,16 @@ type FlowSource struct {
 	Python    string   // interpreter asked for with --python; empty finds one
 	Isolation string   // "fork", "spawn" or empty: fork where it is safe
 	With      []string // --with specs, added to every step
+	// UserDecorators says that With may name decorators of the user's, which only the flow's own process can find.
+	UserDecorators bool
+	User           string
+	// ConfigFiles and ConfigValues are what the user gave for configs, by name: a path, a text or a JSON object.
+	ConfigFiles  map[string]string
+	ConfigValues map[string]any
+	// Origin names the run that is resumed, whose configs the flow gets, when the flow's name is known; nil for none.
+	Origin func(ctx context.Context, flow string) (int64, error)
+	// Lenient opens a flow for help: what is wrong with configs is left out.
+	Lenient bool
 	// CodeSuffixes selects the files of the code package; nil is the default.
 	CodeSuffixes []string
 	// HandedFD is the control socket of a fork server that is running already (a flow
@@ -48,6 +58,7 @@ type RunOptions struct {
 	User        string
 	Branch      string // of @project
 	Production  bool
+	Triggers    []string // runs, "Flow/12", that count as what started this one, for @trigger_on_finish
 	CommandLine []string
 	// OnRun is called with the run's id before its first task starts.
 	OnRun func(id int64) error

@@ -137,6 +137,9 @@ type work struct {
 
 // carry creates the run and carries it to its end.
 func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (RunResult, error) {
+	if err := s.checkTriggers(ctx, o.Triggers); err != nil {
+		return RunResult{}, err
+	}
 	run, warnings, err := s.describe(ctx, f, o, &w)
 	if err != nil {
 		return RunResult{}, err
@@ -159,7 +162,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	r := runner.New(runner.Config{
 		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
 		Pool: f.pool, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, Home: s.c.Home, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
-		Project: w.project, With: f.with, Watch: o.Watch, Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
+		Project: w.project, With: f.with, Triggers: o.Triggers, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
 	res, err := r.Run(ctx)

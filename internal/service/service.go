@@ -101,6 +101,8 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 	f.pool, err = worker.Open(ctx, worker.Spec{
 		File: file, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
 		HandedFD: src.HandedFD, HandedPID: src.HandedPID,
+		Ask:   src.UserDecorators,
+		Setup: func(name string) (*protocol.Setup, []byte, error) { return s.setup(ctx, src, name) },
 	})
 	if err != nil {
 		return nil, err
@@ -133,12 +135,12 @@ func (f *flow) decorate(def *graph.Flow) error {
 	if len(f.src.With) == 0 {
 		return nil
 	}
-	for _, spec := range f.src.With {
-		d, err := graph.ParseDecorator(spec)
-		if err != nil {
-			return err
-		}
-		f.with = append(f.with, protocol.Decorator{Name: d.Name, Attributes: d.Attributes})
+	if f.pool.Asked() {
+		return nil // its own process has added them
+	}
+	var err error
+	if f.with, err = parseWith(f.src.With); err != nil {
+		return err
 	}
 	return def.AddDecorators(f.src.With)
 }

@@ -21,7 +21,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,9 +46,16 @@ type Spec struct {
 	SDK    string    // folder that holds the SDK's packages
 	Stdout io.Writer // for what the file prints while it is imported
 	Stderr io.Writer
+	// Setup says what the description of the flow depends on, if its worker asks for that. Nil: nothing.
+	Setup SetupFunc
+	// Ask has the worker ask for it even if the flow itself does not need it.
+	Ask bool
 	// HandedFD and HandedPID take over a fork server that runs already; 0 if there is none.
 	HandedFD, HandedPID int
 }
+
+// SetupFunc returns what is known of a flow, by its name, before it is described: a frame and its body.
+type SetupFunc func(flow string) (*protocol.Setup, []byte, error)
 
 // Pool gives processes. All methods may be called concurrently.
 type Pool struct {
@@ -57,6 +63,8 @@ type Pool struct {
 	isolation Isolation
 	context   *protocol.Context // of the run whose tasks are started; nil before
 	main      *Server
+	setup     *protocol.Setup // as the first worker was told it
+	again     SetupFunc       // for all processes but the first; nil if the flow does not ask
 
 	mu    sync.Mutex
 	seats map[string]*seat // by environment set; "" is main's
@@ -77,6 +85,12 @@ func Open(ctx context.Context, spec Spec) (*Pool, error) {
 		return nil, err
 	}
 	p.main, p.seats[""] = s, &seat{server: s}
+	if s.asked {
+		// What the first has found out is certain for the others: a file may be another one by then.
+		first := p.setup
+		first.ConfigFiles, first.ConfigValues, first.Configs = nil, nil, s.configs
+		p.again = func(string) (*protocol.Setup, []byte, error) { return first, s.values, nil }
+	}
 	return p, nil
 }
 
@@ -99,7 +113,7 @@ func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error
 			cmd.Process.Kill() // it may be in the middle of a long import
 		}
 	})
-	err = s.handshake()
+	err = s.handshake(p.tell)
 	if !stop() && err != nil {
 		err = fault.Wrap(fault.Interrupted, "import the flow", context.Cause(ctx))
 	}
@@ -115,13 +129,38 @@ func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error
 	return s, nil
 }
 
+// tell is what a worker that asks is told.
+func (p *Pool) tell(flow string) (*protocol.Setup, []byte, error) {
+	if p.again != nil {
+		return p.again(flow)
+	}
+	var body []byte
+	p.setup = &protocol.Setup{}
+	if p.spec.Setup != nil {
+		var err error
+		if p.setup, body, err = p.spec.Setup(flow); err != nil {
+			return nil, nil, err
+		}
+	}
+	p.setup.Type = "setup"
+	return p.setup, body, nil
+}
+
+// asks is the variable that has a worker ask, or nothing.
+func (p *Pool) asks() []string {
+	if p.again != nil || p.main == nil && p.spec.Ask {
+		return []string{"LEVADA_SETUP=1"}
+	}
+	return nil
+}
+
 func (p *Pool) startServer(vars map[string]string) (*Server, error) {
 	near, far, err := controlPair()
 	if err != nil {
 		return nil, err
 	}
 	defer far.Close()
-	cmd := p.command(vars, "LEVADA_CONTROL_FD=3")
+	cmd := p.command(vars, append(p.asks(), "LEVADA_CONTROL_FD=3")...)
 	// When the engine dies, a fork server ends what it runs, because its control socket ends; SIGTERM is for one that still imports.
 	cmd.SysProcAttr = leader(syscall.SIGTERM)
 	cmd.ExtraFiles = []*os.File{far}
@@ -143,7 +182,7 @@ func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
 	}
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		return strings.HasPrefix(kv, "LEVADA_CONTROL_FD=") || strings.HasPrefix(kv, "LEVADA_TASK_FD=") ||
-			strings.HasPrefix(kv, "LEVADA_WORKER_")
+			strings.HasPrefix(kv, "LEVADA_SETUP=") || strings.HasPrefix(kv, "LEVADA_WORKER_")
 	})
 	env = append(env, "PYTHONPATH="+path)
 	if exe, err := os.Executable(); err == nil && os.Getenv("LEVADA_BIN") == "" {
@@ -155,6 +194,9 @@ func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
 	cmd.Env = append(env, extra...)
 	return cmd
 }
+
+// Asked reports whether the flow was told the setup, and so has put the decorators of --with on its steps itself.
+func (p *Pool) Asked() bool { return p.main.asked }
 
 // Definition is the flow as the SDK described it.
 func (p *Pool) Definition() *graph.Flow { return p.main.definition }
@@ -255,7 +297,7 @@ func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process
 	}
 	task, out, errs := os.NewFile(uintptr(far.task), "task"), os.NewFile(uintptr(far.stdout), "stdout"), os.NewFile(uintptr(far.stderr), "stderr")
 	defer func() { task.Close(); out.Close(); errs.Close() }()
-	cmd := p.command(vars, "LEVADA_TASK_FD="+strconv.Itoa(3))
+	cmd := p.command(vars, append(p.asks(), "LEVADA_TASK_FD=3")...)
 	cmd.SysProcAttr = leader(syscall.SIGKILL)
 	cmd.ExtraFiles = []*os.File{task}
 	cmd.Stdout, cmd.Stderr = out, errs
@@ -264,8 +306,15 @@ func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process
 		whole.Context = p.context
 		first.Header = &whole
 	}
-	frame, err := protocol.AppendFrame(nil, first.Header, first.Body)
-	if err != nil {
+	var frame []byte
+	if p.again != nil {
+		setup, body, _ := p.again("")
+		if frame, err = protocol.AppendFrame(nil, setup, body); err != nil {
+			proc.Close()
+			return nil, err
+		}
+	}
+	if frame, err = protocol.AppendFrame(frame, first.Header, first.Body); err != nil {
 		proc.Close()
 		return nil, err
 	}

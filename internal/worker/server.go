@@ -27,6 +27,9 @@ type Server struct {
 	pid  int
 
 	definition *graph.Flow
+	asked      bool                   // it was told a setup
+	configs    []protocol.ConfigBytes // the values of the flow's configs
+	values     []byte
 
 	mu      sync.Mutex // guards writes to conn, and the fields below
 	next    int64
@@ -53,8 +56,8 @@ func newServer(file string, f *os.File, cmd *exec.Cmd, pid int) (*Server, error)
 	}, nil
 }
 
-// handshake reads the first two frames: hello and the definition.
-func (s *Server) handshake() error {
+// handshake reads the first two frames: hello and the definition. Between them, a worker that asks is told the setup.
+func (s *Server) handshake(setup SetupFunc) error {
 	var hello, def protocol.FromWorker
 	if _, err := protocol.ReadFrame(s.in, &hello); err != nil {
 		return s.noFlow(err)
@@ -63,11 +66,21 @@ func (s *Server) handshake() error {
 		return fault.New(fault.Unavailable, "the worker speaks protocol %d, this binary speaks %d", hello.Protocol, protocol.Version).
 			On(s.file).Do("use the SDK that belongs to this binary: unset PYTHONPATH or set LEVADA_BIN to the matching one")
 	}
-	if _, err := protocol.ReadFrame(s.in, &def); err != nil {
+	if hello.Asks {
+		if err := s.tell(setup, hello.Flow); err != nil {
+			return err
+		}
+	}
+	body, err := protocol.ReadFrame(s.in, &def)
+	if err != nil {
 		return s.noFlow(err)
 	}
-	if def.Type == "broken" {
-		return &BrokenFlow{File: s.file, Message: def.Message, Traceback: def.Traceback}
+	s.configs, s.values = def.Configs, body
+	switch def.Type {
+	case "usage":
+		return fault.New(fault.Usage, "%s", def.Message)
+	case "broken":
+		return &BrokenFlow{File: s.file, Message: def.Message, Headline: def.Headline, Traceback: def.Traceback}
 	}
 	if def.Type != "definition" {
 		return fault.New(fault.Unavailable, "the worker sent %q instead of the flow's definition", def.Type).On(s.file)
@@ -79,6 +92,21 @@ func (s *Server) handshake() error {
 	if v := s.definition.Version; v != graph.DefinitionVersion {
 		return fault.New(fault.Unavailable, "the definition has version %d, this binary reads %d", v, graph.DefinitionVersion).On(s.file)
 	}
+	return nil
+}
+
+// tell sends the setup to a worker that asks for it.
+func (s *Server) tell(setup SetupFunc, flow string) error {
+	frame, body, err := setup(flow)
+	if err != nil {
+		return err
+	}
+	data, err := protocol.AppendFrame(nil, frame, body)
+	if err != nil {
+		return err
+	}
+	s.asked = true
+	s.conn.Write(data) // an error shows as the end of the conversation
 	return nil
 }
 
@@ -107,8 +135,8 @@ func (s *Server) noFlow(cause error) error {
 	return fault.Wrap(fault.UserCode, "start the flow's worker", cause)
 }
 
-// BrokenFlow is the error of a flow that its SDK cannot describe.
-type BrokenFlow struct{ File, Message, Traceback string }
+// BrokenFlow is the error of a flow that its SDK cannot describe. Headline is for the line above the message; it may be empty.
+type BrokenFlow struct{ File, Message, Headline, Traceback string }
 
 // Error returns the message.
 func (b *BrokenFlow) Error() string { return b.Message }

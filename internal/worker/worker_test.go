@@ -59,6 +59,11 @@ func python(t *testing.T) string {
 
 func open(t *testing.T, source string, isolation worker.Isolation) (*worker.Pool, error) {
 	t.Helper()
+	return openWith(t, source, isolation, worker.Spec{})
+}
+
+func openWith(t *testing.T, source string, isolation worker.Isolation, spec worker.Spec) (*worker.Pool, error) {
+	t.Helper()
 	sdk, err := filepath.Abs("../../python")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +72,8 @@ func open(t *testing.T, source string, isolation worker.Isolation) (*worker.Pool
 	if err := os.WriteFile(file, []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p, err := worker.Open(context.Background(), worker.Spec{File: file, Python: python(t), SDK: sdk, Stdout: io.Discard, Stderr: io.Discard})
+	spec.File, spec.Python, spec.SDK, spec.Stdout, spec.Stderr = file, python(t), sdk, io.Discard, io.Discard
+	p, err := worker.Open(context.Background(), spec)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +196,82 @@ func TestForkServerDies(t *testing.T) {
 	}
 	if o := run(t, p, map[string]string{"MODE": "exit"}, nil); o.exit.Code != 7 {
 		t.Errorf("after the fork server was replaced: %+v", o)
+	}
+}
+
+const configFlow = `
+import os
+from levada import Config, FlowSpec, step
+
+class Configured(FlowSpec):
+    settings = Config("settings", required=True)
+
+    @step
+    def start(self):
+        print(self.settings.n, os.environ.get("VAR"))
+
+if __name__ == "__main__":
+    Configured()
+`
+
+// A flow that asks is told a setup; all other processes of the flow are told what its first has found out.
+func TestSetup(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "settings.json")
+	for _, isolation := range []worker.Isolation{worker.Fork, worker.Spawn} {
+		t.Run(string(isolation), func(t *testing.T) {
+			if err := os.WriteFile(file, []byte(`{"n": 5}`), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			asked := 0
+			p, err := openWith(t, configFlow, isolation, worker.Spec{Setup: func(flow string) (*protocol.Setup, []byte, error) {
+				asked++
+				if flow != "Configured" {
+					t.Errorf("asked for %q", flow)
+				}
+				return &protocol.Setup{ConfigFiles: map[string]string{"settings": file}}, nil, nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+			if !p.Asked() || asked != 1 || len(p.Definition().Configs) != 1 {
+				t.Errorf("asked %v, %d times, for %+v", p.Asked(), asked, p.Definition().Configs)
+			}
+			for _, vars := range []map[string]string{nil, {"VAR": "x"}} {
+				want := "5 None\n"
+				if vars != nil {
+					want = "5 x\n"
+				}
+				if o := run(t, p, vars, nil); !o.done.OK || o.stdout != want {
+					t.Errorf("with %v: %+v", vars, o)
+				}
+			}
+			if asked != 1 {
+				t.Errorf("asked %d times", asked)
+			}
+		})
+	}
+}
+
+func TestSetupThatIsWrong(t *testing.T) {
+	why := fault.New(fault.NotFound, "there is no run to resume")
+	for name, c := range map[string]struct {
+		setup worker.SetupFunc
+		kind  fault.Kind
+	}{
+		"nobody knows":     {nil, fault.Usage},
+		"the host refuses": {func(string) (*protocol.Setup, []byte, error) { return nil, nil, why }, fault.NotFound},
+		"no pickle": {func(string) (*protocol.Setup, []byte, error) {
+			return &protocol.Setup{Configs: []protocol.ConfigBytes{{Name: "settings", Length: 3}}}, []byte("abc"), nil
+		}, fault.UserCode},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := openWith(t, configFlow, worker.Fork, worker.Spec{Setup: c.setup}); !fault.Is(err, c.kind) {
+				t.Errorf("got %v, want a fault of kind %v", err, c.kind)
+			}
+		})
 	}
 }
 

@@ -51,30 +51,35 @@ from .running import current
 #: Names of the API that later versions will have; using one is an error that says so.
 _LATER = frozenset(
     [
-        "Config",
-        "ConfigValue",
-        "config_expr",
-        "user_step_decorator",
-        "UserStepDecorator",
-        "StepMutator",
-        "FlowMutator",
-        "USER_SKIP_STEP",
         "Runner",
         "NBRunner",
         "Deployer",
         "DeployedFlow",
         "NBDeployer",
         "S3",
-        "parallel_map",
-        "parallel_imap_unordered",
-        "profile",
-        "namespaced_event_name",
-        "yaml_parser",
-        "requirements_txt_parser",
-        "pyproject_toml_parser",
-        "conda_environment_yml_parser",
     ]
 )
+
+#: Names of the API that few flows use, by the module that has them. It is imported when one is asked for.
+_LAZY = {
+    "IncludeFile": "includefile",
+    "Config": "configs",
+    "ConfigValue": "configs",
+    "config_expr": "configs",
+    "yaml_parser": "config_parsers",
+    "requirements_txt_parser": "config_parsers",
+    "pyproject_toml_parser": "config_parsers",
+    "conda_environment_yml_parser": "config_parsers",
+    "user_step_decorator": "custom",
+    "UserStepDecorator": "custom",
+    "StepMutator": "custom",
+    "FlowMutator": "custom",
+    "USER_SKIP_STEP": "custom",
+    "namespaced_event_name": "event_names",
+    "parallel_map": "multicore",
+    "parallel_imap_unordered": "multicore",
+    "profile": "profiling",
+}
 
 #: Names of the client, which is imported when one of them is asked for.
 _CLIENT = frozenset(
@@ -97,7 +102,6 @@ _CLIENT = frozenset(
 
 __all__ = [
     "FlowSpec",
-    "IncludeFile",
     "JSONType",
     "JSONTypeClass",
     "Parameter",
@@ -126,14 +130,14 @@ __all__ = [
     "trigger",
     "trigger_on_finish",
 ]
+__all__ += _LAZY
 
 
 def __getattr__(name):
-    # What few flows use is imported when it is asked for.
-    if name == "IncludeFile":
-        from .includefile import IncludeFile
+    if name in _LAZY:
+        from importlib import import_module
 
-        return IncludeFile
+        return getattr(import_module("." + _LAZY[name], __name__), name)
     if name in _CLIENT:
         from . import client
 

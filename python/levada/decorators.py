@@ -26,12 +26,14 @@ class Decorator:
     defaults = {}
     #: Whether one step or flow may have several of it.
     allow_multiple = False
+    #: The mutator that added it, or "--with"; None if it stands in the source.
+    inserted_by = None
 
     def __init__(self, attributes=None, statically_defined=False):
         self.attributes = dict(self.defaults)
         self.statically_defined = statically_defined
         for key, value in (attributes or {}).items():
-            if key not in self.defaults:
+            if key not in self.defaults and not key.startswith("_unpacked_delayed_"):  # **config, see configs.py
                 raise InvalidDecoratorAttribute(self.name, key, self.defaults)
             self.attributes[key] = value
 
@@ -114,6 +116,7 @@ def _front(cls, attach, doc):
 
     decorate.__name__ = decorate.__qualname__ = cls.name
     decorate.__doc__ = doc
+    decorate.decorator_class = cls
     return decorate
 
 

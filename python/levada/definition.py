@@ -19,7 +19,7 @@ _checked = JSONEncoder(allow_nan=False, default=repr).encode
 class StepPlan:
     """What a task has to know of its step."""
 
-    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "cards")
+    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "secrets", "cards")
 
     def __init__(self, name, function, described):
         self.name = name
@@ -30,6 +30,12 @@ class StepPlan:
         self.timeout = None
         self.parallel = False
         self.cards = None  # the attributes of each @card
+        self.secrets = None
+        wrappers = getattr(function, "wrappers", None)
+        if wrappers:
+            from .custom import wrap
+
+            wrap(self, wrappers)
         for decorator in function.decorators:
             self.apply(decorator.name, decorator.attributes)
         if self.cards is not None:
@@ -45,15 +51,22 @@ class StepPlan:
             self.parallel = True
         elif name == "card":
             self.cards = [*(self.cards or ()), attributes]
+        elif name == "secrets" and self.secrets is None:
+            from .secret_backends import with_secrets
+
+            self.secrets = attributes
+            self.function = with_secrets(self.function, attributes)
 
 
 class Plans:
     """What tasks have to know of their flow."""
 
-    __slots__ = ("steps", "parameters", "constants", "private", "has_parallel", "transitions")
+    __slots__ = ("steps", "parameters", "constants", "private", "configs", "has_parallel", "transitions")
 
-    def __init__(self, steps, parameters, constants, private):
+    def __init__(self, steps, parameters, constants, private, configs=None):
         self.steps = steps
+        #: The values of the configs as plain data, by attribute.
+        self.configs = configs or {}
         self.parameters = parameters
         self.constants = constants
         self.private = private
@@ -81,6 +94,8 @@ def _readable(value):
         return value
     if isinstance(value, float):
         return _as_json(value)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return value.__qualname__  # its repr would be another in each process
     return repr(value)
 
 
@@ -89,31 +104,61 @@ def _decorators(decorators, node):
     described = []
     for decorator in decorators:
         entry = {"name": decorator.name}
-        if decorator.attributes:
-            entry["attributes"] = {key: _readable(value) for key, value in decorator.attributes.items()}
-        if lines.get(decorator.name):
+        attributes = decorator.attributes
+        if decorator.name == "secrets":
+            from .secret_backends import masked
+
+            attributes = masked(attributes)
+        if attributes:
+            entry["attributes"] = {key: _readable(value) for key, value in attributes.items()}
+        if decorator.inserted_by == "--with":
+            entry["added"] = "--with"
+        elif lines.get(decorator.name):
             entry["line"] = lines[decorator.name].pop(0)
         described.append(entry)
     return described
 
 
+def _wrappers(wrappers, node):
+    """User decorators as the definition has them: by their dotted paths."""
+    lines = decorator_lines(node)
+    described = []
+    for wrapper in wrappers:
+        short, path, args, kwargs = wrapper.spec()
+        entry = {"name": path}
+        attributes = {str(i): value for i, value in enumerate(args)}
+        attributes.update(kwargs)
+        if attributes:
+            entry["attributes"] = {key: _readable(value) for key, value in attributes.items()}
+        if wrapper.inserted_by == "--with":
+            entry["added"] = "--with"
+        elif lines.get(short):
+            entry["line"] = lines[short].pop(0)
+        described.append(entry)
+    return described
+
+
 def _parameter(parameter, lines):
-    described = parameter.describe()
-    if "default" in described:
-        described["default"] = _readable(described["default"])
+    described = {key: _readable(value) for key, value in parameter.describe().items()}
     if parameter.attribute in lines:
         described["line"] = lines[parameter.attribute]
     return described
 
 
-def describe(flow_class, flow_file, fork_unsafe=""):
-    """The definition of a flow, ready for JSON, and the plans of its tasks."""
+def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
+    """The definition of a flow, ready for JSON, and the plans of its tasks.
+
+    ``configs`` are its configs by attribute, ``values`` their values as plain data by name.
+    """
     sources = Sources()
     steps, plans = [], {}
     for name, function in steps_of(flow_class).items():
         described, node = describe_step(name, function, sources, flow_file)
         if function.decorators:
             described["decorators"] = _decorators(function.decorators, node)
+        wrappers = getattr(function, "wrappers", None)
+        if wrappers:
+            described["decorators"] = described.get("decorators", []) + _wrappers(wrappers, node)
         steps.append(described)
         plans[name] = StepPlan(name, function, described)
     parameters = parameters_of(flow_class)
@@ -150,11 +195,20 @@ def describe(flow_class, flow_file, fork_unsafe=""):
     if constants:
         definition["constants"] = [{"name": name, "type": type_name(constants[name])} for name in sorted(constants)]
     decorators = flow_decorators(flow_class)
+    for decorator in decorators:
+        if decorator.name == "exit_hook":
+            from .exit_hooks import check
+
+            check(decorator)
     if decorators:
         definition["decorators"] = _decorators(decorators, own_node)
     if fork_unsafe:
         definition["fork_unsafe"] = fork_unsafe
-    return definition, Plans(plans, parameters, constants, private)
+    known = {}
+    if configs:
+        definition["configs"] = [config.describe() for config in configs.values()]
+        known = {attribute: values[config.name] for attribute, config in configs.items() if config.name in values}
+    return definition, Plans(plans, parameters, constants, private, known)
 
 
 def _file_of(cls):

@@ -194,8 +194,10 @@ class MetaflowExceptionWrapper(Exception):
     def __init__(self, exc=None, stacktrace=None):
         super().__init__()
         if exc is not None:
+            from .failure import without_secrets
+
             cls = type(exc)
-            self.exception = str(exc)
+            self.exception = without_secrets(str(exc))
             self.type = "%s.%s" % (cls.__module__, cls.__qualname__)
             self.stacktrace = stacktrace
 

@@ -1,5 +1,6 @@
 """How a failure looks: on the task's stderr, and in the frame that tells the host of it."""
 
+import sys
 from os.path import dirname
 from traceback import TracebackException
 
@@ -7,6 +8,9 @@ from .exceptions import MetaflowException, UnpicklableArtifactException
 
 _OWN = dirname(__file__) + "/"
 _METAFLOW = dirname(dirname(__file__)) + "/metaflow/"
+
+#: What stands between two functions of the user's: decorators call steps.
+_BETWEEN = _OWN + "custom.py"
 
 _LONGEST = 200_000
 
@@ -29,6 +33,7 @@ def _trim(failure):
             del stack[0]
         while stack and _is_own(stack[-1]):
             del stack[-1]
+        stack[:] = [frame for frame in stack if frame.filename != _BETWEEN]
         todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
 
 
@@ -36,7 +41,13 @@ def traceback_of(exception):
     """The formatted traceback of an exception, with the user's frames only at its ends."""
     failure = TracebackException.from_exception(exception)
     _trim(failure)
-    return "".join(failure.format())
+    return without_secrets("".join(failure.format()))
+
+
+def without_secrets(text):
+    """The text without the values of the secrets that the task has."""
+    secrets = sys.modules.get("levada.secret_backends")
+    return text if secrets is None else secrets.redacted(text)
 
 
 def qualified(cls):
@@ -55,7 +66,7 @@ def record(exception):
 
 def _message(exception):
     try:
-        return str(exception)
+        return without_secrets(str(exception))
     except Exception as error:
         return "<the exception's __str__ raised %s>" % type(error).__name__
 
@@ -76,7 +87,7 @@ def explanation(exception):
     if exception.line_no:
         place += " on line %d" % exception.line_no
     lines = ["%s%s:" % (exception.headline, place)] + str(exception.message).split("\n")
-    return "".join("    %s\n" % line if line else "\n" for line in lines)
+    return without_secrets("".join("    %s\n" % line if line else "\n" for line in lines))
 
 
 def text(title, exception):

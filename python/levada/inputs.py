@@ -65,13 +65,13 @@ class Inputs:
         return view
 
     @property
-    def is_static(self):
+    def _is_static(self):
         """Whether these are the branches of a split, not the siblings of a foreach."""
         return self._steps is not None
 
-    # What views ask for.
+    # What views ask for. Any name without an underscore in front may be that of a step.
 
-    def value(self, position, name, decode=None):
+    def _artifact(self, position, name, decode=None):
         """The artifact ``name`` of one input; found is False if it has none. One request serves many inputs."""
         first, page = self._pages.get(name, (0, ()))
         if not first <= position < first + len(page):
@@ -92,7 +92,7 @@ class Inputs:
             return False, None
         return True, unpack(name, described, data, decode)
 
-    def info(self, position):
+    def _where(self, position):
         """Step, task, index and pathspec of one input."""
         return self._info(position)
 
@@ -120,10 +120,10 @@ class InputTask:
 
     def load(self, flow, name):
         """An artifact of the input; it becomes an attribute of the view."""
-        found, value = self.inputs.value(self.position, name)
+        found, value = self.inputs._artifact(self.position, name)
         if not found:
             raise AttributeError("The input %s of flow %s has no attribute '%s'" % (
-                self.inputs.info(self.position)["step"], type(flow).__name__, name))  # fmt: skip
+                self.inputs._where(self.position)["step"], type(flow).__name__, name))  # fmt: skip
         flow.__dict__[name] = value
         return value
 
@@ -138,22 +138,22 @@ class InputTask:
 
     def index(self):
         """The input's index in its foreach, or None."""
-        if self.inputs.is_static:
+        if self.inputs._is_static:
             return self.inputs._task.index()  # branches of a split are in the same foreach as their join
-        return self.inputs.info(self.position).get("index")
+        return self.inputs._where(self.position).get("index")
 
     def item(self, level=-1):
         """The element of its foreach that the input worked on, or None."""
         task = self.inputs._task
         index = self.index()
-        if index is None or self.inputs.is_static:
+        if index is None or self.inputs._is_static:
             return task.item()
         for described in task.graph()["steps"].values():
             if described.get("matching_join") == task.plan.name:
                 if described.get("type") == "split-parallel":
                     return index
                 var = described.get("foreach_artifact")
-                found, items = self.inputs.value(self.position, var) if var else (False, None)
+                found, items = self.inputs._artifact(self.position, var) if var else (False, None)
                 if found:
                     try:
                         return items[index]
@@ -168,12 +168,12 @@ class InputTask:
         task = self.inputs._task
         outer = task.foreach_stack()
         index = self.index()
-        return outer if index is None or self.inputs.is_static else [*outer, (index, len(self.inputs), self.item())]
+        return outer if index is None or self.inputs._is_static else [*outer, (index, len(self.inputs), self.item())]
 
     def title(self):
         """The input for people."""
         index = self.index()
-        text = "<flow %s step %s" % (type(self.inputs._task.flow).__name__, self.inputs.info(self.position)["step"])
+        text = "<flow %s step %s" % (type(self.inputs._task.flow).__name__, self.inputs._where(self.position)["step"])
         return text + ("[%s]>" % index if index is not None else ">")
 
 

@@ -40,28 +40,51 @@ def flow_file():
 # A worker.
 
 
-def _describe(flow):
-    """Definition and plans of the flow, or the frame that says why there are none."""
+def _describe(flow, setup=None):
+    """Definition and plans of the flow, or the frame that says why there are none.
+
+    ``setup`` is what the host told of what the description depends on, header and body, if it was asked.
+    """
     from . import safety
     from .definition import describe
     from .flowspec import protect_constants
 
     try:
-        definition, plans = describe(type(flow), flow_file(), safety.fork_unsafe())
+        values = configs = None
+        if setup is not None:
+            from .prepare import prepare, received
+
+            values, configs = prepare(type(flow), received(*setup))
+        definition, plans = describe(type(flow), flow_file(), safety.fork_unsafe(), configs, values)
         _check_decorators(plans)
         protect_constants(type(flow))
         return {"type": "definition", "definition": definition}, plans
     except Exception as error:
+        from .exceptions import MetaflowException, UsageError
         from .failure import traceback_of
+
+        if isinstance(error, UsageError):
+            return {"type": "usage", "message": error.message}, None
+        if setup is not None and not isinstance(error, MetaflowException):
+            sys.stderr.write(traceback_of(error))  # of a mutator, a parser, a function that computes a default
 
         message = getattr(error, "message", None) or "%s: %s" % (type(error).__name__, error)
         return {
             "type": "broken",
             "message": str(message),
+            "headline": _headline(error),
             "traceback": traceback_of(error),
             "line": getattr(error, "line_no", None) or 0,
             "file": getattr(error, "source_file", None) or flow_file() or "",
         }, None
+
+
+def _headline(error):
+    """The line above the message, if the exception has one of its own."""
+    from .exceptions import MetaflowException
+
+    headline = getattr(error, "headline", None)
+    return headline if headline and headline != MetaflowException.headline else ""
 
 
 def _check_decorators(plans):
@@ -75,24 +98,52 @@ def _check_decorators(plans):
             )
 
 
+def _asks(flow):
+    """Whether what the host knows is needed to describe the flow: configs, decorators of the command line."""
+    if os.environ.pop("LEVADA_SETUP", None):
+        return True
+    prepare = sys.modules.get("levada.configs") or sys.modules.get("levada.custom")
+    if prepare is None:
+        return False
+    from .prepare import needed
+
+    return needed(type(flow))
+
+
 def _become_server(flow, control):
     from . import __version__, bytecode
     from .forkserver import ForkServer
-    from .wire import PROTOCOL, Channel
+    from .wire import PROTOCOL, Channel, ConversationEnded
 
     _null_stdin()
     channel = Channel(control)
     try:
-        channel.send({"type": "hello", "protocol": PROTOCOL, "sdk": "python/" + __version__, "pid": os.getpid()})
-        described, plans = _describe(flow)
-        channel.send(described)
-    except OSError:
+        hello = {"type": "hello", "protocol": PROTOCOL, "sdk": "python/" + __version__, "pid": os.getpid()}
+        asks = _asks(flow)
+        if asks:
+            hello.update(asks=True, flow=type(flow).__name__)
+        channel.send(hello)
+        described, plans = _describe(flow, channel.receive() if asks else None)
+        channel.send(*_with_configs(described, plans))
+    except (ConversationEnded, OSError):
         os._exit(1)  # the host is gone
     if plans is None:
         _wait_for_end(channel)
         os._exit(0)
     bytecode.keep()
     ForkServer(flow, plans, control).serve()
+
+
+def _with_configs(described, plans):
+    """The frame with the values of the configs, for other processes that describe the flow; and its body."""
+    if plans is None or not plans.configs:
+        return (described,)
+    from pickle import dumps
+
+    names = {config["attribute"]: config["name"] for config in described["definition"]["configs"]}
+    parts = {names[attribute]: dumps(value, 5) for attribute, value in plans.configs.items()}
+    described["configs"] = [{"name": name, "length": len(part)} for name, part in parts.items()]
+    return described, list(parts.values())
 
 
 def _wait_for_end(channel):
@@ -115,15 +166,21 @@ def _run_task(flow, fd):
 
     signal(SIGINT, on_signal)
     signal(SIGTERM, on_signal)
-    described, plans = _describe(flow)
+    first = setup = None
+    if os.environ.pop("LEVADA_SETUP", None):
+        from .wire import Channel
+
+        channel = Channel(fd)
+        setup, first = channel.receive(), channel.receive()
+    described, plans = _describe(flow, setup)
     code = 1
     if plans is None:
-        sys.stderr.write(described["traceback"])
+        sys.stderr.write(described.get("traceback") or described["message"] + "\n")
     else:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(line_buffering=True)
-        code = run_conversation(flow, plans, fd)
+        code = run_conversation(flow, plans, fd, first)
     flush()
     LibC().flush()
     os._exit(code)
@@ -179,6 +236,8 @@ def _hand_over(flow):
         if pid == 0:
             ours.close()
             os.setpgid(0, 0)
+            if _may_add_decorators():
+                os.environ["LEVADA_SETUP"] = "1"
             _become_server(flow, theirs.detach())
         theirs.close()
         os.set_inheritable(ours.fileno(), True)
@@ -188,6 +247,13 @@ def _hand_over(flow):
     except OSError as error:
         sys.stderr.write("levada: %s could not be started: %s\n" % (binary, error.strerror))
         os._exit(1)
+
+
+def _may_add_decorators():
+    """Whether the command line or the environment may name decorators: then the host is asked which."""
+    return any(argument.startswith("--with") for argument in sys.argv) or any(
+        name.endswith("_DECOSPECS") and value for name, value in os.environ.items()
+    )
 
 
 def _may_fork():

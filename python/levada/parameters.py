@@ -88,6 +88,12 @@ class Parameter:
     the text into a list.
     """
 
+    def __new__(cls, *args, **kwargs):
+        """A parameter that knows what it was made of."""
+        parameter = super().__new__(cls)
+        parameter._given = (args, kwargs)  # to make it anew when the configs are known that it uses
+        return parameter
+
     def __init__(self, name, default=None, type=None, help=None, required=None, show_default=None, **kwargs):
         self.name = name
         self.attribute = name
@@ -101,7 +107,7 @@ class Parameter:
         self.required = bool(required) and default is None
         self.help = help
         self.hide_default = show_default is not None and not show_default
-        if self.separator and self.type is not str:
+        if self.separator and self.type is not str and not hasattr(self.type, "levada_delayed"):
             raise MetaflowException("The parameter '%s' has a separator, so it must be of type str." % name)
 
     def _inferred_type(self, given):

@@ -13,7 +13,7 @@ from .tuples import ParameterContext
 _INLINE_LIMIT = 1 << 18
 
 
-def _context(flow, frame):
+def _context(flow, plans, frame):
     def logger(*message):
         print(*message, file=sys.stderr)
 
@@ -23,14 +23,24 @@ def _context(flow, frame):
         parameter_name=None,
         logger=logger,
         ds_type=frame.get("ds_type", "local"),
-        configs=None,
+        configs=_configs(flow, plans),
     )
+
+
+def _configs(flow, plans):
+    """The configs by name, for functions that compute defaults."""
+    if not any(callable(parameter.default) for parameter in plans.parameters.values()):
+        return None
+    from .configs import ConfigValue, configs_of
+
+    found = configs_of(type(flow)) if plans.configs else {}
+    return ConfigValue({config.name: plans.configs.get(attribute) for attribute, config in found.items()})
 
 
 def parameters(flow, plans, channel, frame):
     """Resolve the parameters of a run; answer with their values, or with the user's mistake."""
     try:
-        values = resolve_all(plans.parameters, frame.get("values") or {}, _context(flow, frame))
+        values = resolve_all(plans.parameters, frame.get("values") or {}, _context(flow, plans, frame))
         staging = Staging(frame.get("staging"), "parameters-%d" % os.getpid(), frame.get("inline_limit", _INLINE_LIMIT))
         entries, parts, display = [], [], {}
         for attribute, value in values.items():
@@ -42,7 +52,7 @@ def parameters(flow, plans, channel, frame):
                 entry, data = pack(attribute, value, staging)
             entries.append(entry)
             parts.append(data)
-        for name, value in {**plans.constants, "name": type(flow).__name__}.items():
+        for name, value in {**plans.constants, **plans.configs, "name": type(flow).__name__}.items():
             entry, data = pack(name, value, staging)
             entries.append(entry)
             parts.append(data)
@@ -91,7 +101,7 @@ def _include(attribute, content, parameter, staging):
 
 def defaults(flow, plans, channel, frame):
     """Compute the defaults that are functions, as far as they can be, for help."""
-    context = _context(flow, frame)
+    context = _context(flow, plans, frame)
     display = {}
     for parameter in plans.parameters.values():
         if not callable(parameter.default):

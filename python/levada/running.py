@@ -73,6 +73,16 @@ def _client(name, depth):
     return read
 
 
+def _trigger(task):
+    runs = task.frame.get("triggers")
+    if not runs:
+        raise AttributeError("trigger")
+    from .client import Run
+    from .events import Trigger
+
+    return Trigger.from_runs([Run(pathspec, _namespace_check=False) for pathspec in runs])
+
+
 _ATTRIBUTES = {
     "flow_name": _field("flow"),
     "run_id": _field("run"),
@@ -84,7 +94,7 @@ _ATTRIBUTES = {
     "namespace": lambda task: task.frame.get("namespace"),
     "username": lambda task: task.frame.get("user"),
     "tags": lambda task: set(task.frame.get("tags") or ()),
-    "parameter_names": lambda task: list(task.plans.parameters),
+    "parameter_names": lambda task: sorted([*task.plans.parameters, *task.plans.configs]),
     "graph": lambda task: task.graph(),
     "graph_info": lambda task: task.graph(),
     "project_name": _project("name"),
@@ -96,6 +106,7 @@ _ATTRIBUTES = {
     "is_parallel": _is_parallel,
     "task": _client("Task", 4),
     "run": _client("Run", 2),
+    "trigger": _trigger,
     "card": _card,
 }
 

@@ -278,7 +278,7 @@ class Task:
 
     def _call_step(self):
         plan = self.plan
-        if self.frame.get("fallback"):
+        if self.frame.get("fallback") and not hasattr(plan.function, "runs_fallback"):
             from .exceptions import FailureHandledByCatch
 
             raise FailureHandledByCatch(self.frame["attempt"])
@@ -445,6 +445,10 @@ def converse(flow, plans, channel, first=None):
         from . import resolve
 
         return getattr(resolve, kind)(flow, plans, channel, frame)
+    if kind == "exit_hook":
+        from .exit_hooks import exit_hook
+
+        return exit_hook(flow, plans, channel, frame)
     from .wire import ConversationEnded
 
     raise ConversationEnded("the host sent '%s', which starts no conversation" % kind)

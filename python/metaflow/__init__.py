@@ -3,8 +3,10 @@
 Everything here is Levada's under Metaflow's names. What is not there yet can be imported; using it says so.
 """
 
-from levada import *  # noqa: F403
+import levada
 from levada import __all__  # noqa: F401
+
+globals().update((name, getattr(levada, name)) for name in __all__ if name not in levada._LAZY)
 
 #: The version of Metaflow whose API this is.
 __version__ = "2.19.38"
@@ -15,6 +17,7 @@ _MODULES = frozenset(
         "client",
         "datastore",
         "decorators",
+        "events",
         "exception",
         "flowspec",
         "includefile",
@@ -26,10 +29,12 @@ _MODULES = frozenset(
         "runtime",
         "tuple_util",
         "unbounded_foreach",
+        "user_configs",
+        "user_decorators",
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("events", "integrations", "metaflow_config", "runner", "user_configs"))
+_MODULES_LATER = frozenset(("integrations", "metaflow_config", "runner"))
 
 
 def __getattr__(name):
@@ -41,8 +46,6 @@ def __getattr__(name):
         from levada.later import Later
 
         return Later("metaflow." + name)
-    import levada
-
     try:
         return getattr(levada, name)
     except AttributeError:

@@ -1,5 +1,3 @@
-"""Events and triggers: a later version has them. Importing works, using says so."""
+"""Events and triggers under Metaflow's module path."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.events import MetaflowEvent, Trigger  # noqa: F401

@@ -185,7 +185,7 @@ def split_items(data, count):
 class Host:
     """A fork server, and what a host does with it."""
 
-    def __init__(self, flow_file, env=None, args=(), record=None, cwd=None):
+    def __init__(self, flow_file, env=None, args=(), record=None, cwd=None, setup=None, body=b""):
         self.record = record
         self.staging = tempfile.mkdtemp(prefix="levada-test-")
         self.flow_file = flow_file
@@ -208,7 +208,9 @@ class Host:
         self.pids = {}
         try:
             self.hello, _ = self.control.receive()
-            self.described, _ = self.control.receive()
+            if self.hello.get("asks"):
+                self.control.send(dict(setup or {}, type="setup", user="tester"), body)
+            self.described, self.values = self.control.receive()
         except Closed:
             raise RuntimeError(self.process.communicate()[1].decode()) from None
         self.definition = self.described.get("definition")

@@ -58,7 +58,7 @@ class Parameters(FlowTest):
                 found = self.value(declaration, text)
                 if value == "F/tester/p/":
                     self.assertTrue(found.startswith("F/tester/p/<function"), found)
-                    self.assertTrue(found.endswith("/local/None"), found)
+                    self.assertTrue(found.endswith("/local/{}"), found)
                     continue
                 self.assertEqual((found, type(found)), (value, type(value)))
 

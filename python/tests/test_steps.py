@@ -178,6 +178,13 @@ class Joins(FlowTest):
         self.assertOk(result)
         self.assertEqual(result.artifacts, {})
 
+    def test_any_name_may_be_that_of_a_step(self):
+        host = self.steps("JOIN\nself.v = [inputs.value.x, inputs.info.x, inputs.is_static.x]\nself.next(self.end)")
+        names = ["value", "info", "is_static"]
+        inputs = [Input({"x": i}, name) for i, name in enumerate(names)]
+        result = host.join("s0", inputs, {name: [i] for i, name in enumerate(names)})
+        self.assertEqual(result.values(), {"v": [0, 1, 2]})
+
     def test_foreach(self):
         host = self.steps("""
             JOIN

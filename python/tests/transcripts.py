@@ -15,6 +15,12 @@ from fakehost import PYTHON_DIR, Host  # noqa: E402
 
 FOLDER = os.path.join(os.path.dirname(PYTHON_DIR), "internal", "protocol", "testdata")
 FLOW = os.path.join(FOLDER, "flow.py")
+#: A flow that asks for a setup, and what it is told.
+CONFIG_FLOW = os.path.join(FOLDER, "config_flow.py")
+SETUP = {
+    "config_values": {"settings": '{"times": 2}'},
+    "with": [{"name": "retry", "attributes": {"times": 1}}],
+}
 
 _FIXED = {"pid": 100, "utime": 0.001, "stime": 0.001, "maxrss": 10 << 20, "runtime": "3.11.7", "sdk": "python/0.1.0"}
 
@@ -74,13 +80,14 @@ CONVERSATIONS = {
     "foreach": _foreach_split_and_body,
     "join": _join,
     "failure": _failure,
+    "setup": lambda host: None,
 }
 
 
 def record(name):
     """Hold a conversation; return its frames."""
     frames = []
-    with Host(FLOW, record=frames) as host:
+    with Host(CONFIG_FLOW if name == "setup" else FLOW, record=frames, setup=SETUP) as host:
         start = len(frames)
         CONVERSATIONS[name](host)
         staging = host.staging
@@ -88,6 +95,8 @@ def record(name):
         frames = [frames[0], frames[-1]]  # and stop
     elif name == "definition":
         frames = frames[:2]
+    elif name == "setup":
+        frames = frames[:3]
     else:
         frames = frames[start:-1]
         # Both sockets are recorded; "forked" may come at any time, so it stands where it is expected.

@@ -166,8 +166,8 @@ class TaskView:
         from textwrap import dedent
 
         try:
-            return dedent(getsource(self._task.plan.function))
-        except (OSError, TypeError):
+            return dedent(getsource(getattr(type(self._flow), self.step_name)))
+        except (OSError, TypeError, AttributeError):
             return ""
 
     def __iter__(self):

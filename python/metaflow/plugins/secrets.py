@@ -1,5 +1,3 @@
-"""Secrets: a later version has them. Importing works, using says so."""
+"""Secrets under Metaflow's module path."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.secret_backends import SecretsProvider, get_secret  # noqa: F401

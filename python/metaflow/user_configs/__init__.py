@@ -1,5 +1,1 @@
-"""Configs: a later version has them. Importing works, using says so."""
-
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+"""Configs under Metaflow's module path."""

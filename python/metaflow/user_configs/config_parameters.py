@@ -1,5 +1,5 @@
-"""Configs: a later version has them. Importing works, using says so."""
+"""Configs under Metaflow's module path."""
 
-from levada.later import names_of
+from levada.configs import Config, ConfigValue, Delayed, config_expr  # noqa: F401
 
-__getattr__ = names_of(__name__)
+DelayEvaluator = Delayed

@@ -1,5 +1,3 @@
-"""User decorators and mutators: a later version has them. Importing works, using says so."""
+"""``FlowMutator`` under Metaflow's module path."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.custom import FlowMutator  # noqa: F401

@@ -1,0 +1,276 @@
+"""``@secrets``: values from a store of secrets, as environment variables of one step.
+
+A *backend* is a class that fetches them. Levada's are ``inline``, ``file``, ``environment``, ``aws-secrets-manager``,
+``gcp-secret-manager`` and ``az-key-vault``; ``register`` adds others, and so does an installed package with an entry
+point of the group ``levada.secrets``.
+
+The values are fetched in the process of the task, when it begins, and are nowhere else: no record, definition, log or
+code package has them. What a step prints or stores itself is its own business; but where Levada writes about a
+failure, the values of the secrets are taken out.
+"""
+
+import os
+import re
+
+from .exceptions import MetaflowException
+
+#: Shorter values are not taken out of texts: they would hit words that are none.
+_SHORTEST = 4
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*\Z"
+_MASK = "***"
+_CLOUD = {
+    "aws-secrets-manager": "AwsSecretsManager",
+    "gcp-secret-manager": "GcpSecretManager",
+    "az-key-vault": "AzKeyVault",
+}
+
+_backends = {}
+_values = []  # those that this process has fetched, longest first
+
+
+class SecretsProvider:
+    """The base of backends. A class names itself with ``TYPE`` and fetches with ``get_secret_as_dict``."""
+
+    #: The name of the backend, as sources of ``@secrets`` have it.
+    TYPE = None
+
+    def get_secret_as_dict(self, secret_id, options=None, role=None):
+        """The environment variables of one secret, as a dict of texts.
+
+        ``secret_id`` is the ``id`` of the source, ``options`` its dict of options, ``role`` the role to take on.
+        """
+        raise NotImplementedError
+
+
+def register(backend):
+    """Add a backend, a SecretsProvider class. Another with the same TYPE is replaced. Usable as a decorator."""
+    if not isinstance(backend, type) or not callable(getattr(backend, "get_secret_as_dict", None)) or not backend.TYPE:
+        raise MetaflowException("A backend of secrets is a class with TYPE, its name, and get_secret_as_dict.")
+    _backends[backend.TYPE] = backend
+    return backend
+
+
+@register
+class InlineSecrets(SecretsProvider):
+    """Values that stand in the flow's file: for tests."""
+
+    TYPE = "inline"
+
+    def get_secret_as_dict(self, secret_id, options=None, role=None):
+        """What the option ``env_vars`` has."""
+        return (options or {}).get("env_vars", {})
+
+
+@register
+class FileSecrets(SecretsProvider):
+    """A file of lines ``NAME=value``, or of one JSON object. ``id`` is its path."""
+
+    TYPE = "file"
+
+    def get_secret_as_dict(self, secret_id, options=None, role=None):
+        """All that the file has."""
+        path = os.path.expanduser(secret_id)
+        try:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise MetaflowException("@secrets: the file '%s' cannot be read: %s" % (path, why)) from None
+        if text.lstrip().startswith("{"):
+            from json import loads
+
+            try:
+                return loads(text)
+            except ValueError:
+                # The error's own text could quote the file.
+                raise MetaflowException("@secrets: the file '%s' begins like JSON but is none" % path) from None
+        return dict(self._lines(path, text))
+
+    def _lines(self, path, text):
+        for number, line in enumerate(text.splitlines(), 1):
+            line = line.strip()
+            if not line or line.startswith("#"):
+                continue
+            name, equals, value = line.partition("=")
+            if not equals:
+                raise MetaflowException("@secrets: line %d of the file '%s' is not NAME=value" % (number, path))
+            name, value = name.removeprefix("export ").strip(), value.strip()
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                value = value[1:-1]
+            yield name, value
+
+
+@register
+class EnvironmentSecrets(SecretsProvider):
+    """Variables that the run was started with. ``id`` is the name; the option ``as`` gives it another for the step.
+
+    The step then fails where the variable is missing, before any of its code runs.
+    """
+
+    TYPE = "environment"
+
+    def get_secret_as_dict(self, secret_id, options=None, role=None):
+        """The one variable."""
+        value = os.environ.get(secret_id)
+        if value is None:
+            raise MetaflowException(
+                "@secrets: the environment variable '%s' is not set. Set it where the run is started." % secret_id
+            )
+        return {(options or {}).get("as", secret_id): value}
+
+
+def _backend(name):
+    """An instance of a backend. MetaflowException if there is none of this name."""
+    if name not in _backends and name in _CLOUD:
+        from . import secret_clouds
+
+        return getattr(secret_clouds, _CLOUD[name])()
+    if name not in _backends:
+        _load_installed()
+    if name not in _backends:
+        raise MetaflowException(
+            "Unknown secrets backend type %s (available types: %s)" % (name, ", ".join(sorted({*_backends, *_CLOUD})))
+        )
+    return _backends[name]()
+
+
+def _load_installed():
+    """Register the backends of installed packages."""
+    from importlib.metadata import entry_points
+
+    found = entry_points()
+    found = found.select(group="levada.secrets") if hasattr(found, "select") else found.get("levada.secrets", ())
+    for entry in found:
+        if entry.name not in _backends:
+            register(entry.load())
+
+
+class _Source:
+    """One source of secrets, as it was asked for."""
+
+    def __init__(self, asked, role):
+        self.options, self.role = {}, role
+        if isinstance(asked, str):
+            name, dot, self.id = asked.partition(".")
+            if not dot:
+                name, self.id = _default_backend(), asked
+        elif isinstance(asked, dict):
+            unknown = sorted(set(asked) - {"type", "id", "options", "role"})
+            if unknown:
+                raise MetaflowException(
+                    "Bad @secrets specification - unknown key '%s'. There are type, id, options and role." % unknown[0]
+                )
+            name = asked.get("type") or _default_backend()
+            self.id = asked.get("id")
+            self.options = asked.get("options") or {}
+            self.role = asked.get("role") or role
+            if not isinstance(name, str):
+                raise MetaflowException("Bad @secrets specification - 'type' must be a string - found %s" % type(name))
+            if not isinstance(self.id, str):
+                raise MetaflowException("Bad @secrets specification - 'id' must be a string - found %s" % type(self.id))
+            if not isinstance(self.options, dict):
+                raise MetaflowException(
+                    "Bad @secrets specification - 'options' must be a dict - found %s" % type(self.options)
+                )
+        else:
+            raise MetaflowException("Bad @secrets specification - must be a string or a dict - found %s" % type(asked))
+        self.type = name
+
+    def fetch(self):
+        """The environment variables, checked."""
+        found = _backend(self.type).get_secret_as_dict(self.id, self.options, self.role)
+        if not isinstance(found, dict):
+            raise MetaflowException("%s: the backend returned no dict but %s" % (self, type(found)))
+        for name, value in found.items():
+            if not isinstance(name, str):
+                raise MetaflowException("Found non string key %r (%s)" % (name, type(name)))
+            if not isinstance(value, str):
+                raise MetaflowException("Found non string value of '%s' (%s)" % (name, type(value)))
+            if not re.match(_NAME, name):
+                raise MetaflowException("Found invalid env var name '%s'." % name)
+            if name.startswith("METAFLOW_"):
+                raise MetaflowException("Found disallowed env var name '%s' (starts with 'METAFLOW_')." % name)
+        return found
+
+    def __str__(self):
+        return "Secret '%s (%s)'" % (self.id, self.type)
+
+
+def _default_backend():
+    name = os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
+    if not name:
+        raise MetaflowException(
+            "No default secrets backend type configured, but needed by @secrets. "
+            "Set METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE, or write the source as 'backend.secret'."
+        )
+    return name
+
+
+def get_secret(source, role=None):
+    """The environment variables of one source, as a dict; the source is written as in ``@secrets``."""
+    found = _Source(source, role or os.environ.get("METAFLOW_DEFAULT_SECRETS_ROLE")).fetch()
+    _remember(found.values())
+    return found
+
+
+def fetch_all(attributes):
+    """The environment variables of a ``@secrets``. MetaflowException where they clash with others."""
+    role = attributes.get("role") or os.environ.get("METAFLOW_DEFAULT_SECRETS_ROLE")
+    found, origin = {}, {}
+    for asked in attributes.get("sources") or ():
+        source = _Source(asked, role)
+        for name, value in source.fetch().items():
+            if name in origin:
+                raise MetaflowException(
+                    "%s will inject '%s' as env var, and it is also added by '%s (%s)'"
+                    % (source, name, origin[name].id, origin[name].type)
+                )
+            there = os.environ.get(name)
+            if source.type == EnvironmentSecrets.TYPE and there == value:
+                there = None  # it is that variable itself
+            if there is not None and not attributes.get("allow_override"):
+                raise MetaflowException("%s will inject '%s' as env var, but it already exists in env" % (source, name))
+            found[name], origin[name] = value, source
+    return found
+
+
+def with_secrets(function, attributes):
+    """A step's function that has the secrets in its environment."""
+
+    def run(*arguments):
+        found = fetch_all(attributes)
+        _remember(found.values())
+        os.environ.update(found)
+        return function(*arguments)
+
+    run.__wrapped__ = function
+    if hasattr(function, "runs_fallback"):
+        run.runs_fallback = True
+    return run
+
+
+def masked(attributes):
+    """The attributes of a ``@secrets`` as others may see them: without the values of its options."""
+
+    def mask(value):
+        if isinstance(value, dict):
+            return {key: mask(part) for key, part in value.items()}
+        return [mask(part) for part in value] if isinstance(value, (list, tuple)) else _MASK
+
+    sources = [
+        dict(source, options=mask(source["options"])) if isinstance(source, dict) and "options" in source else source
+        for source in attributes.get("sources") or ()
+    ]
+    return dict(attributes, sources=sources)
+
+
+def _remember(values):
+    _values.extend(value for value in values if len(value) >= _SHORTEST and value not in _values)
+    _values.sort(key=len, reverse=True)
+
+
+def redacted(text):
+    """The text without the values of the secrets that this process has fetched."""
+    for value in _values:
+        text = text.replace(value, _MASK)
+    return text

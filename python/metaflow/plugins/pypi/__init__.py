@@ -1,0 +1,1 @@
+"""Parsers of package lists under Metaflow's module path."""
