@@ -38,8 +38,11 @@ class StepPlan:
             wrap(self, wrappers)
         for decorator in function.decorators:
             self.apply(decorator.name, decorator.attributes)
-        if self.cards is not None:
-            self.cards.reverse()  # in the order in which they are written; what --with adds comes after
+        if self.cards is not None:  # in the order in which they are written; what --with adds comes after
+            cards = [decorator for decorator in function.decorators if decorator.name == "card"]
+            written = [card for card in cards if card.statically_defined]
+            added = [card for card in cards if not card.statically_defined]
+            self.cards = [card.attributes for card in (*reversed(written), *added)]
 
     def apply(self, name, attributes):
         """Take a decorator into account, unless the step has it already."""
