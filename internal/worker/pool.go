@@ -291,10 +291,11 @@ func envKey(vars map[string]string) string {
 
 // spawn starts a fresh interpreter for one task.
 func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process, error) {
-	proc, far, err := newProcess(0, watch)
+	proc, far, err := newProcess(0)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
 	}
+	proc.watch = watch
 	task, out, errs := os.NewFile(uintptr(far.task), "task"), os.NewFile(uintptr(far.stdout), "stdout"), os.NewFile(uintptr(far.stderr), "stderr")
 	defer func() { task.Close(); out.Close(); errs.Close() }()
 	cmd := p.command(vars, append(p.asks(), "LEVADA_TASK_FD=3")...)
