@@ -21,6 +21,7 @@ var layers = map[string]int{
 	"internal/engine":           1,
 	"internal/pickle":           1,
 	"internal/tasklog":          1,
+	"internal/livecard":         1,
 	"internal/metastore":        2,
 	"internal/metastore/mem":    2,
 	"internal/metastore/sqlite": 2,
@@ -42,6 +43,7 @@ var layers = map[string]int{
 	"internal/service":          5,
 	"internal/api":              5,
 	"internal/rpc":              5,
+	"internal/cardweb":          6,
 	"internal/local":            6,
 	"internal/cli":              6,
 	"client":                    7,
@@ -59,6 +61,7 @@ var within = map[string][]string{
 	"internal/blob/file":        {"internal/blob"},
 	"internal/blob/mem":         {"internal/blob"},
 	"internal/worker":           {"internal/protocol"},
+	"internal/cli":              {"internal/cardweb"},
 	"internal/api":              {"internal/service"},
 	"internal/rpc":              {"internal/api"},
 }

@@ -45,6 +45,8 @@ var methods = map[string]handler{
 	"code":       method((*Service).Code),
 	"open_code":  method((*Service).OpenCode),
 	"graph":      method((*Service).Graph),
+	"cards":      method((*Service).Cards),
+	"open_card":  method((*Service).OpenCard),
 }
 
 // Methods returns the names of all methods, sorted.

@@ -4,9 +4,11 @@ package app
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"sync"
@@ -63,7 +65,7 @@ func Main(args []string) int {
 	a := &app{dir: dir, environ: os.Environ()}
 	return cli.Main(context.Background(), cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,
-		Version: Version(), Signals: signals, User: userName(), Open: a.open,
+		Version: Version(), Signals: signals, User: userName(), Open: a.open, Browse: browse,
 		Terminal: cli.Terminal{
 			Stdout: term.IsTerminal(int(os.Stdout.Fd())), Stderr: term.IsTerminal(int(os.Stderr.Fd())),
 			Size: func() (int, int) {
@@ -75,6 +77,18 @@ func Main(args []string) int {
 			},
 		},
 	}, args)
+}
+
+// browse shows a file or a URL in the browser: the command of BROWSER, else the system's.
+func browse(what string) error {
+	command := os.Getenv("BROWSER")
+	if command == "" {
+		command = "xdg-open"
+		if runtime.GOOS == "darwin" {
+			command = "open"
+		}
+	}
+	return exec.Command(command, what).Run()
 }
 
 // profile writes a CPU profile of the whole command to a file, for whoever works on Levada's speed.

@@ -72,6 +72,8 @@ type Env struct {
 	Signals <-chan os.Signal
 	// User is the name of the operating system's user, used where the environment names none.
 	User string
+	// Browse shows a file or a URL in the user's browser. May be nil.
+	Browse func(what string) error
 	// Open opens the service on a store.
 	Open func(ctx context.Context, where Home) (Store, error)
 
@@ -118,8 +120,15 @@ type Service interface {
 	Flows
 	History
 	Records
+	Reports
 	Upkeep
 	Sources
+}
+
+// Reports reads the cards of tasks.
+type Reports interface {
+	Cards(ctx context.Context, p service.Pathspec) ([]service.Card, error)
+	CardHTML(ctx context.Context, c service.Card) (io.ReadCloser, error)
 }
 
 // Flows opens and runs flows.

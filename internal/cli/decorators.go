@@ -18,7 +18,7 @@ var stepDecorators = map[string][]string{
 	"resources":        {"cpu", "gpu", "disk", "memory", "shared_memory"},
 	"environment":      {"vars"},
 	"batch":            nil,
-	"card":             nil,
+	"card":             {"type", "id", "options", "timeout", "scope", "rank", "save_errors", "customize", "refresh_interval"},
 	"conda":            nil,
 	"kubernetes":       nil,
 	"parallel":         nil,
@@ -35,7 +35,6 @@ var withoutEffect = []struct{ name, instead string }{
 	{"pypi_base", "the packages are those of this Python"},
 	{"kubernetes", "the step runs on this machine"},
 	{"batch", "the step runs on this machine"},
-	{"card", "no card is made"},
 }
 
 // checkWith makes sure that --with gives decorators attributes that they have.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"iter"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +40,8 @@ type fakeService struct {
 	arts     map[int64][]metastore.Artifact
 	values   map[string][]byte
 	fakeUpkeep
-	diff *service.Diff
+	diff  *service.Diff
+	cards []service.Card
 }
 
 type fakeFlow struct {
@@ -280,4 +283,12 @@ func (s *fakeService) Follow(ctx context.Context, p service.Pathspec, attempt in
 			}
 		}
 	}
+}
+
+func (s *fakeService) Cards(context.Context, service.Pathspec) ([]service.Card, error) {
+	return s.cards, nil
+}
+
+func (s *fakeService) CardHTML(context.Context, service.Card) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("<!doctype html>\n")), nil
 }

@@ -14,9 +14,12 @@ import (
 // AddedByWith is the Added of decorators that come from --with.
 const AddedByWith = "--with"
 
+// manyAtOnce is the decorator of which a step may have several.
+const manyAtOnce = "card"
+
 // AddDecorators adds the decorators of --with to every step that does not have
-// one of the same name. Of several specs for one name the first wins. On an
-// error nothing has been added.
+// one of the same name. Of several specs for one name the first wins. Cards are added
+// all: a step may have several. On an error nothing has been added.
 func (f *Flow) AddDecorators(specs []string) error {
 	var added []Decorator
 	for _, spec := range specs {
@@ -25,7 +28,7 @@ func (f *Flow) AddDecorators(specs []string) error {
 			return err
 		}
 		d.Added = AddedByWith
-		if !hasDecorator(added, d.Name) {
+		if d.Name == manyAtOnce || !hasDecorator(added, d.Name) {
 			added = append(added, d)
 		}
 	}
@@ -34,7 +37,7 @@ func (f *Flow) AddDecorators(specs []string) error {
 		given := s.Decorators
 		s.Decorators = slices.Clone(given)
 		for _, d := range added {
-			if !hasDecorator(given, d.Name) {
+			if d.Name == manyAtOnce || !hasDecorator(given, d.Name) {
 				s.Decorators = append(s.Decorators, d)
 			}
 		}

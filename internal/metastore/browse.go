@@ -22,6 +22,8 @@ type Browser interface {
 	ArtifactsOf(ctx context.Context, run int64, tasks []int64) iter.Seq2[TaskArtifact, error]
 	// ScopesOf returns the scopes that some tasks of a run opened, in the order of the tasks.
 	ScopesOf(ctx context.Context, run int64, splits []int64) ([]Scope, error)
+	// Cards yields the cards of some tasks of a run, nil for all, by task, attempt and position.
+	Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[TaskCard, error]
 	// Children yields the tasks of the named steps that follow a task: that join it, or else
 	// have it as their Base. They come in the order of their ids.
 	Children(ctx context.Context, run, task int64, steps []string) iter.Seq2[Task, error]
@@ -46,6 +48,13 @@ type StepSpan struct {
 type TaskArtifact struct {
 	Task int64
 	Artifact
+}
+
+// TaskCard is a card with the attempt that made it.
+type TaskCard struct {
+	Task    int64
+	Attempt int
+	Card
 }
 
 // Follows reports whether a task comes right after another: it joins it, or else inherits from it.

@@ -62,6 +62,8 @@ const (
 	ReferenceDefinition = "definition of the flow"
 	ReferenceCode       = "code package"
 	ReferenceItems      = "elements of the foreach"
+	ReferenceCard       = "HTML of a card"
+	ReferenceCardData   = "data of a card"
 )
 
 // SmallValue is a value that is kept in the database.

@@ -61,14 +61,14 @@ type Beginning struct {
 	// Run fields; it does not call their Done, since CreateRun says how it went.
 	First []Record
 	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
-	// included: tasks, their last good attempt, artifact records, scopes. They keep their
+	// included: tasks, their last good attempt, artifact and card records, scopes. They keep their
 	// ids. The tasks' Origin is the run they really ran in. Logs stay where they are, with
 	// that run. The new run must have an Origin. NotFound if one of the tasks is not there or has no good attempt.
 	From  int64
 	Tasks []int64
 }
 
-// Record is one queued write. Nil parts are left alone. Artifacts and Log belong to
+// Record is one queued write. Nil parts are left alone. Artifacts, Cards and Log belong to
 // Attempt and need one. A record is written whole or not at all; one that cannot be
 // written (Conflict) does not take others with it. The store does not check that the
 // run exists, and keeps the record's memory until Done: it must not be changed.
@@ -78,6 +78,7 @@ type Record struct {
 	Artifacts []Artifact // of Attempt; insert, or replace those of the same name
 	Blobs     []Blob     // small values; storing one again mends one whose bytes were damaged
 	Scope     *Scope     // insert
+	Cards     []Card     // of Attempt; insert, or replace those of the same position
 	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
 	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.
 	Done func(error)

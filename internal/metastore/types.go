@@ -153,6 +153,17 @@ type Artifact struct {
 	Inline []byte // the plain bytes if they are at most InlineLimit long, else nil
 }
 
+// Card is one card that an attempt made of itself: a report, as an HTML file.
+type Card struct {
+	Position int    // among the cards of its step, from 0
+	Type     string // what kind of card it is: "default", "blank" or one of the user's
+	ID       string // by which the step names it, empty if it does not
+	UUID     string // 32 hexadecimal digits that no other card has
+	HTML     Hash   // blob with the file
+	Size     int64  // of the file, in bytes
+	Data     Hash   // blob with what the step last gave to its readers, JSON; zero if nothing
+}
+
 // InlineLimit is the size in bytes up to which an artifact's bytes travel in its
 // record: for a value that small, a content-addressed blob would cost more than it saves.
 const InlineLimit = 256

@@ -150,7 +150,7 @@ type Decorator struct {
 
 // FromTask is any frame that a task process sends.
 type FromTask struct {
-	Type string `json:"type"` // get, values, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, usage, defaults, done
+	Type string `json:"type"` // get, values, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, card, usage, defaults, done
 	ID   int64  `json:"id"`
 
 	Name    string   `json:"name"`    // get, get_inputs
@@ -166,6 +166,8 @@ type FromTask struct {
 
 	Message string            `json:"message"` // usage
 	Display map[string]string `json:"display"` // defaults, done of parameters
+
+	Card *SentCard `json:"card"` // card; its HTML and data are artifacts
 
 	OK         bool            `json:"ok"` // done
 	Caught     bool            `json:"caught"`
@@ -185,6 +187,15 @@ type SentValue struct {
 	Size   int64  `json:"size"`
 	Length int    `json:"length"` // in the body
 	Path   string `json:"path"`   // or staged
+}
+
+// SentCard says which card of the task a card frame shows.
+type SentCard struct {
+	Position int    `json:"position"`
+	Type     string `json:"type"`
+	ID       string `json:"id"`
+	UUID     string `json:"uuid"`
+	Live     bool   `json:"live"` // the step goes on
 }
 
 // SentItems is the elements of a foreach, as an items file.

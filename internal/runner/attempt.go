@@ -33,8 +33,9 @@ type attempt struct {
 	free   bool // the engine knows that its place is free
 	exit   worker.Exit
 	result *result // of the conversation, nil without a done frame
-	killed bool    // the engine asked for its end
-	late   bool    // it outlived its timeout
+	cards  keptCards
+	killed bool // the engine asked for its end
+	late   bool // it outlived its timeout
 	log    attemptLog
 	series *usage.Series
 	cgroup *usage.Cgroup // nil if it has none
@@ -113,7 +114,7 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 		proc.Signal(syscall.SIGKILL)
 	}
 	if t := a.launch.Step.Timeout; t > 0 && !a.launch.Fallback {
-		a.later(t+timeoutGrace, func() { a.late = true; a.signal(syscall.SIGKILL) })
+		a.later(t+timeoutGrace+cardTime(a.launch.Step), func() { a.late = true; a.signal(syscall.SIGKILL) })
 	}
 }
 
@@ -218,6 +219,7 @@ func (a *attempt) complete() {
 		rec.Artifacts, rec.Blobs, rec.Scope = res.artifacts, res.blobs, res.scope
 		rec.Attempt.Complete = res.complete
 	}
+	rec.Cards, rec.Blobs = a.cards.records, append(rec.Blobs, a.cards.blobs...)
 	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
 	if err := a.log.problem(); err != nil {
 		r.warn("%v", err)
@@ -273,6 +275,7 @@ func (a *attempt) settled(err error) {
 		r.fail(err)
 		return
 	}
+	a.cards.settle(r.LogDir)
 	if r.fatal != nil {
 		return
 	}

@@ -66,17 +66,20 @@ type conversation struct {
 	fifos  []*os.File
 	files  int             // made for converted values
 	proc   *worker.Process // nil: the attempt's own
+	cards  sentCards
 }
 
 // converse talks with the attempt's process until it has said all.
 func (a *attempt) converse() {
 	c := &conversation{a: a, r: a.r, in: bufio.NewReaderSize(a.proc.Conn, 4<<10)}
+	c.cards.dir, c.cards.task, c.cards.attempt = a.r.LogDir, int64(a.launch.Task), a.launch.Attempt
 	res := c.run()
 	for _, f := range c.fifos {
 		f.Close()
 	}
+	cards := c.keepCards()
 	a.r.post(func() {
-		a.result = res
+		a.result, a.cards = res, cards
 		a.giveUpPlace()
 		a.ended()
 	})
@@ -109,6 +112,8 @@ func (c *conversation) run() *result {
 			return c.done(&m, body)
 		case "metadata":
 			// Recorded with the client API; accepted so that newer SDKs work.
+		case "card":
+			c.card(&m, body)
 		default:
 			reply, values := c.answer(&m)
 			reply.Type, reply.ID = "reply", m.ID

@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -292,6 +293,7 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	if err == nil {
 		r.exitHooks(parent, res.Status)
 	}
+	os.Remove(r.LogDir) // fails unless it was made for live cards alone
 	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),
 		Text: res.Problem, Duration: took})
 	return res, err

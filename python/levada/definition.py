@@ -19,7 +19,7 @@ _checked = JSONEncoder(allow_nan=False, default=repr).encode
 class StepPlan:
     """What a task has to know of its step."""
 
-    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "secrets")
+    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "secrets", "cards")
 
     def __init__(self, name, function, described):
         self.name = name
@@ -29,6 +29,7 @@ class StepPlan:
         self.catch = None
         self.timeout = None
         self.parallel = False
+        self.cards = None  # the attributes of each @card
         self.secrets = None
         wrappers = getattr(function, "wrappers", None)
         if wrappers:
@@ -37,6 +38,11 @@ class StepPlan:
             wrap(self, wrappers)
         for decorator in function.decorators:
             self.apply(decorator.name, decorator.attributes)
+        if self.cards is not None:  # in the order in which they are written; what --with adds comes after
+            cards = [decorator for decorator in function.decorators if decorator.name == "card"]
+            written = [card for card in cards if card.statically_defined]
+            added = [card for card in cards if not card.statically_defined]
+            self.cards = [card.attributes for card in (*reversed(written), *added)]
 
     def apply(self, name, attributes):
         """Take a decorator into account, unless the step has it already."""
@@ -46,6 +52,8 @@ class StepPlan:
             self.timeout = attributes
         elif name in ("parallel", "pytorch_parallel"):
             self.parallel = True
+        elif name == "card":
+            self.cards = [*(self.cards or ()), attributes]
         elif name == "secrets" and self.secrets is None:
             from .secret_backends import with_secrets
 

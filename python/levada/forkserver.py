@@ -63,6 +63,8 @@ class ForkServer:
                 stream.reconfigure(line_buffering=True)
         flush()
         self._libc.flush()
+        if any(plan.cards for plan in self._plans.steps.values()):
+            from .cards import preload  # noqa: F401  each task would import it
         gc.collect()
         warm_up(type(self._flow), self._plans.steps, self._rehearse)
         self._hooks.take_off()

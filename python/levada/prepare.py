@@ -158,11 +158,11 @@ class Preparation:
                     value.attribute = attribute
 
     def _add_to_steps(self, name, attributes):
-        """Put a decorator of the command line on each step that does not have it."""
+        """Put a decorator of the command line on each step that does not have it, or may have several."""
         cls = STEP_DECORATORS.get(name)
         if cls is not None:
             for step in steps_of(self.flow_class).values():
-                if not any(other.name == name for other in step.decorators):
+                if cls.allow_multiple or not any(other.name == name for other in step.decorators):
                     self._add(step.decorators, cls(attributes))
             return
         from .custom import REGISTRY, StepMutator, UserStepDecorator, find

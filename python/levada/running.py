@@ -2,8 +2,6 @@
 
 from os import environ
 
-from .exceptions import NotAvailable
-
 # What is None, not an error, where no task runs.
 _NONE_OUTSIDE = frozenset(
     [
@@ -57,6 +55,14 @@ def _field(name):
     return lambda task: task.frame[name]
 
 
+def _card(task):
+    if task.plan.cards is None:
+        raise AttributeError("card")
+    from .cards.publisher import collector
+
+    return collector(task)
+
+
 def _client(name, depth):
     def read(task):
         from . import client
@@ -75,13 +81,6 @@ def _trigger(task):
     from .events import Trigger
 
     return Trigger.from_runs([Run(pathspec, _namespace_check=False) for pathspec in runs])
-
-
-def _missing(name):
-    def read(task):
-        raise NotAvailable("current." + name)
-
-    return read
 
 
 _ATTRIBUTES = {
@@ -108,7 +107,7 @@ _ATTRIBUTES = {
     "task": _client("Task", 4),
     "run": _client("Run", 2),
     "trigger": _trigger,
-    "card": _missing("card"),
+    "card": _card,
 }
 
 

@@ -52,7 +52,10 @@ class Task:
         self._graph = None
         plan = self.plan
         #: Nothing has to be done but to call the step.
-        self._simple = plan.catch is None and plan.timeout is None and not plan.is_join and _UNUSUAL.isdisjoint(frame)
+        self._simple = (
+            plan.catch is None and plan.timeout is None and plan.cards is None and not plan.is_join
+            and _UNUSUAL.isdisjoint(frame)
+        )  # fmt: skip
         item = frame.get("item")
         #: The innermost element has come with the frame.
         self._at_hand = (
@@ -201,6 +204,10 @@ class Task:
                 _join_cgroup(self.frame["cgroup"])
             for added in self.frame.get("with") or ():
                 self.plan.apply(added["name"], added.get("attributes") or {})
+            if self.plan.cards is not None:
+                from .cards import publisher
+
+                publisher.begin(self)
         try:
             if self._simple:
                 self.plan.function(flow)
@@ -243,6 +250,10 @@ class Task:
             value = self._short_value()
             if value is not None:
                 done["value"] = value
+        if self.plan.cards is not None:
+            from .cards import publisher
+
+            publisher.finish()
         flush()
         self.channel.send(done, parts)
         return 0

@@ -148,6 +148,22 @@ class Channel:
             have += len(data)
         return b"".join(chunks)
 
+    def tell(self, header, parts=()):
+        """Send a frame that has no answer, from any thread, while the step runs."""
+        first = get_ident() == self._thread
+        outer = self.busy
+        if first:
+            self.busy = True
+        try:
+            with self._lock:
+                self.send(header, parts)
+        finally:
+            if first:
+                self.busy = outer
+        if self.pending is not None and first and not outer:
+            pending, self.pending = self.pending, None
+            raise pending
+
     def ask(self, header):
         """Send a request; return header and body of the reply. RequestFailed if the host could not answer."""
         if getpid() != self.pid:

@@ -13,6 +13,7 @@ __version__ = "2.19.38"
 
 _MODULES = frozenset(
     [
+        "cards",
         "client",
         "datastore",
         "decorators",
@@ -33,7 +34,7 @@ _MODULES = frozenset(
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("cards", "integrations", "metaflow_config", "runner"))
+_MODULES_LATER = frozenset(("integrations", "metaflow_config", "runner"))
 
 
 def __getattr__(name):

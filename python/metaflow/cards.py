@@ -1,5 +1,4 @@
-"""Cards and their components: a later version has them. Importing works, using says so."""
+"""Cards and their components under Metaflow's name."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.cards import *  # noqa: F403
+from levada.cards import __all__  # noqa: F401

@@ -122,6 +122,7 @@ class Result:
         self.artifacts = {}
         self.items = None
         self.metadata = []
+        self.cards = []  # of each card frame: what it says of the card, its HTML, its data
         self.requests = []
         self.exited = None
         self.stdout = ""
@@ -149,6 +150,16 @@ class Result:
             data, start = self._bytes(done["foreach"], body, start)
             self.items = split_items(data, done["foreach"]["count"])
         assert start == len(body), (start, len(body))
+
+    def take_card(self, header, body):
+        found, start = {}, 0
+        for entry in header["artifacts"]:
+            data, start = self._bytes(entry, body, start)
+            assert len(data) == entry["size"], entry
+            found[entry["name"]] = data.decode()
+        assert start == len(body), (start, len(body))
+        data = json.loads(found["data"]) if "data" in found else None
+        self.cards.append((header["card"], found.get("html"), data))
 
     @staticmethod
     def _bytes(entry, body, start):
@@ -295,6 +306,8 @@ class Host:
                         result.take(header, data)
                     elif kind in ("usage", "defaults"):
                         result.done = header
+                    elif kind == "card":
+                        result.take_card(header, data)
                     elif kind == "metadata":
                         result.metadata += header["entries"]
                     else:

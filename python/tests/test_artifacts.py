@@ -22,7 +22,8 @@ class Storing(FlowTest):
         again = host.task("middle", result.artifacts)
         self.assertOk(again)
         self.assertEqual(again.artifacts, {})
-        self.assertEqual(again.requests, [])
+        self.assertEqual(len(again.cards), 2)
+        self.assertEqual(host.task("one", result.artifacts).requests, [])
 
     def test_class_of_the_flow_file_round_trips(self):
         host = self.steps(

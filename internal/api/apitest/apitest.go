@@ -5,6 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/levadahq/levada/internal/blob/mem"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
 	metamem "github.com/levadahq/levada/internal/metastore/mem"
 	"github.com/levadahq/levada/internal/service"
@@ -24,6 +28,7 @@ type Store struct {
 	*api.Service
 	Meta *metamem.Store
 	Data *datastore.Store
+	home string
 }
 
 // Start is when the first run was made. Run n was made n hours later.
@@ -37,8 +42,21 @@ func New(t testing.TB) *Store {
 	meta := metamem.New()
 	t.Cleanup(func() { meta.Close() })
 	data := datastore.New(meta, mem.New(), t.TempDir())
-	cases := service.New(service.Config{Store: meta, Data: data, Home: t.TempDir(), Host: "here", Boot: "boot", Now: func() time.Time { return Start }})
-	return &Store{api.New(api.Config{Cases: cases, Store: meta, Data: data, Home: "/home/store", Version: "1.2.3"}), meta, data}
+	home := t.TempDir()
+	cases := service.New(service.Config{Store: meta, Data: data, Home: home, Host: "here", Boot: "boot", Now: func() time.Time { return Start }})
+	return &Store{api.New(api.Config{Cases: cases, Store: meta, Data: data, Home: "/home/store", Version: "1.2.3"}), meta, data, home}
+}
+
+// ShowCard shows a card of a task that runs.
+func (s *Store) ShowCard(t testing.TB, run int64, c livecard.Card, html string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "card")
+	if err := os.WriteFile(path, []byte(html), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := livecard.Write(filepath.Join(s.home, "logs", strconv.FormatInt(run, 10)), c, path); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Flow is the definition of the runs: start splits into a, a foreach of three, and b; all is joined.

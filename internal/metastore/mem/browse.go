@@ -103,3 +103,21 @@ func (s *Store) Children(ctx context.Context, run, task int64, steps []string) i
 		return list
 	})
 }
+
+// Cards yields the cards of some tasks of a run.
+func (s *Store) Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[metastore.TaskCard, error] {
+	return stream(ctx, s, func() []metastore.TaskCard {
+		var list []metastore.TaskCard
+		for key, cards := range s.cards {
+			if key.run == run && (tasks == nil || slices.Contains(tasks, key.task)) {
+				for _, c := range cards {
+					list = append(list, metastore.TaskCard{Task: key.task, Attempt: key.n, Card: c})
+				}
+			}
+		}
+		slices.SortFunc(list, func(a, b metastore.TaskCard) int {
+			return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Attempt, b.Attempt), cmp.Compare(a.Position, b.Position))
+		})
+		return list
+	})
+}

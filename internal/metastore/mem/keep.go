@@ -28,6 +28,7 @@ func (s *Store) Remove(ctx context.Context, runs []int64) error {
 		maps.DeleteFunc(s.scopes, func(run int64, _ map[int64]metastore.Scope) bool { return goes(run) })
 		maps.DeleteFunc(s.attempts, func(key taskKey, _ []metastore.Attempt) bool { return goes(key.run) })
 		maps.DeleteFunc(s.artifacts, func(key attemptKey, _ map[string]metastore.Artifact) bool { return goes(key.run) })
+		maps.DeleteFunc(s.cards, func(key attemptKey, _ map[int]metastore.Card) bool { return goes(key.run) })
 		needed := make(map[attemptKey]bool)
 		for _, c := range s.carried() {
 			needed[attemptKey{taskKey{c.Run, c.Task}, c.Attempt}] = true
@@ -69,6 +70,12 @@ func (s *Store) references(of metastore.RunSet) []metastore.Reference {
 			if a.Inline == nil {
 				add(key.run, key.task, key.n, a.Name, a.Hash)
 			}
+		}
+	}
+	for key, cards := range s.cards {
+		for _, c := range cards {
+			add(key.run, key.task, key.n, metastore.ReferenceCard, c.HTML)
+			add(key.run, key.task, key.n, metastore.ReferenceCardData, c.Data)
 		}
 	}
 	return list
@@ -188,6 +195,9 @@ func (s *Store) Check(ctx context.Context, thorough bool) (metastore.Health, err
 		}
 		for key, attempts := range s.attempts {
 			count(key.run, len(attempts))
+		}
+		for key, cards := range s.cards {
+			count(key.run, len(cards))
 		}
 		for key, artifacts := range s.artifacts {
 			count(key.run, len(artifacts))

@@ -22,6 +22,7 @@ type Store struct {
 	tasks     map[int64]map[int64]metastore.Task
 	attempts  map[taskKey][]metastore.Attempt // in order
 	artifacts map[attemptKey]map[string]metastore.Artifact
+	cards     map[attemptKey]map[int]metastore.Card // by position
 	logs      map[attemptKey][]byte
 	scopes    map[int64]map[int64]metastore.Scope
 	blobs     map[metastore.Hash][]byte
@@ -47,6 +48,7 @@ func New() *Store {
 		tasks:     make(map[int64]map[int64]metastore.Task),
 		attempts:  make(map[taskKey][]metastore.Attempt),
 		artifacts: make(map[attemptKey]map[string]metastore.Artifact),
+		cards:     make(map[attemptKey]map[int]metastore.Card),
 		logs:      make(map[attemptKey][]byte),
 		scopes:    make(map[int64]map[int64]metastore.Scope),
 		blobs:     make(map[metastore.Hash][]byte),
@@ -123,8 +125,8 @@ func (s *Store) locked(f func() error) error {
 
 // insert writes a record, all of it or nothing.
 func (s *Store) insert(r metastore.Record) error {
-	if r.Attempt == nil && (len(r.Artifacts) > 0 || r.Log != nil) {
-		return fault.New(fault.Internal, "a record has artifacts or a log but no attempt")
+	if r.Attempt == nil && (len(r.Artifacts) > 0 || len(r.Cards) > 0 || r.Log != nil) {
+		return fault.New(fault.Internal, "a record has artifacts, cards or a log but no attempt")
 	}
 	if t := r.Task; t != nil {
 		if _, ok := s.tasks[t.Run][t.ID]; ok {
@@ -152,6 +154,9 @@ func (s *Store) insert(r metastore.Record) error {
 	key := attemptKey{taskKey{r.Attempt.Run, r.Attempt.Task}, r.Attempt.N}
 	for _, a := range r.Artifacts {
 		putIn(s.artifacts, key, a.Name, cloneArtifact(a))
+	}
+	for _, c := range r.Cards {
+		putIn(s.cards, key, c.Position, c)
 	}
 	if r.Log != nil {
 		s.logs[key] = append([]byte{}, r.Log...)
@@ -211,6 +216,7 @@ func (s *Store) forget(id int64) {
 	for task := range s.tasks[id] {
 		for _, a := range s.attempts[taskKey{id, task}] {
 			delete(s.artifacts, attemptKey{taskKey{id, task}, a.N})
+			delete(s.cards, attemptKey{taskKey{id, task}, a.N})
 			delete(s.logs, attemptKey{taskKey{id, task}, a.N})
 		}
 		delete(s.attempts, taskKey{id, task})
@@ -235,6 +241,9 @@ func (s *Store) carry(to int64, begin metastore.Beginning) error {
 		s.putAttempt(good)
 		for name, a := range s.artifacts[attemptKey{from, good.N}] {
 			putIn(s.artifacts, attemptKey{taskKey{to, id}, good.N}, name, a)
+		}
+		for position, c := range s.cards[attemptKey{from, good.N}] {
+			putIn(s.cards, attemptKey{taskKey{to, id}, good.N}, position, c)
 		}
 		if c, ok := s.scopes[begin.From][id]; ok {
 			c.Run = to

@@ -170,6 +170,10 @@ func (c *comparison) draw(rt *rapid.T) metastore.Record {
 			r.Attempt.Exception = &metastore.Exception{Type: "E", Message: text().Draw(rt, "message")}
 		}
 		r.Artifacts = rapid.SliceOfN(rapid.Custom(drawArtifact), 0, 3).Draw(rt, "artifacts")
+		if rapid.Bool().Draw(rt, "has card") {
+			r.Cards = []metastore.Card{card(rapid.IntRange(0, 2).Draw(rt, "position"), text().Draw(rt, "card"))}
+			r.Cards[0].HTML = blobHash(rapid.IntRange(0, 3).Draw(rt, "html"))
+		}
 		if rapid.Bool().Draw(rt, "has log") {
 			r.Log = rapid.SliceOf(rapid.Byte()).Draw(rt, "log")
 		}
@@ -229,6 +233,7 @@ type everything struct {
 	Scopes            map[int64][]metastore.Scope
 	Attempts          map[[2]int64][]metastore.Attempt
 	Artifacts         map[[3]int64][]metastore.Artifact
+	Cards             map[int64][]metastore.TaskCard
 	Logs              map[[3]int64]string
 	Blobs             map[int]string
 	References        []metastore.Reference
@@ -253,11 +258,12 @@ func content(rt *rapid.T, s metastore.Store, runs int64) everything {
 		Tasks:  map[int64][]metastore.Task{}, Finished: map[int64][]metastore.FinishedTask{},
 		Counts: map[int64][]metastore.StepCount{}, Scopes: map[int64][]metastore.Scope{},
 		Attempts: map[[2]int64][]metastore.Attempt{}, Artifacts: map[[3]int64][]metastore.Artifact{},
-		Logs: map[[3]int64]string{}, Blobs: map[int]string{},
+		Cards: map[int64][]metastore.TaskCard{}, Logs: map[[3]int64]string{}, Blobs: map[int]string{},
 	}
 	var ids []int64
 	for run := int64(1); run <= runs; run++ {
 		ids = append(ids, run)
+		e.Cards[run] = collectRapid(rt, s.Cards(ctx, run, nil))
 		e.Tasks[run] = collectRapid(rt, s.Tasks(ctx, metastore.TaskFilter{Run: run, After: -1}))
 		e.Finished[run] = collectRapid(rt, s.Finished(ctx, run))
 		var err error

@@ -61,6 +61,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"Steps", testSteps},
 		{"OfMany", testOfMany},
 		{"Children", testChildren},
+		{"Cards", testCards},
 		{"Canceled", testCanceled},
 		{"StopEarly", testStopEarly},
 		{"NestedReads", testNestedReads},

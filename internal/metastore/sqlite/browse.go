@@ -124,3 +124,18 @@ func (s *Store) Children(ctx context.Context, run, task int64, steps []string) i
 		}
 	}
 }
+
+// Cards yields the cards of some tasks of a run.
+func (s *Store) Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[metastore.TaskCard, error] {
+	scan := func(r *row) (metastore.TaskCard, error) {
+		return metastore.TaskCard{Task: r.integer(), Attempt: r.int(), Card: metastore.Card{
+			Position: r.int(), Type: r.text(), ID: r.text(), UUID: r.text(), HTML: r.hash(), Size: r.integer(), Data: r.hash(),
+		}}, nil
+	}
+	const columns = `SELECT c.task, c.attempt, c.position, c.type, c.id, c.uuid, c.html, c.size, c.data FROM `
+	if tasks == nil {
+		return rows(ctx, s, "list cards", scan, columns+`cards AS c WHERE run = ?1 ORDER BY task, attempt, position`, run)
+	}
+	return rows(ctx, s, "list cards", scan, columns+`(SELECT DISTINCT value AS task FROM json_each(?2)) AS l
+		CROSS JOIN cards AS c ON c.run = ?1 AND c.task = l.task ORDER BY c.task, c.attempt, c.position`, run, idList(tasks))
+}

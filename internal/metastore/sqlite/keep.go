@@ -15,7 +15,7 @@ import (
 )
 
 // belongings are the tables whose rows belong to a run.
-var belongings = []string{"tags", "tasks", "attempts", "artifacts", "scopes"}
+var belongings = []string{"tags", "tasks", "attempts", "artifacts", "cards", "scopes"}
 
 // orphans selects the runs of a table's rows that are not there. It skips from run to run along the table's key.
 const orphans = `
@@ -82,6 +82,8 @@ const references = `
 	SELECT id, -1 AS task, 0 AS attempt, '` + metastore.ReferenceDefinition + `' AS name, definition AS hash FROM r WHERE definition IS NOT NULL
 	UNION ALL SELECT id, -1, 0, '` + metastore.ReferenceCode + `', code FROM r WHERE code IS NOT NULL
 	UNION ALL SELECT s.run, s.split, 0, '` + metastore.ReferenceItems + `', s.items FROM r CROSS JOIN scopes AS s ON s.run = r.id WHERE s.items IS NOT NULL
+	UNION ALL SELECT c.run, c.task, c.attempt, '` + metastore.ReferenceCard + `', c.html FROM r CROSS JOIN cards AS c ON c.run = r.id
+	UNION ALL SELECT c.run, c.task, c.attempt, '` + metastore.ReferenceCardData + `', c.data FROM r CROSS JOIN cards AS c ON c.run = r.id WHERE c.data IS NOT NULL
 	UNION ALL SELECT f.run, f.task, f.attempt, f.name, f.hash FROM r CROSS JOIN artifacts AS f ON f.run = r.id WHERE f.inline IS NULL`
 
 func runSet(of metastore.RunSet) (after int64, list string, err error) {

@@ -109,7 +109,7 @@ func addTags(c *conn, run int64, tags []string, system bool) error {
 }
 
 // carry copies tasks of run from into run to, each with its last good attempt,
-// the artifact records of that and the scope it opened.
+// the artifact and card records of that and the scope it opened.
 func carry(c *conn, to, from int64, tasks []int64) error {
 	ids := slices.Clone(tasks)
 	slices.Sort(ids)
@@ -136,7 +136,7 @@ func carry(c *conn, to, from int64, tasks []int64) error {
 				On(fmt.Sprintf("run %d", from))
 		}
 	}
-	for _, q := range []string{carryArtifacts, carryScopes} {
+	for _, q := range []string{carryArtifacts, carryCards, carryScopes} {
 		if _, err := c.exec(q, to, from, string(list)); err != nil {
 			return err
 		}
@@ -161,6 +161,11 @@ const (
 	carryArtifacts = `INSERT INTO artifacts
 		SELECT ?1, f.task, f.attempt, f.name, f.hash, f.size, f.codec, f.type, f.inline
 		FROM attempts AS a CROSS JOIN artifacts AS f ON f.run = ?2 AND f.task = a.task AND f.attempt = a.n
+		WHERE a.run = ?1 AND ?3 <> ''`
+
+	carryCards = `INSERT INTO cards
+		SELECT ?1, c.task, c.attempt, c.position, c.type, c.id, c.uuid, c.html, c.size, c.data
+		FROM attempts AS a CROSS JOIN cards AS c ON c.run = ?2 AND c.task = a.task AND c.attempt = a.n
 		WHERE a.run = ?1 AND ?3 <> ''`
 
 	carryScopes = `INSERT INTO scopes

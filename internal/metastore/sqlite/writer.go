@@ -320,7 +320,7 @@ func sizeOf(r *metastore.Record) int {
 
 // recordStatements are the statements that write records.
 type recordStatements struct {
-	task, attempt, artifact, scope, blob, log *statement
+	task, attempt, artifact, card, scope, blob, log *statement
 }
 
 func (q *recordStatements) prepare(c *conn) error {
@@ -339,6 +339,8 @@ func (q *recordStatements) prepare(c *conn) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&q.artifact, `INSERT OR REPLACE INTO artifacts (run, task, attempt, name, hash, size, codec, type, inline)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&q.card, `INSERT OR REPLACE INTO cards (run, task, attempt, position, type, id, uuid, html, size, data)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&q.scope, `INSERT INTO scopes (run, split, step, kind, var, count, parent, idx, items)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&q.blob, `INSERT INTO blobs (hash, data) VALUES (?, ?)
@@ -357,8 +359,8 @@ func (q *recordStatements) prepare(c *conn) error {
 // insert writes a record. The row of a superseded attempt is left to a later
 // record of the same transaction.
 func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
-	if r.Attempt == nil && (len(r.Artifacts) > 0 || r.Log != nil) {
-		return fault.New(fault.Internal, "a record has artifacts or a log but no attempt")
+	if r.Attempt == nil && (len(r.Artifacts) > 0 || len(r.Cards) > 0 || r.Log != nil) {
+		return fault.New(fault.Internal, "a record has artifacts, cards or a log but no attempt")
 	}
 	if t := r.Task; t != nil {
 		if _, err := q.task.exec(t.Run, t.ID, t.Step, t.Scope, int64(t.Index), int64(t.Iteration), t.Base,
@@ -398,6 +400,12 @@ func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
 	for i := range r.Artifacts {
 		f := &r.Artifacts[i]
 		if _, err := q.artifact.exec(a.Run, a.Task, int64(a.N), f.Name, f.Hash[:], f.Size, f.Codec, f.Type, nullable(f.Inline)); err != nil {
+			return err
+		}
+	}
+	for i := range r.Cards {
+		c := &r.Cards[i]
+		if _, err := q.card.exec(a.Run, a.Task, int64(a.N), int64(c.Position), c.Type, c.ID, c.UUID, c.HTML[:], c.Size, nullableHash(&c.Data)); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,3 @@
+"""Imports what the cards of a task need, so that the fork server does it once for all of them."""
+
+from . import builtin, markdown, page, publisher, registry, taskview  # noqa: F401

@@ -1,0 +1,1 @@
+"""Modules of cards that flows import from."""
