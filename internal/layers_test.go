@@ -30,6 +30,7 @@ var layers = map[string]int{
 	"internal/usage":            2,
 	"internal/interp":           2,
 	"internal/codepack":         2,
+	"internal/pyenv":            2,
 	"internal/datastore":        3,
 	"internal/protocol":         3,
 	"internal/worker":           3,
@@ -49,6 +50,7 @@ var within = map[string][]string{
 	"internal/blob/file":        {"internal/blob"},
 	"internal/blob/mem":         {"internal/blob"},
 	"internal/worker":           {"internal/protocol"},
+	"internal/pyenv":            {"internal/interp"},
 }
 
 // implementations may be imported by the wiring alone.

@@ -105,6 +105,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	host, _ := os.Hostname()
 	c := service.Config{
 		Python: a.python, SDK: a.sdk, Machine: usage.Machine(a.environ), Version: Version(),
+		Environments: filepath.Join(a.cache(), "environments"), Environ: a.environ,
 		Host: host, Boot: usage.BootID(), Dir: a.dir, Now: time.Now,
 	}
 	if where.Need == cli.NoStore {

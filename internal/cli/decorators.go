@@ -29,10 +29,6 @@ var stepDecorators = map[string][]string{
 
 // withoutEffect are decorators of later versions, without which a step still does its work, and what happens instead.
 var withoutEffect = []struct{ name, instead string }{
-	{"conda", "the packages are those of this Python"},
-	{"conda_base", "the packages are those of this Python"},
-	{"pypi", "the packages are those of this Python"},
-	{"pypi_base", "the packages are those of this Python"},
 	{"kubernetes", "the step runs on this machine"},
 	{"batch", "the step runs on this machine"},
 	{"card", "no card is made"},
@@ -79,6 +75,13 @@ func (s *session) checkDecorators() error {
 		return &failure{headline: "Not available", kind: fault.Unavailable, text: fmt.Sprintf(
 			"@secrets (step %s) is not there yet in this version of Levada, and the step would run without its secrets.\n"+
 				"Put them into the environment that the run is started in, and remove the decorator.", strings.Join(steps, ", "))}
+	}
+	if s.global.environment == "local" {
+		for _, name := range []string{"conda", "conda_base", "pypi", "pypi_base"} {
+			if _, ok := where[name]; ok {
+				s.inform("    @%s has no effect with --environment local: the packages are those of this Python.", name)
+			}
+		}
 	}
 	for _, d := range withoutEffect {
 		steps, ok := where[d.name]

@@ -105,6 +105,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	src := service.FlowSource{
 		File: s.inv.file, Python: early.python, Isolation: early.isolation, With: early.with,
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
+		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform,
 	}
 	if s.flow, err = s.store.Service.Open(ctx, src); err != nil {
 		s.close()

@@ -60,14 +60,14 @@ func (r *Runner) launch(l engine.Launch) {
 		r.stillborn(a, err)
 		return
 	}
-	vars := l.Step.Environment
+	set := worker.Setting{Python: r.Pythons[l.Step.Name], Vars: l.Step.Environment}
 	start := func() (*worker.Process, error) {
-		return r.Pool.Start(r.ctx, first, vars, worker.Watch{
+		return r.Pool.Start(r.ctx, first, set, worker.Watch{
 			Started: func(pid int) { r.post(func() { a.started(pid) }) },
 			Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
 		})
 	}
-	if len(vars) == 0 {
+	if set.Plain() {
 		proc, err := start()
 		a.attach(proc, err)
 		return

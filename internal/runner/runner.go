@@ -57,7 +57,9 @@ type Config struct {
 	Store  metastore.Store
 	Data   *datastore.Store
 	Pool   *worker.Pool
-	Usage  *usage.Sampler
+	// Pythons are the interpreters of steps with an environment of their own.
+	Pythons map[string]string
+	Usage   *usage.Sampler
 	// Cgroups, if not nil, gives each attempt a cgroup of its own, in which the kernel keeps its peak of memory.
 	Cgroups *usage.Cgroups
 	// Machine is what @resources requests are admitted against.

@@ -15,6 +15,13 @@ type FlowSource struct {
 	Python    string   // interpreter asked for with --python; empty finds one
 	Isolation string   // "fork", "spawn" or empty: fork where it is safe
 	With      []string // --with specs, added to every step
+	// Environment is how packages are provided: empty or "pypi", "conda": as the steps' decorators say; "uv": by the uv project
+	// that the working directory is in; "local": by the interpreter, whatever decorators say.
+	Environment string
+	// Rebuild resolves environments anew.
+	Rebuild bool
+	// Tell is told of what takes time before the run begins, the making of environments. May be nil.
+	Tell func(format string, args ...any)
 	// CodeSuffixes selects the files of the code package; nil is the default.
 	CodeSuffixes []string
 	// HandedFD is the control socket of a fork server that is running already (a flow

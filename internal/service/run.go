@@ -32,6 +32,9 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	if err != nil {
 		return RunResult{}, err
 	}
+	if err := f.prepareEnvironments(ctx); err != nil {
+		return RunResult{}, err
+	}
 	staging, err := s.stage()
 	if err != nil {
 		return RunResult{}, err
@@ -93,6 +96,9 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	policy.Rerun = o.Step
 	eng, carried, err := runner.Recover(ctx, f.graph, policy, s.c.Store, origin.ID)
 	if err != nil {
+		return RunResult{}, err
+	}
+	if err := f.prepareEnvironments(ctx); err != nil {
 		return RunResult{}, err
 	}
 	staging, err := s.stage()
@@ -158,7 +164,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	logs := filepath.Join(s.c.Home, "logs", fmt.Sprint(run.ID))
 	r := runner.New(runner.Config{
 		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
-		Pool: f.pool, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
+		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Watch: o.Watch, Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
@@ -187,7 +193,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 			Host: s.c.Host, CommandLine: o.CommandLine, WorkingDir: s.c.Dir, FlowFile: f.src.File,
 			Language: def.Language, Runtime: def.Runtime, Interpreter: f.python, SDK: def.SDK, Levada: s.c.Version,
 			MaxWorkers: s.workers(o), Isolation: string(f.pool.Isolation()), Namespace: o.Namespace,
-			Resumed: w.rerun, Parameters: w.parameters,
+			Resumed: w.rerun, Parameters: w.parameters, Environments: f.made.records,
 		},
 	}
 	if run.Info.Namespace == "" {

@@ -35,14 +35,17 @@ type Config struct {
 	// Python finds the interpreter; asked is what the user named, possibly nothing.
 	Python func(ctx context.Context, asked string) (string, error)
 	// SDK returns the folder with the SDK's packages, unpacking them if need be.
-	SDK     func() (string, error)
-	Machine usage.Resources
-	Cgroups *usage.Cgroups // nil: tasks have no cgroups of their own
-	Version string
-	Host    string
-	Boot    string // boot id of this machine
-	Dir     string // working directory
-	Now     func() time.Time
+	SDK func() (string, error)
+	// Environments is the folder where the environments of steps are kept.
+	Environments string
+	Environ      []string // of the command, for the tools that make environments
+	Machine      usage.Resources
+	Cgroups      *usage.Cgroups // nil: tasks have no cgroups of their own
+	Version      string
+	Host         string
+	Boot         string // boot id of this machine
+	Dir          string // working directory
+	Now          func() time.Time
 }
 
 // Service is the use cases on one store.
@@ -60,7 +63,8 @@ type flow struct {
 	graph    *graph.Graph
 	problems []graph.Problem
 	with     []protocol.Decorator
-	code     chan code // one value: what the flow's folder holds
+	made     *environments // nil before the first run
+	code     chan code     // one value: what the flow's folder holds
 }
 
 // code is the code package of a flow's folder and where it came from.

@@ -3,9 +3,9 @@
 // A [Pool] belongs to one flow file. It gives a [Process] for each attempt of a
 // task, in one of two ways. By default a fork server ([Server]) imports the user's
 // file once and forks for each task. Where forking is not safe, or on request
-// (isolation "spawn"), each process is a fresh interpreter. Environment variables
-// that must be there before libraries load give each distinct set of them a fork
-// server of its own, started when first needed.
+// (isolation "spawn"), each process is a fresh interpreter. What must be there before
+// libraries load, environment variables or another interpreter ([Setting]), gives each distinct
+// combination a fork server of its own, started when first needed.
 //
 // A process leads its own process group, so that it can be ended with all that it
 // started, and so that Ctrl-C at the terminal reaches the engine alone. When the
@@ -59,20 +59,42 @@ type Pool struct {
 	main      *Server
 
 	mu    sync.Mutex
-	seats map[string]*seat // by environment set; "" is main's
+	seats map[string]*seat // by setting; "" is main's
 }
 
-// seat is the place of the fork server for one set of variables. Its lock is held while the server starts, which
+// seat is the place of the fork server for one setting. Its lock is held while the server starts, which
 // takes as long as the user's imports; nobody waits who wants another.
 type seat struct {
 	mu     sync.Mutex
 	server *Server // nil before the first
 }
 
+// Setting is what of a process is settled before its first import. The zero value is the flow's own.
+type Setting struct {
+	Python string            // interpreter; empty: the flow's
+	Vars   map[string]string // environment variables, added to those of the engine
+}
+
+// Plain reports whether it is the flow's own setting.
+func (s Setting) Plain() bool { return s.Python == "" && len(s.Vars) == 0 }
+
+// key tells settings apart; "" is the flow's own.
+func (s Setting) key() string {
+	if s.Plain() {
+		return ""
+	}
+	keys := make([]string, 0, len(s.Vars)+1)
+	for k, v := range s.Vars {
+		keys = append(keys, k+"="+v)
+	}
+	slices.Sort(keys)
+	return strings.Join(append(keys, s.Python), "\x00")
+}
+
 // Open starts or takes over the flow's fork server and reads the definition.
 func Open(ctx context.Context, spec Spec) (*Pool, error) {
 	p := &Pool{spec: spec, isolation: Fork, seats: make(map[string]*seat)}
-	s, err := p.open(ctx, nil)
+	s, err := p.open(ctx, Setting{})
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +102,14 @@ func Open(ctx context.Context, spec Spec) (*Pool, error) {
 	return p, nil
 }
 
-// open starts a fork server with additional environment variables.
-func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error) {
+// open starts a fork server with a setting.
+func (p *Pool) open(ctx context.Context, set Setting) (*Server, error) {
 	var s *Server
 	var err error
-	if p.spec.HandedFD > 0 && vars == nil && p.main == nil {
+	if p.spec.HandedFD > 0 && set.Plain() && p.main == nil {
 		s, err = newServer(p.spec.File, os.NewFile(uintptr(p.spec.HandedFD), "control"), nil, p.spec.HandedPID)
 	} else {
-		s, err = p.startServer(vars)
+		s, err = p.startServer(set)
 	}
 	if err != nil {
 		return nil, err
@@ -115,28 +137,28 @@ func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error
 	return s, nil
 }
 
-func (p *Pool) startServer(vars map[string]string) (*Server, error) {
+func (p *Pool) startServer(set Setting) (*Server, error) {
 	near, far, err := controlPair()
 	if err != nil {
 		return nil, err
 	}
 	defer far.Close()
-	cmd := p.command(vars, "LEVADA_CONTROL_FD=3")
+	cmd := p.command(set, "LEVADA_CONTROL_FD=3")
 	// When the engine dies, a fork server ends what it runs, because its control socket ends; SIGTERM is for one that still imports.
 	cmd.SysProcAttr = leader(syscall.SIGTERM)
 	cmd.ExtraFiles = []*os.File{far}
 	cmd.Stdout, cmd.Stderr = p.spec.Stdout, p.spec.Stderr
 	if err := cmd.Start(); err != nil {
 		near.Close()
-		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start Python", Subject: p.spec.Python, Cause: err}).
+		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start Python", Subject: p.python(set), Cause: err}).
 			Do("name the interpreter with --python or LEVADA_PYTHON")
 	}
 	return newServer(p.spec.File, near, cmd, cmd.Process.Pid)
 }
 
 // command prepares an interpreter that runs the user's file.
-func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
-	cmd := exec.Command(p.spec.Python, p.spec.File)
+func (p *Pool) command(set Setting, extra ...string) *exec.Cmd {
+	cmd := exec.Command(p.python(set), p.spec.File)
 	path := p.spec.SDK
 	if old := os.Getenv("PYTHONPATH"); old != "" && !slices.Contains(filepath.SplitList(old), path) {
 		path += string(os.PathListSeparator) + old
@@ -146,11 +168,19 @@ func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
 			strings.HasPrefix(kv, "LEVADA_WORKER_")
 	})
 	env = append(env, "PYTHONPATH="+path)
-	for k, v := range vars {
+	for k, v := range set.Vars {
 		env = append(env, k+"="+v)
 	}
 	cmd.Env = append(env, extra...)
 	return cmd
+}
+
+// python is the interpreter of a setting.
+func (p *Pool) python(set Setting) string {
+	if set.Python != "" {
+		return set.Python
+	}
+	return p.spec.Python
 }
 
 // Definition is the flow as the SDK described it.
@@ -162,15 +192,17 @@ func (p *Pool) Isolate(i Isolation) { p.isolation = i }
 // Isolation tells how tasks get their processes.
 func (p *Pool) Isolation() Isolation { return p.isolation }
 
-// Start starts a process with the given first frame. vars are environment variables
-// that must be there before anything is imported; usually nil.
-func (p *Pool) Start(ctx context.Context, first First, vars map[string]string, watch Watch) (*Process, error) {
+// Start starts a process with the given first frame in a setting.
+func (p *Pool) Start(ctx context.Context, first First, set Setting, watch Watch) (*Process, error) {
 	if p.isolation == Spawn {
-		return p.spawn(first, vars, watch)
+		return p.spawn(first, set, watch)
 	}
-	s, err := p.server(ctx, vars)
+	s, err := p.server(ctx, set)
 	if err != nil {
 		return nil, err
+	}
+	if p.main.definition.ForkUnsafe == "" && s.definition.ForkUnsafe != "" {
+		return p.spawn(first, set, watch) // a library that only this interpreter has makes forking unsafe
 	}
 	return s.Start(first, watch)
 }
@@ -202,9 +234,9 @@ func (p *Pool) StartHere(first First, watch Watch) (*Process, error) {
 	return p.main.Start(first, watch)
 }
 
-// server returns the fork server for a set of variables. One that has died is replaced.
-func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, error) {
-	key := envKey(vars)
+// server returns the fork server for a setting. One that has died is replaced.
+func (p *Pool) server(ctx context.Context, set Setting) (*Server, error) {
+	key := set.key()
 	p.mu.Lock()
 	st := p.seats[key]
 	if st == nil {
@@ -221,7 +253,7 @@ func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, err
 			return st.server, nil
 		}
 	}
-	s, err := p.open(ctx, vars)
+	s, err := p.open(ctx, set)
 	if err != nil {
 		return nil, err
 	}
@@ -232,27 +264,15 @@ func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, err
 	return s, nil
 }
 
-func envKey(vars map[string]string) string {
-	if len(vars) == 0 {
-		return ""
-	}
-	keys := make([]string, 0, len(vars))
-	for k, v := range vars {
-		keys = append(keys, k+"="+v)
-	}
-	slices.Sort(keys)
-	return strings.Join(keys, "\x00")
-}
-
 // spawn starts a fresh interpreter for one task.
-func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process, error) {
+func (p *Pool) spawn(first First, set Setting, watch Watch) (*Process, error) {
 	proc, far, err := newProcess(0, watch)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
 	}
 	task, out, errs := os.NewFile(uintptr(far.task), "task"), os.NewFile(uintptr(far.stdout), "stdout"), os.NewFile(uintptr(far.stderr), "stderr")
 	defer func() { task.Close(); out.Close(); errs.Close() }()
-	cmd := p.command(vars, "LEVADA_TASK_FD="+strconv.Itoa(3))
+	cmd := p.command(set, "LEVADA_TASK_FD="+strconv.Itoa(3))
 	cmd.SysProcAttr = leader(syscall.SIGKILL)
 	cmd.ExtraFiles = []*os.File{task}
 	cmd.Stdout, cmd.Stderr = out, errs
