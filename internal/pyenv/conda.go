@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
-	"github.com/levadahq/levada/internal/interp"
 )
 
 // conda makes environments with micromamba, mamba or conda, whose interpreter is conda's too. Packages
@@ -28,7 +27,7 @@ func (m *conda) interpreter(_ context.Context, r Request) (string, string, error
 		parts := strings.SplitN(m.c.Version, ".", 3)
 		version = strings.Join(parts[:min(2, len(parts))], ".")
 	}
-	return "", version, interp.CheckVersion("python of "+r.who(), strings.TrimLeft(version, "=<>~ "))
+	return "", version, r.usable(strings.TrimLeft(version, "=<>~ "))
 }
 
 // create are the arguments that name channels and packages.

@@ -107,7 +107,7 @@ func (c *Cache) Prepare(ctx context.Context, r Request) (Environment, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return Environment{}, c.unwritable(err)
 	}
-	c.tell("Making the environment of %s with %s: Python %s, %d packages", r.who(), tool.name(), lock.Python, len(lock.Packages))
+	c.tell("Making the environment of %s with %s: Python %s, packages: %d", r.who(), tool.name(), lock.Python, len(made.Packages))
 	if err := tool.install(ctx, r, lock, python, dir, release); err != nil {
 		os.RemoveAll(dir)
 		return Environment{}, err

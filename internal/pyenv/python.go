@@ -27,25 +27,31 @@ func (c *Cache) findPython(ctx context.Context, r Request) (path, version string
 			}
 		}
 		if v := c.versionOf(ctx, candidate.path); matches(r.Python, v) {
-			return usable(candidate.path, v)
+			return candidate.path, v, r.usable(v)
 		}
 	}
 	if uv := c.look("uv"); uv != "" {
 		out, err := c.run(ctx, command{program: uv, args: []string{"python", "find", "--no-project", r.Python}, env: []string{"UV_PYTHON_DOWNLOADS=never"}})
 		if path := strings.TrimSpace(out); err == nil && path != "" {
 			if v := c.versionOf(ctx, path); matches(r.Python, v) {
-				return usable(path, v)
+				return path, v, r.usable(v)
 			}
 		}
 	}
-	slices.Sort(seen)
+	seen = slices.DeleteFunc(append(seen, c.Version), func(v string) bool { return interp.CheckVersion("", v) != nil })
+	slices.SortFunc(seen, compareVersions)
 	return "", "", fault.New(fault.Unavailable, "%s asks for Python %s, and no such interpreter was found. There are: %s",
-		r.who(), r.Python, strings.Join(append([]string{c.Version}, slices.Compact(seen)...), ", ")).
+		r.who(), r.Python, strings.Join(slices.Compact(seen), ", ")).
 		Do("install it (`uv python install %s`, `pyenv install %s`, your system's packages), or change python= of the step", r.Python, r.Python)
 }
 
-func usable(path, version string) (string, string, error) {
-	return path, version, interp.CheckVersion(path, version)
+// usable makes sure that the SDK works with the version that was found.
+func (r Request) usable(version string) error {
+	if interp.CheckVersion("", version) == nil {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "%s asks for Python %s, and Levada needs %s or later", r.who(), r.Python, interp.MinVersion).
+		Do("change python= of the step")
 }
 
 type python struct{ path, version string } // the version as far as its name tells

@@ -114,7 +114,7 @@ var missingPackage = []*regexp.Regexp{
 	regexp.MustCompile(`Because ([A-Za-z0-9._-]+) was not found in`),
 	regexp.MustCompile(`Because there is no version of ([^\s]+)`),
 	regexp.MustCompile(`Because only [^\n]* of ([A-Za-z0-9._-]+)`),
-	regexp.MustCompile("Failed to (?:fetch|download|build|resolve)[^\\n]*?`([^`\\s]+)"),
+	regexp.MustCompile("Failed to (?:fetch|download|build|resolve)[^\\n]*?[:`] ?`?([^`\\s]+)"),
 	regexp.MustCompile(`PackagesNotFoundError[^\n]*\n+\s*- (\S+)`),
 	regexp.MustCompile(`nothing provides (?:requested )?(\S+)`),
 	regexp.MustCompile(`([A-Za-z0-9._-]+)[^\n]* does not exist`),
@@ -138,6 +138,9 @@ func (c *Cache) explain(r Request, tool string, err error) error {
 		}
 	}
 	hint := "check its name and version, and whether the registry can be reached (PIP_INDEX_URL names another)"
+	if strings.Contains(strings.ToLower(f.output), "hash") {
+		hint = "it is not what was locked; if that is meant, resolve anew with --force-rebuild-environments"
+	}
 	return fault.New(fault.Unavailable, "%s needs %s, which %s could not get:\n%s", r.who(), which, tool, indent(f.output)).Do("%s", hint)
 }
 

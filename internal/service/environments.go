@@ -27,8 +27,10 @@ func (f *flow) prepareEnvironments(ctx context.Context) error {
 		Rebuild: f.src.Rebuild, Tell: f.src.Tell,
 	}
 	add := func(steps []string, e pyenv.Environment) {
-		for _, step := range steps {
-			made.pythons[step] = e.Python
+		if e.Python != f.python {
+			for _, step := range steps {
+				made.pythons[step] = e.Python
+			}
 		}
 		made.records = append(made.records, metastore.Environment{Steps: steps, Python: e.Version, Packages: e.Packages, Lock: e.Lock})
 	}
