@@ -36,6 +36,8 @@ var layers = map[string]int{
 	"internal/worker":           3,
 	"internal/runner":           4,
 	"internal/service":          5,
+	"internal/api":              5,
+	"internal/rpc":              5,
 	"internal/cli":              6,
 	"internal/app":              7,
 	"cmd/levada":                8,
@@ -51,6 +53,8 @@ var within = map[string][]string{
 	"internal/blob/mem":         {"internal/blob"},
 	"internal/worker":           {"internal/protocol"},
 	"internal/pyenv":            {"internal/interp"},
+	"internal/api":              {"internal/service"},
+	"internal/rpc":              {"internal/api"},
 }
 
 // implementations may be imported by the wiring alone.

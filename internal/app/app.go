@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/cli"
@@ -115,6 +116,12 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	if err != nil {
 		return cli.Store{}, err
 	}
+	if where.Need == cli.ChangeStore {
+		// What is there is looked at first: opening for writing would make what is not.
+		if st, err := os.Stat(filepath.Join(home, sqlite.FileName)); err != nil || st.IsDir() {
+			where.Need = cli.ExistingStore
+		}
+	}
 	meta, err := sqlite.Open(ctx, home, sqlite.Options{ReadOnly: where.Need == cli.ExistingStore})
 	if err != nil {
 		return cli.Store{}, err
@@ -127,7 +134,20 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	}
 	c.Home, c.Store = home, meta
 	c.Data = datastore.New(meta, file.New(home), filepath.Join(home, "staging"))
-	return cli.Store{Service: service.New(c), Path: home, Created: created, Close: meta.Close}, nil
+	cases := service.New(c)
+	return cli.Store{
+		Service: cases, Path: home, Created: created, Gone: goneFrom(filepath.Join(home, sqlite.FileName)), Close: meta.Close,
+		API: api.New(api.Config{Cases: cases, Store: meta, Data: c.Data, Home: home, Version: c.Version}),
+	}, nil
+}
+
+// goneFrom returns a function that tells whether another file than now, or none, has a name.
+func goneFrom(path string) func() bool {
+	before, err := os.Stat(path)
+	return func() bool {
+		now, gone := os.Stat(path)
+		return err != nil || gone != nil || !os.SameFile(before, now)
+	}
 }
 
 // homeName is the name of a store's folder.
@@ -157,7 +177,7 @@ func findHome(where cli.Home) (home string, created bool, err error) {
 	if exists(home) {
 		return home, false, nil
 	}
-	if where.Need == cli.ExistingStore {
+	if where.Need != cli.CreateStore {
 		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", homeName, where.Dir).
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
 	}

@@ -45,6 +45,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/tasklog"
@@ -89,6 +90,7 @@ type Need int
 const (
 	NoStore       Need = iota // it only looks at a flow
 	ExistingStore             // it reads; a missing store is a NotFound fault
+	ChangeStore               // it changes what is there; a missing store is a NotFound fault
 	CreateStore               // it runs; a missing store is made
 )
 
@@ -102,8 +104,10 @@ type Home struct {
 // Store is an opened service.
 type Store struct {
 	Service Service
-	Path    string // of the store; empty without one
-	Created bool   // it was made just now
+	API     *api.Service // answers about what the store holds; nil without one
+	Path    string       // of the store; empty without one
+	Created bool         // it was made just now
+	Gone    func() bool  // it was deleted, or replaced by another, since it was opened
 	Close   func() error
 }
 

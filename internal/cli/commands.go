@@ -19,6 +19,7 @@ type command struct {
 	parameters bool // the flow's parameters are options
 	need       Need
 	metaflow   bool     // only in Metaflow's form: `python flow.py output-dot`
+	hidden     bool     // not in the list of commands: it is for programs
 	global     []string // top-level options that matter to it, for its help
 	new        func(*globalOptions) action
 	later      string // not there yet; says what it waits for
@@ -65,6 +66,8 @@ func commands() []command {
 			new: func(*globalOptions) action { return &logsCommand{attempt: -1} }},
 		{name: "dump", summary: "Print the artifacts of tasks.", about: pathspecAbout, need: ExistingStore, global: append(reading, "quiet"),
 			new: func(*globalOptions) action { return &dumpCommand{limit: 1000} }},
+		{name: "rpc", summary: "Answer a program's requests about runs.", about: rpcAbout, hidden: true, global: []string{"datastore-root"},
+			new: func(*globalOptions) action { return &rpcCommand{} }},
 		{name: "output-dot", summary: "Print the flow as a Graphviz graph.", metaflow: true, flow: true, global: looking,
 			new: func(*globalOptions) action { return &dotCommand{} }},
 		{name: "output-raw", summary: "Print the flow as Levada sees it.", metaflow: true, flow: true, global: looking,
@@ -89,6 +92,9 @@ func commands() []command {
 
 const pathspecAbout = `PATHSPEC names a run, a step or a task: 12, 12/train, 12/train/3, or the same
 with the flow in front: MyFlow/12/train/3.`
+
+const rpcAbout = `Reads requests from standard input, writes answers to standard output, and ends when
+its input ends. Clients in other languages are written with it; see internal/rpc/README.md.`
 
 const resumeAbout = `What the earlier run finished well is taken over, not run again. With STEP, that step and
 everything after it run again as well. Parameters are those of the earlier run.`
@@ -218,7 +224,7 @@ func firstWord(args []string) (at int, word string, err error) {
 func unknownCommand(word string, python bool) error {
 	var names []string
 	for _, c := range commands() {
-		if c.later == "" && (python || !c.metaflow) {
+		if c.later == "" && !c.hidden && (python || !c.metaflow) {
 			names = append(names, c.name)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -163,39 +162,13 @@ func (c *resumeCommand) findOrigin(ctx context.Context, s *session) (int64, erro
 	return id, nil
 }
 
-// The limits of tags.
-const (
-	maxTags      = 50
-	maxTagLength = 500
-)
-
-func checkTags(tags []string) error {
-	bad := func(format string, args ...any) error {
-		return &failure{headline: "Tagging error", kind: fault.Invalid, text: fmt.Sprintf(format, args...)}
-	}
-	if len(tags) > maxTags {
-		return bad("A run can have at most %d tags; these are %d.", maxTags, len(tags))
-	}
-	for _, tag := range tags {
-		switch {
-		case strings.TrimSpace(tag) == "":
-			return bad("A tag must not be empty.")
-		case !utf8.ValidString(tag):
-			return bad("A tag must be valid UTF-8: %q.", tag)
-		case utf8.RuneCountInString(tag) > maxTagLength:
-			return bad("A tag can have at most %d characters; this one has %d: %s", maxTagLength, utf8.RuneCountInString(tag), cut(tag, 60))
-		}
-	}
-	return nil
-}
-
 // prepare checks the flow and the options and returns the choices of the run.
 func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 	if err := s.validate(); err != nil {
 		return service.RunOptions{}, err
 	}
-	if err := checkTags(o.tags); err != nil {
-		return service.RunOptions{}, err
+	if err := service.CheckTags(o.tags); err != nil {
+		return service.RunOptions{}, taggingError(err)
 	}
 	return service.RunOptions{
 		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,

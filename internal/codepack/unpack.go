@@ -4,11 +4,10 @@ import (
 	"archive/tar"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/levadahq/levada/internal/fault"
 )
@@ -19,16 +18,57 @@ const (
 	maxUnpackFiles = 1_000_000
 )
 
+// Entry is a file of a package. Its bytes are read from it before the next entry is asked for.
+type Entry struct {
+	io.Reader
+	Path       string // below the folder, with slashes, clean
+	Size       int64
+	Executable bool
+}
+
+// Walk yields the files of a package, in the order of their paths. A path that leads out of the folder, an entry
+// that is not a file, more than a package can hold, and what is not a package are faults of kind Corrupt.
+func Walk(r io.Reader) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		dec, err := decompress(r)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		defer dec.Close()
+		tr := tar.NewReader(dec)
+		files, left := 0, int64(maxUnpackBytes)
+		for {
+			h, err := tr.Next()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(Entry{}, corrupt("", err))
+				return
+			}
+			name := path.Clean(h.Name)
+			if h.Typeflag != tar.TypeReg || name == "." || !filepath.IsLocal(filepath.FromSlash(name)) {
+				yield(Entry{}, corrupt(h.Name, errors.New("it is not a file below the folder")))
+				return
+			}
+			if files++; files > maxUnpackFiles || h.Size > left {
+				yield(Entry{}, corrupt(h.Name, errTooLarge))
+				return
+			}
+			left -= h.Size
+			in := &entryReader{r: tr, name: name}
+			if !yield(Entry{Reader: in, Path: name, Size: h.Size, Executable: h.Mode&0o100 != 0}, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Unpack writes the files of a package below dir, which is made if it is not
 // there, and returns how many there were. Files that exist are replaced. Nothing
-// is written outside dir, whatever the package says: a path that leads out of it,
-// and an entry that is not a file, is a fault of kind Corrupt.
+// is written outside dir, whatever the package says: see [Walk] for what is refused.
 func Unpack(r io.Reader, dir string) (int, error) {
-	dec, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		return 0, fault.Wrap(fault.Internal, "unpack code", err)
-	}
-	defer dec.Close()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, writeFault(dir, err)
 	}
@@ -37,44 +77,32 @@ func Unpack(r io.Reader, dir string) (int, error) {
 		return 0, writeFault(dir, err)
 	}
 	defer root.Close()
-	tr := tar.NewReader(dec)
 	var files int
-	left := int64(maxUnpackBytes)
-	for {
-		h, err := tr.Next()
-		if err == io.EOF {
-			return files, nil
-		}
+	for e, err := range Walk(r) {
 		if err != nil {
-			return files, corrupt("", err)
+			return files, err
 		}
-		name := path.Clean(h.Name)
-		if h.Typeflag != tar.TypeReg || name == "." || !filepath.IsLocal(filepath.FromSlash(name)) {
-			return files, corrupt(h.Name, errors.New("it is not a file below the folder"))
-		}
-		if files++; files > maxUnpackFiles || h.Size > left {
-			return files, corrupt(h.Name, errTooLarge)
-		}
-		left -= h.Size
-		if err := unpackFile(root, name, h, tr); err != nil {
+		files++
+		if err := unpackFile(root, e); err != nil {
 			var fe *fault.Error
 			if errors.As(err, &fe) {
 				return files, err
 			}
-			return files, writeFault(filepath.Join(dir, name), err)
+			return files, writeFault(filepath.Join(dir, e.Path), err)
 		}
 	}
+	return files, nil
 }
 
-func unpackFile(root *os.Root, name string, h *tar.Header, r io.Reader) error {
-	local := filepath.FromSlash(name)
+func unpackFile(root *os.Root, e Entry) error {
+	local := filepath.FromSlash(e.Path)
 	if parent := filepath.Dir(local); parent != "." {
 		if err := root.MkdirAll(parent, 0o755); err != nil {
 			return err
 		}
 	}
 	mode := os.FileMode(0o644)
-	if h.Mode&0o100 != 0 {
+	if e.Executable {
 		mode = 0o755
 	}
 	// Not written through what is there: it may be a link, or shared by one.
@@ -85,25 +113,20 @@ func unpackFile(root *os.Root, name string, h *tar.Header, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	in := &readErr{r: r}
-	_, err = io.Copy(f, in)
-	err = errors.Join(err, f.Close())
-	if in.err != nil {
-		return corrupt(name, in.err)
-	}
-	return err
+	_, err = io.Copy(f, e)
+	return errors.Join(err, f.Close())
 }
 
-// readErr remembers that reading failed, to tell it from a failure to write.
-type readErr struct {
-	r   io.Reader
-	err error
+// entryReader makes a failure to read what it is, to tell it from a failure to write.
+type entryReader struct {
+	r    io.Reader
+	name string
 }
 
-func (r *readErr) Read(p []byte) (int, error) {
+func (r *entryReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	if err != nil && err != io.EOF {
-		r.err = err
+		err = corrupt(r.name, err)
 	}
 	return n, err
 }

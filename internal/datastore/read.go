@@ -72,6 +72,31 @@ func (s *Store) Reader(ctx context.Context, h metastore.Hash) (io.ReadCloser, er
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
+// Open returns a reader of the bytes of an artifact, like [Store.Reader].
+func (s *Store) Open(ctx context.Context, a metastore.Artifact) (io.ReadCloser, error) {
+	if a.Inline == nil {
+		return s.Reader(ctx, a.Hash)
+	}
+	data, err := s.Bytes(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// Size returns how many bytes are stored of a blob: compressed ones, where they are. NotFound.
+func (s *Store) Size(ctx context.Context, h metastore.Hash) (int64, error) {
+	data, err := s.smallBlob(ctx, h)
+	if !fault.Is(err, fault.NotFound) {
+		return int64(len(data)), err
+	}
+	at, err := s.find(ctx, h)
+	if err == nil && at.key == "" {
+		err = missing(h)
+	}
+	return at.size, err
+}
+
 // open returns a verifying reader of a blob in the bucket and about how large it is.
 func (s *Store) open(ctx context.Context, h metastore.Hash) (io.ReadCloser, int64, error) {
 	at, err := s.find(ctx, h)

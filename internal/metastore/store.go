@@ -29,6 +29,7 @@ import (
 // Store is everything a metadata store can do.
 type Store interface {
 	Reader
+	Browser
 	Recorder
 	// Close commits what is queued and releases the store.
 	Close() error
@@ -122,7 +123,7 @@ type Reader interface {
 	// Runs yields the runs that match, newest (largest id) first.
 	Runs(ctx context.Context, f RunFilter) iter.Seq2[Run, error]
 	Task(ctx context.Context, run, task int64) (Task, error)
-	// Tasks yields a run's tasks in the order of their ids.
+	// Tasks yields a run's tasks in the order of their ids, rising unless the filter says otherwise.
 	Tasks(ctx context.Context, f TaskFilter) iter.Seq2[Task, error]
 	// Attempts returns the attempts of a task in order; none is not an error.
 	Attempts(ctx context.Context, run, task int64) ([]Attempt, error)
@@ -140,6 +141,9 @@ type Reader interface {
 	Log(ctx context.Context, run, task int64, attempt int) ([]byte, error)
 	// Counts returns for each step of a run how many tasks it has by the status of their last attempt, in order of first task.
 	Counts(ctx context.Context, run int64) ([]StepCount, error)
+	// TaskCounts returns how many tasks each of the runs has by the status of their last attempt. Task 0 is not
+	// counted, and a run without tasks is not in the map.
+	TaskCounts(ctx context.Context, runs []int64) (map[int64]TaskCount, error)
 }
 
 // RunFilter selects runs. Zero fields do not select.
@@ -149,7 +153,11 @@ type RunFilter struct {
 	Status RunStatus // as recorded
 	Tags   []string  // all of them, user or system
 	Before int64     // only ids below this one
-	Limit  int
+	// Parameters are values as RunInfo.Parameters shows them.
+	Parameters map[string]string
+	// CreatedAfter and CreatedBefore bound the time of creation: not before the one, before the other.
+	CreatedAfter, CreatedBefore time.Time
+	Limit                       int
 }
 
 // TaskFilter selects tasks of a run.
@@ -157,7 +165,12 @@ type TaskFilter struct {
 	Run   int64
 	Step  string
 	After int64 // only ids above this one; use -1 for all, task 0 included
-	Limit int
+	// Before, unless it is 0, admits only ids below it.
+	Before int64
+	// IDs, unless it is nil, admits only these.
+	IDs    []int64
+	Newest bool // in falling order of ids
+	Limit  int
 }
 
 // FinishedTask is a task with the attempt that made it good.
@@ -165,6 +178,14 @@ type FinishedTask struct {
 	Task    Task
 	Attempt Attempt
 }
+
+// TaskCount counts a run's tasks by the status of their last attempt; caught counts as succeeded.
+type TaskCount struct {
+	Running, Succeeded, Failed, Killed int
+}
+
+// Total is the number of tasks that were started.
+func (c TaskCount) Total() int { return c.Running + c.Succeeded + c.Failed + c.Killed }
 
 // StepCount counts a step's tasks.
 type StepCount struct {

@@ -48,6 +48,16 @@ from .flowspec import FlowSpec
 from .parameters import JSONType, JSONTypeClass, Parameter
 from .running import current
 
+#: Names that few flows use, and the modules that have them: imported when they are asked for.
+_LAZY = {
+    "IncludeFile": "includefile",
+    "Runner": "runner",
+    "NBRunner": "notebook",
+    "NBDeployer": "notebook",
+    "Deployer": "deployer",
+    "DeployedFlow": "deployer",
+}
+
 #: Names of the API that later versions will have; using one is an error that says so.
 _LATER = frozenset(
     [
@@ -72,11 +82,6 @@ _LATER = frozenset(
         "get_metadata",
         "default_metadata",
         "inspect_spin",
-        "Runner",
-        "NBRunner",
-        "Deployer",
-        "DeployedFlow",
-        "NBDeployer",
         "S3",
         "parallel_map",
         "parallel_imap_unordered",
@@ -123,11 +128,10 @@ __all__ = [
 
 
 def __getattr__(name):
-    # What few flows use is imported when it is asked for.
-    if name == "IncludeFile":
-        from .includefile import IncludeFile
+    if name in _LAZY:
+        from importlib import import_module
 
-        return IncludeFile
+        return getattr(import_module("." + _LAZY[name], __name__), name)
     if name in _LATER:
         from .later import Later
 

@@ -21,13 +21,14 @@ _MODULES = frozenset(
         "metaflow_version",
         "parameters",
         "plugins",
+        "runner",
         "runtime",
         "tuple_util",
         "unbounded_foreach",
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "runner", "user_configs"))
+_MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "user_configs"))
 
 
 def __getattr__(name):

@@ -76,8 +76,15 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 			return false
 		}
 	}
+	for name, value := range f.Parameters {
+		if have, ok := r.Info.Parameters[name]; !ok || have != value {
+			return false
+		}
+	}
 	return (f.Flow == "" || f.Flow == r.Flow) && (f.User == "" || f.User == r.User) &&
-		(f.Status == "" || f.Status == r.Status) && (f.Before == 0 || r.ID < f.Before)
+		(f.Status == "" || f.Status == r.Status) && (f.Before == 0 || r.ID < f.Before) &&
+		(f.CreatedAfter.IsZero() || !r.Created.Before(instant(f.CreatedAfter))) &&
+		(f.CreatedBefore.IsZero() || r.Created.Before(instant(f.CreatedBefore)))
 }
 
 // Task returns one task.
@@ -96,12 +103,17 @@ func (s *Store) sortedTasks(run int64) []metastore.Task {
 	return slices.SortedFunc(maps.Values(s.tasks[run]), func(a, b metastore.Task) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Tasks yields tasks of a run in the order of their ids.
+// Tasks yields tasks of a run.
 func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.Task, error] {
 	return stream(ctx, s, func() []metastore.Task {
 		var list []metastore.Task
-		for _, t := range s.sortedTasks(f.Run) {
-			if t.ID > f.After && (f.Step == "" || f.Step == t.Step) && (f.Limit <= 0 || len(list) < f.Limit) {
+		tasks := s.sortedTasks(f.Run)
+		if f.Newest {
+			slices.Reverse(tasks)
+		}
+		for _, t := range tasks {
+			if t.ID > f.After && (f.Step == "" || f.Step == t.Step) && (f.Before == 0 || t.ID < f.Before) &&
+				(f.IDs == nil || slices.Contains(f.IDs, t.ID)) && (f.Limit <= 0 || len(list) < f.Limit) {
 				list = append(list, cloneTask(t))
 			}
 		}
@@ -198,6 +210,27 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 				counts = append(counts, metastore.StepCount{Step: t.Step})
 			}
 			count(&counts[i], s.attempts[taskKey{run, t.ID}])
+		}
+		return counts, nil
+	})
+}
+
+// TaskCounts returns how many tasks each of the runs has by the status of their last attempt.
+func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metastore.TaskCount, error) {
+	return read(ctx, s, func() (map[int64]metastore.TaskCount, error) {
+		counts := make(map[int64]metastore.TaskCount)
+		for key, attempts := range s.attempts {
+			if key.task <= 0 || !slices.Contains(runs, key.run) || len(attempts) == 0 {
+				continue
+			}
+			var c metastore.StepCount
+			count(&c, attempts)
+			sum := counts[key.run]
+			sum.Running += c.Running
+			sum.Succeeded += c.Succeeded
+			sum.Failed += c.Failed
+			sum.Killed += c.Killed
+			counts[key.run] = sum
 		}
 		return counts, nil
 	})

@@ -198,6 +198,7 @@ type everything struct {
 	Tasks             map[int64][]metastore.Task
 	Finished          map[int64][]metastore.FinishedTask
 	Counts            map[int64][]metastore.StepCount
+	Totals            map[int64]metastore.TaskCount
 	Scopes            map[int64][]metastore.Scope
 	Attempts          map[[2]int64][]metastore.Attempt
 	Artifacts         map[[3]int64][]metastore.Artifact
@@ -221,7 +222,9 @@ func content(rt *rapid.T, s metastore.Store, runs int64) everything {
 		Attempts: map[[2]int64][]metastore.Attempt{}, Artifacts: map[[3]int64][]metastore.Artifact{},
 		Logs: map[[3]int64]string{}, Blobs: map[int]string{},
 	}
+	var ids []int64
 	for run := int64(1); run <= runs; run++ {
+		ids = append(ids, run)
 		e.Tasks[run] = collectRapid(rt, s.Tasks(ctx, metastore.TaskFilter{Run: run, After: -1}))
 		e.Finished[run] = collectRapid(rt, s.Finished(ctx, run))
 		var err error
@@ -242,6 +245,9 @@ func content(rt *rapid.T, s metastore.Store, runs int64) everything {
 			}
 		}
 	}
+	var err error
+	e.Totals, err = s.TaskCounts(ctx, ids)
+	ok(err)
 	for n := range 4 {
 		if data, err := s.Blob(ctx, blobHash(n)); ok(err) {
 			e.Blobs[n] = string(data)

@@ -49,6 +49,12 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"Carry", testCarry},
 		{"CarryTwice", testCarryTwice},
 		{"CarryFails", testCarryFails},
+		{"Flows", testFlows},
+		{"ManyTagged", testManyTagged},
+		{"NewestTasks", testNewestTasks},
+		{"Steps", testSteps},
+		{"OfMany", testOfMany},
+		{"Children", testChildren},
 		{"Canceled", testCanceled},
 		{"StopEarly", testStopEarly},
 		{"NestedReads", testNestedReads},
@@ -180,6 +186,7 @@ func testRunsFilter(t *testing.T, s metastore.Store) {
 		_, err := s.CreateRun(ctx, metastore.Run{
 			Flow: []string{"A", "B"}[i%2], User: []string{"u", "v", "w"}[i%3], Status: metastore.RunRunning,
 			Tags: []string{fmt.Sprintf("t%d", i%4)}, SystemTags: []string{"all", fmt.Sprintf("s%d", i%2)},
+			Created: at(float64(i)), Info: metastore.RunInfo{Parameters: map[string]string{"lr": fmt.Sprint(i % 2), "a.b\"$": fmt.Sprint(i)}},
 		}, metastore.Beginning{})
 		must(t, err)
 	}
@@ -199,6 +206,9 @@ func testRunsFilter(t *testing.T, s metastore.Store) {
 		{metastore.RunFilter{Tags: []string{"t1", "all", "s1"}, User: "w"}, []int64{6}},
 		{metastore.RunFilter{Tags: []string{"t1", "s0"}}, nil},
 		{metastore.RunFilter{Flow: "C"}, nil},
+		{metastore.RunFilter{Parameters: map[string]string{"lr": "1"}, Limit: 2}, []int64{12, 10}},
+		{metastore.RunFilter{Parameters: map[string]string{"lr": "1", "a.b\"$": "3"}}, []int64{4}},
+		{metastore.RunFilter{Parameters: map[string]string{"none": ""}}, nil},
 	} {
 		var got []int64
 		for _, r := range collect(t, s.Runs(ctx, c.filter)) {

@@ -149,6 +149,20 @@ func testCounts(t *testing.T, s metastore.Store) {
 		{Step: "a", Running: 1, First: at(70)},
 		{Step: "none"},
 	})
+	add(0, "_parameters", metastore.AttemptSucceeded)
+	other := newRun(t, s)
+	must(t, record(s, metastore.Record{Task: task(other, 1, "z"), Attempt: attempt(other, 1, 0, metastore.AttemptFailed)}))
+	totals, err := s.TaskCounts(ctx, []int64{other, 99, run})
+	must(t, err)
+	equal(t, "counts of runs", totals, map[int64]metastore.TaskCount{
+		run: {Running: 2, Succeeded: 3, Failed: 1, Killed: 1}, other: {Failed: 1},
+	})
+	if n := totals[run].Total(); n != 7 {
+		t.Errorf("%d tasks in all", n)
+	}
+	totals, err = s.TaskCounts(ctx, nil)
+	must(t, err)
+	equal(t, "counts of nothing", totals, map[int64]metastore.TaskCount{})
 	got, err = s.Counts(ctx, 99)
 	must(t, err)
 	equal(t, "counts of no run", got, nil)

@@ -114,6 +114,20 @@ func (s *Store) Run(ctx context.Context, id int64) (metastore.Run, error) {
 
 // Runs yields the runs that match, newest first.
 func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
+	return func(yield func(metastore.Run, error) bool) {
+		rare := make([]bool, len(f.Tags))
+		for i, tag := range f.Tags {
+			var err error
+			if rare[i], err = s.isRare(ctx, tag); err != nil {
+				yield(metastore.Run{}, err)
+				return
+			}
+		}
+		s.runs(ctx, f, rare)(yield)
+	}
+}
+
+func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) iter.Seq2[metastore.Run, error] {
 	var where []string
 	var args []driver.Value
 	and := func(condition string, arg driver.Value) {
@@ -128,11 +142,25 @@ func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metas
 	if f.Status != "" {
 		and("status = ?", string(f.Status))
 	}
-	for _, tag := range f.Tags {
-		and("id IN (SELECT run FROM tags WHERE tag = ?)", tag)
+	for i, tag := range f.Tags {
+		if rare[i] {
+			and("id IN (SELECT run FROM tags WHERE tag = ?)", tag)
+		} else {
+			and("EXISTS (SELECT 1 FROM tags WHERE tag = ? AND run = id)", tag)
+		}
 	}
 	if f.Before != 0 {
 		and("id < ?", f.Before)
+	}
+	for name, value := range f.Parameters {
+		where = append(where, "EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")
+		args = append(args, name, value)
+	}
+	if !f.CreatedAfter.IsZero() {
+		and("created >= ?", micros(f.CreatedAfter))
+	}
+	if !f.CreatedBefore.IsZero() {
+		and("created < ?", micros(f.CreatedBefore))
 	}
 	sql := runColumns
 	if len(where) > 0 {
@@ -164,7 +192,7 @@ func (s *Store) Task(ctx context.Context, run, task int64) (metastore.Task, erro
 		`SELECT `+taskColumns+` FROM tasks AS t WHERE run = ? AND id = ?`, run, task), "run %d, task %d", run, task)
 }
 
-// Tasks yields tasks of a run in the order of their ids.
+// Tasks yields tasks of a run.
 func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.Task, error] {
 	sql := `SELECT ` + taskColumns + ` FROM tasks AS t WHERE run = ? AND id > ?`
 	args := []driver.Value{f.Run, f.After}
@@ -172,7 +200,18 @@ func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[met
 		sql += ` AND step = ?`
 		args = append(args, f.Step)
 	}
+	if f.Before != 0 {
+		sql += ` AND id < ?`
+		args = append(args, f.Before)
+	}
+	if f.IDs != nil {
+		sql += ` AND id IN (SELECT value FROM json_each(?))`
+		args = append(args, idList(f.IDs))
+	}
 	sql += ` ORDER BY id`
+	if f.Newest {
+		sql += ` DESC`
+	}
 	if f.Limit > 0 {
 		sql += ` LIMIT ?`
 		args = append(args, int64(f.Limit))
@@ -242,14 +281,7 @@ func (s *Store) Artifact(ctx context.Context, run, task int64, attempt int, name
 
 // Scopes returns what the run's splits opened.
 func (s *Store) Scopes(ctx context.Context, run int64) ([]metastore.Scope, error) {
-	scan := func(r *row) (metastore.Scope, error) {
-		return metastore.Scope{
-			Run: r.integer(), Split: r.integer(), Step: r.text(), Kind: r.text(), Var: r.text(),
-			Count: r.int(), Parent: r.integer(), Index: r.int(), Items: r.hash(),
-		}, nil
-	}
-	return all(rows(ctx, s, "read scopes", scan,
-		`SELECT run, split, step, kind, var, count, parent, idx, items FROM scopes WHERE run = ? ORDER BY split`, run))
+	return all(rows(ctx, s, "read scopes", scanScope, scopeColumns+` ORDER BY split`, run))
 }
 
 func scanBlob(r *row) ([]byte, error) { return r.blob(), nil }
@@ -285,4 +317,38 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 			WHERE t.run = ?1 GROUP BY t.id) AS t
 		LEFT JOIN attempts AS a ON a.run = ?1 AND a.task = t.id AND a.n = t.n
 		GROUP BY t.step ORDER BY min(t.id)`, run))
+}
+
+// TaskCounts returns how many tasks each of the runs has by the status of their last attempt.
+func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metastore.TaskCount, error) {
+	ids, err := json.Marshal(runs)
+	if err != nil {
+		return nil, s.faultOf("count tasks", err)
+	}
+	type counted struct {
+		run int64
+		metastore.TaskCount
+	}
+	scan := func(r *row) (counted, error) {
+		return counted{r.integer(), metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int()}}, nil
+	}
+	// With max(n), SQLite takes status from the row that has it.
+	counts := make(map[int64]metastore.TaskCount, len(runs))
+	for c, err := range rows(ctx, s, "count tasks", scan, `
+		SELECT run,
+			count(*) FILTER (WHERE status = 'running'),
+			count(*) FILTER (WHERE status IN ('succeeded', 'caught')),
+			count(*) FILTER (WHERE status = 'failed'),
+			count(*) FILTER (WHERE status = 'killed')
+		FROM (
+			SELECT a.run AS run, a.status AS status, max(a.n)
+			FROM json_each(?) AS id CROSS JOIN attempts AS a ON a.run = id.value AND a.task > 0
+			GROUP BY a.run, a.task)
+		GROUP BY run`, string(ids)) {
+		if err != nil {
+			return nil, err
+		}
+		counts[c.run] = c.TaskCount
+	}
+	return counts, nil
 }

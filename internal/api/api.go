@@ -1,0 +1,324 @@
+// Package api is the one set of requests and answers about what runs left: what the RPC, the Go
+// client and the server share, with the JSON shapes of its records.
+//
+// A [Service] answers on one store. Every use case is a method of it with a request and a result
+// that are plain values; [Service.Call] finds the method by its name and decodes the request, for
+// faces that speak JSON. Lists come in pages: a result's Next is the next request's Cursor. What a
+// client would otherwise ask for once a task comes for many tasks at once: a page of tasks has their
+// attempts and places in foreaches, [Service.Artifacts] and [Service.Values] take lists.
+//
+// Bytes (values, logs) travel beside the JSON, not in it: [Body] gives them.
+// Values too large for that are files that a reader on the same machine opens by itself, or
+// streams ([Service.OpenValue]).
+//
+// Errors are faults; kind, message and hint are all that leaves the process.
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
+)
+
+// Config is what a service is made of.
+type Config struct {
+	Cases   *service.Service
+	Store   metastore.Store
+	Data    *datastore.Store
+	Home    string // the store's folder
+	Version string
+}
+
+// Service answers requests about one store. All methods may be called concurrently.
+type Service struct {
+	c      Config
+	layers *datastore.Layers
+
+	mu     sync.Mutex
+	graphs map[metastore.Hash]*graph.Graph // by definition
+}
+
+// New returns a service.
+func New(c Config) *Service {
+	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph)}
+}
+
+// The sizes of pages.
+const (
+	usualPage   = 1000
+	largestPage = 10_000
+	pageBytes   = 4 << 20 // of exceptions, logs and values in one result, about
+)
+
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return usualPage
+	}
+	return min(limit, largestPage)
+}
+
+// parseCursor reads the number in a cursor, other if it is empty.
+func parseCursor(cursor string, other int64) (int64, error) {
+	if cursor == "" {
+		return other, nil
+	}
+	n, err := strconv.ParseInt(cursor, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fault.New(fault.Usage, "%q is not a cursor that an earlier answer gave", cursor)
+	}
+	return n, nil
+}
+
+func formatCursor(n int64) string { return strconv.FormatInt(n, 10) }
+
+// Info says which store this is.
+func (s *Service) Info(ctx context.Context, _ struct{}) (Info, error) {
+	return Info{Home: s.c.Home, Version: s.c.Version}, nil
+}
+
+// Flows returns the flows that have runs in a namespace.
+func (s *Service) Flows(ctx context.Context, q FlowsRequest) (FlowsResult, error) {
+	flows, err := s.c.Store.Flows(ctx, q.Namespace)
+	res := FlowsResult{Flows: make([]Flow, len(flows))}
+	for i, f := range flows {
+		res.Flows[i] = Flow(f)
+	}
+	return res, err
+}
+
+// Runs returns a page of runs.
+func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
+	before, err := parseCursor(q.Cursor, 0)
+	if err != nil {
+		return RunsResult{}, err
+	}
+	size := pageSize(q.Limit)
+	f := metastore.RunFilter{
+		Flow: q.Flow, User: q.User, Status: metastore.RunStatus(q.Status), Tags: q.Tags, Before: before,
+		CreatedAfter: q.After.Time(), CreatedBefore: q.Before.Time(), Limit: size + 1,
+	}
+	if q.Namespace != "" {
+		f.Tags = append(slices.Clone(q.Tags), q.Namespace)
+	}
+	res := RunsResult{Runs: []Run{}}
+	for r, err := range s.c.Cases.Runs(ctx, f) {
+		if err != nil {
+			return RunsResult{}, err
+		}
+		if len(res.Runs) == size {
+			res.Next = formatCursor(res.Runs[size-1].ID)
+			break
+		}
+		res.Runs = append(res.Runs, runOf(r))
+	}
+	return res, nil
+}
+
+// Run returns one run. NotFound.
+func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
+	r, err := s.c.Cases.RunByID(ctx, q.Run)
+	if err != nil {
+		return Run{}, err
+	}
+	return runOf(r), nil
+}
+
+func runOf(r metastore.Run) Run {
+	i := r.Info
+	run := Run{
+		ID: r.ID, Flow: r.Flow, Status: Status(r.Status), User: r.User, Created: TimeOf(r.Created), Ended: TimeOf(r.Ended),
+		Origin: r.Origin, FailedTask: r.FailedTask, Problem: r.Problem, Tags: notNil(r.Tags), SystemTags: notNil(r.SystemTags),
+		Code: hashText(r.Code),
+		Host: i.Host, CommandLine: notNil(i.CommandLine), WorkingDir: i.WorkingDir, FlowFile: i.FlowFile, GitCommit: i.GitCommit,
+		GitDirty: i.GitDirty, Language: i.Language, Runtime: i.Runtime, Interpreter: i.Interpreter, SDK: i.SDK, Levada: i.Levada,
+		MaxWorkers: i.MaxWorkers, Isolation: i.Isolation, Namespace: i.Namespace, Project: i.Project, Branch: i.Branch,
+		Resumed: i.Resumed, Parameters: i.Parameters,
+	}
+	if r.Status == metastore.RunDied && run.Ended == 0 {
+		run.Ended = TimeOf(r.Lease.Heartbeat)
+	}
+	return run
+}
+
+// hashText is a hash as text, "" for none.
+func hashText(h metastore.Hash) string {
+	if h == (metastore.Hash{}) {
+		return ""
+	}
+	return hex.EncodeToString(h[:])
+}
+
+// notNil makes an empty list one that is written as [].
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// Steps returns the steps of a run. NotFound if there is no such run.
+func (s *Service) Steps(ctx context.Context, q StepsRequest) (StepsResult, error) {
+	run, err := s.c.Cases.RunByID(ctx, q.Run)
+	if err != nil {
+		return StepsResult{}, err
+	}
+	spans, err := s.c.Store.Steps(ctx, q.Run)
+	if err != nil {
+		return StepsResult{}, err
+	}
+	var counts []metastore.StepCount
+	if q.Counts {
+		if counts, err = s.c.Store.Counts(ctx, q.Run); err != nil {
+			return StepsResult{}, err
+		}
+	}
+	res := StepsResult{Steps: make([]Step, len(spans))}
+	for i, sp := range spans {
+		res.Steps[i] = Step{Run: q.Run, Name: sp.Step, First: sp.First, Last: sp.Last, Created: TimeOf(sp.Created)}
+		if at := slices.IndexFunc(counts, func(c metastore.StepCount) bool { return c.Step == sp.Step }); at >= 0 {
+			c := countsOf(counts[at], run.Status)
+			res.Steps[i].Counts = &c
+		}
+	}
+	return res, nil
+}
+
+func countsOf(c metastore.StepCount, run metastore.RunStatus) Counts {
+	n := Counts{
+		Running: c.Running, Succeeded: c.Succeeded, Failed: c.Failed, Killed: c.Killed, Started: TimeOf(c.First), Ended: TimeOf(c.Last),
+	}
+	if run != metastore.RunRunning { // nothing of a run that is over goes on
+		n.Running, n.Died = 0, c.Running
+	}
+	return n
+}
+
+// Graph returns the graph of a run's flow.
+func (s *Service) Graph(ctx context.Context, q RunRequest) (GraphResult, error) {
+	run, err := s.c.Cases.RunByID(ctx, q.Run)
+	if err != nil {
+		return GraphResult{}, err
+	}
+	g, err := s.graph(ctx, run)
+	if err != nil {
+		return GraphResult{}, err
+	}
+	info, err := graph.Info(g)
+	return GraphResult{Graph: info}, err
+}
+
+// graph returns the compiled definition of a run.
+func (s *Service) graph(ctx context.Context, run metastore.Run) (*graph.Graph, error) {
+	s.mu.Lock()
+	g := s.graphs[run.Definition]
+	s.mu.Unlock()
+	if g != nil {
+		return g, nil
+	}
+	def, err := s.c.Cases.Definition(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	g, problems := graph.Compile(def)
+	if g == nil {
+		return nil, fault.New(fault.Corrupt, "the stored definition of run %d is not valid: %s", run.ID, problems[0].Message)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.graphs) >= maxGraphs {
+		clear(s.graphs)
+	}
+	s.graphs[run.Definition] = g
+	return g, nil
+}
+
+// maxGraphs is the number of graphs that are kept compiled.
+const maxGraphs = 64
+
+// Related returns the tasks right before and right after a task. NotFound.
+func (s *Service) Related(ctx context.Context, q RelatedRequest) (RelatedResult, error) {
+	run, t, err := s.task(ctx, q.Run, q.Task)
+	if err != nil {
+		return RelatedResult{}, err
+	}
+	res := RelatedResult{Parents: []TaskRef{}, Children: []TaskRef{}}
+	before := t.Inputs
+	if len(before) == 0 && t.Base > 0 { // task 0 holds the parameters; nothing comes after it in the graph
+		before = []int64{t.Base}
+	}
+	steps := make(map[int64]string, len(before))
+	if len(before) > 0 {
+		for p, err := range s.c.Store.Tasks(ctx, metastore.TaskFilter{Run: q.Run, After: -1, IDs: before}) {
+			if err != nil {
+				return RelatedResult{}, err
+			}
+			steps[p.ID] = p.Step
+		}
+	}
+	for _, id := range before {
+		if step, ok := steps[id]; ok {
+			res.Parents = append(res.Parents, TaskRef{Step: step, ID: id})
+		}
+	}
+	g, err := s.graph(ctx, run)
+	if err != nil {
+		return RelatedResult{}, err
+	}
+	n := g.Lookup(t.Step)
+	if n == nil || len(n.Out) == 0 {
+		return res, nil
+	}
+	var after []string
+	for _, m := range n.Out {
+		after = append(after, m.Name)
+	}
+	type child struct {
+		TaskRef
+		branch int
+	}
+	var children []child
+	for c, err := range s.c.Store.Children(ctx, q.Run, q.Task, after) {
+		if err != nil {
+			return RelatedResult{}, err
+		}
+		children = append(children, child{TaskRef{Step: c.Step, ID: c.ID}, c.Index})
+	}
+	if n.Kind.Opens() { // else the index is that of a scope around, the same for all
+		slices.SortStableFunc(children, func(a, b child) int { return cmp.Compare(a.branch, b.branch) })
+	}
+	for _, c := range children {
+		res.Children = append(res.Children, c.TaskRef)
+	}
+	return res, nil
+}
+
+// task returns a task with its run. NotFound.
+func (s *Service) task(ctx context.Context, run, task int64) (metastore.Run, metastore.Task, error) {
+	r, err := s.c.Cases.RunByID(ctx, run)
+	if err != nil {
+		return r, metastore.Task{}, err
+	}
+	t, err := s.c.Store.Task(ctx, run, task)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.NotFound, "run %d has no task %d", run, task)
+	}
+	return r, t, err
+}
+
+// ChangeTags removes and adds user tags of a run.
+func (s *Service) ChangeTags(ctx context.Context, q TagsRequest) (TagsResult, error) {
+	r, err := s.c.Cases.ChangeTags(ctx, q.Run, "", q.Remove, q.Add)
+	if err != nil {
+		return TagsResult{}, err
+	}
+	return TagsResult{Tags: notNil(r.Tags), SystemTags: notNil(r.SystemTags)}, nil
+}

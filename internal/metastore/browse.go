@@ -1,0 +1,56 @@
+package metastore
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+)
+
+// Browser is what clients ask of a store beside [Reader]: overviews, and what many tasks
+// have, each in one query.
+type Browser interface {
+	// Flows returns the flows that have runs with a tag, which is how a run is in a namespace,
+	// sorted by name. An empty tag is all runs.
+	Flows(ctx context.Context, tag string) ([]FlowSummary, error)
+	// Steps returns the steps that a run has tasks of, in the order of their first tasks.
+	Steps(ctx context.Context, run int64) ([]StepSpan, error)
+	// AttemptsOf yields the attempts of some tasks of a run, by task and number.
+	AttemptsOf(ctx context.Context, run int64, tasks []int64) iter.Seq2[Attempt, error]
+	// ArtifactsOf yields what the last good attempts of some tasks of a run set themselves,
+	// by task and name.
+	ArtifactsOf(ctx context.Context, run int64, tasks []int64) iter.Seq2[TaskArtifact, error]
+	// ScopesOf returns the scopes that some tasks of a run opened, in the order of the tasks.
+	ScopesOf(ctx context.Context, run int64, splits []int64) ([]Scope, error)
+	// Children yields the tasks of the named steps that follow a task: that join it, or else
+	// have it as their Base. They come in the order of their ids.
+	Children(ctx context.Context, run, task int64, steps []string) iter.Seq2[Task, error]
+}
+
+// FlowSummary is a flow with its runs counted.
+type FlowSummary struct {
+	Name   string
+	Runs   int
+	Latest int64 // the newest of them
+}
+
+// StepSpan is a step of a run with its first and last task.
+type StepSpan struct {
+	Step        string
+	First, Last int64
+	Created     time.Time // of the first task
+}
+
+// TaskArtifact is an artifact record with the task that set it.
+type TaskArtifact struct {
+	Task int64
+	Artifact
+}
+
+// Follows reports whether a task comes right after another: it joins it, or else inherits from it.
+func Follows(t Task, before int64) bool {
+	if len(t.Inputs) > 0 {
+		return slices.Contains(t.Inputs, before)
+	}
+	return t.Base == before
+}

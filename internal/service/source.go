@@ -1,0 +1,88 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/codepack"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// Code yields the files that were kept with a run, in the order of their paths. NotFound if none were.
+func (s *Service) Code(ctx context.Context, run metastore.Run) iter.Seq2[codepack.Entry, error] {
+	return func(yield func(codepack.Entry, error) bool) {
+		r, err := s.codeOf(ctx, run)
+		if err != nil {
+			yield(codepack.Entry{}, err)
+			return
+		}
+		defer r.Close()
+		codepack.Walk(r)(yield)
+	}
+}
+
+// CodeArchive returns the files that were kept with a run as a tar archive. NotFound if none were.
+func (s *Service) CodeArchive(ctx context.Context, run metastore.Run) (io.ReadCloser, error) {
+	r, err := s.codeOf(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return codepack.Tar(r)
+}
+
+// UnpackCode writes the files that were kept with a run below dir, which must be empty or not there, and returns how many
+// there were. Conflict if there is something, NotFound if no files were kept.
+func (s *Service) UnpackCode(ctx context.Context, run metastore.Run, dir string) (int, error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case err == nil && len(entries) > 0:
+		return 0, fault.New(fault.Conflict, "the folder is not empty").On(dir).Do("name one that is empty or not there; nothing is overwritten")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return 0, blob.Fault("unpack code", dir, err)
+	}
+	r, err := s.codeOf(ctx, run)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return codepack.Unpack(r, dir)
+}
+
+func (s *Service) codeOf(ctx context.Context, run metastore.Run) (io.ReadCloser, error) {
+	if run.Code == (metastore.Hash{}) {
+		return nil, fault.New(fault.NotFound, "no code was kept with run %d: its folder was too large or could not be read", run.ID).
+			Do("--package-suffixes says which files are kept; a run that keeps none says so when it starts")
+	}
+	return s.c.Data.Reader(ctx, run.Code)
+}
+
+// Definition returns the definition of a run's flow, as it was then.
+func (s *Service) Definition(ctx context.Context, run metastore.Run) (*graph.Flow, error) {
+	data, err := s.c.Data.Blob(ctx, run.Definition)
+	if err != nil {
+		return nil, err
+	}
+	def := &graph.Flow{}
+	if err := json.Unmarshal(data, def); err != nil {
+		return nil, fault.Wrap(fault.Corrupt, "read the definition of the flow", err)
+	}
+	return def, nil
+}
+
+// lastStep is the step that a flow ends with: the one marked so, or "end".
+func lastStep(def *graph.Flow) string {
+	for _, st := range def.Steps {
+		if st.End {
+			return st.Name
+		}
+	}
+	return "end"
+}
