@@ -277,6 +277,9 @@ func (s *session) afterwards(res service.RunResult) {
 	if res.FailedStep != "" {
 		fmt.Fprintf(w, "    See its log:  %s\n", s.logsCommand(res))
 	}
+	if s.inv.command.name == "spin" {
+		return
+	}
 	fmt.Fprintf(w, "    Go on with:   %s --origin-run-id %d\n", s.program("resume"), res.Run)
 }
 

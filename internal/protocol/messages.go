@@ -84,6 +84,14 @@ type Task struct {
 	Parallel  *Parallel `json:"parallel,omitempty"`
 	Timeout   float64   `json:"timeout,omitempty"`
 	Cgroup    string    `json:"cgroup,omitempty"`
+	Spin      *Spin     `json:"spin,omitempty"`
+}
+
+// Spin says how a task is run that is run alone, again.
+type Spin struct {
+	Without   []string `json:"without,omitempty"`   // decorators that are left out
+	Artifacts string   `json:"artifacts,omitempty"` // file of a Python module whose ARTIFACTS replace inputs
+	Persist   bool     `json:"persist,omitempty"`   // what the step makes is stored
 }
 
 // Frame is one level of a foreach stack.

@@ -65,7 +65,9 @@ type Config struct {
 	// Machine is what @resources requests are admitted against.
 	Machine engine.Resources
 	// LogDir is where logs that are too long for the database go.
-	LogDir     string
+	LogDir string
+	// Spin, if not nil, is told to the only task of the run.
+	Spin       *protocol.Spin
 	MaxLogSize int64 // bytes a stream that are kept; 0 is no limit
 	Staging    string
 	Project    *protocol.Project

@@ -73,6 +73,21 @@ type ResumeOptions struct {
 	Step   string // rerun this step and all after it; empty: only what is missing
 }
 
+// SpinOptions are the choices of a spin besides those of a run, of which parameters, --with and workers do not matter.
+type SpinOptions struct {
+	RunOptions
+	// Task names the task to run again: "train" of the latest run, "12/train", "12/train/3", with or without "MyFlow/".
+	Task string
+	// SkipDecorators leaves out all decorators of the step, those of its environment included.
+	SkipDecorators bool
+	// Artifacts is the file of a Python module whose dictionary ARTIFACTS replaces inputs; empty for none.
+	Artifacts string
+	// Persist stores what the step makes.
+	Persist bool
+	// OnTask is called with the task's run, step and id before it starts, and the task that it repeats.
+	OnTask func(run int64, step string, task int64, of Pathspec) error
+}
+
 // RunResult is how a run ended.
 type RunResult struct {
 	Run    int64

@@ -17,9 +17,15 @@ type environments struct {
 // prepareEnvironments makes what the flow's steps ask for with @pypi, @conda or --environment, before the
 // run begins: a package that cannot be had leaves no run behind.
 func (f *flow) prepareEnvironments(ctx context.Context) error {
-	if f.made != nil {
-		return nil
+	steps := make([]string, len(f.Definition().Steps))
+	for i, s := range f.Definition().Steps {
+		steps[i] = s.Name
 	}
+	return f.prepareFor(ctx, steps)
+}
+
+// prepareFor makes the environments of some steps.
+func (f *flow) prepareFor(ctx context.Context, steps []string) error {
 	made := &environments{pythons: map[string]string{}}
 	def := f.Definition()
 	cache := &pyenv.Cache{
@@ -38,6 +44,9 @@ func (f *flow) prepareEnvironments(ctx context.Context) error {
 	var bare []string // steps that ask for nothing
 	for i := range def.Steps {
 		step := &def.Steps[i]
+		if !slices.Contains(steps, step.Name) {
+			continue
+		}
 		r, asks, err := pyenv.Of(def, step)
 		if err != nil {
 			return err

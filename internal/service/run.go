@@ -139,6 +139,8 @@ type work struct {
 	rerun      string
 	warnings   []string
 	parameters map[string]string
+	spin       *protocol.Spin
+	of         string // the task that is spun
 }
 
 // carry creates the run and carries it to its end.
@@ -163,7 +165,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	}
 	logs := filepath.Join(s.c.Home, "logs", fmt.Sprint(run.ID))
 	r := runner.New(runner.Config{
-		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
+		Flow: f.Definition(), Graph: f.graph, Spin: w.spin, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
 		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Watch: o.Watch, Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
@@ -193,7 +195,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 			Host: s.c.Host, CommandLine: o.CommandLine, WorkingDir: s.c.Dir, FlowFile: f.src.File,
 			Language: def.Language, Runtime: def.Runtime, Interpreter: f.python, SDK: def.SDK, Levada: s.c.Version,
 			MaxWorkers: s.workers(o), Isolation: string(f.pool.Isolation()), Namespace: o.Namespace,
-			Resumed: w.rerun, Parameters: w.parameters, Environments: f.made.records,
+			Resumed: w.rerun, Parameters: w.parameters, Environments: f.made.records, Spin: w.of,
 		},
 	}
 	if run.Info.Namespace == "" {

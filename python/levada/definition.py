@@ -41,6 +41,11 @@ class StepPlan:
         elif name in ("parallel", "pytorch_parallel"):
             self.parallel = True
 
+    def drop(self, name):
+        """Do without a decorator."""
+        if name in ("catch", "timeout"):
+            setattr(self, name, None)
+
 
 class Plans:
     """What tasks have to know of their flow."""

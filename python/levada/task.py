@@ -54,7 +54,7 @@ class Task:
         #: Nothing has to be done but to call the step.
         self._simple = (
             plan.catch is None and plan.timeout is None and not plan.is_join and not frame.get("fallback")
-            and not frame.get("timeout") and not frame.get("cgroup") and not frame.get("with")
+            and not frame.get("timeout") and not frame.get("cgroup") and not frame.get("with") and not frame.get("spin")
         )  # fmt: skip
         item = frame.get("item")
         #: The innermost element has come with the frame.
@@ -90,6 +90,10 @@ class Task:
     def names(self):
         """The names of all inherited artifacts."""
         return self.channel.ask({"type": "names"})[0].get("names") or []
+
+    def replace(self, attribute, value):
+        """Let a parameter have another value in this task."""
+        self._shared[attribute] = value
 
     def merge(self, flow, inputs, exclude, include):
         """Take over what the inputs of a join agree about."""
@@ -218,7 +222,7 @@ class Task:
                 return 0
         try:
             # What cannot be pickled must not turn a caught failure into another one.
-            entries, parts = pack_changed(flow.__dict__, self.loaded, self.staging, "caught" in done)
+            entries, parts = self._pack("caught" in done)
             transition = self.transition
             described = {"next": transition.steps}
             if transition.items is not None:
@@ -267,8 +271,22 @@ class Task:
             text += "}"
         return pack_frame(text.encode(), body)
 
+    def _pack(self, skip_unpicklable):
+        """What the attempt has made, for the done frame: entries and their bytes."""
+        spin = self.frame.get("spin")
+        if spin is not None and not spin.get("persist"):
+            return [], []
+        return pack_changed(self.flow.__dict__, self.loaded, self.staging, skip_unpicklable)
+
     def _call_step(self):
         plan = self.plan
+        inputs = Inputs(self) if plan.is_join else None
+        if self.frame.get("spin"):
+            from .spin import SpunInputs, prepare
+
+            replaced = prepare(self, self.frame["spin"])
+            if plan.is_join:
+                inputs = SpunInputs(self, replaced)
         if self.frame.get("fallback"):
             from .exceptions import FailureHandledByCatch
 
@@ -279,7 +297,7 @@ class Task:
             setitimer(ITIMER_REAL, limit)
         try:
             if plan.is_join:
-                plan.function(self.flow, Inputs(self))
+                plan.function(self.flow, inputs)
             else:
                 plan.function(self.flow)
         finally:
@@ -368,7 +386,7 @@ class Task:
             except Exception:
                 pass  # stderr is gone; the host is told all the same
         try:
-            entries, parts = pack_changed(self.flow.__dict__, self.loaded, self.staging, skip_unpicklable=True)
+            entries, parts = self._pack(True)
         except Exception:
             self.staging.discard()
             entries, parts = [], []

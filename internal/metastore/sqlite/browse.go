@@ -40,10 +40,11 @@ func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary,
 		return metastore.FlowSummary{Name: r.text(), Runs: r.int(), Latest: r.integer()}, nil
 	}
 	if tag == "" {
-		return all(rows(ctx, s, "list flows", scan, `SELECT flow, count(*), max(id) FROM runs GROUP BY flow ORDER BY flow`))
+		return all(rows(ctx, s, "list flows", scan, `SELECT flow, count(*), max(id) FROM runs WHERE `+notSpun+` GROUP BY flow ORDER BY flow`))
 	}
 	return all(rows(ctx, s, "list flows", scan, `
 		SELECT r.flow, count(*), max(r.id) FROM (SELECT DISTINCT run FROM tags WHERE tag = ?) AS t JOIN runs AS r ON r.id = t.run
+		WHERE r.`+notSpun+`
 		GROUP BY r.flow ORDER BY r.flow`, tag))
 }
 
