@@ -19,7 +19,7 @@ _checked = JSONEncoder(allow_nan=False, default=repr).encode
 class StepPlan:
     """What a task has to know of its step."""
 
-    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel")
+    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "torch")
 
     def __init__(self, name, function, described):
         self.name = name
@@ -29,6 +29,7 @@ class StepPlan:
         self.catch = None
         self.timeout = None
         self.parallel = False
+        self.torch = None  # attributes of @pytorch_parallel
         for decorator in function.decorators:
             self.apply(decorator.name, decorator.attributes)
 
@@ -40,6 +41,8 @@ class StepPlan:
             self.timeout = attributes
         elif name in ("parallel", "pytorch_parallel"):
             self.parallel = True
+            if name == "pytorch_parallel":
+                self.torch = attributes
 
     def drop(self, name):
         """Do without a decorator."""

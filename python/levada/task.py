@@ -55,6 +55,7 @@ class Task:
         self._simple = (
             plan.catch is None and plan.timeout is None and not plan.is_join and not frame.get("fallback")
             and not frame.get("timeout") and not frame.get("cgroup") and not frame.get("with") and not frame.get("spin")
+            and not frame.get("parallel")
         )  # fmt: skip
         item = frame.get("item")
         #: The innermost element has come with the frame.
@@ -199,6 +200,10 @@ class Task:
                 _join_cgroup(self.frame["cgroup"])
             for added in self.frame.get("with") or ():
                 self.plan.apply(added["name"], added.get("attributes") or {})
+            if self.frame.get("parallel"):
+                from .gang import announce
+
+                announce(self)
         try:
             if self._simple:
                 self.plan.function(flow)
