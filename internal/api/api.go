@@ -90,7 +90,7 @@ func (s *Service) Flows(ctx context.Context, q FlowsRequest) (FlowsResult, error
 	flows, err := s.c.Store.Flows(ctx, q.Namespace)
 	res := FlowsResult{Flows: make([]Flow, len(flows))}
 	for i, f := range flows {
-		res.Flows[i] = Flow(f)
+		res.Flows[i] = Flow{Name: f.Name, Runs: f.Runs, Latest: f.Latest, Created: TimeOf(f.Created)}
 	}
 	return res, err
 }

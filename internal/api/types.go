@@ -32,9 +32,10 @@ type Info struct {
 
 // Flow is a flow that has runs.
 type Flow struct {
-	Name   string `json:"name"`
-	Runs   int    `json:"runs"`
-	Latest int64  `json:"latest"` // newest run
+	Name    string `json:"name"`
+	Runs    int    `json:"runs"`
+	Latest  int64  `json:"latest"`  // newest run
+	Created Time   `json:"created"` // of the oldest run
 }
 
 // Status is how a run, task or attempt is: "running", "succeeded", "failed", "interrupted" (runs),

@@ -198,11 +198,19 @@ func (o *runOptions) writeRunFiles(s *session, id int64) error {
 		Run      string `json:"run_id"`
 		Flow     string `json:"flow_name"`
 		Metadata string `json:"metadata"`
-	}{run, s.flow.Definition().Name, "local@" + filepath.Dir(s.store.Path)})
+	}{run, s.flow.Definition().Name, s.metadataName()})
 	if err != nil {
 		return err
 	}
 	return s.writeFile("--runner-attribute-file", o.attributeFile, attributes)
+}
+
+// metadataName is the store as Metaflow's clients name one: the folder that holds it.
+func (s *session) metadataName() string {
+	if filepath.Base(s.store.Path) == ".levada" {
+		return "local@" + filepath.Dir(s.store.Path)
+	}
+	return "local@" + s.store.Path
 }
 
 // writeFile writes a file that an option names, if it does, whole or not at all.

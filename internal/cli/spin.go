@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"path/filepath"
 	"strconv"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -92,7 +91,7 @@ func (c *spinCommand) writeFiles(s *session, run int64, step string, task int64)
 		Run      string `json:"run_id"`
 		Flow     string `json:"flow_name"`
 		Metadata string `json:"metadata"`
-	}{strconv.FormatInt(task, 10), step, id, s.flow.Definition().Name, "local@" + filepath.Dir(s.store.Path)})
+	}{strconv.FormatInt(task, 10), step, id, s.flow.Definition().Name, s.metadataName()})
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,10 @@ type Browser interface {
 
 // FlowSummary is a flow with its runs counted.
 type FlowSummary struct {
-	Name   string
-	Runs   int
-	Latest int64 // the newest of them
+	Name    string
+	Runs    int
+	Latest  int64     // the newest of them
+	Created time.Time // of the oldest of them
 }
 
 // StepSpan is a step of a run with its first and last task.

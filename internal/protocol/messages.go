@@ -47,6 +47,7 @@ type Context struct {
 	Staging     string      `json:"staging"`
 	InlineLimit int         `json:"inline_limit"`
 	With        []Decorator `json:"with,omitempty"`
+	Home        string      `json:"home,omitempty"` // the store's folder, for clients in the tasks
 }
 
 // Parameters asks a process to resolve a run's parameters.

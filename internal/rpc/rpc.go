@@ -154,8 +154,13 @@ func (s *server) cancel(q request) {
 	}
 }
 
-// serve answers one request.
+// serve answers one request. A panic is a bug, and the answer to this request alone.
 func (s *server) serve(ctx context.Context, q request) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.write(answer{ID: q.ID, Error: failureOf(fault.New(fault.Internal, "a bug in levada, while it answered %q: %v", q.Method, p))})
+		}
+	}()
 	err := s.answer(ctx, q)
 	if err != nil {
 		s.write(answer{ID: q.ID, Error: failureOf(err)}) // if that fails too, nobody listens

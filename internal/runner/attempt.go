@@ -352,6 +352,7 @@ func (r *Runner) context() *protocol.Context {
 	c := &protocol.Context{
 		Flow: run.Flow, Run: strconv.FormatInt(run.ID, 10), User: run.User, Namespace: run.Info.Namespace,
 		Tags: run.Tags, Project: r.Project, Staging: r.Staging, InlineLimit: protocol.InlineLimit, With: r.With,
+		Home: r.Home,
 	}
 	if c.Tags == nil {
 		c.Tags = []string{}

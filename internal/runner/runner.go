@@ -64,6 +64,8 @@ type Config struct {
 	Cgroups *usage.Cgroups
 	// Machine is what @resources requests are admitted against.
 	Machine engine.Resources
+	// Home is the store's folder, as clients in the tasks are told. May be empty.
+	Home string
 	// LogDir is where logs that are too long for the database go.
 	LogDir string
 	// Spin, if not nil, is told to the only task of the run.

@@ -168,6 +168,9 @@ func (p *Pool) command(set Setting, extra ...string) *exec.Cmd {
 			strings.HasPrefix(kv, "LEVADA_WORKER_")
 	})
 	env = append(env, "PYTHONPATH="+path)
+	if exe, err := os.Executable(); err == nil && os.Getenv("LEVADA_BIN") == "" {
+		env = append(env, "LEVADA_BIN="+exe) // for clients in the tasks, and for flows that tasks start
+	}
 	for k, v := range set.Vars {
 		env = append(env, k+"="+v)
 	}

@@ -69,6 +69,21 @@ _LATER = frozenset(
         "StepMutator",
         "FlowMutator",
         "USER_SKIP_STEP",
+        "S3",
+        "parallel_map",
+        "parallel_imap_unordered",
+        "profile",
+        "namespaced_event_name",
+        "yaml_parser",
+        "requirements_txt_parser",
+        "pyproject_toml_parser",
+        "conda_environment_yml_parser",
+    ]
+)
+
+#: Names of the client, which is imported when one of them is asked for.
+_CLIENT = frozenset(
+    [
         "Metaflow",
         "Flow",
         "Run",
@@ -82,15 +97,6 @@ _LATER = frozenset(
         "get_metadata",
         "default_metadata",
         "inspect_spin",
-        "S3",
-        "parallel_map",
-        "parallel_imap_unordered",
-        "profile",
-        "namespaced_event_name",
-        "yaml_parser",
-        "requirements_txt_parser",
-        "pyproject_toml_parser",
-        "conda_environment_yml_parser",
     ]
 )
 
@@ -132,6 +138,10 @@ def __getattr__(name):
         from importlib import import_module
 
         return getattr(import_module("." + _LAZY[name], __name__), name)
+    if name in _CLIENT:
+        from . import client
+
+        return getattr(client, name)
     if name in _LATER:
         from .later import Later
 

@@ -167,6 +167,7 @@ def _hand_over(flow):
         sys.exit(1)
     sys.stdout.flush()
     sys.stderr.flush()
+    os.environ.setdefault("LEVADA_BIN", binary)  # for clients in the tasks
     environment = dict(os.environ, LEVADA_PYTHON=sys.executable)
     for variable in ("LEVADA_WORKER_FD", "LEVADA_WORKER_PID"):
         environment.pop(variable, None)

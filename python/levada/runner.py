@@ -351,11 +351,12 @@ class Runner:
 
 def _object(about, task):
     """The client object of a run or a task, whatever namespace it is in, in the store that it was made in."""
-    from . import client
+    from .client import Run, Task
+    from .client.connection import store_named
 
-    pathspec = "%s/%s" % (about["flow_name"], about["run_id"])
+    parts = [about["flow_name"], about["run_id"]]
     if task:
-        pathspec += "/%s/%s" % (about["step_name"], about["task_id"])
-    return (client.Task if task else client.Run)(
-        pathspec, _namespace_check=False, _current_metadata=about.get("metadata")
-    )
+        parts += [about["step_name"], about["task_id"]]
+    found = (Task if task else Run)._of(store_named(about["metadata"]), None, False, parts, None)
+    found._load()
+    return found

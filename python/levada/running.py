@@ -57,6 +57,16 @@ def _field(name):
     return lambda task: task.frame[name]
 
 
+def _client(name, depth):
+    def read(task):
+        from . import client
+
+        pathspec = "/".join(_pathspec(task.frame).split("/")[:depth])
+        return client.scope.await_own(getattr(client, name), pathspec)
+
+    return read
+
+
 def _missing(name):
     def read(task):
         raise NotAvailable("current." + name)
@@ -85,8 +95,8 @@ _ATTRIBUTES = {
     "project_flow_name": _project("flow_name"),
     "parallel": _parallel,
     "is_parallel": _is_parallel,
-    "task": _missing("task"),
-    "run": _missing("run"),
+    "task": _client("Task", 4),
+    "run": _client("Run", 2),
     "card": _missing("card"),
 }
 

@@ -11,6 +11,7 @@ __version__ = "2.19.38"
 
 _MODULES = frozenset(
     [
+        "client",
         "datastore",
         "decorators",
         "exception",
@@ -28,7 +29,7 @@ _MODULES = frozenset(
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("cards", "client", "events", "integrations", "metaflow_config", "user_configs"))
+_MODULES_LATER = frozenset(("cards", "events", "integrations", "metaflow_config", "user_configs"))
 
 
 def __getattr__(name):

@@ -20,7 +20,12 @@ func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary,
 		flows := make(map[string]metastore.FlowSummary)
 		for _, r := range s.runs {
 			if matches(r, &f) {
-				flows[r.Flow] = metastore.FlowSummary{Name: r.Flow, Runs: flows[r.Flow].Runs + 1, Latest: r.ID}
+				f, ok := flows[r.Flow]
+				if !ok {
+					f = metastore.FlowSummary{Name: r.Flow, Created: r.Created}
+				}
+				f.Runs, f.Latest = f.Runs+1, r.ID
+				flows[r.Flow] = f
 			}
 		}
 		return slices.SortedFunc(maps.Values(flows), func(a, b metastore.FlowSummary) int { return cmp.Compare(a.Name, b.Name) }), nil

@@ -8,20 +8,20 @@ import (
 
 func testFlows(t *testing.T, s metastore.Store) {
 	for _, r := range []metastore.Run{
-		{Flow: "B", SystemTags: []string{"user:a"}},
-		{Flow: "A", SystemTags: []string{"user:b"}, Tags: []string{"gold"}},
-		{Flow: "B", SystemTags: []string{"user:b"}, Tags: []string{"user:b"}},
-		{Flow: "B", SystemTags: []string{"user:a"}},
+		{Flow: "B", SystemTags: []string{"user:a"}, Created: at(1)},
+		{Flow: "A", SystemTags: []string{"user:b"}, Created: at(2), Tags: []string{"gold"}},
+		{Flow: "B", SystemTags: []string{"user:b"}, Created: at(3), Tags: []string{"user:b"}},
+		{Flow: "B", SystemTags: []string{"user:a"}, Created: at(4)},
 	} {
 		if _, err := s.CreateRun(ctx, r, metastore.Beginning{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for tag, want := range map[string][]metastore.FlowSummary{
-		"":       {{Name: "A", Runs: 1, Latest: 2}, {Name: "B", Runs: 3, Latest: 4}},
-		"user:a": {{Name: "B", Runs: 2, Latest: 4}},
-		"user:b": {{Name: "A", Runs: 1, Latest: 2}, {Name: "B", Runs: 1, Latest: 3}},
-		"gold":   {{Name: "A", Runs: 1, Latest: 2}},
+		"":       {{Name: "A", Runs: 1, Latest: 2, Created: at(2)}, {Name: "B", Runs: 3, Latest: 4, Created: at(1)}},
+		"user:a": {{Name: "B", Runs: 2, Latest: 4, Created: at(1)}},
+		"user:b": {{Name: "A", Runs: 1, Latest: 2, Created: at(2)}, {Name: "B", Runs: 1, Latest: 3, Created: at(3)}},
+		"gold":   {{Name: "A", Runs: 1, Latest: 2, Created: at(2)}},
 		"none":   nil,
 	} {
 		got, err := s.Flows(ctx, tag)

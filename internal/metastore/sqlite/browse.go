@@ -37,15 +37,17 @@ func idList(ids []int64) string {
 // Flows returns the flows that have runs with a tag.
 func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary, error) {
 	scan := func(r *row) (metastore.FlowSummary, error) {
-		return metastore.FlowSummary{Name: r.text(), Runs: r.int(), Latest: r.integer()}, nil
+		return metastore.FlowSummary{Name: r.text(), Runs: r.int(), Latest: r.integer(), Created: r.time()}, nil
 	}
+	const summary = `SELECT f.flow, f.runs, f.latest, o.created FROM (`
+	const joined = `) AS f JOIN runs AS o ON o.id = f.oldest ORDER BY f.flow`
 	if tag == "" {
-		return all(rows(ctx, s, "list flows", scan, `SELECT flow, count(*), max(id) FROM runs WHERE `+notSpun+` GROUP BY flow ORDER BY flow`))
+		return all(rows(ctx, s, "list flows", scan,
+			summary+`SELECT flow, count(*) AS runs, max(id) AS latest, min(id) AS oldest FROM runs WHERE `+notSpun+` GROUP BY flow`+joined))
 	}
-	return all(rows(ctx, s, "list flows", scan, `
-		SELECT r.flow, count(*), max(r.id) FROM (SELECT DISTINCT run FROM tags WHERE tag = ?) AS t JOIN runs AS r ON r.id = t.run
-		WHERE r.`+notSpun+`
-		GROUP BY r.flow ORDER BY r.flow`, tag))
+	return all(rows(ctx, s, "list flows", scan, summary+`
+		SELECT r.flow, count(*) AS runs, max(r.id) AS latest, min(r.id) AS oldest
+		FROM (SELECT DISTINCT run FROM tags WHERE tag = ?) AS t JOIN runs AS r ON r.id = t.run WHERE r.`+notSpun+` GROUP BY r.flow`+joined, tag))
 }
 
 // Steps returns the steps that a run has tasks of. It jumps from step to step in the index.

@@ -1,5 +1,17 @@
-"""The Client: a later version has it. Importing works, using says so."""
+"""Metaflow's client."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.client import (  # noqa: F401
+    DataArtifact,
+    Flow,
+    Metaflow,
+    Run,
+    Step,
+    Task,
+    default_metadata,
+    default_namespace,
+    get_metadata,
+    get_namespace,
+    inspect_spin,
+    metadata,
+    namespace,
+)

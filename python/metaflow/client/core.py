@@ -1,5 +1,3 @@
-"""The Client: a later version has it. Importing works, using says so."""
+"""The parts of Metaflow's client."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.client import *  # noqa: F403

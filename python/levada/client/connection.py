@@ -1,0 +1,298 @@
+"""The conversation with ``levada rpc``: one child for each interpreter, started when it is first needed.
+
+``internal/rpc/README.md`` describes the frames. The child has the other end of a socket as its standard input and output,
+so it ends when this process does. It is started again if it has died. After a fork the new process starts a child of
+its own: the old one's answers belong to the parent.
+"""
+
+import os
+import socket
+import sys
+from _thread import allocate_lock
+from json import dumps, loads
+from struct import Struct
+
+from ..exceptions import (
+    DataException,
+    MetaflowException,
+    MetaflowInternalError,
+    MetaflowNotFound,
+    MetaflowTaggingError,
+)
+from ..launch import find_binary
+
+#: Version of the conversation that this side speaks.
+VERSION = 1
+
+_lengths = Struct(">II")
+_MAX_HEADER = 16 << 20
+_MAX_BODY = 64 << 20
+_CHUNK = 1 << 18
+
+
+class _Lost(Exception):
+    """The child has gone."""
+
+
+class RequestFailed(Exception):
+    """The program answered with an error: its ``kind``, ``message`` and ``hint``."""
+
+    def __init__(self, error):
+        self.kind = error.get("kind", "internal error")
+        self.message = error.get("message", "")
+        self.hint = error.get("hint", "")
+        super().__init__(self.message)
+
+    def translate(self, method):
+        """The exception for people."""
+        text = "%s. %s" % (self.message.rstrip("."), _sentence(self.hint)) if self.hint else self.message
+        if self.kind == "not found":
+            return MetaflowNotFound(text)
+        if method == "tags" and self.kind == "invalid":
+            return MetaflowTaggingError(text)
+        if self.kind in ("corrupt", "permission", "no space"):
+            return DataException(text)
+        if self.kind in ("unavailable", "interrupted"):
+            return MetaflowException(text)
+        return MetaflowInternalError(text)
+
+
+def _sentence(text):
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+class _Child:
+    """A running ``levada rpc`` and the socket to it."""
+
+    def __init__(self):
+        binary = find_binary()
+        if binary is None:
+            raise MetaflowException(
+                "The program 'levada' was not found, which the client reads runs with. Install it on your PATH, or set "
+                "LEVADA_BIN to its path."
+            )
+        ours, theirs = socket.socketpair()
+        try:
+            # A session of its own: Ctrl-C in the terminal is for this process, not for it.
+            self.pid = os.posix_spawn(
+                binary,
+                [binary, "rpc"],
+                {name: value for name, value in os.environ.items() if not name.startswith("LEVADA_WORKER_")},
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 1),
+                ],
+                setpgroup=0,
+                setsigmask=(),
+            )
+        except OSError as error:
+            ours.close()
+            raise MetaflowException("%s could not be started: %s" % (binary, error.strerror)) from None
+        finally:
+            theirs.close()
+        self.socket = ours
+        self.buffer = bytearray()
+        self.binary = binary
+        self.requests = 0
+        try:
+            hello, _ = self.receive()
+        except _Lost:
+            self.end()
+            raise MetaflowException("%s ended as soon as it was started. See what it wrote." % binary) from None
+        if hello.get("type") != "hello" or hello.get("rpc") != VERSION:
+            self.end()
+            raise MetaflowException(
+                "%s (version %s) does not speak with this client (version %s). Install both of the same release."
+                % (binary, hello.get("levada", "unknown"), _sdk_version())
+            )
+        self.version = hello.get("levada", "")
+
+    def send(self, header):
+        text = dumps(header, separators=(",", ":")).encode()
+        try:
+            self.socket.sendall(_lengths.pack(len(text), 0) + text)
+        except OSError:
+            raise _Lost() from None
+
+    def receive(self):
+        """The next frame: header and body."""
+        header_size, body_size = _lengths.unpack(self._take(8))
+        if header_size > _MAX_HEADER or body_size > _MAX_BODY:
+            raise _Lost()
+        header = self._take(header_size)
+        return loads(bytes(header)), self._take(body_size) if body_size else b""
+
+    def _take(self, size):
+        buffer = self.buffer
+        while len(buffer) < size:
+            try:
+                data = self.socket.recv(max(_CHUNK, size - len(buffer)))
+            except OSError:
+                raise _Lost() from None
+            if not data:
+                raise _Lost()
+            buffer += data
+        data = bytes(memoryview(buffer)[:size])
+        del buffer[:size]
+        return data
+
+    def end(self):
+        """Close the conversation, which ends the child."""
+        self.socket.close()
+        try:
+            os.waitpid(self.pid, 0)
+        except OSError:
+            pass  # somebody else has waited for it
+
+
+def _sdk_version():
+    from .. import __version__
+
+    return __version__
+
+
+class Connection:
+    """What all stores of an interpreter ask through. All methods may be called from any thread."""
+
+    def __init__(self):
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
+
+    def _forget(self):
+        self._child = None
+        self._pid = os.getpid()
+        self._lock = allocate_lock()
+
+    def _after_fork(self):
+        child = self._child
+        self._forget()
+        if child is not None:
+            child.socket.close()  # this process's end of it; the parent's goes on
+
+    def ask(self, where, method, params):
+        """Send a request; return its result and body, joined if it came in parts. RequestFailed."""
+        if os.getpid() != self._pid:
+            self._after_fork()  # a fork that Python was not told of
+        with self._lock:
+            for last in (False, True):
+                if self._child is None:
+                    self._child = _Child()
+                try:
+                    return self._exchange(where, method, params)
+                except _Lost:
+                    # It died, perhaps long ago. Nothing that is asked does harm if it is asked twice.
+                    child, self._child = self._child, None
+                    child.end()
+                    if last:
+                        raise MetaflowException("%s ended while it was asked for '%s'." % (child.binary, method)) from None
+                except RequestFailed:
+                    raise
+                except BaseException:
+                    # Ctrl-C, or an error of the conversation: what is still to come would be taken for another answer.
+                    child, self._child = self._child, None
+                    if child is not None:
+                        child.end()
+                    raise
+
+    def _exchange(self, where, method, params):
+        child = self._child
+        child.requests += 1
+        header = {"id": child.requests, "method": method, "params": params}
+        header.update(where)
+        child.send(header)
+        parts = []
+        while True:
+            answer, body = child.receive()
+            if answer.get("id") != child.requests and "error" not in answer:
+                raise _Lost()
+            if answer.get("error"):
+                raise RequestFailed(answer["error"])
+            if not answer.get("more"):
+                break
+            parts.append(body)
+        return answer.get("result"), b"".join(parts) if parts else body
+
+
+_connection = None
+_making = allocate_lock()
+
+
+def _the_connection():
+    global _connection
+    if _connection is None:
+        with _making:
+            if _connection is None:
+                _connection = Connection()
+    return _connection
+
+
+class Store:
+    """A store of runs: its folder, or None for the one that is found from the current folder upward."""
+
+    def __init__(self, home=None):
+        self.home = home
+
+    def ask(self, method, **params):
+        """The result of a request. Exceptions have public names."""
+        return self.fetch(method, **params)[0]
+
+    def fetch(self, method, **params):
+        """The result of a request and the bytes that came with it."""
+        where = {"home": self.home} if self.home else {"dir": os.getcwd()}
+        try:
+            return _the_connection().ask(where, method, params)
+        except RequestFailed as error:
+            raise error.translate(method) from None
+
+    def pinned(self):
+        """This store, tied to the folder where it is now: later changes of the current folder do not matter."""
+        if self.home is None:
+            return Store(self.ask("info")["home"])
+        return self
+
+    def __eq__(self, other):
+        return isinstance(other, Store) and self.home == other.home
+
+    __hash__ = None
+
+    def describe(self):
+        """The store as ``get_metadata`` names it: ``local@`` and the folder that holds it."""
+        if self.home is None:
+            try:
+                return self.pinned().describe()
+            except MetaflowNotFound:
+                return "local@" + os.getcwd()
+        folder, name = os.path.split(self.home)
+        return "local@" + (folder if name == ".levada" else self.home)
+
+
+def _running_home():
+    """The folder of the store that the task of this process runs in, or None."""
+    running = sys.modules.get("levada.running")
+    task = running.current._task if running is not None else None
+    return task.frame.get("home") if task is not None else None
+
+
+def default_store():
+    """The store of the run that this process is part of, else the one of LEVADA_HOME, else the nearest."""
+    return Store(_running_home() or os.environ.get("LEVADA_HOME") or None)
+
+
+def store_named(text):
+    """The store that ``metadata`` was given: ``local@<dir>`` or a folder. ValueError if there is none."""
+    kind, found, rest = text.partition("@")
+    if not found:
+        kind, rest = ("service", text) if text.startswith("http") else ("local", text)
+    if kind != "local":
+        raise ValueError(
+            "The metadata provider '%s' is not available in this version of Levada; 'local@<folder>' is." % kind
+        )
+    folder = os.path.abspath(os.path.expanduser(rest))
+    for home in (os.path.join(folder, ".levada"), folder):
+        try:
+            if os.path.isdir(home) and Store(home).ask("info"):
+                return Store(home)
+        except MetaflowNotFound:
+            pass
+    raise ValueError("There is no store in %s: no folder .levada with runs." % folder)

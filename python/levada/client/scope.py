@@ -1,0 +1,94 @@
+"""What the client looks at: the current namespace and the current store."""
+
+from ..identity import own_namespace
+from .connection import default_store, store_named
+
+#: Seconds that a task waits for its own record.
+_PATIENCE = 10
+_UNSET = object()
+_namespace = _UNSET
+_store = None
+
+
+def namespace(ns):
+    """Look at the runs of ``ns`` only; None looks at all runs. Returns the namespace that is current now.
+
+    A run is in a namespace if that text is among its tags: ``user:ann`` is a tag of every run that ann started, and any
+    tag of your own serves as well.
+    """
+    global _namespace
+    _namespace = ns
+    return ns
+
+
+def get_namespace():
+    """The current namespace: at first that of the user, and in a task that of its run."""
+    global _namespace
+    if _namespace is _UNSET:
+        _namespace = _default()
+    return _namespace
+
+
+def default_namespace():
+    """Go back to the namespace of the user; return it."""
+    return namespace(_default())
+
+
+def _default():
+    from ..running import current
+
+    task = current._task
+    return (task.frame.get("namespace") if task is not None else None) or own_namespace()
+
+
+def metadata(ms):
+    """Look into another store: ``"local@<folder>"``, or only the folder that holds ``.levada``.
+
+    Returns what is current now. Objects that exist go on looking where they came from. ValueError if there is no store.
+    """
+    global _store
+    _store = store_named(ms)
+    return _store.describe()
+
+
+def get_metadata():
+    """The current store: ``local@<folder>``."""
+    return current_store().describe()
+
+
+def default_metadata():
+    """Go back to the store of this run, of LEVADA_HOME, or the one nearest to the current folder; return it."""
+    global _store
+    _store = None
+    return get_metadata()
+
+
+def current_store():
+    """The store that new objects look into."""
+    return _store or default_store()
+
+
+def inspect_spin(datastore_root="."):
+    """Metaflow looks into what ``spin`` left with it. Levada has no ``spin`` yet: NotAvailable."""
+    from ..exceptions import NotAvailable
+
+    raise NotAvailable("inspect_spin")
+
+
+def await_own(cls, pathspec):
+    """The object of the task, or the run, that this process is.
+
+    The record of a task is written together with others a few milliseconds after it has started.
+    """
+    from time import monotonic, sleep
+
+    from ..exceptions import MetaflowNotFound
+
+    end = monotonic() + _PATIENCE
+    while True:
+        try:
+            return cls(pathspec, _namespace_check=False)
+        except MetaflowNotFound:
+            if monotonic() > end:
+                raise
+            sleep(0.002)

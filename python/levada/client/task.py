@@ -1,0 +1,349 @@
+"""Tasks and artifacts."""
+
+from collections import namedtuple
+from datetime import datetime, timezone
+
+from ..exceptions import MetaflowExceptionWrapper, MetaflowNotFound
+from .data import MetaflowData, decode
+from .objects import MetaflowObject, number, when
+
+#: One thing known of a task. ``created_at`` is in milliseconds since 1970.
+Metadata = namedtuple("Metadata", ["name", "value", "created_at", "type", "task"])
+
+_GOOD = ("succeeded", "caught")
+_MANY = 1000
+
+
+class Task(MetaflowObject):
+    """A task and its artifacts: ``Task("MyFlow/12/train/3")``.
+
+    An artifact is found by its name: ``task["model"]``; its value is ``task.data.model``. With ``attempt`` the object speaks
+    of that attempt, else of the last. What can change is asked for anew until the task has ended.
+    """
+
+    _KIND = "task"
+    _FORM = ("FlowName", "RunID", "StepName", "TaskID")
+
+    def _fetch(self):
+        self.parent  # the run may be one of another flow
+        found = self._store.ask("tasks", run=number(self._parts[1]), step=self._parts[2], ids=[number(self.id)])
+        return found["tasks"][0] if found["tasks"] else None
+
+    def _now(self):
+        """The record, as it is now."""
+        if not self._record["finished"]:
+            self._record = self._fetch() or self._record
+        return self._record
+
+    def _looked_at(self):
+        """The attempt that the object speaks of; None if there is none."""
+        attempts = self._now()["attempts"]
+        if self._attempt is None:
+            return attempts[-1] if attempts else None
+        return next((attempt for attempt in attempts if attempt["n"] == self._attempt), None)
+
+    # How it is.
+
+    @property
+    def status(self):
+        """``running``, ``succeeded``, ``caught`` (by @catch), ``failed``, ``killed`` or ``died``; None before it starts."""
+        attempt = self._looked_at()
+        return attempt["status"] if attempt else None
+
+    @property
+    def successful(self):
+        """Whether the step's code ran without an exception; one that @catch took counts as an exception."""
+        return self.status == "succeeded"
+
+    @property
+    def finished(self):
+        """Whether it has ended, well or not, and will not be tried again."""
+        if self._attempt is not None:
+            attempt = self._looked_at()
+            return attempt is not None and attempt["status"] != "running"
+        return self._now()["finished"]
+
+    @property
+    def finished_at(self):
+        """When it ended: naive local time. None before that."""
+        attempt = self._looked_at()
+        return when(attempt["ended"]) if attempt and self.finished else None
+
+    @property
+    def exception(self):
+        """The exception that it failed with, or None; one that @catch took is in an artifact."""
+        attempt = self._looked_at()
+        if attempt is None or attempt["status"] in _GOOD or not attempt.get("exception"):
+            return None
+        raised = attempt["exception"]
+        wrapper = MetaflowExceptionWrapper()
+        wrapper.type, wrapper.exception, wrapper.stacktrace = raised["type"], raised["message"], raised["traceback"]
+        return wrapper
+
+    @property
+    def current_attempt(self):
+        """The number of the attempt that the object speaks of, from 0."""
+        if self._attempt is not None:
+            return self._attempt
+        attempt = self._looked_at()
+        return attempt["n"] if attempt else 0
+
+    @property
+    def index(self):
+        """Its place in the innermost foreach, from 0; None outside of one."""
+        stack = self._record.get("stack")
+        return stack[-1]["index"] if stack else None
+
+    @property
+    def runtime_name(self):
+        """Where it ran, from the tag ``runtime:``."""
+        return next((tag[len("runtime:") :] for tag in self.system_tags if tag.startswith("runtime:")), None)
+
+    @property
+    def origin_pathspec(self):
+        """The task that was taken over, in a resumed run; None if it ran in this one."""
+        origin = self._record.get("origin")
+        return "%s/%d/%s/%s" % (self._parts[0], origin, self._parts[2], self.id) if origin else None
+
+    # Artifacts.
+
+    @property
+    def data(self):
+        """The artifacts: ``task.data.model`` loads one when it is first touched."""
+        return MetaflowData(self)
+
+    @property
+    def artifacts(self):
+        """The public artifacts, as a namedtuple of DataArtifact."""
+        found = list(self)
+        return namedtuple("MetaflowArtifacts", [artifact.id for artifact in found], rename=True)(*found)
+
+    def __iter__(self):
+        listed = self._listed()
+        for record in listed["artifacts"]:
+            if not record["name"].startswith("_"):
+                yield self._artifact(record, listed)
+
+    def _listed(self, names=None):
+        return self._store.ask(
+            "artifacts", run=number(self._parts[1]), tasks=[number(self.id)], attempt=self._attempt, names=names
+        )["tasks"][0]
+
+    def _artifact(self, record, listed):
+        record["created"] = listed["ended"]
+        return self._child(record["name"], record, self._attempt)
+
+    def _find(self, id):
+        listed = self._listed([id])
+        for record in listed["artifacts"]:
+            return self._artifact(record, listed)
+        return None
+
+    def _values(self, names):
+        """The values of artifacts by name; those that are not there are left out."""
+        found, wanted = {}, list(names)
+        while wanted:
+            refs = [{"task": number(self.id), "attempt": self._given(), "name": name} for name in wanted]
+            result, body = self._store.fetch("values", run=number(self._parts[1]), values=refs, local=True)
+            at = 0
+            for name, value in zip(wanted, result["values"]):
+                if not value["found"]:
+                    continue
+                data = body[at : at + value["length"]]
+                at += value["length"]
+                if value.get("large"):
+                    data = self._store.fetch("open_value", run=number(self._parts[1]), **refs[wanted.index(name)])[1]
+                found[name] = decode(name, value, data)
+            wanted = wanted[len(result["values"]) :]
+        return found
+
+    def _given(self):
+        return -1 if self._attempt is None else self._attempt
+
+    # What it wrote.
+
+    def loglines(self, stream, as_unicode=True, meta_dict=None):
+        """The lines that it wrote to ``stdout`` or ``stderr``: pairs of naive UTC time and text without the newline."""
+        text, time = [], None
+        for record, part in self._log(stream):
+            text.append(part)
+            time = time or record["time"]
+            if record["newline"]:
+                yield _line(time, text, as_unicode)
+                text, time = [], None
+        if text:
+            yield _line(time, text, as_unicode)
+
+    def _log(self, stream):
+        cursor = ""
+        while True:
+            result, body = self._store.fetch(
+                "log", run=number(self._parts[1]), task=number(self.id), attempt=self._given(), stream=stream, cursor=cursor
+            )
+            at = 0
+            for record in result["lines"]:
+                yield record, body[at : at + record["length"]]
+                at += record["length"]
+            cursor = result["next"]
+            if not cursor:
+                return
+
+    def _text(self, stream):
+        return "".join(line + "\n" for _, line in self.loglines(stream))
+
+    @property
+    def stdout(self):
+        """What it wrote to stdout; empty if nothing."""
+        return self._text("stdout")
+
+    @property
+    def stderr(self):
+        """What it wrote to stderr; empty if nothing."""
+        return self._text("stderr")
+
+    def _size(self, stream):
+        return sum(len(part) + record["newline"] for record, part in self._log(stream))
+
+    @property
+    def stdout_size(self):
+        """The bytes that it wrote to stdout."""
+        return self._size("stdout")
+
+    @property
+    def stderr_size(self):
+        """The bytes that it wrote to stderr."""
+        return self._size("stderr")
+
+    # What is known of it.
+
+    @property
+    def metadata(self):
+        """All that is known of it by name, of all attempts unless one is given: a list of Metadata."""
+        found = self._store.ask(
+            "metadata", run=number(self._parts[1]), task=number(self.id), attempt=self._attempt
+        )["metadata"]
+        return [Metadata(m["name"], m["value"], m["created"] // 1000, m["type"], self) for m in found]
+
+    @property
+    def metadata_dict(self):
+        """The latest value of each name in ``metadata``."""
+        return {m.name: m.value for m in sorted(self.metadata, key=lambda m: m.created_at)}
+
+    @property
+    def code(self):
+        """The code that was kept with the run, or None."""
+        return self._run_of().code
+
+    @property
+    def environment_info(self):
+        """Where it ran: versions, interpreter, machine, script. A dict."""
+        run = self._run_of()._record
+        return {
+            "flow_name": run["flow"],
+            "script": run["flow_file"].rpartition("/")[2],
+            "username": run["user"],
+            "host": run["host"],
+            "runtime": self.runtime_name,
+            "python_version": run["runtime"],
+            "interpreter": run.get("interpreter", ""),
+            "levada_version": run["levada"],
+            "isolation": run.get("isolation", ""),
+            "git_commit": run.get("git_commit", ""),
+        }
+
+    # Its neighbours.
+
+    def _related(self):
+        return self._store.ask("related", run=number(self._parts[1]), task=number(self.id))
+
+    def _pathspecs(self, which):
+        for task in self._related()[which]:
+            yield "%s/%s/%s/%d" % (self._parts[0], self._parts[1], task["step"], task["id"])
+
+    @property
+    def parent_task_pathspecs(self):
+        """The pathspecs of the tasks right before this one."""
+        return self._pathspecs("parents")
+
+    @property
+    def child_task_pathspecs(self):
+        """The pathspecs of the tasks right after this one."""
+        return self._pathspecs("children")
+
+    @property
+    def parent_tasks(self):
+        """The tasks right before this one: one, or the inputs of a join in their order."""
+        return self._neighbours("parents")
+
+    @property
+    def child_tasks(self):
+        """The tasks right after this one, in the order of their branches."""
+        return self._neighbours("children")
+
+    def _neighbours(self, which):
+        related, run, steps = self._related()[which], self._run_of(), {}
+        for start in range(0, len(related), _MANY):
+            ids = [task["id"] for task in related[start : start + _MANY]]
+            found, cursor = {}, ""
+            while True:
+                result = self._store.ask("tasks", run=number(run.id), ids=ids, cursor=cursor)
+                found.update((record["id"], record) for record in result["tasks"])
+                cursor = result["next"]
+                if not cursor:
+                    break
+            for id in ids:
+                record = found.get(id)
+                if record is None:
+                    continue
+                if record["step"] not in steps:
+                    steps[record["step"]] = run[record["step"]]
+                yield steps[record["step"]]._child(str(id), record)
+
+
+def _line(micros, parts, as_unicode):
+    text = b"".join(parts)
+    time = datetime.fromtimestamp(micros / 1e6, timezone.utc).replace(tzinfo=None)
+    return time, text.decode(errors="replace") if as_unicode else text
+
+
+class DataArtifact(MetaflowObject):
+    """An artifact of a task: ``DataArtifact("MyFlow/12/train/3/model")``. Its value is ``data``."""
+
+    _KIND = "artifact"
+    _FORM = ("FlowName", "RunID", "StepName", "TaskID", "ArtifactName")
+
+    def _fetch(self):
+        task = self.parent
+        if self._attempt is not None:
+            task = Task._of(self._store, self._ns, self._check, self._parts[:-1], task._record, task._parent, self._attempt)
+            self._parent = task
+        found = task._find(self.id)
+        return found._record if found is not None else None
+
+    @property
+    def data(self):
+        """The value: what the task assigned. Loaded anew each time."""
+        found = self.parent._values([self.id])
+        if self.id not in found:
+            raise MetaflowNotFound("%s does not exist any more." % self)
+        return found[self.id]
+
+    @property
+    def size(self):
+        """The bytes that it takes: those of its pickle, or of an included file."""
+        return self._record["size"]
+
+    @property
+    def sha(self):
+        """The hash of these bytes: SHA-256 in hexadecimal."""
+        return self._record["hash"]
+
+    @property
+    def type(self):
+        """The type of the value, by name; known without loading it."""
+        return self._record["type"]
+
+    @property
+    def finished_at(self):
+        """When the attempt that has it ended: naive local time."""
+        return self.created_at
