@@ -8,5 +8,5 @@ import "embed"
 // Files holds the folders levada and metaflow with their modules, ready to be
 // written out as one folder of PYTHONPATH.
 //
-//go:embed all:levada/*.py all:levada/*/*.py all:metaflow/*.py all:metaflow/*/*.py
+//go:embed all:levada/*.py all:levada/*/*.py all:metaflow/*.py all:metaflow/*/*.py all:metaflow/*/*/*.py all:metaflow/*/*/*/*.py
 var Files embed.FS

@@ -160,7 +160,7 @@ func (c claim) run(t *testing.T, script string, start func(dir string, env []str
 			t.Fatalf("%q: %v", line, err)
 		}
 		var env []string
-		for len(words) > 0 && regexp.MustCompile(`^[A-Z_]+=`).MatchString(words[0]) {
+		for len(words) > 0 && regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`).MatchString(words[0]) {
 			env, words = append(env, words[0]), words[1:]
 		}
 		flow := "flow.py"

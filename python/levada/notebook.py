@@ -38,6 +38,7 @@ def flow_source(cell, name):
     kept = []
     for statement in tree.body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            foreign.update(alias.asname for alias in statement.names if alias.name.rsplit(".", 1)[-1] in _NAMES and alias.asname)
             statement.names = [alias for alias in statement.names if alias.name.rsplit(".", 1)[-1] not in _NAMES]
             if statement.names:
                 kept.append(statement)

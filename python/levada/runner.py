@@ -17,6 +17,7 @@ import tempfile
 import time
 
 from .commandline import command_words, top_words
+from .exceptions import MetaflowNotFound
 from .flowfile import definition_of, sdk_environment
 
 _PAUSE = 0.02  # seconds between two looks at a process
@@ -329,7 +330,14 @@ class Runner:
                 started.kill()
                 raise TimeoutError("No run began within %s seconds" % self.file_read_timeout)
             await asyncio.sleep(_PAUSE)
-        return self._result(started, attributes, make)
+        while True:
+            ended = started.returncode is not None
+            try:
+                return self._result(started, attributes, make)
+            except MetaflowNotFound:  # a task is recorded when its process has started
+                if ended:
+                    raise
+            await asyncio.sleep(_PAUSE)
 
     def _result(self, started, attributes, make):
         try:

@@ -14,22 +14,28 @@ _MODULES = frozenset(
         "client",
         "datastore",
         "decorators",
+        "events",
         "exception",
         "flowspec",
+        "graph",
         "includefile",
+        "integrations",
         "lint",
+        "metadata_provider",
+        "metaflow_config",
         "metaflow_current",
         "metaflow_version",
         "parameters",
         "plugins",
         "runner",
         "runtime",
+        "system_context",
         "tuple_util",
         "unbounded_foreach",
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("cards", "events", "integrations", "metaflow_config", "user_configs"))
+_MODULES_LATER = frozenset(("cards", "user_configs"))
 
 
 def __getattr__(name):

@@ -1,5 +1,9 @@
-"""Events and triggers: a later version has them. Importing works, using says so."""
+"""Events. ``Trigger`` and ``current.trigger`` come with a later version."""
 
-from levada.later import names_of
+from collections import namedtuple
 
-__getattr__ = names_of(__name__)
+from levada.later import Later
+
+#: An event that started a run.
+MetaflowEvent = namedtuple("MetaflowEvent", "name id timestamp type")
+Trigger = Later("metaflow.events.Trigger")
