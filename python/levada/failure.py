@@ -1,7 +1,13 @@
 """How a failure looks: on the task's stderr, and in the frame that tells the host of it."""
 
 from os.path import dirname
-from traceback import TracebackException
+
+try:
+    from traceback import TracebackException
+except ImportError:  # a traceback.py of the user's
+    from .standard import load
+
+    TracebackException = load("traceback").TracebackException
 
 from .exceptions import MetaflowException, UnpicklableArtifactException
 
