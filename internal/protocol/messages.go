@@ -144,6 +144,7 @@ type FromTask struct {
 	Include []string `json:"include"` // merge
 	Exclude []string `json:"exclude"`
 	Own     []string `json:"own"`
+	Inputs  []int    `json:"inputs"` // merge: positions; nil is all
 
 	Message string            `json:"message"` // usage
 	Display map[string]string `json:"display"` // defaults, done of parameters

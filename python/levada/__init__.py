@@ -135,9 +135,7 @@ __all__ = [
 
 def __getattr__(name):
     if name in _LAZY:
-        from importlib import import_module
-
-        return getattr(import_module("." + _LAZY[name], __name__), name)
+        return getattr(__import__(__name__ + "." + _LAZY[name], fromlist=[name]), name)
     if name in _CLIENT:
         from . import client
 
