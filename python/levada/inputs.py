@@ -213,10 +213,11 @@ def merge_artifacts(flow, task, inputs, exclude, include):
         )
     if include and exclude:
         raise MetaflowException("merge_artifacts in step '%s': give include or exclude, not both." % step)
+    positions = _positions(inputs, step)
     reply, _ = task.channel.ask(
         {
             "type": "merge",
-            "inputs": _positions(inputs, step),
+            **({} if positions is None else {"inputs": positions}),
             "include": list(include) if include else None,
             "exclude": list(exclude),
             "own": [name for name in flow.__dict__ if name not in task.loaded],
