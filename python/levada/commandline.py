@@ -158,5 +158,5 @@ def _plain(value):
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if hasattr(value, "keys"):
-        return {key: value[key] for key in value.keys()}
+        return {key: value[key] for key in list(value.keys())}
     raise TypeError("%r is not JSON" % (value,))

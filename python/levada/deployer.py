@@ -47,7 +47,7 @@ def _scheduler(impl):
 
 
 class DeployedFlow:
-    """A flow that is deployed. There are none in this version: every way to one is an error that names the scheduler."""
+    """A flow that is deployed. There are none in this version: every way to one is an error."""
 
     @classmethod
     def from_deployment(cls, identifier, metadata=None, impl=None):

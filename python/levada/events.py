@@ -15,8 +15,9 @@ class ArgoEventException(MetaflowException):
 class ArgoEvent:
     """An event for Argo Events.
 
-    ``name`` is a text or a function that gives one; ``url`` the webhook of the event source, METAFLOW_ARGO_EVENTS_WEBHOOK_URL
-    if it is not given; ``payload`` values that go with it; ``access_token`` is sent as a bearer token.
+    ``name`` is a text or a function that gives one; ``url`` the webhook of the event source, which is
+    METAFLOW_ARGO_EVENTS_WEBHOOK_URL if it is not given; ``payload`` values that go with it; ``access_token`` is sent as
+    a bearer token.
     """
 
     def __init__(self, name, url=None, payload=None, access_token=None):

@@ -38,7 +38,9 @@ def flow_source(cell, name):
     kept = []
     for statement in tree.body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            foreign.update(alias.asname for alias in statement.names if alias.name.rsplit(".", 1)[-1] in _NAMES and alias.asname)
+            foreign.update(
+                alias.asname for alias in statement.names if alias.name.rsplit(".", 1)[-1] in _NAMES and alias.asname
+            )
             statement.names = [alias for alias in statement.names if alias.name.rsplit(".", 1)[-1] not in _NAMES]
             if statement.names:
                 kept.append(statement)
@@ -62,7 +64,7 @@ def flow_source(cell, name):
             continue
         first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
         text.append("\n".join(lines[first - 1 : statement.end_lineno]))
-    return "%s\n\n\nif __name__ == \"__main__\":\n    %s()\n" % ("\n".join(text), name)
+    return '%s\n\n\nif __name__ == "__main__":\n    %s()\n' % ("\n".join(text), name)
 
 
 def _cell_of(flow, failure):
@@ -120,9 +122,7 @@ class NBRunner:
     folder if it is not given; ``cleanup`` removes it. The other arguments are those of ``Runner``.
     """
 
-    def __init__(
-        self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs
-    ):
+    def __init__(self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs):
         self._file = _CellFile(flow, base_dir, NBRunnerInitializationError)
         try:
             self.runner = Runner(
@@ -188,9 +188,7 @@ class NBRunner:
 class NBDeployer:
     """Deploys the flow that a cell of this notebook defines. See ``NBRunner`` and ``Deployer``."""
 
-    def __init__(
-        self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs
-    ):
+    def __init__(self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs):
         self._file = _CellFile(flow, base_dir, NBDeployerInitializationError)
         self.deployer = Deployer(
             self._file.path,

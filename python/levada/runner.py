@@ -151,16 +151,15 @@ class ExecutingProcess:
 
         ``stream``, "stdout" or "stderr", is printed meanwhile. Returns this object.
         """
-        if stream is None:
-            waiting = self._ended()
-        else:
-            waiting = self._print(stream)
+        waiting = self._ended() if stream is None else self._print(stream)
         try:
             await asyncio.wait_for(waiting, timeout)
         except asyncio.TimeoutError:
             self.command_obj.timeout = True
             self.command_obj.kill()
-            print("Timeout: the process did not end within %s seconds: %s" % (timeout, " ".join(self.command_obj.command)))
+            print(
+                "Timeout: the process did not end within %s seconds: %s" % (timeout, " ".join(self.command_obj.command))
+            )
         return self
 
     async def _ended(self):
@@ -178,8 +177,8 @@ class ExecutingProcess:
         """
         if stream not in _STREAMS:
             raise ValueError("There is no stream '%s': it is 'stdout' or 'stderr'" % stream)
-        async for position, line in self.command_obj.lines(stream, position):
-            yield position, line
+        async for behind, line in self.command_obj.lines(stream, position):
+            yield behind, line
 
     @property
     def returncode(self):

@@ -26,7 +26,7 @@ def _artifacts(file):
     values = runpy.run_path(file).get("ARTIFACTS")
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise MetaflowException(
-            "The module of --artifacts-module, %s, has no dictionary ARTIFACTS with names of artifacts and their values."
+            "The module of --artifacts-module, %s, has no dictionary ARTIFACTS of names and values."
             % file
         )
     return values

@@ -29,7 +29,11 @@ class CommandLine(unittest.TestCase):
             ("run", {"n": 1, "tags": ["x", "y"], "max_workers": 2}, "run --tag x --tag y --max-workers 2 --n 1"),
             ("run", {"n": 1, "user_namespace": "u", "learning_rate": None}, "run --namespace u --n 1"),
             ("resume", {"step_to_rerun": "a", "origin_run_id": "3"}, "resume --origin-run-id 3 a"),
-            ("spin", {"pathspec": "a", "persist": True, "skip_decorators": False}, "spin --persist --no-skip-decorators a"),
+            (
+                "spin",
+                {"pathspec": "a", "persist": True, "skip_decorators": False},
+                "spin --persist --no-skip-decorators a",
+            ),
         ):
             with self.subTest(values):
                 self.assertEqual(" ".join(command_words(command, DEFINITION, values)), want)
