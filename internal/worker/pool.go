@@ -171,6 +171,9 @@ func (p *Pool) command(set Setting, extra ...string) *exec.Cmd {
 	if exe, err := os.Executable(); err == nil && os.Getenv("LEVADA_BIN") == "" {
 		env = append(env, "LEVADA_BIN="+exe) // for clients in the tasks, and for flows that tasks start
 	}
+	if set.Python != "" { // the programs of its environment are found first, as where one is activated
+		env = append(env, "PATH="+filepath.Dir(set.Python)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
 	for k, v := range set.Vars {
 		env = append(env, k+"="+v)
 	}
