@@ -235,6 +235,7 @@ func (c *conversation) pipe(art metastore.Artifact) (string, error) {
 	}
 	c.fifos = append(c.fifos, f)
 	go func() {
+		defer widen()() // it is unpacked as well
 		defer os.Remove(path)
 		defer f.Close()
 		src, err := c.r.Data.Reader(c.r.ctx, art.Hash)

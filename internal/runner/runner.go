@@ -127,6 +127,7 @@ func (r *Runner) post(f func()) { r.calls.post(f) }
 func (r *Runner) Run(ctx context.Context) (Result, error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	defer narrow()()
 	r.ctx = work
 	r.started = r.Now()
 	r.Pool.SetContext(r.context())

@@ -38,7 +38,7 @@ func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string
 			if err != nil {
 				return err
 			}
-			ref, err := data.PutFile(ctx, path, datastore.MayCompress)
+			ref, err := putFile(ctx, data, path, v.Size)
 			if err != nil {
 				return err
 			}
@@ -81,4 +81,12 @@ func staged(folder, path string) (string, error) {
 		return "", &nonsense{"a value is not a regular file: " + path}
 	}
 	return clean, nil
+}
+
+// putFile stores a staged file of about size bytes.
+func putFile(ctx context.Context, data *datastore.Store, path string, size int64) (datastore.Ref, error) {
+	if size >= largeValue {
+		defer widen()()
+	}
+	return data.PutFile(ctx, path, datastore.MayCompress)
 }

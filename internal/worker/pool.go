@@ -272,10 +272,11 @@ func (p *Pool) server(ctx context.Context, set Setting) (*Server, error) {
 
 // spawn starts a fresh interpreter for one task.
 func (p *Pool) spawn(first First, set Setting, watch Watch) (*Process, error) {
-	proc, far, err := newProcess(0, watch)
+	proc, far, err := newProcess(0)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
 	}
+	proc.watch = watch
 	task, out, errs := os.NewFile(uintptr(far.task), "task"), os.NewFile(uintptr(far.stdout), "stdout"), os.NewFile(uintptr(far.stderr), "stderr")
 	defer func() { task.Close(); out.Close(); errs.Close() }()
 	cmd := p.command(set, "LEVADA_TASK_FD="+strconv.Itoa(3))

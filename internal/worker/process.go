@@ -17,6 +17,7 @@ type Process struct {
 	Stderr *os.File
 
 	watch Watch
+	idle  bool // it was forked ahead and waits for something to do; guarded by its server's lock
 	kill  func(sig syscall.Signal)
 	pid   atomic.Int64
 	once  sync.Once
@@ -78,7 +79,7 @@ func (e ends) close() {
 }
 
 // newProcess makes the streams of a process. The host's ends are non-blocking, the far ends block; all close on exec.
-func newProcess(id int64, watch Watch) (*Process, ends, error) {
+func newProcess(id int64) (*Process, ends, error) {
 	var fds [6]int
 	opened := 0
 	fail := func(err error) (*Process, ends, error) {
@@ -105,7 +106,6 @@ func newProcess(id int64, watch Watch) (*Process, ends, error) {
 		Conn:   os.NewFile(uintptr(fds[0]), "task"),
 		Stdout: os.NewFile(uintptr(fds[2]), "stdout"),
 		Stderr: os.NewFile(uintptr(fds[4]), "stderr"),
-		watch:  watch,
 	}
 	return p, ends{fds[1], fds[3], fds[5]}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -31,9 +32,17 @@ type Server struct {
 	mu      sync.Mutex // guards writes to conn, and the fields below
 	next    int64
 	running map[int64]*Process
-	down    string // why no more processes can be had; empty while all is well
+	idle    []*Process // of them, those that wait for something to do, the oldest first
+	down    string     // why no more processes can be had; empty while all is well
 	gone    chan struct{}
 }
+
+// ahead is how many processes are forked before there is something to do for them, so that a task that may start needs
+// not wait for a fork. A flow of a few steps would only pay for processes that it never uses; so it begins after some.
+const (
+	ahead      = 2
+	aheadAfter = 8
+)
 
 // newServer takes over the host's end of a control socket.
 func newServer(file string, f *os.File, cmd *exec.Cmd, pid int) (*Server, error) {
@@ -130,11 +139,20 @@ func (s *Server) serve() {
 		}
 		s.mu.Lock()
 		p := s.running[m.ID]
-		if m.Type == "exited" {
+		idle := p != nil && p.idle
+		switch {
+		case p == nil:
+		case m.Type == "forked":
+			p.pid.Store(int64(m.PID))
+		case m.Type == "exited":
 			delete(s.running, m.ID)
+			if idle { // nobody has heard of it
+				s.idle = slices.DeleteFunc(s.idle, func(q *Process) bool { return q == p })
+				p.Close()
+			}
 		}
 		s.mu.Unlock()
-		if p == nil {
+		if p == nil || idle {
 			continue
 		}
 		switch m.Type {
@@ -157,7 +175,7 @@ func (s *Server) lose(why string) {
 		s.down = why
 	}
 	lost := s.running
-	s.running = make(map[int64]*Process)
+	s.running, s.idle = make(map[int64]*Process), nil
 	s.mu.Unlock()
 	s.conn.Close()
 	for _, p := range lost {
@@ -165,25 +183,76 @@ func (s *Server) lose(why string) {
 		if pid := p.PID(); pid > 1 {
 			syscall.Kill(-pid, syscall.SIGKILL)
 		}
+		if p.idle {
+			p.Close()
+			continue
+		}
 		p.exited(Exit{Code: -1, Signal: int(syscall.SIGKILL), Lost: why})
 	}
 }
 
 // SetContext tells the server what the tasks it is going to fork have in common.
 func (s *Server) SetContext(c *protocol.Context) {
-	s.send(protocol.ToWorker{Type: "context", Context: c})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.write(protocol.ToWorker{Type: "context", Context: c})
+	for _, p := range s.idle { // these know what was told before
+		s.write(protocol.ToWorker{Type: "kill", ID: p.ID, Signal: int(syscall.SIGKILL)})
+	}
+	s.idle = nil
 }
 
-// Start forks a process that does what first says.
+// Start gives a process that does what first says: one that was forked ahead of need, or a new one.
 func (s *Server) Start(first First, watch Watch) (*Process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down != "" {
 		return nil, fault.New(fault.Unavailable, "%s", s.down).On(s.file)
 	}
+	p := s.wake(first)
+	if p == nil {
+		var err error
+		if p, err = s.fork(first); err != nil {
+			return nil, err
+		}
+	}
+	p.watch, p.idle = watch, false
+	if pid := p.PID(); pid != 0 { // else the news of it is still to come
+		p.started(pid)
+	}
+	for s.next > aheadAfter && len(s.idle) < ahead {
+		spare, err := s.fork(First{})
+		if err != nil {
+			break // the next task will say why
+		}
+		spare.idle = true
+		s.idle = append(s.idle, spare)
+	}
+	return p, nil
+}
+
+// wake tells a process that was forked ahead what it is for. It returns nil if there is none. The caller holds the lock.
+func (s *Server) wake(first First) *Process {
+	if len(s.idle) == 0 {
+		return nil
+	}
+	frame, err := protocol.AppendFrame(nil, first.Header, first.Body)
+	for err == nil && len(s.idle) > 0 {
+		p := s.idle[0]
+		s.idle = s.idle[1:]
+		if _, err := p.Conn.Write(frame); err == nil {
+			return p
+		}
+		p.Close() // somebody killed it
+	}
+	return nil
+}
+
+// fork asks for a process. With an empty first it waits for its first frame. The caller holds the lock.
+func (s *Server) fork(first First) (*Process, error) {
 	s.next++
 	id := s.next
-	p, far, err := newProcess(id, watch)
+	p, far, err := newProcess(id)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
 	}
@@ -208,13 +277,16 @@ func (s *Server) Start(first First, watch Watch) (*Process, error) {
 }
 
 func (s *Server) send(m protocol.ToWorker) {
-	frame, err := protocol.AppendFrame(nil, m)
-	if err != nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conn.Write(frame) // an error shows as the end of the conversation
+	s.write(m)
+}
+
+// write sends a frame. The caller holds the lock.
+func (s *Server) write(m protocol.ToWorker) {
+	if frame, err := protocol.AppendFrame(nil, m); err == nil {
+		s.conn.Write(frame) // an error shows as the end of the conversation
+	}
 }
 
 // Close ends the server and what it runs.

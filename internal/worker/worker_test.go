@@ -93,6 +93,12 @@ func run(t *testing.T, p *worker.Pool, vars map[string]string, during func(*work
 		Flow: "Small", Run: "1", User: "u", Namespace: "user:u", Tags: []string{},
 		Staging: t.TempDir(), InlineLimit: protocol.InlineLimit,
 	})
+	return start(t, p, vars, during)
+}
+
+// start is run in the context that the pool has.
+func start(t *testing.T, p *worker.Pool, vars map[string]string, during func(*worker.Process)) outcome {
+	t.Helper()
 	first := worker.First{Header: &protocol.Task{Type: "task", Step: "start", Task: "1"}}
 	var o outcome
 	exited := make(chan worker.Exit, 1)
@@ -162,6 +168,60 @@ func TestProcesses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Processes that were forked ahead of need are as good as others, and one that somebody killed is not used.
+func TestForkedAhead(t *testing.T) {
+	p, err := open(t, strings.Replace(flow, "self.x = 1", "print('run', __import__('levada').current.run_id, os.getppid())", 1), worker.Fork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent, pids := 0, map[int]bool{}
+	good := func(o outcome, run string) {
+		t.Helper()
+		_, told, found := strings.Cut(o.stdout, "run "+run+" ")
+		if o.err != nil || !o.done.OK || o.exit.Code != 0 || !found || pids[o.pid] {
+			t.Fatalf("a task: %+v", o)
+		}
+		parent, pids[o.pid] = atoi(strings.TrimSpace(told)), true
+	}
+	good(run(t, p, nil, nil), "1")
+	for range 12 {
+		good(start(t, p, nil, nil), "1")
+	}
+	waiting := children(t, parent)
+	if len(waiting) == 0 {
+		t.Error("no process was forked ahead")
+	}
+	for _, pid := range waiting {
+		syscall.Kill(pid, syscall.SIGKILL)
+		for limit := time.Now().Add(10 * time.Second); alive(pid) && time.Now().Before(limit); {
+			runtime.Gosched()
+		}
+	}
+	for range 3 {
+		good(start(t, p, nil, nil), "1")
+	}
+	p.SetContext(&protocol.Context{Flow: "Small", Run: "2"})
+	for range 3 {
+		good(start(t, p, nil, nil), "2")
+	}
+}
+
+// children are the processes that a process has started.
+func children(t *testing.T, parent int) []int {
+	t.Helper()
+	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []int
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) == 2 && atoi(f[1]) == parent {
+			found = append(found, atoi(f[0]))
+		}
+	}
+	return found
 }
 
 // A fork server that dies takes its tasks with it, says so, and is replaced.

@@ -10,13 +10,15 @@ import select
 import sys
 from _signal import SIG_DFL, SIGCHLD, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
+from os import _exit, close, dup2, getppid, setpgid
 from struct import unpack
 
 from . import safety
 from .forkhooks import ForkHooks
-from .task import Task, converse, flush, on_signal
+from .hotpages import SCOUTS, HotPages
+from .task import converse, flush, on_signal
 from .warmup import warm_up
-from .wire import Channel, ConversationEnded, decode, frame, unpack_lengths
+from .wire import ConversationEnded, decode, frame, unpack_lengths
 
 _wait4 = os.wait4
 if not hasattr(select, "poll"):  # a select.py of the user's
@@ -46,6 +48,7 @@ class ForkServer:
         self._flow = flow
         self._plans = plans
         self._control = socket(fileno=control)
+        self._fd = control
         self._buffer = b""
         self._unsent = []  # frames for the host
         self._context = {}  # what the tasks of the run have in common
@@ -53,7 +56,10 @@ class ForkServer:
         self._pids = {}  # id of the host -> pid
         self._ids = {}  # pid -> id of the host
         self._pid = os.getpid()
+        self._forks = 0
         self._libc = safety.LibC()
+        self._hot = HotPages(self._libc)
+        self._scouts = set()  # their pids
         self._hooks = ForkHooks()
         self._reseed = safety.reseeders()
         self._stopping = False
@@ -61,34 +67,33 @@ class ForkServer:
 
     def serve(self):
         """Run until the host says stop or closes the socket. Does not return."""
-        for fd in (self._wake, self._waker):
-            os.set_blocking(fd, False)
-        set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        signal(SIGCHLD, lambda signum, frame: None)
-        # Tasks keep these handlers: two system calls less for each.
-        signal(SIGTERM, self._on_signal)
-        signal(SIGINT, self._on_signal)
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(line_buffering=True)
         flush()
         self._libc.flush()
-        # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
-        # the pages it lies on.
+        gc.collect()
+        warm_up(type(self._flow), self._plans.steps, self._rehearse)
         self._hooks.take_off()
         self._reseed += self._hooks.reseed
-        warm_up()
-        gc.collect()
+        for fd in (self._wake, self._waker):
+            os.set_blocking(fd, False)
+        set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal(SIGCHLD, _wake_up)
+        # Tasks keep these handlers: two system calls less for each.
+        signal(SIGTERM, self._on_signal)
+        signal(SIGINT, self._on_signal)
+        # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
+        # the pages it lies on.
         gc.freeze()
         gc.disable()
         poll = select.poll()
-        control = self._control.fileno()
-        poll.register(control, select.POLLIN)
+        poll.register(self._fd, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         try:
             while not self._stopping:
                 for fd, _ in poll.poll():
-                    if fd == control:
+                    if fd == self._fd:
                         self._receive()
                     else:
                         os.read(self._wake, 4096)
@@ -141,7 +146,8 @@ class ForkServer:
         if kind == "fork":
             descriptors = self._received[:3]
             del self._received[:3]
-            self._fork(message["id"], self._first(message.get("first"), body, descriptors[0]), *descriptors)
+            header = message.get("first")
+            self._fork(message["id"], None if header is None else (header, body), *descriptors)
         elif kind == "kill":
             pid = self._pids.get(message["id"])
             if pid is not None and not _killpg(pid, message["signal"]):
@@ -155,31 +161,21 @@ class ForkServer:
 
     # Processes.
 
-    def _first(self, header, body, conversation):
-        """What a process is to do, as far as the fork server can get it ready.
-
-        Here the code for it is warm, and what it makes is copied once; in a fresh fork it would be neither.
-        """
-        if header is None:
-            return None  # the process finds it on its own socket
-        if header["type"] == "task":
-            header = {**self._context, **header}
-            try:
-                return Task(self._flow, self._plans, Channel(conversation), header, body)
-            except Exception:
-                pass  # it will happen again in the process, which can tell of it
-        return header, body
-
     def _fork(self, id, first, conversation, stdout, stderr):
         for reseed in self._reseed:
             reseed()
+        self._forks += 1
+        is_scout = self._forks in SCOUTS
+        if is_scout:
+            self._hot.expect()
+        child = self._child  # here Python remembers where it found it
         try:
             pid = os.fork()
         except OSError as error:
             pid = -1
             message = "fork: %s" % error.strerror
         if pid == 0:
-            self._child(first, conversation, stdout, stderr)
+            child(first, conversation, stdout, stderr, is_scout)
         os.close(conversation)
         os.close(stdout)
         os.close(stderr)
@@ -189,6 +185,8 @@ class ForkServer:
             return
         self._pids[id] = pid
         self._ids[pid] = id
+        if is_scout:
+            self._scouts.add(pid)
         self._send({"type": "forked", "id": id, "pid": pid})
 
     def _send(self, header):
@@ -211,6 +209,9 @@ class ForkServer:
             if id is None:
                 continue  # a process that the user's file started
             del self._pids[id]
+            if pid in self._scouts:
+                self._scouts.remove(pid)
+                self._hot.ended()
             signaled = os.WIFSIGNALED(status)
             self._send(
                 {
@@ -224,48 +225,52 @@ class ForkServer:
                 }
             )
 
-    def _child(self, first, conversation, stdout, stderr):
+    def _child(self, first, conversation, stdout, stderr, is_scout):
         """The life of a forked process. Does not return."""
-        code, unflushed = 1, True
+        code = 1
         try:
-            os.setpgid(0, 0)
-            set_wakeup_fd(-1)
-            signal(SIGCHLD, SIG_DFL)
-            self._libc.die_with_parent(SIGKILL)
-            if os.getppid() != self._pid:
-                os._exit(1)  # it had ended before
-            os.dup2(stdout, 1)
-            os.dup2(stderr, 2)
-            for fd in (stdout, stderr, self._wake, self._waker, *self._received):
-                os.close(fd)
-            self._control.close()
-            gc.enable()
-            self._hooks.put_back()
-            code = run_conversation(self._flow, self._plans, conversation, first)
-            unflushed = type(first) is not Task  # a task has flushed before its last word
+            closing = [stdout, stderr, self._wake, self._waker, self._fd, *self._received]
+            if not is_scout and self._hot.descriptor >= 0:
+                closing.append(self._hot.descriptor)
+            if self._detach(0, SIGKILL, stdout, stderr, closing) == self._pid:  # else it had ended before
+                code = converse(self._flow, self._plans, conversation, first, self._context)
+        except KeyboardInterrupt:
+            pass  # it was asked to end before it had begun
         except BaseException:
             sys.excepthook(*sys.exc_info())
+            flush()
         finally:
-            if unflushed:
-                flush()
             self._libc.flush()
+            if is_scout:
+                self._hot.tell()
             # Not exit: what the user's file left for the end of its process belongs to the fork server's.
-            os._exit(code)
+            _exit(code)
+
+    def _detach(self, group, death, stdout, stderr, closing):
+        """Make a forked process one of its own: group, signals, streams. Returns its parent's pid."""
+        setpgid(0, group)
+        set_wakeup_fd(-1)
+        signal(SIGCHLD, SIG_DFL)
+        self._libc.die_with_parent(death)
+        dup2(stdout, 1)
+        dup2(stderr, 2)
+        for fd in closing:
+            close(fd)
+        gc.enable()
+        self._hooks.put_back()
+        return getppid()
+
+    def _rehearse(self):
+        """Do with this process what is done with a forked one, so that nothing is changed by it."""
+        try:
+            self._detach(os.getpgrp(), SIGTERM, 1, 2, [os.dup(0), os.dup(0)])
+        except OSError:
+            pass  # it leads a session, or has no streams
+        self._libc.flush()
 
 
-def run_conversation(flow, plans, fd, first=None):
-    """Hold a task conversation on a descriptor; return the exit code.
-
-    ``first`` is what is to be done, if it is known: header and body of the first frame, or the task made of it.
-    """
-    try:
-        if type(first) is Task:
-            first.channel.pid = os.getpid()
-            return first.run()
-        return converse(flow, plans, Channel(fd), first)
-    except (ConversationEnded, BrokenPipeError, ConnectionResetError) as error:
-        print("levada: %s" % error, file=sys.stderr)
-        return 1
+def _wake_up(signum, frame):
+    """The handler of SIGCHLD: that there is one writes to the pipe."""
 
 
 def _killpg(pid, number):

@@ -109,9 +109,8 @@ def _wait_for_end(channel):
 def _run_task(flow, fd):
     from _signal import SIGINT, SIGTERM, signal
 
-    from .forkserver import run_conversation
     from .safety import LibC
-    from .task import flush, on_signal
+    from .task import converse, flush, on_signal
 
     signal(SIGINT, on_signal)
     signal(SIGTERM, on_signal)
@@ -123,7 +122,7 @@ def _run_task(flow, fd):
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(line_buffering=True)
-        code = run_conversation(flow, plans, fd)
+        code = converse(flow, plans, fd)
     flush()
     LibC().flush()
     os._exit(code)

@@ -107,7 +107,7 @@ class Current:
     __slots__ = ("_task",)
 
     def __init__(self):
-        object.__setattr__(self, "_task", None)
+        Current._task.__set__(self, None)
 
     def __getattr__(self, name):
         task = self._task
@@ -149,6 +149,9 @@ class Current:
 current = Current()
 
 
+_set = Current._task.__set__
+
+
 def enter(task):
     """Make ``task`` the one that ``current`` speaks of."""
-    object.__setattr__(current, "_task", task)
+    _set(current, task)

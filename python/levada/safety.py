@@ -61,10 +61,10 @@ def reseeders():
 
 
 class LibC:
-    """The two functions of the C library that a forked process needs, looked up before the fork."""
+    """The functions of the C library that Python does not offer, looked up before the first fork."""
 
     def __init__(self):
-        self._flush = self._prctl = None
+        self._flush = self._prctl = self._syscall = self._madvise = None
         try:
             import ctypes
 
@@ -74,6 +74,9 @@ class LibC:
             if sys.platform == "linux":
                 self._prctl = library.prctl
                 self._prctl.argtypes = (ctypes.c_int, ctypes.c_ulong)
+                self._syscall = library.syscall
+                self._madvise = library.madvise
+                self._madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
         except (ImportError, OSError, AttributeError):
             pass  # a Python without ctypes: the parent's end is noticed by the end of the conversation
 
@@ -86,3 +89,12 @@ class LibC:
         """Have the kernel send ``signal`` when the parent ends."""
         if self._prctl is not None:
             self._prctl(_PR_SET_PDEATHSIG, signal)
+
+    def call(self, number, *arguments):
+        """Make a system call of Linux; -1 if it fails."""
+        return -1 if self._syscall is None else self._syscall(number, *arguments)
+
+    def advise(self, start, size, advice):
+        """Tell the kernel about memory. It may not want to hear of it."""
+        if self._madvise is not None:
+            self._madvise(start, size, advice)

@@ -16,7 +16,7 @@ from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
 from .exceptions import METAFLOW_EXIT_DISALLOW_RETRY
 from .inputs import Inputs, merge_artifacts
 from .transition import Transition, decide
-from .wire import pack_frame
+from .wire import Channel, ConversationEnded, pack_frame
 
 _VALUE_CHARS = 30
 _TITLE_CHARS = 20
@@ -24,13 +24,15 @@ _REPR_BYTES = 4096
 _UNSET = object()
 #: Types of values that the short form of a done frame has, with their names in it.
 _PLAIN = {int: "int", float: "float", bool: "bool", type(None): "NoneType"}
+#: Fields of a first frame that ask for more than to call the step.
+_UNUSUAL = frozenset(("fallback", "timeout", "cgroup", "with", "spin", "parallel"))
 _ENTRY = '{"name":"%s","codec":"pickle","type":"%s","size":%d,"length":%d}'
 
 
 class Task:
     """The task that this process runs: what ``flow._levada`` is while a step runs."""
 
-    __slots__ = ("flow", "plans", "plan", "channel", "frame", "staging", "loaded", "transition", "stack",
+    __slots__ = ("flow", "plans", "plan", "channel", "frame", "loaded", "transition", "stack", "_staging",
                  "_absent", "_item", "_items", "_shared", "_graph", "_simple", "_at_hand")  # fmt: skip
 
     def __init__(self, flow, plans, channel, frame, body):
@@ -40,11 +42,9 @@ class Task:
         self.channel = channel
         self.frame = frame
         self.stack = frame.get("stack") or ()
-        self.staging = Staging(
-            frame.get("staging"), "%s-%d" % (frame["task"], frame["attempt"]), frame.get("inline_limit", 1 << 18)
-        )
         self.loaded = {}
         self.transition = None
+        self._staging = None
         self._absent = set()
         self._item = body
         self._items = {}
@@ -52,17 +52,22 @@ class Task:
         self._graph = None
         plan = self.plan
         #: Nothing has to be done but to call the step.
-        self._simple = (
-            plan.catch is None and plan.timeout is None and not plan.is_join and not frame.get("fallback")
-            and not frame.get("timeout") and not frame.get("cgroup") and not frame.get("with") and not frame.get("spin")
-            and not frame.get("parallel")
-        )  # fmt: skip
+        self._simple = plan.catch is None and plan.timeout is None and not plan.is_join and _UNUSUAL.isdisjoint(frame)
         item = frame.get("item")
         #: The innermost element has come with the frame.
         self._at_hand = (
             item is not None and item.get("inline") and item.get("codec") == "pickle"
             and self.stack and not self.stack[-1].get("gang") and not frame.get("join")
         )  # fmt: skip
+
+    @property
+    def staging(self):
+        """The folder for large values."""
+        if self._staging is None:
+            frame = self.frame
+            name = "%s-%d" % (frame["task"], frame["attempt"])
+            self._staging = Staging(frame.get("staging"), name, frame.get("inline_limit", 1 << 18))
+        return self._staging
 
     # What the flow's attributes come from.
 
@@ -446,22 +451,38 @@ def flush():
             pass  # closed, replaced or gone: nothing that the task could do about it
 
 
-def converse(flow, plans, channel, first=None):
-    """Do what the host's first frame asks for; return the exit code of the process.
+def converse(flow, plans, fd, first=None, context=None):
+    """Hold a task conversation on a descriptor: do what the host's first frame asks for. Return the exit code.
 
-    ``first`` is that frame, header and body. It is read from the channel if it is None.
+    What Python code printed is written out by then.
+
+    ``first`` is that frame, header and body, if it is known already; ``context`` is what a task has in common with the
+    others of its run, if the frame does not tell.
     """
-    frame, body = first or channel.receive()
+    channel = Channel(fd)
+    if first is None:
+        try:
+            first = channel.receive()
+        except ConversationEnded:
+            return 1  # the process was forked ahead, and is not needed
+    frame, body = first
     kind = frame["type"]
-    if kind == "task":
-        return Task(flow, plans, channel, frame, body).run()
-    if kind in ("parameters", "defaults"):
-        from . import resolve
+    try:
+        if kind == "task":
+            if context:
+                frame = {**context, **frame}
+            return Task(flow, plans, channel, frame, body).run()
+        if kind in ("parameters", "defaults"):
+            from . import resolve
 
-        return getattr(resolve, kind)(flow, plans, channel, frame)
-    from .wire import ConversationEnded
-
-    raise ConversationEnded("the host sent '%s', which starts no conversation" % kind)
+            code = getattr(resolve, kind)(flow, plans, channel, frame)
+            flush()
+            return code
+        raise ConversationEnded("the host sent '%s', which starts no conversation" % kind)
+    except (ConversationEnded, BrokenPipeError, ConnectionResetError) as error:
+        print("levada: %s" % error, file=sys.stderr)
+        flush()
+        return 1
 
 
 def on_signal(signum, frame):

@@ -202,6 +202,7 @@ class Host:
             raise RuntimeError(self.process.communicate()[1].decode()) from None
         self.definition = self.described.get("definition")
         self.context = None  # what it was told that tasks have in common
+        self.ahead = False  # whether processes are forked before they are told what to do
 
     def __enter__(self):
         return self
@@ -276,7 +277,14 @@ class Host:
         """Fork a process, hold its conversation, return its Result."""
         result = Result()
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            id, conversation = self.fork(out, err, first, body)
+            if self.ahead:
+                first = self._short(first)
+                id, conversation = self.fork(out, err)
+                while id not in self.pids:
+                    self.control_frame()
+                conversation.send(first, body)
+            else:
+                id, conversation = self.fork(out, err, first, body)
             try:
                 while result.done is None:
                     header, data = conversation.receive()

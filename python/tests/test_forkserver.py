@@ -17,6 +17,8 @@ import unittest
 from fakehost import PYTHON_DIR, Conversation
 from support import FlowTest
 
+from levada.hotpages import SCOUTS, HotPages
+
 LINUX = sys.platform == "linux"
 
 
@@ -35,6 +37,17 @@ def wait_until(condition, seconds=5):
             return False
         time.sleep(0.02)
     return True
+
+
+class Pages(unittest.TestCase):
+    def test_hot_ones_are_those_that_two_scouts_tell_of(self):
+        hot = HotPages(None)
+        page = hot._page
+        hot._areas = [(page * 10, page * 13), (page * 20, page * 22)]
+        hot._count = 5
+        told = bytes([0, 1, 1, 0, 0]) + bytes([1, 0, 1, 1, 1]) + bytes([0, 0, 0, 1, 1])
+        self.assertEqual(hot._hot(told), [page * 12, page * 20, page * 21])
+        self.assertEqual(hot._hot(b""), [])
 
 
 class Processes(FlowTest):
@@ -62,6 +75,34 @@ class Processes(FlowTest):
         self.assertEqual(result.stderr.split(), ["0", "1", "2", "3"])
         caught = int(values["handlers"], 16)
         self.assertFalse(caught & 1 << signal.SIGCHLD - 1)
+
+    def test_forked_ahead(self):
+        host = self.steps("print(current.run_id); self.x = os.getpid(); self.next(self.end)")
+        host.ahead = True
+        for _ in range(3):
+            result = host.task("s0")
+            self.assertOk(result)
+            self.assertEqual((result.stdout, result.values()["x"]), ("1\n", host.pids[host.ids]))
+
+    def test_forked_ahead_and_not_needed(self):
+        host = self.steps("self.next(self.end)")
+        with tempfile.TemporaryFile() as err:
+            id, conversation = host.fork(None, err)
+            conversation.close()
+            self.assertEqual(host.wait_exit(id)["signal"], 0)
+            self.assertEqual(err.seek(0, 2), 0)
+
+    def test_many_tasks(self):
+        """What the fork server does for those that follow changes nothing for them."""
+        host = self.steps("self.fds = sorted(os.listdir('/proc/self/fd'))\nSEEN.append(1); self.seen = len(SEEN)\nself.next(self.end)",
+                          classbody="pass\nglobal SEEN\nSEEN = []")  # fmt: skip
+        for _ in range(max(SCOUTS) + 5):
+            result = host.task("s0")
+            self.assertOk(result)
+            self.assertEqual(result.values()["seen"], 1)
+            self.assertEqual(result.stderr, "")
+            if host.ids not in SCOUTS:
+                self.assertEqual(len(result.values()["fds"]), 5, result.values()["fds"])
 
     def test_usage(self):
         host = self.steps(

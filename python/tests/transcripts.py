@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from fakehost import PYTHON_DIR, Host  # noqa: E402
+from fakehost import PYTHON_DIR, Host, dumps  # noqa: E402
 
 FOLDER = os.path.join(os.path.dirname(PYTHON_DIR), "internal", "protocol", "testdata")
 FLOW = os.path.join(FOLDER, "flow.py")
@@ -52,6 +52,11 @@ def _linear(host):
     host.task("start", {"alpha": 7})
 
 
+def _ahead(host):
+    host.ahead = True
+    host.task("body", {"greeting": "hello 7"}, stack=_foreach(2), item=dumps(3), retries=1)
+
+
 def _foreach_split_and_body(host):
     split = host.task("fan", {"numbers": [1, 2]})
     host.task("body", {"greeting": "hello 7"}, stack=_foreach(2), item=split.items[2], retries=1)
@@ -71,6 +76,7 @@ CONVERSATIONS = {
     "definition": lambda host: None,
     "parameters": _parameters,
     "linear": _linear,
+    "ahead": _ahead,
     "foreach": _foreach_split_and_body,
     "join": _join,
     "failure": _failure,
