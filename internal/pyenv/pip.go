@@ -31,8 +31,7 @@ func (p *pip) venv(ctx context.Context, python, dir string, held *os.File) error
 	return err
 }
 
-// resolve has pip say what it would install. It does so for an empty environment, so that nothing that this
-// Python happens to have counts as installed.
+// resolve has pip say what it would install if nothing were installed yet.
 func (p *pip) resolve(ctx context.Context, r Request, python, version string) (*Lock, error) {
 	l := &Lock{Python: version, Base: python}
 	if len(r.Pypi) == 0 {
@@ -43,11 +42,10 @@ func (p *pip) resolve(ctx context.Context, r Request, python, version string) (*
 		return nil, p.c.unwritable(err)
 	}
 	defer os.RemoveAll(dir)
-	env, report := filepath.Join(dir, "env"), filepath.Join(dir, "report.json")
-	if err := p.venv(ctx, python, env, nil); err != nil {
-		return nil, err
-	}
-	if err := p.pip(ctx, r, python, env, nil, "--dry-run", "--report", report, "-r", requirementsFile(dir, strings.Join(r.requirements(), "\n"))); err != nil {
+	report := filepath.Join(dir, "report.json")
+	// Nothing is changed, so it does not matter whether this Python is one whose packages are its system's.
+	args := []string{"install", "--dry-run", "--ignore-installed", "--report", report, "-r", requirementsFile(dir, strings.Join(r.requirements(), "\n"))}
+	if err := p.pip(ctx, r, python, nil, args...); err != nil {
 		return nil, err
 	}
 	text, err := os.ReadFile(report)
@@ -73,11 +71,11 @@ func (p *pip) fill(ctx context.Context, r Request, l *Lock, python, dir string, 
 	if text == "" {
 		return nil
 	}
-	args := []string{"--no-deps", "-r", requirementsFile(dir, text)}
+	args := []string{"--python", filepath.Join(dir, "bin", "python"), "install", "--no-deps", "-r", requirementsFile(dir, text)}
 	if hashed {
 		args = append(args, "--require-hashes")
 	}
-	return p.pip(ctx, r, python, dir, held, args...)
+	return p.pip(ctx, r, python, held, args...)
 }
 
 // requirementsFile writes a requirements file into a folder and returns its path. A failure shows when pip reads it.
@@ -87,20 +85,36 @@ func requirementsFile(dir, text string) string {
 	return file
 }
 
-// pip runs `pip install` on an environment.
-func (p *pip) pip(ctx context.Context, r Request, python, env string, held *os.File, args ...string) error {
+// pip runs the pip of an interpreter.
+func (p *pip) pip(ctx context.Context, r Request, python string, held *os.File, args ...string) error {
 	program, err := p.program(ctx, r, python)
 	if err != nil {
 		return err
 	}
-	all := []string{"-m", "pip", "--python", filepath.Join(env, "bin", "python"), "install", "--quiet", "--no-input", "--disable-pip-version-check"}
-	_, err = p.c.run(ctx, command{program: program, args: append(all, args...), held: held})
+	all := []string{"-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"}
+	_, err = p.c.run(ctx, command{program: program, args: append(all, args...), env: []string{"PIP_BREAK_SYSTEM_PACKAGES=1"}, held: held})
 	return p.c.explain(r, "pip", err)
 }
 
 // program finds an interpreter whose pip can be used on other environments: the one that the environment is made of, or
 // one that is made for the purpose.
 func (p *pip) program(ctx context.Context, r Request, python string) (string, error) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	if found := p.c.pips[python]; found != "" {
+		return found, nil
+	}
+	found, err := p.find(ctx, r, python)
+	if err == nil {
+		if p.c.pips == nil {
+			p.c.pips = make(map[string]string)
+		}
+		p.c.pips[python] = found
+	}
+	return found, err
+}
+
+func (p *pip) find(ctx context.Context, r Request, python string) (string, error) {
 	if p.usable(ctx, python) {
 		return python, nil
 	}

@@ -33,6 +33,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
 )
@@ -55,6 +56,9 @@ type Cache struct {
 	Rebuild bool     // resolve anew, whatever has been locked
 	// Tell says what takes its time. May be nil.
 	Tell func(format string, args ...any)
+
+	mu   sync.Mutex
+	pips map[string]string // by interpreter: the one whose pip is used
 }
 
 func (c *Cache) tell(format string, args ...any) {
