@@ -197,7 +197,7 @@ func testRunsFilter(t *testing.T, s metastore.Store) {
 	}
 	flows, err := s.Flows(ctx, "")
 	must(t, err)
-	equal(t, "flows", flows, []metastore.FlowSummary{{Name: "A", Runs: 6, Latest: 11}, {Name: "B", Runs: 6, Latest: 12}})
+	equal(t, "flows", flows, []metastore.FlowSummary{{Name: "A", Runs: 6, Latest: 11, Created: at(0)}, {Name: "B", Runs: 6, Latest: 12, Created: at(1)}})
 	flows, err = s.Flows(ctx, "spun")
 	must(t, err)
 	equal(t, "flows that only spun", len(flows), 0)
