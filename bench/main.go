@@ -30,6 +30,8 @@ var topics = []topic{
 	{"blob-numpy", blobOf("numpy")},
 	{"inherited", inherited},
 	{"resume", resume},
+	{"client", client},
+	{"history", history},
 	{"engine", engineAlone},
 }
 

@@ -38,7 +38,9 @@ var layers = map[string]int{
 	"internal/service":          5,
 	"internal/api":              5,
 	"internal/rpc":              5,
+	"internal/local":            6,
 	"internal/cli":              6,
+	"client":                    7,
 	"internal/app":              7,
 	"cmd/levada":                8,
 	"bench":                     9,
@@ -110,8 +112,8 @@ func TestImportsRunDownward(t *testing.T) {
 				t.Errorf("%s imports %s, which is for tests", name, other)
 			case below > layer, below == layer && !contains(within[name], other):
 				t.Errorf("%s (layer %d) imports %s (layer %d)", name, layer, other, below)
-			case contains(implementations, other) && name != "internal/app":
-				t.Errorf("%s imports %s: only internal/app knows which store is used", name, other)
+			case contains(implementations, other) && name != "internal/local":
+				t.Errorf("%s imports %s: only internal/local knows which store is used", name, other)
 			}
 		}
 	}

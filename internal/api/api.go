@@ -135,7 +135,7 @@ func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
 func runOf(r metastore.Run) Run {
 	i := r.Info
 	run := Run{
-		ID: r.ID, Flow: r.Flow, Status: Status(r.Status), User: r.User, Created: TimeOf(r.Created), Ended: TimeOf(r.Ended),
+		ID: r.ID, Flow: r.Flow, Status: Status(r.Status), User: r.User, Created: TimeOf(r.Created), Ended: endOf(r),
 		Origin: r.Origin, FailedTask: r.FailedTask, Problem: r.Problem, Tags: notNil(r.Tags), SystemTags: notNil(r.SystemTags),
 		Code: hashText(r.Code),
 		Host: i.Host, CommandLine: notNil(i.CommandLine), WorkingDir: i.WorkingDir, FlowFile: i.FlowFile, GitCommit: i.GitCommit,
@@ -143,10 +143,15 @@ func runOf(r metastore.Run) Run {
 		MaxWorkers: i.MaxWorkers, Isolation: i.Isolation, Namespace: i.Namespace, Project: i.Project, Branch: i.Branch,
 		Resumed: i.Resumed, Parameters: i.Parameters,
 	}
-	if r.Status == metastore.RunDied && run.Ended == 0 {
-		run.Ended = TimeOf(r.Lease.Heartbeat)
-	}
 	return run
+}
+
+// endOf is when a run ended; of one that died, when its engine was last seen; 0 while it runs.
+func endOf(r metastore.Run) Time {
+	if r.Status == metastore.RunDied && r.Ended.IsZero() {
+		return TimeOf(r.Lease.Heartbeat)
+	}
+	return TimeOf(r.Ended)
 }
 
 // hashText is a hash as text, "" for none.

@@ -138,6 +138,9 @@ func TestWhatGoesOn(t *testing.T) {
 	if x := find(running, 5); !x.Finished {
 		t.Errorf("a task that has ended: %+v", x)
 	}
+	if x := find(died, 9); !x.Finished || x.Latest().Status != api.Died || x.Latest().Ended == 0 {
+		t.Errorf("a task whose engine has gone: %+v", x)
+	}
 	arts, err := s.Artifacts(t.Context(), api.ArtifactsRequest{Run: running, Tasks: []int64{9}})
 	if err != nil || len(arts.Tasks[0].Artifacts) != 0 || arts.Tasks[0].Attempt != -1 {
 		t.Errorf("artifacts of a task that runs: %+v, %v", arts, err)
@@ -194,6 +197,12 @@ func TestArtifactsAndValues(t *testing.T) {
 		data = data[v.Length:]
 	}
 	equal(t, "values", got, []string{"two", "q", "again", "-", string(apitest.Large), "-", "0.5"})
+	some, err := s.Values(t.Context(), api.ValuesRequest{Run: run, Max: 3, Values: []api.ValueRef{
+		{Task: 1, Attempt: -1, Name: "large"}, {Task: 1, Attempt: -1, Name: "x"},
+	}})
+	if err != nil || !some.Values[0].Large || some.Values[1].Large || string(some.Data) != "one" {
+		t.Errorf("values of at most 3 bytes: %+v, %v", some, err)
+	}
 	for name, want := range map[string]string{"large": string(apitest.Large), "x": "one"} {
 		r, err := s.OpenValue(t.Context(), api.OpenValueRequest{Run: run, ValueRef: api.ValueRef{Task: 1, Attempt: -1, Name: name}})
 		if err != nil {
@@ -289,14 +298,14 @@ func TestMetadata(t *testing.T) {
 	zero := 0
 	m := values(5, &zero)
 	for name, want := range map[string]string{
-		"user": "ann", "attempt": "0", "attempt_ok": "False", "foreach-execution-path": "a:1", "foreach-stack": `["xs="]`,
+		"user": "ann", "attempt": "0", "attempt_ok": "False", "foreach-execution-path": "work:1", "foreach-stack": `['xs=']`,
 		"script-name": "train.py", "git-info": `{"commit":"abc","dirty":false}`,
 	} {
 		if m[name] != want {
 			t.Errorf("%s is %q, not %q", name, m[name], want)
 		}
 	}
-	if m := values(6, nil); m["foreach-stack"] != `["xs=r"]` || m["attempt_ok"] != "True" {
+	if m := values(6, nil); m["foreach-stack"] != `['xs=r']` || m["attempt_ok"] != "True" {
 		t.Errorf("task 6: %v", m)
 	}
 	if m := values(0, nil); m["start_step"] != "start" || m["end_step"] != "end" {

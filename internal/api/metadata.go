@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 )
@@ -28,6 +29,14 @@ func (s *Service) Metadata(ctx context.Context, q MetadataRequest) (MetadataResu
 	for i := range task.Attempts {
 		if a := &task.Attempts[i]; q.Attempt == nil || *q.Attempt == a.N {
 			m.describe(s.c.Home, run, task, a)
+			if len(task.Stack) > 0 {
+				g, err := s.graph(ctx, run)
+				if err != nil {
+					return MetadataResult{}, err
+				}
+				m.describeStack(g, task, a)
+			}
+			m.describeEnd(a)
 		}
 	}
 	if t.Step == service.ParametersStep {
@@ -94,7 +103,10 @@ func (m *metadata) describe(home string, run metastore.Run, t *Task, a *Attempt)
 			m.add("environment", string(text))
 		}
 	}
-	m.describeStack(t, a)
+}
+
+// describeEnd tells how an attempt ended.
+func (m *metadata) describeEnd(a *Attempt) {
 	if a.Ended == 0 {
 		return
 	}
@@ -107,26 +119,35 @@ func (m *metadata) describe(home string, run metastore.Run, t *Task, a *Attempt)
 	m.add("cpu-seconds", strconv.FormatFloat(a.UserCPU+a.SystemCPU, 'f', 3, 64))
 }
 
-// describeStack tells of the foreaches and gangs around a task.
-func (m *metadata) describeStack(t *Task, a *Attempt) {
-	if len(t.Stack) == 0 {
-		return
-	}
+// describeStack tells of the foreaches and gangs around a task: as steps that they run with the index in each.
+func (m *metadata) describeStack(g *graph.Graph, t *Task, a *Attempt) {
 	path, stack := make([]string, len(t.Stack)), make([]string, len(t.Stack))
 	for i, f := range t.Stack {
-		path[i] = fmt.Sprintf("%s:%d", f.Step, f.Index)
-		stack[i] = fmt.Sprintf("%s[%d]", f.Var, f.Index) // only the innermost element is recorded with the task
+		step := f.Step
+		if n := g.Lookup(f.Step); n != nil && len(n.Out) > 0 {
+			step = n.Out[0].Name
+		}
+		path[i] = fmt.Sprintf("%s:%d", step, f.Index)
+		stack[i] = fmt.Sprintf("'%s[%d]'", f.Var, f.Index) // only the innermost element is recorded with the task
 		if i == len(t.Stack)-1 {
-			stack[i] = f.Var + "=" + a.Value
+			stack[i] = pythonText(f.Var + "=" + a.Value)
 		}
 	}
 	m.add("foreach-execution-path", strings.Join(path, ","))
-	text, _ := json.Marshal(stack)
-	m.add("foreach-stack", string(text))
+	m.add("foreach-stack", "["+strings.Join(stack, ", ")+"]")
 	if last := t.Stack[len(t.Stack)-1]; last.Gang {
 		m.add("parallel-world-size", strconv.Itoa(last.Count))
 		m.add("parallel-node-index", strconv.Itoa(last.Index))
 	}
+}
+
+// pythonText is a text as Python shows it.
+func pythonText(text string) string {
+	quote := "'"
+	if strings.Contains(text, "'") && !strings.Contains(text, `"`) {
+		quote = `"`
+	}
+	return quote + strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `\t`, quote, `\`+quote).Replace(text) + quote
 }
 
 func formatID(id int64) string {

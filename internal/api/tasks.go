@@ -95,7 +95,7 @@ func (s *Service) tasksOf(ctx context.Context, run metastore.Run, tasks []metast
 			return nil, err
 		}
 		t := &page[place[a.Task]]
-		t.Attempts = append(t.Attempts, attemptOf(a, run.Status))
+		t.Attempts = append(t.Attempts, attemptOf(a, run))
 	}
 	for i := range page {
 		var err error
@@ -125,14 +125,14 @@ func (s *Service) finished(ctx context.Context, run metastore.Run, t *Task) (boo
 	return n == nil || last.N >= n.Retries && !n.Catch, nil
 }
 
-func attemptOf(a metastore.Attempt, run metastore.RunStatus) Attempt {
+func attemptOf(a metastore.Attempt, run metastore.Run) Attempt {
 	at := Attempt{
 		N: a.N, Status: Status(a.Status), PID: a.PID, Started: TimeOf(a.Started), Ended: TimeOf(a.Ended),
 		ExitCode: a.ExitCode, Signal: a.Signal, UserCPU: a.UserCPU.Seconds(), SystemCPU: a.SystemCPU.Seconds(),
 		PeakMemory: a.PeakMemory, MemorySource: a.MemorySource, Value: a.Value, LogLines: a.LogLines, LogBytes: a.LogBytes,
 	}
-	if a.Status == metastore.AttemptRunning && run != metastore.RunRunning {
-		at.Status = Died
+	if a.Status == metastore.AttemptRunning && run.Status != metastore.RunRunning {
+		at.Status, at.Ended = Died, endOf(run)
 	}
 	if e := a.Exception; e != nil {
 		at.Exception = &Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}

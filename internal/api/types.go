@@ -152,7 +152,7 @@ type Attempt struct {
 	Status       Status     `json:"status"`
 	PID          int        `json:"pid,omitempty"`
 	Started      Time       `json:"started"`
-	Ended        Time       `json:"ended"`               // 0 while it runs
+	Ended        Time       `json:"ended"`               // 0 while it runs; of one that died, when its engine was last seen
 	ExitCode     int        `json:"exit_code,omitempty"` // -1 if a signal ended it
 	Signal       int        `json:"signal,omitempty"`
 	UserCPU      float64    `json:"user_cpu"` // seconds
@@ -322,6 +322,7 @@ type ValuesRequest struct {
 	Run    int64      `json:"run"`
 	Values []ValueRef `json:"values"`
 	Local  bool       `json:"local"` // the reader is on this machine: plain files may be named instead of sent
+	Max    int64      `json:"max"`   // values of more bytes are not read, and are Large; 0 reads all that fit
 }
 
 // ValuesResult answers it, in the order of the request. It may stop early, where the frame would

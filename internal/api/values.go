@@ -155,7 +155,7 @@ func (s *Service) Values(ctx context.Context, q ValuesRequest) (ValuesResult, er
 			res.Values = append(res.Values, Value{})
 			continue
 		}
-		v, data, err := s.value(ctx, a, q.Local)
+		v, data, err := s.value(ctx, a, q)
 		if err != nil {
 			return ValuesResult{}, err
 		}
@@ -169,9 +169,13 @@ func (s *Service) Values(ctx context.Context, q ValuesRequest) (ValuesResult, er
 }
 
 // value says where the bytes of an artifact are, or reads them.
-func (s *Service) value(ctx context.Context, a metastore.Artifact, local bool) (Value, []byte, error) {
+func (s *Service) value(ctx context.Context, a metastore.Artifact, q ValuesRequest) (Value, []byte, error) {
 	v := Value{Found: true, Artifact: artifactOf(a)}
-	if local && a.Size > datastore.SmallLimit {
+	if q.Max > 0 && a.Size > q.Max {
+		v.Large = true
+		return v, nil, nil
+	}
+	if q.Local && a.Size > datastore.SmallLimit {
 		path, plain, err := s.c.Data.File(ctx, a.Hash)
 		if err != nil {
 			return v, nil, err

@@ -1,5 +1,4 @@
-// Package app wires Levada together: it alone knows which store, bucket and
-// worker are used, and it alone reads the process's own environment.
+// Package app wires the program together: it alone reads the process's own environment.
 package app
 
 import (
@@ -17,13 +16,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/levadahq/levada/internal/api"
-	"github.com/levadahq/levada/internal/blob"
-	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/cli"
-	"github.com/levadahq/levada/internal/datastore"
-	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/interp"
-	"github.com/levadahq/levada/internal/metastore/sqlite"
+	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/python"
@@ -101,91 +96,37 @@ type app struct {
 	environ []string
 }
 
+// access is what commands want of the store, as package local has it.
+var access = map[cli.Need]local.Access{cli.ExistingStore: local.Read, cli.ChangeStore: local.Change, cli.CreateStore: local.Create}
+
 // open opens the service on the store that a command needs.
 func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
-	host, _ := os.Hostname()
-	c := service.Config{
-		Python: a.python, SDK: a.sdk, Machine: usage.Machine(a.environ), Version: Version(),
-		Environments: filepath.Join(a.cache(), "environments"), Environ: a.environ,
-		Host: host, Boot: usage.BootID(), Dir: a.dir, Now: time.Now,
-	}
 	if where.Need == cli.NoStore {
-		return cli.Store{Service: service.New(c), Close: func() error { return nil }}, nil
+		return cli.Store{Service: service.New(a.complete(local.Machine(a.dir))), Close: func() error { return nil }}, nil
 	}
-	home, created, err := findHome(where)
+	store, err := local.Open(ctx, local.Where{Dir: where.Dir, Path: where.Path, Access: access[where.Need]})
 	if err != nil {
 		return cli.Store{}, err
 	}
-	if where.Need == cli.ChangeStore {
-		// What is there is looked at first: opening for writing would make what is not.
-		if st, err := os.Stat(filepath.Join(home, sqlite.FileName)); err != nil || st.IsDir() {
-			where.Need = cli.ExistingStore
-		}
-	}
-	meta, err := sqlite.Open(ctx, home, sqlite.Options{ReadOnly: where.Need == cli.ExistingStore})
-	if err != nil {
-		return cli.Store{}, err
-	}
+	c := a.complete(store.Config)
 	if dir := os.Getenv("LEVADA_CGROUP"); dir != "" && where.Need == cli.CreateStore {
 		if c.Cgroups, err = usage.OpenCgroups(dir); err != nil {
-			meta.Close()
+			store.Close()
 			return cli.Store{}, err
 		}
 	}
-	c.Home, c.Store = home, meta
-	c.Data = datastore.New(meta, file.New(home), filepath.Join(home, "staging"))
 	cases := service.New(c)
 	return cli.Store{
-		Service: cases, Path: home, Created: created, Gone: goneFrom(filepath.Join(home, sqlite.FileName)), Close: meta.Close,
-		API: api.New(api.Config{Cases: cases, Store: meta, Data: c.Data, Home: home, Version: c.Version}),
+		Service: cases, Path: c.Home, Created: store.Created, Gone: store.Gone(), Close: store.Close,
+		API: api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Home, Version: c.Version}),
 	}, nil
 }
 
-// goneFrom returns a function that tells whether another file than now, or none, has a name.
-func goneFrom(path string) func() bool {
-	before, err := os.Stat(path)
-	return func() bool {
-		now, gone := os.Stat(path)
-		return err != nil || gone != nil || !os.SameFile(before, now)
-	}
-}
-
-// homeName is the name of a store's folder.
-const homeName = ".levada"
-
-// findHome looks for the store: where it was named, else upward from the current folder. One that
-// is needed and not there is made.
-func findHome(where cli.Home) (home string, created bool, err error) {
-	exists := func(dir string) bool {
-		st, err := os.Stat(dir)
-		return err == nil && st.IsDir()
-	}
-	if home = where.Path; home == "" {
-		for dir := where.Dir; ; dir = filepath.Dir(dir) {
-			if home = filepath.Join(dir, homeName); exists(home) {
-				return home, false, nil
-			}
-			if dir == filepath.Dir(dir) {
-				break
-			}
-		}
-		home = filepath.Join(where.Dir, homeName)
-	}
-	if home, err = filepath.Abs(home); err != nil {
-		return "", false, fault.Wrap(fault.Usage, "find the store", err)
-	}
-	if exists(home) {
-		return home, false, nil
-	}
-	if where.Need != cli.CreateStore {
-		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", homeName, where.Dir).
-			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
-	}
-	if err := os.MkdirAll(home, 0o777); err != nil {
-		return "", false, (&fault.Error{Kind: fault.KindOf(blob.Fault("", "", err)), Op: "make the store", Subject: home, Cause: err}).
-			Do("run in a folder that can be written, or name one with LEVADA_HOME")
-	}
-	return home, true, nil
+// complete adds to a service what running flows needs.
+func (a *app) complete(c service.Config) service.Config {
+	c.Python, c.SDK, c.Machine, c.Version, c.Dir = a.python, a.sdk, usage.Machine(a.environ), Version(), a.dir
+	c.Environments, c.Environ = filepath.Join(a.cache(), "environments"), a.environ
+	return c
 }
 
 // python finds the interpreter.

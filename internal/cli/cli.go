@@ -46,6 +46,8 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
+	"github.com/levadahq/levada/internal/codepack"
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/tasklog"
@@ -116,6 +118,7 @@ type Service interface {
 	Flows
 	History
 	Records
+	Sources
 }
 
 // Flows opens and runs flows.
@@ -126,20 +129,34 @@ type Flows interface {
 	Spin(ctx context.Context, flow service.OpenFlow, o service.SpinOptions) (service.RunResult, error)
 }
 
-// History finds runs.
+// History finds runs, compares them and changes their tags.
 type History interface {
 	Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error]
+	Summaries(ctx context.Context, f metastore.RunFilter) iter.Seq2[service.RunSummary, error]
+	FlowSummaries(ctx context.Context, tag string) ([]metastore.FlowSummary, error)
 	LatestRun(ctx context.Context, flow string) (metastore.Run, error)
 	RunByID(ctx context.Context, id int64) (metastore.Run, error)
 	Steps(ctx context.Context, run int64) ([]metastore.StepCount, error)
+	Compare(ctx context.Context, paths [2]service.Pathspec) (*service.Diff, error)
+	ChangeTags(ctx context.Context, run int64, namespace string, remove, add []string) (metastore.Run, error)
+}
+
+// Sources reads what runs keep of their flows.
+type Sources interface {
+	Code(ctx context.Context, run metastore.Run) iter.Seq2[codepack.Entry, error]
+	UnpackCode(ctx context.Context, run metastore.Run, dir string) (int, error)
+	Definition(ctx context.Context, run metastore.Run) (*graph.Flow, error)
 }
 
 // Records reads what tasks left: logs and artifacts.
 type Records interface {
 	Tasks(ctx context.Context, p service.Pathspec) iter.Seq2[service.TaskInfo, error]
 	Log(ctx context.Context, t service.TaskInfo, attempt int) iter.Seq2[tasklog.Line, error]
+	Follow(ctx context.Context, p service.Pathspec, attempt int, tick <-chan time.Time) iter.Seq2[service.LogLine, error]
 	Artifacts(ctx context.Context, t service.TaskInfo, attempt int) ([]metastore.Artifact, error)
 	Value(ctx context.Context, a metastore.Artifact) ([]byte, error)
+	Preview(ctx context.Context, a metastore.Artifact, max int) (string, error)
+	Loops(ctx context.Context, run int64) (*service.Loops, error)
 }
 
 // Main runs one command line, without the program's name, and returns the exit code.

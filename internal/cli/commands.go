@@ -36,8 +36,21 @@ type action interface {
 type argument struct {
 	name     string
 	required bool
+	many     bool // takes all words that are left; required then means at least one
 	help     string
 	set      func(string) error
+}
+
+// text is the argument in a usage line.
+func (a argument) text() string {
+	name := a.name
+	if a.many {
+		name += "..."
+	}
+	if a.required {
+		return name
+	}
+	return "[" + name + "]"
 }
 
 // bare is for actions without options or arguments.
@@ -50,6 +63,7 @@ func (bare) arguments() []argument { return nil }
 func commands() []command {
 	running := []string{"with", "quiet", "verbose", "json", "python", "isolation", "datastore-root", "package-suffixes"}
 	reading := []string{"json", "datastore-root"}
+	tagging := append(reading, "quiet")
 	looking := []string{"python", "isolation", "quiet"}
 	return []command{
 		{name: "run", summary: "Run a flow.", takesFile: true, flow: true, parameters: true, need: CreateStore, global: running,
@@ -68,6 +82,24 @@ func commands() []command {
 			new: func(*globalOptions) action { return &logsCommand{attempt: -1} }},
 		{name: "dump", summary: "Print the artifacts of tasks.", about: pathspecAbout, need: ExistingStore, global: append(reading, "quiet"),
 			new: func(*globalOptions) action { return &dumpCommand{limit: 1000} }},
+		{name: "tasks", summary: "List the tasks of a run.", about: pathspecAbout, need: ExistingStore, global: reading,
+			new: func(*globalOptions) action { return &tasksCommand{} }},
+		{name: "artifacts", summary: "List the artifacts of a task, or of the last task of a step.", about: artifactsAbout, need: ExistingStore, global: reading,
+			new: func(*globalOptions) action { return &artifactsCommand{} }},
+		{name: "diff", summary: "Compare two runs.", about: diffAbout, need: ExistingStore, global: reading,
+			new: func(*globalOptions) action { return &diffCommand{} }},
+		{name: "code", summary: "Show or unpack the code that was kept with a run.", about: codeAbout, need: ExistingStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &codeCommand{} }},
+		{name: "tag add", summary: "Add tags to a run.", about: tagAbout, need: ChangeStore, global: tagging,
+			new: func(*globalOptions) action { return &tagChange{add: true} }},
+		{name: "tag remove", summary: "Remove tags from a run.", about: tagAbout, need: ChangeStore, global: tagging,
+			new: func(*globalOptions) action { return &tagChange{} }},
+		{name: "tag replace", summary: "Replace tags of a run by others.", about: tagAbout, need: ChangeStore, global: tagging,
+			new: func(*globalOptions) action { return &tagReplace{} }},
+		{name: "tag list", summary: "List the tags of runs.", about: tagListAbout, need: ExistingStore, global: tagging,
+			new: func(*globalOptions) action { return &tagList{} }},
+		{name: "completion", summary: "Print the completion of the command line for a shell.", about: completionAbout,
+			new: func(*globalOptions) action { return &completionCommand{} }},
 		{name: "rpc", summary: "Answer a program's requests about runs.", about: rpcAbout, hidden: true, global: []string{"datastore-root"},
 			new: func(*globalOptions) action { return &rpcCommand{} }},
 		{name: "output-dot", summary: "Print the flow as a Graphviz graph.", metaflow: true, flow: true, global: looking,
@@ -79,7 +111,6 @@ func commands() []command {
 		{name: "help", summary: "Show all commands, or help about one.",
 			new: func(*globalOptions) action { return &helpCommand{} }},
 
-		{name: "tag", later: "changing tags of a run"},
 		{name: "card", later: "cards"},
 		{name: "package", later: "listing code packages"},
 		{name: "argo-workflows", later: "deployment to Argo Workflows"},
@@ -107,7 +138,7 @@ func (c *command) action(g *globalOptions) action {
 
 // scope is the command's part of the names of environment variables: "RUN_".
 func (c *command) scope() string {
-	return strings.ToUpper(strings.ReplaceAll(c.name, "-", "_")) + "_"
+	return strings.ToUpper(strings.NewReplacer("-", "_", " ", "_").Replace(c.name)) + "_"
 }
 
 func findCommand(name string) *command {
@@ -144,10 +175,8 @@ func normalise(args []string) (invocation, error) {
 	if word == "flow" {
 		return inv.metaflow()
 	}
-	inv.command = findCommand(word)
-	if inv.command == nil || inv.command.metaflow {
-		inv.command = nil
-		return inv, unknownCommand(word, false)
+	if err := inv.name(word); err != nil {
+		return inv, err
 	}
 	if inv.command.takesFile {
 		inv.takeFile()
@@ -177,16 +206,54 @@ func (inv invocation) metaflow() (invocation, error) {
 		return inv, nil
 	}
 	inv.top = append(inv.top, args[:at]...)
-	if inv.command = findCommand(word); inv.command == nil {
-		inv.command = nil
-		return inv, unknownCommand(word, true)
-	}
 	inv.rest = args[at+1:]
+	if err := inv.name(word); err != nil {
+		return inv, err
+	}
 	// `logs show PATHSPEC` is the long form of `logs PATHSPEC`.
 	if word == "logs" && len(inv.rest) > 0 && inv.rest[0] == "show" {
 		inv.rest = inv.rest[1:]
 	}
 	return inv, nil
+}
+
+// name finds the command that a word names, with the word after it for a group such as `tag add`.
+func (inv *invocation) name(word string) error {
+	if members := groupMembers(word); len(members) > 0 {
+		if len(inv.rest) > 0 && (inv.rest[0] == "--help" || inv.rest[0] == "-h") {
+			return nil // all commands, with those of the group
+		}
+		if len(inv.rest) == 0 || strings.HasPrefix(inv.rest[0], "-") {
+			return &usageError{text: fmt.Sprintf("Missing command after '%s'.", word), hint: "Choose from: " + strings.Join(members, ", ")}
+		}
+		inv.command = findCommand(word + " " + inv.rest[0])
+		if inv.command == nil {
+			e := &usageError{text: fmt.Sprintf("No such command '%s %s'.", word, inv.rest[0]), hint: "Choose from: " + strings.Join(members, ", ")}
+			if near := nearest(inv.rest[0], members); near != "" {
+				e.hint = "Did you mean: " + word + " " + near
+			}
+			return e
+		}
+		inv.rest = inv.rest[1:]
+		return nil
+	}
+	inv.command = findCommand(word)
+	if inv.command == nil || inv.command.metaflow && !inv.python {
+		inv.command = nil
+		return unknownCommand(word, inv.python)
+	}
+	return nil
+}
+
+// groupMembers returns the second words of the commands that begin with a word: add, remove … for tag.
+func groupMembers(word string) []string {
+	var members []string
+	for _, c := range commands() {
+		if group, member, ok := strings.Cut(c.name, " "); ok && group == word {
+			members = append(members, member)
+		}
+	}
+	return members
 }
 
 // takeFile takes FILE, the first word, out of the command's arguments.

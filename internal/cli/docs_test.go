@@ -89,6 +89,9 @@ func optionsPage(what string) string {
 		if o.off != "" {
 			name += ", `--" + o.off + "`"
 		}
+		if o.short != "" {
+			name = "`-" + o.short + "`, " + name
+		}
 		var env []string
 		if o.dest != "" {
 			prefix := "METAFLOW_"

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -123,12 +122,7 @@ func (c *dumpCommand) json(ctx context.Context, s *session, t service.TaskInfo, 
 			value := preview(a, data)
 			object.Value = &value
 		}
-		line, err := json.Marshal(object)
-		if err != nil {
-			return err
-		}
-		c.out.buf = append(append(c.out.buf, line...), '\n')
-		if err := c.out.spill(); err != nil {
+		if err := c.out.json(object); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -206,7 +207,19 @@ func (s *session) jsonError(err error, code int) {
 
 // printJSON prints one value as a line on stdout.
 func (s *session) printJSON(v any) error {
-	enc := json.NewEncoder(s.env.Stdout)
+	line, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = s.env.Stdout.Write(line)
+	return err
+}
+
+// marshal returns a value as a line of JSON, in which <, > and & stand as they are.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	err := enc.Encode(v)
+	return b.Bytes(), err
 }

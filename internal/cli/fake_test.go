@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/levadahq/levada/internal/codepack"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
@@ -36,6 +37,7 @@ type fakeService struct {
 	lines    map[int64][]tasklog.Line
 	arts     map[int64][]metastore.Artifact
 	values   map[string][]byte
+	diff     *service.Diff
 }
 
 type fakeFlow struct {
@@ -218,3 +220,64 @@ func event(kind runner.EventKind, step string, task int64, ms int) *runner.Event
 }
 
 var projectDecorator = []graph.Decorator{{Name: "project", Attributes: map[string]json.RawMessage{"name": json.RawMessage(`"shop"`)}}}
+
+func (s *fakeService) Summaries(ctx context.Context, f metastore.RunFilter) iter.Seq2[service.RunSummary, error] {
+	return func(yield func(service.RunSummary, error) bool) {
+		for r, err := range s.Runs(ctx, f) {
+			sum := service.RunSummary{Run: r}
+			for _, st := range s.steps[r.ID] {
+				if st.Step != service.ParametersStep {
+					sum.Tasks.Running += st.Running
+					sum.Tasks.Succeeded += st.Succeeded
+					sum.Tasks.Failed += st.Failed
+					sum.Tasks.Killed += st.Killed
+				}
+			}
+			if !yield(sum, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s *fakeService) FlowSummaries(context.Context, string) ([]metastore.FlowSummary, error) {
+	return []metastore.FlowSummary{{Name: "TrainFlow", Runs: len(s.runs)}}, nil
+}
+
+func (s *fakeService) Compare(context.Context, [2]service.Pathspec) (*service.Diff, error) {
+	return s.diff, nil
+}
+
+func (s *fakeService) ChangeTags(ctx context.Context, run int64, _ string, _, _ []string) (metastore.Run, error) {
+	return s.RunByID(ctx, run)
+}
+
+func (s *fakeService) Code(context.Context, metastore.Run) iter.Seq2[codepack.Entry, error] {
+	return func(func(codepack.Entry, error) bool) {}
+}
+
+func (s *fakeService) UnpackCode(context.Context, metastore.Run, string) (int, error) { return 0, nil }
+
+func (s *fakeService) Definition(context.Context, metastore.Run) (*graph.Flow, error) {
+	return s.flow, nil
+}
+
+func (s *fakeService) Preview(_ context.Context, a metastore.Artifact, max int) (string, error) {
+	return service.Repr(a, s.values[a.Name], max), nil
+}
+
+func (s *fakeService) Loops(context.Context, int64) (*service.Loops, error) {
+	return &service.Loops{}, nil
+}
+
+func (s *fakeService) Follow(ctx context.Context, p service.Pathspec, attempt int, _ <-chan time.Time) iter.Seq2[service.LogLine, error] {
+	return func(yield func(service.LogLine, error) bool) {
+		for t, err := range s.Tasks(ctx, p) {
+			for l := range s.Log(ctx, t, attempt) {
+				if !yield(service.LogLine{Task: t, Line: l}, err) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -27,11 +27,7 @@ func (s *session) usage() (line, try string) {
 	}
 	line += " [OPTIONS]"
 	for _, a := range inv.command.action(&globalOptions{}).arguments() {
-		if a.required {
-			line += " " + a.name
-		} else {
-			line += " [" + a.name + "]"
-		}
+		line += " " + a.text()
 	}
 	return line, try
 }
@@ -58,11 +54,7 @@ func (s *session) generalHelp() error {
 				name += " FILE"
 			}
 			for _, a := range c.action(&globalOptions{}).arguments() {
-				if a.required {
-					name += " " + a.name
-				} else {
-					name += " [" + a.name + "]"
-				}
+				name += " " + a.text()
 			}
 		}
 		rows = append(rows, [2]string{name, c.summary})
@@ -170,6 +162,9 @@ func (h *helpPage) options(title string, options table) {
 		name := "--" + o.name
 		if o.off != "" {
 			name += " / --" + o.off
+		}
+		if o.short != "" {
+			name = "-" + o.short + ", " + name
 		}
 		if o.metavar != "" {
 			name += " " + o.metavar

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/tasklog"
 )
 
 // logsCommand is `logs`.
@@ -14,6 +16,7 @@ type logsCommand struct {
 	stdout, stderr, both bool
 	timestamps           bool
 	attempt              int
+	follow               bool
 	out                  writer
 	stamp                stamper
 	several              bool // more than one task
@@ -26,6 +29,8 @@ func (c *logsCommand) options() table {
 		{name: "both", off: "no-both", set: flag(&c.both), help: "Print both."},
 		{name: "timestamps", off: "no-timestamps", dest: "TIMESTAMPS", set: flag(&c.timestamps), help: "Begin each line with its time."},
 		{name: "attempt", metavar: "INTEGER", set: number(&c.attempt, 0), def: "the last", help: "The attempt to show, counted from 0."},
+		{name: "follow", short: "f", set: flag(&c.follow),
+			help: "Go on with what is printed until the task has ended, or the run if PATHSPEC names more than one task. Streams come as they were written."},
 	}
 }
 
@@ -38,6 +43,9 @@ func (c *logsCommand) run(ctx context.Context, s *session) error {
 	}
 	c.out.w = s.env.Stdout
 	c.stamp.zone = s.env.Now().Location()
+	if c.follow {
+		return c.tail(ctx, s)
+	}
 	// Whether there is more than one task is known when the second comes.
 	var first *service.TaskInfo
 	for t, err := range tasks {
@@ -110,19 +118,24 @@ func (c *logsCommand) task(ctx context.Context, s *session, t service.TaskInfo) 
 					return err
 				}
 			}
-			if c.timestamps {
-				c.out.buf = append(c.stamp.append(c.out.buf, line.Time), ' ')
-			}
-			c.out.buf = append(c.out.buf, line.Text...)
-			if line.Newline {
-				c.out.buf = append(c.out.buf, '\n')
-			}
-			if err := c.out.spill(); err != nil {
+			if err := c.line(line); err != nil {
 				return err
 			}
 		}
 	}
 	return c.out.err
+}
+
+// line prints a line, or a part of one.
+func (c *logsCommand) line(line tasklog.Line) error {
+	if c.timestamps {
+		c.out.buf = append(c.stamp.append(c.out.buf, line.Time), ' ')
+	}
+	c.out.buf = append(c.out.buf, line.Text...)
+	if line.Newline {
+		c.out.buf = append(c.out.buf, '\n')
+	}
+	return c.out.spill()
 }
 
 // json prints the lines in the order in which they were written, one object each.
@@ -131,29 +144,66 @@ func (c *logsCommand) json(ctx context.Context, s *session, t service.TaskInfo, 
 	if attempt < 0 && len(t.Attempts) > 0 {
 		attempt = t.Attempts[len(t.Attempts)-1].N
 	}
-	path := taskPath(t)
 	for line, err := range s.store.Service.Log(ctx, t, c.attempt) {
 		if err != nil {
 			return err
 		}
-		stream := line.Stream.String()
-		if len(streams) == 1 && stream != streams[0] {
+		if !slices.Contains(streams, line.Stream.String()) {
 			continue
 		}
-		object, err := json.Marshal(struct {
-			Task    string    `json:"task"`
-			Attempt int       `json:"attempt"`
-			Time    time.Time `json:"time"`
-			Stream  string    `json:"stream"`
-			Text    string    `json:"text"`
-		}{path, attempt, line.Time, stream, string(line.Text)})
-		if err != nil {
-			return err
-		}
-		c.out.buf = append(append(c.out.buf, object...), '\n')
-		if err := c.out.spill(); err != nil {
+		if err := c.jsonLine(t, attempt, line); err != nil {
 			return err
 		}
 	}
 	return c.out.err
+}
+
+func (c *logsCommand) jsonLine(t service.TaskInfo, attempt int, line tasklog.Line) error {
+	return c.out.json(struct {
+		Task    string    `json:"task"`
+		Attempt int       `json:"attempt"`
+		Time    time.Time `json:"time"`
+		Stream  string    `json:"stream"`
+		Text    string    `json:"text"`
+	}{taskPath(t), attempt, line.Time, line.Stream.String(), string(line.Text)})
+}
+
+// followEvery is how often a followed log is looked at.
+const followEvery = 200 * time.Millisecond
+
+// tail prints what tasks print until they have ended. Where there may be several, each line begins with its task.
+func (c *logsCommand) tail(ctx context.Context, s *session) error {
+	p, err := s.pathspec(c.pathspec)
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	streams := c.streams()
+	whole := true // the last line has ended
+	for l, err := range s.store.Service.Follow(ctx, p, c.attempt, ticker.C) {
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(streams, l.Stream.String()) {
+			continue
+		}
+		if s.global.json {
+			if err := c.jsonLine(l.Task, l.Attempt, l.Line); err != nil {
+				return err
+			}
+		} else {
+			if p.Task < 0 && whole {
+				c.out.buf = fmt.Appendf(c.out.buf, "[%s] ", taskPath(l.Task))
+			}
+			whole = l.Newline
+			if err := c.line(l.Line); err != nil {
+				return err
+			}
+		}
+		if err := c.out.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

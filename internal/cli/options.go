@@ -148,7 +148,7 @@ func (g *globalOptions) options(project bool) table {
 		{name: "trigger", metavar: "TEXT", hidden: true, set: notYet("trigger", "triggers come later")},
 		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: flag(&g.rebuild)},
 		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
-		{name: "help", set: flag(&g.help), help: "Show this message and exit."},
+		{name: "help", short: "h", set: flag(&g.help), help: "Show this message and exit."},
 	}
 	if project {
 		t = append(t, g.projectOptions()...)

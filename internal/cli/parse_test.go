@@ -156,7 +156,6 @@ func TestWhatComesLater(t *testing.T) {
 	for _, args := range [][]string{
 		{"run", "flow.py", "--datastore", "s3"},
 		{"run", "flow.py", "--metadata=service"},
-		{"flow", "flow.py", "tag", "add", "--run-id", "3", "x"},
 		{"flow", "flow.py", "argo-workflows", "create"},
 	} {
 		p := newProgram(t)

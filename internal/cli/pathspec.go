@@ -18,18 +18,25 @@ func pathspecArgument(to *string) []argument {
 
 // tasks yields the tasks that a pathspec names. In Metaflow's form it means runs of the flow at hand.
 func (s *session) tasks(ctx context.Context, pathspec string) (iter.Seq2[service.TaskInfo, error], error) {
-	p, err := service.ParsePathspec(pathspec)
+	p, err := s.pathspec(pathspec)
 	if err != nil {
 		return nil, err
 	}
-	if s.flow != nil {
-		name := s.flow.Definition().Name
-		if p.Flow != "" && p.Flow != name {
-			return nil, fault.New(fault.Usage, "%s is not a path of the flow %s", pathspec, name)
-		}
-		p.Flow = name
-	}
 	return s.store.Service.Tasks(ctx, p), nil
+}
+
+// pathspec reads a pathspec. In Metaflow's form it means a run of the flow at hand.
+func (s *session) pathspec(text string) (service.Pathspec, error) {
+	p, err := service.ParsePathspec(text)
+	if err != nil || s.flow == nil {
+		return p, err
+	}
+	name := s.flow.Definition().Name
+	if p.Flow != "" && p.Flow != name {
+		return p, fault.New(fault.Usage, "%s is not a path of the flow %s", text, name)
+	}
+	p.Flow = name
+	return p, nil
 }
 
 // taskPath is the path of a task without its flow: "12/train/3".
@@ -58,4 +65,14 @@ func (w *writer) spill() error {
 		return w.err
 	}
 	return w.flush()
+}
+
+// json writes one value as a line, for programs.
+func (w *writer) json(v any) error {
+	line, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	w.buf = append(w.buf, line...)
+	return w.spill()
 }

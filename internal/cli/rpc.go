@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/rpc"
 )
 
@@ -36,6 +37,9 @@ func (c *rpcCommand) run(ctx context.Context, s *session) error {
 	go func() { done <- rpc.Serve(ctx, s.env.Stdin, s.env.Stdout, s.env.Version, open) }()
 	select {
 	case err := <-done:
+		if fault.Is(err, fault.Invalid) {
+			return &failure{headline: "Not a request", kind: fault.Usage, text: err.Error()}
+		}
 		return err
 	case <-ctx.Done(): // a signal; the reading of stdin does not end by itself
 		return nil

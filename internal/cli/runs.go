@@ -8,25 +8,50 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
 )
 
 // runsCommand is `runs`.
 type runsCommand struct {
 	bare
-	flow   string
-	status string
-	tags   []string
-	limit  int
+	flow         string
+	status       string
+	user         string
+	namespace    string
+	mine         bool
+	since, until string
+	tags         []string
+	parameters   map[string]string
+	limit        int
 }
 
 func (c *runsCommand) options() table {
 	return table{
 		{name: "flow", metavar: "NAME", set: text(&c.flow), help: "Only runs of this flow. In the form `python flow.py runs`, that flow is meant."},
-		{name: "status", metavar: "TEXT", set: choice(&c.status, statusNames()...),
+		{name: "status", metavar: "TEXT", choices: statusNames(), set: choice(&c.status, statusNames()...),
 			help: "Only runs with this status: " + strings.Join(statusNames(), ", ") + ". A run has died if the process that ran it is gone and could not say how it ended."},
-		{name: "tag", metavar: "TEXT", many: true, set: texts(&c.tags), help: "Only runs with this tag. Repeatable."},
+		{name: "tag", metavar: "TEXT", many: true, set: texts(&c.tags), help: "Only runs with this tag, a system tag included. Repeatable."},
+		{name: "user", metavar: "NAME", set: text(&c.user), help: "Only runs of this user."},
+		{name: "namespace", metavar: "TEXT", set: text(&c.namespace), help: "Only runs in this namespace: user:NAME, or production:TOKEN."},
+		{name: "my-runs", set: flag(&c.mine), help: "Only runs in your own namespace."},
+		{name: "since", metavar: "TIME", set: text(&c.since),
+			help: "Only runs that started then or later: a time such as 2026-11-23 or '2026-11-23 14:30', or how long ago: 90s, 30m, 12h, 7d, 2w."},
+		{name: "until", metavar: "TIME", set: text(&c.until), help: "Only runs that started before that time."},
+		{name: "parameter", metavar: "NAME=VALUE", many: true, set: c.setParameter, help: "Only runs that had this value of a parameter. Repeatable."},
 		{name: "limit", metavar: "INTEGER", set: number(&c.limit, 0), def: "20", help: "How many runs; 0 for all."},
 	}
+}
+
+func (c *runsCommand) setParameter(v []string) error {
+	name, value, ok := strings.Cut(v[0], "=")
+	if !ok || name == "" {
+		return badValue(v[0] + " is not NAME=VALUE")
+	}
+	if c.parameters == nil {
+		c.parameters = map[string]string{}
+	}
+	c.parameters[name] = value
+	return nil
 }
 
 func statusNames() []string {
@@ -34,25 +59,63 @@ func statusNames() []string {
 		string(metastore.RunInterrupted), string(metastore.RunDied)}
 }
 
+// filter is what of the store's runs is asked for.
+func (c *runsCommand) filter(s *session) (metastore.RunFilter, error) {
+	f := metastore.RunFilter{Flow: c.flow, User: c.user, Status: metastore.RunStatus(c.status), Tags: c.tags, Parameters: c.parameters, Limit: c.limit}
+	if f.Flow == "" && s.flow != nil {
+		f.Flow = s.flow.Definition().Name
+	}
+	if c.namespace != "" {
+		f.Tags = append(f.Tags, c.namespace)
+	}
+	if c.mine {
+		f.Tags = append(f.Tags, s.env.namespace(s.user))
+	}
+	for _, bound := range []struct {
+		name, text string
+		to         *time.Time
+	}{{"since", c.since, &f.CreatedAfter}, {"until", c.until, &f.CreatedBefore}} {
+		if bound.text == "" {
+			continue
+		}
+		var ok bool
+		if *bound.to, ok = moment(bound.text, s.env.Now()); !ok {
+			return f, usagef("Invalid value for '--%s': %s is neither a time nor how long ago: 2026-11-23, '2026-11-23 14:30', 12h, 7d", bound.name, bound.text)
+		}
+	}
+	return f, nil
+}
+
+// moment reads a time, or how long before now it was: "90s", "30m", "12h", "7d", "2w".
+func moment(text string, now time.Time) (time.Time, bool) {
+	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+	if unit, ok := units[text[len(text)-1]]; ok {
+		n, err := strconv.ParseInt(text[:len(text)-1], 10, 32)
+		return now.Add(-time.Duration(min(n, 1e6)) * unit), err == nil && n >= 0
+	}
+	for _, layout := range []string{"2006-01-02", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
 func (c *runsCommand) run(ctx context.Context, s *session) error {
-	filter := metastore.RunFilter{Flow: c.flow, Status: metastore.RunStatus(c.status), Tags: c.tags, Limit: c.limit}
-	if filter.Flow == "" && s.flow != nil {
-		filter.Flow = s.flow.Definition().Name
+	filter, err := c.filter(s)
+	if err != nil {
+		return err
 	}
 	now := s.env.Now()
+	out := writer{w: s.env.Stdout}
 	var rows []runRow
-	for run, err := range s.store.Service.Runs(ctx, filter) {
+	for run, err := range s.store.Service.Summaries(ctx, filter) {
 		if err != nil {
 			return err
 		}
-		row := runRow{Run: run}
-		steps, err := s.store.Service.Steps(ctx, run.ID)
-		if err != nil {
-			return err
-		}
-		row.count(steps)
+		row := runRow{run}
 		if s.global.json {
-			if err := s.printJSON(row.json(now)); err != nil {
+			if err := out.json(row.json(now)); err != nil {
 				return err
 			}
 			continue
@@ -61,7 +124,7 @@ func (c *runsCommand) run(ctx context.Context, s *session) error {
 	}
 	switch {
 	case s.global.json:
-		return nil
+		return out.flush()
 	case len(rows) == 0:
 		s.inform("No runs.")
 		return nil
@@ -78,23 +141,7 @@ func (s *session) tableWidth() int {
 }
 
 // runRow is a run with the counts of its tasks.
-type runRow struct {
-	metastore.Run
-	done, failed, running, tasks int
-}
-
-// count adds up the tasks, the parameters task aside.
-func (r *runRow) count(steps []metastore.StepCount) {
-	for _, st := range steps {
-		if st.Step == "_parameters" {
-			continue
-		}
-		r.done += st.Succeeded
-		r.failed += st.Failed
-		r.running += st.Running
-		r.tasks += st.Succeeded + st.Failed + st.Running + st.Killed
-	}
-}
+type runRow struct{ service.RunSummary }
 
 // duration is how long the run took or has taken so far; unknown for one that died.
 func (r *runRow) duration(now time.Time) (time.Duration, bool) {
@@ -109,10 +156,10 @@ func (r *runRow) duration(now time.Time) (time.Duration, bool) {
 
 // taskText is "12", or "8/12" where not all are done.
 func (r *runRow) taskText() string {
-	if r.done == r.tasks {
-		return strconv.Itoa(r.tasks)
+	if total := r.Tasks.Total(); r.Tasks.Succeeded != total {
+		return fmt.Sprintf("%d/%d", r.Tasks.Succeeded, total)
 	}
-	return fmt.Sprintf("%d/%d", r.done, r.tasks)
+	return strconv.Itoa(r.Tasks.Succeeded)
 }
 
 // jsonRun is the JSON form of a run.
@@ -147,7 +194,7 @@ func (r *runRow) json(now time.Time) jsonRun {
 		Run: r.ID, Flow: r.Flow, Status: r.Status, Created: r.Created, User: r.User,
 		Tags: append([]string{}, r.Tags...), SystemTags: append([]string{}, r.SystemTags...),
 		Origin: r.Origin, Problem: r.Problem, Parameters: r.Info.Parameters, Info: r.Info,
-		Tasks: jsonTasks{Total: r.tasks, Succeeded: r.done, Failed: r.failed, Running: r.running},
+		Tasks: jsonTasks{Total: r.Tasks.Total(), Succeeded: r.Tasks.Succeeded, Failed: r.Tasks.Failed, Running: r.Tasks.Running},
 	}
 	j.Info.Parameters = nil
 	if !r.Ended.IsZero() {
@@ -163,10 +210,10 @@ func (r *runRow) json(now time.Time) jsonRun {
 	return j
 }
 
-// runTable lays runs out in columns. On a narrow terminal it cuts tags and flow,
-// then leaves columns out from the right.
+// runTable lays runs out in columns.
 func runTable(rows []runRow, now time.Time, width int) string {
-	cells := [][]string{{"RUN", "STATUS", "FLOW", "STARTED", "DURATION", "TASKS", "USER", "TAGS"}}
+	columns := []column{{"RUN", 0}, {"STATUS", 0}, {"FLOW", 8}, {"STARTED", 0}, {"DURATION", 0}, {"TASKS", 0}, {"USER", 0}, {"TAGS", 8}}
+	cells := make([][]string, 0, len(rows))
 	for _, r := range rows {
 		took := "-"
 		if d, ok := r.duration(now); ok {
@@ -177,48 +224,12 @@ func runTable(rows []runRow, now time.Time, width int) string {
 			r.taskText(), r.User, strings.Join(r.Tags, ","),
 		})
 	}
-	const gap, flow, tags = 2, 2, 7
-	columns := len(cells[0])
-	widths := make([]int, columns)
-	for _, row := range cells {
-		for i, cell := range row {
-			widths[i] = max(widths[i], textWidth(cell))
-		}
-	}
-	excess := func() int {
-		sum := -gap
-		for _, w := range widths[:columns] {
-			sum += w + gap
-		}
-		return sum - width
-	}
-	for _, shrink := range []struct{ column, least int }{{tags, 8}, {flow, 8}} {
-		if over := excess(); over > 0 {
-			widths[shrink.column] = max(min(shrink.least, widths[shrink.column]), widths[shrink.column]-over)
-		}
-	}
-	for columns > 2 && excess() > 0 {
-		columns--
-	}
-	var b strings.Builder
-	for _, row := range cells {
-		line := ""
-		for i, cell := range row[:columns] {
-			line += pad(cut(cell, widths[i]), widths[i]+gap)
-		}
-		b.WriteString(strings.TrimRight(cut(strings.TrimRight(line, " "), width), " ") + "\n")
-	}
-	return b.String()
+	return grid(columns, cells, width)
 }
 
 // ago is a time in the past for people.
 func ago(d time.Duration) string {
-	unit := func(n int, name string) string {
-		if n == 1 {
-			return "1 " + name + " ago"
-		}
-		return fmt.Sprintf("%d %ss ago", n, name)
-	}
+	unit := func(n int, name string) string { return counted(n, name) + " ago" }
 	switch {
 	case d < 5*time.Second:
 		return "just now"
@@ -230,4 +241,12 @@ func ago(d time.Duration) string {
 		return unit(int(d.Hours()), "hour")
 	}
 	return unit(int(d.Hours()/24), "day")
+}
+
+// counted is a number of things: "1 task", "3 tasks".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,10 +10,13 @@ import (
 type option struct {
 	name string // without dashes
 	off  string // the name that switches a flag off; "" if there is none
+	// short is a letter that stands for the name after one dash: "f" for -f. Usually "".
+	short string
 	// metavar names the value in help: "TEXT". Empty makes the option a flag.
 	metavar string
-	arity   int  // values that each use takes; 0 means 1, or none for a flag
-	many    bool // may be repeated; its environment form holds several, separated by white space
+	arity   int      // values that each use takes; 0 means 1, or none for a flag
+	many    bool     // may be repeated; its environment form holds several, separated by white space
+	choices []string // values to offer where a command line is completed, besides those in metavar
 	help    string
 	def     string // default, shown in help
 	hidden  bool
@@ -92,8 +96,10 @@ func (s *scanner) next() (t token, ok bool, err error) {
 		t.word, t.isWord, t.to = arg, true, s.at
 		return t, true, nil
 	}
-	if arg == "-h" {
-		arg = "--help"
+	if len(arg) == 2 {
+		if i := slices.IndexFunc(s.options, func(o option) bool { return o.short == arg[1:] }); i >= 0 {
+			arg = "--" + s.options[i].name
+		}
 	}
 	name, value, hasValue := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
 	t.name = name

@@ -40,6 +40,9 @@ func (s *session) execute(ctx context.Context, args []string) (code int) {
 }
 
 func (s *session) run(ctx context.Context, args []string) (err error) {
+	if len(args) > 0 && args[0] == completeWord {
+		return s.complete(ctx, args[1:])
+	}
 	s.inv, err = normalise(args)
 	if err != nil {
 		return err
@@ -211,17 +214,18 @@ func readOptions(args []string, lenient bool, layers ...layer) (words []string, 
 
 // bindArguments gives the words of a command line to a command's arguments.
 func bindArguments(arguments []argument, words []string) error {
-	for i, a := range arguments {
-		switch {
-		case i < len(words):
-			if err := a.set(words[i]); err != nil {
-				return usagef("Invalid value for '%s': %s", a.name, err)
-			}
-		case a.required:
+	for _, a := range arguments {
+		if len(words) == 0 && a.required {
 			return usagef("Missing argument '%s'.", a.name)
 		}
+		for i := 0; len(words) > 0 && (i == 0 || a.many); i++ {
+			if err := a.set(words[0]); err != nil {
+				return usagef("Invalid value for '%s': %s", a.name, err)
+			}
+			words = words[1:]
+		}
 	}
-	if extra := words[min(len(words), len(arguments)):]; len(extra) > 0 {
+	if extra := words; len(extra) > 0 {
 		s := ""
 		if len(extra) > 1 {
 			s = "s"

@@ -6,26 +6,19 @@ import (
 
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/pickle"
+	"github.com/levadahq/levada/internal/service"
 )
 
-// preview returns the value of an artifact as text: that of Python's str. Nothing of
-// it is executed: what is not plain data is told by its class. A value that cannot be read that
-// way is told by its type.
+// preview returns the value of an artifact as text: that of Python's str, where it is plain text. Nothing of it is executed.
 func preview(a metastore.Artifact, data []byte) string {
-	if a.Codec != "pickle" {
-		if utf8.Valid(data) {
-			return string(data)
+	if a.Codec == "pickle" && a.Type == "str" {
+		if value, err := pickle.Decode(data, pickle.Limits{}); err == nil {
+			if text, ok := value.(string); ok {
+				return strings.ToValidUTF8(text, "\ufffd")
+			}
 		}
-		return "<" + a.Type + ">"
 	}
-	value, err := pickle.Decode(data, pickle.Limits{})
-	if err != nil {
-		return "<" + a.Type + ">"
-	}
-	if text, ok := value.(string); ok {
-		return strings.ToValidUTF8(text, "\ufffd")
-	}
-	return pickle.Repr(value, max(pickle.DefaultRepr, 4*len(data)))
+	return service.Repr(a, data, max(pickle.DefaultRepr, 4*len(data)))
 }
 
 // pickled returns the value of an artifact as a pickle, whatever codec it is stored with.

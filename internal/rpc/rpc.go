@@ -62,6 +62,7 @@ type hello struct {
 type answer struct {
 	ID     int64    `json:"id"`
 	Result any      `json:"result,omitempty"`
+	Home   string   `json:"home,omitempty"` // the store that answers, if the request named none
 	More   bool     `json:"more,omitempty"` // the body is a part; others follow
 	Error  *failure `json:"error,omitempty"`
 }
@@ -181,26 +182,31 @@ func (s *server) answer(ctx context.Context, q request) error {
 	if err != nil {
 		return err
 	}
+	a := answer{ID: q.ID, Result: result}
+	if q.Home == "" {
+		a.Home = store.Home
+	}
 	if stream, ok := result.(io.ReadCloser); ok {
 		defer stream.Close()
-		return s.stream(ctx, q.ID, stream)
+		a.Result = struct{}{}
+		return s.stream(ctx, a, stream)
 	}
-	return s.write(answer{ID: q.ID, Result: result}, api.Body(result))
+	return s.write(a, api.Body(result))
 }
 
-// stream sends bytes in parts. The last frame has a result and no body.
-func (s *server) stream(ctx context.Context, id int64, r io.Reader) error {
+// stream sends bytes in parts, and then an answer without a body.
+func (s *server) stream(ctx context.Context, last answer, r io.Reader) error {
 	part := make([]byte, partSize)
 	for {
 		n, err := io.ReadFull(r, part)
 		if n > 0 {
-			if err := s.write(answer{ID: id, More: true}, part[:n]); err != nil {
+			if err := s.write(answer{ID: last.ID, More: true}, part[:n]); err != nil {
 				return err
 			}
 		}
 		switch {
 		case err == io.EOF, err == io.ErrUnexpectedEOF:
-			return s.write(answer{ID: id, Result: struct{}{}})
+			return s.write(last)
 		case err != nil:
 			return err
 		case ctx.Err() != nil:

@@ -37,7 +37,7 @@ func (o *opener) Open(_ context.Context, where rpc.Where) (*rpc.Store, error) {
 	}
 	o.gone.Store(false)
 	o.open.Add(1)
-	return &rpc.Store{API: o.store.Service, Gone: o.gone.Load, Close: func() error { o.open.Add(-1); return nil }}, nil
+	return &rpc.Store{API: o.store.Service, Home: "/home/store", Gone: o.gone.Load, Close: func() error { o.open.Add(-1); return nil }}, nil
 }
 
 func (o *opener) put(s *apitest.Store) {
@@ -56,6 +56,7 @@ type client struct {
 
 type answer struct {
 	ID     int64           `json:"id"`
+	Home   string          `json:"home"`
 	Type   string          `json:"type"`
 	RPC    int             `json:"rpc"`
 	Result json.RawMessage `json:"result"`
@@ -128,6 +129,9 @@ func TestConversation(t *testing.T) {
 		if a := c.ask("runs", api.RunsRequest{Limit: 1}); json.Unmarshal(a.Result, &res) != nil || len(res.Runs) != 1 {
 			t.Errorf("with a store: %+v", a)
 		}
+	}
+	if a := c.ask("info", nil); a.Home != "/home/store" {
+		t.Errorf("the store that was found: %+v", a)
 	}
 	a := c.ask("values", api.ValuesRequest{Run: 1, Values: []api.ValueRef{{Task: 1, Attempt: -1, Name: "x"}}})
 	if string(a.body) != "one" {

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"iter"
-	"path/filepath"
 	"time"
 
 	"github.com/levadahq/levada/internal/datastore"
@@ -103,40 +102,61 @@ func (s *Service) Tasks(ctx context.Context, p Pathspec) iter.Seq2[TaskInfo, err
 			yield(TaskInfo{}, err)
 			return
 		}
-		found := false
-		one := func(t metastore.Task) bool {
-			found = true
-			at, err := s.c.Store.Attempts(ctx, t.Run, t.ID)
-			return yield(TaskInfo{Flow: run.Flow, Task: t, Attempts: at}, err) && err == nil
-		}
+		filter := metastore.TaskFilter{Run: p.Run, Step: p.Step, After: -1, Limit: tasksTogether}
 		if p.Task >= 0 {
-			t, err := s.c.Store.Task(ctx, p.Run, p.Task)
-			if err == nil && t.Step == p.Step {
-				one(t)
-				return
-			}
-			if err != nil && !fault.Is(err, fault.NotFound) {
+			filter.IDs = []int64{p.Task}
+		}
+		found := false
+		for {
+			page, err := s.taskPage(ctx, run.Flow, filter)
+			if err != nil {
 				yield(TaskInfo{}, err)
 				return
 			}
-		} else {
-			for t, err := range s.c.Store.Tasks(ctx, metastore.TaskFilter{Run: p.Run, Step: p.Step, After: -1}) {
-				if err != nil {
-					yield(TaskInfo{}, err)
-					return
-				}
-				if p.Step == "" && t.ID == 0 {
+			for _, t := range page {
+				if p.Step == "" && t.Task.ID == 0 {
 					continue // the parameters, unless they are asked for
 				}
-				if !one(t) {
+				found = true
+				if !yield(t, nil) {
 					return
 				}
 			}
+			if len(page) < tasksTogether {
+				break
+			}
+			filter.After = page[len(page)-1].Task.ID
 		}
 		if !found && p.Step != "" {
 			yield(TaskInfo{}, s.noTask(ctx, p))
 		}
 	}
+}
+
+// tasksTogether is how many tasks are read together with their attempts.
+const tasksTogether = 500
+
+// taskPage reads tasks with their attempts.
+func (s *Service) taskPage(ctx context.Context, flow string, f metastore.TaskFilter) ([]TaskInfo, error) {
+	var page []TaskInfo
+	var ids []int64
+	for t, err := range s.c.Store.Tasks(ctx, f) {
+		if err != nil {
+			return nil, err
+		}
+		page, ids = append(page, TaskInfo{Flow: flow, Task: t}), append(ids, t.ID)
+	}
+	i := 0
+	for a, err := range s.c.Store.AttemptsOf(ctx, f.Run, ids) {
+		if err != nil {
+			return nil, err
+		}
+		for page[i].Task.ID != a.Task { // both are in the order of tasks
+			i++
+		}
+		page[i].Attempts = append(page[i].Attempts, a)
+	}
+	return page, nil
 }
 
 // noTask says what of a pathspec does not exist and what does.
@@ -186,20 +206,11 @@ func (s *Service) Log(ctx context.Context, t TaskInfo, attempt int) iter.Seq2[ta
 			yield(tasklog.Line{}, err)
 			return
 		}
-		run := t.Task.Run
-		if t.Task.Origin != 0 {
-			run = t.Task.Origin
-		}
-		file := a.LogFile
-		if file == "" && a.Status == metastore.AttemptRunning {
-			file = tasklog.FileName(t.Task.ID, a.N)
-		}
-		if file != "" {
-			path := filepath.Join(s.c.Home, "logs", itoa(run), file)
+		if path := s.logFile(t, a); path != "" {
 			tasklog.ReadFile(path)(yield)
 			return
 		}
-		data, err := s.c.Store.Log(ctx, run, t.Task.ID, a.N)
+		data, err := s.c.Store.Log(ctx, logRun(t), t.Task.ID, a.N)
 		if err != nil {
 			if !fault.Is(err, fault.NotFound) {
 				yield(tasklog.Line{}, err)

@@ -86,3 +86,16 @@ func lastStep(def *graph.Flow) string {
 	}
 	return "end"
 }
+
+// EndStep returns the step that the flow of a run ends with.
+func (s *Service) EndStep(ctx context.Context, run int64) (string, error) {
+	r, err := s.RunByID(ctx, run)
+	if err != nil {
+		return "", err
+	}
+	def, err := s.Definition(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	return lastStep(def), nil
+}

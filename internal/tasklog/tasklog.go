@@ -130,61 +130,75 @@ type source interface {
 
 func read(r source) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		var head [len(header)]byte
-		if _, err := io.ReadFull(r, head[:]); err != nil {
-			end(yield, err) // empty, or not yet written
-			return
-		}
-		if string(head[:]) != header {
-			yield(Line{}, damaged("it does not begin as a log of version 1"))
+		if ok, err := readHeader(r); !ok {
+			if err != nil {
+				yield(Line{}, err)
+			}
 			return
 		}
 		var ms int64
 		var text []byte
 		for {
-			delta, err := binary.ReadVarint(r)
+			l, at, more, err := readRecord(r, ms, &text)
 			if err != nil {
-				end(yield, err)
+				yield(Line{}, err)
 				return
 			}
-			n, err := binary.ReadUvarint(r)
-			if err != nil {
-				end(yield, err)
-				return
-			}
-			size := n >> 2
-			if size > MaxText {
-				yield(Line{}, damaged("a line claims %d bytes", size))
-				return
-			}
-			if uint64(cap(text)) < size {
-				text = make([]byte, size)
-			}
-			text = text[:size]
-			if _, err := io.ReadFull(r, text); err != nil {
-				end(yield, err)
-				return
-			}
-			ms += delta
-			l := Line{Time: time.UnixMilli(ms), Stream: Stream(n & 1), Text: text, Newline: n&2 != 0}
-			if !yield(l, nil) {
+			if ms = at; !more || !yield(l, nil) {
 				return
 			}
 		}
 	}
 }
 
-// end tells of an error unless it only says that the log ends here so far.
-func end(yield func(Line, error) bool, err error) {
+// readHeader reads the beginning of a log. It is not ok if the log is not yet written so far, or with an error.
+func readHeader(r source) (ok bool, err error) {
+	var head [len(header)]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return false, ended(err)
+	}
+	if string(head[:]) != header {
+		return false, damaged("it does not begin as a log of version 1")
+	}
+	return true, nil
+}
+
+// readRecord reads the record after one of the time ms, and its own time. There is no more if the log ends here so
+// far. The text is kept in buffer.
+func readRecord(r source, ms int64, buffer *[]byte) (l Line, at int64, more bool, err error) {
+	delta, err := binary.ReadVarint(r)
+	if err != nil {
+		return l, ms, false, ended(err)
+	}
+	n, err := binary.ReadUvarint(r)
+	if err != nil {
+		return l, ms, false, ended(err)
+	}
+	size := n >> 2
+	if size > MaxText {
+		return l, ms, false, damaged("a line claims %d bytes", size)
+	}
+	if uint64(cap(*buffer)) < size {
+		*buffer = make([]byte, size)
+	}
+	text := (*buffer)[:size]
+	if _, err := io.ReadFull(r, text); err != nil {
+		return l, ms, false, ended(err)
+	}
+	ms += delta
+	return Line{Time: time.UnixMilli(ms), Stream: Stream(n & 1), Text: text, Newline: n&2 != 0}, ms, true, nil
+}
+
+// ended is what an error of reading means: nil if it only says that the log ends here so far.
+func ended(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return
+		return nil
 	}
 	var file *fs.PathError
 	if errors.As(err, &file) {
-		yield(Line{}, unreadable(err))
-		return
+		return unreadable(err)
 	}
-	yield(Line{}, damaged("%v", err))
+	return damaged("%v", err)
 }
 
 // unreadable is the fault of a file that the operating system does not read.

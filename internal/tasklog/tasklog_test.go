@@ -2,6 +2,7 @@ package tasklog
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -152,4 +153,42 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTail has a follower read a log that grows byte by byte: it gets every line once.
+func TestTail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName(1, 0))
+	tail := Tail{Path: path}
+	collect := func() (lines []string) {
+		for l, err := range tail.Lines() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, fmt.Sprintf("%d %s %s", l.Time.UnixMilli(), l.Stream, l.Text))
+		}
+		return lines
+	}
+	if got := collect(); got != nil {
+		t.Errorf("without a file: %q", got)
+	}
+	var w Writer
+	var log []byte
+	var want, got []string
+	for i := range 30 {
+		l := Line{Time: time.UnixMilli(int64(1000 + 7*i)), Stream: Stream(i % 2), Text: bytes.Repeat([]byte{'a'}, 3*i), Newline: true}
+		log = w.Append(log, l)
+		want = append(want, fmt.Sprintf("%d %s %s", l.Time.UnixMilli(), l.Stream, l.Text))
+	}
+	for n := range len(log) + 1 {
+		if err := os.WriteFile(path, log[:n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, collect()...)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	for range tail.Lines() {
+		t.Error("a line is read twice")
+	}
 }

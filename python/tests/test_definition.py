@@ -283,7 +283,7 @@ class ImportTime(FlowTest):
         )
 
     def test_names_for_later(self):
-        self.fails("from metaflow import S3\nS3()\n", "'S3' is not available")
+        self.fails("from metaflow import S3\nS3('F/1')\n", "'S3' is not available")
         self.fails("from metaflow import StepMutator\nclass M(StepMutator): pass\n", "'StepMutator' is not available")
         self.fails("from metaflow import nonsense\n", "ImportError")
 

@@ -110,6 +110,9 @@ func (s *Store) Run(t testing.TB, status metastore.RunStatus, user string, tags 
 		m.attempt(metastore.Attempt{Task: 4, Status: metastore.AttemptFailed})
 		return id
 	}
+	if status == metastore.RunDied {
+		m.attempt(metastore.Attempt{Task: 9, Status: metastore.AttemptRunning})
+	}
 	if status != metastore.RunDied {
 		err = s.Meta.EndRun(t.Context(), id, metastore.RunEnd{Status: status, Ended: created.Add(time.Minute), FailedTask: -1})
 	} else {

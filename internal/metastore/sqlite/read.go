@@ -142,11 +142,19 @@ func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) it
 	if f.Flow != "" {
 		and("flow = ?", f.Flow)
 	}
-	if f.User != "" {
+	switch {
+	case f.User == "":
+	case f.Flow != "": // the index of flows is the better one: few users have many flows
+		and("+user = ?", f.User)
+	default:
 		and("user = ?", f.User)
 	}
-	if f.Status != "" {
+	switch f.Status {
+	case "":
+	case metastore.RunSucceeded:
 		and("status = ?", string(f.Status))
+	default: // as the index of statuses has it
+		and("status <> 'succeeded' AND status = ?", string(f.Status))
 	}
 	for i, tag := range f.Tags {
 		if rare[i] {
@@ -162,11 +170,15 @@ func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) it
 		where = append(where, "EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")
 		args = append(args, name, value)
 	}
+	// Runs are read by id, the newest first. The times, which rise with the ids but for clocks that are set, say from which id
+	// to begin and where to end. The + keeps SQLite from looking for the id in the table instead of in the index of times.
 	if !f.CreatedAfter.IsZero() {
 		and("created >= ?", micros(f.CreatedAfter))
+		and("id >= (SELECT min(+id) FROM runs WHERE created >= ?)", micros(f.CreatedAfter))
 	}
 	if !f.CreatedBefore.IsZero() {
 		and("created < ?", micros(f.CreatedBefore))
+		and("id <= (SELECT max(+id) FROM runs WHERE created < ?)", micros(f.CreatedBefore))
 	}
 	sql := runColumns
 	if len(where) > 0 {

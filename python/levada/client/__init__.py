@@ -7,8 +7,8 @@
     run = Flow("MyFlow").latest_run
     print(run.status, run["train"].task.data.score)
 
-It works in a script, in a notebook and in a task. It holds no storage code: it asks ``levada rpc``, which it starts when it is
-first used. All of it may be used from any thread.
+It works in a script, in a notebook and in a task. It holds no storage code: it asks ``levada rpc``, which it starts
+when it is first used. All of it may be used from any thread.
 """
 
 from .code import MetaflowCode

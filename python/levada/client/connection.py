@@ -1,8 +1,8 @@
 """The conversation with ``levada rpc``: one child for each interpreter, started when it is first needed.
 
-``internal/rpc/README.md`` describes the frames. The child has the other end of a socket as its standard input and output,
-so it ends when this process does. It is started again if it has died. After a fork the new process starts a child of
-its own: the old one's answers belong to the parent.
+``internal/rpc/README.md`` describes the frames. The child has the other end of a socket as its standard input and
+output, so it ends when this process does. It is started again if it has died. After a fork the new process
+starts a child of its own: the old one's answers belong to the parent.
 """
 
 import os
@@ -10,6 +10,7 @@ import socket
 import sys
 from _thread import allocate_lock
 from json import dumps, loads
+from signal import SIGKILL
 from struct import Struct
 
 from ..exceptions import (
@@ -98,7 +99,10 @@ class _Child:
             hello, _ = self.receive()
         except _Lost:
             self.end()
-            raise MetaflowException("%s ended as soon as it was started. See what it wrote." % binary) from None
+            raise MetaflowException("%s is no 'levada' that answers requests. See what it wrote." % binary) from None
+        except BaseException:
+            self.end()
+            raise
         if hello.get("type") != "hello" or hello.get("rpc") != VERSION:
             self.end()
             raise MetaflowException(
@@ -119,8 +123,13 @@ class _Child:
         header_size, body_size = _lengths.unpack(self._take(8))
         if header_size > _MAX_HEADER or body_size > _MAX_BODY:
             raise _Lost()
-        header = self._take(header_size)
-        return loads(bytes(header)), self._take(body_size) if body_size else b""
+        try:
+            header = loads(self._take(header_size))
+        except ValueError:
+            raise _Lost() from None
+        if type(header) is not dict:
+            raise _Lost()
+        return header, self._take(body_size) if body_size else b""
 
     def _take(self, size):
         buffer = self.buffer
@@ -137,9 +146,10 @@ class _Child:
         return data
 
     def end(self):
-        """Close the conversation, which ends the child."""
+        """Close the conversation and end the child. What it was writing is written whole or not at all."""
         self.socket.close()
         try:
+            os.kill(self.pid, SIGKILL)
             os.waitpid(self.pid, 0)
         except OSError:
             pass  # somebody else has waited for it
@@ -171,7 +181,7 @@ class Connection:
             child.socket.close()  # this process's end of it; the parent's goes on
 
     def ask(self, where, method, params):
-        """Send a request; return its result and body, joined if it came in parts. RequestFailed."""
+        """Send a request; return the answer and its body, joined if it came in parts. RequestFailed."""
         if os.getpid() != self._pid:
             self._after_fork()  # a fork that Python was not told of
         with self._lock:
@@ -185,7 +195,8 @@ class Connection:
                     child, self._child = self._child, None
                     child.end()
                     if last:
-                        raise MetaflowException("%s ended while it was asked for '%s'." % (child.binary, method)) from None
+                        text = "%s ended while it was asked for '%s'." % (child.binary, method)
+                        raise MetaflowException(text) from None
                 except RequestFailed:
                     raise
                 except BaseException:
@@ -211,7 +222,7 @@ class Connection:
             if not answer.get("more"):
                 break
             parts.append(body)
-        return answer.get("result"), b"".join(parts) if parts else body
+        return answer, b"".join(parts) if parts else body
 
 
 _connection = None
@@ -228,7 +239,10 @@ def _the_connection():
 
 
 class Store:
-    """A store of runs: its folder, or None for the one that is found from the current folder upward."""
+    """A store of runs: its folder, or None for the one that is found from the current folder upward.
+
+    Once one has answered, it is that one: later changes of the current folder do not matter.
+    """
 
     def __init__(self, home=None):
         self.home = home
@@ -241,26 +255,18 @@ class Store:
         """The result of a request and the bytes that came with it."""
         where = {"home": self.home} if self.home else {"dir": os.getcwd()}
         try:
-            return _the_connection().ask(where, method, params)
+            answer, body = _the_connection().ask(where, method, params)
         except RequestFailed as error:
             raise error.translate(method) from None
-
-    def pinned(self):
-        """This store, tied to the folder where it is now: later changes of the current folder do not matter."""
         if self.home is None:
-            return Store(self.ask("info")["home"])
-        return self
-
-    def __eq__(self, other):
-        return isinstance(other, Store) and self.home == other.home
-
-    __hash__ = None
+            self.home = answer.get("home")
+        return answer.get("result"), body
 
     def describe(self):
         """The store as ``get_metadata`` names it: ``local@`` and the folder that holds it."""
         if self.home is None:
             try:
-                return self.pinned().describe()
+                self.ask("info")
             except MetaflowNotFound:
                 return "local@" + os.getcwd()
         folder, name = os.path.split(self.home)

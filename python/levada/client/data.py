@@ -2,6 +2,10 @@
 
 from ..artifacts import unpack
 
+#: How many values are fetched ahead, and of how many bytes each at most.
+_AHEAD = 256
+_SHORT = 1 << 16
+
 
 def decode(name, described, data):
     """The value that a record and its bytes stand for."""
@@ -21,8 +25,44 @@ def _text(data):
         return data  # an included file in another encoding
 
 
+class Siblings:
+    """The tasks of a page of a list. Who loads an artifact of a second one is going through them: the next come along.
+
+    Only short values of tasks that have ended, and each is given out once.
+    """
+
+    def __init__(self, store, run, tasks):
+        self._store = store
+        self._run = run
+        self._place = {task: place for place, task in enumerate(tasks)}
+        self._tasks = tasks
+        self._first = {}  # name -> the task that it was first asked of
+        self._ready = {}  # task and name -> record and bytes
+
+    def take(self, task, name):
+        """Record and bytes of a value, or None: then it has to be asked for."""
+        ready = self._ready.pop((task, name), None)
+        if ready is None and self._first.setdefault(name, task) != task and task in self._place:
+            self._fetch(self._place[task], name)
+            ready = self._ready.pop((task, name), None)
+        return ready
+
+    def _fetch(self, start, name):
+        refs = [
+            {"task": task, "attempt": -1, "name": name}
+            for task in self._tasks[start : start + _AHEAD]
+            if (task, name) not in self._ready
+        ]
+        result, body = self._store.fetch("values", run=self._run, values=refs, max=_SHORT)
+        at = 0
+        for ref, value in zip(refs, result["values"]):
+            if value["found"] and not value.get("large"):
+                self._ready[ref["task"], name] = value, body[at : at + value["length"]]
+            at += value["length"]
+
+
 class MetaflowData:
-    """The artifacts of a task as attributes. One is loaded when it is first touched; AttributeError if there is none."""
+    """The artifacts of a task as attributes. One is loaded when first touched; AttributeError if there is none."""
 
     def __init__(self, task):
         self.__dict__["_task"] = task

@@ -75,7 +75,8 @@ def _tags(obj):
 def _flow(flow):
     rows = []
     for run in flow:
-        rows.append((_text(run.id), _status(run.status), _moment(run.created_at), _span(run.created_at, run.finished_at), _tags(run)))
+        took = _span(run.created_at, run.finished_at)
+        rows.append((_text(run.id), _status(run.status), _moment(run.created_at), took, _tags(run)))
         if len(rows) == 10:
             break
     return _title(flow) + _table(rows, ("run", "status", "started", "duration", "tags"))
@@ -83,7 +84,8 @@ def _flow(flow):
 
 def _run(run):
     record = run._now()
-    parameters = ", ".join("%s=%s" % (escape(k), _text(v, 60)) for k, v in sorted((record.get("parameters") or {}).items()))
+    given = sorted((record.get("parameters") or {}).items())
+    parameters = ", ".join("%s=%s" % (escape(name), _text(value, 60)) for name, value in given)
     facts = _facts(
         [
             ("status", _status(record["status"])),
@@ -92,12 +94,11 @@ def _run(run):
             ("parameters", parameters),
             ("tags", _tags(run)),
             ("resumes", _text(run.origin_pathspec or "")),
-            ("problem", _text(record.get("problem", ""), 1000)),
+            ("problem", _text(run.problem, 1000)),
         ]
     )
-    rows = [
-        (_text(step["name"]), *_counts(step["counts"])) for step in run._steps(counts=True) if not step["name"].startswith("_")
-    ]
+    steps = [step for step in run._steps(counts=True) if not step["name"].startswith("_")]
+    rows = [(_text(step["name"]), *_counts(step["counts"])) for step in steps]
     return _title(run) + facts + _table(rows, ("step", "tasks", "", "duration"))
 
 

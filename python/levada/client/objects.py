@@ -1,7 +1,7 @@
 """The objects of the client: what runs left, as a tree.
 
-``Metaflow`` has flows, a ``Flow`` runs, a ``Run`` steps, a ``Step`` tasks and a ``Task`` artifacts. Each can be made from
-its pathspec, or reached from the object above: by iterating, which yields the newest first, and by index.
+``Metaflow`` has flows, a ``Flow`` runs, a ``Run`` steps, a ``Step`` tasks and a ``Task`` artifacts. Each can be made
+from its pathspec, or reached from the object above: by iterating, which yields the newest first, and by index.
 """
 
 from datetime import datetime
@@ -33,12 +33,11 @@ def number(text):
 
 
 def pages(store, method, key, **params):
-    """The records of a list that comes in pages. Each page is asked for when it is needed."""
+    """The pages of a list, each a list of records. A page is asked for when it is needed."""
     limit, cursor = _FIRST_PAGE, ""
     while True:
         result = store.ask(method, cursor=cursor, limit=limit, **params)
-        for record in result[key]:
-            yield record
+        yield result[key]
         cursor, limit = result["next"], _PAGE
         if not cursor:
             return
@@ -60,12 +59,11 @@ class Metaflow:
     def __iter__(self):
         ns = scope.get_namespace()
         try:
-            store = self._store.pinned()
-            flows = store.ask("flows", namespace=ns or "")["flows"]
+            flows = self._store.ask("flows", namespace=ns or "")["flows"]
         except MetaflowNotFound:
             return  # nothing has been run here
         for record in sorted(flows, key=lambda flow: flow["created"], reverse=True):
-            yield Flow._of(store, ns, True, [record["name"]], record)
+            yield Flow._of(self._store, ns, True, [record["name"]], record)
 
     def __getitem__(self, name):
         return Flow(name)
@@ -145,7 +143,6 @@ class MetaflowObject:
     def _load(self):
         """Get the record of an object that was made from a pathspec. MetaflowNotFound."""
         try:
-            self._store = self._store.pinned()
             self._record = self._fetch()
         except MetaflowNotFound as error:
             raise MetaflowNotFound("%s does not exist: %s" % (self, error)) from None
@@ -170,9 +167,7 @@ class MetaflowObject:
         return obj
 
     def _child(self, name, record, attempt=None):
-        return self._child_class._of(
-            self._store, self._ns, self._check, self._parts + [name], record, self, attempt
-        )
+        return self._child_class._of(self._store, self._ns, self._check, self._parts + [name], record, self, attempt)
 
     # Identity.
 
@@ -343,8 +338,10 @@ class Flow(MetaflowObject):
 
     def runs(self, *tags):
         """The runs in the namespace that have all of these tags, newest first."""
-        for record in pages(self._store, "runs", "runs", flow=self.id, namespace=self._ns or "", tags=list(tags)):
-            yield self._child(str(record["id"]), record)
+        found = pages(self._store, "runs", "runs", flow=self.id, namespace=self._ns or "", tags=list(tags))
+        for page in found:
+            for record in page:
+                yield self._child(str(record["id"]), record)
 
     def __iter__(self):
         return self.runs()

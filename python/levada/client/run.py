@@ -1,13 +1,14 @@
 """Runs and steps."""
 
 from ..exceptions import MetaflowNotFound, MetaflowTaggingError
+from .data import Siblings
 from .objects import MetaflowObject, number, pages, when
 
 
 class Run(MetaflowObject):
     """A run and its steps, newest first: ``Run("MyFlow/12")``. A step is found by its name: ``run["train"]``.
 
-    What can change while the run goes on (``status``, ``finished``, ``successful``) is asked for anew until it has ended.
+    What can change while the run goes on (``status``, ``finished``, ``successful``) is asked for anew until it ends.
     """
 
     _KIND = "run"
@@ -50,7 +51,24 @@ class Run(MetaflowObject):
     @property
     def problem(self):
         """Why it did not succeed, in a line; empty if there is nothing to say."""
-        return self._now().get("problem", "")
+        known = self._now().get("problem", "")
+        if not known and self.status == "died":
+            return "the process that ran it has gone, on %s" % self._record["host"]
+        task = None if known else self.failed_task
+        if task is None:
+            return known
+        raised = task.exception
+        what = "%s: %s" % (raised.type.rpartition(".")[2], raised.exception) if raised else "it " + task.status
+        return "step %s, task %s: %s" % (task.parent.id, task.id, what)
+
+    @property
+    def failed_task(self):
+        """The task whose failure ended the run, or None."""
+        id = self._now()["failed_task"]
+        if id < 0:
+            return None
+        found = self._store.ask("tasks", run=number(self.id), ids=[id])["tasks"]
+        return self[found[0]["step"]]._child(str(id), found[0]) if found else None
 
     @property
     def origin_pathspec(self):
@@ -187,8 +205,13 @@ class Step(MetaflowObject):
         """The tasks, newest first. With tags: none, unless the run has them all."""
         if not self.tags.issuperset(tags):
             return
-        for record in pages(self._store, "tasks", "tasks", run=number(self._parts[1]), step=self.id):
-            yield self._child(str(record["id"]), record)
+        run = number(self._parts[1])
+        for page in pages(self._store, "tasks", "tasks", run=run, step=self.id):
+            siblings = Siblings(self._store, run, [record["id"] for record in page if record["finished"]])
+            for record in page:
+                task = self._child(str(record["id"]), record)
+                task._siblings = siblings
+                yield task
 
     def __iter__(self):
         return self.tasks()
@@ -214,7 +237,7 @@ class Step(MetaflowObject):
 
     @property
     def counts(self):
-        """How many tasks the step has by how they are: a dict with ``running``, ``succeeded``, ``failed``, ``killed``, ``died``."""
+        """How many tasks are ``running``, ``succeeded``, ``failed``, ``killed`` and ``died``: a dict."""
         counts = self._counts()
         return {name: counts[name] for name in ("running", "succeeded", "failed", "killed", "died")}
 

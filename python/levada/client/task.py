@@ -17,15 +17,16 @@ _MANY = 1000
 class Task(MetaflowObject):
     """A task and its artifacts: ``Task("MyFlow/12/train/3")``.
 
-    An artifact is found by its name: ``task["model"]``; its value is ``task.data.model``. With ``attempt`` the object speaks
-    of that attempt, else of the last. What can change is asked for anew until the task has ended.
+    An artifact is found by its name: ``task["model"]``; its value is ``task.data.model``. With ``attempt`` the object
+    speaks of that attempt, else of the last. What can change is asked for anew until the task has ended.
     """
 
     _KIND = "task"
     _FORM = ("FlowName", "RunID", "StepName", "TaskID")
+    _siblings = None  # the page of a list that it came with
 
     def _fetch(self):
-        self.parent  # the run may be one of another flow
+        _ = self.parent  # which is not found if the run is one of another flow
         found = self._store.ask("tasks", run=number(self._parts[1]), step=self._parts[2], ids=[number(self.id)])
         return found["tasks"][0] if found["tasks"] else None
 
@@ -46,7 +47,7 @@ class Task(MetaflowObject):
 
     @property
     def status(self):
-        """``running``, ``succeeded``, ``caught`` (by @catch), ``failed``, ``killed`` or ``died``; None before it starts."""
+        """``running``, ``succeeded``, ``caught`` (by @catch), ``failed``, ``killed`` or ``died``; None before that."""
         attempt = self._looked_at()
         return attempt["status"] if attempt else None
 
@@ -141,6 +142,10 @@ class Task(MetaflowObject):
 
     def _values(self, names):
         """The values of artifacts by name; those that are not there are left out."""
+        if len(names) == 1 and self._siblings is not None and self._attempt is None:
+            ready = self._siblings.take(number(self.id), names[0])
+            if ready is not None:
+                return {names[0]: decode(names[0], *ready)}
         found, wanted = {}, list(names)
         while wanted:
             refs = [{"task": number(self.id), "attempt": self._given(), "name": name} for name in wanted]
@@ -177,8 +182,9 @@ class Task(MetaflowObject):
     def _log(self, stream):
         cursor = ""
         while True:
+            run, task = number(self._parts[1]), number(self.id)
             result, body = self._store.fetch(
-                "log", run=number(self._parts[1]), task=number(self.id), attempt=self._given(), stream=stream, cursor=cursor
+                "log", run=run, task=task, attempt=self._given(), stream=stream, cursor=cursor
             )
             at = 0
             for record in result["lines"]:
@@ -219,9 +225,9 @@ class Task(MetaflowObject):
     @property
     def metadata(self):
         """All that is known of it by name, of all attempts unless one is given: a list of Metadata."""
-        found = self._store.ask(
-            "metadata", run=number(self._parts[1]), task=number(self.id), attempt=self._attempt
-        )["metadata"]
+        found = self._store.ask("metadata", run=number(self._parts[1]), task=number(self.id), attempt=self._attempt)[
+            "metadata"
+        ]
         return [Metadata(m["name"], m["value"], m["created"] // 1000, m["type"], self) for m in found]
 
     @property
@@ -315,8 +321,9 @@ class DataArtifact(MetaflowObject):
     def _fetch(self):
         task = self.parent
         if self._attempt is not None:
-            task = Task._of(self._store, self._ns, self._check, self._parts[:-1], task._record, task._parent, self._attempt)
-            self._parent = task
+            task = self._parent = Task._of(
+                self._store, self._ns, self._check, self._parts[:-1], task._record, task._parent, self._attempt
+            )
         found = task._find(self.id)
         return found._record if found is not None else None
 

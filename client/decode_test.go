@@ -1,0 +1,310 @@
+package client
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/pickle"
+)
+
+// pickler is a Python that answers an expression a line with its pickle.
+var pickler = sync.OnceValues(func() (ask func(string) (string, error), err error) {
+	cmd := exec.Command("python3", "-uc", `import base64, collections, datetime, decimal, pickle, sys, types, uuid
+for line in sys.stdin:
+    print(base64.b64encode(pickle.dumps(eval(line), 5)).decode())`)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	answers := bufio.NewReader(out)
+	return func(expression string) (string, error) { // it ends when its stdin does, with the tests
+		if _, err := in.Write([]byte(expression + "\n")); err != nil {
+			return "", err
+		}
+		return answers.ReadString('\n')
+	}, cmd.Start()
+})
+
+// python returns what an expression is as a pickle.
+func python(t *testing.T, expression string) pickle.Value {
+	t.Helper()
+	ask, err := pickler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := ask(expression)
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	return decodeBase64(t, strings.TrimSpace(text))
+}
+
+// vectors returns the lines of a file of pickles that package pickle is tested with.
+func vectors(t testing.TB, name string) []string {
+	t.Helper()
+	_, file, _, _ := runtime.Caller(0)
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "internal", "pickle", "testdata", name+".jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+func decodeBase64(t *testing.T, text string) pickle.Value {
+	t.Helper()
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pickle.Decode(data, pickle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// fits checks that an expression of Python fits a type as a value.
+func fits[T any](t *testing.T, expression string, want T) {
+	t.Helper()
+	got, err := fit[T](python(t, expression))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s gives %#v, %v; want %#v", expression, got, err, want)
+	}
+}
+
+// misfits checks that an expression does not fit a type, and what is said of it.
+func misfits[T any](t *testing.T, expression, want string) {
+	t.Helper()
+	if got, err := fit[T](python(t, expression)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s gives %#v, %v; want an error with %q", expression, got, err, want)
+	}
+}
+
+func TestWhatFits(t *testing.T) {
+	type point struct {
+		X     float64
+		Y     *int8  `json:"why"`
+		Label string `levada:"name,omitempty" json:"other"`
+		Skip  int    `json:"-"`
+		inner int
+	}
+	one := int8(1)
+	fits(t, "True", true)
+	fits(t, "-128", int8(-128))
+	fits(t, "255", uint8(255))
+	fits(t, "2**64 - 1", uint64(math.MaxUint64))
+	fits(t, "2**64", *new(big.Int).Lsh(big.NewInt(1), 64))
+	fits(t, "3", 3.0)
+	fits(t, "1.5", float32(1.5))
+	fits(t, "float('inf')", float32(math.Inf(1)))
+	fits(t, "b'ab'", []byte("ab"))
+	fits(t, "bytearray(b'ab')", []byte("ab"))
+	fits(t, "(1, 2)", []int{1, 2})
+	fits(t, "[1, 2]", [2]int64{1, 2})
+	fits(t, "[1, 2]", []byte{1, 2})
+	fits(t, "collections.deque([1, 2])", []int{1, 2})
+	fits(t, "{3, 4}", map[int]struct{}{3: {}, 4: {}})
+	fits(t, "{'a': [1], 'b': None}", map[string][]int{"a": {1}, "b": nil})
+	fits(t, "{1: 'x', (2): 'y'}", map[int]string{1: "x", 2: "y"})
+	fits(t, "collections.OrderedDict(a=1)", map[string]any{"a": int64(1)})
+	fits(t, "{1: 2.5}", any(map[any]any{int64(1): 2.5}))
+	fits(t, "{'x': 1, 'WHY': 3, 'why': 1, 'name': 'p', 'other': 'o', 'Skip': 7, 'inner': 7, 'more': 0}", point{X: 1, Y: &one, Label: "p"})
+	fits(t, "types.SimpleNamespace(x=2.5, name='q')", point{X: 2.5, Label: "q"})
+	fits[*int](t, "None", nil)
+	fits[any](t, "None", nil)
+	fits(t, "datetime.datetime(2026, 11, 23, 1, 2, 3, 4)", time.Date(2026, 11, 23, 1, 2, 3, 4000, time.Local))
+	fits(t, "datetime.date(2026, 11, 23)", time.Date(2026, 11, 23, 0, 0, 0, 0, time.Local))
+	fits(t, "datetime.timedelta(days=-1, seconds=1)", -24*time.Hour+time.Second)
+	fits(t, "decimal.Decimal('1.50')", "1.50")
+	fits(t, "uuid.UUID(int=1)", "00000000-0000-0000-0000-000000000001")
+	if v, err := fit[big.Float](python(t, "decimal.Decimal('1.5')")); err != nil || v.String() != "1.5" { // through UnmarshalText
+		t.Errorf("Decimal gives %v, %v", &v, err)
+	}
+	zoned, err := fit[time.Time](python(t, "datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))"))
+	if err != nil || !zoned.Equal(time.Date(2025, 12, 31, 22, 0, 0, 0, time.UTC)) {
+		t.Errorf("%v, %v", zoned, err)
+	}
+}
+
+func TestWhatDoesNotFit(t *testing.T) {
+	misfits[int8](t, "128", "128 is outside of the range of int8")
+	misfits[uint](t, "-1", "-1 is outside of the range of uint")
+	misfits[int64](t, "2**63", "an int of 64 bits is outside of the range of int64")
+	misfits[int](t, "1.0", "a value of the type float does not fit int")
+	misfits[int](t, "True", "a value of the type bool does not fit int")
+	misfits[float64](t, "2**53 + 1", "is not exact as float64")
+	misfits[float32](t, "1e300", "is outside of the range of float32")
+	misfits[string](t, "b'x'", "does not fit string")
+	misfits[[]int](t, "[1, [2, 'x']]", "[1]: a value of the type list")
+	misfits[[][]int](t, "[[1], [2, 'x']]", "[1][1]: a value of the type str does not fit int")
+	misfits[[3]int](t, "[1]", "1 values do not fit [3]int")
+	misfits[map[string]int](t, "{'a': 1.5}", "['a']: a value of the type float")
+	misfits[struct{ A struct{ B int } }](t, "{'a': {'b': None}}", ".a.b: a value of the type NoneType")
+	misfits[int](t, "None", "NoneType")
+	misfits[time.Duration](t, "90", "does not fit time.Duration")
+	misfits[any](t, "[x := [], x.append(x)][0]", "it contains itself")
+	misfits[any](t, "complex(1, 2)", "is not plain data")
+	misfits[map[any]any](t, "{(1, 2): 3}", "cannot be one in Go")
+	misfits[struct{ A int }](t, "types.SimpleNamespace(b=1)", "does not fit struct")
+}
+
+// TestArrays reads arrays that numpy wrote, kept with the tests of package pickle.
+func TestArrays(t *testing.T) {
+	seen, frames := 0, 0
+	for _, line := range vectors(t, "science") {
+		var vector struct {
+			Name, Data, Type string
+			Repr             []string
+		}
+		if err := json.Unmarshal([]byte(line), &vector); err != nil {
+			t.Fatal(err)
+		}
+		v := decodeBase64(t, vector.Data)
+		if vector.Type == "pandas.DataFrame" || strings.HasSuffix(vector.Type, ".DataFrame") {
+			frames++
+			if _, err := fit[struct{ Columns []string }](v); err == nil {
+				t.Errorf("%s fits a struct", vector.Name)
+			}
+			if _, err := fit[any](v); err == nil {
+				t.Errorf("%s fits any", vector.Name)
+			}
+		}
+		check := func(got any, err error, want any) {
+			t.Helper()
+			seen++
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s gives %#v, %v; want %#v", vector.Repr[0], got, err, want)
+			}
+		}
+		switch vector.Repr[0] {
+		case "<numpy.ndarray shape=(3,) dtype=int64>":
+			want := []int64{0, 1, 2}
+			got, err := fit[[]int64](v)
+			check(got, err, want)
+			floats, err := fit[[]float32](v)
+			check(floats, err, []float32{0, 1, 2})
+			anything, err := fit[any](v)
+			check(anything, err, Array[int64]{[]int{3}, want})
+			if got, err := fit[[][]int64](v); err == nil {
+				t.Errorf("two dimensions from one: %v", got)
+			}
+			if got, err := fit[[]bool](v); err == nil {
+				t.Errorf("bools from numbers: %v", got)
+			}
+		case "<numpy.ndarray shape=(2, 3) dtype=float32>", "<numpy.ndarray shape=(2, 3) dtype=float64>":
+			rows, err := fit[[][]float64](v)
+			if err != nil || len(rows) != 2 || len(rows[1]) != 3 {
+				t.Errorf("%v, %v", rows, err)
+				break
+			}
+			flat, err := fit[Array[float64]](v)
+			check(flat, err, Array[float64]{[]int{2, 3}, append(append([]float64{}, rows[0]...), rows[1]...)})
+		case "<numpy.ndarray shape=() dtype=float64>":
+			_, err := fit[float64](v)
+			check(nil, err, nil)
+		case "<numpy.ndarray shape=(1,) dtype=bool>":
+			got, err := fit[[1]bool](v)
+			check(got, err, [1]bool{true})
+		case "<numpy.ndarray shape=(1,) dtype=>i4>":
+			_, err := fit[[]int32](v)
+			check(nil, err, nil)
+		case "<numpy.ndarray shape=(2,) dtype=object>", "<numpy.ndarray shape=(2,) dtype=<U2>":
+			if got, err := fit[[]any](v); err == nil {
+				t.Errorf("%s gives %#v", vector.Repr[0], got)
+			}
+		}
+	}
+	if seen == 0 || frames == 0 {
+		t.Errorf("%d arrays, %d frames", seen, frames)
+	}
+}
+
+func TestArrayLayouts(t *testing.T) {
+	matrix := &pickle.Array{Shape: []int{2, 3}, Kind: 'u', Size: 1, Data: []byte{1, 2, 3, 4, 5, 6}}
+	set := func(a *pickle.Array, to any) error {
+		d := decoder{room: 1000, active: map[any]bool{}}
+		return d.array(reflect.ValueOf(to).Elem(), nil, a)
+	}
+	var rows [][]uint8
+	if err := set(matrix, &rows); err != nil || !reflect.DeepEqual(rows, [][]uint8{{1, 2, 3}, {4, 5, 6}}) {
+		t.Errorf("%v, %v", rows, err)
+	}
+	matrix.Fortran = true
+	if err := set(matrix, &rows); err != nil || !reflect.DeepEqual(rows, [][]uint8{{1, 3, 5}, {2, 4, 6}}) {
+		t.Errorf("Fortran order: %v, %v", rows, err)
+	}
+	var flat Array[uint16]
+	if err := set(matrix, &flat); err != nil || !reflect.DeepEqual(flat.Data, []uint16{1, 3, 5, 2, 4, 6}) || flat.At(1, 0) != 2 || flat.At(0, 2) != 5 {
+		t.Errorf("Fortran order: %v, %v", flat, err)
+	}
+	var numbers []float64
+	if err := set(&pickle.Array{Shape: []int{2}, Kind: 'f', Size: 2, Big: true, Data: []byte{0x3e, 0, 0xc0, 0}}, &numbers); err != nil || !reflect.DeepEqual(numbers, []float64{1.5, -2}) {
+		t.Errorf("halves: %v, %v", numbers, err)
+	}
+	var small []int8
+	if err := set(&pickle.Array{Shape: []int{1}, Kind: 'i', Size: 2, Data: []byte{0, 1}}, &small); err == nil {
+		t.Errorf("256 in an int8: %v", small)
+	}
+	if err := set(&pickle.Array{Shape: []int{1 << 40, 0}, Kind: 'i', Size: 2}, &rows); err == nil {
+		t.Error("a trillion empty rows are made")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("an index outside of the array gives something")
+		}
+	}()
+	flat.At(2, 0)
+}
+
+// FuzzDecode has no pickle panic or take more than it may, whatever it is put into.
+func FuzzDecode(f *testing.F) {
+	for _, file := range []string{"vectors", "science", "python2"} {
+		for _, line := range vectors(f, file) {
+			var vector struct{ Data string }
+			if err := json.Unmarshal([]byte(line), &vector); err != nil {
+				f.Fatal(err)
+			}
+			if data, err := base64.StdEncoding.DecodeString(vector.Data); err == nil && len(data) < 1500 {
+				f.Add(data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := pickle.Decode(data, pickle.Limits{Memory: 1 << 20})
+		if err != nil {
+			return
+		}
+		small := func(to any) {
+			d := decoder{room: 10_000, active: map[any]bool{}}
+			_ = d.set(reflect.ValueOf(to).Elem(), v)
+		}
+		small(new(any))
+		small(new(map[string][]int))
+		small(new([][]float32))
+		small(new(struct {
+			A time.Time
+			B *struct{ C []byte }
+			X Array[uint8]
+		}))
+		small(new(Array[float64]))
+		small(new(big.Int))
+		small(new(map[any]struct{}))
+	})
+}

@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
+)
+
+// tasksCommand is `tasks`.
+type tasksCommand struct {
+	pathspec string
+	status   string
+}
+
+func (c *tasksCommand) options() table {
+	names := []string{string(metastore.AttemptRunning), string(metastore.AttemptSucceeded), string(metastore.AttemptCaught),
+		string(metastore.AttemptFailed), string(metastore.AttemptKilled)}
+	return table{
+		{name: "status", metavar: "TEXT", choices: names, set: choice(&c.status, names...),
+			help: "Only tasks whose last attempt has this status: " + strings.Join(names, ", ") + ". Caught is a success whose exception @catch took."},
+	}
+}
+
+func (c *tasksCommand) arguments() []argument { return pathspecArgument(&c.pathspec) }
+
+func (c *tasksCommand) run(ctx context.Context, s *session) error {
+	tasks, err := s.tasks(ctx, c.pathspec)
+	if err != nil {
+		return err
+	}
+	now := s.env.Now()
+	out := writer{w: s.env.Stdout}
+	var loops *service.Loops
+	var rows [][]string
+	for t, err := range tasks {
+		if err != nil {
+			return err
+		}
+		if loops == nil {
+			if loops, err = s.store.Service.Loops(ctx, t.Task.Run); err != nil {
+				return err
+			}
+			defer loops.Close()
+		}
+		row := taskRow{TaskInfo: t, index: loops.Indexes(t.Task), value: loops.Value(ctx, t)}
+		switch {
+		case c.status != "" && c.status != string(row.last().Status):
+		case s.global.json:
+			if err := out.json(row.json(now)); err != nil {
+				return err
+			}
+		default:
+			rows = append(rows, row.cells(now))
+		}
+	}
+	switch {
+	case s.global.json:
+		return out.flush()
+	case len(rows) == 0:
+		s.inform("No tasks.")
+		return nil
+	}
+	columns := []column{{"TASK", 0}, {"STEP", 6}, {"STATUS", 0}, {"INDEX", 0}, {"VALUE", 6}, {"STARTED", 0}, {"DURATION", 0}, {"CPU", 0}, {"MEMORY", 0}, {"ATTEMPTS", 0}, {"PROBLEM", 12}}
+	return s.print(grid(columns, rows, s.tableWidth()))
+}
+
+// taskRow is a task with its place in the loops.
+type taskRow struct {
+	service.TaskInfo
+	index []int
+	value string // the element it works on
+}
+
+// last is the last attempt; the zero attempt if the task has none.
+func (r *taskRow) last() metastore.Attempt {
+	if len(r.Attempts) == 0 {
+		return metastore.Attempt{}
+	}
+	return r.Attempts[r.Latest()]
+}
+
+// took is how long the last attempt took or has taken so far.
+func (r *taskRow) took(now time.Time) (time.Duration, bool) {
+	a := r.last()
+	switch {
+	case a.Started.IsZero():
+		return 0, false
+	case a.Ended.IsZero():
+		return now.Sub(a.Started), a.Status == metastore.AttemptRunning
+	}
+	return a.Ended.Sub(a.Started), true
+}
+
+// problem says in one line why the last attempt is not well.
+func (r *taskRow) problem() string {
+	switch a := r.last(); {
+	case a.Exception != nil:
+		message, _, _ := strings.Cut(a.Exception.Message, "\n")
+		kind := a.Exception.Type[strings.LastIndexByte(a.Exception.Type, '.')+1:]
+		return strings.TrimSuffix(kind+": "+message, ": ")
+	case a.Status != metastore.AttemptFailed:
+		return ""
+	case a.Signal != 0:
+		return fmt.Sprintf("signal %d", a.Signal)
+	case a.ExitCode != 0:
+		return fmt.Sprintf("exit code %d", a.ExitCode)
+	}
+	return ""
+}
+
+func (r *taskRow) indexText() string {
+	parts := make([]string, len(r.index))
+	for i, n := range r.index {
+		parts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(parts, "/")
+}
+
+func (r *taskRow) cells(now time.Time) []string {
+	a := r.last()
+	started, took, cpu, memory := "-", "-", "-", "-"
+	if !a.Started.IsZero() {
+		started = ago(now.Sub(a.Started))
+	}
+	if d, ok := r.took(now); ok {
+		took = durationText(d)
+	}
+	if !a.Ended.IsZero() {
+		cpu = durationText(a.UserCPU + a.SystemCPU)
+	}
+	if a.PeakMemory > 0 {
+		memory = sizeText(a.PeakMemory)
+	}
+	status := string(a.Status)
+	if r.Task.Origin != 0 {
+		status += " in " + strconv.FormatInt(r.Task.Origin, 10)
+	}
+	return []string{strconv.FormatInt(r.Task.ID, 10), r.Task.Step, status, r.indexText(), r.value, started, took, cpu, memory,
+		strconv.Itoa(len(r.Attempts)), r.problem()}
+}
+
+// jsonTask is the JSON form of a task.
+type jsonTask struct {
+	Task       string               `json:"task"`
+	Flow       string               `json:"flow"`
+	Step       string               `json:"step"`
+	Status     string               `json:"status"`
+	Index      []int                `json:"index,omitempty"`
+	Value      string               `json:"value,omitempty"`
+	Created    time.Time            `json:"created"`
+	Started    *time.Time           `json:"started"`
+	Ended      *time.Time           `json:"ended"`
+	Seconds    *float64             `json:"seconds"`
+	CPUSeconds float64              `json:"cpu_seconds"`
+	PeakMemory int64                `json:"peak_memory"`
+	Source     string               `json:"memory_source,omitempty"`
+	Attempts   int                  `json:"attempts"`
+	ExitCode   int                  `json:"exit_code"`
+	Signal     int                  `json:"signal,omitempty"`
+	Origin     int64                `json:"origin,omitempty"`
+	Exception  *metastore.Exception `json:"exception,omitempty"`
+}
+
+func (r *taskRow) json(now time.Time) jsonTask {
+	a := r.last()
+	j := jsonTask{
+		Task: taskPath(r.TaskInfo), Flow: r.Flow, Step: r.Task.Step, Status: string(a.Status), Index: r.index, Value: r.value,
+		Created: r.Task.Created, CPUSeconds: (a.UserCPU + a.SystemCPU).Seconds(), PeakMemory: a.PeakMemory, Source: a.MemorySource,
+		Attempts: len(r.Attempts), ExitCode: a.ExitCode, Signal: a.Signal, Origin: r.Task.Origin, Exception: a.Exception,
+	}
+	if !a.Started.IsZero() {
+		j.Started = &a.Started
+	}
+	if !a.Ended.IsZero() {
+		j.Ended = &a.Ended
+	}
+	if d, ok := r.took(now); ok {
+		seconds := d.Seconds()
+		j.Seconds = &seconds
+	}
+	return j
+}
+
+// sizeText is a number of bytes for people: "512 B", "1.5 KiB", "120 MiB".
+func sizeText(n int64) string {
+	if n < 1024 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f := float64(n)
+	for _, unit := range []string{"KiB", "MiB", "GiB"} {
+		if f /= 1024; f < 1024 {
+			return decimals(f) + " " + unit
+		}
+	}
+	return decimals(f/1024) + " TiB"
+}
+
+// decimals shows a number with about three digits.
+func decimals(f float64) string {
+	if f < 10 {
+		return strconv.FormatFloat(f, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(f, 'f', 0, 64)
+}

@@ -1,0 +1,173 @@
+package pickle
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Moment returns the time that a datetime or date stands for. One without a zone, and a date, is in zone; one whose
+// zone is known only by a name that the system does not have is not ok.
+func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
+	o, isObject := v.(*Object)
+	if !isObject {
+		return t, false
+	}
+	switch o.Class().String() {
+	case "datetime.date":
+		if b := stateBytes(o, 4); b != nil {
+			return time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]), int(b[3]), 0, 0, 0, 0, zone), true
+		}
+	case "datetime.datetime":
+		b := stateBytes(o, 10)
+		if b == nil {
+			return t, false
+		}
+		if len(o.Args) > 1 && o.Args[1] != nil {
+			if zone = zoneOf(o.Args[1]); zone == nil {
+				return t, false
+			}
+		}
+		micro := int(b[7])<<16 | int(b[8])<<8 | int(b[9])
+		return time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]&0x7f), int(b[3]), int(b[4]), int(b[5]), int(b[6]), micro*1000, zone), true
+	}
+	return t, false
+}
+
+// zoneOf returns a fixed zone or one of the zone database, nil if it is neither.
+func zoneOf(v Value) *time.Location {
+	o, ok := v.(*Object)
+	if !ok || len(o.Args) == 0 {
+		return nil
+	}
+	switch o.Class().String() {
+	case "datetime.timezone":
+		d, ok := Duration(o.Args[0])
+		switch {
+		case !ok || d <= -24*time.Hour || d >= 24*time.Hour:
+			return nil
+		case d == 0:
+			return time.UTC
+		}
+		return time.FixedZone("", int(d/time.Second))
+	case "zoneinfo.ZoneInfo._unpickle":
+		name, ok := o.Args[0].(string)
+		if !ok || name == "" || len(name) > 100 {
+			return nil
+		}
+		if zone, err := time.LoadLocation(name); err == nil {
+			return zone
+		}
+	}
+	return nil
+}
+
+// Duration returns the duration that a timedelta stands for; not ok if it is longer than Go's durations, which end at 292 years.
+func Duration(v Value) (time.Duration, bool) {
+	o, ok := v.(*Object)
+	if !ok {
+		return 0, false
+	}
+	d, ok := delta(o)
+	if !ok || d[0] > 106_000 || d[0] < -106_000 || d[1] > 1e9 || d[1] < -1e9 || d[2] > 1e12 || d[2] < -1e12 {
+		return 0, false
+	}
+	return time.Duration(d[0])*24*time.Hour + time.Duration(d[1])*time.Second + time.Duration(d[2])*time.Microsecond, true
+}
+
+// Text returns what Python's str gives for a Decimal, a Fraction, a UUID, a date, a time or a path.
+func Text(v Value) (string, bool) {
+	if o, ok := v.(*Object); ok {
+		return strOf(o)
+	}
+	return "", false
+}
+
+// Scalar returns the value of a numpy scalar: a bool, int64, *big.Int, float64, string or Bytes.
+func Scalar(v Value) (Value, bool) {
+	_, value, ok := scalar(v)
+	return value, ok
+}
+
+// Array is a numpy array of numbers or bools.
+type Array struct {
+	Shape   []int
+	Kind    byte // 'b' bool, 'i' signed, 'u' unsigned, 'f' float
+	Size    int  // bytes of an element: 1, 2, 4 or 8
+	Big     bool // the bytes of an element come in big-endian order
+	Fortran bool // the first index varies fastest
+	Data    []byte
+}
+
+// Len returns the number of elements.
+func (a *Array) Len() int {
+	n := 1
+	for _, d := range a.Shape {
+		n *= d
+	}
+	return n
+}
+
+// ArrayOf returns the array that a value is; not ok if it is none, or one of other elements.
+func ArrayOf(v Value) (*Array, bool) {
+	o, ok := v.(*Object)
+	if !ok {
+		return nil, false
+	}
+	known, ok := arrayOf(o)
+	if !ok {
+		return nil, false
+	}
+	var dtype, data Value
+	a := &Array{}
+	if state, isState := o.State.(*Tuple); isState { // _reconstruct: version, shape, dtype, Fortran, bytes
+		if len(state.Items) < 5 {
+			return nil, false
+		}
+		dtype, data = state.Items[2], state.Items[4]
+		a.Fortran, _ = state.Items[3].(bool)
+	} else { // _frombuffer: buffer, dtype, shape, order
+		dtype, data = o.Args[1], o.Args[0]
+		if len(o.Args) > 3 {
+			a.Fortran = o.Args[3] == Value("F")
+		}
+	}
+	switch d := data.(type) {
+	case Bytes:
+		a.Data = d
+	case *ByteArray:
+		a.Data = d.Data
+	default:
+		return nil, false
+	}
+	code, order := dtypeCode(dtype)
+	if code == "" || !strings.ContainsRune("biuf", rune(code[0])) {
+		return nil, false
+	}
+	a.Kind, a.Big = code[0], order == '>'
+	size, err := strconv.Atoi(code[1:])
+	if err != nil || size != 1 && size != 2 && size != 4 && size != 8 || a.Kind == 'b' && size != 1 || a.Kind == 'f' && size == 1 {
+		return nil, false
+	}
+	a.Size = size
+	bytes := int64(size)
+	for _, n := range known.shape {
+		if n < 0 || n > math.MaxInt32*int64(1<<16) || n > 0 && bytes > math.MaxInt64/n {
+			return nil, false
+		}
+		bytes *= n
+		a.Shape = append(a.Shape, int(n))
+	}
+	return a, bytes == int64(len(a.Data))
+}
+
+// Attributes returns what the state of an object holds by name, that in slots too; not ok if it has no such state.
+func (o *Object) Attributes() ([]Entry, bool) {
+	var list []Entry
+	states := o.states()
+	for _, state := range states {
+		list = append(list, state.Entries...)
+	}
+	return list, len(states) > 0
+}

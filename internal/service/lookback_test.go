@@ -1,0 +1,169 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/mem"
+	"github.com/levadahq/levada/internal/tasklog"
+)
+
+// record writes a record and waits for it.
+func record(t *testing.T, store metastore.Store, r metastore.Record) {
+	t.Helper()
+	done := make(chan error, 1)
+	r.Done, r.Soon = func(err error) { done <- err }, true
+	store.Record(r)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFollow has a follower read two attempts of a task while they run, a tick at a time.
+func TestFollow(t *testing.T) {
+	ctx := t.Context()
+	home := t.TempDir()
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	store := mem.New()
+	s := New(Config{Store: store, Home: home, Host: "here", Now: func() time.Time { return now }})
+	run, err := store.CreateRun(ctx, metastore.Run{Flow: "F", Status: metastore.RunRunning, Lease: metastore.Lease{Host: "there", Heartbeat: now}}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(home, "logs", "1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	attempt := func(n int, status metastore.AttemptStatus, file string) *metastore.Attempt {
+		return &metastore.Attempt{Run: run, Task: 1, N: n, Status: status, LogFile: file}
+	}
+	var encoders [3]tasklog.Writer
+	var logs [3][]byte
+	write := func(n int, text string) {
+		logs[n] = encoders[n].Append(logs[n], tasklog.Line{Time: now, Text: []byte(text), Newline: true})
+		if err := os.WriteFile(filepath.Join(home, "logs", "1", tasklog.FileName(1, n)), logs[n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Each step happens between two looks of the follower.
+	steps := []func(){
+		func() {
+			record(t, store, metastore.Record{Task: &metastore.Task{Run: run, ID: 1, Step: "work"}, Attempt: attempt(0, metastore.AttemptRunning, "")})
+		},
+		func() { write(0, "one") },
+		func() { write(0, "two") },
+		func() { record(t, store, metastore.Record{Attempt: attempt(0, metastore.AttemptFailed, "1-0.log")}) },
+		func() { record(t, store, metastore.Record{Attempt: attempt(1, metastore.AttemptRunning, "")}) },
+		func() {
+			var w tasklog.Writer
+			log := w.Append(nil, tasklog.Line{Time: now, Text: []byte("three"), Newline: true})
+			record(t, store, metastore.Record{Attempt: attempt(1, metastore.AttemptSucceeded, ""), Log: log})
+		},
+	}
+	tick := make(chan time.Time)
+	go func() {
+		for _, step := range steps {
+			tick <- now // the look before has ended
+			step()
+		}
+		tick <- now
+		close(tick)
+	}()
+	var got []string
+	for l, err := range s.Follow(ctx, Pathspec{Run: run, Step: "work", Task: 1}, -1, tick) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%d %s", l.Attempt, l.Text))
+	}
+	if want := []string{"0 one", "0 two", "1 three"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+
+	// A context that ends ends it, without an error.
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	for _, err := range s.Follow(ctx, Pathspec{Run: run, Step: "later", Task: -1}, -1, nil) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestTagRules(t *testing.T) {
+	ctx := t.Context()
+	store := mem.New()
+	s := New(Config{Store: store, Now: time.Now})
+	id, err := store.CreateRun(ctx, metastore.Run{Flow: "F", Tags: []string{"a"}, SystemTags: []string{"runtime:dev", "user:ann"}}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := make([]string, MaxTags)
+	for i := range many {
+		many[i] = fmt.Sprint("t", i)
+	}
+	for _, tc := range []struct {
+		what        string
+		namespace   string
+		remove, add []string
+		want        []string
+		kind        fault.Kind
+	}{
+		{"nothing", "", nil, nil, []string{"a"}, -1},
+		{"a system tag is there already", "", nil, []string{"user:ann", "b"}, []string{"a", "b"}, -1},
+		{"removals come first", "user:ann", []string{"a", "b"}, []string{"b"}, []string{"b"}, -1},
+		{"a system tag stays", "", []string{"b", "user:ann"}, []string{"c"}, []string{"b"}, fault.Invalid},
+		{"empty", "", nil, []string{"c", " "}, []string{"b"}, fault.Invalid},
+		{"too long", "", nil, []string{strings.Repeat("é", MaxTagLength+1)}, []string{"b"}, fault.Invalid},
+		{"not text", "", nil, []string{"\xff"}, []string{"b"}, fault.Invalid},
+		{"too many", "", nil, many, []string{"b"}, fault.Invalid},
+		{"just enough", "", []string{"b"}, many, nil, -1},
+		{"far too many", "", nil, append(slices.Clone(many), many...), nil, -1},
+		{"another namespace", "user:bob", nil, []string{"c"}, nil, fault.NotFound},
+	} {
+		_, err := s.ChangeTags(ctx, id, tc.namespace, tc.remove, tc.add)
+		if tc.kind < 0 && err != nil || tc.kind >= 0 && !fault.Is(err, tc.kind) {
+			t.Errorf("%s: %v", tc.what, err)
+		}
+		run, err := store.Run(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.want == nil && len(run.Tags) != MaxTags || tc.want != nil && !slices.Equal(run.Tags, tc.want) {
+			t.Errorf("%s: tags %v, want %v", tc.what, run.Tags, tc.want)
+		}
+	}
+	if _, err := s.ChangeTags(ctx, 99, "", nil, nil); !fault.Is(err, fault.NotFound) {
+		t.Errorf("no such run: %v", err)
+	}
+}
+
+func TestChangedFiles(t *testing.T) {
+	got := changedFiles([2]map[string][]byte{
+		{"same.py": []byte("x\n"), "gone.py": []byte("a\nb\n"), "changed.py": []byte("a\n-b\nc\n"), "bin.RDS": {0, 1}},
+		{"same.py": []byte("x\n"), "new.py": []byte("a\n"), "changed.py": []byte("a\n-c\nc\nd\n"), "bin.RDS": {0, 2}},
+	})
+	var lines []string
+	for _, c := range got {
+		lines = append(lines, fmt.Sprint(c.Path, " ", c.Status, " +", c.Added, " -", c.Removed, " ", c.Binary))
+	}
+	want := []string{"bin.RDS changed +0 -0 true", "changed.py changed +2 -1 false", "gone.py removed +0 -2 false", "new.py added +1 -0 false"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got %q\nwant %q", lines, want)
+	}
+}
+
+func TestReprOnOneLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\n  b\t\tc ": "a b c", "\x1b[31mred": "?[31mred", " x": "x", "": "", strings.Repeat("é", 100): strings.Repeat("é", 6),
+	} {
+		if got := oneLine(text, 10); got != want {
+			t.Errorf("%q gives %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,365 @@
+"""The client, on runs that the program made: needs ``go``, or LEVADA_BIN."""
+
+import datetime
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import unittest
+import unittest.mock
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "python"))
+
+from levada import client  # noqa: E402
+from levada.client import connection, scope  # noqa: E402
+from levada.exceptions import DataException, MetaflowException, MetaflowInternalError, MetaflowNotFound  # noqa: E402
+
+FLOW = """
+from levada import FlowSpec, IncludeFile, Parameter, retry, step
+
+class Look(FlowSpec):
+    alpha = Parameter("alpha", default=0.5)
+    text = IncludeFile("text", default="latin.txt", encoding="latin-1")
+
+    @step
+    def start(self):
+        self.markup = "<b>&amp;</b>"
+        self.large = bytes(range(256)) * 4096
+        self.zeros = b"0" * (40 << 20)
+        print("x" * 200000)
+        self.xs = list(range(150))
+        self.next(self.each, foreach="xs")
+
+    @step
+    def each(self):
+        self.y = self.input
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print("no newline", end="")
+        if self.alpha < 0:
+            raise ValueError("<wrong>")
+
+Look()
+"""
+
+
+def setUpModule():
+    global FOLDER, BINARY
+    FOLDER = tempfile.mkdtemp(prefix="levada-client-")
+    unittest.addModuleCleanup(shutil.rmtree, FOLDER, ignore_errors=True)
+    BINARY = os.environ.get("LEVADA_BIN")
+    if not BINARY:
+        BINARY = os.path.join(FOLDER, "levada")
+        if shutil.which("go") is None:
+            raise unittest.SkipTest("neither LEVADA_BIN nor go")
+        subprocess.run(["go", "build", "-o", BINARY, "./cmd/levada"], cwd=ROOT, check=True)
+    change = {"LEVADA_BIN": BINARY, "USERNAME": "ada", "PYTHONPATH": os.path.join(ROOT, "python")}
+    environment = unittest.mock.patch.dict(os.environ, change)
+    environment.start()
+    unittest.addModuleCleanup(environment.stop)
+    for name in ("LEVADA_HOME", "METAFLOW_USER", "LEVADA_USER", "SUDO_USER", "METAFLOW_PRODUCTION_TOKEN"):
+        os.environ.pop(name, None)
+    with open(os.path.join(FOLDER, "flow.py"), "w") as file:
+        file.write(FLOW)
+    with open(os.path.join(FOLDER, "latin.txt"), "wb") as file:
+        file.write("grün".encode("latin-1"))
+    here = os.getcwd()
+    unittest.addModuleCleanup(os.chdir, here)
+    os.chdir(FOLDER)
+    levada("run", "flow.py", "--tag", "good")
+    levada("run", "flow.py", "--alpha", "-1", code=1)
+
+
+def levada(*args, code=0):
+    done = subprocess.run([BINARY, *args], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+class ClientTest(unittest.TestCase):
+    def setUp(self):
+        os.chdir(FOLDER)
+        client.default_metadata()
+        client.namespace(None)
+
+    def python(self, source, folder=None):
+        """What a script in a process of its own prints."""
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(source)], cwd=folder or FOLDER, capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def test_values_of_all_sizes(self):
+        data = client.Run("Look/1")["start"].task.data
+        self.assertEqual(data.large, bytes(range(256)) * 4096)
+        self.assertEqual(data.zeros, b"0" * (40 << 20))  # compressed, and too large for a frame
+        self.assertEqual(data.alpha, 0.5)
+        self.assertEqual(data.text, "grün".encode("latin-1"))
+        self.assertIs(data.large, data.large)
+        self.assertEqual(client.Run("Look/1").parameters, {"alpha": 0.5, "text": data.text})
+
+    def test_pages(self):
+        tasks = list(client.Run("Look/1")["each"])
+        self.assertEqual([task.index for task in tasks], sorted(range(150), reverse=True))
+        with unittest.mock.patch.object(connection, "_connection", Counting()) as counting:
+            list(client.Step("Look/1/each"))
+        self.assertLessEqual(counting.asked.count("tasks"), 2)
+        self.assertEqual(len(list(client.Run("Look/1")["join"].task.parent_tasks)), 150)
+        self.assertEqual(tasks[0].data.y, tasks[0].index)
+
+    def test_values_of_a_list(self):
+        tasks = list(client.Run("Look/1")["each"])
+        with unittest.mock.patch.object(connection, "_connection", Counting()) as counting:
+            self.assertEqual([task.data.y for task in tasks], [task.index for task in tasks])
+            self.assertLessEqual(len(counting.asked), 6)
+            self.assertEqual([task.data.y for task in reversed(tasks)][-1], tasks[0].index)
+            self.assertEqual(len(tasks[-1].data.large), 1 << 20)
+            self.assertEqual(len(tasks[-2].data.large), 1 << 20)
+            with self.assertRaises(AttributeError):
+                _ = tasks[3].data.nothing
+            with self.assertRaises(AttributeError):
+                _ = tasks[4].data.nothing
+
+    def test_logs(self):
+        task = client.Run("Look/1")["start"].task
+        self.assertEqual(task.stdout, "x" * 200000 + "\n")
+        self.assertEqual((task.stdout_size, task.stderr_size, task.stderr), (200001, 0, ""))
+        end = client.Run("Look/1").end_task
+        self.assertEqual((end.stdout, end.stdout_size), ("no newline\n", len("no newline")))
+        time, line = next(end.loglines("stdout", as_unicode=False))
+        self.assertEqual(line, b"no newline")
+        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        self.assertLess(abs((now - time).total_seconds()), 3600)
+
+    def test_failure(self):
+        run = client.Flow("Look").latest_run
+        self.assertEqual((run.status, run.successful, run.finished), ("failed", False, True))
+        self.assertEqual(run.failed_task.pathspec, run.end_task.pathspec)
+        self.assertIn("ValueError: <wrong>", run.problem)
+        self.assertEqual(run.end_task.exception.type, "ValueError")
+        self.assertIn("raise ValueError", str(run.end_task.exception))
+        self.assertEqual(client.Flow("Look").latest_successful_run.id, "1")
+        self.assertIsNone(client.Run("Look/1").failed_task)
+
+    def test_html(self):
+        run = client.Run("Look/2")
+        task = client.Run("Look/1")["start"].task
+        for obj in (
+            client.Flow("Look"),
+            run,
+            run["each"],
+            run["end"],
+            run.end_task,
+            task,
+            task["markup"],
+            task["large"],
+        ):
+            html = obj._repr_html_()
+            self.assertEqual(html.count("<table"), html.count("</table>"))
+            self.assertNotIn("<wrong>", html)
+            self.assertNotIn("<b>&amp;</b>", html)
+        self.assertIn("&lt;b&gt;&amp;amp;", task["markup"]._repr_html_())
+        self.assertIn("alpha=-1.0", run._repr_html_())
+        self.assertIn("failed", run._repr_html_())
+
+    def test_code(self):
+        code = client.Run("Look/1").code
+        self.assertEqual(code.flowspec, FLOW)
+        with code.extract() as folder, open(os.path.join(folder, "flow.py")) as file:
+            self.assertEqual(file.read(), FLOW)
+
+    def test_no_store_yet(self):
+        folder = tempfile.mkdtemp(prefix="levada-none-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chdir(folder)
+        self.assertEqual(list(client.Metaflow()), [])
+        self.assertEqual(client.get_metadata(), "local@" + os.path.realpath(folder))
+        with self.assertRaises(MetaflowNotFound) as caught:
+            client.Flow("Look")
+        self.assertIn("store", str(caught.exception))
+        shutil.copytree(os.path.join(FOLDER, ".levada"), os.path.join(folder, ".levada"))
+        self.assertEqual(client.Flow("Look").id, "Look")
+
+    def test_store_made_anew(self):
+        folder = tempfile.mkdtemp(prefix="levada-anew-")
+        self.addCleanup(shutil.rmtree, folder)
+        store = os.path.join(folder, ".levada")
+        shutil.copytree(os.path.join(FOLDER, ".levada"), store)
+        client.metadata(folder)
+        self.assertEqual(client.Run("Look/2").status, "failed")
+        shutil.rmtree(store)
+        with self.assertRaises(MetaflowNotFound):
+            client.Run("Look/2")
+        shutil.copytree(os.path.join(FOLDER, ".levada"), store)
+        self.assertEqual(client.Run("Look/2").status, "failed")
+
+    def test_other_store(self):
+        run = client.Run("Look/1")
+        folder = tempfile.mkdtemp(prefix="levada-other-")
+        self.addCleanup(shutil.rmtree, folder)
+        shutil.copytree(os.path.join(FOLDER, ".levada"), os.path.join(folder, ".levada"))
+        self.assertEqual(client.metadata("local@" + folder), "local@" + folder)
+        other = client.Run("Look/1")
+        other.add_tag("only-there")
+        self.assertNotIn("only-there", client.Run("Look/1")._store.home and run.user_tags)
+        client.default_metadata()
+        self.assertNotIn("only-there", client.Run("Look/1").user_tags)
+        self.assertIn("only-there", pickle.loads(pickle.dumps(other)).user_tags)
+        for wrong in ("/nowhere", "local@/nowhere", FOLDER + "/flow.py", "service@http://x", "http://x", "spin@."):
+            with self.assertRaises(ValueError):
+                client.metadata(wrong)
+
+    def test_chdir(self):
+        run = client.Run("Look/1")
+        os.chdir("/")
+        self.assertEqual(run["start"].task.data.alpha, 0.5)
+
+    def test_pickle(self):
+        for obj in (client.Flow("Look"), client.Run("Look/1"), client.Task("Look/1/start/1", attempt=0)):
+            self.assertEqual(str(pickle.loads(pickle.dumps(obj))), str(obj))
+        state = client.Run("Look/1").__getstate__()
+        self.assertEqual(state["version"], "2.12.27")
+        with self.assertRaises(MetaflowInternalError):
+            client.Run.__new__(client.Run).__setstate__({"version": "9", "data": []})
+
+    def test_child_that_dies(self):
+        client.Flow("Look")
+        os.kill(connection._connection._child.pid, signal.SIGKILL)
+        self.assertEqual(client.Flow("Look").latest_run.id, "2")
+
+    def test_threads(self):
+        failures = []
+
+        def look(n):
+            try:
+                for _ in range(5):
+                    self.assertEqual(client.Run("Look/1")["each"][str(n + 2)].data.y, n)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=look, args=(n,)) for n in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_fork(self):
+        printed = self.python(
+            """
+            import os
+            from levada import Run
+            run = Run("Look/1", _namespace_check=False)
+            for _ in range(3):
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(0 if run["start"].task.data.alpha == 0.5 else 1)
+                assert os.waitpid(pid, 0)[1] == 0
+                assert run.parent.id == "Look"
+            print("fine")
+            """
+        )
+        self.assertEqual(printed, "fine")
+
+    def test_ends_with_the_interpreter(self):
+        pid = int(
+            self.python(
+                """
+                from levada import Metaflow
+                from levada.client import connection
+                list(Metaflow())
+                print(connection._connection._child.pid)
+                """
+            )
+        )
+        # It sees the end of its input and ends; nobody waits for it, so its number goes.
+        for _ in range(1000):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return
+            threading.Event().wait(0.01)
+        self.fail("the child lives on")
+
+    def test_no_program(self):
+        self.assertEqual(
+            self.python(
+                """
+                import os
+                os.environ.update(LEVADA_BIN="/nowhere", PATH="/nowhere")
+                from levada import Flow
+                from levada.exceptions import MetaflowException
+                try:
+                    Flow("Look")
+                except MetaflowException as error:
+                    print("LEVADA_BIN" in str(error))
+                """
+            ),
+            "True",
+        )
+
+    def test_wrong_program(self):
+        for script in (
+            "exit 3",
+            r"""printf '\000\000\000\043\000\000\000\000{"type":"hello","rpc":99,"levada":9}'""",
+            "echo not a frame",
+        ):
+            path = os.path.join(tempfile.mkdtemp(dir=FOLDER), "levada")
+            with open(path, "w") as file:
+                file.write("#!/bin/sh\n%s\n" % script)
+            os.chmod(path, 0o755)
+            other = unittest.mock.patch.object(connection, "_connection", connection.Connection())
+            environment = unittest.mock.patch.dict(os.environ, LEVADA_BIN=path)
+            with environment, other, self.assertRaises(MetaflowException):
+                client.Flow("Look")
+
+    def test_damaged_value(self):
+        folder = tempfile.mkdtemp(prefix="levada-damaged-")
+        self.addCleanup(shutil.rmtree, folder)
+        store = os.path.join(folder, ".levada")
+        shutil.copytree(os.path.join(FOLDER, ".levada"), store)
+        client.metadata(folder)
+        artifact = client.Run("Look/1")["start"].task["large"]
+        name = os.path.join(store, "blobs", artifact.sha[:2], artifact.sha[2:])
+        found = next(path for path in (name, name + ".zst") if os.path.exists(path))
+        os.chmod(found, 0o644)
+        with open(found, "r+b") as file:
+            file.seek(100)
+            file.write(b"damage")
+        with self.assertRaises(DataException):
+            artifact.data
+
+    def test_scope(self):
+        self.assertEqual(client.default_namespace(), "user:ada")
+        with unittest.mock.patch.dict(os.environ, METAFLOW_PRODUCTION_TOKEN="tok"):
+            self.assertEqual(client.default_namespace(), "production:tok")
+        self.assertEqual(scope.get_namespace(), "production:tok")
+
+
+class Counting:
+    """A connection that remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self._real = connection._the_connection()
+
+    def ask(self, where, method, params):
+        self.asked.append(method)
+        return self._real.ask(where, method, params)
+
+
+if __name__ == "__main__":
+    unittest.main()
