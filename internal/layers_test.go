@@ -33,6 +33,7 @@ var layers = map[string]int{
 	"internal/codepack":         2,
 	"internal/gobuild":          2,
 	"internal/convert":          2,
+	"internal/pyenv":            2,
 	"internal/datastore":        3,
 	"internal/protocol":         3,
 	"internal/worker":           3,
@@ -62,6 +63,7 @@ var within = map[string][]string{
 	"internal/blob/mem":         {"internal/blob"},
 	"internal/worker":           {"internal/protocol"},
 	"internal/cli":              {"internal/cardweb"},
+	"internal/pyenv":            {"internal/interp"},
 	"internal/api":              {"internal/service"},
 	"internal/rpc":              {"internal/api"},
 }

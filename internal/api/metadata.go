@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,6 +96,12 @@ func (m *metadata) describe(home string, run metastore.Run, t *Task, a *Attempt)
 	if run.Info.GitCommit != "" {
 		text, _ := json.Marshal(map[string]any{"commit": run.Info.GitCommit, "dirty": run.Info.GitDirty})
 		m.add("git-info", string(text))
+	}
+	for _, e := range run.Info.Environments {
+		if slices.Contains(e.Steps, t.Step) {
+			text, _ := json.Marshal(map[string]any{"python": e.Python, "packages": e.Packages, "lock": e.Lock})
+			m.add("environment", string(text))
+		}
 	}
 }
 

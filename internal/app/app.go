@@ -144,6 +144,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 func (a *app) complete(c service.Config) service.Config {
 	c.Python, c.SDK, c.Machine, c.Version, c.Dir = a.python, a.sdk, usage.Machine(a.environ), Version(), a.dir
 	c.Cache = func() (string, error) { return a.cache(), nil }
+	c.Environments, c.Environ = filepath.Join(a.cache(), "environments"), a.environ
 	return c
 }
 

@@ -136,6 +136,7 @@ type Flows interface {
 	Open(ctx context.Context, src service.FlowSource) (service.OpenFlow, error)
 	Run(ctx context.Context, flow service.OpenFlow, o service.RunOptions) (service.RunResult, error)
 	Resume(ctx context.Context, flow service.OpenFlow, o service.ResumeOptions) (service.RunResult, error)
+	Spin(ctx context.Context, flow service.OpenFlow, o service.SpinOptions) (service.RunResult, error)
 }
 
 // History finds runs, compares them and changes their tags.

@@ -72,6 +72,8 @@ func commands() []command {
 			new: func(g *globalOptions) action { return &runCommand{runOptions: newRunOptions(g)} }},
 		{name: "resume", summary: "Run what an earlier run left undone, as a new run.", about: resumeAbout, takesFile: true, flow: true, need: CreateStore, global: running,
 			new: func(g *globalOptions) action { return &resumeCommand{runOptions: newRunOptions(g)} }},
+		{name: "spin", summary: "Run one step again, alone, with the inputs that it had.", about: spinAbout, takesFile: true, flow: true, need: CreateStore, global: running,
+			new: func(g *globalOptions) action { return &spinCommand{global: g, maxLogSize: 10} }},
 		{name: "check", summary: "Check a flow for mistakes, without running it.", takesFile: true, flow: true, global: append(looking, "json"),
 			new: func(*globalOptions) action { return &checkCommand{} }},
 		{name: "show", summary: "Show the steps of a flow.", takesFile: true, flow: true, global: append(looking, "json"),
@@ -127,7 +129,6 @@ func commands() []command {
 		{name: "help", summary: "Show all commands, or help about one.",
 			new: func(*globalOptions) action { return &helpCommand{} }},
 
-		{name: "spin", later: "running a single step again"},
 		{name: "package", later: "listing code packages"},
 		{name: "argo-workflows", later: "deployment to Argo Workflows"},
 		{name: "step-functions", later: "deployment to Step Functions"},

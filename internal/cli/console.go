@@ -52,6 +52,7 @@ type console struct {
 	style    style
 	graph    *graph.Graph
 	verbose  bool
+	alone    bool           // one task is spun: it is the task that is told of, not the run
 	live     *live          // nil where there is no terminal to draw on
 	cloned   []runner.Event // the first, until it is known how many there are
 	clones   int
@@ -88,6 +89,9 @@ func (c *console) event(e *runner.Event) {
 	}
 	switch e.Kind {
 	case runner.RunStarted:
+		if c.alone {
+			return
+		}
 		c.line(e.Time, c.style.bold, "Workflow starting (run-id ", strconv.FormatInt(e.Run, 10), "):")
 		if e.Origin != 0 {
 			c.line(e.Time, "", "Cloning ", e.Flow, "/", strconv.FormatInt(e.Origin, 10))
@@ -153,14 +157,14 @@ func (c *console) taskFailed(e *runner.Event) {
 		c.task(e, c.style.bad, "Task failed.")
 	}
 	// It had attempts left and gets none: it said so itself.
-	if node := c.graph.Lookup(e.Step); !e.Retrying && !c.stopping && node != nil && e.Attempt < node.Retries {
+	if node := c.graph.Lookup(e.Step); !e.Retrying && !c.stopping && !c.alone && node != nil && e.Attempt < node.Retries {
 		c.task(e, c.style.bad, "This failed task will not be retried.")
 	}
 }
 
 // stop prints that the active tasks are being ended.
 func (c *console) stop(e *runner.Event) {
-	if c.stopping {
+	if c.stopping || c.alone {
 		return
 	}
 	c.stopping = true
@@ -172,6 +176,10 @@ func (c *console) stop(e *runner.Event) {
 
 func (c *console) finished(e *runner.Event) {
 	switch {
+	case c.alone && e.Status == metastore.RunSucceeded:
+		c.line(e.Time, c.style.good, "Task finished successfully.")
+	case c.alone && e.Status == metastore.RunFailed:
+		c.line(e.Time, c.style.bad, "Task failed.")
 	case e.Status == metastore.RunSucceeded:
 		c.line(e.Time, c.style.good, "Done!")
 	case e.Status != metastore.RunInterrupted:

@@ -29,10 +29,6 @@ var stepDecorators = map[string][]string{
 
 // withoutEffect are decorators of later versions, without which a step still does its work, and what happens instead.
 var withoutEffect = []struct{ name, instead string }{
-	{"conda", "the packages are those of this Python"},
-	{"conda_base", "the packages are those of this Python"},
-	{"pypi", "the packages are those of this Python"},
-	{"pypi_base", "the packages are those of this Python"},
 	{"kubernetes", "the step runs on this machine"},
 	{"batch", "the step runs on this machine"},
 }
@@ -78,6 +74,13 @@ func (s *session) checkDecorators() error {
 	for _, step := range def.Steps {
 		for _, d := range step.Decorators {
 			where[d.Name] = append(where[d.Name], step.Name)
+		}
+	}
+	if s.global.environment == "local" {
+		for _, name := range []string{"conda", "conda_base", "pypi", "pypi_base"} {
+			if _, ok := where[name]; ok {
+				s.inform("    @%s has no effect with --environment local: the packages are those of this Python.", name)
+			}
 		}
 	}
 	for _, d := range withoutEffect {

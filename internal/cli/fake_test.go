@@ -71,6 +71,10 @@ func (s *fakeService) Open(ctx context.Context, src service.FlowSource) (service
 	return &fakeFlow{&flow, g, problems}, nil
 }
 
+func (s *fakeService) Spin(context.Context, service.OpenFlow, service.SpinOptions) (service.RunResult, error) {
+	return service.RunResult{}, nil
+}
+
 func (s *fakeService) Run(ctx context.Context, _ service.OpenFlow, o service.RunOptions) (service.RunResult, error) {
 	s.ran = &o
 	if o.OnRun != nil && s.result.Run != 0 {

@@ -99,19 +99,21 @@ func ignore([]string) error { return nil }
 // globalOptions are the options before the command. Levada's own among them
 // are shown in the help of the commands that they matter to.
 type globalOptions struct {
-	help       bool
-	quiet      bool
-	verbose    bool
-	json       bool
-	with       []string
-	root       string
-	suffixes   []string
-	python     string
-	isolation  string
-	branch     string
-	production bool
-	triggers   []string
-	configs    configOptions
+	help        bool
+	quiet       bool
+	verbose     bool
+	json        bool
+	with        []string
+	root        string
+	suffixes    []string
+	python      string
+	isolation   string
+	branch      string
+	production  bool
+	triggers    []string
+	configs     configOptions
+	environment string
+	rebuild     bool // environments
 }
 
 // options returns Metaflow's top-level options and Levada's. Some exist only for flows that have what they are about,
@@ -138,13 +140,13 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 			fallback: []string{"METAFLOW_DEFAULT_METADATA"}, help: "Where records are kept. Only local so far."},
 		{name: "datastore", metavar: "[local|s3|azure|gs|spin]", dest: "DATASTORE", set: local("datastore", "local", "stores in the cloud come later", "s3", "azure", "gs", "spin"),
 			fallback: []string{"METAFLOW_DEFAULT_DATASTORE"}, help: "Where artifacts are kept. Only local so far."},
-		{name: "environment", metavar: "[local|conda|pypi|uv]", dest: "ENVIRONMENT", set: local("environment", "local", "managed environments come later", "conda", "pypi", "uv"),
-			fallback: []string{"METAFLOW_DEFAULT_ENVIRONMENT"}, help: "How packages are provided. Only local so far: use the interpreter that has them."},
+		{name: "environment", metavar: "[local|conda|pypi|uv]", dest: "ENVIRONMENT", set: choice(&g.environment, "local", "conda", "pypi", "uv"),
+			fallback: []string{"METAFLOW_DEFAULT_ENVIRONMENT"}, help: "How packages are provided. Default, and pypi and conda: as @pypi and @conda say. uv: by the uv project of the current folder. local: by the interpreter alone."},
 		{name: "event-logger", metavar: "TEXT", dest: "EVENT_LOGGER", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "monitor", metavar: "TEXT", dest: "MONITOR", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "pylint", off: "no-pylint", dest: "PYLINT", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "mode", metavar: "[spin]", hidden: true, set: notYet("mode", "spin comes later")},
-		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: ignore},
+		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: flag(&g.rebuild)},
 		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
 		{name: "help", short: "h", set: flag(&g.help), help: "Show this message and exit."},
 	}

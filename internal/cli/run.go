@@ -198,11 +198,19 @@ func (o *runOptions) writeRunFiles(s *session, id int64) error {
 		Run      string `json:"run_id"`
 		Flow     string `json:"flow_name"`
 		Metadata string `json:"metadata"`
-	}{run, s.flow.Definition().Name, "local@" + filepath.Dir(s.store.Path)})
+	}{run, s.flow.Definition().Name, s.metadataName()})
 	if err != nil {
 		return err
 	}
 	return s.writeFile("--runner-attribute-file", o.attributeFile, attributes)
+}
+
+// metadataName is the store as Metaflow's clients name one: the folder that holds it.
+func (s *session) metadataName() string {
+	if filepath.Base(s.store.Path) == ".levada" {
+		return "local@" + filepath.Dir(s.store.Path)
+	}
+	return "local@" + s.store.Path
 }
 
 // writeFile writes a file that an option names, if it does, whole or not at all.
@@ -277,6 +285,9 @@ func (s *session) afterwards(res service.RunResult) {
 	if res.FailedStep != "" {
 		fmt.Fprintf(w, "    See its log:  %s\n", s.logsCommand(res))
 	}
+	if s.inv.command.name == "spin" {
+		return
+	}
 	fmt.Fprintf(w, "    Go on with:   %s\n", s.resumeCommand(res.Run))
 }
 
@@ -295,7 +306,7 @@ func (s *session) resumeCommand(run int64) string {
 		command += " --with " + shellWord(spec)
 	}
 	for _, o := range []struct{ name, value string }{
-		{"python", python}, {"isolation", g.isolation}, {"datastore-root", root}, {"branch", g.branch},
+		{"python", python}, {"isolation", g.isolation}, {"environment", g.environment}, {"datastore-root", root}, {"branch", g.branch},
 	} {
 		if o.value != "" {
 			command += " --" + o.name + " " + shellWord(o.value)

@@ -113,6 +113,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
 		UserDecorators: namesUserDecorators(early.with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
+		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform,
 	}
 	if s.unread != nil {
 		return s.unread

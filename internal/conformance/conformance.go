@@ -132,7 +132,7 @@ func (t *talk) hold(first worker.First, here bool) error {
 	if here {
 		proc, err = t.h.pool.StartHere(first, watch)
 	} else {
-		proc, err = t.h.pool.Start(ctx, first, nil, watch)
+		proc, err = t.h.pool.Start(ctx, first, worker.Setting{}, watch)
 	}
 	if err != nil {
 		return err

@@ -24,9 +24,16 @@ import (
 //
 // The section "reference" holds what Metaflow does where that is not the same. It is compared only when
 // LEVADA_REFERENCE names a Python that has Metaflow: `LEVADA_REFERENCE=venv/bin/python go test ./internal/docstest`.
-func TestCompatibility(t *testing.T) {
+func TestCompatibility(t *testing.T) { checkClaims(t, "testdata/compat/*.txt") }
+
+// TestProjects runs whole projects, flows of the kind and size that tutorials and books have, in the same form: they are
+// run, resumed and looked at with the Client.
+func TestProjects(t *testing.T) { checkClaims(t, "testdata/projects/*.txt") }
+
+// checkClaims runs the claims in some files, each a subtest.
+func checkClaims(t *testing.T, pattern string) {
 	reference := os.Getenv("LEVADA_REFERENCE")
-	files, err := filepath.Glob("testdata/compat/*.txt")
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatal("no claims", err)
 	}
@@ -160,7 +167,7 @@ func (c claim) run(t *testing.T, script string, start func(dir string, env []str
 			t.Fatalf("%q: %v", line, err)
 		}
 		var env []string
-		for len(words) > 0 && regexp.MustCompile(`^[A-Z_]+=`).MatchString(words[0]) {
+		for len(words) > 0 && regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`).MatchString(words[0]) {
 			env, words = append(env, words[0]), words[1:]
 		}
 		flow := "flow.py"

@@ -71,6 +71,9 @@
 // ignored, and what they did is done anew. A gang is carried over when all its
 // nodes have come, or not at all.
 //
+// With Policy.Only, one task of those that are ready then is run and nothing else, and the
+// run is complete when it has ended well.
+//
 // # Misuse
 //
 // Apply never panics. An event that cannot be (a success of a task that does not
@@ -180,6 +183,9 @@ func (e *Engine) Apply(ev Event) []Command {
 	return e.commands
 }
 
+// Waits reports whether a task is ready at a place. It is asked before Started.
+func (e *Engine) Waits(p Place) bool { return e.recovery != nil && e.recovery.find(p) != nil }
+
 // Err returns the first misuse of the engine, nil if there was none.
 func (e *Engine) Err() error { return e.err }
 
@@ -246,6 +252,8 @@ func (e *Engine) succeeded(t *task, tr graph.Transition) {
 	if e.state == running {
 		if problem := e.wrong(t.node, tr); problem != "" {
 			e.fail(Finish{Outcome: FailedRun, Task: t.id, Step: t.node.Name, Problem: problem})
+		} else if e.policy.Only != nil {
+			e.reachedEnd()
 		} else if t.gang != nil {
 			e.nodeSucceeded(t.gang)
 		} else {

@@ -103,6 +103,18 @@ func (r *recovery) claim(n *graph.Node, ev Recovered) *task {
 	return &task{node: n, scope: s, index: ev.Index, base: s.split}
 }
 
+// find returns the task that waits at a place; nil if there is none. Nodes of gangs are not found.
+func (r *recovery) find(p Place) *task {
+	if u := r.waiting[place{p.Scope, p.Index}]; u.task != nil && u.task.node.Name == p.Step && u.task.iteration == p.Iteration {
+		return u.task
+	}
+	s := r.scopes[p.Scope]
+	if s == nil || s.node.Kind != graph.Foreach || s.node.Out[0].Name != p.Step || p.Iteration != 0 || p.Index < 0 || p.Index >= s.count || s.taken.has(p.Index) {
+		return nil
+	}
+	return &task{node: s.node.Out[0], scope: s, index: p.Index, base: s.split}
+}
+
 // recoverNode notes a recovered node of a gang, and carries the gang over when all have come.
 func (e *Engine) recoverNode(s *scope, n *graph.Node, ev Recovered) {
 	g := e.recovery.waiting[place{s.split, gangPlace}].gang
@@ -142,6 +154,17 @@ func (e *Engine) started() {
 	if r.unknown != "" {
 		e.fail(Finish{Outcome: FailedRun, Task: NoTask,
 			Problem: "There is no step " + r.unknown + " to run again from. Name one of the flow's steps."})
+		return
+	}
+	if e.policy.Only != nil {
+		t := r.find(*e.policy.Only)
+		e.queue = queue{}
+		if t == nil {
+			e.fail(Finish{Outcome: FailedRun, Task: NoTask, Step: e.policy.Only.Step,
+				Problem: "What comes before step " + e.policy.Only.Step + " has not been run, or does not fit the flow as it is now."})
+			return
+		}
+		e.queue.singles.push(unit{task: t})
 		return
 	}
 	if r.complete {

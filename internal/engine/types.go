@@ -160,4 +160,15 @@ type Policy struct {
 	// Rerun names the step that a resume runs again with everything after it; empty for none.
 	// Recovered tasks of those steps are ignored.
 	Rerun string
+	// Only, if not nil, is the one place whose task runs: the run is complete when that task has ended well, whatever
+	// follows it in the graph. What comes before it is told as Recovered.
+	Only *Place
+}
+
+// Place is where in a run a task belongs.
+type Place struct {
+	Step      string
+	Scope     TaskID
+	Index     int
+	Iteration int
 }

@@ -156,6 +156,7 @@ type RunFilter struct {
 	Status RunStatus // as recorded
 	Tags   []string  // all of them, user or system
 	Before int64     // only ids below this one
+	Spun   bool      // those that spun a task, too
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
 	// CreatedAfter and CreatedBefore bound the time of creation: not before the one, before the other.

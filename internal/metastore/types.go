@@ -56,6 +56,18 @@ type RunInfo struct {
 	Branch      string            `json:"branch,omitempty"`
 	Resumed     string            `json:"resumed,omitempty"`    // step given to resume
 	Parameters  map[string]string `json:"parameters,omitempty"` // as given or defaulted, for display
+	// Spin is the task that this run ran again, alone: "MyFlow/12/train/3". Such runs are listed only on request.
+	Spin string `json:"spin,omitempty"`
+	// Environments are those of steps that do not run in Interpreter.
+	Environments []Environment `json:"environments,omitempty"`
+}
+
+// Environment is a virtual environment that steps of a run had.
+type Environment struct {
+	Steps    []string `json:"steps"`
+	Python   string   `json:"python"`   // version of its interpreter
+	Packages []string `json:"packages"` // "name==version", sorted
+	Lock     string   `json:"lock"`     // name of the lock, the same for the same packages
 }
 
 // Lease says which process runs a run and when it last said so.

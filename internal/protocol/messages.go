@@ -110,6 +110,14 @@ type Task struct {
 	Timeout   float64   `json:"timeout,omitempty"`
 	Cgroup    string    `json:"cgroup,omitempty"`
 	Ahead     []Value   `json:"ahead,omitempty"` // the first of what the flow's tasks read; their bytes come before the item's
+	Spin      *Spin     `json:"spin,omitempty"`
+}
+
+// Spin says how a task is run that is run alone, again.
+type Spin struct {
+	Without   []string `json:"without,omitempty"`   // decorators that are left out
+	Artifacts string   `json:"artifacts,omitempty"` // file of a Python module whose ARTIFACTS replace inputs
+	Persist   bool     `json:"persist,omitempty"`   // what the step makes is stored
 }
 
 // Frame is one level of a foreach stack.
@@ -163,6 +171,7 @@ type FromTask struct {
 	Own     []string `json:"own"`
 	Names   []string `json:"names"`  // values
 	Codecs  []string `json:"codecs"` // get, values, get_item, get_inputs: those the process reads; nil for all
+	Inputs  []int    `json:"inputs"` // merge: positions; nil is all
 
 	Message string            `json:"message"` // usage
 	Display map[string]string `json:"display"` // defaults, done of parameters

@@ -77,14 +77,14 @@ func (r *Runner) launch(l engine.Launch) {
 		r.stillborn(a, err)
 		return
 	}
-	vars := l.Step.Environment
+	set := worker.Setting{Python: r.Pythons[l.Step.Name], Vars: l.Step.Environment}
 	start := func() (*worker.Process, error) {
-		return r.Pool.Start(r.ctx, first, vars, worker.Watch{
+		return r.Pool.Start(r.ctx, first, set, worker.Watch{
 			Started: func(pid int) { r.post(func() { a.started(pid) }) },
 			Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
 		})
 	}
-	if len(vars) == 0 && !r.Pool.Spawns() {
+	if set.Plain() && !r.Pool.Spawns() {
 		proc, err := start()
 		a.attach(proc, err)
 		return
@@ -217,7 +217,10 @@ func (a *attempt) complete() {
 	}
 	if res := a.result; res != nil {
 		rec.Artifacts, rec.Blobs, rec.Scope = res.artifacts, res.blobs, res.scope
-		rec.Attempt.Complete = res.complete
+		rec.Attempt.Complete = res.complete || r.Spin != nil && !r.Spin.Persist // what it has is nothing, not what it inherits
+	}
+	if r.Spin != nil && !r.Spin.Persist {
+		rec.Artifacts, rec.Blobs, rec.Scope = nil, nil, nil
 	}
 	rec.Cards, rec.Blobs = a.cards.records, append(rec.Blobs, a.cards.blobs...)
 	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
@@ -392,7 +395,7 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 	t := &protocol.Task{
 		Type: "task", Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
 		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, Iteration: l.Iteration,
-		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Stack: make([]protocol.Frame, len(l.Stack)),
+		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Spin: r.Spin, Stack: make([]protocol.Frame, len(l.Stack)),
 	}
 	for i, f := range l.Stack {
 		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}

@@ -353,7 +353,18 @@ func (c *conversation) merge(m *protocol.FromTask) (*protocol.Reply, [][]byte, e
 	for name := range c.merged {
 		own = append(own, name)
 	}
-	got, err := c.r.layers.Merge(c.r.ctx, c.r.Config.Run.ID, ids(c.a.launch.Inputs), m.Include, m.Exclude, own)
+	inputs := ids(c.a.launch.Inputs)
+	if m.Inputs != nil {
+		all := inputs
+		inputs = make([]int64, len(m.Inputs))
+		for i, at := range m.Inputs {
+			if at < 0 || at >= len(all) {
+				return nil, nil, fault.New(fault.Usage, "the join has no input %d", at)
+			}
+			inputs[i] = all[at]
+		}
+	}
+	got, err := c.r.layers.Merge(c.r.ctx, c.r.Config.Run.ID, inputs, m.Include, m.Exclude, own)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,12 +13,42 @@ import (
 // Recover makes an engine that knows what the origin of a resumed run has done already.
 // It returns the tasks that the new run takes over, task 0 included.
 func Recover(ctx context.Context, g *graph.Graph, p engine.Policy, store metastore.Reader, origin int64) (*engine.Engine, []metastore.Task, error) {
+	return recoverTasks(ctx, g, p, store, origin, func(metastore.Task) bool { return true })
+}
+
+// RecoverOnly makes an engine that is to run one task of the origin again, alone, and returns the tasks that the new
+// run takes over for it and the id that the task is going to have.
+func RecoverOnly(ctx context.Context, g *graph.Graph, p engine.Policy, store metastore.Reader, t metastore.Task) (*engine.Engine, []metastore.Task, int64, error) {
+	p.Only = &engine.Place{Step: t.Step, Scope: engine.TaskID(t.Scope), Index: t.Index, Iteration: t.Iteration}
+	// A task depends on earlier ones only, and on none of its siblings.
+	needed := func(o metastore.Task) bool {
+		return o.ID < t.ID && (o.Step != t.Step || o.Scope != t.Scope || o.Index == t.Index)
+	}
+	e, carried, err := recoverTasks(ctx, g, p, store, t.Run, needed)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if !e.Waits(*p.Only) {
+		return nil, nil, 0, fault.New(fault.Invalid, "what comes before step %s in run %d does not fit the flow as it is now", t.Step, t.Run).
+			Do("run the flow again, then spin that run")
+	}
+	next := int64(1)
+	for _, o := range carried {
+		next = max(next, o.ID+1)
+	}
+	return e, carried, next, nil
+}
+
+func recoverTasks(ctx context.Context, g *graph.Graph, p engine.Policy, store metastore.Reader, origin int64, needed func(metastore.Task) bool) (*engine.Engine, []metastore.Task, error) {
 	var tasks []metastore.Task
 	var transitions []graph.Transition
 	p.FirstTask = 1
 	for t, err := range store.Finished(ctx, origin) {
 		if err != nil {
 			return nil, nil, err
+		}
+		if !needed(t.Task) {
+			continue
 		}
 		var tr graph.Transition
 		if len(t.Attempt.Transition) > 0 {

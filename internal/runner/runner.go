@@ -59,7 +59,9 @@ type Config struct {
 	Store  metastore.Store
 	Data   *datastore.Store
 	Pool   *worker.Pool
-	Usage  *usage.Sampler
+	// Pythons are the interpreters of steps with an environment of their own.
+	Pythons map[string]string
+	Usage   *usage.Sampler
 	// Cgroups, if not nil, gives each attempt a cgroup of its own, in which the kernel keeps its peak of memory.
 	Cgroups *usage.Cgroups
 	// Machine is what @resources requests are admitted against.
@@ -67,7 +69,9 @@ type Config struct {
 	// Home is the store's folder, as clients in the tasks are told. May be empty.
 	Home string
 	// LogDir is where logs that are too long for the database go.
-	LogDir     string
+	LogDir string
+	// Spin, if not nil, is told to the only task of the run.
+	Spin       *protocol.Spin
 	MaxLogSize int64 // bytes a stream that are kept; 0 is no limit
 	Staging    string
 	Project    *protocol.Project

@@ -26,6 +26,13 @@ type FlowSource struct {
 	Origin func(ctx context.Context, flow string) (int64, error)
 	// Lenient opens a flow for help: what is wrong with configs is left out.
 	Lenient bool
+	// Environment is how packages are provided: empty or "pypi", "conda": as the steps' decorators say; "uv": by the uv project
+	// that the working directory is in; "local": by the interpreter, whatever decorators say.
+	Environment string
+	// Rebuild resolves environments anew.
+	Rebuild bool
+	// Tell is told of what takes time before the run begins, the making of environments. May be nil.
+	Tell func(format string, args ...any)
 	// CodeSuffixes selects the files of the code package; nil is the default.
 	CodeSuffixes []string
 	// HandedFD is the control socket of a fork server that is running already (a flow
@@ -76,6 +83,21 @@ type ResumeOptions struct {
 	RunOptions
 	Origin int64  // 0: the flow's latest run
 	Step   string // rerun this step and all after it; empty: only what is missing
+}
+
+// SpinOptions are the choices of a spin besides those of a run, of which parameters, --with and workers do not matter.
+type SpinOptions struct {
+	RunOptions
+	// Task names the task to run again: "train" of the latest run, "12/train", "12/train/3", with or without "MyFlow/".
+	Task string
+	// SkipDecorators leaves out all decorators of the step, those of its environment included.
+	SkipDecorators bool
+	// Artifacts is the file of a Python module whose dictionary ARTIFACTS replaces inputs; empty for none.
+	Artifacts string
+	// Persist stores what the step makes.
+	Persist bool
+	// OnTask is called with the task's run, step and id before it starts, and the task that it repeats.
+	OnTask func(run int64, step string, task int64, of Pathspec) error
 }
 
 // RunResult is how a run ended.

@@ -33,6 +33,9 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	if err != nil {
 		return RunResult{}, err
 	}
+	if err := f.prepareEnvironments(ctx); err != nil {
+		return RunResult{}, err
+	}
 	staging, err := upkeep.Register(s.c.Home)
 	if err != nil {
 		return RunResult{}, err
@@ -96,6 +99,9 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if err != nil {
 		return RunResult{}, err
 	}
+	if err := f.prepareEnvironments(ctx); err != nil {
+		return RunResult{}, err
+	}
 	staging, err := upkeep.Register(s.c.Home)
 	if err != nil {
 		return RunResult{}, err
@@ -134,6 +140,8 @@ type work struct {
 	rerun      string
 	warnings   []string
 	parameters map[string]string
+	spin       *protocol.Spin
+	of         string // the task that is spun
 }
 
 // carry creates the run and carries it to its end.
@@ -165,8 +173,8 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	}
 	logs := filepath.Join(s.c.Home, "logs", fmt.Sprint(run.ID))
 	r := runner.New(runner.Config{
-		Flow: f.Definition(), Graph: f.graph, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
-		Pool: f.pool, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, Home: s.c.Home, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
+		Flow: f.Definition(), Graph: f.graph, Spin: w.spin, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
+		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, Home: s.c.Home, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Triggers: o.Triggers, Programs: programs, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
@@ -195,7 +203,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 			Host: s.c.Host, CommandLine: o.CommandLine, WorkingDir: s.c.Dir, FlowFile: f.src.File,
 			Language: def.Language, Runtime: def.Runtime, Interpreter: cmp.Or(f.python, f.program.Path), SDK: def.SDK, Levada: s.c.Version,
 			MaxWorkers: s.workers(o), Isolation: string(f.pool.Isolation()), Namespace: o.Namespace,
-			Resumed: w.rerun, Parameters: w.parameters,
+			Resumed: w.rerun, Parameters: w.parameters, Environments: f.made.records, Spin: w.of,
 		},
 	}
 	if run.Info.Namespace == "" {

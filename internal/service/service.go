@@ -41,6 +41,9 @@ type Config struct {
 	SDK func() (string, error)
 	// Cache returns the folder for what can be made again, such as programs of flows in Go.
 	Cache func() (string, error)
+	// Environments is the folder where the environments of steps are kept.
+	Environments string
+	Environ      []string // of the command, for the tools that make environments
 	// Interpreter finds the interpreter as Python does and tells all that is known of it. It and Environment are for Examine.
 	Interpreter func(ctx context.Context, asked string) (interp.Interpreter, error)
 	Environment upkeep.Environment
@@ -68,6 +71,7 @@ type flow struct {
 	graph    *graph.Graph
 	problems []graph.Problem
 	with     []protocol.Decorator
+	made     *environments   // nil before the first run
 	code     chan code       // one value: what the flow's folder holds
 	program  gobuild.Program // zero for a flow in Python
 }

@@ -158,6 +158,9 @@ func (p *Pool) Environment(vars map[string]string) []string {
 		if path != "" {
 			p.env = append(p.env, "PYTHONPATH="+path)
 		}
+		if exe, err := os.Executable(); err == nil && os.Getenv("LEVADA_BIN") == "" {
+			p.env = append(p.env, "LEVADA_BIN="+exe) // for clients in the tasks, and for flows that tasks start
+		}
 	}
 	if len(vars) == 0 {
 		return slices.Clip(p.env)

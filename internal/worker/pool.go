@@ -4,9 +4,9 @@
 // task, in one of two ways. By default a fork server ([Server]) imports the user's
 // file once and forks for each task. Where forking is not safe, or on request
 // (isolation "spawn"), each process is a fresh interpreter. A flow that is a program, as those in Go are, cannot
-// fork, so each of its processes is the program started again. Environment variables
-// that must be there before libraries load give each distinct set of them a fork
-// server of its own, started when first needed.
+// fork, so each of its processes is the program started again. What must be there before
+// libraries load, environment variables or another interpreter ([Setting]), gives each distinct
+// combination a fork server of its own, started when first needed.
 //
 // A process leads its own process group, so that it can be ended with all that it
 // started, and so that Ctrl-C at the terminal reaches the engine alone. When the
@@ -20,6 +20,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -70,23 +71,45 @@ type Pool struct {
 	again     SetupFunc       // for all processes but the first; nil if the flow does not ask
 
 	mu    sync.Mutex
-	seats map[string]*seat // by environment set; "" is main's
+	seats map[string]*seat // by setting; "" is main's
 
 	envMu sync.Mutex
 	env   []string // of workers; nil before the first is started
 }
 
-// seat is the place of the fork server for one set of variables. Its lock is held while the server starts, which
+// seat is the place of the fork server for one setting. Its lock is held while the server starts, which
 // takes as long as the user's imports; nobody waits who wants another.
 type seat struct {
 	mu     sync.Mutex
 	server *Server // nil before the first
 }
 
+// Setting is what of a process is settled before its first import. The zero value is the flow's own.
+type Setting struct {
+	Python string            // interpreter; empty: the flow's
+	Vars   map[string]string // environment variables, added to those of the engine
+}
+
+// Plain reports whether it is the flow's own setting.
+func (s Setting) Plain() bool { return s.Python == "" && len(s.Vars) == 0 }
+
+// key tells settings apart; "" is the flow's own.
+func (s Setting) key() string {
+	if s.Plain() {
+		return ""
+	}
+	keys := make([]string, 0, len(s.Vars)+1)
+	for k, v := range s.Vars {
+		keys = append(keys, k+"="+v)
+	}
+	slices.Sort(keys)
+	return strings.Join(append(keys, s.Python), "\x00")
+}
+
 // Open starts or takes over the flow's fork server and reads the definition.
 func Open(ctx context.Context, spec Spec) (*Pool, error) {
 	p := &Pool{spec: spec, isolation: Fork, seats: make(map[string]*seat)}
-	s, err := p.open(ctx, nil)
+	s, err := p.open(ctx, Setting{})
 	if err != nil {
 		return nil, err
 	}
@@ -103,14 +126,14 @@ func Open(ctx context.Context, spec Spec) (*Pool, error) {
 	return p, nil
 }
 
-// open starts a fork server with additional environment variables.
-func (p *Pool) open(ctx context.Context, vars map[string]string) (*Server, error) {
+// open starts a fork server with a setting.
+func (p *Pool) open(ctx context.Context, set Setting) (*Server, error) {
 	var s *Server
 	var err error
-	if p.spec.HandedFD > 0 && vars == nil && p.main == nil {
+	if p.spec.HandedFD > 0 && set.Plain() && p.main == nil {
 		s, err = newServer(p.spec.File, os.NewFile(uintptr(p.spec.HandedFD), "control"), nil, p.spec.HandedPID)
 	} else {
-		s, err = p.startServer(vars)
+		s, err = p.startServer(set)
 	}
 	if err != nil {
 		return nil, err
@@ -164,13 +187,13 @@ func (p *Pool) asks() []string {
 	return nil
 }
 
-func (p *Pool) startServer(vars map[string]string) (*Server, error) {
+func (p *Pool) startServer(set Setting) (*Server, error) {
 	near, far, err := controlPair()
 	if err != nil {
 		return nil, err
 	}
 	defer far.Close()
-	cmd := p.command(vars, append(p.asks(), "LEVADA_CONTROL_FD=3")...)
+	cmd := p.command(set, append(p.asks(), "LEVADA_CONTROL_FD=3")...)
 	// When the engine dies, a fork server ends what it runs, because its control socket ends; SIGTERM is for one that still imports.
 	cmd.SysProcAttr = leader(syscall.SIGTERM)
 	cmd.ExtraFiles = []*os.File{far}
@@ -181,26 +204,38 @@ func (p *Pool) startServer(vars map[string]string) (*Server, error) {
 			return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start the flow", Subject: p.spec.Program, Cause: err}).
 				Do("build it for this machine: `levada run` does, given the package's folder")
 		}
-		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start Python", Subject: p.spec.Python, Cause: err}).
+		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start Python", Subject: p.python(set), Cause: err}).
 			Do("name the interpreter with --python or LEVADA_PYTHON")
 	}
 	return newServer(p.spec.File, near, cmd, cmd.Process.Pid)
 }
 
 // command prepares a worker that runs the user's file.
-func (p *Pool) command(vars map[string]string, extra ...string) *exec.Cmd {
-	program := p.program(vars)
+func (p *Pool) command(set Setting, extra ...string) *exec.Cmd {
+	program := p.program(set)
 	cmd := exec.Command(program.Path, program.Args...)
 	cmd.Env = append(program.Env, extra...)
 	return cmd
 }
 
 // program is what runs the user's file: an interpreter, or the file itself.
-func (p *Pool) program(vars map[string]string) Program {
-	if p.spec.Program != "" {
-		return Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(vars), Socket: TaskSocket}
+func (p *Pool) program(set Setting) Program {
+	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(set.Vars), Socket: TaskSocket}
+	if program.Path == "" {
+		program.Path, program.Args = p.python(set), []string{p.spec.File}
 	}
-	return Program{Path: p.spec.Python, Args: []string{p.spec.File}, Env: p.Environment(vars), Socket: TaskSocket}
+	if set.Python != "" { // the programs of its environment are found first, as where one is activated
+		program.Env = append(program.Env, "PATH="+filepath.Dir(set.Python)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	return program
+}
+
+// python is the interpreter of a setting.
+func (p *Pool) python(set Setting) string {
+	if set.Python != "" {
+		return set.Python
+	}
+	return p.spec.Python
 }
 
 // Asked reports whether the flow was told the setup, and so has put the decorators of --with on its steps itself.
@@ -215,15 +250,17 @@ func (p *Pool) Isolate(i Isolation) { p.isolation = i }
 // Isolation tells how tasks get their processes.
 func (p *Pool) Isolation() Isolation { return p.isolation }
 
-// Start starts a process with the given first frame. vars are environment variables
-// that must be there before anything is imported; usually nil.
-func (p *Pool) Start(ctx context.Context, first First, vars map[string]string, watch Watch) (*Process, error) {
+// Start starts a process with the given first frame in a setting.
+func (p *Pool) Start(ctx context.Context, first First, set Setting, watch Watch) (*Process, error) {
 	if p.isolation == Spawn {
-		return p.spawn(first, vars, watch)
+		return p.spawn(first, set, watch)
 	}
-	s, err := p.server(ctx, vars)
+	s, err := p.server(ctx, set)
 	if err != nil {
 		return nil, err
+	}
+	if p.main.definition.ForkUnsafe == "" && s.definition.ForkUnsafe != "" {
+		return p.spawn(first, set, watch) // a library that only this interpreter has makes forking unsafe
 	}
 	return s.Start(first, watch)
 }
@@ -253,14 +290,14 @@ func (p *Pool) each(f func(*Server)) {
 // work that is not a task, such as resolving parameters.
 func (p *Pool) StartHere(first First, watch Watch) (*Process, error) {
 	if p.main.spawns {
-		return p.spawn(first, nil, watch)
+		return p.spawn(first, Setting{}, watch)
 	}
 	return p.main.Start(first, watch)
 }
 
-// server returns the fork server for a set of variables. One that has died is replaced.
-func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, error) {
-	key := envKey(vars)
+// server returns the fork server for a setting. One that has died is replaced.
+func (p *Pool) server(ctx context.Context, set Setting) (*Server, error) {
+	key := set.key()
 	p.mu.Lock()
 	st := p.seats[key]
 	if st == nil {
@@ -277,7 +314,7 @@ func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, err
 			return st.server, nil
 		}
 	}
-	s, err := p.open(ctx, vars)
+	s, err := p.open(ctx, set)
 	if err != nil {
 		return nil, err
 	}
@@ -288,21 +325,9 @@ func (p *Pool) server(ctx context.Context, vars map[string]string) (*Server, err
 	return s, nil
 }
 
-func envKey(vars map[string]string) string {
-	if len(vars) == 0 {
-		return ""
-	}
-	keys := make([]string, 0, len(vars))
-	for k, v := range vars {
-		keys = append(keys, k+"="+v)
-	}
-	slices.Sort(keys)
-	return strings.Join(keys, "\x00")
-}
-
 // spawn starts a fresh worker for one task.
-func (p *Pool) spawn(first First, vars map[string]string, watch Watch) (*Process, error) {
-	program := p.program(vars)
+func (p *Pool) spawn(first First, set Setting, watch Watch) (*Process, error) {
+	program := p.program(set)
 	program.Env = append(program.Env, p.asks()...)
 	var speech []byte
 	if p.again != nil {

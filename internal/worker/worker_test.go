@@ -110,7 +110,7 @@ func start(t *testing.T, p *worker.Pool, vars map[string]string, during func(*wo
 	exited := make(chan worker.Exit, 1)
 	started := make(chan struct{})
 	var mu sync.Mutex
-	proc, err := p.Start(context.Background(), first, vars, worker.Watch{
+	proc, err := p.Start(context.Background(), first, worker.Setting{Vars: vars}, worker.Watch{
 		Started: func(pid int) { mu.Lock(); o.pid = pid; mu.Unlock(); close(started) },
 		Exited:  func(e worker.Exit) { exited <- e },
 	})

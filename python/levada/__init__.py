@@ -48,14 +48,19 @@ from .flowspec import FlowSpec
 from .parameters import JSONType, JSONTypeClass, Parameter
 from .running import current
 
+#: Names that few flows use, and the modules that have them: imported when they are asked for.
+_LAZY = {
+    "IncludeFile": "includefile",
+    "Runner": "runner",
+    "NBRunner": "notebook",
+    "NBDeployer": "notebook",
+    "Deployer": "deployer",
+    "DeployedFlow": "deployer",
+}
+
 #: Names of the API that later versions will have; using one is an error that says so.
 _LATER = frozenset(
     [
-        "Runner",
-        "NBRunner",
-        "Deployer",
-        "DeployedFlow",
-        "NBDeployer",
         "S3",
     ]
 )

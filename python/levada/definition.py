@@ -19,16 +19,18 @@ _checked = JSONEncoder(allow_nan=False, default=repr).encode
 class StepPlan:
     """What a task has to know of its step."""
 
-    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "secrets", "cards")
+    __slots__ = ("name", "function", "is_join", "next", "catch", "timeout", "parallel", "torch", "secrets", "cards",
+                 "_plain")  # fmt: skip
 
     def __init__(self, name, function, described):
         self.name = name
-        self.function = function
+        self.function = self._plain = function
         self.is_join = described["args"] > 1
         self.next = described.get("next")
         self.catch = None
         self.timeout = None
         self.parallel = False
+        self.torch = None  # attributes of @pytorch_parallel
         self.cards = None  # the attributes of each @card
         self.secrets = None
         wrappers = getattr(function, "wrappers", None)
@@ -52,6 +54,8 @@ class StepPlan:
             self.timeout = attributes
         elif name in ("parallel", "pytorch_parallel"):
             self.parallel = True
+            if name == "pytorch_parallel":
+                self.torch = attributes
         elif name == "card":
             self.cards = [*(self.cards or ()), attributes]
         elif name == "secrets" and self.secrets is None:
@@ -59,6 +63,15 @@ class StepPlan:
 
             self.secrets = attributes
             self.function = with_secrets(self.function, attributes)
+
+    def drop(self, name):
+        """Do without a decorator."""
+        if name in ("catch", "timeout"):
+            setattr(self, name, None)
+        elif name == "card":
+            self.cards = None
+        elif name == "secrets" or "." in name:  # with a dot: the user's own. These are left out together, or not at all
+            self.function = self._plain
 
 
 class Plans:

@@ -2,7 +2,13 @@
 
 import sys
 from os.path import dirname
-from traceback import TracebackException
+
+try:
+    from traceback import TracebackException
+except ImportError:  # a traceback.py of the user's
+    from .standard import load
+
+    TracebackException = load("traceback").TracebackException
 
 from .exceptions import MetaflowException, UnpicklableArtifactException
 

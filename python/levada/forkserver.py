@@ -5,7 +5,7 @@ One thread, one loop over two descriptors: the control socket, and a pipe that S
 
 import gc
 import os
-import resource  # noqa: F401  wait4 would import it on first use
+import resource  # wait4 would import it on first use
 import select
 import sys
 from _signal import SIG_DFL, SIGCHLD, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
@@ -20,6 +20,15 @@ from .task import converse, flush, on_signal
 from .warmup import warm_up
 from .wire import ConversationEnded, decode, frame, unpack_lengths
 
+_wait4 = os.wait4
+if not hasattr(select, "poll"):  # a select.py of the user's
+    from .standard import load
+
+    select = load("select")
+if not hasattr(resource, "struct_rusage"):
+    from .standard import load, wait4_with
+
+    _wait4 = wait4_with(load("resource"))
 try:
     from _socket import MSG_CMSG_CLOEXEC
 except ImportError:  # not Linux
@@ -198,7 +207,7 @@ class ForkServer:
             id = self._ids.pop(pid, None)
             if id is not None:
                 _killpg(pid, SIGKILL)  # what the task left behind; its number is still taken, so it is its group
-            _, status, usage = os.wait4(pid, 0)
+            _, status, usage = _wait4(pid, 0)
             if id is None:
                 continue  # a process that the user's file started
             del self._pids[id]

@@ -194,28 +194,30 @@ class _View:
         raise MetaflowException("merge_artifacts is called on self, not on an input of the join.")
 
 
-def _are_all(inputs, task):
-    """Whether these are the inputs of the join: what the step got, or a list of all of them."""
+def _positions(inputs, step):
+    """The positions of the inputs to merge; None if it is all of them, as the step got them."""
     if isinstance(inputs, Inputs):
-        return True
-    positions = {one._levada.position for one in inputs if isinstance(one, _View)}
-    return len(positions) == task.frame["join"]["count"]
+        return None
+    inputs = list(inputs)
+    if not inputs or not all(isinstance(one, _View) for one in inputs):
+        raise MetaflowException("merge_artifacts in step '%s' takes the inputs of the join, or some of them." % step)
+    return [one._levada.position for one in inputs]
 
 
 def merge_artifacts(flow, task, inputs, exclude, include):
     """Have the host merge what all inputs agree about. See FlowSpec.merge_artifacts."""
     step = task.plan.name
-    if not task.frame.get("join") or not _are_all(inputs, task):
+    if not task.frame.get("join"):
         raise MetaflowException(
             "merge_artifacts can be called in a join step only, with its inputs. Step '%s' is none." % step
-            if not task.frame.get("join")
-            else "merge_artifacts in step '%s' takes all inputs of the join, as the step got them." % step
         )
     if include and exclude:
         raise MetaflowException("merge_artifacts in step '%s': give include or exclude, not both." % step)
+    positions = _positions(inputs, step)
     reply, _ = task.channel.ask(
         {
             "type": "merge",
+            **({} if positions is None else {"inputs": positions}),
             "include": list(include) if include else None,
             "exclude": list(exclude),
             "own": [name for name in flow.__dict__ if name not in task.loaded],

@@ -25,7 +25,7 @@ _UNSET = object()
 #: Types of values that the short form of a done frame has, with their names in it.
 _PLAIN = {int: "int", float: "float", bool: "bool", type(None): "NoneType"}
 #: Fields of a first frame that ask for more than to call the step.
-_UNUSUAL = frozenset(("fallback", "timeout", "cgroup", "with"))
+_UNUSUAL = frozenset(("fallback", "timeout", "cgroup", "with", "spin", "parallel"))
 _ENTRY = '{"name":"%s","codec":"pickle","type":"%s","size":%d,"length":%d}'
 
 
@@ -99,6 +99,10 @@ class Task:
     def names(self):
         """The names of all inherited artifacts."""
         return self.channel.ask({"type": "names"})[0].get("names") or []
+
+    def replace(self, attribute, value):
+        """Let a parameter have another value in this task."""
+        self._shared[attribute] = value
 
     def merge(self, flow, inputs, exclude, include):
         """Take over what the inputs of a join agree about."""
@@ -208,6 +212,10 @@ class Task:
                 from .cards import publisher
 
                 publisher.begin(self)
+            if self.frame.get("parallel"):
+                from .gang import announce
+
+                announce(self)
         try:
             if self._simple:
                 self.plan.function(flow)
@@ -231,7 +239,7 @@ class Task:
                 return 0
         try:
             # What cannot be pickled must not turn a caught failure into another one.
-            entries, parts = pack_changed(flow.__dict__, self.loaded, self.staging, "caught" in done)
+            entries, parts = self._pack("caught" in done)
             transition = self.transition
             described = {"next": transition.steps}
             if transition.items is not None:
@@ -284,8 +292,22 @@ class Task:
             text += "}"
         return pack_frame(text.encode(), body)
 
+    def _pack(self, skip_unpicklable):
+        """What the attempt has made, for the done frame: entries and their bytes."""
+        spin = self.frame.get("spin")
+        if spin is not None and not spin.get("persist"):
+            return [], []
+        return pack_changed(self.flow.__dict__, self.loaded, self.staging, skip_unpicklable)
+
     def _call_step(self):
         plan = self.plan
+        inputs = Inputs(self) if plan.is_join else None
+        if self.frame.get("spin"):
+            from .spin import SpunInputs, prepare
+
+            replaced = prepare(self, self.frame["spin"])
+            if plan.is_join:
+                inputs = SpunInputs(self, replaced)
         if self.frame.get("fallback") and not hasattr(plan.function, "runs_fallback"):
             from .exceptions import FailureHandledByCatch
 
@@ -296,7 +318,7 @@ class Task:
             setitimer(ITIMER_REAL, limit)
         try:
             if plan.is_join:
-                plan.function(self.flow, Inputs(self))
+                plan.function(self.flow, inputs)
             else:
                 plan.function(self.flow)
         finally:
@@ -385,7 +407,7 @@ class Task:
             except Exception:
                 pass  # stderr is gone; the host is told all the same
         try:
-            entries, parts = pack_changed(self.flow.__dict__, self.loaded, self.staging, skip_unpicklable=True)
+            entries, parts = self._pack(True)
         except Exception:
             self.staging.discard()
             entries, parts = [], []

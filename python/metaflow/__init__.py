@@ -20,13 +20,19 @@ _MODULES = frozenset(
         "events",
         "exception",
         "flowspec",
+        "graph",
         "includefile",
+        "integrations",
         "lint",
+        "metadata_provider",
+        "metaflow_config",
         "metaflow_current",
         "metaflow_version",
         "parameters",
         "plugins",
+        "runner",
         "runtime",
+        "system_context",
         "tuple_util",
         "unbounded_foreach",
         "user_configs",
@@ -34,7 +40,6 @@ _MODULES = frozenset(
         "util",
     ]
 )
-_MODULES_LATER = frozenset(("integrations", "metaflow_config", "runner"))
 
 
 def __getattr__(name):

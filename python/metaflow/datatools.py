@@ -1,5 +1,3 @@
-"""Access to S3 and local data: a later version has it. Importing works, using says so."""
+"""Another name of ``metaflow.plugins.datatools``."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from metaflow.plugins.datatools import *  # noqa: F403

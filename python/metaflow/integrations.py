@@ -1,5 +1,3 @@
-"""Events for Argo: a later version has them. Importing works, using says so."""
+"""Events for Argo."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.argo import ArgoEvent  # noqa: F401

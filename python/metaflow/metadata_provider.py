@@ -1,5 +1,11 @@
-"""Metadata of tasks: a later version has them. Importing works, using says so."""
+"""Records of metadata, as extensions make them. A metadata provider of one's own is not supported."""
 
-from levada.later import names_of
+from collections import namedtuple
 
-__getattr__ = names_of(__name__)
+from levada.later import Later
+
+#: A fact about a task.
+MetaDatum = namedtuple("MetaDatum", "field value type tags")
+#: Where an artifact is.
+DataArtifact = namedtuple("DataArtifact", "name ds_type ds_root url type sha")
+MetadataProvider = Later("metaflow.metadata_provider.MetadataProvider")

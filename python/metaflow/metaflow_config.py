@@ -1,5 +1,5 @@
-"""Metaflow's settings: a later version has them. Importing works, using says so."""
+"""Metaflow's settings, read when this module is imported."""
 
-from levada.later import names_of
+from levada.settings import read
 
-__getattr__ = names_of(__name__)
+globals().update(read())

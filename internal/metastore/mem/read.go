@@ -71,6 +71,9 @@ func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metas
 }
 
 func matches(r *metastore.Run, f *metastore.RunFilter) bool {
+	if r.Info.Spin != "" && !f.Spun {
+		return false
+	}
 	for _, tag := range f.Tags {
 		if !slices.Contains(r.Tags, tag) && !slices.Contains(r.SystemTags, tag) {
 			return false

@@ -198,6 +198,16 @@ func testRunsFilter(t *testing.T, s metastore.Store) {
 		must(t, err)
 	}
 	must(t, s.EndRun(ctx, 5, metastore.RunEnd{Status: metastore.RunFailed, FailedTask: 3}))
+	for _, flow := range []string{"A", "S"} { // runs that spun a task: 13 and 14
+		_, err := s.CreateRun(ctx, metastore.Run{Flow: flow, Tags: []string{"spun"}, Created: at(99), Info: metastore.RunInfo{Spin: "A/1/train/3"}}, metastore.Beginning{})
+		must(t, err)
+	}
+	flows, err := s.Flows(ctx, "")
+	must(t, err)
+	equal(t, "flows", flows, []metastore.FlowSummary{{Name: "A", Runs: 6, Latest: 11, Created: at(0)}, {Name: "B", Runs: 6, Latest: 12, Created: at(1)}})
+	flows, err = s.Flows(ctx, "spun")
+	must(t, err)
+	equal(t, "flows that only spun", len(flows), 0)
 	for _, c := range []struct {
 		filter metastore.RunFilter
 		want   []int64
@@ -213,6 +223,9 @@ func testRunsFilter(t *testing.T, s metastore.Store) {
 		{metastore.RunFilter{Tags: []string{"t1", "all", "s1"}, User: "w"}, []int64{6}},
 		{metastore.RunFilter{Tags: []string{"t1", "s0"}}, nil},
 		{metastore.RunFilter{Flow: "C"}, nil},
+		{metastore.RunFilter{Tags: []string{"spun"}}, nil},
+		{metastore.RunFilter{Tags: []string{"spun"}, Spun: true}, []int64{14, 13}},
+		{metastore.RunFilter{Spun: true, Limit: 3}, []int64{14, 13, 12}},
 		{metastore.RunFilter{Parameters: map[string]string{"lr": "1"}, Limit: 2}, []int64{12, 10}},
 		{metastore.RunFilter{Parameters: map[string]string{"lr": "1", "a.b\"$": "3"}}, []int64{4}},
 		{metastore.RunFilter{Parameters: map[string]string{"none": ""}}, nil},

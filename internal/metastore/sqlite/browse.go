@@ -43,11 +43,11 @@ func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary,
 	const joined = `) AS f JOIN runs AS o ON o.id = f.oldest ORDER BY f.flow`
 	if tag == "" {
 		return all(rows(ctx, s, "list flows", scan,
-			summary+`SELECT flow, count(*) AS runs, max(id) AS latest, min(id) AS oldest FROM runs GROUP BY flow`+joined))
+			summary+`SELECT flow, count(*) AS runs, max(id) AS latest, min(id) AS oldest FROM runs WHERE `+notSpun+` GROUP BY flow`+joined))
 	}
 	return all(rows(ctx, s, "list flows", scan, summary+`
 		SELECT r.flow, count(*) AS runs, max(r.id) AS latest, min(r.id) AS oldest
-		FROM (SELECT DISTINCT run FROM tags WHERE tag = ?) AS t JOIN runs AS r ON r.id = t.run GROUP BY r.flow`+joined, tag))
+		FROM (SELECT DISTINCT run FROM tags WHERE tag = ?) AS t JOIN runs AS r ON r.id = t.run WHERE r.`+notSpun+` GROUP BY r.flow`+joined, tag))
 }
 
 // Steps returns the steps that a run has tasks of. It jumps from step to step in the index.

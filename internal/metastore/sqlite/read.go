@@ -127,11 +127,17 @@ func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metas
 	}
 }
 
+// notSpun leaves out the runs that spun a task. They are few, and an index has them.
+const notSpun = `id NOT IN (SELECT id FROM runs WHERE json_extract(info, '$.spin') IS NOT NULL)`
+
 func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) iter.Seq2[metastore.Run, error] {
 	var where []string
 	var args []driver.Value
 	and := func(condition string, arg driver.Value) {
 		where, args = append(where, condition), append(args, arg)
+	}
+	if !f.Spun {
+		where = append(where, notSpun)
 	}
 	if f.Flow != "" {
 		and("flow = ?", f.Flow)

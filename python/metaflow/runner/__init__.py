@@ -1,5 +1,1 @@
-"""Runner and Deployer: a later version has them. Importing works, using says so."""
-
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+"""Running and deploying flows from Python code, by Metaflow's module names."""

@@ -1,5 +1,3 @@
-"""Runner and Deployer: a later version has them. Importing works, using says so."""
+"""``Runner`` and what it returns."""
 
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)
+from levada.runner import ExecutingProcess, ExecutingRun, ExecutingTask, Runner  # noqa: F401

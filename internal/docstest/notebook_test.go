@@ -1,0 +1,105 @@
+package docstest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// notebook runs cells as a notebook does, in IPython's shell.
+const notebook = `
+import sys
+try:
+    from IPython.core.interactiveshell import InteractiveShell
+except ImportError:
+    sys.exit(77)
+shell = InteractiveShell.instance()
+for cell in open("cells.txt").read().split("\n# cell\n"):
+    shell.run_cell(cell, store_history=True).raise_error()
+`
+
+const cells = `
+%config InlineBackend.close_figures = False
+from metaflow import FlowSpec, NBRunner, Parameter, step
+import math
+FACTOR = 3
+
+def scaled(x):
+    return FACTOR * x
+
+class NotebookFlow(FlowSpec):
+    alpha = Parameter("alpha", default=1)
+
+    @step
+    def start(self):
+        self.x = scaled(self.alpha) + math.floor(0.5)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+run = NBRunner(NotebookFlow, show_output=False).nbrun(alpha=4)
+print("- same cell", run.successful, run.data.x)
+# cell
+with NBRunner(NotebookFlow, show_output=False) as runner:
+    result = runner.run(alpha=5)
+    print("- later cell", result.status, result.run.data.x)
+    print("- resumed", runner.resume(origin_run_id=result.run.id).run.data.x)
+# cell
+FACTOR = 100 # of the notebook, not of the flow's cell
+ex = await NBRunner(NotebookFlow, show_output=False).async_run()
+await ex.wait()
+print("- async", ex.status, ex.run.data.x)
+ex.runner.cleanup()
+# cell
+class Elsewhere(FlowSpec):
+    pass
+Elsewhere.__name__ = "Renamed"
+try:
+    NBRunner(Elsewhere)
+except ModuleNotFoundError as e:
+    print("- not found", "Renamed" in str(e))
+`
+
+// TestNotebook defines and runs flows in a notebook's cells.
+func TestNotebook(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "notebook.py"), notebook)
+	write(t, filepath.Join(dir, "cells.txt"), cells)
+	python, err := python()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := environment("PYTHONPATH="+filepath.Join(root, "python"), "LEVADA_BIN="+binary, "IPYTHONDIR="+t.TempDir())
+	r, err := command(dir, env, python, "notebook.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.code == 77 {
+		t.Skip("this Python has no IPython")
+	}
+	var said []string
+	for line := range strings.Lines(r.stdout) {
+		if strings.HasPrefix(line, "- ") {
+			said = append(said, strings.TrimSpace(line))
+		}
+	}
+	want := "- same cell True 12|- later cell successful 15|- resumed 15|- async successful 3|- not found True"
+	if got := strings.Join(said, "|"); got != want || r.code != 0 {
+		t.Errorf("exit code %d, it said %s\nwant %s\n%s", r.code, got, want, r.stderr)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*.py"))
+	if err != nil || len(left) != 2 { // the file of async_run is the NBRunner's, which was not cleaned up
+		t.Errorf("files that are left: %v, %v", left, err)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,54 @@
+"""What a flow's file says of itself, for code that runs flows: its definition, read from a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+
+from .exceptions import MetaflowException
+from .wire import Channel, ConversationEnded
+
+
+def definition_of(file, python, environment, folder):
+    """The definition of the flow in ``file``, as a dict. MetaflowException if the file has none.
+
+    The file is imported in a fresh interpreter, so nothing of it, neither its modules nor its mistakes, stays here.
+    """
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = subprocess.Popen(
+                [python, file],
+                cwd=folder,
+                env=dict(environment, LEVADA_CONTROL_FD=str(theirs.fileno())),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        channel = Channel(ours.fileno())
+        said = None
+        try:
+            channel.receive()  # hello
+            said = channel.receive()[0]
+        except (ConversationEnded, OSError):
+            pass  # it ended before it had said anything; its own words tell why
+    output = process.communicate()[0].decode(errors="replace")  # the end of the socket ends it
+    if said is None:
+        raise MetaflowException("There is no flow in %s.\n%s" % (file, output.strip()))
+    if said["type"] == "broken":
+        raise MetaflowException(said["message"], said.get("line") or None, said.get("file") or None)
+    return said["definition"]
+
+
+def sdk_environment(env=None):
+    """The environment of a process that runs a flow with this SDK: ``os.environ`` with ``env`` on top."""
+    environment = dict(os.environ)
+    environment.update({key: str(value) for key, value in (env or {}).items()})
+    for variable in ("LEVADA_CONTROL_FD", "LEVADA_TASK_FD", "LEVADA_WORKER_FD", "LEVADA_WORKER_PID"):
+        environment.pop(variable, None)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if root not in paths and root in [os.path.abspath(path) for path in sys.path]:
+        environment["PYTHONPATH"] = os.pathsep.join([root, *paths])
+    return environment

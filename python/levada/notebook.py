@@ -1,0 +1,208 @@
+"""``NBRunner`` and ``NBDeployer``: run the flow that a notebook's cell defines.
+
+A flow runs in processes of its own, which have to import it from a file. So the cell becomes a file: what defines
+the flow is kept, what runs it is left out.
+"""
+
+import ast
+import os
+import tempfile
+
+from .deployer import Deployer
+from .exceptions import MetaflowException
+from .runner import Runner
+
+_NAMES = ("NBRunner", "NBDeployer")
+
+
+class NBRunnerInitializationError(MetaflowException):
+    """NBRunner was used where there is no IPython."""
+
+    headline = "Custom error in NBRunner initialization"
+
+
+class NBDeployerInitializationError(MetaflowException):
+    """NBDeployer was used where there is no IPython."""
+
+    headline = "Custom error in NBDeployer initialization"
+
+
+def flow_source(cell, name):
+    """The source of a flow's file, made of the cell that defines the class ``name``.
+
+    Left out is what has to do with NBRunner and NBDeployer or with what they return, what waits, what IPython alone
+    understands, and calls of the flow.
+    """
+    tree = ast.parse(cell)
+    foreign = {"get_ipython", *_NAMES}
+    kept = []
+    for statement in tree.body:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            foreign.update(
+                alias.asname for alias in statement.names if alias.name.rsplit(".", 1)[-1] in _NAMES and alias.asname
+            )
+            statement.names = [alias for alias in statement.names if alias.name.rsplit(".", 1)[-1] not in _NAMES]
+            if statement.names:
+                kept.append(statement)
+            continue
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            kept.append(statement)
+            continue
+        nodes = list(ast.walk(statement))
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        waits = any(isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)) for node in nodes)
+        starts = isinstance(statement, (ast.Expr, ast.If)) and name in names
+        if waits or starts or names & foreign:
+            foreign.update(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+            continue
+        kept.append(statement)
+    lines = cell.splitlines()
+    text = []
+    for statement in kept:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            text.append(ast.unparse(statement))
+            continue
+        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
+        text.append("\n".join(lines[first - 1 : statement.end_lineno]))
+    return '%s\n\n\nif __name__ == "__main__":\n    %s()\n' % ("\n".join(text), name)
+
+
+def _cell_of(flow, failure):
+    """The newest cell that defines the class, as plain Python."""
+    try:
+        from IPython import get_ipython
+        from IPython.core.inputtransformer2 import TransformerManager
+    except ImportError:
+        raise failure("%s works in notebooks: it needs IPython, which is not installed." % failure.of) from None
+    shell = get_ipython()
+    if shell is None:
+        raise ValueError("%s works in notebooks only. Use %s here." % (failure.of, failure.of[2:]))
+    transform = TransformerManager().transform_cell
+    for cell in reversed(shell.history_manager.input_hist_raw):
+        if flow.__name__ not in cell:
+            continue
+        source = transform(cell)
+        try:
+            body = ast.parse(source).body
+        except SyntaxError:
+            continue
+        if any(isinstance(statement, ast.ClassDef) and statement.name == flow.__name__ for statement in body):
+            return source
+    raise ModuleNotFoundError(
+        "No cell defines the class %s. Define the flow, with its imports, in one cell." % flow.__name__
+    )
+
+
+NBRunnerInitializationError.of = "NBRunner"
+NBDeployerInitializationError.of = "NBDeployer"
+
+
+class _CellFile:
+    """The file that a cell has become."""
+
+    def __init__(self, flow, base_dir, failure):
+        source = flow_source(_cell_of(flow, failure), flow.__name__)
+        with tempfile.NamedTemporaryFile(
+            "w", prefix=flow.__name__, suffix=".py", dir=base_dir or os.getcwd(), delete=False, encoding="utf-8"
+        ) as file:
+            file.write(source)
+        self.path = file.name
+
+    def remove(self):
+        try:
+            os.remove(self.path)
+        except FileNotFoundError:
+            pass
+
+
+class NBRunner:
+    """Runs the flow that a cell of this notebook defines.
+
+    ``flow`` is the class. The cell that defines it, with all its imports, becomes a file in ``base_dir``, the current
+    folder if it is not given; ``cleanup`` removes it. The other arguments are those of ``Runner``.
+    """
+
+    def __init__(self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs):
+        self._file = _CellFile(flow, base_dir, NBRunnerInitializationError)
+        try:
+            self.runner = Runner(
+                self._file.path,
+                show_output=show_output,
+                profile=profile,
+                env={"JPY_PARENT_PID": "", **(env or {})},
+                cwd=base_dir,
+                file_read_timeout=file_read_timeout,
+                **kwargs,
+            )
+        except BaseException:
+            self._file.remove()
+            raise
+
+    def nbrun(self, **kwargs):
+        """Run the flow, wait for its end, clean up, and return the ``metaflow.Run``."""
+        return self._once(self.runner.run, kwargs)
+
+    def nbresume(self, **kwargs):
+        """Resume a run, wait for its end, clean up, and return the new ``metaflow.Run``."""
+        return self._once(self.runner.resume, kwargs)
+
+    def _once(self, call, kwargs):
+        try:
+            return call(**kwargs).run
+        finally:
+            self.cleanup()
+
+    def run(self, **kwargs):
+        """See ``Runner.run``."""
+        return self.runner.run(**kwargs)
+
+    def resume(self, **kwargs):
+        """See ``Runner.resume``."""
+        return self.runner.resume(**kwargs)
+
+    def spin(self, pathspec, **kwargs):
+        """See ``Runner.spin``."""
+        return self.runner.spin(pathspec, **kwargs)
+
+    async def async_run(self, **kwargs):
+        """See ``Runner.async_run``."""
+        return await self.runner.async_run(**kwargs)
+
+    async def async_resume(self, **kwargs):
+        """See ``Runner.async_resume``."""
+        return await self.runner.async_resume(**kwargs)
+
+    def cleanup(self):
+        """Remove the log files and the file of the flow."""
+        self.runner.cleanup()
+        self._file.remove()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.runner.__exit__(kind, error, trace)
+        self._file.remove()
+
+
+class NBDeployer:
+    """Deploys the flow that a cell of this notebook defines. See ``NBRunner`` and ``Deployer``."""
+
+    def __init__(self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs):
+        self._file = _CellFile(flow, base_dir, NBDeployerInitializationError)
+        self.deployer = Deployer(
+            self._file.path,
+            show_output=show_output,
+            profile=profile,
+            env={"JPY_PARENT_PID": "", **(env or {})},
+            cwd=base_dir,
+            file_read_timeout=file_read_timeout,
+            **kwargs,
+        )
+
+    def __getattr__(self, name):
+        return getattr(self.__dict__["deployer"], name)
+
+    def cleanup(self):
+        """Remove the file of the flow."""
+        self._file.remove()

@@ -1,0 +1,369 @@
+"""``Runner``: run flows from Python code.
+
+A flow that is run this way runs in processes of its own, exactly as from the command line. Their output goes to
+files in a temporary folder, so a run does not depend on whether anybody reads it, or on whether the program that
+started it lives on.
+"""
+
+import asyncio
+import codecs
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from .commandline import command_words, top_words
+from .exceptions import MetaflowNotFound
+from .flowfile import definition_of, sdk_environment
+
+_PAUSE = 0.02  # seconds between two looks at a process
+_STREAMS = ("stdout", "stderr")
+
+
+class Command:
+    """A process that runs a command line of a flow.
+
+    ``command`` is the list of words, ``process`` the ``subprocess.Popen``, ``log_files`` the paths of its two streams,
+    ``timeout`` whether ``wait`` gave it up.
+    """
+
+    def __init__(self, command, env, cwd, folder):
+        self.command = command
+        self.env = env
+        self.cwd = cwd
+        self.timeout = False
+        self.log_files = {stream: os.path.join(folder, stream + ".log") for stream in _STREAMS}
+        with open(self.log_files["stdout"], "wb") as out, open(self.log_files["stderr"], "wb") as errors:
+            # In a session of its own: Ctrl-C reaches it through us, once, wherever it was pressed.
+            self.process = subprocess.Popen(
+                command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, start_new_session=True
+            )
+
+    @property
+    def returncode(self):
+        """The exit code, None while it runs."""
+        return self.process.poll()
+
+    def text(self, stream):
+        """What the process has written so far. FileNotFoundError after a cleanup."""
+        with open(self.log_files[stream], encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def run(self, show):
+        """Wait for the end; show what is written as it is written if asked. Ctrl-C is passed on."""
+        followers = [_Follower(self.log_files[name], getattr(sys, name)) for name in _STREAMS] if show else []
+        while True:
+            try:
+                ended = self.process.poll() is not None
+                for follower in followers:
+                    follower.show()
+                if ended:
+                    return
+                self.process.wait(_PAUSE)
+            except subprocess.TimeoutExpired:
+                pass
+            except KeyboardInterrupt:
+                self.interrupt()
+                raise
+
+    def interrupt(self):
+        """Ask the process to end, as Ctrl-C does, and wait for it; a second Ctrl-C ends it at once."""
+        while self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait()
+            except KeyboardInterrupt:
+                continue
+
+    def kill(self):
+        """End the process and what it runs: gently first, for then the run is recorded as interrupted."""
+        for _ in range(2):
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGINT)
+                try:
+                    self.process.wait(10)
+                except subprocess.TimeoutExpired:
+                    continue
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    async def lines(self, stream, position):
+        """The lines of a stream from a position, each with the position behind it, until the process has ended."""
+        with open(self.log_files[stream], "rb") as file:
+            file.seek(position or 0)
+            rest = b""
+            while True:
+                ended = self.process.poll() is not None
+                line = file.readline()
+                rest += line
+                if rest.endswith(b"\n") or (rest and ended and not line):
+                    text, rest = rest.decode(errors="replace").rstrip("\n"), b""
+                    yield file.tell(), text
+                elif not line:
+                    if ended:
+                        return
+                    await asyncio.sleep(_PAUSE)
+
+
+class _Follower:
+    """Copies what a file gets to a stream of this process."""
+
+    def __init__(self, path, stream):
+        self._file = open(path, "rb")
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._stream = stream
+
+    def show(self):
+        data = self._file.read()
+        if data:
+            self._stream.write(self._decode(data))
+            self._stream.flush()
+
+
+class ExecutingProcess:
+    """A command that runs or has run."""
+
+    def __init__(self, runner, command_obj):
+        #: The Runner that started it.
+        self.runner = runner
+        #: The process: ``command_obj.command`` is its command line.
+        self.command_obj = command_obj
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.runner.__exit__(kind, error, trace)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        self.runner.__exit__(kind, error, trace)
+
+    async def wait(self, timeout=None, stream=None):
+        """Wait for the end, at most ``timeout`` seconds; then the process is ended and the status is ``timeout``.
+
+        ``stream``, "stdout" or "stderr", is printed meanwhile. Returns this object.
+        """
+        waiting = self._ended() if stream is None else self._print(stream)
+        try:
+            await asyncio.wait_for(waiting, timeout)
+        except asyncio.TimeoutError:
+            self.command_obj.timeout = True
+            self.command_obj.kill()
+            print(
+                "Timeout: the process did not end within %s seconds: %s" % (timeout, " ".join(self.command_obj.command))
+            )
+        return self
+
+    async def _ended(self):
+        while self.returncode is None:
+            await asyncio.sleep(_PAUSE)
+
+    async def _print(self, stream):
+        async for _, line in self.stream_log(stream):
+            print(line)
+
+    async def stream_log(self, stream, position=None):
+        """Yield ``(position, line)`` for the lines of "stdout" or "stderr", until the process has ended.
+
+        A position that was yielded, given to another call, goes on behind its line.
+        """
+        if stream not in _STREAMS:
+            raise ValueError("There is no stream '%s': it is 'stdout' or 'stderr'" % stream)
+        async for behind, line in self.command_obj.lines(stream, position):
+            yield behind, line
+
+    @property
+    def returncode(self):
+        """The exit code, None while it runs."""
+        return self.command_obj.returncode
+
+    @property
+    def status(self):
+        """``running``, ``successful``, ``failed`` or ``timeout``."""
+        if self.command_obj.timeout:
+            return "timeout"
+        if self.returncode is None:
+            return "running"
+        return "failed" if self.returncode else "successful"
+
+    @property
+    def stdout(self):
+        """What it has written to stdout so far. FileNotFoundError after a cleanup."""
+        return self.command_obj.text("stdout")
+
+    @property
+    def stderr(self):
+        """What it has written to stderr so far. FileNotFoundError after a cleanup."""
+        return self.command_obj.text("stderr")
+
+
+class ExecutingRun(ExecutingProcess):
+    """A run that goes on or has ended. ``run`` is its ``metaflow.Run``."""
+
+    def __init__(self, runner, command_obj, run):
+        super().__init__(runner, command_obj)
+        self.run = run
+
+    def __repr__(self):
+        return "<ExecutingRun: %s, %s>" % (getattr(self.run, "pathspec", self.run), self.status)
+
+
+class ExecutingTask(ExecutingProcess):
+    """A spun task. ``task`` is its ``metaflow.Task``."""
+
+    def __init__(self, runner, command_obj, task):
+        super().__init__(runner, command_obj)
+        self.task = task
+
+    def __repr__(self):
+        return "<ExecutingTask: %s, %s>" % (getattr(self.task, "pathspec", self.task), self.status)
+
+
+class Runner:
+    """Runs the flow of a file.
+
+    ``show_output`` prints what blocking calls make the flow print. ``env`` is added to the environment, ``profile``
+    is Metaflow's profile, ``cwd`` the working directory. ``file_read_timeout`` is how many seconds a run may take to
+    begin. Further arguments are the options before the command: ``datastore_root="…"``, ``decospecs=["retry"]``,
+    ``environment="pypi"``.
+
+    As a context manager it removes its log files at the end. Raises FileNotFoundError if there is no such file and
+    MetaflowException if there is no flow in it.
+    """
+
+    def __init__(self, flow_file, show_output=True, profile=None, env=None, cwd=None, file_read_timeout=3600, **kwargs):
+        self.flow_file = os.path.abspath(flow_file)
+        if not os.path.isfile(self.flow_file):
+            raise FileNotFoundError("There is no flow file %s" % self.flow_file)
+        self.show_output = show_output
+        self.cwd = os.fspath(cwd) if cwd is not None else os.getcwd()
+        self.file_read_timeout = file_read_timeout
+        self.top_level_kwargs = kwargs
+        self._top = top_words({"pylint": False, **kwargs})
+        self.env_vars = sdk_environment(env)
+        if profile:
+            self.env_vars["METAFLOW_PROFILE"] = profile
+        self._folders = []
+        self._commands = []
+        self._definition = definition_of(self.flow_file, sys.executable, self.env_vars, self.cwd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and issubclass(kind, (KeyboardInterrupt, asyncio.CancelledError)):
+            for command in self._commands:
+                command.interrupt()
+        self.cleanup()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        self.__exit__(kind, error, trace)
+
+    def cleanup(self):
+        """Remove the log files. What is still running goes on."""
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._folders.clear()
+
+    # What it runs.
+
+    def run(self, **kwargs):
+        """Run the flow and wait for its end. Parameters and the options of ``run`` are arguments: ``alpha=1``,
+        ``tags=["a"]``, ``max_workers=4``. Returns an ExecutingRun, also when the run has failed.
+
+        RuntimeError if no run could be started; ValueError and TypeError for wrong arguments.
+        """
+        return self._block("run", kwargs, ExecutingRun)
+
+    def resume(self, **kwargs):
+        """Resume a run and wait for its end: ``origin_run_id="12", step_to_rerun="train"``. See ``run``."""
+        return self._block("resume", kwargs, ExecutingRun)
+
+    def spin(self, pathspec, **kwargs):
+        """Run one step again and wait for its end: ``spin("12/train")``. Returns an ExecutingTask."""
+        return self._block("spin", dict(kwargs, pathspec=pathspec), ExecutingTask)
+
+    async def async_run(self, **kwargs):
+        """Start a run; returns an ExecutingRun as soon as its id is known. See ``run``."""
+        return await self._start("run", kwargs, ExecutingRun)
+
+    async def async_resume(self, **kwargs):
+        """Start resuming a run; returns an ExecutingRun as soon as the id of the new one is known."""
+        return await self._start("resume", kwargs, ExecutingRun)
+
+    async def async_spin(self, pathspec, **kwargs):
+        """Start running one step again; returns an ExecutingTask as soon as it has an id."""
+        return await self._start("spin", dict(kwargs, pathspec=pathspec), ExecutingTask)
+
+    def _command(self, command, kwargs):
+        words = command_words(command, self._definition, kwargs)
+        folder = tempfile.mkdtemp(prefix="levada-runner-")
+        self._folders.append(folder)
+        attributes = os.path.join(folder, "attributes.json")
+        line = [sys.executable, self.flow_file, *self._top, words[0], "--runner-attribute-file", attributes, *words[1:]]
+        started = Command(line, self.env_vars, self.cwd, folder)
+        self._commands.append(started)
+        return started, attributes
+
+    def _block(self, command, kwargs, make):
+        started, attributes = self._command(command, kwargs)
+        started.run(self.show_output)
+        return self._result(started, attributes, make)
+
+    async def _start(self, command, kwargs, make):
+        started, attributes = self._command(command, kwargs)
+        limit = time.monotonic() + self.file_read_timeout
+        while started.returncode is None and not os.path.exists(attributes):
+            if time.monotonic() > limit:
+                started.kill()
+                raise TimeoutError("No run began within %s seconds" % self.file_read_timeout)
+            await asyncio.sleep(_PAUSE)
+        while True:
+            ended = started.returncode is not None
+            try:
+                return self._result(started, attributes, make)
+            except MetaflowNotFound:  # a task is recorded when its process has started
+                if ended:
+                    raise
+            await asyncio.sleep(_PAUSE)
+
+    def _result(self, started, attributes, make):
+        try:
+            with open(attributes, encoding="utf-8") as file:
+                about = json.load(file)
+        except FileNotFoundError:
+            raise RuntimeError(
+                "The process ended with code %s before there was a %s: %s\nstdout:\n%s\nstderr:\n%s"
+                % (
+                    started.returncode,
+                    "task" if make is ExecutingTask else "run",
+                    " ".join(started.command),
+                    started.text("stdout"),
+                    started.text("stderr"),
+                )
+            ) from None
+        return make(self, started, _object(about, make is ExecutingTask))
+
+
+def _object(about, task):
+    """The client object of a run or a task, whatever namespace it is in, in the store that it was made in."""
+    from .client import Run, Task
+    from .client.connection import store_named
+
+    parts = [about["flow_name"], about["run_id"]]
+    if task:
+        parts += [about["step_name"], about["task_id"]]
+    found = (Task if task else Run)._of(store_named(about["metadata"]), None, False, parts, None)
+    found._load()
+    return found

@@ -1,0 +1,1 @@
+"""AWS: a later version has it."""

@@ -1,5 +1,0 @@
-"""Access to S3 and local data: a later version has it. Importing works, using says so."""
-
-from levada.later import names_of
-
-__getattr__ = names_of(__name__)

@@ -1,0 +1,12 @@
+"""Access to S3 and local data: a later version has it. Its exceptions are there."""
+
+from levada.datatools import (  # noqa: F401
+    MetaflowLocalNotFound,
+    MetaflowLocalURLException,
+    MetaflowS3Exception,
+    read_in_chunks,
+)
+from levada.later import Later
+
+S3 = Later("metaflow.S3")
+Local = Later("metaflow.plugins.datatools.Local")

@@ -1,0 +1,3 @@
+"""``Deployer`` and deployed flows."""
+
+from levada.deployer import DeployedFlow, Deployer, TriggeredRun  # noqa: F401

@@ -1,0 +1,3 @@
+"""``NBDeployer``."""
+
+from levada.notebook import NBDeployer, NBDeployerInitializationError  # noqa: F401

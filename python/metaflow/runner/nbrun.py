@@ -1,0 +1,3 @@
+"""``NBRunner``."""
+
+from levada.notebook import NBRunner, NBRunnerInitializationError  # noqa: F401

@@ -1,0 +1,3 @@
+"""The processes that a Runner starts."""
+
+from levada.runner import Command as CommandManager  # noqa: F401

@@ -1,0 +1,108 @@
+"""The parts of Runner and NBRunner that need no process."""
+
+import unittest
+
+import support  # noqa: F401  puts the SDK on the path
+
+from levada.commandline import command_words, top_words
+from levada.notebook import flow_source
+
+DEFINITION = {
+    "name": "F",
+    "parameters": [
+        {"name": "learning-rate", "attribute": "learning_rate", "type": "float"},
+        {"name": "n", "attribute": "n", "type": "int", "required": True},
+        {"name": "on", "attribute": "on", "type": "bool"},
+        {"name": "conf", "attribute": "conf", "type": "json"},
+        {"name": "words", "attribute": "words", "type": "str", "separator": ";"},
+    ],
+}
+
+
+class CommandLine(unittest.TestCase):
+    def test_words(self):
+        for command, values, want in (
+            ("run", {"n": 1}, "run --n 1"),
+            ("run", {"n": -1, "learning_rate": 1, "on": False}, "run --n -1 --learning-rate 1 --on False"),
+            ("run", {"n": 1, "conf": {"a": [1, None]}}, 'run --n 1 --conf {"a": [1, null]}'),
+            ("run", {"n": 1, "conf": "{}", "words": ["a", "b"]}, "run --n 1 --conf {} --words a;b"),
+            ("run", {"n": 1, "tags": ["x", "y"], "max_workers": 2}, "run --tag x --tag y --max-workers 2 --n 1"),
+            ("run", {"n": 1, "user_namespace": "u", "learning_rate": None}, "run --namespace u --n 1"),
+            ("resume", {"step_to_rerun": "a", "origin_run_id": "3"}, "resume --origin-run-id 3 a"),
+            (
+                "spin",
+                {"pathspec": "a", "persist": True, "skip_decorators": False},
+                "spin --persist --no-skip-decorators a",
+            ),
+        ):
+            with self.subTest(values):
+                self.assertEqual(" ".join(command_words(command, DEFINITION, values)), want)
+
+    def test_top(self):
+        words = top_words({"pylint": False, "quiet": True, "decospecs": ["retry"], "config": [("c", "p.json")],
+                           "config_value": [("d", {"a": 1})], "datastore_root": "/x", "branch": None})  # fmt: skip
+        self.assertEqual(
+            " ".join(words),
+            '--no-pylint --quiet --with retry --config c p.json --config-value d {"a": 1} --datastore-root /x',
+        )
+
+    def test_refused(self):
+        for values, error in (
+            ({}, ValueError),
+            ({"n": None}, ValueError),
+            ({"n": "1"}, TypeError),
+            ({"n": 1.5}, TypeError),
+            ({"n": True}, TypeError),
+            ({"n": 1, "on": 1}, TypeError),
+            ({"n": 1, "learning-rate": 1}, ValueError),
+            ({"n": 1, "tags": "x"}, TypeError),
+            ({"n": 1, "max_workers": "2"}, TypeError),
+            ({"n": 1, "origin_run_id": "1"}, ValueError),
+        ):
+            with self.subTest(values), self.assertRaises(error):
+                command_words("run", DEFINITION, values)
+
+
+CELL = '''from metaflow import FlowSpec, NBRunner, step
+from metaflow.runner.nbrun import NBRunner as Other
+import json as js, os
+# a comment
+LIMIT = 3
+runner = NBRunner(F)
+for kept in range(2):
+    LIMIT += kept
+result = runner.run()
+print(result)
+value = result.run.data
+get_ipython().run_line_magic("matplotlib", "inline")
+
+@decorated(
+    "x"
+)
+class F(FlowSpec):
+    # inside
+    x = """two
+lines"""
+
+def helper():
+    return LIMIT
+
+async_result = await runner.async_run()
+F()
+'''
+
+
+class Cell(unittest.TestCase):
+    def test_what_defines_the_flow_is_kept(self):
+        source = flow_source(CELL, "F")
+        compile(source, "flow.py", "exec")
+        for kept in ("from metaflow import FlowSpec, step", "import json as js, os", "LIMIT = 3", "LIMIT += kept", '@decorated(\n    "x"\n)',
+                     "# inside", 'x = """two\nlines"""', "def helper", 'if __name__ == "__main__":\n    F()'):  # fmt: skip
+            self.assertIn(kept, source)
+        for gone in ("NBRunner", "runner", "result", "get_ipython", "await", "print"):
+            self.assertNotIn(gone, source)
+        self.assertEqual(source.count("F()"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
