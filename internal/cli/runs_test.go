@@ -47,10 +47,10 @@ RUN   STATUS   FLOW                     STARTED       DURATION  TASKS  USER  TAG
 7     died     AVeryLongNameOfAFlowIn…  2 days ago    -         1      ann
 `},
 		{40, `
-RUN   STATUS   FLOW      STARTED
-1203  running  TrainFl…  1 minute ago
-1202  failed   训练模…   3 hours ago
-7     died     AVeryLo…  2 days ago
+RUN   STATUS   FLOW         STARTED
+1203  running  TrainFlow    1 minute ago
+1202  failed   训练模型Fl…  3 hours ago
+7     died     AVeryLongN…  2 days ago
 `},
 		{10, `
 RUN   STA…

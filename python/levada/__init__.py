@@ -48,22 +48,8 @@ from .flowspec import FlowSpec
 from .parameters import JSONType, JSONTypeClass, Parameter
 from .running import current
 
-#: Names that few flows use, and the modules that have them: imported when they are asked for.
-_LAZY = {
-    "IncludeFile": "includefile",
-    "Runner": "runner",
-    "NBRunner": "notebook",
-    "NBDeployer": "notebook",
-    "Deployer": "deployer",
-    "DeployedFlow": "deployer",
-}
-
 #: Names of the API that later versions will have; using one is an error that says so.
-_LATER = frozenset(
-    [
-        "S3",
-    ]
-)
+_LATER = frozenset(["S3"])
 
 #: Names of the API that few flows use, by the module that has them. It is imported when one is asked for.
 _LAZY = {
@@ -85,6 +71,11 @@ _LAZY = {
     "parallel_imap_unordered": "multicore",
     "profile": "profiling",
     "exec": "programs",
+    "Runner": "runner",
+    "NBRunner": "notebook",
+    "NBDeployer": "notebook",
+    "Deployer": "deployer",
+    "DeployedFlow": "deployer",
 }
 
 #: Names of the client, which is imported when one of them is asked for.
@@ -136,7 +127,8 @@ __all__ = [
     "trigger",
     "trigger_on_finish",
 ]
-__all__ += _LAZY
+__all__ += [name for name in _LAZY if name != "exec"]  # import * leaves Python's own alone
+__all__ += sorted(_CLIENT)
 
 
 def __getattr__(name):

@@ -39,8 +39,8 @@ class SpunInputs(Inputs):
         super().__init__(task)
         self._replaced = values
 
-    def value(self, position, name, decode=None):
+    def _artifact(self, position, name, decode=None):
         """The artifact ``name`` of one input."""
         if name in self._replaced:
             return True, self._replaced[name]
-        return super().value(position, name, decode)
+        return super()._artifact(position, name, decode)

@@ -47,10 +47,6 @@ def __getattr__(name):
         from importlib import import_module
 
         return import_module("metaflow." + name)
-    if name in _MODULES_LATER:
-        from levada.later import Later
-
-        return Later("metaflow." + name)
     try:
         return getattr(levada, name)
     except AttributeError:
