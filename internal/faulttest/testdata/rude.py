@@ -84,9 +84,12 @@ def child():
 
 
 def daemon():
+    began, beginning = os.pipe()  # the far end closes with exec
     if os.fork() == 0:
         os.setsid()
         os.execlp("sleep", "sleep", "1001")
+    os.close(beginning)
+    os.read(began, 1)
 
 
 def twin():
