@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -51,7 +52,8 @@ const runsShown = 30
 //go:embed assets
 var assets embed.FS
 
-var page = template.Must(template.ParseFS(assets, "assets/index.html"))
+// page is read when a page is shown: every command would wait for it.
+var page = sync.OnceValue(func() *template.Template { return template.Must(template.ParseFS(assets, "assets/index.html")) })
 
 // policy allows the server's own pages what they are made of and frames with cards, nothing else.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -217,7 +219,7 @@ func (s *server) index(w http.ResponseWriter, r *http.Request) {
 		v.Runs = append(v.Runs, runView{run.ID, fmt.Sprintf("%s %d, %s", run.Flow, run.ID, run.Status), run.ID == v.Run})
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	page.Execute(w, v)
+	page().Execute(w, v)
 }
 
 func (s *server) state(w http.ResponseWriter, r *http.Request) {

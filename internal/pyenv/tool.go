@@ -109,16 +109,16 @@ func (c *Cache) run(ctx context.Context, q command) (string, error) {
 	return "", &failed{q.program, text, err}
 }
 
-// The words with which pip and uv name the package that they cannot have.
-var missingPackage = []*regexp.Regexp{
-	regexp.MustCompile(`No matching distribution found for ([^\s(]+)`),
-	regexp.MustCompile(`Because ([A-Za-z0-9._-]+) was not found in`),
-	regexp.MustCompile(`Because there is no version of ([^\s]+)`),
-	regexp.MustCompile(`Because only [^\n]* of ([A-Za-z0-9._-]+)`),
-	regexp.MustCompile("Failed to (?:fetch|download|build|resolve)[^\\n]*?[:`] ?`?([^`\\s]+)"),
-	regexp.MustCompile(`PackagesNotFoundError[^\n]*\n+\s*- (\S+)`),
-	regexp.MustCompile(`nothing provides (?:requested )?(\S+)`),
-	regexp.MustCompile(`([A-Za-z0-9._-]+)[^\n]* does not exist`),
+// missingPackage is the words with which pip and uv name the package that they cannot have.
+var missingPackage = []string{
+	`No matching distribution found for ([^\s(]+)`,
+	`Because ([A-Za-z0-9._-]+) was not found in`,
+	`Because there is no version of ([^\s]+)`,
+	`Because only [^\n]* of ([A-Za-z0-9._-]+)`,
+	"Failed to (?:fetch|download|build|resolve)[^\\n]*?[:`] ?`?([^`\\s]+)",
+	`PackagesNotFoundError[^\n]*\n+\s*- (\S+)`,
+	`nothing provides (?:requested )?(\S+)`,
+	`([A-Za-z0-9._-]+)[^\n]* does not exist`,
 }
 
 // explain says which package of which step could not be had, with the tool's own words below.
@@ -129,7 +129,7 @@ func (c *Cache) explain(r Request, tool string, err error) error {
 	}
 	which := "its packages (" + r.text() + ")"
 	for _, pattern := range missingPackage {
-		if m := pattern.FindStringSubmatch(f.output); m != nil {
+		if m := regexp.MustCompile(pattern).FindStringSubmatch(f.output); m != nil {
 			name := m[1]
 			// An address of a registry names the package in its last part.
 			name = strings.TrimSuffix(name, "/")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -267,7 +266,10 @@ func (s *Service) machine() engine.Resources {
 	return engine.Resources{CPU: s.c.Machine.CPUs, GPU: float64(len(s.c.Machine.GPUs)), Memory: s.c.Machine.MemoryMB()}
 }
 
-var projectName = regexp.MustCompile(`^[a-z0-9_]{1,128}$`)
+// isProjectName reports whether a project or branch may have this name.
+func isProjectName(name string) bool {
+	return name != "" && len(name) <= 128 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
 
 // projectOf works out what @project makes of a run; nil without one.
 func projectOf(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
@@ -284,7 +286,7 @@ func projectOf(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
 	json.Unmarshal(at["name"], &name)
 	json.Unmarshal(at["branch"], &branch)
 	json.Unmarshal(at["production"], &production)
-	if !projectName.MatchString(name) {
+	if !isProjectName(name) {
 		return nil, fault.New(fault.Invalid, "@project needs a name of at most 128 characters a-z, 0-9 and _, not %q", name).On(def.File)
 	}
 	if branch != "" && o.Branch != "" && branch != o.Branch {
@@ -294,7 +296,7 @@ func projectOf(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
 		branch = o.Branch
 	}
 	production = production || o.Production
-	if branch != "" && !projectName.MatchString(branch) {
+	if branch != "" && !isProjectName(branch) {
 		return nil, fault.New(fault.Usage, "a branch has at most 128 characters a-z, 0-9 and _, unlike %q", branch)
 	}
 	p := &protocol.Project{Name: name, Production: production}

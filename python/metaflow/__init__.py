@@ -6,7 +6,7 @@ Everything here is Levada's under Metaflow's names. What is not there yet can be
 import levada
 from levada import __all__  # noqa: F401
 
-globals().update((name, getattr(levada, name)) for name in __all__ if name not in levada._LAZY)
+globals().update((name, getattr(levada, name)) for name in __all__ if name in vars(levada))
 
 #: The version of Metaflow whose API this is.
 __version__ = "2.19.38"
