@@ -127,7 +127,7 @@ func (c *completer) offer(word, candidate, about string) {
 	}
 	c.out.buf = append(c.out.buf, candidate...)
 	if about != "" {
-		c.out.buf = append(append(c.out.buf, '\t'), strings.Join(strings.Fields(about), " ")...)
+		c.out.buf = append(append(c.out.buf, '\t'), oneLine(strings.Join(strings.Fields(about), " "))...)
 	}
 	c.out.buf = append(c.out.buf, '\n')
 }

@@ -23,9 +23,11 @@ func grid(columns []column, rows [][]string, width int) string {
 	}
 	rows = append([][]string{titles}, rows...)
 	widths := make([]int, len(columns))
-	for _, row := range rows {
+	for r, row := range rows {
+		rows[r] = make([]string, len(row))
 		for i, cell := range row {
-			widths[i] = max(widths[i], textWidth(cell))
+			rows[r][i] = oneLine(cell)
+			widths[i] = max(widths[i], textWidth(rows[r][i]))
 		}
 	}
 	full := slices.Clone(widths)

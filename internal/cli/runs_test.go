@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
 )
 
 func someRuns() []metastore.Run {
@@ -166,6 +167,31 @@ func TestIDsWith(t *testing.T) {
 	for _, typed := range []string{"0", "x", "-1", "+1", "99999999999999999999", "01"} {
 		if spans := idsWith(typed); spans != nil {
 			t.Errorf("%s: %v", typed, spans)
+		}
+	}
+}
+
+func TestGridControlCharacters(t *testing.T) {
+	got := grid([]column{{"ID", 0}, {"TAGS", 4}}, [][]string{{"1", "two\nlines,\x1b[31mred\x07\u009b"}, {"2", "wide 世界"}}, 80)
+	want := "ID  TAGS\n1   two\\nlines,\\x1b[31mred\\a\\u009b\n2   wide 世界\n"
+	if got != want {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestTaskOfDeadRun(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	running := metastore.Attempt{Status: metastore.AttemptRunning, Started: now.Add(-time.Hour)}
+	failed := metastore.Attempt{Status: metastore.AttemptFailed, Started: now.Add(-time.Hour), Ended: now}
+	for _, tc := range []struct {
+		over    bool
+		attempt metastore.Attempt
+		status  string
+		took    bool
+	}{{false, running, "running", true}, {true, running, "died", false}, {true, failed, "failed", true}} {
+		r := taskRow{TaskInfo: service.TaskInfo{Attempts: []metastore.Attempt{tc.attempt}, Over: tc.over}}
+		if _, took := r.took(now); r.status() != tc.status || took != tc.took || r.json(now).Status != tc.status {
+			t.Errorf("%+v: status %q, has a duration: %v", tc, r.status(), took)
 		}
 	}
 }

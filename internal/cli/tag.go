@@ -209,13 +209,13 @@ func (c *tagList) run(ctx context.Context, s *session) error {
 		return nil
 	case s.global.quiet && c.byTag:
 		for _, g := range runsByTag(runs, !c.hide) {
-			out.line("%s:%s ; %s", g.kind(), g.tag.name, strings.Join(g.runs, ","))
+			out.line("%s:%s ; %s", g.kind(), oneLine(g.tag.name), strings.Join(g.runs, ","))
 		}
 	case s.global.quiet:
 		return out.lines(runs, !c.hide)
 	case c.byTag:
 		for _, g := range runsByTag(runs, !c.hide) {
-			out.line("\nFor tag %s", g.tag.name)
+			out.line("\nFor tag %s", oneLine(g.tag.name))
 			out.line("%s\n", strings.Repeat("-", len(tagTitle)))
 			for _, run := range g.runs {
 				out.line("%s", run)
@@ -235,7 +235,7 @@ func (c *tagList) run(ctx context.Context, s *session) error {
 		all = sortTags(all)
 		if c.flat {
 			for _, t := range all {
-				out.line("%s", t.name)
+				out.line("%s", oneLine(t.name))
 			}
 			break
 		}
@@ -365,8 +365,10 @@ func (p *tagPrinter) tags(list []tag) {
 		width = p.s.env.width()
 	}
 	cell := gap
-	for _, t := range list {
-		cell = max(cell, textWidth(t.name)+gap)
+	names := make([]string, len(list))
+	for i, t := range list {
+		names[i] = oneLine(t.name)
+		cell = max(cell, textWidth(names[i])+gap)
 	}
 	columns := max(1, (width+gap)/cell)
 	rows := (len(list) + columns - 1) / columns
@@ -374,7 +376,7 @@ func (p *tagPrinter) tags(list []tag) {
 	for row := range rows {
 		line := ""
 		for i := row; i < len(list); i += rows {
-			text := list[i].name
+			text := names[i]
 			if i+rows < len(list) {
 				text = pad(text, cell)
 			}
@@ -393,9 +395,9 @@ func (p *tagPrinter) lines(runs []metastore.Run, system bool) error {
 	for _, run := range runs {
 		names := ""
 		if system {
-			names = strings.Join(run.SystemTags, ",")
+			names = oneLine(strings.Join(run.SystemTags, ","))
 		}
-		p.line("%s ; %s ; %s", runPath(run), names, strings.Join(run.Tags, ","))
+		p.line("%s ; %s ; %s", runPath(run), names, oneLine(strings.Join(run.Tags, ",")))
 	}
 	return p.out.flush()
 }

@@ -19,10 +19,10 @@ type tasksCommand struct {
 
 func (c *tasksCommand) options() table {
 	names := []string{string(metastore.AttemptRunning), string(metastore.AttemptSucceeded), string(metastore.AttemptCaught),
-		string(metastore.AttemptFailed), string(metastore.AttemptKilled)}
+		string(metastore.AttemptFailed), string(metastore.AttemptKilled), attemptDied}
 	return table{
 		{name: "status", metavar: "TEXT", choices: names, set: choice(&c.status, names...),
-			help: "Only tasks whose last attempt has this status: " + strings.Join(names, ", ") + ". Caught is a success whose exception @catch took."},
+			help: "Only tasks whose last attempt has this status: " + strings.Join(names, ", ") + ". Caught is a success whose exception @catch took; died is what was running when its engine went."},
 	}
 }
 
@@ -49,7 +49,7 @@ func (c *tasksCommand) run(ctx context.Context, s *session) error {
 		}
 		row := taskRow{TaskInfo: t, index: loops.Indexes(t.Task), value: loops.Value(ctx, t)}
 		switch {
-		case c.status != "" && c.status != string(row.last().Status):
+		case c.status != "" && c.status != row.status():
 		case s.global.json:
 			if err := out.json(row.json(now)); err != nil {
 				return err
@@ -84,6 +84,17 @@ func (r *taskRow) last() metastore.Attempt {
 	return r.Attempts[r.Latest()]
 }
 
+// attemptDied is the status of an attempt that was running when its engine went without a word. Nobody was left to record it.
+const attemptDied = "died"
+
+// status is the honest status of the last attempt.
+func (r *taskRow) status() string {
+	if a := r.last(); a.Status != metastore.AttemptRunning || !r.Over {
+		return string(a.Status)
+	}
+	return attemptDied
+}
+
 // took is how long the last attempt took or has taken so far.
 func (r *taskRow) took(now time.Time) (time.Duration, bool) {
 	a := r.last()
@@ -91,7 +102,7 @@ func (r *taskRow) took(now time.Time) (time.Duration, bool) {
 	case a.Started.IsZero():
 		return 0, false
 	case a.Ended.IsZero():
-		return now.Sub(a.Started), a.Status == metastore.AttemptRunning
+		return now.Sub(a.Started), a.Status == metastore.AttemptRunning && !r.Over
 	}
 	return a.Ended.Sub(a.Started), true
 }
@@ -136,7 +147,7 @@ func (r *taskRow) cells(now time.Time) []string {
 	if a.PeakMemory > 0 {
 		memory = sizeText(a.PeakMemory)
 	}
-	status := string(a.Status)
+	status := r.status()
 	if r.Task.Origin != 0 {
 		status += " in " + strconv.FormatInt(r.Task.Origin, 10)
 	}
@@ -169,7 +180,7 @@ type jsonTask struct {
 func (r *taskRow) json(now time.Time) jsonTask {
 	a := r.last()
 	j := jsonTask{
-		Task: taskPath(r.TaskInfo), Flow: r.Flow, Step: r.Task.Step, Status: string(a.Status), Index: r.index, Value: r.value,
+		Task: taskPath(r.TaskInfo), Flow: r.Flow, Step: r.Task.Step, Status: r.status(), Index: r.index, Value: r.value,
 		Created: r.Task.Created, CPUSeconds: (a.UserCPU + a.SystemCPU).Seconds(), PeakMemory: a.PeakMemory, Source: a.MemorySource,
 		Attempts: len(r.Attempts), ExitCode: a.ExitCode, Signal: a.Signal, Origin: r.Task.Origin, Exception: a.Exception,
 	}

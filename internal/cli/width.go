@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -12,6 +13,24 @@ func textWidth(text string) int {
 		n += runeWidth(r)
 	}
 	return n
+}
+
+// oneLine is text as it may stand in a line of a table: a control character, such as a newline or the beginning of a command to
+// the terminal, is shown as Go writes it in a string.
+func oneLine(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // cut shortens text to at most width columns, with "…" where something is

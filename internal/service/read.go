@@ -86,6 +86,7 @@ type TaskInfo struct {
 	Flow     string
 	Task     metastore.Task
 	Attempts []metastore.Attempt
+	Over     bool // its run has ended: an attempt that is recorded as running died with its engine
 }
 
 // Latest returns the index of the attempt to look at unless another is named: the last.
@@ -114,6 +115,7 @@ func (s *Service) Tasks(ctx context.Context, p Pathspec) iter.Seq2[TaskInfo, err
 				return
 			}
 			for _, t := range page {
+				t.Over = run.Status != metastore.RunRunning
 				if p.Step == "" && t.Task.ID == 0 {
 					continue // the parameters, unless they are asked for
 				}
