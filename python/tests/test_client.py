@@ -193,6 +193,18 @@ class ClientTest(unittest.TestCase):
         shutil.copytree(os.path.join(FOLDER, ".levada"), os.path.join(folder, ".levada"))
         self.assertEqual(client.Flow("Look").id, "Look")
 
+    def test_folder_that_was_deleted(self):
+        folder = tempfile.mkdtemp(prefix="levada-deleted-")
+        run = client.Run("Look/1")
+        os.chdir(folder)
+        self.addCleanup(os.chdir, FOLDER)
+        os.rmdir(folder)
+        for ask in (client.get_metadata, lambda: client.Flow("Look")):
+            with self.assertRaises(MetaflowNotFound) as caught:
+                ask()
+            self.assertIn("current folder", str(caught.exception))
+        self.assertEqual(run["start"].task.data.alpha, 0.5)  # its store is known
+
     def test_store_made_anew(self):
         folder = tempfile.mkdtemp(prefix="levada-anew-")
         self.addCleanup(shutil.rmtree, folder)

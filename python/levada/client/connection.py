@@ -253,7 +253,7 @@ class Store:
 
     def fetch(self, method, **params):
         """The result of a request and the bytes that came with it."""
-        where = {"home": self.home} if self.home else {"dir": os.getcwd()}
+        where = {"home": self.home} if self.home else {"dir": _here()}
         try:
             answer, body = _the_connection().ask(where, method, params)
         except RequestFailed as error:
@@ -268,9 +268,17 @@ class Store:
             try:
                 self.ask("info")
             except MetaflowNotFound:
-                return "local@" + os.getcwd()
+                return "local@" + _here()
         folder, name = os.path.split(self.home)
         return "local@" + (folder if name == ".levada" else self.home)
+
+
+def _here():
+    """The current folder. MetaflowNotFound if it was deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise MetaflowNotFound("The current folder does not exist any more, so no store is found from it.") from None
 
 
 def _running_home():
