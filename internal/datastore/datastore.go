@@ -343,7 +343,8 @@ func corrupt(h metastore.Hash, where string) *fault.Error {
 
 // missing is the fault that bytes are nowhere.
 func missing(h metastore.Hash) error {
-	f := fault.New(fault.NotFound, "the bytes are not in the store").On(fmt.Sprintf("blob %x", h))
+	f := fault.New(fault.NotFound, "the bytes are not in the store").On(fmt.Sprintf("blob %x", h)).
+		Do("a file of the store was deleted; `levada doctor` tells what needs it")
 	f.Op = "read value"
 	return f
 }

@@ -35,7 +35,7 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	if err := f.prepareEnvironments(ctx); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := upkeep.Register(s.c.Home)
+	staging, err := upkeep.Register(s.c.Home, s.c.Host)
 	if err != nil {
 		return RunResult{}, err
 	}
@@ -101,7 +101,7 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if err := f.prepareEnvironments(ctx); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := upkeep.Register(s.c.Home)
+	staging, err := upkeep.Register(s.c.Home, s.c.Host)
 	if err != nil {
 		return RunResult{}, err
 	}

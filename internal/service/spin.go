@@ -45,7 +45,7 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err := f.prepareFor(ctx, []string{t.Step}); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := upkeep.Register(s.c.Home)
+	staging, err := upkeep.Register(s.c.Home, s.c.Host)
 	if err != nil {
 		return RunResult{}, err
 	}

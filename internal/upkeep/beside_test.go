@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,7 +133,7 @@ func (w *world) recordOnly(run int64, sizes []int) {
 }
 
 func (w *world) register() string {
-	folder, err := upkeep.Register(w.store.Home)
+	folder, err := upkeep.Register(w.store.Home, w.store.Host)
 	w.ok(err)
 	return folder
 }
@@ -171,6 +173,47 @@ func (w *world) files() []string {
 	list, err := filepath.Glob(filepath.Join(w.store.Home, "blobs", "*", "*"))
 	w.ok(err)
 	return list
+}
+
+// The folder of an engine on another machine, whose process ids mean nothing here, stays with what it relies on: for an hour
+// after its last sign, and as long as a run goes on there.
+func TestEngineElsewhere(t *testing.T) {
+	w, meta := realWorld(t)
+	theirs, err := upkeep.Register(w.store.Home, "there")
+	w.ok(err)
+	name := filepath.Base(theirs)
+	theirs = filepath.Join(filepath.Dir(theirs), strings.Replace(name, strconv.Itoa(os.Getpid()), strconv.Itoa(1<<30), 1))
+	w.ok(os.Rename(filepath.Join(w.store.Home, "staging", name), theirs))
+	if _, err := w.store.Data.Put(ctx, contentOf(7, 1, 200_000)); err != nil {
+		t.Fatal(err)
+	}
+	there := func(path string) bool { _, err := os.Stat(path); return err == nil }
+	collect := func() {
+		t.Helper()
+		_, err := w.store.Collect(ctx, upkeep.NoRules, false)
+		w.ok(err)
+	}
+	collect()
+	w.ok(os.RemoveAll(w.register())) // another engine here removes what the dead left, not this
+	if !there(theirs) || len(w.files()) != 1 {
+		t.Fatalf("its folder is there: %t; files %v", there(theirs), w.files())
+	}
+
+	old := time.Now().Add(-2 * time.Hour)
+	w.ok(os.Chtimes(theirs, old, old))
+	run, err := meta.CreateRun(ctx, metastore.Run{Flow: "F", Status: metastore.RunRunning, Created: time.Now(), FailedTask: -1,
+		Lease: metastore.Lease{Host: "there", PID: 1 << 30}}, metastore.Beginning{})
+	w.ok(err)
+	w.runs[run] = &history{}
+	collect()
+	if !there(theirs) || len(w.files()) != 1 {
+		t.Errorf("while its run goes on, its folder is there: %t; files %v", there(theirs), w.files())
+	}
+	w.end(run)
+	collect()
+	if there(theirs) || len(w.files()) != 0 {
+		t.Errorf("when it has been silent for long, its folder is there: %t; files %v", there(theirs), w.files())
+	}
 }
 
 // What dead processes left goes; what living ones use stays.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,14 +20,15 @@ import (
 const stagingName = "staging"
 
 // Register makes an engine known to collectors, before it stores its first value, and makes a folder for values on
-// their way into the store. Both end when the folder is removed, after the engine's last commit. What dead engines left is
-// removed.
+// their way into the store. Both end when the folder is removed, after the engine's last commit. What dead engines of this machine
+// left is removed.
 //
-// The folder's name says who the engine is and when it began: PID-START-BEGAN-, with the process's start time as package usage
-// tells it and nanoseconds since 1970.
-func Register(home string) (folder string, err error) {
+// The folder's name says who the engine is, when it began and where: PID-START-BEGAN-MACHINE-, with the process's start time as
+// package usage tells it, nanoseconds since 1970, and a hash of host, the name of this machine. Process ids of another
+// machine, or of a container that has the same folder, mean nothing here.
+func Register(home, host string) (folder string, err error) {
 	root := filepath.Join(home, stagingName)
-	if found, err := look(root); err == nil {
+	if found, err := look(root, host); err == nil {
 		for _, l := range found.left {
 			os.RemoveAll(l.path)
 		}
@@ -35,7 +37,7 @@ func Register(home string) (folder string, err error) {
 		return "", blob.Fault("make the staging folder", root, err)
 	}
 	pid := os.Getpid()
-	folder, err = os.MkdirTemp(root, fmt.Sprintf("%d-%d-%d-", pid, usage.ProcessStart(pid), blob.Now().UnixNano()))
+	folder, err = os.MkdirTemp(root, fmt.Sprintf("%d-%d-%d-%s-", pid, usage.ProcessStart(pid), blob.Now().UnixNano(), machine(host)))
 	if err != nil {
 		return "", blob.Fault("make the staging folder", root, err)
 	}
@@ -47,6 +49,14 @@ type engines struct {
 	living bool
 	oldest time.Time // when the first of those that live began
 	left   []leftover
+	others []other
+}
+
+// other is an engine on another machine. Whether it lives is not known from here.
+type other struct {
+	leftover           // what it leaves if it is dead
+	began    time.Time // when it began
+	touched  time.Time // when a file came into its folder or left it last
 }
 
 // leftover is something that a process left behind when it died.
@@ -55,8 +65,15 @@ type leftover struct {
 	bytes int64
 }
 
-// look finds out from the staging folder which engines live.
-func look(root string) (engines, error) {
+// machine is the name of a machine as it stands in the name of a folder.
+func machine(host string) string {
+	h := fnv.New32a()
+	h.Write([]byte(host))
+	return fmt.Sprintf("m%08x", h.Sum32())
+}
+
+// look finds out from the staging folder which engines live on a machine, and which there are on others.
+func look(root, host string) (engines, error) {
 	var e engines
 	entries, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +83,15 @@ func look(root string) (engines, error) {
 		var pid int
 		var start, began int64
 		n, _ := fmt.Sscanf(entry.Name(), "%d-%d-%d-", &pid, &start, &began)
+		where := ""
+		if parts := strings.Split(entry.Name(), "-"); len(parts) == 5 { // older versions did not say where
+			where = parts[3]
+		}
 		switch path := filepath.Join(root, entry.Name()); {
+		case n == 3 && where != "" && where != machine(host):
+			if st, err := entry.Info(); err == nil { // else it has just gone
+				e.others = append(e.others, other{leftover{path, sizeOf(path)}, time.Unix(0, began), st.ModTime()})
+			}
 		case n == 3 && usage.Alive(pid, start):
 			e.live(time.Unix(0, began))
 		// A file that is in none of the engines' folders has lost its name in the moment after it was made, if its engine lives.
@@ -88,16 +113,17 @@ func (e *engines) live(began time.Time) {
 // coarse is how coarsely file systems keep the time of a file, at most.
 const coarse = 2 * time.Second
 
-// elsewhere is how long before its run an engine on another machine, whose folders tell us nothing, may have begun
-// to store values.
+// elsewhere is how long an engine on another machine may be silent between the moment it begins and that when its run
+// is recorded, or afterwards.
 const elsewhere = time.Hour
 
 // engines finds out which engines live: by their folders, and by the runs that go on.
 func (s *Store) engines(ctx context.Context) (engines, error) {
-	e, err := look(filepath.Join(s.Home, stagingName))
+	e, err := look(filepath.Join(s.Home, stagingName), s.Host)
 	if err != nil {
 		return e, err
 	}
+	away := false // a run goes on on another machine
 	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Status: metastore.RunRunning}) {
 		if err != nil {
 			return e, err
@@ -107,9 +133,16 @@ func (s *Store) engines(ctx context.Context) (engines, error) {
 		}
 		began := r.Created
 		if r.Lease.Host != s.Host {
-			began = began.Add(-elsewhere)
+			began, away = began.Add(-elsewhere), true
 		}
 		e.live(began)
+	}
+	for _, o := range e.others {
+		if away || s.Now().Sub(o.touched) < elsewhere {
+			e.live(o.began)
+		} else {
+			e.left = append(e.left, o.leftover)
+		}
 	}
 	return e, nil
 }
