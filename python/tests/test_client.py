@@ -234,6 +234,21 @@ class ClientTest(unittest.TestCase):
             with self.assertRaises(ValueError):
                 client.metadata(wrong)
 
+    def test_inspect_spin(self):
+        folder = tempfile.mkdtemp(prefix="levada-spin-")
+        self.addCleanup(shutil.rmtree, folder)
+        shutil.copytree(os.path.join(FOLDER, ".levada"), os.path.join(folder, ".levada"))
+        levada("spin", "flow.py", "1/end", "--persist", "--datastore-root", os.path.join(folder, ".levada"))
+        client.inspect_spin(folder)
+        self.assertEqual(client.Run("Look/3")["end"].task.stdout, "no newline\n")
+        self.assertEqual(client.Flow("Look").latest_run.id, "2")
+        with self.assertRaises(ValueError):
+            client.inspect_spin("/nowhere")
+        client.default_metadata()
+        client.inspect_spin()
+        self.assertEqual(client.Flow("Look").latest_run.id, "2")
+        self.assertNotIn("3", client.Flow("Look"))
+
     def test_chdir(self):
         run = client.Run("Look/1")
         os.chdir("/")

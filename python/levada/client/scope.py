@@ -69,10 +69,13 @@ def current_store():
 
 
 def inspect_spin(datastore_root="."):
-    """Metaflow looks into what ``spin`` left with it. Levada has no ``spin`` yet: NotAvailable."""
-    from ..exceptions import NotAvailable
+    """Look at what ``spin`` left. In Metaflow that is a store of its own; here it is in the store of the runs.
 
-    raise NotAvailable("inspect_spin")
+    So this is ``metadata(datastore_root)``, and by default changes nothing. Lists leave out what was spun; the pathspec that
+    ``spin`` printed names it. ValueError if there is no store.
+    """
+    if datastore_root != ".":
+        metadata(datastore_root)
 
 
 def await_own(cls, pathspec):
