@@ -111,7 +111,7 @@ type Store struct {
 	API     *api.Service // answers about what the store holds; nil without one
 	Path    string       // of the store; empty without one
 	Created bool         // it was made just now
-	Gone    func() bool  // it was deleted, or replaced by another, since it was opened
+	Gone    func() bool  // it would not be opened any more: it was deleted, replaced, or another one is nearer
 	Close   func() error
 }
 

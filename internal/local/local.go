@@ -39,17 +39,21 @@ type Where struct {
 type Store struct {
 	Config  service.Config // what a service that looks back needs
 	Created bool           // it was made just now
+	where   Where          // where it was looked for
 }
 
 // Close closes the store.
 func (s *Store) Close() error { return s.Config.Store.Close() }
 
-// Gone returns a function that tells whether the store's database is no longer the one that was opened: it was
-// deleted, or replaced by another.
+// Gone returns a function that tells whether the store's database is no longer the one that would be opened: it was
+// deleted, replaced by another, or there is a store that is nearer to where this one was looked for.
 func (s *Store) Gone() func() bool {
 	path := filepath.Join(s.Config.Home, sqlite.FileName)
 	before, err := os.Stat(path)
 	return func() bool {
+		if home, _, gone := find(s.where); gone != nil || home != s.Config.Home {
+			return true
+		}
 		now, gone := os.Stat(path)
 		return err != nil || gone != nil || !os.SameFile(before, now)
 	}
@@ -77,7 +81,8 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Config: Machine(where.Dir), Created: created}
+	s := &Store{Config: Machine(where.Dir), Created: created, where: where}
+	s.where.Access = Read // looking again makes nothing
 	s.Config.Home, s.Config.Store = home, meta
 	s.Config.Data = datastore.New(meta, file.New(home), filepath.Join(home, "staging"))
 	return s, nil

@@ -34,7 +34,7 @@ type Where struct {
 type Store struct {
 	API   *api.Service
 	Home  string      // its folder
-	Gone  func() bool // it was deleted, or replaced by another, since it was opened
+	Gone  func() bool // it would not be opened any more: it was deleted, replaced, or another one is nearer
 	Close func() error
 }
 

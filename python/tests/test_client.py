@@ -234,6 +234,21 @@ class ClientTest(unittest.TestCase):
             with self.assertRaises(ValueError):
                 client.metadata(wrong)
 
+    def test_nearer_store(self):
+        folder = os.path.join(FOLDER, "nearer")
+        os.mkdir(folder)
+        self.addCleanup(shutil.rmtree, folder)
+        os.chdir(folder)
+        self.assertEqual(client.get_metadata(), "local@" + os.path.realpath(FOLDER))
+        run = client.Run("Look/1")
+        shutil.copytree(os.path.join(FOLDER, ".levada"), os.path.join(folder, ".levada"))
+        self.assertEqual(client.get_metadata(), "local@" + os.path.realpath(folder))
+        client.Run("Look/1").add_tag("nearer")
+        self.assertIn("nearer", client.Run("Look/1").user_tags)
+        os.chdir(FOLDER)
+        self.assertNotIn("nearer", client.Run("Look/1").user_tags)
+        self.assertEqual(run["start"].task.data.alpha, 0.5)  # from where it came
+
     def test_inspect_spin(self):
         folder = tempfile.mkdtemp(prefix="levada-spin-")
         self.addCleanup(shutil.rmtree, folder)
