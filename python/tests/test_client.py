@@ -249,6 +249,15 @@ class ClientTest(unittest.TestCase):
         self.assertNotIn("nearer", client.Run("Look/1").user_tags)
         self.assertEqual(run["start"].task.data.alpha, 0.5)  # from where it came
 
+    def test_home_that_is_relative(self):
+        with unittest.mock.patch.dict(os.environ, {"LEVADA_HOME": ".levada"}):
+            run = client.Run("Look/1")
+            self.assertEqual(client.get_metadata(), "local@" + os.getcwd())
+            os.chdir("/")
+            with self.assertRaises(MetaflowNotFound):
+                client.Run("Look/1")  # it means another folder now
+        self.assertEqual(pickle.loads(pickle.dumps(run))["start"].task.data.alpha, 0.5)
+
     def test_inspect_spin(self):
         folder = tempfile.mkdtemp(prefix="levada-spin-")
         self.addCleanup(shutil.rmtree, folder)

@@ -290,7 +290,9 @@ def _running_home():
 
 def default_store():
     """The store of the run that this process is part of, else the one of LEVADA_HOME, else the nearest."""
-    return Store(_running_home() or os.environ.get("LEVADA_HOME") or None)
+    home = _running_home() or os.environ.get("LEVADA_HOME")
+    # Whole, so that it means the same after a change of the folder, in the program and when it is loaded from a pickle.
+    return Store(os.path.normpath(os.path.join(_here(), home)) if home and not os.path.isabs(home) else home or None)
 
 
 def store_named(text):
