@@ -15,6 +15,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -220,12 +221,17 @@ func (p *Pool) command(set Setting, extra ...string) *exec.Cmd {
 
 // program is what runs the user's file: an interpreter, or the file itself.
 func (p *Pool) program(set Setting) Program {
-	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(set.Vars), Socket: TaskSocket}
+	vars := set.Vars
+	if set.Python != "" { // the programs of its environment are found first, as where one is activated
+		vars = maps.Clone(set.Vars)
+		if vars == nil {
+			vars = map[string]string{}
+		}
+		vars["PATH"] = filepath.Dir(set.Python) + string(os.PathListSeparator) + cmp.Or(vars["PATH"], os.Getenv("PATH"))
+	}
+	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(vars), Socket: TaskSocket}
 	if program.Path == "" {
 		program.Path, program.Args = p.python(set), []string{p.spec.File}
-	}
-	if set.Python != "" { // the programs of its environment are found first, as where one is activated
-		program.Env = append(program.Env, "PATH="+filepath.Dir(set.Python)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	}
 	return program
 }
