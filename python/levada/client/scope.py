@@ -71,8 +71,8 @@ def current_store():
 def inspect_spin(datastore_root="."):
     """Look at what ``spin`` left. In Metaflow that is a store of its own; here it is in the store of the runs.
 
-    So this is ``metadata(datastore_root)``, and by default changes nothing. Lists leave out what was spun; the pathspec that
-    ``spin`` printed names it. ValueError if there is no store.
+    So this is ``metadata(datastore_root)``, and by default changes nothing. Lists leave out what was spun; the pathspec
+    that ``spin`` printed names it. ValueError if there is no store.
     """
     if datastore_root != ".":
         metadata(datastore_root)
