@@ -15,7 +15,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -93,6 +92,24 @@ type Setting struct {
 
 // Plain reports whether it is the flow's own setting.
 func (s Setting) Plain() bool { return s.Python == "" && len(s.Vars) == 0 }
+
+// vars are the variables of a process. The programs of an interpreter's environment are found first, as where one is activated.
+func (s Setting) vars() map[string]string {
+	if s.Python == "" {
+		return s.Vars
+	}
+	path, set := s.Vars["PATH"]
+	if !set {
+		path = os.Getenv("PATH")
+	}
+	vars := map[string]string{"PATH": filepath.Dir(s.Python) + string(os.PathListSeparator) + path}
+	for name, value := range s.Vars {
+		if name != "PATH" {
+			vars[name] = value
+		}
+	}
+	return vars
+}
 
 // key tells settings apart; "" is the flow's own.
 func (s Setting) key() string {
@@ -221,15 +238,7 @@ func (p *Pool) command(set Setting, extra ...string) *exec.Cmd {
 
 // program is what runs the user's file: an interpreter, or the file itself.
 func (p *Pool) program(set Setting) Program {
-	vars := set.Vars
-	if set.Python != "" { // the programs of its environment are found first, as where one is activated
-		vars = maps.Clone(set.Vars)
-		if vars == nil {
-			vars = map[string]string{}
-		}
-		vars["PATH"] = filepath.Dir(set.Python) + string(os.PathListSeparator) + cmp.Or(vars["PATH"], os.Getenv("PATH"))
-	}
-	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(vars), Socket: TaskSocket}
+	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(set.vars()), Socket: TaskSocket}
 	if program.Path == "" {
 		program.Path, program.Args = p.python(set), []string{p.spec.File}
 	}

@@ -95,22 +95,28 @@ type outcome struct {
 // when the process has printed a line.
 func run(t *testing.T, p *worker.Pool, vars map[string]string, during func(*worker.Process)) outcome {
 	t.Helper()
+	return runIn(t, p, worker.Setting{Vars: vars}, during)
+}
+
+// runIn is run in a setting.
+func runIn(t *testing.T, p *worker.Pool, set worker.Setting, during func(*worker.Process)) outcome {
+	t.Helper()
 	p.SetContext(&protocol.Context{
 		Flow: "Small", Run: "1", User: "u", Namespace: "user:u", Tags: []string{},
 		Staging: t.TempDir(), InlineLimit: protocol.InlineLimit,
 	})
-	return start(t, p, vars, during)
+	return start(t, p, set, during)
 }
 
 // start is run in the context that the pool has.
-func start(t *testing.T, p *worker.Pool, vars map[string]string, during func(*worker.Process)) outcome {
+func start(t *testing.T, p *worker.Pool, set worker.Setting, during func(*worker.Process)) outcome {
 	t.Helper()
 	first := worker.First{Header: &protocol.Task{Type: "task", Step: "start", Task: "1"}}
 	var o outcome
 	exited := make(chan worker.Exit, 1)
 	started := make(chan struct{})
 	var mu sync.Mutex
-	proc, err := p.Start(context.Background(), first, worker.Setting{Vars: vars}, worker.Watch{
+	proc, err := p.Start(context.Background(), first, set, worker.Watch{
 		Started: func(pid int) { mu.Lock(); o.pid = pid; mu.Unlock(); close(started) },
 		Exited:  func(e worker.Exit) { exited <- e },
 	})
@@ -177,6 +183,34 @@ func TestProcesses(t *testing.T) {
 }
 
 // Processes that were forked ahead of need are as good as others, and one that somebody killed is not used.
+// TestProgramsOfAnEnvironment checks that the programs beside the interpreter of a setting come first on the PATH.
+func TestProgramsOfAnEnvironment(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(python(t), filepath.Join(bin, "python")); err != nil {
+		t.Fatal(err)
+	}
+	source := strings.Replace(flow, `print("on stdout", mode)`, `print(os.environ["PATH"])`, 1)
+	for _, isolation := range []worker.Isolation{worker.Fork, worker.Spawn} {
+		for _, vars := range []map[string]string{nil, {"PATH": "/nowhere"}} {
+			p, err := open(t, source, isolation)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := runIn(t, p, worker.Setting{Python: filepath.Join(bin, "python"), Vars: vars}, nil)
+			after, set := vars["PATH"]
+			if !set {
+				after = os.Getenv("PATH")
+			}
+			if want := bin + ":" + after + "\n"; o.stdout != want {
+				t.Errorf("%s, %v: PATH is %q, not %q", isolation, vars, o.stdout, want)
+			}
+		}
+	}
+}
+
 func TestForkedAhead(t *testing.T) {
 	p, err := open(t, strings.Replace(flow, "self.x = 1", "print('run', __import__('levada').current.run_id, os.getppid())", 1), worker.Fork)
 	if err != nil {
@@ -193,7 +227,7 @@ func TestForkedAhead(t *testing.T) {
 	}
 	good(run(t, p, nil, nil), "1")
 	for range 12 {
-		good(start(t, p, nil, nil), "1")
+		good(start(t, p, worker.Setting{}, nil), "1")
 	}
 	waiting := children(t, parent)
 	if len(waiting) == 0 {
@@ -206,11 +240,11 @@ func TestForkedAhead(t *testing.T) {
 		}
 	}
 	for range 3 {
-		good(start(t, p, nil, nil), "1")
+		good(start(t, p, worker.Setting{}, nil), "1")
 	}
 	p.SetContext(&protocol.Context{Flow: "Small", Run: "2"})
 	for range 3 {
-		good(start(t, p, nil, nil), "2")
+		good(start(t, p, worker.Setting{}, nil), "2")
 	}
 }
 

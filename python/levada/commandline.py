@@ -87,6 +87,24 @@ def top_words(values):
     return _words(values, TOP)
 
 
+def given_configs(values, environment):
+    """What configs are given, in options before the command or else in variables, as a flow that asks is told it."""
+    given = {}
+    for key, entry in (("config", "config_files"), ("config_value", "config_values")):
+        words = TOP[key].words(key, values.get(key))
+        given[entry] = dict(zip(words[1::3], words[2::3])) or _variable("FLOW_" + key.upper(), environment)
+    return given
+
+
+def _variable(name, environment):
+    text = environment.get("LEVADA_" + name) or environment.get("METAFLOW_" + name)
+    try:
+        given = json.loads(text or "{}")
+    except ValueError:
+        given = None
+    return given if isinstance(given, dict) else {}  # the run says what is wrong
+
+
 def command_words(command, definition, values):
     """The words of a command with its options, arguments and, for ``run``, the flow's parameters."""
     options = dict(COMMANDS[command])

@@ -377,7 +377,7 @@ def read(configs, files, texts, known, context, lenient=False):
     names = [config.name for config in configs.values()]
     for option, given in (("config", files), ("config-value", texts)):
         for name in given:
-            if name not in names:
+            if name not in names and not lenient:
                 raise UsageError(
                     "Invalid value for '--%s': invalid choice: %s. (choose from %s)" % (option, name, ", ".join(names))
                 )

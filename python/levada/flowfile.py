@@ -6,11 +6,15 @@ import subprocess
 import sys
 
 from .exceptions import MetaflowException
+from .identity import user_name
 from .wire import Channel, ConversationEnded
 
 
-def definition_of(file, python, environment, folder):
+def definition_of(file, python, environment, folder, configs=None):
     """The definition of the flow in ``file``, as a dict. MetaflowException if the file has none.
+
+    A flow that is shaped by configs is told those of ``configs``: ``config_files`` and ``config_values``, by name. What
+    is wrong with them is not said here: a run says it, and a resumed run has those of its origin.
 
     The file is imported in a fresh interpreter, so nothing of it, neither its modules nor its mistakes, stays here.
     """
@@ -29,14 +33,16 @@ def definition_of(file, python, environment, folder):
         channel = Channel(ours.fileno())
         said = None
         try:
-            channel.receive()  # hello
+            hello = channel.receive()[0]
+            if hello.get("asks"):
+                channel.send({"type": "setup", "user": user_name(), "lenient": True, **(configs or {})})
             said = channel.receive()[0]
         except (ConversationEnded, OSError):
             pass  # it ended before it had said anything; its own words tell why
     output = process.communicate()[0].decode(errors="replace")  # the end of the socket ends it
     if said is None:
         raise MetaflowException("There is no flow in %s.\n%s" % (file, output.strip()))
-    if said["type"] == "broken":
+    if "definition" not in said:  # broken, or refused
         raise MetaflowException(said["message"], said.get("line") or None, said.get("file") or None)
     return said["definition"]
 

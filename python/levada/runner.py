@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from .commandline import command_words, top_words
+from .commandline import command_words, given_configs, top_words
 from .exceptions import MetaflowNotFound
 from .flowfile import definition_of, sdk_environment
 
@@ -253,7 +253,9 @@ class Runner:
             self.env_vars["METAFLOW_PROFILE"] = profile
         self._folders = []
         self._commands = []
-        self._definition = definition_of(self.flow_file, sys.executable, self.env_vars, self.cwd)
+        self._definition = definition_of(
+            self.flow_file, sys.executable, self.env_vars, self.cwd, given_configs(kwargs, self.env_vars)
+        )
 
     def __enter__(self):
         return self
