@@ -450,13 +450,24 @@ func (m *many) exited(proc *worker.Process, e worker.Exit) {
 	m.mu.Unlock()
 	for _, c := range lost {
 		if e.Lost == "" && e.Signal == 0 {
-			e.Lost = fmt.Sprintf("the process that ran it, and %d others, exited with code %d", len(lost)-1, e.Code)
+			e.Lost = fmt.Sprintf("the process that ran %s exited with code %d", itAnd(len(lost)-1), e.Code)
 		}
 		c.a.exit = e
 		m.onTheirWay(-1)
 		c.a.complete()
 	}
 	m.soon()
+}
+
+// itAnd names a task and n others.
+func itAnd(n int) string {
+	switch n {
+	case 0:
+		return "it"
+	case 1:
+		return "it and another task"
+	}
+	return fmt.Sprintf("it and %d others", n)
 }
 
 // lose gives up one attempt that could not be told.
