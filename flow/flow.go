@@ -102,7 +102,7 @@ func (f *Flow[T]) Exec(name string, p Program, options ...Option) *Flow[T] {
 		for i, field := range fields {
 			names[i] = f.m.plan.artifact(field)
 			if names[i] == "" {
-				f.m.problem("step %s: the program's %s is not a field of %s", name, field, f.m.plan.typ)
+				f.m.mistake(s, "the program's %s is not a field of %s", field, f.m.plan.typ)
 			}
 		}
 		return names
@@ -147,6 +147,15 @@ func (m *machine) add(name string, args int, options []Option) *step {
 
 func (m *machine) problem(format string, args ...any) {
 	m.problems = append(m.problems, fmt.Sprintf(format, args...))
+}
+
+// mistake is a problem of a step. It is told with the place of the step.
+func (m *machine) mistake(s *step, format string, args ...any) {
+	file := m.def.File
+	if s.def.File != "" {
+		file = s.def.File
+	}
+	m.problem("step %s (%s:%d): %s", s.def.Name, filepath.Base(file), s.def.Line, fmt.Sprintf(format, args...))
 }
 
 // Option is a choice of a step.
@@ -194,7 +203,7 @@ func Switch(field string, cases ...Case) Option {
 
 func (s *step) follow(m *machine, n next) {
 	if s.next.kind != "" {
-		m.problem("step %s says twice what follows it: keep one of To, Foreach, Gang and Switch", s.def.Name)
+		m.mistake(s, "it says twice what follows: keep one of To, Foreach, Gang and Switch")
 	}
 	s.next = n
 }
@@ -233,7 +242,7 @@ func Catch(field string) Option {
 		}
 		f := m.plan.field(field)
 		if f == nil || f.typ != reflect.TypeFor[*Failure]() {
-			m.problem("step %s: Catch needs a field of type *flow.Failure, and %s.%s is none", s.def.Name, m.plan.typ, field)
+			m.mistake(s, "Catch needs a field of type *flow.Failure, and %s.%s is none", m.plan.typ, field)
 			return
 		}
 		s.catch = f.name
@@ -312,7 +321,7 @@ func (m *machine) transition(s *step) *graph.Next {
 	n := &graph.Next{Kind: s.next.kind, Targets: s.next.to, Line: s.def.Line}
 	f := m.plan.field(s.next.field)
 	if f == nil && s.next.field != "" {
-		m.problem("step %s: %s has no exported field %s", s.def.Name, m.plan.typ, s.next.field)
+		m.mistake(s, "%s has no exported field %s", m.plan.typ, s.next.field)
 		return n
 	}
 	switch s.next.kind {
@@ -320,18 +329,18 @@ func (m *machine) transition(s *step) *graph.Next {
 		n.Foreach = f.name
 		m.iterated[f.name] = true
 		if k := f.typ.Kind(); k != reflect.Slice && k != reflect.Array {
-			m.problem("step %s: Foreach needs a slice, and %s.%s is a %s", s.def.Name, m.plan.typ, s.next.field, f.typ)
+			m.mistake(s, "Foreach needs a slice, and %s.%s is of type %s", m.plan.typ, s.next.field, f.typ)
 		}
 	case graph.NextParallel:
 		if f.typ.Kind() != reflect.Int {
-			m.problem("step %s: Gang needs an int, and %s.%s is a %s", s.def.Name, m.plan.typ, s.next.field, f.typ)
+			m.mistake(s, "Gang needs an int, and %s.%s is of type %s", m.plan.typ, s.next.field, f.typ)
 		}
 	case graph.NextSwitch:
 		n.Condition = f.name
 		for _, c := range s.next.cases {
 			key := reflect.ValueOf(c.Key)
 			if !key.IsValid() || !key.CanConvert(f.typ) || key.Kind() == reflect.String != (f.typ.Kind() == reflect.String) {
-				m.problem("step %s: the case %v is not of the type of %s.%s, %s", s.def.Name, c.Key, m.plan.typ, s.next.field, f.typ)
+				m.mistake(s, "the case %v is not of the type of %s.%s, %s", c.Key, m.plan.typ, s.next.field, f.typ)
 			}
 			n.Cases = append(n.Cases, graph.Case{Key: fmt.Sprint(c.Key), Target: c.Step})
 		}

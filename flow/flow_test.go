@@ -391,8 +391,8 @@ func init() {
 func TestATypeThatChangedIsAnError(t *testing.T) {
 	s := newSession(t)
 	s.fails("Before", "run")
-	contains(t, s.fails("After", "resume", "--origin-run-id", "1"), "the artifact count was stored as a int, but the field flow_test.after.Count is a string now")
-	contains(t, s.fails("AfterModel", "resume", "--origin-run-id", "1"), "the artifact model was stored as a flow_test.modelBefore, but the field flow_test.afterModel.Model is a struct { Weights []float64 } now")
+	contains(t, s.fails("After", "resume", "--origin-run-id", "1"), "the artifact count was stored as int, but the field flow_test.after.Count is of type string now")
+	contains(t, s.fails("AfterModel", "resume", "--origin-run-id", "1"), "the artifact model was stored as flow_test.modelBefore, but the field flow_test.afterModel.Model is of type struct { Weights []float64 } now")
 }
 
 // nested is a foreach inside a foreach, with a branch.
@@ -528,6 +528,10 @@ func init() {
 		step := func(*wrong, *flow.Task) error { return nil }
 		flow.New[wrong]("Wrong").Step("start", step, flow.Foreach("Nothing", "end")).Step("end", step).Main()
 	}
+	flows["Na/med"] = func() {
+		step := func(*faulty, *flow.Task) error { return nil }
+		flow.New[faulty]("Na/med").Step("start", step).Main()
+	}
 	flows["Lost"] = func() {
 		step := func(*faulty, *flow.Task) error { return nil }
 		flow.New[faulty]("Lost").Step("start", step, flow.To("endd")).Step("end", step).Main()
@@ -538,7 +542,8 @@ func TestWrongFlowsAreToldAtOnce(t *testing.T) {
 	s := newSession(t)
 	contains(t, s.fails("Wrong", "check"), "field flow_test.wrong.Channel cannot be stored, because it holds a chan",
 		"fields Twice and Same of flow_test.wrong are both stored as same", `parameter flow_test.wrong.N: the default: "x" is not a whole number`,
-		"step start: flow_test.wrong has no exported field Nothing")
+		"step start (flow_test.go:", "flow_test.wrong has no exported field Nothing")
+	contains(t, s.fails("Na/med", "run"), "Flow name \"Na/med\" is not allowed", "flow_test.go on line")
 	contains(t, s.fails("Lost", "run"), "flow_test.go on line", "there is a step end")
 }
 

@@ -143,13 +143,13 @@ func (p *param) set(f *field, v reflect.Value, text string) error {
 	case v.CanUint():
 		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, f.typ.Bits())
 		if err != nil {
-			return bad("a whole number that a " + f.typ.String() + " holds")
+			return bad("a whole number in the range of " + f.typ.String())
 		}
 		v.SetUint(n)
 	case v.CanInt():
 		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, f.typ.Bits())
 		if err != nil {
-			return bad("a whole number that a " + f.typ.String() + " holds")
+			return bad("a whole number in the range of " + f.typ.String())
 		}
 		v.SetInt(n)
 	default:

@@ -91,7 +91,7 @@ func ItemAt[X any](t *Task, level int) (X, error) {
 		return x, err
 	}
 	if err := json.Unmarshal(data, &x); err != nil {
-		return x, fmt.Errorf("the element %d of the foreach over %s is not a %T: %w", t.frame.Stack[level].Index, t.frame.Stack[level].Var, x, err)
+		return x, fmt.Errorf("the element %d of the foreach over %s is not of type %T: %w", t.frame.Stack[level].Index, t.frame.Stack[level].Var, x, err)
 	}
 	return x, nil
 }

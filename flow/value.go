@@ -92,7 +92,7 @@ func (f *field) decode(v reflect.Value, p *plan, s protocol.Value, data []byte) 
 		} else if !own {
 			from = "JSON of another program"
 		}
-		return fmt.Errorf("the artifact %s is %s, and the field %s.%s is a %s: %w", f.name, from, p.typ, f.goName, f.typ, err)
+		return fmt.Errorf("the artifact %s is %s, and the field %s.%s is of type %s: %w", f.name, from, p.typ, f.goName, f.typ, err)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (f *field) decode(v reflect.Value, p *plan, s protocol.Value, data []byte) 
 type typeChanged struct{ artifact, field, was, is string }
 
 func (e *typeChanged) Error() string {
-	return fmt.Sprintf("the artifact %s was stored as a %s, but the field %s is a %s now; resume at a step that sets it anew, or give the field another name",
+	return fmt.Sprintf("the artifact %s was stored as %s, but the field %s is of type %s now; resume at a step that sets it anew, or give the field another name",
 		e.artifact, e.was, e.field, e.is)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // check numbers the checks in the order in which their problems are told.
@@ -20,6 +21,7 @@ const (
 	checkEndNext              // the end has no self.next
 	checkEndJoin              // the end is not a join
 	checkName                 // characters of a step name
+	checkFlowName             // characters of the flow's name
 	checkArguments            // more than self and inputs
 	checkJoinSplits           // a join that splits
 	checkSelf                 // no self
@@ -45,7 +47,7 @@ const (
 var checkNames = [...]string{
 	checkDefinition: "definition", checkReserved: "reserved-name", checkStart: "start", checkEnd: "end",
 	checkAmbiguous: "ambiguous", checkStartIn: "start-incoming", checkEndOut: "end-outgoing",
-	checkEndNext: "end-next", checkEndJoin: "end-join", checkName: "step-name", checkArguments: "arguments",
+	checkEndNext: "end-next", checkEndJoin: "end-join", checkName: "step-name", checkFlowName: "flow-name", checkArguments: "arguments",
 	checkJoinSplits: "join-splits", checkSelf: "self", checkNoNext: "no-next", checkNext: "next",
 	checkUnknownStep: "unknown-step", checkCycle: "cycle", checkUnreachable: "unreachable",
 	checkUnjoined: "unjoined", checkBranches: "branches", checkNoSplit: "no-split", checkMixed: "mixed-splits",
@@ -136,6 +138,16 @@ func (c *compiler) checkSteps() {
 		}
 		c.checkTransition(v)
 		c.checkGang(v)
+	}
+}
+
+// checkFlowName keeps names out that could not be a part of a pathspec. What a class can be called always can.
+func (c *compiler) checkFlowName() {
+	valid := c.flow.Name != "" && !strings.ContainsFunc(c.flow.Name, func(r rune) bool {
+		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+	})
+	if !valid {
+		c.flowProblem(checkFlowName, c.flow.Line, "Flow name %q is not allowed. Use letters, digits and underscores.", c.flow.Name)
 	}
 }
 

@@ -138,6 +138,7 @@ func (p Problem) String() string {
 func Compile(f *Flow) (*Graph, []Problem) {
 	c := &compiler{flow: f, byName: make(map[string]*vertex, len(f.Steps))}
 	c.collect()
+	c.checkFlowName()
 	c.findEnds()
 	c.checkSteps()
 	c.checkPolicies()

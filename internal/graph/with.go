@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
 )
@@ -50,8 +51,9 @@ func hasDecorator(all []Decorator, name string) bool {
 }
 
 // nextAttribute finds the commas of a decorator spec that separate attributes:
-// those followed by a name and an equals sign. Others belong to a value.
-var nextAttribute = regexp.MustCompile(`,\s*\w+=`)
+// those followed by a name and an equals sign. Others belong to a value. It is compiled when it is needed, for
+// the programs of flows in Go start often and have this package.
+var nextAttribute = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`,\s*\w+=`) })
 
 // ParseDecorator reads a decorator as --with takes it: "name" or
 // "name:key=value,key=value". A value is JSON if it reads as such, else a
@@ -88,7 +90,7 @@ func ParseDecorator(spec string) (Decorator, error) {
 func splitAttributes(s string) []string {
 	var segments []string
 	begin := 0
-	for _, cut := range nextAttribute.FindAllStringIndex(s, -1) {
+	for _, cut := range nextAttribute().FindAllStringIndex(s, -1) {
 		if cut[0] < begin || within(s[begin:cut[0]], s[begin:]) {
 			continue
 		}

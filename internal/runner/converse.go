@@ -303,6 +303,11 @@ func (c *conversation) inputs(m *protocol.FromTask) (*protocol.Reply, [][]byte, 
 		return nil, nil, fault.New(fault.Invalid, "a join has no input %d", m.From)
 	}
 	end := min(m.From+min(max(m.Count, 1), maxReplyValues), len(all))
+	if m.From < end {
+		if err := c.r.layers.Prefetch(c.r.ctx, c.r.Store, c.r.Config.Run.ID, ids(all[m.From:end])); err != nil {
+			return nil, nil, err
+		}
+	}
 	for i := m.From; i < end; i++ {
 		art, found, err := c.r.layers.Find(c.r.ctx, c.r.Config.Run.ID, int64(all[i]), m.Name)
 		if err != nil {

@@ -32,6 +32,7 @@ type many struct {
 	proc   *worker.Process // nil before the first task and after the process has died
 	batch  []*attempt      // launched, not told
 	told   int             // to the process, and not recorded
+	narrow func()          // ends the width that tasks on their way have; nil while there are none
 	due    bool            // a flush is posted
 	halted bool            // the process has been asked to end what it runs
 
@@ -96,7 +97,7 @@ func (m *many) flush() {
 		}
 		return
 	}
-	m.told += len(now)
+	m.onTheirWay(len(now))
 	for from := 0; from < len(now); {
 		to := from + 1
 		for to < len(now) && alike(&now[from].launch, &now[to].launch) {
@@ -108,6 +109,19 @@ func (m *many) flush() {
 			}
 		}
 		from = to
+	}
+}
+
+// onTheirWay counts tasks as told, or as recorded. As long as there are some, all processors are the engine's: what it does
+// for each, the loop and the store's writer together, takes longer than such a task.
+func (m *many) onTheirWay(n int) {
+	m.told += n
+	switch {
+	case m.told > 0 && m.narrow == nil:
+		m.narrow = widen()
+	case m.told == 0 && m.narrow != nil:
+		m.narrow()
+		m.narrow = nil
 	}
 }
 
@@ -263,7 +277,7 @@ func (m *many) forget(id int64) {
 
 // done records an attempt that had something of its own to say.
 func (m *many) done(a *attempt, res *result) {
-	m.told--
+	m.onTheirWay(-1)
 	a.result, a.gone = res, true
 	if res != nil && !res.ok {
 		a.exit.Code = 1
@@ -387,7 +401,7 @@ func (e *endedTogether) record() {
 		r.Store.Record(*rec)
 	}
 	e.records = nil
-	e.m.told -= len(e.attempts)
+	e.m.onTheirWay(-len(e.attempts))
 	e.m.soon()
 	if len(e.m.batch) == 0 {
 		r.Store.Flush() // nothing else is on its way that they could wait for
@@ -436,13 +450,24 @@ func (m *many) exited(proc *worker.Process, e worker.Exit) {
 	m.mu.Unlock()
 	for _, c := range lost {
 		if e.Lost == "" && e.Signal == 0 {
-			e.Lost = fmt.Sprintf("the process that ran it, and %d others, exited with code %d", len(lost)-1, e.Code)
+			e.Lost = fmt.Sprintf("the process that ran %s exited with code %d", itAnd(len(lost)-1), e.Code)
 		}
 		c.a.exit = e
-		m.told--
+		m.onTheirWay(-1)
 		c.a.complete()
 	}
 	m.soon()
+}
+
+// itAnd names a task and n others.
+func itAnd(n int) string {
+	switch n {
+	case 0:
+		return "it"
+	case 1:
+		return "it and another task"
+	}
+	return fmt.Sprintf("it and %d others", n)
 }
 
 // lose gives up one attempt that could not be told.
@@ -453,7 +478,7 @@ func (m *many) lose(a *attempt, why string) {
 	m.mu.Unlock()
 	if there || a.rec.Ended.IsZero() {
 		a.exit = worker.Exit{Code: -1, Lost: why}
-		m.told--
+		m.onTheirWay(-1)
 		a.complete()
 	}
 }

@@ -20,7 +20,7 @@ func TestWidth(t *testing.T) {
 	first := w.count(&w.runs)
 	second := w.count(&w.runs)
 	want(2)
-	stored := w.count(&w.large)
+	stored := w.count(&w.wide)
 	want(8)
 	stored()
 	want(2)

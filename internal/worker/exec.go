@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -54,8 +55,7 @@ func startProgram(p Program, speech []byte, watch Watch) (*Process, error) {
 	})
 	if err != nil {
 		proc.Close()
-		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start a process", Subject: p.Path, Cause: err}).
-			Do("make sure that the file is there and may be executed")
+		return nil, notStarted(p.Path, err)
 	}
 	var gone sync.Mutex // held while the process is reaped, so that no signal reaches a reused pid
 	dead := false
@@ -77,6 +77,19 @@ func startProgram(p Program, speech []byte, watch Watch) (*Process, error) {
 		proc.exited(exit)
 	}()
 	return proc, nil
+}
+
+// notStarted says why a program could not be started. What the system says is of little help where the file is there.
+func notStarted(path string, cause error) error {
+	e := &fault.Error{Kind: fault.Unavailable, Op: "start a process", Subject: path, Cause: cause}
+	_, missing := os.Stat(path)
+	switch {
+	case errors.Is(cause, syscall.ENOENT) && missing == nil:
+		e.Cause = errors.New("its first line names an interpreter that is not there")
+	case errors.Is(cause, syscall.ENOEXEC):
+		e.Cause = errors.New("it is not a program of this system; a script begins with a line such as #!/bin/sh")
+	}
+	return e.Do("make sure that the file is there and may be executed")
 }
 
 // tell writes to the process's socket as much as it holds at once, and the rest when somebody reads it.
