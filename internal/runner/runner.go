@@ -294,7 +294,7 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 		err = r.fatal
 	}
 	took := r.Now().Sub(r.started).Seconds()
-	if err == nil {
+	if err == nil && r.Spin == nil { // hooks tell of runs, not of a task that is tried alone
 		r.exitHooks(parent, res.Status)
 	}
 	os.Remove(r.LogDir) // fails unless it was made for live cards alone

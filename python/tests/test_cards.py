@@ -252,6 +252,15 @@ class Components(CardTest):
             html = self.shown(PythonCode(code_string=source))
             self.assertEqual("".join(html.text).strip(), source.rstrip("\n").strip())
 
+    def test_code_of_a_method(self):
+        html = self.shown(PythonCode(code_string="    @step\n    def end(self):\n        pass\n"))
+        self.assertIn("@step\ndef end(self):\n    pass", "".join(html.text))
+
+    def test_timeline_of_one_event(self):
+        line = EventsTimeline("T")
+        line.update({"n": 1})
+        self.assertIn("1 event ", "".join(self.shown(line).text))
+
     def test_timeline(self):
         line = EventsTimeline("T", max_events=2)
         for i in range(3):

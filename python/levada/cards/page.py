@@ -285,11 +285,12 @@ def _value(text):
 
 
 def _show_code(component):
+    from textwrap import dedent
+
     from .code import highlight
 
-    return '<pre class="code" tabindex="0"><code>%s</code></pre>\n' % highlight(
-        str(component.get("data", "")).rstrip("\n")
-    )
+    code = dedent(str(component.get("data", ""))).rstrip("\n")  # that of a method has the indentation of its class
+    return '<pre class="code" tabindex="0"><code>%s</code></pre>\n' % highlight(code)
 
 
 def _show_progress(component):
@@ -357,7 +358,8 @@ def instant_text(seconds):
 def _show_timeline(component):
     title = str(component.get("title") or "Events")
     stats, events = component.get("stats") or {}, component.get("events") or ()
-    facts = ["%s events" % stats.get("total_events", len(events))]
+    total = stats.get("total_events", len(events))
+    facts = ["%s event%s" % (total, "" if total == 1 else "s")]
     if stats.get("displayed_events", 0) < stats.get("total_events", 0):
         facts.append("the last %d shown" % stats["displayed_events"])
     if stats.get("events_per_minute"):

@@ -134,7 +134,7 @@ class Run(MetaflowObject):
 
     @property
     def trigger(self):
-        """What started the run if it was an event: None, since runs are started by people here."""
+        """What started the run if it was an event: None, since only schedulers record it. See ``current.trigger``."""
         return None
 
     # Tags.
