@@ -47,7 +47,7 @@ type next struct {
 	to    []string
 }
 
-// New declares a flow. The name is what runs are found by, such as "Train"; T is a struct.
+// New declares a flow. The name is what runs are found by, such as "Train": letters, digits and underscores. T is a struct.
 func New[T any](name string) *Flow[T] {
 	_, file, line, _ := runtime.Caller(1)
 	m := &machine{name: name, byName: map[string]*step{}, iterated: map[string]bool{}}

@@ -13,7 +13,8 @@ import (
 )
 
 // Task is one attempt of one task, as its step sees it. It is the context of the attempt: it ends with the step's
-// timeout, when the run is interrupted, and when another task has failed for good; context.Cause says which. It must not be used after the step has returned.
+// timeout, when the run is interrupted, and when another task has failed for good; context.Cause says which.
+// One that is asked to end in its first two milliseconds ends as a program does that heeds no signal. It must not be used after the step has returned.
 type Task struct {
 	context.Context
 
