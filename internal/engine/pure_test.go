@@ -15,7 +15,7 @@ import (
 func TestPure(t *testing.T) {
 	allowed := map[string]bool{
 		"bytes": true, "cmp": true, "encoding/json": true, "fmt": true, "maps": true, "math": true, "path/filepath": true,
-		"regexp": true, "slices": true, "strconv": true, "strings": true,
+		"regexp": true, "slices": true, "strconv": true, "strings": true, "unicode": true,
 		"time": true, // for durations; see below
 		"github.com/levadahq/levada/internal/fault": true, "github.com/levadahq/levada/internal/graph": true,
 	}

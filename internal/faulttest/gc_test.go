@@ -104,7 +104,9 @@ func TestKilledCollections(t *testing.T) {
 	for id := range b.statuses() {
 		rest = append(rest, fmt.Sprint(id))
 	}
-	b.run(rest...).want(0)
+	if len(rest) > 1 { // gc may have had them all
+		b.run(rest...).want(0)
+	}
 	if kept, err := filepath.Glob(filepath.Join(b.home, "blobs", "*", "*")); err != nil || len(kept) > 0 {
 		t.Errorf("without any run there are %v, %v", kept, err)
 	}

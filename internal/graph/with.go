@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
 )
@@ -51,9 +50,9 @@ func hasDecorator(all []Decorator, name string) bool {
 }
 
 // nextAttribute finds the commas of a decorator spec that separate attributes:
-// those followed by a name and an equals sign. Others belong to a value. It is compiled when it is needed, for
-// the programs of flows in Go start often and have this package.
-var nextAttribute = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`,\s*\w+=`) })
+// those followed by a name and an equals sign. Others belong to a value. It is compiled when it is needed, which is
+// rare, for the programs of flows in Go start often and have this package.
+func nextAttribute() *regexp.Regexp { return regexp.MustCompile(`,\s*\w+=`) }
 
 // ParseDecorator reads a decorator as --with takes it: "name" or
 // "name:key=value,key=value". A value is JSON if it reads as such, else a
