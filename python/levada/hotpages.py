@@ -4,7 +4,7 @@ A fork shares all memory, and who first writes to a page of it gets a copy. That
 Python writes a reference count wherever it looks, so there are two or three hundred pages that every task writes to,
 and the fork server as well between two forks, for each fork protects them anew. That is a page fault each, and of a
 tiny task's time more than half. A page that a device may write to at any time must not move, though: such a page a
-fork copies there and then, for a quarter of what the faults cost, and the parent's own stays as it is. So a few tasks
+fork copies there and then, for a third of what the faults cost, and the parent's own stays as it is. So a few tasks
 tell which pages were written to, and these are registered as buffers of an io_uring in which nothing is ever queued.
 
 Where there is no io_uring (not Linux, a container that forbids it, too little memory may be locked) all goes on as
