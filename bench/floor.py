@@ -2,7 +2,8 @@
 
 usage: floor.py N WORKERS
 
-Each process is forked, pickles one integer and exits; the parent waits. Nothing is stored, nothing is said.
+Each process is forked, pickles one integer and exits; the parent waits. Nothing is stored, nothing is said. BENCH_IMPORT
+names modules that the parent has imported.
 """
 
 import gc
@@ -28,4 +29,6 @@ def main(count, workers):
 
 
 if __name__ == "__main__":
+    for module in os.environ.get("BENCH_IMPORT", "").split():
+        __import__(module)
     main(int(sys.argv[1]), int(sys.argv[2]))

@@ -24,7 +24,16 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 	n, small := b.size(1000, 200), b.size(40, 10)
 	work := fmt.Sprintf("foreach of %s squares, and join", thousands(n))
 
-	var levada, floor, single, bare, reference, referenceSingle cost
+	// Most flows import something large. The pages of it are what a fork costs, for Levada and for the floor.
+	importing := func(make func(dir string) command) func(dir string) command {
+		return func(dir string) command {
+			c := make(dir)
+			c.env = append(c.env, "BENCH_IMPORT=numpy")
+			return c
+		}
+	}
+
+	var levada, floor, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
 	measure := func(c *cost, make func(dir string) command) error {
 		r, err := b.once(ctx, make)
 		if err == nil {
@@ -36,6 +45,7 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		// A map: a round has no fixed order, so no measurement always follows the same other one.
 		for c, make := range map[*cost]func(string) command{
 			&levada: b.squares(n), &floor: b.floor(n), &single: b.squares(1), &bare: b.floor(1),
+			&levadaNumpy: importing(b.squares(n)), &floorNumpy: importing(b.floor(n)),
 		} {
 			if err := measure(c, make); err != nil {
 				return nil, err
@@ -74,6 +84,14 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 			ratio:    fmt.Sprintf("%.2f", per(part.floor, part.ours)),
 		})
 	}
+
+	large, largeFloor := levadaNumpy.wall.min(), floorNumpy.wall.min()
+	rows = append(rows, row{
+		work: work,
+		measured: fmt.Sprintf("where the flow and the floor import numpy: %s in %s; floor: %s in %s",
+			rate(n, large), levadaNumpy.wall, rate(n, largeFloor), floorNumpy.wall),
+		ratio: fmt.Sprintf("%.2f", per(largeFloor, large)),
+	})
 
 	vs := row{work: work, reach: "≥ 180 × Metaflow's", measured: noReference}
 	if b.reference {

@@ -1,6 +1,11 @@
-"""A foreach whose tasks square a number, and a join that adds them up."""
+"""A foreach whose tasks square a number, and a join that adds them up. BENCH_IMPORT names modules that the file imports."""
+
+import os
 
 from metaflow import FlowSpec, Parameter, step
+
+for module in os.environ.get("BENCH_IMPORT", "").split():
+    __import__(module)
 
 
 class SquaresFlow(FlowSpec):
