@@ -45,11 +45,12 @@ type Service struct {
 
 	mu     sync.Mutex
 	graphs map[metastore.Hash]*graph.Graph // by definition
+	counts map[int64]Counts                // of the tasks of runs that are over
 }
 
 // New returns a service.
 func New(c Config) *Service {
-	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph)}
+	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph), counts: make(map[int64]Counts)}
 }
 
 // The sizes of pages.
@@ -104,7 +105,7 @@ func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 	size := pageSize(q.Limit)
 	f := metastore.RunFilter{
 		Flow: q.Flow, User: q.User, Status: metastore.RunStatus(q.Status), Tags: q.Tags, Before: before,
-		CreatedAfter: q.After.Time(), CreatedBefore: q.Before.Time(), Limit: size + 1,
+		CreatedAfter: q.After.Time(), CreatedBefore: q.Before.Time(), Search: q.Search, Parameters: q.Parameters, Limit: size + 1,
 	}
 	if q.Namespace != "" {
 		f.Tags = append(slices.Clone(q.Tags), q.Namespace)
@@ -120,8 +121,53 @@ func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 		}
 		res.Runs = append(res.Runs, runOf(r))
 	}
+	if q.Counts {
+		return res, s.count(ctx, res.Runs)
+	}
 	return res, nil
 }
+
+// count counts the tasks of runs. Those of a run that is over are counted once.
+func (s *Service) count(ctx context.Context, runs []Run) error {
+	var ids []int64
+	s.mu.Lock()
+	for i := range runs {
+		if c, ok := s.counts[runs[i].ID]; ok && runs[i].Status != Running {
+			runs[i].Tasks = &c
+		} else {
+			ids = append(ids, runs[i].ID)
+		}
+	}
+	s.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	counts, err := s.c.Store.TaskCounts(ctx, ids)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.counts) > maxCounts {
+		clear(s.counts)
+	}
+	for i := range runs {
+		r := &runs[i]
+		if r.Tasks != nil {
+			continue
+		}
+		c := counts[r.ID]
+		n := countsOf(metastore.StepCount{Running: c.Running, Succeeded: c.Succeeded, Failed: c.Failed, Killed: c.Killed}, metastore.RunStatus(r.Status))
+		r.Tasks = &n
+		if r.Status != Running && r.Status != Died { // an engine that seemed to have died may only have been out of reach
+			s.counts[r.ID] = n
+		}
+	}
+	return nil
+}
+
+// maxCounts is how many runs have their counts remembered.
+const maxCounts = 20_000
 
 // Run returns one run. NotFound.
 func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
@@ -129,7 +175,12 @@ func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	return runOf(r), nil
+	if !q.Counts {
+		return runOf(r), nil
+	}
+	runs := []Run{runOf(r)}
+	err = s.count(ctx, runs)
+	return runs[0], err
 }
 
 func runOf(r metastore.Run) Run {
@@ -318,6 +369,36 @@ func (s *Service) task(ctx context.Context, run, task int64) (metastore.Run, met
 	}
 	return r, t, err
 }
+
+// StopResult says which run was asked to stop.
+type StopResult struct {
+	Run int64 `json:"run"`
+}
+
+// Stop asks a run to end, as Ctrl-C does. Conflict if it is over.
+func (s *Service) Stop(ctx context.Context, q RunRequest) (StopResult, error) {
+	return StopResult{q.Run}, s.c.Cases.Stop(ctx, q.Run)
+}
+
+// ResumeRequest asks for a run to be resumed, in a process of its own on the machine that answers.
+type ResumeRequest struct {
+	Run  int64  `json:"run"`
+	Step string `json:"step"` // run it again, and all after it; empty: only what is missing
+}
+
+// ResumeResult has the id of the new run.
+type ResumeResult struct {
+	Run int64 `json:"run"`
+}
+
+// Resume resumes a run.
+func (s *Service) Resume(ctx context.Context, q ResumeRequest) (ResumeResult, error) {
+	id, err := s.c.Cases.StartResume(ctx, q.Run, q.Step)
+	return ResumeResult{id}, err
+}
+
+// Version is a number that is another one when something in the store has changed since.
+func (s *Service) Version(ctx context.Context) (int64, error) { return s.c.Store.Version(ctx) }
 
 // ChangeTags removes and adds user tags of a run.
 func (s *Service) ChangeTags(ctx context.Context, q TagsRequest) (TagsResult, error) {

@@ -47,6 +47,14 @@ var methods = map[string]handler{
 	"graph":      method((*Service).Graph),
 	"cards":      method((*Service).Cards),
 	"open_card":  method((*Service).OpenCard),
+	"timeline":   method((*Service).Timeline),
+	"preview":    method((*Service).Preview),
+	"usage":      method((*Service).Usage),
+	"metrics":    method((*Service).Metrics),
+	"code_files": method((*Service).CodeFiles),
+	"code_file":  method((*Service).OpenCodeFile),
+	"stop":       method((*Service).Stop),
+	"resume":     method((*Service).Resume),
 }
 
 // Methods returns the names of all methods, sorted.
@@ -60,7 +68,7 @@ func Methods() []string {
 }
 
 // Writes reports whether a method changes what is stored.
-func Writes(name string) bool { return name == "tags" }
+func Writes(name string) bool { return name == "tags" || name == "stop" || name == "resume" }
 
 // Call answers a request whose parameters are JSON; none is the zero request. The answer is one of the
 // results of this package, or an io.ReadCloser, which the caller closes. Usage if there is no such method.

@@ -89,6 +89,8 @@ type Run struct {
 	Branch      string            `json:"branch,omitempty"`
 	Resumed     string            `json:"resumed,omitempty"`    // step given to resume
 	Parameters  map[string]string `json:"parameters,omitempty"` // as text, for people
+
+	Tasks *Counts `json:"tasks,omitempty"` // if they were asked for; without times, and without the task of the parameters
 }
 
 // Step is a step that a run has tasks of.
@@ -260,8 +262,12 @@ type RunsRequest struct {
 	Status    Status   `json:"status"`
 	After     Time     `json:"after"`  // created then or later
 	Before    Time     `json:"before"` // created before then
-	Cursor    string   `json:"cursor"`
-	Limit     int      `json:"limit"`
+	// Search is the beginning of an id, or a part of a flow, a user, a tag or the value of a parameter.
+	Search     string            `json:"search"`
+	Parameters map[string]string `json:"parameters"` // all of them
+	Counts     bool              `json:"counts"`     // count their tasks
+	Cursor     string            `json:"cursor"`
+	Limit      int               `json:"limit"`
 }
 
 // RunsResult answers it.
@@ -272,7 +278,8 @@ type RunsResult struct {
 
 // RunRequest asks for one run.
 type RunRequest struct {
-	Run int64 `json:"run"`
+	Run    int64 `json:"run"`
+	Counts bool  `json:"counts"` // count its tasks
 }
 
 // StepsRequest asks for the steps that a run has tasks of, in the order of their first tasks,

@@ -10,6 +10,9 @@ import (
 // Browser is what clients ask of a store beside [Reader]: overviews, and what many tasks
 // have, each in one query.
 type Browser interface {
+	// Version returns a number that is another one when anybody, this process or another, has committed something since. It costs
+	// next to nothing, so that whoever waits for news can ask for it often.
+	Version(ctx context.Context) (int64, error)
 	// Flows returns the flows that have runs with a tag, which is how a run is in a namespace,
 	// sorted by name. An empty tag is all runs.
 	Flows(ctx context.Context, tag string) ([]FlowSummary, error)

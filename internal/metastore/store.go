@@ -157,6 +157,9 @@ type RunFilter struct {
 	Tags   []string  // all of them, user or system
 	Before int64     // only ids below this one
 	Spun   bool      // those that spun a task, too
+	// Search is a text that a run's id begins with, or that is in its flow, its user, one of its tags or the value of one of its
+	// parameters. Letters of ASCII match in either case.
+	Search string
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
 	// CreatedAfter and CreatedBefore bound the time of creation: not before the one, before the other.

@@ -19,6 +19,7 @@ type Store struct {
 	mu        sync.Mutex
 	runs      []*metastore.Run // in the order of their ids
 	last      int64            // the largest id that was given
+	version   int64
 	tasks     map[int64]map[int64]metastore.Task
 	attempts  map[taskKey][]metastore.Attempt // in order
 	artifacts map[attemptKey]map[string]metastore.Artifact
@@ -120,7 +121,13 @@ func (s *Store) do(ctx context.Context, job func() error) error {
 func (s *Store) locked(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.version++ // a job that failed may count, too
 	return f()
+}
+
+// Version counts the jobs.
+func (s *Store) Version(ctx context.Context) (int64, error) {
+	return read(ctx, s, func() (int64, error) { return s.version, nil })
 }
 
 // insert writes a record, all of it or nothing.

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -79,6 +81,9 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 			return false
 		}
 	}
+	if f.Search != "" && !found(r, lower(f.Search)) {
+		return false
+	}
 	for name, value := range f.Parameters {
 		if have, ok := r.Info.Parameters[name]; !ok || have != value {
 			return false
@@ -88,6 +93,24 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 		(f.Status == "" || f.Status == r.Status) && (f.Before == 0 || r.ID < f.Before) &&
 		(f.CreatedAfter.IsZero() || !r.Created.Before(instant(f.CreatedAfter))) &&
 		(f.CreatedBefore.IsZero() || r.Created.Before(instant(f.CreatedBefore)))
+}
+
+// found reports whether a run is what somebody who types text looks for.
+func found(r *metastore.Run, text string) bool {
+	in := func(s string) bool { return strings.Contains(lower(s), text) }
+	return strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || in(r.Flow) || in(r.User) ||
+		slices.ContainsFunc(r.Tags, in) || slices.ContainsFunc(r.SystemTags, in) ||
+		slices.ContainsFunc(slices.Collect(maps.Values(r.Info.Parameters)), in)
+}
+
+// lower makes letters of ASCII small.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // Task returns one task.

@@ -27,6 +27,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 	}{
 		{"RunRoundTrip", testRunRoundTrip},
 		{"RunsFilter", testRunsFilter},
+		{"Version", testVersion},
 		{"EndRun", testEndRun},
 		{"Beat", testBeat},
 		{"Tags", testTags},
@@ -229,6 +230,13 @@ func testRunsFilter(t *testing.T, s metastore.Store) {
 		{metastore.RunFilter{Parameters: map[string]string{"lr": "1"}, Limit: 2}, []int64{12, 10}},
 		{metastore.RunFilter{Parameters: map[string]string{"lr": "1", "a.b\"$": "3"}}, []int64{4}},
 		{metastore.RunFilter{Parameters: map[string]string{"none": ""}}, nil},
+		{metastore.RunFilter{Search: "1"}, []int64{12, 11, 10, 8, 6, 4, 2, 1}}, // ids, a parameter, the tags s1 and t1
+		{metastore.RunFilter{Search: "12"}, []int64{12}},
+		{metastore.RunFilter{Search: "b"}, []int64{12, 10, 8, 6, 4, 2}},
+		{metastore.RunFilter{Search: "B", Limit: 2}, []int64{12, 10}},
+		{metastore.RunFilter{Search: "T3", Flow: "B", User: "v"}, []int64{8}},
+		{metastore.RunFilter{Search: "W"}, []int64{12, 9, 6, 3}},
+		{metastore.RunFilter{Search: "%"}, nil},
 	} {
 		var got []int64
 		for _, r := range collect(t, s.Runs(ctx, c.filter)) {

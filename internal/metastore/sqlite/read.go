@@ -130,6 +130,21 @@ func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metas
 // notSpun leaves out the runs that spun a task. They are few, and an index has them.
 const notSpun = `id NOT IN (SELECT id FROM runs WHERE json_extract(info, '$.spin') IS NOT NULL)`
 
+// searched selects by a text in lower case. What is cheap to look at comes first.
+const searched = `(instr(CAST(id AS TEXT), ?) = 1 OR instr(lower(flow), ?) OR instr(lower(user), ?)
+	OR EXISTS (SELECT 1 FROM tags WHERE run = id AND instr(lower(tag), ?))
+	OR EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE instr(lower(p.value), ?)))`
+
+// lower is SQLite's lower: of ASCII only.
+func lower(text string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
+}
+
 func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) iter.Seq2[metastore.Run, error] {
 	var where []string
 	var args []driver.Value
@@ -165,6 +180,11 @@ func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) it
 	}
 	if f.Before != 0 {
 		and("id < ?", f.Before)
+	}
+	if f.Search != "" {
+		text := lower(f.Search)
+		where = append(where, searched)
+		args = append(args, text, text, text, text, text)
 	}
 	for name, value := range f.Parameters {
 		where = append(where, "EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")

@@ -58,6 +58,7 @@ type Store struct {
 	path    string
 	writer  *writer // nil if opened for reading only
 	readers pool
+	watch   watch
 }
 
 var _ metastore.Store = (*Store)(nil)
@@ -176,7 +177,7 @@ func (s *Store) uri(key, value string) string {
 // last: if no other process has the store open, SQLite then moves the log into the
 // database and leaves a single file.
 func (s *Store) Close() error {
-	err := s.readers.close()
+	err := errors.Join(s.watch.close(), s.readers.close())
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())
 	}

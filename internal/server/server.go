@@ -1,0 +1,264 @@
+// Package server is `levada server`: one address with the web UI, the HTTP API, what monitoring asks for, and nothing that has
+// to run beside it.
+//
+// The handlers are made elsewhere; this package puts around them what all requests need. A request must name this machine as its host
+// and come from our own pages or from no page at all, so that a page of the network can neither have its name lead here nor make
+// a browser send us something. Bodies and times are limited. A handler that panics costs its own request. Each request is logged and
+// counted. A signal ends the server when what it is answering is answered; streams of events are told to come back.
+//
+// There is no login yet, so it listens on loopback addresses alone.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/levadahq/levada/internal/api"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/webapi"
+)
+
+// Config is what a server is made of.
+type Config struct {
+	API     *api.Service
+	UI      fs.FS // the files of the web UI, index.html among them; nil serves none
+	Version string
+	Log     *slog.Logger // nil is none
+}
+
+// The limits of requests.
+const (
+	maxBody      = 16 << 20
+	headerTime   = 10 * time.Second
+	bodyTime     = 60 * time.Second
+	answerTime   = 5 * time.Minute // of anything but events, which set their own
+	shutdownTime = 5 * time.Second
+)
+
+// Server is a server. Make one with New.
+type Server struct {
+	c       Config
+	api     *webapi.API
+	metrics *metrics
+	handler http.Handler
+}
+
+// New returns a server.
+func New(c Config) *Server {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{c: c, api: webapi.New(webapi.Options{API: c.API, Log: c.Log})}
+	s.metrics = newMetrics(c.API, s.api.Listeners)
+	mux := http.NewServeMux()
+	mux.Handle("/api/", s.api)
+	mux.HandleFunc("GET /healthz", s.healthy)
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", s.metrics)
+	if c.UI != nil {
+		mux.Handle("/", s.pages())
+	}
+	s.handler = s.observe(s.limit(s.guard(mux)))
+	return s
+}
+
+// Listen listens on a loopback address. Permission if it is another: there is no login yet.
+func Listen(host string, port int) (net.Listener, error) {
+	ip := net.ParseIP(host)
+	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fault.New(fault.Permission, "the server has no login yet, so it listens on this machine alone, and not on %s", host).
+			Do("leave --host away; from another machine, come through ssh: ssh -L %d:127.0.0.1:%d THIS-MACHINE", port, port)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "the server cannot listen on port %d: %v", port, err).
+			Do("choose another with --port; --port 0 takes one that is free")
+	}
+	return l, nil
+}
+
+// Serve answers until ctx ends, and then ends gracefully.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	h := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: answerTime, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fault.Wrap(fault.Internal, "serve", err)
+	case <-ctx.Done():
+	}
+	s.c.Log.Info("the server ends")
+	s.api.Close() // else the streams of events would be waited for
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if err := h.Shutdown(end); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fault.Wrap(fault.Internal, "end the server", err)
+	}
+	h.Close()
+	return nil
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// healthy says that the process answers.
+func (s *Server) healthy(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, "ok")
+}
+
+// ready says whether the store can be read.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.c.API.Runs(r.Context(), api.RunsRequest{Limit: 1}); err != nil {
+		webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store cannot be read").Because(err))
+		return
+	}
+	s.healthy(w, r)
+}
+
+// policy allows our pages what they are made of, frames with cards, and nothing else. Styles are set on elements by the charts.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
+	"frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// pages serves the files of the UI. Every path that is no file is one of its pages.
+func (s *Server) pages() http.Handler {
+	files := http.FileServerFS(s.c.UI)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			webapi.WriteProblem(w, fault.New(fault.Usage, "a page can only be read, not reached by %s", r.Method))
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
+		if st, err := fs.Stat(s.c.UI, name); name == "" || err != nil || st.IsDir() {
+			if strings.HasPrefix(name, "assets/") { // one of another version
+				http.NotFound(w, r)
+				return
+			}
+			h.Set("Cache-Control", "no-cache")
+			http.ServeFileFS(w, r, s.c.UI, "index.html")
+			return
+		}
+		if strings.HasPrefix(name, "assets/") { // their names have a hash of what is in them
+			h.Set("Cache-Control", "public, max-age=31536000, immutable")
+		}
+		files.ServeHTTP(w, r)
+	})
+}
+
+// guard refuses what does not come from this machine's own programs and pages.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("X-Frame-Options", "SAMEORIGIN")
+		if !ours(r.Host) {
+			webapi.WriteProblem(w, fault.New(fault.Permission, "this server is for this machine only, not for %s", r.Host).Do("ask for localhost or 127.0.0.1"))
+			return
+		}
+		origin := r.Header.Get("Origin")
+		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Host != r.Host) {
+			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of %s may not use this server", origin))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ours reports whether a host, with or without a port, is this machine.
+func ours(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// limit bounds the body.
+func (s *Server) limit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// observe logs and counts requests, and keeps a panic to its own.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		o := &observed{ResponseWriter: w}
+		defer func() {
+			p := recover()
+			if p != nil && p != http.ErrAbortHandler {
+				s.c.Log.Error("a request made the server panic", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				if o.status == 0 {
+					webapi.WriteProblem(o, fault.New(fault.Internal, "the server made a mistake").Do("its log has what happened; please report it"))
+				}
+			}
+			took := time.Since(began)
+			route := s.route(r)
+			s.metrics.request(route, r.Method, o.status, took)
+			s.c.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", o.status, "bytes", o.bytes, "took", took)
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+		}()
+		next.ServeHTTP(o, r)
+	})
+}
+
+// route names what was asked for; there are few names.
+func (s *Server) route(r *http.Request) string {
+	switch p := r.URL.Path; {
+	case strings.HasPrefix(p, webapi.Prefix):
+		if _, pattern, ok := strings.Cut(s.api.Pattern(r), " "); ok {
+			return pattern
+		}
+		return webapi.Prefix
+	case p == "/metrics" || p == "/healthz" || p == "/readyz":
+		return p
+	}
+	return "/"
+}
+
+// observed is an answer that remembers its status.
+type observed struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (o *observed) WriteHeader(status int) {
+	if o.status == 0 {
+		o.status = status
+	}
+	o.ResponseWriter.WriteHeader(status)
+}
+
+func (o *observed) Write(data []byte) (int, error) {
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	n, err := o.ResponseWriter.Write(data)
+	o.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (o *observed) Unwrap() http.ResponseWriter { return o.ResponseWriter }

@@ -1,0 +1,469 @@
+package webapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/levadahq/levada/internal/api"
+	"github.com/levadahq/levada/internal/fault"
+)
+
+// A hub tells everybody who waits for news of one thing, a run or the list of runs, what is new. It looks at the store once for all of
+// them. It numbers its events and keeps the last ones, so a reader whose connection broke goes on behind the last it had seen; one
+// that was away for longer, or comes for the first time, is told to fetch everything ("reset") and misses nothing after that. A reader that
+// does not keep up is cut off, and comes back the same way.
+type hub struct {
+	look  func(ctx context.Context, now time.Time) ([]event, error)
+	epoch string // of this hub's numbers
+
+	mu        sync.Mutex
+	seq       int64
+	kept      []event // the last ones, the newest last
+	listeners map[chan event]bool
+	left      time.Time // when the last listener left
+	ended     bool
+}
+
+// event is one event. Its number is given by the hub.
+type event struct {
+	seq  int64
+	name string
+	data []byte
+}
+
+const (
+	keptEvents = 256              // that a reader may have missed
+	waiting    = 256              // events that a reader may be behind
+	linger     = 30 * time.Second // for which a hub that nobody listens to is kept for those who come back
+	anyway     = 5 * time.Second  // after which the store is looked at also if nothing was written: a run that died writes nothing
+	heartbeat  = 15 * time.Second
+	patience   = 30 * time.Second // for a reader to take an event
+)
+
+func jsonEvent(name string, v any) (event, error) {
+	data, err := json.Marshal(v)
+	return event{name: name, data: data}, fault.Wrap(fault.Internal, "tell of a change", err)
+}
+
+// hubs are the hubs there are.
+type hubs struct {
+	api    *API
+	ctx    context.Context
+	close  context.CancelFunc
+	mu     sync.Mutex
+	byRun  map[int64]*hub // 0 is the list of runs
+	number int
+	born   time.Time
+}
+
+func (h *hubs) init(a *API) {
+	h.api, h.byRun, h.born = a, map[int64]*hub{}, time.Now()
+	h.ctx, h.close = context.WithCancel(context.Background())
+}
+
+// join returns the hub of a run, or of the list of runs, and a channel on which its events come from now on. What was missed since the
+// event with the id last comes first; reset says that this is not known.
+func (h *hubs) join(ctx context.Context, run int64, last string) (*hub, chan event, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := h.byRun[run]
+	if b == nil {
+		h.number++
+		b = &hub{listeners: map[chan event]bool{}, epoch: fmt.Sprintf("%x.%d", h.born.UnixNano(), h.number)}
+		if run == 0 {
+			b.look = h.api.newsOfRuns()
+		} else {
+			b.look = h.api.newsOfRun(run)
+		}
+		// What is there now is no news: who comes fetches it.
+		if _, err := b.look(ctx, time.Now()); err != nil {
+			return nil, nil, err
+		}
+		h.byRun[run] = b
+		go h.serve(run, b)
+	}
+	return b, b.add(last), nil
+}
+
+// serve looks for news until nobody has been there for a while.
+func (h *hubs) serve(run int64, b *hub) {
+	tick := time.NewTicker(h.api.Tick)
+	defer tick.Stop()
+	defer b.end()
+	version, looked := int64(-1), time.Time{}
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case now := <-tick.C:
+			if h.forget(run, b, now) {
+				return
+			}
+			v, err := h.api.API.Version(h.ctx)
+			if err == nil && v == version && now.Sub(looked) < anyway {
+				continue
+			}
+			version, looked = v, now
+			events, err := b.look(h.ctx, now)
+			if err != nil { // the run was removed, or the store cannot be read: who asks again is told
+				if h.ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
+					h.api.Log.Error("the store could not be looked at for news", "run", run, "error", err)
+				}
+				h.mu.Lock()
+				delete(h.byRun, run)
+				h.mu.Unlock()
+				return
+			}
+			b.tell(events)
+		}
+	}
+}
+
+// forget ends a hub that nobody needs.
+func (h *hubs) forget(run int64, b *hub, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.listeners) > 0 || now.Sub(b.left) < linger {
+		return false
+	}
+	delete(h.byRun, run)
+	return true
+}
+
+// Listeners is how many readers wait for news.
+func (a *API) Listeners() int {
+	a.hubs.mu.Lock()
+	defer a.hubs.mu.Unlock()
+	n := 0
+	for _, b := range a.hubs.byRun {
+		b.mu.Lock()
+		n += len(b.listeners)
+		b.mu.Unlock()
+	}
+	return n
+}
+
+func (b *hub) id(seq int64) string { return b.epoch + "-" + strconv.FormatInt(seq, 10) }
+
+// add adds a listener, which first gets what it missed.
+func (b *hub) add(last string) chan event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := make(chan event, waiting+keptEvents)
+	missed, ok := b.since(last)
+	if !ok {
+		c <- event{seq: b.seq, name: "reset", data: []byte("{}")}
+	}
+	for _, e := range missed {
+		c <- e
+	}
+	if b.ended {
+		close(c)
+		return c
+	}
+	b.listeners[c] = true
+	return c
+}
+
+// since returns the events behind the one with an id; not ok if that is not known.
+func (b *hub) since(id string) ([]event, bool) {
+	epoch, number, found := strings.Cut(id, "-")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	oldest := b.seq - int64(len(b.kept)) // the event before those that are kept
+	if !found || epoch != b.epoch || err != nil || seq < oldest || seq > b.seq {
+		return nil, false
+	}
+	return b.kept[seq-oldest:], true
+}
+
+func (b *hub) remove(c chan event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.listeners[c] {
+		delete(b.listeners, c)
+		close(c)
+	}
+	b.left = time.Now()
+}
+
+func (b *hub) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	for c := range b.listeners {
+		delete(b.listeners, c)
+		close(c)
+	}
+}
+
+func (b *hub) tell(events []event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range events {
+		b.seq++
+		e.seq = b.seq
+		if b.kept = append(b.kept, e); len(b.kept) > keptEvents {
+			b.kept = append(b.kept[:0:0], b.kept[len(b.kept)-keptEvents:]...)
+		}
+		for c := range b.listeners {
+			select {
+			case c <- e:
+			default: // it does not keep up
+				delete(b.listeners, c)
+				close(c)
+				b.left = time.Now()
+			}
+		}
+	}
+}
+
+// newsOfRun looks for what is new of a run.
+func (a *API) newsOfRun(run int64) func(context.Context, time.Time) ([]event, error) {
+	f := a.API.Follow(run)
+	var before []byte
+	return func(ctx context.Context, now time.Time) ([]event, error) {
+		news, err := f.Look(ctx, now)
+		if err != nil {
+			return nil, err
+		}
+		var events []event
+		add := func(name string, v any) {
+			e, failed := jsonEvent(name, v)
+			if failed != nil {
+				err = failed
+				return
+			}
+			events = append(events, e)
+		}
+		// The run is what shows that all is over, so it comes last.
+		if news.Rows != nil {
+			add("rows", news.Rows)
+		}
+		if news.Steps != nil {
+			add("steps", news.Steps)
+		}
+		add("run", news.Run)
+		if err == nil && bytes.Equal(events[len(events)-1].data, before) {
+			return events[:len(events)-1], nil
+		}
+		if err == nil {
+			before = events[len(events)-1].data
+		}
+		return events, err
+	}
+}
+
+// watchedRuns is how many of the newest runs are looked at for changes, beside those that run.
+const watchedRuns = 100
+
+// newsOfRuns looks for runs that are new or have changed.
+func (a *API) newsOfRuns() func(context.Context, time.Time) ([]event, error) {
+	var before map[int64][]byte
+	return func(ctx context.Context, now time.Time) ([]event, error) {
+		newest, err := a.API.Runs(ctx, api.RunsRequest{Limit: watchedRuns, Counts: true})
+		if err != nil {
+			return nil, err
+		}
+		running, err := a.API.Runs(ctx, api.RunsRequest{Limit: watchedRuns, Counts: true, Status: api.Running})
+		if err != nil {
+			return nil, err
+		}
+		list := newest.Runs
+		seen := map[int64]bool{}
+		for _, r := range list {
+			seen[r.ID] = true
+		}
+		for _, r := range running.Runs {
+			if !seen[r.ID] {
+				list, seen[r.ID] = append(list, r), true
+			}
+		}
+		for id := range before { // one that ran and is old enough to be in neither list
+			if !seen[id] {
+				if r, err := a.API.Run(ctx, api.RunRequest{Run: id, Counts: true}); err == nil && r.Status != api.Running && bytes.Contains(before[id], []byte(`"status":"running"`)) {
+					list = append(list, r)
+				}
+			}
+		}
+		after := make(map[int64][]byte, len(list))
+		var events []event
+		for i := len(list) - 1; i >= 0; i-- { // the oldest first
+			e, err := jsonEvent("run", list[i])
+			if err != nil {
+				return nil, err
+			}
+			after[list[i].ID] = e.data
+			if before != nil && !bytes.Equal(before[list[i].ID], e.data) {
+				events = append(events, e)
+			}
+		}
+		before = after
+		return events, nil
+	}
+}
+
+func (a *API) runEvents(r *request) error {
+	run := r.id("run")
+	if r.err != nil {
+		return r.err
+	}
+	if _, err := a.API.Run(r.Context(), api.RunRequest{Run: run}); err != nil {
+		return err
+	}
+	return a.listen(r, run)
+}
+
+func (a *API) allEvents(r *request) error { return a.listen(r, 0) }
+
+func (a *API) listen(r *request, run int64) error {
+	b, events, err := a.hubs.join(r.Context(), run, r.Header.Get("Last-Event-ID"))
+	if err != nil {
+		return err
+	}
+	defer b.remove(events)
+	s := openStream(r)
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case e, ok := <-events:
+			if !ok || s.send(b.id(e.seq), e.name, e.data) != nil {
+				return nil // it comes back
+			}
+		case <-beat.C:
+			if s.comment() != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// stream is an answer of server-sent events.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func openStream(r *request) *stream {
+	h := r.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // of nginx
+	s := &stream{w: r.w, control: http.NewResponseController(r.w)}
+	s.write("retry: 1000\n\n")
+	return s
+}
+
+func (s *stream) write(text string) error {
+	s.control.SetWriteDeadline(time.Now().Add(patience))
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+// send sends an event. Its data must not have line breaks, as JSON has none.
+func (s *stream) send(id, name string, data []byte) error {
+	return s.write("id: " + id + "\nevent: " + name + "\ndata: " + string(data) + "\n\n")
+}
+
+func (s *stream) comment() error { return s.write(": still here\n\n") }
+
+// linesTogether is how many lines of a log one event has at most.
+const linesTogether = 2000
+
+// logEvents streams what an attempt prints.
+func (a *API) logEvents(r *request) error {
+	q := readLog(r)
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		q.Cursor = last
+	}
+	if r.err != nil {
+		return r.err
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	stop := context.AfterFunc(a.hubs.ctx, cancel)
+	defer stop()
+	tick := time.NewTicker(a.Tick)
+	defer tick.Stop()
+	lines, err := a.API.FollowLog(ctx, q, tick.C)
+	if err != nil {
+		return err
+	}
+	s := openStream(r)
+	come := make(chan api.FollowedLine, 4*linesTogether)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(come)
+		for l, err := range lines {
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case come <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	at := q.Cursor
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-beat.C:
+			if s.comment() != nil {
+				return nil
+			}
+		case first, ok := <-come:
+			if !ok {
+				select {
+				case err := <-failed:
+					a.Log.Error("a log could not be followed", "run", q.Run, "task", q.Task, "error", err)
+				default:
+					if ctx.Err() == nil {
+						s.send(at, "end", []byte("{}"))
+					}
+				}
+				return nil
+			}
+			page := logPage{Lines: []logLine{lineOf(first)}, End: first.Cursor}
+		more:
+			for len(page.Lines) < linesTogether {
+				select {
+				case l, ok := <-come:
+					if !ok {
+						break more // told the next time round
+					}
+					page.Lines, page.End = append(page.Lines, lineOf(l)), l.Cursor
+				default:
+					break more
+				}
+			}
+			data, err := json.Marshal(page)
+			if err != nil || s.send(page.End, "lines", data) != nil {
+				return nil
+			}
+			at = page.End
+		}
+	}
+}
+
+func lineOf(l api.FollowedLine) logLine {
+	return logLine{Time: l.Time, Stderr: l.Stderr, Text: strings.ToValidUTF8(l.Text, "�"), Newline: l.Newline}
+}
