@@ -1,0 +1,307 @@
+// The HTTP API: its types, as openapi.json has them, and how it is asked.
+
+export type Micros = number; // since 1970 in UTC, 0 for none
+
+export type Status = "running" | "succeeded" | "failed" | "interrupted" | "died" | "caught" | "killed" | "pending";
+
+export interface Counts {
+  running: number;
+  succeeded: number;
+  failed: number;
+  killed: number;
+  died: number;
+  started: Micros;
+  ended: Micros;
+}
+
+export interface Run {
+  id: number;
+  flow: string;
+  status: Status;
+  user: string;
+  created: Micros;
+  ended: Micros;
+  origin?: number;
+  failed_task: number;
+  problem?: string;
+  tags: string[];
+  system_tags: string[];
+  code?: string;
+  host: string;
+  command_line: string[];
+  working_dir: string;
+  flow_file: string;
+  git_commit?: string;
+  git_dirty?: boolean;
+  language: string;
+  runtime: string;
+  interpreter?: string;
+  sdk: string;
+  levada: string;
+  max_workers?: number;
+  isolation?: string;
+  namespace?: string;
+  project?: string;
+  branch?: string;
+  resumed?: string;
+  parameters?: Record<string, string>;
+  tasks?: Counts;
+}
+
+export interface Page<T> {
+  next: string;
+  items: T[];
+}
+
+export interface Flow {
+  name: string;
+  runs: number;
+  latest: number;
+  created: Micros;
+}
+
+export interface Step {
+  run: number;
+  name: string;
+  first: number;
+  last: number;
+  created: Micros;
+  counts?: Counts;
+}
+
+export interface Exception {
+  type: string;
+  message: string;
+  traceback: string;
+}
+
+export interface Attempt {
+  n: number;
+  status: Status;
+  pid?: number;
+  started: Micros;
+  ended: Micros;
+  exit_code?: number;
+  signal?: number;
+  user_cpu: number;
+  system_cpu: number;
+  peak_memory: number;
+  memory_source?: string;
+  value?: string;
+  log_lines: number;
+  log_bytes: number;
+  exception?: Exception;
+}
+
+export interface Frame {
+  step: string;
+  task: number;
+  var?: string;
+  index: number;
+  count: number;
+  gang?: boolean;
+}
+
+export interface Task {
+  run: number;
+  id: number;
+  step: string;
+  created: Micros;
+  origin?: number;
+  iteration?: number;
+  stack?: Frame[];
+  attempts: Attempt[];
+  finished: boolean;
+}
+
+export interface Timeline {
+  steps: string[];
+  statuses: Status[];
+  rows: {
+    task: number[];
+    step: number[];
+    attempt: number[];
+    status: number[];
+    started: Micros[];
+    ended: Micros[];
+    value: string[];
+  };
+  next: string;
+}
+
+export interface Artifact {
+  name: string;
+  hash: string;
+  size: number;
+  codec: string;
+  type: string;
+}
+
+export interface Preview extends Artifact {
+  kind: "none" | "bool" | "number" | "text" | "table" | "array" | "image" | "json" | "bytes" | "unknown";
+  text?: string;
+  truncated?: boolean;
+  number?: number;
+  json?: unknown;
+  columns?: string[];
+  rows?: string[][];
+  total_rows?: number;
+  shape?: number[];
+  dtype?: string;
+  values?: (number | null)[];
+  media_type?: string;
+}
+
+export interface LogLine {
+  time: Micros;
+  stderr?: boolean;
+  text: string;
+  newline: boolean;
+}
+
+export interface LogPage {
+  lines: LogLine[];
+  next: string;
+  end: string;
+}
+
+export interface Usage {
+  requested: { cpu: number; memory: number; gpu: number };
+  samples: { time: Micros[]; cpu: number[]; memory: number[] };
+  cpu_seconds: number;
+  peak_memory: number;
+  memory_source?: string;
+}
+
+export interface Card {
+  run: number;
+  step: string;
+  task: number;
+  attempt: number;
+  position: number;
+  type: string;
+  id?: string;
+  uuid: string;
+  size: number;
+  live: boolean;
+  changed: Micros;
+}
+
+export interface Point {
+  run: number;
+  task: number;
+  created: Micros;
+  status: Status;
+  user: string;
+  tags: string[];
+  parameters: Record<string, string> | null;
+  values: Record<string, number>;
+}
+
+export interface Metrics {
+  names: string[];
+  points: Point[];
+  next: string;
+}
+
+// A node of the graph, in the shape of _graph_info.
+export interface GraphNode {
+  name: string;
+  type: string;
+  line: number;
+  doc: string;
+  next: string[];
+  decorators?: { name: string; attributes?: unknown }[];
+  foreach_artifact?: string;
+  matching_join?: string;
+  condition?: string;
+}
+
+export interface Graph {
+  steps: Record<string, GraphNode>;
+  start_step?: string;
+  end_step?: string;
+}
+
+export interface TaskRef {
+  step: string;
+  id: number;
+}
+
+// What went wrong, as the server tells it.
+export class Problem extends Error {
+  constructor(
+    readonly status: number, // 0: the server was not reached
+    detail: string,
+    readonly hint: string,
+  ) {
+    super(detail);
+  }
+}
+
+export const base = "/api/v1";
+
+type Query = Record<string, string | number | string[] | undefined>;
+
+export function address(path: string, query: Query = {}): string {
+  const q = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const v of Array.isArray(value) ? value : [value]) {
+      if (v !== undefined && v !== "") q.append(name, String(v));
+    }
+  }
+  const text = q.toString();
+  return base + path + (text ? "?" + text : "");
+}
+
+async function ask(url: string, init: RequestInit): Promise<Response> {
+  let res: Response;
+  try {
+    res = await fetch(url, init);
+  } catch (err) {
+    if (init.signal?.aborted) throw err;
+    throw new Problem(0, "The server does not answer.", "Is `levada server` still running?");
+  }
+  if (res.ok) return res;
+  let detail = res.statusText;
+  let hint = "";
+  try {
+    const p = (await res.json()) as { detail?: string; hint?: string };
+    detail = p.detail ?? detail;
+    hint = p.hint ?? "";
+  } catch {
+    // not one of our answers
+  }
+  throw new Problem(res.status, detail, hint);
+}
+
+export async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  const res = await ask(address(path, query), signal ? { signal } : {});
+  return (await res.json()) as T;
+}
+
+export async function getText(path: string, query: Query = {}, signal?: AbortSignal): Promise<string> {
+  const res = await ask(address(path, query), signal ? { signal } : {});
+  return res.text();
+}
+
+export async function send<T>(method: "POST" | "PATCH", path: string, body: unknown): Promise<T> {
+  const res = await ask(base + path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return (await res.json()) as T;
+}
+
+// Every page of a timeline.
+export async function timeline(run: number, signal: AbortSignal, page: (t: Timeline) => void): Promise<void> {
+  for (let cursor = ""; ; ) {
+    const t = await get<Timeline>(`/runs/${run}/timeline`, { cursor }, signal);
+    page(t);
+    if (!t.next) return;
+    cursor = t.next;
+  }
+}
+
+// The task that has what a run ended with: the last one of its end step, else of its last step; undefined if it has no tasks.
+export function lastTask(steps: Step[]): number | undefined {
+  const real = steps.filter((s) => s.name !== "_parameters");
+  return (real.find((s) => s.name === "end") ?? real.at(-1))?.last;
+}

@@ -1,0 +1,198 @@
+// The pieces that pages are made of.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { type Counts, type Micros, Problem, type Status } from "../api";
+import { ago, duration, moment } from "../format";
+
+// A status is never told by its colour alone: each has a sign and its name.
+const signs: Record<string, string> = {
+  succeeded: "M3 8.5l3.2 3.2L13 5",
+  caught: "M3 8.5l3.2 3.2L13 5",
+  failed: "M4 4l8 8M12 4l-8 8",
+  died: "M4 4l8 8M12 4l-8 8",
+  running: "M8 2.5a5.5 5.5 0 1 0 5.5 5.5",
+  interrupted: "M5.5 4v8M10.5 4v8",
+  killed: "M5.5 4v8M10.5 4v8",
+  pending: "M4 8h8",
+};
+
+export function StatusPill({ status }: { status: Status }) {
+  return (
+    <span class={`status ${status}`}>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path d={signs[status] ?? signs["pending"]} fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round" />
+      </svg>
+      {status}
+    </span>
+  );
+}
+
+// The time now, in microseconds, renewed while somebody needs it.
+export function useNow(active: boolean, every = 1000): Micros {
+  const [now, set] = useState(Date.now() * 1000);
+  useEffect(() => {
+    if (!active) return;
+    set(Date.now() * 1000);
+    const timer = setInterval(() => set(Date.now() * 1000), every);
+    return () => clearInterval(timer);
+  }, [active, every]);
+  return now;
+}
+
+export function When({ at, now }: { at: Micros; now: Micros }) {
+  return (
+    <time dateTime={new Date(at / 1000).toISOString()} title={moment(at)}>
+      {ago(at, now)}
+    </time>
+  );
+}
+
+export function Took({ from, to, now }: { from: Micros; to: Micros; now: Micros }) {
+  if (!from) return null;
+  return <span>{duration(((to || Math.max(now, from)) - from) / 1e6)}</span>;
+}
+
+export function total(c: Counts | undefined): number {
+  return c ? c.running + c.succeeded + c.failed + c.killed + c.died : 0;
+}
+
+export function TaskBar({ counts }: { counts: Counts | undefined }) {
+  const n = total(counts);
+  if (!counts || n === 0) return <span class="muted">–</span>;
+  const parts: [string, number, string][] = [
+    ["ok", counts.succeeded, "succeeded"],
+    ["run", counts.running, "running"],
+    ["fail", counts.failed + counts.died, "failed"],
+    ["warn", counts.killed, "killed"],
+  ];
+  const said = parts
+    .filter(([, k]) => k > 0)
+    .map(([, k, name]) => `${k} ${name}`)
+    .join(", ");
+  return (
+    <span class="row" style={{ gap: "0.4rem", flexWrap: "nowrap" }} title={said}>
+      <span class="bar" aria-hidden="true">
+        {parts.map(([name, k]) => (k > 0 ? <span class={name} style={{ flexGrow: k }} /> : null))}
+      </span>
+      <span>
+        {counts.succeeded === n ? n.toLocaleString("en-US") : `${counts.succeeded.toLocaleString("en-US")}/${n.toLocaleString("en-US")}`}
+        <span class="hidden"> tasks: {said}</span>
+      </span>
+    </span>
+  );
+}
+
+export function Skeleton({ lines = 6 }: { lines?: number }) {
+  return (
+    <div role="status" aria-label="Loading">
+      {Array.from({ length: lines }, (_, i) => (
+        <div class="skeleton" style={{ width: `${92 - ((i * 17) % 40)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  const p = error instanceof Problem ? error : undefined;
+  return (
+    <div class="note fail" role="alert">
+      <strong>{error instanceof Error ? error.message : String(error)}</strong>
+      {p?.hint ? <p style={{ margin: "0.3rem 0 0" }}>{p.hint}</p> : null}
+      {retry ? (
+        <p style={{ margin: "0.6rem 0 0" }}>
+          <button class="button" type="button" onClick={retry}>
+            Try again
+          </button>
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+// A modal dialog. Escape closes it, and the focus goes back to where it was.
+export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const d = ref.current;
+    const before = document.activeElement as HTMLElement | null;
+    d?.showModal();
+    return () => {
+      d?.close();
+      before?.focus?.();
+    };
+  }, []);
+  return (
+    <dialog ref={ref} aria-labelledby={id} onCancel={close} onClick={(e) => e.target === ref.current && close()}>
+      <h2 id={id} style={{ marginBottom: "0.7rem" }}>
+        {title}
+      </h2>
+      {children}
+    </dialog>
+  );
+}
+
+export function Tabs({ names, at, choose, label }: { names: [string, string][]; at: string; choose: (name: string) => void; label: string }) {
+  const move = (e: KeyboardEvent) => {
+    const i = names.findIndex(([n]) => n === at);
+    const to = e.key === "ArrowRight" ? i + 1 : e.key === "ArrowLeft" ? i - 1 : -1;
+    if (to < 0 || to >= names.length) return;
+    e.preventDefault();
+    choose(names[to]![0]);
+    ((e.currentTarget as HTMLElement).children[to] as HTMLElement).focus();
+  };
+  return (
+    <div class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
+      {names.map(([name, text]) => (
+        <button type="button" role="tab" id={`tab-${name}`} aria-selected={name === at} tabIndex={name === at ? 0 : -1} onClick={() => choose(name)}>
+          {text}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export async function copy(text: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
+  toast("Copied");
+}
+
+// Short notices at the corner of the page.
+
+interface Notice {
+  text: string;
+  bad: boolean;
+  key: number;
+}
+
+let notices: Notice[] = [];
+let tell: (n: Notice[]) => void = () => {};
+
+export function toast(text: string, bad = false): void {
+  const n = { text, bad, key: Date.now() + Math.random() };
+  notices = [...notices, n];
+  tell(notices);
+  setTimeout(() => {
+    notices = notices.filter((o) => o !== n);
+    tell(notices);
+  }, bad ? 10_000 : 3000);
+}
+
+export function toastError(err: unknown): void {
+  toast(err instanceof Problem && err.hint ? `${err.message} ${err.hint}` : err instanceof Error ? err.message : String(err), true);
+}
+
+export function Toasts() {
+  const [list, set] = useState<Notice[]>(notices);
+  tell = set;
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {list.map((n) => (
+        <div class={n.bad ? "toast fail" : "toast"} key={n.key}>
+          {n.text}
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,83 @@
+// What pages do again and again: ask the server, and hear keys.
+
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { get } from "../api";
+
+export interface Loaded<T> {
+  data: T | undefined;
+  error: unknown;
+  again: () => void;
+  set: (change: (old: T | undefined) => T | undefined) => void;
+}
+
+// useGet asks for a path, undefined for nothing yet. While the same path is asked again, what was there stays.
+export function useGet<T>(path: string | undefined, query: Record<string, string | number | string[] | undefined> = {}): Loaded<T> {
+  const key = path === undefined ? "" : path + JSON.stringify(query);
+  const [state, setState] = useState<{ key: string; data?: T; error?: unknown }>({ key: "" });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    if (path === undefined) return;
+    const stop = new AbortController();
+    get<T>(path, query, stop.signal)
+      .then((data) => setState({ key, data }))
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) setState((old) => (old.key === key && old.data ? { ...old, error } : { key, error }));
+      });
+    return () => stop.abort();
+  }, [key, turn]);
+  const again = useCallback(() => setTurn((n) => n + 1), []);
+  const set = useCallback((change: (old: T | undefined) => T | undefined) => {
+    setState((old) => {
+      const data = change(old.data);
+      return data === undefined ? old : { ...old, data };
+    });
+  }, []);
+  const mine = state.key === key;
+  return { data: mine ? state.data : undefined, error: mine ? state.error : undefined, again, set };
+}
+
+export interface Shortcut {
+  keys: string; // "j", "g r", "shift+?"
+  about: string;
+  run: () => void;
+}
+
+const active = new Map<object, Shortcut[]>();
+
+export function shortcuts(): Shortcut[] {
+  const seen = new Map<string, Shortcut>();
+  for (const list of active.values()) for (const s of list) seen.set(s.keys, s);
+  return [...seen.values()];
+}
+
+// useKeys makes keys work while the component is there, unless something is typed in.
+export function useKeys(list: Shortcut[]): void {
+  const ref = useRef({});
+  active.set(ref.current, list);
+  useEffect(() => () => void active.delete(ref.current), []);
+}
+
+let first = "";
+
+export function hearKeys(): void {
+  window.addEventListener("keydown", (e) => {
+    const at = e.target as HTMLElement;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
+    if (at.closest("input, textarea, select, dialog")) {
+      if (e.key === "Escape" && at.matches("input")) at.blur();
+      return;
+    }
+    const all = shortcuts();
+    const word = first ? `${first} ${e.key}` : e.key;
+    first = "";
+    const hit = all.find((s) => s.keys === word);
+    if (hit) {
+      if (e.key === "Enter" && at.closest("a, button, summary, [role=tab]")) return; // what has the focus is meant
+      e.preventDefault();
+      hit.run();
+    } else if (all.some((s) => s.keys.startsWith(e.key + " "))) {
+      first = e.key;
+      setTimeout(() => (first = ""), 1200);
+    }
+  });
+}

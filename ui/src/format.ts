@@ -1,0 +1,71 @@
+// Values as people read them.
+
+import type { Micros } from "./api";
+
+export function duration(seconds: number): string {
+  if (!(seconds >= 0)) return "";
+  if (seconds === 0) return "0 s";
+  if (seconds < 0.0095) return "<0.01 s";
+  if (seconds < 1) return seconds.toFixed(2) + " s";
+  if (seconds < 60) return seconds.toFixed(1) + " s";
+  const s = Math.round(seconds);
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+export function ago(then: Micros, now: Micros): string {
+  const s = Math.max(0, (now - then) / 1e6);
+  if (s < 10) return "just now";
+  if (s < 60) return `${Math.floor(s)} seconds ago`;
+  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"} ago`;
+  if (s < 3600) return count(Math.floor(s / 60), "minute");
+  if (s < 86400) return count(Math.floor(s / 3600), "hour");
+  if (s < 30 * 86400) return count(Math.floor(s / 86400), "day");
+  return moment(then).slice(0, 10);
+}
+
+const two = (n: number) => String(n).padStart(2, "0");
+
+// The time here, to the second.
+export function moment(t: Micros): string {
+  if (!t) return "";
+  const d = new Date(t / 1000);
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+// A moment as short as a span of seconds allows.
+export function shortMoment(t: Micros, span: number): string {
+  const text = moment(t);
+  if (span < 600) return text.slice(11);
+  if (span < 86400) return text.slice(11, 16);
+  if (span < 86400 * 20) return text.slice(5, 16);
+  return text.slice(0, 10);
+}
+
+export function clock(t: Micros): string {
+  const d = new Date(t / 1000);
+  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.${String(d.getMilliseconds()).padStart(3, "0")}`;
+}
+
+export function bytes(n: number): string {
+  if (n < 1024) return `${n} B`;
+  const units = ["KiB", "MiB", "GiB", "TiB"];
+  let i = -1;
+  do {
+    n /= 1024;
+    i++;
+  } while (n >= 1023.5 && i < units.length - 1);
+  return `${n < 10 ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
+}
+
+export function number(n: number): string {
+  if (!Number.isFinite(n)) return String(n);
+  if (Number.isInteger(n) && Math.abs(n) < 1e15) return n.toLocaleString("en-US");
+  const a = Math.abs(n);
+  return a >= 1e6 || a < 1e-4 ? n.toExponential(3) : String(Number(n.toPrecision(6)));
+}
+
+export function plural(n: number, what: string): string {
+  return `${n.toLocaleString("en-US")} ${what}${n === 1 ? "" : "s"}`;
+}

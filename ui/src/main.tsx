@@ -1,0 +1,112 @@
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { get } from "./api";
+import { Dialog, Toasts } from "./components/basic";
+import { hearKeys, shortcuts, useKeys } from "./components/hooks";
+import { ComparePage } from "./pages/ComparePage";
+import { MetricsPage } from "./pages/MetricsPage";
+import { RunsPage } from "./pages/RunsPage";
+import { followLinks, navigate, pageOf, useAddress } from "./router";
+import { RunPage } from "./run/RunPage";
+import { TaskPage } from "./task/TaskPage";
+import { setTheme, theme } from "./theme";
+
+function App() {
+  const url = useAddress();
+  const page = pageOf(url.pathname, url.searchParams);
+  const [home, setHome] = useState("");
+  const [help, setHelp] = useState(false);
+  useEffect(() => {
+    get<{ home: string }>("/info")
+      .then((i) => setHome(i.home))
+      .catch(() => {});
+  }, []);
+  useKeys([
+    { keys: "?", about: "Show these keys", run: () => setHelp(true) },
+    { keys: "g h", about: "Go to the list of runs", run: () => navigate("/") },
+    { keys: "t", about: "Light or dark", run: () => setTheme(theme() === "dark" ? "light" : "dark") },
+  ]);
+  return (
+    <div class="shell">
+      <a class="hidden" href="#main">
+        To the content
+      </a>
+      <header class="top">
+        <a class="brand" href="/">
+          <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
+            <rect width="32" height="32" rx="7" fill="var(--accent)" />
+            <path d="M6 11c4 0 4 4 10 4s6-4 10-4M6 18c4 0 4 4 10 4s6-4 10-4" fill="none" stroke="var(--on-accent)" stroke-width="3" stroke-linecap="round" />
+          </svg>
+          Levada
+        </a>
+        <span class="store grow wide" title="The store that is shown">
+          <bdi>{home}</bdi>
+        </span>
+        <span class="grow" />
+        <button class="button plain" type="button" onClick={() => setHelp(true)} aria-label="Keys">
+          <kbd>?</kbd>
+        </button>
+        <ThemeSwitch />
+      </header>
+      <main id="main" tabIndex={-1} style={{ outline: "none" }}>
+        {page.name === "runs" ? <RunsPage /> : null}
+        {page.name === "run" ? <RunPage run={page.run} key={page.run} /> : null}
+        {page.name === "task" ? <TaskPage run={page.run} task={page.task} key={`${page.run}/${page.task}`} /> : null}
+        {page.name === "metrics" ? <MetricsPage flow={page.flow} key={page.flow} /> : null}
+        {page.name === "compare" ? <ComparePage runs={page.runs} key={page.runs.join()} /> : null}
+        {page.name === "none" ? (
+          <div class="empty">
+            <h2>There is no such page</h2>
+            <p>
+              <a href="/">The list of runs</a>
+            </p>
+          </div>
+        ) : null}
+      </main>
+      {help ? (
+        <Dialog title="Keys" close={() => setHelp(false)}>
+          <dl class="facts">
+            {shortcuts().map((s) => [
+              <dt>
+                {s.keys.split(" ").map((k) => (
+                  <kbd style={{ marginRight: "0.2rem" }}>{k}</kbd>
+                ))}
+              </dt>,
+              <dd>{s.about}</dd>,
+            ])}
+          </dl>
+          <p class="row spread" style={{ marginBottom: 0 }}>
+            <a href="/api/v1/openapi.json">The HTTP API</a>
+            <button class="button" type="button" onClick={() => setHelp(false)}>
+              Close
+            </button>
+          </p>
+        </Dialog>
+      ) : null}
+      <Toasts />
+    </div>
+  );
+}
+
+function ThemeSwitch() {
+  const [at, set] = useState(theme());
+  useEffect(() => {
+    const update = () => set(theme());
+    window.addEventListener("levada:theme", update);
+    return () => window.removeEventListener("levada:theme", update);
+  }, []);
+  const other = at === "dark" ? "light" : "dark";
+  return (
+    <button class="button plain" type="button" onClick={() => setTheme(other)} aria-label={`Switch to ${other} colours`}>
+      <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+        <circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.5" />
+        <path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor" />
+      </svg>
+    </button>
+  );
+}
+
+setTheme();
+hearKeys();
+followLinks();
+render(<App />, document.getElementById("app")!);

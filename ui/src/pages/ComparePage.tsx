@@ -1,0 +1,253 @@
+// Several runs side by side: how they went, their parameters, and what they ended with.
+
+import { Fragment } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { type Artifact, get, lastTask, type Preview, type Run, type Step } from "../api";
+import { Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
+import { Chart } from "../components/Chart";
+import { number } from "../format";
+import { setQuery, useAddress } from "../router";
+import { oneLine } from "../task/PreviewView";
+
+interface Side {
+  run: Run;
+  task?: number;
+  artifacts: Map<string, Artifact>;
+}
+
+const colours = ["accent", "fail", "ok", "warn", "run", "text", "text-muted", "accent"];
+
+async function load(id: number, signal: AbortSignal): Promise<Side> {
+  const [run, steps] = await Promise.all([
+    get<Run>(`/runs/${id}`, {}, signal),
+    get<{ steps: Step[] }>(`/runs/${id}/steps`, {}, signal),
+  ]);
+  const task = lastTask(steps.steps);
+  if (task === undefined) return { run, artifacts: new Map() };
+  const res = await get<{ artifacts: Artifact[] }>(`/runs/${id}/tasks/${task}/artifacts`, {}, signal);
+  return { run, task, artifacts: new Map(res.artifacts.map((a) => [a.name, a])) };
+}
+
+export function ComparePage({ runs }: { runs: number[] }) {
+  const [sides, setSides] = useState<Side[]>();
+  const [previews, setPreviews] = useState<Map<string, (Preview | undefined)[]>>(new Map());
+  const [error, setError] = useState<unknown>();
+  const only = useAddress().searchParams.get("only") === "differences";
+  const now = useNow(true);
+  useEffect(() => {
+    document.title = `Runs ${runs.join(", ")} compared – Levada`;
+    const stop = new AbortController();
+    const go = async () => {
+      const all = await Promise.all(runs.map((id) => load(id, stop.signal)));
+      setSides(all);
+      const names = [...new Set(all.flatMap((s) => [...s.artifacts.keys()]))].filter((n) => !n.startsWith("_")).sort();
+      const byName = new Map<string, (Preview | undefined)[]>();
+      await Promise.all(
+        names.map(async (name) => {
+          const list = await Promise.all(
+            all.map((s) =>
+              s.artifacts.has(name) ? get<Preview>(`/runs/${s.run.id}/tasks/${s.task}/artifacts/${encodeURIComponent(name)}/preview`, {}, stop.signal) : undefined,
+            ),
+          );
+          byName.set(name, list);
+        }),
+      );
+      setPreviews(new Map([...byName].sort(([a], [b]) => a.localeCompare(b))));
+    };
+    go().catch((err: unknown) => {
+      if (!stop.signal.aborted) setError(err);
+    });
+    return () => stop.abort();
+  }, []);
+  if (runs.length < 2) {
+    return (
+      <div class="empty panel">
+        <h2>Choose two runs or more</h2>
+        <p>
+          In <a href="/">the list of runs</a>, tick those that you want to compare.
+        </p>
+      </div>
+    );
+  }
+  if (error) return <Failure error={error} />;
+  if (!sides) return <Skeleton lines={10} />;
+  const all = sides.map((s) => s.run);
+  const differ = (list: unknown[]) => list.some((v) => v !== list[0]);
+  const facts: [string, (r: Run) => string][] = [
+    ["flow", (r) => r.flow],
+    ["user", (r) => r.user],
+    ["git commit", (r) => (r.git_commit ? r.git_commit.slice(0, 12) + (r.git_dirty ? " with changes" : "") : "")],
+    ["code", (r) => (r.code ?? "").slice(0, 12)],
+    ["language", (r) => `${r.language} ${r.runtime}`],
+    ["host", (r) => r.host],
+    ["tags", (r) => r.tags.join(", ")],
+  ];
+  const parameters = [...new Set(all.flatMap((r) => Object.keys(r.parameters ?? {})))].sort();
+  const numbers = [...previews].filter(([, list]) => list.some((p) => p?.kind === "number" && p.number !== undefined));
+  const curves = [...previews].filter(([, list]) => list.filter((p) => p?.kind === "array" && (p.values?.length ?? 0) > 1).length > 1);
+  const row = (name: string, values: unknown[], cells: (string | preact.JSX.Element)[]) =>
+    only && !differ(values) ? null : (
+      <tr>
+        <th scope="row">{name}</th>
+        {cells.map((c) => (
+          <td class={differ(values) ? "differs" : ""}>
+            <div class="clip">{c}</div>
+          </td>
+        ))}
+      </tr>
+    );
+  const head = (text: string) => (
+    <tr class="group">
+      <td colSpan={all.length + 1}>{text}</td>
+    </tr>
+  );
+  return (
+    <>
+      <nav class="crumbs" aria-label="Where this is">
+        <a href="/">Runs</a>
+      </nav>
+      <div class="row spread" style={{ marginBottom: "0.7rem" }}>
+        <h1>{all.length} runs compared</h1>
+        <button class="button" type="button" aria-pressed={only} onClick={() => setQuery({ only: only ? undefined : "differences" })}>
+          Only differences
+        </button>
+      </div>
+      <div class="panel scroll" style={{ padding: 0 }} tabIndex={0} role="region" aria-label="Runs side by side">
+        <table class="grid">
+          <thead>
+            <tr>
+              <th />
+              {all.map((r) => (
+                <th>
+                  <a href={`/runs/${r.id}`}>
+                    {r.flow} / {r.id}
+                  </a>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            <tr>
+              <th scope="row">status</th>
+              {all.map((r) => (
+                <td>
+                  <StatusPill status={r.status} />
+                </td>
+              ))}
+            </tr>
+            <tr>
+              <th scope="row">started</th>
+              {all.map((r) => (
+                <td>
+                  <When at={r.created} now={now} />
+                </td>
+              ))}
+            </tr>
+            <tr>
+              <th scope="row">took</th>
+              {all.map((r) => (
+                <td>
+                  <Took from={r.created} to={r.ended} now={now} />
+                </td>
+              ))}
+            </tr>
+            {facts.map(([name, of]) => row(name, all.map(of), all.map(of)))}
+            {parameters.length ? head("Parameters") : null}
+            {parameters.map((p) =>
+              row(
+                p,
+                all.map((r) => r.parameters?.[p]),
+                all.map((r) => r.parameters?.[p] ?? "–"),
+              ),
+            )}
+            {previews.size ? head("What they ended with") : null}
+            {[...previews].map(([name, list]) =>
+              row(
+                name,
+                sides.map((s) => s.artifacts.get(name)?.hash),
+                list.map((p, i) =>
+                  p ? (
+                    p.kind === "number" && i > 0 && list[0]?.number !== undefined && p.number !== undefined && p.number !== list[0].number ? (
+                      <>
+                        {oneLine(p)} <span class="muted">{change(p.number, list[0].number)}</span>
+                      </>
+                    ) : (
+                      oneLine(p)
+                    )
+                  ) : (
+                    "–"
+                  ),
+                ),
+              ),
+            )}
+          </tbody>
+        </table>
+      </div>
+      <div class="columns" style={{ marginTop: "0.9rem" }}>
+        {curves.map(([name, list]) => (
+          <section class="panel">
+            <h2>{name}</h2>
+            <Chart
+              label={`${name} of ${all.length} runs`}
+              series={list.flatMap((p, i) =>
+                p?.values
+                  ? [
+                      {
+                        name: String(all[i]!.id),
+                        colour: colours[i % colours.length]!,
+                        dashed: i % 2 === 1,
+                        points: p.values.map((y, x) => ({ x, y })).filter((d): d is { x: number; y: number } => d.y !== null),
+                      },
+                    ]
+                  : [],
+              )}
+            />
+            <div class="legend">
+              {all.map((r, i) => (
+                <span>
+                  <i style={{ background: `var(--${colours[i % colours.length]})`, opacity: i % 2 ? 0.7 : 1 }} />
+                  run {r.id}
+                  {i % 2 ? " (dashed)" : ""}
+                </span>
+              ))}
+            </div>
+          </section>
+        ))}
+        {numbers
+          .filter(([, list]) => differ(list.map((p) => p?.number)))
+          .map(([name, list]) => (
+            <section class="panel">
+              <h2>{name}</h2>
+              <Bars values={list.map((p, i) => ({ name: `run ${all[i]!.id}`, value: p?.number }))} />
+            </section>
+          ))}
+      </div>
+    </>
+  );
+}
+
+function change(to: number, from: number): string {
+  const d = to - from;
+  const sign = d > 0 ? "+" : "−";
+  const percent = Math.abs((100 * d) / from);
+  if (from === 0) return `${sign}${number(Math.abs(d))}`;
+  if (percent >= 1000) return `× ${number(Number((to / from).toPrecision(3)))}`;
+  return `${sign}${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
+}
+
+function Bars({ values }: { values: { name: string; value: number | undefined }[] }) {
+  const most = Math.max(...values.map((v) => Math.abs(v.value ?? 0)), 1e-300);
+  return (
+    <div style={{ display: "grid", gridTemplateColumns: "max-content 1fr max-content", gap: "0.3rem 0.6rem", alignItems: "center" }}>
+      {values.map((v) => (
+        <Fragment key={v.name}>
+          <span>{v.name}</span>
+          <span class="bar" style={{ width: "100%" }} aria-hidden="true">
+            <span style={{ width: `${(100 * Math.abs(v.value ?? 0)) / most}%`, background: "var(--accent)" }} />
+          </span>
+          <span>{v.value === undefined ? "–" : number(v.value)}</span>
+        </Fragment>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,71 @@
+// Where one is: the path and the query of the address. Everything that a page shows by choice is in there, so that a link shows the same.
+
+import { useEffect, useState } from "preact/hooks";
+
+export type Page =
+  | { name: "runs" }
+  | { name: "run"; run: number }
+  | { name: "task"; run: number; task: number }
+  | { name: "metrics"; flow: string }
+  | { name: "compare"; runs: number[] }
+  | { name: "none" };
+
+export function pageOf(path: string, query: URLSearchParams): Page {
+  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const id = (text: string | undefined) => (text && /^\d+$/.test(text) ? Number(text) : -1);
+  if (parts.length === 0) return { name: "runs" };
+  if (parts[0] === "runs" && id(parts[1]) >= 0) {
+    if (parts.length === 2) return { name: "run", run: id(parts[1]) };
+    if (parts.length === 4 && parts[2] === "tasks" && id(parts[3]) >= 0) return { name: "task", run: id(parts[1]), task: id(parts[3]) };
+  }
+  if (parts[0] === "flows" && parts[1] && parts[2] === "metrics" && parts.length === 3) return { name: "metrics", flow: parts[1] };
+  if (parts[0] === "compare" && parts.length === 1) {
+    return { name: "compare", runs: query.getAll("run").map(id).filter((n) => n > 0) };
+  }
+  return { name: "none" };
+}
+
+const changed = "levada:navigate";
+
+export function navigate(to: string, replace = false): void {
+  if (to === location.pathname + location.search + location.hash) return;
+  if (replace) history.replaceState(null, "", to);
+  else history.pushState(null, "", to);
+  window.dispatchEvent(new Event(changed));
+}
+
+export function useAddress(): URL {
+  const [href, set] = useState(location.href);
+  useEffect(() => {
+    const update = () => set(location.href);
+    window.addEventListener("popstate", update);
+    window.addEventListener(changed, update);
+    return () => {
+      window.removeEventListener("popstate", update);
+      window.removeEventListener(changed, update);
+    };
+  }, []);
+  return new URL(href);
+}
+
+// setQuery changes parameters of the address in place: undefined and "" remove one.
+export function setQuery(change: Record<string, string | string[] | undefined>, replace = true): void {
+  const url = new URL(location.href);
+  for (const [name, value] of Object.entries(change)) {
+    url.searchParams.delete(name);
+    for (const v of Array.isArray(value) ? value : [value]) if (v) url.searchParams.append(name, v);
+  }
+  navigate(url.pathname + url.search + url.hash, replace);
+}
+
+// Links of the application are followed without loading the page anew.
+export function followLinks(): void {
+  document.addEventListener("click", (e) => {
+    const a = (e.target as Element | null)?.closest("a");
+    if (!a || e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
+    if (a.target || a.hasAttribute("download") || a.origin !== location.origin || a.pathname.startsWith("/api/")) return;
+    e.preventDefault();
+    navigate(a.pathname + a.search + a.hash);
+    window.scrollTo(0, 0);
+  });
+}

@@ -1,0 +1,445 @@
+// A run: its failure first, if there is one, then its graph, timeline, tasks, parameters, code and cards.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { type Card, get, type Graph, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
+import { copy, Dialog, Failure, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
+import { useGet, useKeys } from "../components/hooks";
+import { bytes, moment, plural } from "../format";
+import { type Connection, listen } from "../live";
+import { navigate, setQuery, useAddress } from "../router";
+import { CardFrame } from "../task/CardFrame";
+import { Code } from "./Code";
+import { Dag } from "./Dag";
+import { Rows } from "./rows";
+import { Tags } from "./Tags";
+import { TasksTable } from "./TasksTable";
+import { TimelineView } from "./TimelineView";
+
+export function RunPage({ run: id }: { run: number }) {
+  const q = useAddress().searchParams;
+  const tab = q.get("tab") ?? "overview";
+  const filter = { step: q.get("step") ?? "", status: q.get("status") ?? "", text: q.get("text") ?? "" };
+  const run = useGet<Run>(`/runs/${id}`);
+  const graph = useGet<{ graph: Graph }>(`/runs/${id}/graph`);
+  const [steps, setSteps] = useState<Step[]>([]);
+  const rows = useMemo(() => new Rows(), [id]);
+  const [version, setVersion] = useState(0);
+  const [turn, setTurn] = useState(0);
+  const [connection, setConnection] = useState<Connection>("connecting");
+  const [error, setError] = useState<unknown>();
+  const [dialog, setDialog] = useState<"" | "stop" | "resume">("");
+  const r = run.data;
+  const live = r?.status === "running";
+  const now = useNow(live);
+
+  useEffect(() => {
+    document.title = r ? `${r.flow} / ${id}: ${r.status} – Levada` : `Run ${id} – Levada`;
+  }, [r?.status, id]);
+
+  // The events are listened to first; the server says "reset" when everything that comes later is told, and then all is fetched.
+  useEffect(() => {
+    const source = listen(
+      `/api/v1/runs/${id}/events`,
+      {
+        reset: () => setTurn((n) => n + 1),
+        run: (next: Run) => run.set((old) => ({ ...next, tasks: next.tasks ?? old?.tasks }) as Run),
+        steps: (next: { steps: Step[] }) => setSteps(next.steps),
+        rows: (t: Timeline) => {
+          rows.add(t);
+          setVersion(rows.version);
+        },
+      },
+      setConnection,
+    );
+    return () => source.close();
+  }, [id]);
+
+  useEffect(() => {
+    if (turn === 0) return;
+    const stop = new AbortController();
+    const fail = (err: unknown) => {
+      if (!stop.signal.aborted) setError(err);
+    };
+    if (turn > 1) run.again();
+    get<{ steps: Step[] }>(`/runs/${id}/steps`, {}, stop.signal)
+      .then((res) => setSteps(res.steps))
+      .catch(fail);
+    timeline(id, stop.signal, (t) => {
+      rows.add(t);
+      setVersion(rows.version);
+    }).catch(fail);
+    return () => stop.abort();
+  }, [turn, id]);
+
+  useKeys([
+    { keys: "o", about: "Overview", run: () => setQuery({ tab: undefined }) },
+    { keys: "l", about: "List of tasks", run: () => setQuery({ tab: "tasks" }) },
+    { keys: "p", about: "Parameters and origin", run: () => setQuery({ tab: "details" }) },
+    { keys: "e", about: "Code", run: () => setQuery({ tab: "code" }) },
+  ]);
+
+  if (run.error && !r) return <Failure error={run.error} retry={run.again} />;
+  if (!r) return <Skeleton lines={10} />;
+  const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
+  return (
+    <>
+      {connection === "lost" ? (
+        <div class="lost" role="status">
+          The server does not answer. What is shown may be old; it is asked again by itself.
+        </div>
+      ) : null}
+      <nav class="crumbs" aria-label="Where this is">
+        <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}>{r.flow}</a>
+      </nav>
+      <div class="row spread">
+        <div class="row">
+          <h1>
+            {r.flow} / {id}
+          </h1>
+          <StatusPill status={r.status} />
+          <TaskBar counts={r.tasks} />
+        </div>
+        <div class="row">
+          <a class="button" href={`/flows/${encodeURIComponent(r.flow)}/metrics`}>
+            Metrics
+          </a>
+          {live ? (
+            <button class="button danger" type="button" onClick={() => setDialog("stop")}>
+              Stop
+            </button>
+          ) : (
+            <button class="button" type="button" onClick={() => setDialog("resume")}>
+              Resume
+            </button>
+          )}
+        </div>
+      </div>
+      <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
+        <span>
+          started <When at={r.created} now={live ? now : Date.now() * 1000} /> by {r.user}
+        </span>
+        <span>
+          {live ? "runs for" : "took"} <Took from={r.created} to={r.ended} now={now} />
+        </span>
+        {r.git_commit ? (
+          <span>
+            commit <code title={r.git_commit}>{r.git_commit.slice(0, 10)}</code>
+            {r.git_dirty ? " with changes" : ""}
+          </span>
+        ) : null}
+        {r.origin ? (
+          <span>
+            resumes <a href={`/runs/${r.origin}`}>run {r.origin}</a>
+            {r.resumed ? ` at ${r.resumed}` : ""}
+          </span>
+        ) : null}
+        {r.project ? (
+          <span>
+            project {r.project}, branch {r.branch}
+          </span>
+        ) : null}
+        <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
+      </div>
+      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? <div class="note fail">{r.problem}</div> : null}
+      {r.status === "died" ? (
+        <div class="note fail">
+          The process that ran it is gone; it ended without saying so, as after a power cut or <code>kill -9</code>. What was finished is safe:
+          resume goes on from there.
+        </div>
+      ) : null}
+      {error ? <Failure error={error} retry={() => setTurn((n) => n + 1)} /> : null}
+      <div style={{ margin: "0.9rem 0" }}>
+        <Tabs
+          label="Parts of the run"
+          at={tab}
+          choose={(name) => setQuery({ tab: name === "overview" ? undefined : name })}
+          names={[
+            ["overview", "Overview"],
+            ["tasks", "Tasks"],
+            ["details", "Parameters and origin"],
+            ["code", "Code"],
+            ["cards", "Cards"],
+          ]}
+        />
+      </div>
+      <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab === "overview" ? (
+          <div class="overview">
+            <section class="panel">
+              <div class="row spread">
+                <h2>Graph</h2>
+                {filter.step ? (
+                  <button class="button plain" type="button" onClick={() => setQuery({ step: undefined })}>
+                    Show all steps
+                  </button>
+                ) : null}
+              </div>
+              {graph.data ? (
+                <Dag graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} />
+              ) : graph.error ? (
+                <p class="muted">The graph of this run is not known.</p>
+              ) : (
+                <Skeleton />
+              )}
+            </section>
+            <section class="panel">
+              <div class="row spread" style={{ marginBottom: "0.4rem" }}>
+                <h2>Timeline</h2>
+                <FilterBar names={names} filter={filter} />
+              </div>
+              {rows.size > 0 ? (
+                <TimelineView run={id} rows={rows} version={version} filter={filter} now={now} drawn={ready} />
+              ) : (
+                <p class="muted">{steps.length > 1 ? "Loading…" : "No task has started yet."}</p>
+              )}
+              <div class="legend" style={{ marginTop: "0.5rem" }}>
+                {[
+                  ["ok", "succeeded"],
+                  ["run", "running"],
+                  ["fail", "failed, crossed"],
+                  ["warn", "killed"],
+                ].map(([name, text]) => (
+                  <span>
+                    <i style={{ background: `var(--${name})` }} />
+                    {text}
+                  </span>
+                ))}
+                <span>{plural(rows.size, "task")}</span>
+              </div>
+            </section>
+          </div>
+        ) : null}
+        {tab === "tasks" ? (
+          <section class="panel" style={{ padding: 0 }}>
+            <div class="row" style={{ padding: "0.6rem" }}>
+              <FilterBar names={names} filter={filter} />
+            </div>
+            <TasksTable run={id} rows={rows} version={version} filter={filter} now={now} />
+          </section>
+        ) : null}
+        {tab === "details" ? <Details run={r} /> : null}
+        {tab === "code" ? <Code run={r} /> : null}
+        {tab === "cards" ? <Cards run={id} /> : null}
+      </div>
+      {dialog === "stop" ? (
+        <Dialog title={`Stop run ${id}?`} close={() => setDialog("")}>
+          <p>Its tasks are asked to end, as with Ctrl-C. What is finished is kept; the run can be resumed.</p>
+          <div class="row">
+            <button
+              class="button danger"
+              type="button"
+              onClick={() => {
+                setDialog("");
+                send("POST", `/runs/${id}/stop`, {}).then(() => toast("The run was asked to stop"), toastError);
+              }}
+            >
+              Stop it
+            </button>
+            <button class="button" type="button" onClick={() => setDialog("")}>
+              Leave it running
+            </button>
+          </div>
+        </Dialog>
+      ) : null}
+      {dialog === "resume" ? <Resume run={r} steps={graph.data ? Object.keys(graph.data.graph.steps) : names} close={() => setDialog("")} /> : null}
+    </>
+  );
+}
+
+// ready marks, for whoever measures, when the timeline was there first.
+function ready(): void {
+  if (performance.getEntriesByName("timeline").length === 0) performance.mark("timeline");
+}
+
+function FilterBar({ names, filter }: { names: string[]; filter: { step: string; status: string; text: string } }) {
+  return (
+    <span class="row" role="search">
+      <select class="input" aria-label="Step" value={filter.step} onChange={(e) => setQuery({ step: e.currentTarget.value })}>
+        <option value="">all steps</option>
+        {[...new Set([...names, filter.step])].filter(Boolean).map((n) => (
+          <option value={n}>{n}</option>
+        ))}
+      </select>
+      <select class="input" aria-label="Status" value={filter.status} onChange={(e) => setQuery({ status: e.currentTarget.value })}>
+        <option value="">any status</option>
+        {["running", "succeeded", "failed", "caught", "killed", "died"].map((s) => (
+          <option value={s}>{s}</option>
+        ))}
+      </select>
+      <input class="input" type="search" placeholder="Task or foreach value" aria-label="Task or foreach value" value={filter.text} onInput={(e) => setQuery({ text: e.currentTarget.value })} />
+    </span>
+  );
+}
+
+function FirstFailure({ run: r }: { run: Run }) {
+  const task = useGet<Task>(`/runs/${r.id}/tasks/${r.failed_task}`);
+  const at = task.data?.attempts.at(-1);
+  return (
+    <section class="note fail" aria-label="Why it failed">
+      <div class="row spread">
+        <strong>
+          {task.data ? (
+            <a href={`/runs/${r.id}/tasks/${r.failed_task}`}>
+              {task.data.step}/{r.failed_task}
+            </a>
+          ) : (
+            `task ${r.failed_task}`
+          )}{" "}
+          failed
+          {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
+          {at?.exception ? `: ${at.exception.type}` : at?.signal ? `: ended by signal ${at.signal}` : ""}
+        </strong>
+        <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
+          Its log
+        </a>
+      </div>
+      {at?.exception ? (
+        <>
+          <p style={{ margin: "0.3rem 0" }}>{at.exception.message}</p>
+          <details open>
+            <summary class="muted">Traceback</summary>
+            <pre class="trace" tabIndex={0} style={{ marginTop: "0.4rem" }}>
+              {at.exception.traceback}
+            </pre>
+          </details>
+        </>
+      ) : r.problem ? (
+        <p style={{ margin: "0.3rem 0 0" }}>{r.problem}</p>
+      ) : null}
+    </section>
+  );
+}
+
+function Resume({ run: r, steps, close }: { run: Run; steps: string[]; close: () => void }) {
+  const [step, setStep] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const go = () => {
+    setBusy(true);
+    setError(undefined);
+    send<{ run: number }>("POST", `/runs/${r.id}/resume`, { step })
+      .then((res) => {
+        close();
+        toast(`Run ${res.run} goes on`);
+        navigate(`/runs/${res.run}`);
+      })
+      .catch(setError)
+      .finally(() => setBusy(false));
+  };
+  return (
+    <Dialog title={`Resume run ${r.id}`} close={close}>
+      <p>A new run takes over what is finished and runs what is left, with the code as it is now in {r.working_dir}.</p>
+      <p>
+        <label>
+          Begin at{" "}
+          <select class="input" value={step} onChange={(e) => setStep(e.currentTarget.value)}>
+            <option value="">what is left</option>
+            {steps.map((s) => (
+              <option value={s}>{s}, and all after it</option>
+            ))}
+          </select>
+        </label>
+      </p>
+      {error ? <Failure error={error} /> : null}
+      <div class="row" style={{ marginTop: "0.8rem" }}>
+        <button class="button primary" type="button" disabled={busy} onClick={go}>
+          {busy ? "Starting…" : "Resume"}
+        </button>
+        <button class="button" type="button" onClick={close}>
+          Cancel
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+function Details({ run: r }: { run: Run }) {
+  const command = r.command_line.map((w) => (/^[\w./=:,@%+-]+$/.test(w) ? w : `'${w.replaceAll("'", "'\\''")}'`)).join(" ");
+  const parameters = Object.entries(r.parameters ?? {});
+  const facts: [string, string | undefined][] = [
+    ["started", moment(r.created)],
+    ["ended", r.ended ? moment(r.ended) : "not yet"],
+    ["host", r.host],
+    ["folder", r.working_dir],
+    ["flow file", r.flow_file],
+    ["language", `${r.language} ${r.runtime}`],
+    ["interpreter", r.interpreter],
+    ["Levada", r.levada],
+    ["SDK", r.sdk],
+    ["git commit", r.git_commit ? r.git_commit + (r.git_dirty ? ", with changes that are not committed" : "") : undefined],
+    ["code package", r.code],
+    ["workers", r.max_workers ? String(r.max_workers) : undefined],
+    ["isolation", r.isolation],
+    ["namespace", r.namespace],
+    ["system tags", r.system_tags.join(", ")],
+  ];
+  return (
+    <div class="columns">
+      <section class="panel">
+        <h2>Parameters</h2>
+        {parameters.length === 0 ? <p class="muted">This flow has none.</p> : null}
+        <dl class="facts">
+          {parameters.map(([name, value]) => [
+            <dt>{name}</dt>,
+            <dd>
+              <pre>{value}</pre>
+            </dd>,
+          ])}
+        </dl>
+      </section>
+      <section class="panel">
+        <div class="row spread">
+          <h2>Where it came from</h2>
+          <button class="button" type="button" onClick={() => copy(command).catch(toastError)}>
+            Copy the command
+          </button>
+        </div>
+        <pre class="trace" tabIndex={0} style={{ whiteSpace: "pre-wrap", margin: "0.6rem 0" }}>
+          {command}
+        </pre>
+        <dl class="facts">{facts.map(([name, value]) => (value ? [<dt>{name}</dt>, <dd>{value}</dd>] : null))}</dl>
+      </section>
+    </div>
+  );
+}
+
+function Cards({ run }: { run: number }) {
+  const cards = useGet<{ cards: Card[] }>(`/runs/${run}/cards`);
+  const [at, setAt] = useState(0);
+  const list = cards.data?.cards ?? [];
+  const shown = useRef<HTMLDivElement>(null);
+  if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
+  if (!cards.data) return <Skeleton />;
+  if (list.length === 0) {
+    return (
+      <div class="empty panel">
+        <h2>This run has no cards</h2>
+        <p>A step with a card shows what it made as a page:</p>
+        <pre>{"@card\n@step\ndef train(self):"}</pre>
+      </div>
+    );
+  }
+  const card = list[Math.min(at, list.length - 1)]!;
+  return (
+    <div class="stack" ref={shown}>
+      <div class="row">
+        <label>
+          Card{" "}
+          <select class="input" value={at} onChange={(e) => setAt(Number(e.currentTarget.value))}>
+            {list.map((c, i) => (
+              <option value={i}>
+                {c.step}/{c.task} {c.id ?? c.type} ({bytes(c.size)})
+              </option>
+            ))}
+          </select>
+        </label>
+        <a class="button" href={`/runs/${run}/tasks/${card.task}`}>
+          Its task
+        </a>
+      </div>
+      <CardFrame card={card} />
+    </div>
+  );
+}
+
+export type { Status };

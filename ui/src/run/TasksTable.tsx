@@ -1,0 +1,82 @@
+// The tasks of a run as a table: the timeline for those who read it, or cannot see it.
+
+import { useMemo, useState } from "preact/hooks";
+import type { Micros } from "../api";
+import { StatusPill, Took } from "../components/basic";
+import { useKeys } from "../components/hooks";
+import { clock, plural } from "../format";
+import { navigate } from "../router";
+import { belongs, type Filter, type Rows } from "./rows";
+
+const page = 200;
+
+export function TasksTable({ run, rows, version, filter, now }: { run: number; rows: Rows; version: number; filter: Filter; now: Micros }) {
+  const [shown, setShown] = useState(page);
+  const [at, setAt] = useState(-1);
+  const list = useMemo(() => {
+    const all = [];
+    for (const attempts of rows.byTask.values()) {
+      const last = attempts.at(-1)!;
+      if (belongs(last, filter)) all.push({ ...last, attempts: attempts.length });
+    }
+    return all.sort((a, b) => a.task - b.task);
+  }, [rows, version, filter.step, filter.status, filter.text]);
+  const move = (by: number) => {
+    const to = Math.max(0, Math.min(Math.min(shown, list.length) - 1, at + by));
+    setAt(to);
+    document.querySelector(`[data-task-row="${to}"]`)?.scrollIntoView({ block: "nearest" });
+  };
+  useKeys([
+    { keys: "j", about: "Next task", run: () => move(1) },
+    { keys: "k", about: "Previous task", run: () => move(-1) },
+    { keys: "Enter", about: "Open the task", run: () => list[at] && navigate(`/runs/${run}/tasks/${list[at].task}`) },
+  ]);
+  if (list.length === 0) return <p class="empty">No task is like that.</p>;
+  return (
+    <div class="scroll">
+      <table class="grid">
+        <caption class="hidden">Tasks of run {run}</caption>
+        <thead>
+          <tr>
+            <th>Task</th>
+            <th>Status</th>
+            <th class="wide">Value</th>
+            <th class="num wide">Attempts</th>
+            <th>Started</th>
+            <th class="num">Took</th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.slice(0, shown).map((r, i) => (
+            <tr key={r.task} data-task-row={i} class={i === at ? "current" : ""}>
+              <td>
+                <a href={`/runs/${run}/tasks/${r.task}`}>
+                  {r.step}/{r.task}
+                </a>
+              </td>
+              <td>
+                <StatusPill status={r.status} />
+              </td>
+              <td class="wide">
+                <div class="clip mono">{r.value}</div>
+              </td>
+              <td class="num wide">{r.attempts}</td>
+              <td>{r.attempt < 0 ? "" : clock(r.started)}</td>
+              <td class="num">{r.attempt < 0 ? "" : <Took from={r.started} to={r.ended} now={now} />}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <div class="row" style={{ padding: "0.6rem" }}>
+        <span class="muted">
+          {Math.min(shown, list.length).toLocaleString("en-US")} of {plural(list.length, "task")}
+        </span>
+        {list.length > shown ? (
+          <button class="button" type="button" onClick={() => setShown(shown + 5 * page)}>
+            Show more
+          </button>
+        ) : null}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,250 @@
+// The timeline of a run, drawn on a canvas: steps from top to bottom, time from left to right.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Micros } from "../api";
+import { useWidth } from "../components/Chart";
+import { clock, duration } from "../format";
+import { navigate } from "../router";
+import { colour } from "../theme";
+import { extent, type Filter, pick, type Row, type Rows, type Section, sections } from "./rows";
+
+const left = 128; // of the names of steps
+const axis = 22;
+const headGap = 8;
+const tallest = 440;
+
+interface Look {
+  sections: { section: Section; y: number; lane: number }[];
+  height: number;
+}
+
+// look decides how high lanes are: as high as there is room, and never less than what can be seen.
+function look(list: Section[]): Look {
+  const count = list.reduce((n, s) => n + s.lanes.length, 0);
+  const lane = Math.max(2, Math.min(14, Math.floor((tallest - list.length * (headGap + 4)) / Math.max(1, count))));
+  let y = axis + 4;
+  const placed = list.map((section) => {
+    const at = y;
+    y += Math.max(14, section.lanes.length * lane) + headGap;
+    return { section, y: at, lane };
+  });
+  return { sections: placed, height: Math.max(90, y + 4) };
+}
+
+const colours: Record<string, string> = {
+  succeeded: "ok",
+  caught: "ok",
+  failed: "fail",
+  died: "fail",
+  running: "run",
+  killed: "warn",
+  interrupted: "warn",
+};
+
+export function TimelineView({ run, rows, version, filter, now, drawn }: { run: number; rows: Rows; version: number; filter: Filter; now: Micros; drawn: () => void }) {
+  const [holder, width] = useWidth();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [range, setRange] = useState<[Micros, Micros]>();
+  const [tip, setTip] = useState<{ row: Row; x: number; y: number }>();
+  const [drag, setDrag] = useState<[number, number]>();
+  const [, repaint] = useState(0);
+  const list = useMemo(() => sections(rows, filter, now), [rows, version, filter.step, filter.status, filter.text, now]);
+  const placed = useMemo(() => look(list), [list]);
+  const all = useMemo(() => extent(rows, now), [rows, version, now]);
+  const [t0, t1] = range ?? all;
+  const room = Math.max(1, width - left - 8);
+  const x = (t: Micros) => left + ((t - t0) / (t1 - t0)) * room;
+  const time = (px: number) => t0 + ((px - left) / room) * (t1 - t0);
+
+  useEffect(() => {
+    const update = () => repaint((n) => n + 1);
+    window.addEventListener("levada:theme", update);
+    return () => window.removeEventListener("levada:theme", update);
+  }, []);
+
+  useEffect(() => {
+    const el = canvas.current;
+    if (!el || width === 0) return;
+    const frame = requestAnimationFrame(() => {
+      paint(el, width, placed, x, [t0, t1], now);
+      if (rows.size > 0) drawn();
+    });
+    return () => cancelAnimationFrame(frame);
+  });
+
+  const zoom = (by: number, at = (t0 + t1) / 2) => {
+    const span = Math.max(1000, (t1 - t0) * by);
+    if (span >= all[1] - all[0]) return setRange(undefined);
+    const share = (at - t0) / (t1 - t0);
+    const low = Math.max(all[0], Math.min(all[1] - span, at - share * span));
+    setRange([low, low + span]);
+  };
+  const pan = (by: number) => {
+    const d = Math.max(all[0] - t0, Math.min(all[1] - t1, (t1 - t0) * by));
+    if (range) setRange([t0 + d, t1 + d]);
+  };
+  const find = (px: number, py: number) => {
+    for (const { section, y, lane } of placed.sections) {
+      const at = Math.floor((py - y) / lane);
+      if (at >= 0 && at < section.lanes.length) return pick(section.lanes[at]!, time(px), now, (3 / room) * (t1 - t0));
+    }
+    return undefined;
+  };
+  const place = (e: MouseEvent): [number, number] => {
+    const r = canvas.current!.getBoundingClientRect();
+    return [e.clientX - r.left, e.clientY - r.top];
+  };
+  useEffect(() => {
+    const el = canvas.current;
+    if (!el) return;
+    const wheel = (e: WheelEvent) => {
+      if (!e.ctrlKey && !e.metaKey && !e.shiftKey) return; // the page scrolls
+      e.preventDefault();
+      zoom(Math.exp((e.deltaY || e.deltaX) / 300), time(place(e)[0]));
+    };
+    el.addEventListener("wheel", wheel, { passive: false });
+    return () => el.removeEventListener("wheel", wheel);
+  });
+  const keys = (e: KeyboardEvent) => {
+    const act: Record<string, () => void> = {
+      "+": () => zoom(0.5),
+      "=": () => zoom(0.5),
+      "-": () => zoom(2),
+      "0": () => setRange(undefined),
+      ArrowLeft: () => pan(-0.2),
+      ArrowRight: () => pan(0.2),
+    };
+    const f = act[e.key];
+    if (!f || e.ctrlKey || e.metaKey) return;
+    e.preventDefault();
+    f();
+  };
+  return (
+    <div>
+      <div class="row" style={{ marginBottom: "0.4rem", gap: "0.3rem" }}>
+        <button class="button" type="button" onClick={() => zoom(0.5)} aria-label="Show less time">
+          +
+        </button>
+        <button class="button" type="button" onClick={() => zoom(2)} aria-label="Show more time" disabled={!range}>
+          −
+        </button>
+        <button class="button" type="button" onClick={() => setRange(undefined)} disabled={!range}>
+          All
+        </button>
+        <span class="muted wide">Drag over a part to see it larger; Ctrl and the wheel zoom; a click opens the task.</span>
+      </div>
+      <div class="timeline" ref={holder} tabIndex={0} role="group" aria-label="Timeline. Plus and minus zoom, arrows move, 0 shows all. The tab Tasks has the same as a table." onKeyDown={keys}>
+        <canvas
+          ref={canvas}
+          style={{ height: `${placed.height}px` }}
+          onMouseMove={(e) => {
+            const [px, py] = place(e);
+            if (drag) setDrag([drag[0], px]);
+            const row = find(px, py);
+            setTip(row && !drag ? { row, x: px, y: py } : undefined);
+          }}
+          onMouseLeave={() => {
+            setTip(undefined);
+            setDrag(undefined);
+          }}
+          onMouseDown={(e) => e.button === 0 && setDrag([place(e)[0], place(e)[0]])}
+          onMouseUp={(e) => {
+            const [px, py] = place(e);
+            if (drag && Math.abs(px - drag[0]) > 6) {
+              const [a, b] = [time(Math.min(drag[0], px)), time(Math.max(drag[0], px))];
+              if (b - a > 100) setRange([Math.max(all[0], a), Math.min(all[1], b)]);
+            } else {
+              const row = find(px, py);
+              if (row) navigate(`/runs/${run}/tasks/${row.task}`);
+            }
+            setDrag(undefined);
+          }}
+          onDblClick={() => setRange(undefined)}
+        />
+        {drag && Math.abs(drag[1] - drag[0]) > 6 ? (
+          <div style={{ position: "absolute", top: 0, height: "100%", left: Math.min(...drag), width: Math.abs(drag[1] - drag[0]), background: "var(--accent)", opacity: 0.15, pointerEvents: "none" }} />
+        ) : null}
+        {tip ? (
+          <div class="tip" style={{ left: Math.min(tip.x + 12, Math.max(0, width - 240)), top: tip.y + 14 }}>
+            <strong>
+              {tip.row.step}/{tip.row.task}
+            </strong>
+            {tip.row.value ? <span class="muted"> {tip.row.value}</span> : null}
+            <div>
+              {tip.row.status}
+              {tip.row.attempt > 0 ? `, attempt ${tip.row.attempt + 1}` : ""}, {duration(((tip.row.ended || now) - tip.row.started) / 1e6)}
+            </div>
+            <div class="muted">{clock(tip.row.started)}</div>
+          </div>
+        ) : null}
+      </div>
+    </div>
+  );
+}
+
+// paint draws everything. Of bars that fall on one pixel, the first of a colour is drawn: ten thousand are as quick as a thousand.
+function paint(el: HTMLCanvasElement, width: number, placed: Look, x: (t: Micros) => number, [t0, t1]: [Micros, Micros], now: Micros): void {
+  const scale = window.devicePixelRatio || 1;
+  const height = placed.height;
+  if (el.width !== Math.round(width * scale) || el.height !== Math.round(height * scale)) {
+    el.width = Math.round(width * scale);
+    el.height = Math.round(height * scale);
+  }
+  const c = el.getContext("2d")!;
+  c.setTransform(scale, 0, 0, scale, 0, 0);
+  c.clearRect(0, 0, width, height);
+  c.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  const [text, muted, border, surface2] = ["text", "text-muted", "border", "surface-2"].map(colour) as [string, string, string, string];
+  const span = (t1 - t0) / 1e6;
+  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400].find((s) => span / s <= Math.max(2, width / 110)) ?? span / 5;
+  const begin = t0;
+  c.textAlign = "center";
+  for (let s = 0; s <= span + step / 2; s += step) {
+    const px = x(begin + s * 1e6);
+    c.strokeStyle = border;
+    c.beginPath();
+    c.moveTo(px, axis - 4);
+    c.lineTo(px, height);
+    c.stroke();
+    c.fillStyle = muted;
+    if (px < width - 24 && px > left + 4) c.fillText("+" + (step < 1 ? `${Number(s.toFixed(3))} s` : duration(s).replace(".0 s", " s")), px, 12);
+  }
+  const paints: Record<string, string> = {};
+  for (const [status, name] of Object.entries(colours)) paints[status] = colour(name);
+  for (const { section, y, lane } of placed.sections) {
+    const h = Math.max(14, section.lanes.length * lane);
+    c.fillStyle = surface2;
+    c.fillRect(left, y, width - left, h);
+    c.fillStyle = text;
+    c.textAlign = "right";
+    const label = section.step.length > 18 ? section.step.slice(0, 17) + "…" : section.step;
+    c.fillText(label, left - 8, y + 11, left - 12);
+    const bar = lane > 5 ? lane - 1.5 : lane > 2 ? lane - 0.5 : lane;
+    section.lanes.forEach((rows, i) => {
+      let lastX = -1;
+      let lastPaint = "";
+      const top = y + i * lane;
+      for (const row of rows) {
+        const end = row.ended || now;
+        if (end < t0 || row.started > t1) continue;
+        const px = Math.max(left, x(row.started));
+        const w = Math.max(1.2, Math.min(width, x(end)) - px);
+        const fill = paints[row.status] ?? muted;
+        if (px + w - lastX < 0.8 && fill === lastPaint) continue;
+        c.fillStyle = fill;
+        c.fillRect(px, top, w > 3 ? w - 0.7 : w, bar);
+        if ((row.status === "failed" || row.status === "died") && w > 8 && bar > 6) {
+          // A failure is told by more than its colour.
+          c.strokeStyle = surface2;
+          c.beginPath();
+          c.moveTo(px + 2, top + 2);
+          c.lineTo(px + bar - 2, top + bar - 2);
+          c.moveTo(px + bar - 2, top + 2);
+          c.lineTo(px + 2, top + bar - 2);
+          c.stroke();
+        }
+        [lastX, lastPaint] = [px + w, fill];
+      }
+    });
+  }
+}

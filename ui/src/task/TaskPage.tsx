@@ -1,0 +1,382 @@
+// A task: why it failed, what it printed, what it made and what it used.
+
+import { useEffect, useState } from "preact/hooks";
+import { address, type Artifact, type Attempt, type Card, type Preview, type Run, type Task, type TaskRef, type Usage } from "../api";
+import { Failure, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
+import { Chart } from "../components/Chart";
+import { useGet, useKeys } from "../components/hooks";
+import { bytes, duration, moment, number } from "../format";
+import { listen } from "../live";
+import { navigate, setQuery, useAddress } from "../router";
+import { CardFrame } from "./CardFrame";
+import { LogView } from "./LogView";
+import { oneLine, PreviewView } from "./PreviewView";
+
+export function TaskPage({ run: runID, task: id }: { run: number; task: number }) {
+  const q = useAddress().searchParams;
+  const path = `/runs/${runID}/tasks/${id}`;
+  const run = useGet<Run>(`/runs/${runID}`);
+  const task = useGet<Task>(path);
+  const related = useGet<{ parents: TaskRef[]; children: TaskRef[] }>(`${path}/related`);
+  const t = task.data;
+  const asked = q.get("attempt");
+  const at = t?.attempts.find((a) => String(a.n) === asked) ?? t?.attempts.at(-1);
+  const live = at?.status === "running";
+  const now = useNow(live);
+  const tab = q.get("tab") ?? "log";
+
+  useEffect(() => {
+    if (t) document.title = `${t.step}/${id} of run ${runID} – Levada`;
+  }, [t?.step]);
+
+  // The run tells when something has changed; of a task, its log says when it has ended.
+  useEffect(() => {
+    let fresh = true;
+    const source = listen(`/api/v1/runs/${runID}/events`, {
+      rows: (rows: { rows: { task: number[] } }) => {
+        if (!rows.rows.task.includes(id)) return;
+        task.again();
+        related.again();
+      },
+      run: (r: Run) => run.set((old) => ({ ...old, ...r })),
+      reset: () => {
+        if (!fresh) task.again();
+        fresh = false;
+      },
+    });
+    return () => source.close();
+  }, [runID, id]);
+
+  const go = (to: number) => navigate(`/runs/${runID}/tasks/${to}`);
+  useKeys([
+    { keys: "]", about: "Next task by id", run: () => go(id + 1) },
+    { keys: "[", about: "Previous task by id", run: () => id > 1 && go(id - 1) },
+    { keys: "u", about: "Up to the run", run: () => navigate(`/runs/${runID}`) },
+  ]);
+
+  if (task.error && !t) {
+    return (
+      <>
+        <nav class="crumbs" aria-label="Where this is">
+          <a href="/">Runs</a> <span>/</span> <a href={`/runs/${runID}`}>run {runID}</a>
+        </nav>
+        <Failure error={task.error} retry={task.again} />
+      </>
+    );
+  }
+  if (!t) return <Skeleton lines={10} />;
+  return (
+    <>
+      <nav class="crumbs" aria-label="Where this is">
+        <a href="/">Runs</a> <span>/</span>
+        <a href={`/runs/${runID}`}>
+          {run.data?.flow ?? "run"} / {runID}
+        </a>
+        <span>/</span>
+        <a href={`/runs/${runID}?step=${encodeURIComponent(t.step)}`}>{t.step}</a>
+      </nav>
+      <div class="row">
+        <h1>
+          {t.step}/{id}
+        </h1>
+        {at ? <StatusPill status={at.status} /> : <StatusPill status="pending" />}
+        {t.attempts.length > 1 ? (
+          <span class="row" role="group" aria-label="Attempts" style={{ gap: "0.25rem" }}>
+            {t.attempts.map((a) => (
+              <button class="button" type="button" aria-pressed={a === at} onClick={() => setQuery({ attempt: String(a.n) })}>
+                attempt {a.n + 1}: {a.status}
+              </button>
+            ))}
+          </span>
+        ) : null}
+      </div>
+      <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
+        {at ? (
+          <>
+            <span title={moment(at.started)}>
+              started <When at={at.started} now={live ? now : Date.now() * 1000} />
+            </span>
+            <span>
+              {live ? "runs for" : "took"} <Took from={at.started} to={at.ended} now={now} />
+            </span>
+          </>
+        ) : (
+          <span>It has not started yet.</span>
+        )}
+        {(t.stack ?? []).map((f) => (
+          <span>
+            {f.gang ? "node" : f.var || "index"} {f.index + 1} of {f.count}
+          </span>
+        ))}
+        {at?.value ? (
+          <span>
+            value <code>{at.value}</code>
+          </span>
+        ) : null}
+        {t.iteration ? <span>iteration {t.iteration}</span> : null}
+        {t.origin ? (
+          <span>
+            ran in <a href={`/runs/${t.origin}/tasks/${id}`}>run {t.origin}</a> and was taken over
+          </span>
+        ) : null}
+        <Related run={runID} refs={related.data?.parents ?? []} word="after" />
+        <Related run={runID} refs={related.data?.children ?? []} word="before" />
+      </div>
+      {at ? <Failed at={at} /> : null}
+      <div style={{ margin: "0.9rem 0" }}>
+        <Tabs
+          label="Parts of the task"
+          at={tab}
+          choose={(name) => setQuery({ tab: name === "log" ? undefined : name })}
+          names={[
+            ["log", "Log"],
+            ["artifacts", "Artifacts"],
+            ["usage", "Usage"],
+            ["cards", "Cards"],
+            ["metadata", "Metadata"],
+          ]}
+        />
+      </div>
+      <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab === "log" ? (
+          at ? (
+            <LogView run={runID} task={id} attempt={at.n} key={at.n} />
+          ) : (
+            <p class="empty panel">It has printed nothing yet.</p>
+          )
+        ) : null}
+        {tab === "artifacts" ? <Artifacts path={path} attempt={asked} version={at?.ended ?? 0} /> : null}
+        {tab === "usage" && at ? <UsageView path={path} at={at} now={now} /> : null}
+        {tab === "cards" ? <TaskCards path={path} /> : null}
+        {tab === "metadata" ? <Metadata path={path} /> : null}
+      </div>
+    </>
+  );
+}
+
+function Related({ run, refs, word }: { run: number; refs: TaskRef[]; word: string }) {
+  if (refs.length === 0) return null;
+  const shown = refs.slice(0, 3);
+  return (
+    <span>
+      {word}{" "}
+      {shown.map((r, i) => (
+        <>
+          {i > 0 ? ", " : ""}
+          <a href={`/runs/${run}/tasks/${r.id}`}>
+            {r.step === "_parameters" ? "the parameters" : `${r.step}/${r.id}`}
+          </a>
+        </>
+      ))}
+      {refs.length > shown.length ? (
+        <>
+          {" "}
+          and <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(refs[0]!.step)}`}>{refs.length - shown.length} more</a>
+        </>
+      ) : null}
+    </span>
+  );
+}
+
+function Failed({ at }: { at: Attempt }) {
+  if (at.status !== "failed" && at.status !== "killed" && at.status !== "died" && at.status !== "caught") return null;
+  const e = at.exception;
+  const why =
+    at.status === "died"
+      ? "Its run died while it ran."
+      : at.signal
+        ? `It was ended by signal ${at.signal}${at.signal === 9 ? ", as when memory runs out" : at.signal === 11 ? ", a segmentation fault" : ""}.`
+        : at.exit_code
+          ? `Its process ended with exit code ${at.exit_code}.`
+          : "";
+  return (
+    <section class="note fail" aria-label="What went wrong">
+      <strong>{e ? `${e.type}: ${e.message.split("\n")[0]}` : why}</strong>
+      {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
+      {e?.traceback ? (
+        <pre class="trace" tabIndex={0} style={{ marginTop: "0.5rem" }}>
+          {e.traceback}
+        </pre>
+      ) : null}
+    </section>
+  );
+}
+
+function Artifacts({ path, attempt, version }: { path: string; attempt: string | null; version: number }) {
+  const res = useGet<{ artifacts: Artifact[]; attempt: number; v?: number }>(`${path}/artifacts`, { attempt: attempt ?? undefined });
+  const [shown, setShown] = useState("");
+  useEffect(() => {
+    if (version) res.again();
+  }, [version]);
+  if (res.error) return <Failure error={res.error} retry={res.again} />;
+  if (!res.data) return <Skeleton />;
+  const list = res.data.artifacts.filter((a) => !a.name.startsWith("_"));
+  if (list.length === 0) {
+    return (
+      <div class="empty panel">
+        <h2>No artifacts</h2>
+        <p>What a step assigns to self is kept when it has ended, and appears here.</p>
+      </div>
+    );
+  }
+  return (
+    <section class="panel" style={{ padding: 0 }}>
+      <table class="grid">
+        <caption class="hidden">Artifacts</caption>
+        <thead>
+          <tr>
+            <th>Name</th>
+            <th>Value</th>
+            <th class="wide">Type</th>
+            <th class="num wide">Size</th>
+            <th>
+              <span class="hidden">Download</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map((a) => (
+            <ArtifactRow key={a.name} a={a} path={`${path}/artifacts/${encodeURIComponent(a.name)}`} attempt={attempt} open={shown === a.name} toggle={() => setShown(shown === a.name ? "" : a.name)} />
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: string; attempt: string | null; open: boolean; toggle: () => void }) {
+  const small = a.size <= 256 << 10 || open;
+  const p = useGet<Preview>(small ? `${path}/preview` : undefined, { attempt: attempt ?? undefined });
+  return (
+    <>
+      <tr>
+        <td>
+          <button class="button plain" type="button" aria-expanded={open} onClick={toggle} style={{ fontWeight: 600, paddingLeft: 0 }}>
+            <span aria-hidden="true">{open ? "▾" : "▸"}</span> {a.name}
+          </button>
+        </td>
+        <td>
+          <div class="clip mono">{p.data ? oneLine(p.data) : small && !p.error ? "…" : ""}</div>
+        </td>
+        <td class="wide mono">{a.type}</td>
+        <td class="num wide">{bytes(a.size)}</td>
+        <td>
+          <a href={address(path.replace("/api/v1", ""), { attempt: attempt ?? undefined })} download aria-label={`Download ${a.name}`}>
+            ⤓
+          </a>
+        </td>
+      </tr>
+      {open ? (
+        <tr>
+          <td colSpan={5}>{p.error ? <Failure error={p.error} /> : p.data ? <PreviewView p={p.data} path={path} /> : <Skeleton lines={3} />}</td>
+        </tr>
+      ) : null}
+    </>
+  );
+}
+
+function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }) {
+  const res = useGet<Usage>(`${path}/usage`, { attempt: String(at.n) });
+  useEffect(() => {
+    if (at.ended) res.again();
+  }, [at.ended]);
+  if (res.error) return <Failure error={res.error} retry={res.again} />;
+  const u = res.data;
+  if (!u) return <Skeleton />;
+  const end = at.ended || now;
+  const since = (t: number) => (t - at.started) / 1e6;
+  const asked = (value: number, name: string) => (value > 0 ? [{ name, colour: "warn", dashed: true, points: [0, since(end)].map((x) => ({ x, y: value })) }] : []);
+  const cpu = u.samples.time.map((t, i) => ({ x: since(t), y: u.samples.cpu[i]! }));
+  const memory = u.samples.time.map((t, i) => ({ x: since(t), y: u.samples.memory[i]! }));
+  return (
+    <div class="stack">
+      <section class="panel">
+        <dl class="facts">
+          <dt>processor time</dt>
+          <dd>{duration(u.cpu_seconds)}</dd>
+          <dt>most memory</dt>
+          <dd>
+            {u.peak_memory ? bytes(u.peak_memory) : "not measured"}
+            {u.memory_source ? <span class="muted"> by {u.memory_source}</span> : null}
+          </dd>
+          <dt>asked for</dt>
+          <dd>{[u.requested.cpu && `${u.requested.cpu} CPU`, u.requested.memory && bytes(u.requested.memory), u.requested.gpu && `${u.requested.gpu} GPU`].filter(Boolean).join(", ") || "nothing"}</dd>
+        </dl>
+        <div class="legend" style={{ marginTop: "0.6rem" }}>
+          <span>
+            <i style={{ background: "var(--accent)" }} /> used
+          </span>
+          <span>
+            <i style={{ background: "var(--warn)" }} /> asked for (dashed)
+          </span>
+        </div>
+      </section>
+      {cpu.length > 0 ? (
+        <div class="columns">
+          <section class="panel">
+            <h2>Processors</h2>
+            <Chart zero label={`Cores used over ${duration(since(end))}`} x={(v) => duration(v)} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "asked for")]} />
+          </section>
+          <section class="panel">
+            <h2>Memory</h2>
+            <Chart zero label={`Memory used over ${duration(since(end))}`} x={(v) => duration(v)} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "asked for")]} />
+          </section>
+        </div>
+      ) : (
+        <p class="muted">{at.ended ? "It took less than a second, so there are no samples." : "Samples appear when the task has ended."}</p>
+      )}
+    </div>
+  );
+}
+
+function TaskCards({ path }: { path: string }) {
+  const cards = useGet<{ cards: Card[] }>(`${path}/cards`);
+  if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
+  if (!cards.data) return <Skeleton />;
+  if (cards.data.cards.length === 0) {
+    return (
+      <div class="empty panel">
+        <h2>No cards</h2>
+        <p>A step that is decorated with @card makes one.</p>
+      </div>
+    );
+  }
+  return (
+    <div class="stack">
+      {cards.data.cards.map((c) => (
+        <CardFrame key={c.uuid} card={c} />
+      ))}
+    </div>
+  );
+}
+
+function Metadata({ path }: { path: string }) {
+  const res = useGet<{ metadata: { name: string; value: string; attempt: number; created: number }[] }>(`${path}/metadata`);
+  if (res.error) return <Failure error={res.error} retry={res.again} />;
+  if (!res.data) return <Skeleton />;
+  return (
+    <section class="panel scroll" style={{ padding: 0 }}>
+      <table class="grid">
+        <caption class="hidden">Metadata</caption>
+        <thead>
+          <tr>
+            <th>Name</th>
+            <th>Value</th>
+            <th class="num">Attempt</th>
+          </tr>
+        </thead>
+        <tbody>
+          {res.data.metadata.map((m) => (
+            <tr>
+              <td>{m.name}</td>
+              <td class="mono" style={{ overflowWrap: "anywhere" }}>
+                {m.value}
+              </td>
+              <td class="num">{number(m.attempt + 1)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
