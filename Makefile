@@ -17,7 +17,7 @@ build: ## build ./levada, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o levada ./cmd/levada
 
 .PHONY: test
-test: lint test-python test-go ## set up what the tests need, check the style and run all tests
+test: lint test-python test-ui test-go ## set up what the tests need, check the style and run all tests
 
 .PHONY: test-go
 test-go: ## run the Go tests with the race detector
@@ -26,6 +26,21 @@ test-go: ## run the Go tests with the race detector
 .PHONY: test-python
 test-python: ## run the SDK's tests
 	$(PYTHON) -m unittest discover -s python/tests
+
+.PHONY: ui
+ui: ui/node_modules/.package-lock.json ## build the web pages into ui/dist, which is committed
+	cd ui && npm run --silent check && npm run --silent build -- --logLevel warn
+
+.PHONY: test-ui
+test-ui: ui/node_modules/.package-lock.json ## run the tests of the web pages, in Chromium
+	ui/tests/browser.sh
+	cd ui && npm run --silent check
+	cd ui && npm run --silent build -- --logLevel warn --outDir test-results/dist
+	@diff -r ui/dist ui/test-results/dist || { echo "ui/dist is not what ui/src makes: run make ui, and commit it"; exit 1; }
+	cd ui && node --test --test-timeout 240000 tests/
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && npm ci --silent
 
 .PHONY: lint
 lint: $(VENV)/bin/ruff ## gofmt, go vet, staticcheck, ruff, and the build for macOS
@@ -50,4 +65,4 @@ soak: ## kill engines, fork servers and tasks at random for a long time
 
 .PHONY: clean
 clean: ## remove what was built and set up
-	rm -rf levada $(TOOLS) bench/.venv
+	rm -rf levada $(TOOLS) bench/.venv ui/node_modules ui/test-results

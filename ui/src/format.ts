@@ -17,11 +17,11 @@ export function duration(seconds: number): string {
 export function ago(then: Micros, now: Micros): string {
   const s = Math.max(0, (now - then) / 1e6);
   if (s < 10) return "just now";
-  if (s < 60) return `${Math.floor(s)} seconds ago`;
-  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"} ago`;
-  if (s < 3600) return count(Math.floor(s / 60), "minute");
-  if (s < 86400) return count(Math.floor(s / 3600), "hour");
-  if (s < 30 * 86400) return count(Math.floor(s / 86400), "day");
+  if (s < 60) return `${Math.floor(s)} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ago`;
+  const days = Math.floor(s / 86400);
+  if (days < 30) return `${days} day${days === 1 ? "" : "s"} ago`;
   return moment(then).slice(0, 10);
 }
 

@@ -67,7 +67,7 @@ export function Chart({ label, series, height = 180, x = number, y = number, zer
   return (
     <div ref={ref} style={{ minHeight: height }}>
       {width > 0 ? (
-        <svg class="chart" width={width} height={height} role="img" aria-label={label}>
+        <svg class="chart" width={width} height={height} role={all.some((p) => p.href) ? "group" : "img"} aria-label={label}>
           {yt.map((v) => (
             <g>
               <line class="axis" x1={left} x2={width - right} y1={py(v)} y2={py(v)} />

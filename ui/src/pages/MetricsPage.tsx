@@ -39,7 +39,7 @@ export function MetricsPage({ flow }: { flow: string }) {
   const varies = (n: string) => new Set(res.data?.points.map((p) => p.values[n]).filter((v) => v !== undefined)).size > 1;
   const interesting = names.filter((n) => !known.has(n)).sort((a, b) => Number(varies(b)) - Number(varies(a)));
   const asked = q.getAll("name").filter((n) => names.includes(n));
-  const shown = asked.length ? asked : interesting.slice(0, 3);
+  const shown = asked.length ? asked : (interesting.some(varies) ? interesting.filter(varies) : interesting).slice(0, 3);
   const points = [...(res.data?.points ?? [])].reverse();
   const at = (p: Point) => (by === "time" ? p.created : by === "run" ? p.run : Number(p.parameters?.[by]));
   const toggle = (name: string) => setQuery({ name: shown.includes(name) ? shown.filter((n) => n !== name) : [...shown, name] });

@@ -169,7 +169,7 @@ export function RunsPage() {
                 <th>Run</th>
                 <th>Status</th>
                 <th>Started</th>
-                <th class="num">Took</th>
+                <th class="num wide">Took</th>
                 <th class="wide">Tasks</th>
                 <th class="wide">User</th>
                 <th class="wide">Parameters</th>
@@ -206,7 +206,7 @@ export function RunsPage() {
                   <td>
                     <When at={r.created} now={now} />
                   </td>
-                  <td class="num">
+                  <td class="num wide">
                     <Took from={r.created} to={r.ended} now={now} />
                   </td>
                   <td class="wide">

@@ -66,7 +66,7 @@ export function Dag({ graph, steps, chosen, choose }: { graph: Graph; steps: Ste
               role="button"
               tabIndex={0}
               aria-pressed={chosen === b.name}
-              aria-label={`Step ${b.name}: ${text}`}
+              aria-label={`${name} ${text}`}
               style={{ cursor: "pointer" }}
               onClick={pick}
               onKeyDown={(e) => {
@@ -76,13 +76,12 @@ export function Dag({ graph, steps, chosen, choose }: { graph: Graph; steps: Ste
                 }
               }}
             >
-              <title>{graph.steps[b.name]?.doc || b.name}</title>
               {b.stacked
                 ? [6, 3].map((d) => <rect class="box" x={b.x + d} y={b.y + d} width={b.w} height={b.h} rx="6" />)
                 : null}
               <rect class="box" x={b.x} y={b.y} width={b.w} height={b.h} rx="6" />
               <text x={b.x + b.w / 2} y={b.y + 19} text-anchor="middle" font-weight="600">
-                {name}
+                {name + " "}
               </text>
               <text class="count" x={b.x + b.w / 2} y={b.y + 35} text-anchor="middle">
                 {text}

@@ -220,7 +220,7 @@ function Artifacts({ path, attempt, version }: { path: string; attempt: string |
     );
   }
   return (
-    <section class="panel" style={{ padding: 0 }}>
+    <section class="panel scroll" style={{ padding: 0 }}>
       <table class="grid">
         <caption class="hidden">Artifacts</caption>
         <thead>

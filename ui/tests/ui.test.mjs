@@ -1,0 +1,295 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { results, until, violations, World } from "./world.mjs";
+
+let w;
+const ids = {};
+
+before(async () => {
+  w = new World();
+  ids.kinds = w.run("kinds.py", "--alpha", "0.1", "--tag", "exp:one");
+  ids.kinds2 = w.run("kinds.py", "--alpha", "0.9", "--tag", "exp:two");
+  ids.broken = w.run("broken.py");
+  ids.wide = w.run("wide.py");
+  await w.serve();
+  await w.browse();
+});
+
+after(() => w?.end());
+
+const none = (page) => assert.deepEqual(page.complaints, []);
+
+test("the list finds, filters, groups and remembers it in the address", async () => {
+  const page = await w.page("/");
+  await page.getByRole("link", { name: `WideFlow / ${ids.wide}` }).waitFor();
+  const rows = page.locator("tbody tr[data-row]");
+  assert.equal(await rows.count(), 4);
+  assert.equal(await rows.first().locator(".status").innerText(), "succeeded");
+
+  await page.keyboard.press("/");
+  await page.keyboard.type("KINDS");
+  await until(async () => (await rows.count()) === 2, "the search finds two");
+  assert.match(page.url(), /q=KINDS/);
+  await page.getByLabel("Search runs").fill("0.9"); // a parameter's value
+  await until(async () => (await rows.count()) === 1, "the search finds a parameter");
+  await page.getByLabel("Search runs").fill("");
+  await page.getByLabel("Status").selectOption("failed");
+  await until(async () => (await rows.count()) === 1, "one failed");
+  await page.goBack();
+  await until(async () => (await rows.count()) === 4, "the way back shows all");
+
+  await page.getByRole("button", { name: "exp:one" }).click();
+  await until(async () => (await rows.count()) === 1, "a tag is a filter");
+  await page.getByRole("button", { name: "Remove the filter exp:one" }).click();
+  await page.getByLabel("Group").selectOption("flow");
+  await page.locator("tr.group").first().waitFor();
+  assert.equal(await page.locator("tr.group").count(), 3);
+  await page.reload();
+  await page.locator("tr.group").first().waitFor();
+  assert.equal(await page.getByLabel("Group").inputValue(), "flow");
+
+  await page.goto("/?q=nothing-is-like-this");
+  await page.getByText("No run is like that").waitFor();
+  none(page);
+});
+
+test("keys move, open and compare", async () => {
+  const page = await w.page("/?flow=KindsFlow");
+  await page.locator("tr[data-row='1']").waitFor();
+  await page.keyboard.press("x");
+  await page.keyboard.press("j");
+  await page.keyboard.press("x");
+  await page.getByText("2 runs chosen").waitFor();
+  await page.keyboard.press("c");
+  await page.getByRole("heading", { name: "2 runs compared" }).waitFor();
+  const table = page.getByRole("region", { name: "Runs side by side" });
+  await table.getByRole("rowheader", { name: "accuracy" }).waitFor();
+  assert.ok(await table.getByRole("rowheader", { name: "epochs" }).isVisible());
+  await page.getByRole("button", { name: "Only differences" }).click();
+  await until(async () => (await table.getByRole("rowheader", { name: "epochs" }).count()) === 0, "what is the same goes");
+  assert.ok(await table.getByRole("rowheader", { name: "alpha" }).first().isVisible());
+  await page.getByRole("heading", { name: "curve" }).waitFor();
+
+  await page.keyboard.press("g");
+  await page.keyboard.press("h");
+  await page.locator("tr[data-row='3']").waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor({ state: "detached" });
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: `WideFlow / ${ids.wide}` }).waitFor();
+  none(page);
+});
+
+test("a failure comes first, with its traceback", async () => {
+  const page = await w.page(`/runs/${ids.broken}`);
+  const why = page.getByRole("region", { name: "Why it failed" });
+  await why.getByText("ValueError", { exact: false }).first().waitFor();
+  assert.match(await why.innerText(), /failed 2 times[^]*learning rate 0\.4 is too large[^]*in loss_of/);
+  await why.getByRole("link", { name: "Its log" }).click();
+  await page.getByRole("heading", { name: /^train\// }).waitFor();
+  await page.getByRole("button", { name: "attempt 1: failed" }).click();
+  await page.getByRole("log").getByText("training").waitFor();
+  const blue = await page.getByRole("log").getByText("training").getAttribute("style");
+  assert.match(blue, /color/);
+  assert.match(page.url(), /attempt=0/);
+  none(page);
+});
+
+test("the graph and the timeline of a wide run", async () => {
+  const page = await w.page(`/runs/${ids.wide}`);
+  const work = page.getByRole("button", { name: "work 200 done" });
+  await work.click();
+  assert.match(page.url(), /step=work/);
+  await until(() => page.evaluate(() => performance.getEntriesByName("timeline").length > 0), "the timeline is drawn");
+  const canvas = page.locator("canvas");
+  const ink = () =>
+    canvas.evaluate((c) => {
+      const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+      let n = 0;
+      for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 0 && d[i + 1] > d[i] + 40) n++;
+      return n;
+    });
+  await until(async () => (await ink()) > 200, "there are green bars");
+  const box = await canvas.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + 30);
+  await page.locator(".tip").getByText("work/").waitFor();
+  await page.getByRole("button", { name: "Show less time" }).click();
+  await until(() => page.getByRole("button", { name: "All", exact: true }).isEnabled(), "a part is shown");
+  await page.getByRole("tab", { name: "Tasks" }).click();
+  await page.getByText("200 of 200 tasks").waitFor();
+  await page.getByLabel("Task or foreach value").fill("item-117");
+  await page.getByText("1 of 1 task").waitFor();
+  await page.getByRole("link", { name: /^work\// }).click();
+  await page.getByText("items 118 of 200").waitFor();
+  none(page);
+});
+
+test("a long log scrolls, is searched and has links to its lines", async () => {
+  const tasks = await (await fetch(`${w.url}/api/v1/runs/${ids.wide}/tasks?step=join`)).json();
+  const path = `/runs/${ids.wide}/tasks/${tasks.tasks[0].id}`;
+  const page = await w.page(path);
+  await page.getByText("50,001 lines").waitFor();
+  assert.ok((await page.locator(".log .line").count()) < 200, "only what is in sight is drawn");
+  await page.getByLabel("Search the log").fill("needle");
+  await page.getByText("1 of 1").waitFor();
+  await page.getByText("the needle is here").waitFor();
+  await page.getByLabel("Search the log").fill("");
+  await page.goto(path + "#L25000");
+  await page.reload();
+  await page.locator(".log .line.at", { hasText: "line 24999" }).waitFor();
+  const download = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download", exact: true }).click();
+  assert.match((await download).suggestedFilename(), /\.log$/);
+  none(page);
+});
+
+test("artifacts are shown by what they are", async () => {
+  const page = await w.page(`/runs/${ids.kinds}/tasks/2?tab=artifacts`);
+  const open = (name) => page.getByRole("button", { name, exact: true }).click();
+  await open("table");
+  await page.getByRole("columnheader", { name: "score" }).waitFor();
+  await page.getByText("80 rows in all").waitFor();
+  await open("curve");
+  await page.getByRole("img", { name: "curve, 100 values" }).waitFor();
+  await open("picture");
+  const img = page.getByRole("img", { name: "The picture picture" });
+  await until(() => img.evaluate((i) => i.naturalWidth === 160), "the picture is there");
+  await open("config");
+  await page.locator(".tree").getByText("adam").waitFor();
+  await open("model");
+  await page.locator(".preview").getByText("<__main__.Model weights=[1.0, 2.0]>").waitFor();
+  await open("name");
+  await page.locator(".preview").getByText("résumé of\nseveral lines").waitFor();
+  const download = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download raw" }).click();
+  assert.equal((await download).suggestedFilename(), "raw");
+  none(page);
+});
+
+test("cards are framed with an origin of their own", async () => {
+  const page = await w.page(`/runs/${ids.kinds}?tab=cards`);
+  const frame = page.frameLocator("iframe.card");
+  await frame.locator("body").getByText("start").first().waitFor();
+  assert.ok(!(await page.locator("iframe.card").getAttribute("sandbox")).includes("allow-same-origin"));
+  none(page);
+});
+
+test("metrics against time and parameters", async () => {
+  const page = await w.page("/flows/KindsFlow/metrics");
+  await page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).waitFor();
+  await page.getByLabel("Against").selectOption("alpha");
+  await page.getByRole("link", { name: `run ${ids.kinds2}: accuracy`, exact: false }).first().waitFor();
+  await page.getByRole("button", { name: "epochs" }).click();
+  await page.getByRole("group", { name: "epochs of 2 runs of KindsFlow" }).waitFor();
+  assert.match(page.url(), /name=epochs/);
+  none(page);
+});
+
+test("tags are changed on the page", async () => {
+  const page = await w.page(`/runs/${ids.kinds}`);
+  await page.getByRole("button", { name: "+ tag" }).click();
+  await page.getByLabel("New tag").fill("gold");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "gold" }).waitFor();
+  const run = async () => (await (await fetch(`${w.url}/api/v1/runs/${ids.kinds}`)).json()).tags;
+  assert.deepEqual(await run(), ["exp:one", "gold"]);
+  await page.getByRole("button", { name: "Remove the tag gold" }).click();
+  await page.getByRole("link", { name: "gold" }).waitFor({ state: "detached" });
+  assert.deepEqual(await run(), ["exp:one"]);
+  none(page);
+});
+
+test("a run is seen as it goes on, over a restart of the server, and is stopped and resumed", async () => {
+  const list = await w.page("/");
+  await list.locator("tr[data-row='0']").waitFor();
+  const stop = join(w.dir, "stop-1");
+  const flow = await w.start("slow.py", "--until", stop);
+  const link = list.getByRole("link", { name: `SlowFlow / ${flow.run}` });
+  await link.waitFor(); // without a reload
+  await list.locator("tr", { has: link }).getByText("running", { exact: true }).waitFor();
+  const run = await w.page(`/runs/${flow.run}`);
+  await run.getByRole("button", { name: "work 0/1 done, 1 running" }).waitFor();
+  const task = await w.page(`/runs/${flow.run}/tasks/2`);
+  await task.getByRole("log").getByText("tick 12", { exact: true }).waitFor();
+
+  const port = Number(new URL(w.url).port);
+  assert.equal(await w.stopServer(), 0);
+  await run.getByText("The server does not answer.", { exact: false }).waitFor();
+  await w.serve(port);
+  const lines = async () => Number.parseInt(await task.getByText(/^\d+ lines?, and it goes on$/).innerText(), 10);
+  const before = await lines();
+  await until(async () => (await lines()) > before + 10, "the log goes on");
+  const text = await task.getByRole("log").innerText();
+  assert.equal(new Set(text.match(/tick \d+/g)).size, text.match(/tick \d+/g).length, "no line comes twice");
+  await run.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
+
+  await run.getByRole("button", { name: "Stop", exact: true }).click();
+  await run.getByRole("button", { name: "Stop it" }).click();
+  await run.getByText("interrupted", { exact: true }).first().waitFor();
+  await flow.ended;
+  await list.locator("tr", { has: link }).getByText("interrupted", { exact: true }).waitFor();
+
+  writeFileSync(stop, "");
+  await run.getByRole("button", { name: "Resume" }).click();
+  await run.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
+  await run.waitForURL((u) => u.pathname !== `/runs/${flow.run}`);
+  await run.getByText(`run ${flow.run}`).waitFor(); // resumes it
+  await run.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  none(list);
+});
+
+test("what cannot be resumed says why", async () => {
+  const page = await w.page(`/runs/${ids.broken}`);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.getByLabel("Begin at").selectOption("start");
+  // The step is there, the file is not any more.
+  const { renameSync } = await import("node:fs");
+  renameSync(join(w.flows, "broken.py"), join(w.flows, "moved.py"));
+  await page.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
+  await page.getByText("is not on this machine", { exact: false }).waitFor();
+  renameSync(join(w.flows, "moved.py"), join(w.flows, "broken.py"));
+});
+
+test("every page in both themes and widths: nothing for axe to find, nothing wider than the screen", async () => {
+  const pages = {
+    runs: "/",
+    empty: "/?q=no-such-run",
+    failed: `/runs/${ids.broken}`,
+    wide: `/runs/${ids.wide}`,
+    tasks: `/runs/${ids.wide}?tab=tasks`,
+    details: `/runs/${ids.kinds}?tab=details`,
+    code: `/runs/${ids.kinds}?tab=code`,
+    cards: `/runs/${ids.kinds}?tab=cards`,
+    task: `/runs/${ids.broken}/tasks/4`,
+    artifacts: `/runs/${ids.kinds}/tasks/2?tab=artifacts`,
+    usage: `/runs/${ids.kinds}/tasks/2?tab=usage`,
+    metadata: `/runs/${ids.kinds}/tasks/2?tab=metadata`,
+    metrics: "/flows/KindsFlow/metrics",
+    compare: `/compare?run=${ids.kinds}&run=${ids.kinds2}`,
+    missing: "/runs/99999",
+    nowhere: "/no/such/page",
+  };
+  const problems = [];
+  for (const theme of ["light", "dark"]) {
+    for (const width of [1280, 390]) {
+      const page = await w.page("/", { width, theme });
+      for (const [name, path] of Object.entries(pages)) {
+        await page.goto(path);
+        await page.waitForLoadState("domcontentloaded");
+        await until(() => page.evaluate(() => document.querySelector("main")?.textContent && !document.querySelector("[aria-label=Loading]")), `${name} is there`);
+        if (name === "cards") await page.frameLocator("iframe.card").locator("body").getByText("start").first().waitFor();
+        if (name === "artifacts") await page.getByRole("button", { name: "table", exact: true }).click();
+        await page.screenshot({ path: join(results, `${name}-${width}-${theme}.png`) });
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (wide > 0) problems.push(`${name} at ${width}: ${wide} px too wide`);
+        if (width === 1280) for (const v of await violations(page)) problems.push(`${name} ${theme}: ${v}`);
+      }
+      await page.context().close();
+    }
+  }
+  assert.deepEqual(problems, []);
+});

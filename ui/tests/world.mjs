@@ -1,0 +1,120 @@
+// What the tests of the pages need: the program, a store with real runs, a server on it, and a browser.
+
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const root = join(here, "..", "..");
+export const results = join(here, "..", "test-results");
+export const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// The browser: named by CHROMIUM, or one that is installed. `make test-ui` installs it where it may.
+export function findBrowser() {
+  const found = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"].find((p) => p && existsSync(p));
+  if (!found) throw new Error("The tests of the web pages need Chromium. Install Debian's package chromium, or name the program with CHROMIUM.");
+  return found;
+}
+
+export class World {
+  constructor() {
+    this.dir = mkdtempSync(join(tmpdir(), "levada-ui-"));
+    this.bin = join(this.dir, "levada");
+    this.flows = join(this.dir, "flows");
+    execFileSync("go", ["build", "-o", this.bin, "./cmd/levada"], { cwd: root, stdio: "inherit" });
+    execFileSync("cp", ["-r", join(here, "flows"), this.flows]);
+    this.children = [];
+    this.env = { ...process.env, LEVADA_HOME: join(this.dir, ".levada"), LEVADA_CACHE: join(this.dir, "cache"), USER: "ann", METAFLOW_USER: "ann", NO_COLOR: "1" };
+    mkdirSync(results, { recursive: true });
+  }
+
+  // run runs a flow to its end and returns the run's id.
+  run(file, ...args) {
+    const id = join(this.dir, "id");
+    try {
+      execFileSync(this.bin, ["run", join(this.flows, file), "--run-id-file", id, ...args], { cwd: this.flows, env: this.env, stdio: "ignore" });
+    } catch (err) {
+      if (err.status !== 1) throw err; // a run that fails is what some tests want
+    }
+    return Number(readFileSync(id, "utf8"));
+  }
+
+  // start starts a flow and returns its process when it has a run.
+  async start(file, ...args) {
+    const id = join(this.dir, `id-${Math.random()}`);
+    const child = spawn(this.bin, ["run", join(this.flows, file), "--run-id-file", id, ...args], { cwd: this.flows, env: this.env, stdio: "ignore" });
+    this.children.push(child);
+    const ended = new Promise((resolve) => child.on("exit", resolve));
+    await until(() => existsSync(id) && readFileSync(id, "utf8").trim() !== "", "the run begins");
+    return { child, ended, run: Number(readFileSync(id, "utf8")) };
+  }
+
+  async serve(port = 0) {
+    const child = spawn(this.bin, ["server", "--port", String(port)], { cwd: this.dir, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+    let log = "";
+    child.stderr.on("data", (d) => (log += d));
+    this.server = child;
+    this.url = await new Promise((resolve, reject) => {
+      let out = "";
+      child.stdout.on("data", (d) => {
+        out += d;
+        if (out.includes("\n")) resolve(out.trim());
+      });
+      child.on("exit", (code) => reject(new Error(`the server ended with ${code}: ${log}`)));
+    });
+  }
+
+  async stopServer() {
+    const ended = new Promise((resolve) => this.server.on("exit", resolve));
+    this.server.kill("SIGINT");
+    return ended;
+  }
+
+  async browse() {
+    this.browser = await chromium.launch({
+      executablePath: findBrowser(),
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    });
+  }
+
+  // page opens a page of the application. What it complains of fails the test that calls check.
+  async page(path, { width = 1280, height = 900, theme = "light" } = {}) {
+    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: theme, baseURL: this.url });
+    const page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    page.complaints = [];
+    page.on("pageerror", (e) => page.complaints.push(String(e)));
+    page.on("console", (m) => {
+      if (m.type() === "error") page.complaints.push(m.text());
+    });
+    await page.goto(path);
+    return page;
+  }
+
+  async end() {
+    await this.browser?.close();
+    for (const child of [...this.children, this.server]) child?.kill("SIGKILL");
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+export async function until(check, what, seconds = 20) {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const got = await check();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+// violations are what axe finds on a page.
+export async function violations(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] }));
+  return found.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(" | ")}`);
+}
