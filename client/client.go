@@ -48,6 +48,7 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/webclient"
 )
 
 // Options say which store to open, and what of it to see. The zero value is what the levada command uses.
@@ -57,6 +58,9 @@ type Options struct {
 	Store string
 	// Dir is where to begin to look; the current folder if it is empty.
 	Dir string
+	// Server is the address of a `levada server` that is asked in place of a folder: "http://127.0.0.1:8265". If it, Store and Dir
+	// are empty, LEVADA_SERVER gives it.
+	Server string
 	// Namespace limits the client to the runs in it: "user:ann". Empty is all runs.
 	Namespace string
 }
@@ -69,14 +73,45 @@ type Client struct {
 
 // store is an opened store, shared by all that was read from it.
 type store struct {
-	opened *local.Store
-	api    *api.Service
-	cases  *service.Service
-	home   string
+	api   api.Caller
+	home  string // empty: that of a server
+	close func() error
 }
 
 // Open opens a store for reading. ErrNotFound if there is none.
 func Open(ctx context.Context, o Options) (*Client, error) {
+	if o.Server != "" && (o.Store != "" || o.Dir != "") {
+		return nil, wrap(fault.New(fault.Usage, "a client reads a store in a folder or a server, not both"))
+	}
+	if o == (Options{Namespace: o.Namespace}) {
+		o.Server = os.Getenv("LEVADA_SERVER")
+	}
+	s, err := openServer(ctx, o.Server)
+	if o.Server == "" {
+		s, err = openFolder(ctx, o)
+	}
+	if err != nil {
+		return nil, wrap(err)
+	}
+	return &Client{store: s, namespace: o.Namespace}, nil
+}
+
+func openServer(ctx context.Context, address string) (*store, error) {
+	if address == "" {
+		return nil, nil
+	}
+	c, err := webclient.New(address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := api.Ask[api.Info](ctx, c, "info", struct{}{}); err != nil { // so that a wrong address is told here
+		c.Close()
+		return nil, err
+	}
+	return &store{api: c, close: c.Close}, nil
+}
+
+func openFolder(ctx context.Context, o Options) (*store, error) {
 	where := local.Where{Dir: o.Dir, Path: o.Store}
 	if where.Path == "" && o.Dir == "" {
 		where.Path = os.Getenv("LEVADA_HOME")
@@ -84,15 +119,11 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	if where.Dir == "" {
 		dir, err := os.Getwd()
 		if err != nil {
-			return nil, wrap(err)
+			return nil, err
 		}
 		where.Dir = dir
 	}
-	s, err := open(ctx, where)
-	if err != nil {
-		return nil, wrap(err)
-	}
-	return &Client{store: s, namespace: o.Namespace}, nil
+	return open(ctx, where)
 }
 
 func open(ctx context.Context, where local.Where) (*store, error) {
@@ -101,17 +132,16 @@ func open(ctx context.Context, where local.Where) (*store, error) {
 		return nil, err
 	}
 	c := opened.Config
-	cases := service.New(c)
 	return &store{
-		opened: opened, cases: cases, home: c.Home,
-		api: api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Home}),
+		home: c.Home, close: opened.Close,
+		api: api.New(api.Config{Cases: service.New(c), Store: c.Store, Data: c.Data, Home: c.Home}),
 	}, nil
 }
 
 // Close releases the store. What was read from it must not be used to read more.
-func (c *Client) Close() error { return wrap(c.opened.Close()) }
+func (c *Client) Close() error { return wrap(c.close()) }
 
-// Home is the folder of the store.
+// Home is the folder of the store, "" if a server has it.
 func (c *Client) Home() string { return c.home }
 
 // Namespace is the namespace that the client is limited to, "" if it sees all runs.
@@ -131,7 +161,7 @@ type Flow struct {
 
 // Flows returns the flows that have runs, in the order of the alphabet.
 func (c *Client) Flows(ctx context.Context) ([]*Flow, error) {
-	res, err := c.api.Flows(ctx, api.FlowsRequest{Namespace: c.namespace})
+	res, err := api.Ask[api.FlowsResult](ctx, c.api, "flows", api.FlowsRequest{Namespace: c.namespace})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -197,7 +227,7 @@ func (c *Client) runs(ctx context.Context, f RunFilter, page int) iter.Seq2[*Run
 		After: api.TimeOf(f.After), Before: api.TimeOf(f.Before), Limit: page,
 	}
 	return pages(func() ([]api.Run, bool, error) {
-		res, err := c.api.Runs(ctx, q)
+		res, err := api.Ask[api.RunsResult](ctx, c.api, "runs", q)
 		q.Cursor = res.Next
 		return res.Runs, res.Next != "", err
 	}, func(r *api.Run) *Run { return c.run(r) })
@@ -283,7 +313,7 @@ func (c *Client) Run(ctx context.Context, path string) (*Run, error) {
 
 // RunByID returns a run by its number. ErrNotFound, ErrNamespace.
 func (c *Client) RunByID(ctx context.Context, id int64) (*Run, error) {
-	r, err := c.api.Run(ctx, api.RunRequest{Run: id})
+	r, err := api.Ask[api.Run](ctx, c.api, "run", api.RunRequest{Run: id})
 	if err != nil {
 		return nil, wrap(err)
 	}

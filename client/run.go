@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"iter"
@@ -10,9 +11,9 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
+	"github.com/levadahq/levada/internal/codepack"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/local"
-	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -101,7 +102,7 @@ func (r *Run) Reload(ctx context.Context) (*Run, error) { return r.c.RunByID(ctx
 
 // Steps returns the steps that the run has tasks of, in the order in which they began.
 func (r *Run) Steps(ctx context.Context) ([]*Step, error) {
-	res, err := r.c.api.Steps(ctx, api.StepsRequest{Run: r.ID, Counts: true})
+	res, err := api.Ask[api.StepsResult](ctx, r.c.api, "steps", api.StepsRequest{Run: r.ID, Counts: true})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -117,7 +118,7 @@ func (r *Run) Steps(ctx context.Context) ([]*Step, error) {
 // Step returns a step of the run. ErrNotFound if the run has no tasks of it. The step "_parameters" has task 0, whose artifacts
 // are the parameters.
 func (r *Run) Step(ctx context.Context, name string) (*Step, error) {
-	res, err := r.c.api.Steps(ctx, api.StepsRequest{Run: r.ID, Counts: true})
+	res, err := api.Ask[api.StepsResult](ctx, r.c.api, "steps", api.StepsRequest{Run: r.ID, Counts: true})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -161,7 +162,7 @@ func (r *Run) Tasks(ctx context.Context, f TaskFilter) iter.Seq2[*Task, error] {
 func (r *Run) tasks(ctx context.Context, q api.TasksRequest) iter.Seq2[*Task, error] {
 	q.Run = r.ID
 	return pages(func() ([]api.Task, bool, error) {
-		res, err := r.c.api.Tasks(ctx, q)
+		res, err := api.Ask[api.TasksResult](ctx, r.c.api, "tasks", q)
 		q.Cursor = res.Next
 		return res.Tasks, res.Next != "", err
 	}, r.task)
@@ -169,11 +170,17 @@ func (r *Run) tasks(ctx context.Context, q api.TasksRequest) iter.Seq2[*Task, er
 
 // EndTask returns the task of the step that the flow ends with. ErrNotFound if the run has not come to it.
 func (r *Run) EndTask(ctx context.Context) (*Task, error) {
-	name, err := r.c.cases.EndStep(ctx, r.ID)
+	res, err := api.Ask[api.GraphResult](ctx, r.c.api, "graph", api.RunRequest{Run: r.ID})
 	if err != nil {
 		return nil, wrap(err)
 	}
-	for t, err := range r.tasks(ctx, api.TasksRequest{Step: name, Limit: 1}) {
+	var graph struct {
+		End string `json:"end_step"`
+	}
+	if err := json.Unmarshal(res.Graph, &graph); err != nil {
+		return nil, wrap(fault.Wrap(fault.Corrupt, "read the graph of the flow", err))
+	}
+	for t, err := range r.tasks(ctx, api.TasksRequest{Step: graph.End, Limit: 1}) {
 		return t, err
 	}
 	return nil, wrap(fault.New(fault.NotFound, "run %d has not come to the end of its flow", r.ID))
@@ -202,17 +209,24 @@ func (r *Run) RemoveTags(ctx context.Context, tags ...string) (*Run, error) {
 
 // ReplaceTags removes tags from the run, then adds others, in one step, and returns the run as it is then. See AddTags and RemoveTags.
 func (r *Run) ReplaceTags(ctx context.Context, remove, add []string) (*Run, error) {
-	s, err := open(ctx, local.Where{Path: r.c.home, Access: local.Change})
+	res, err := r.c.changeTags(ctx, api.TagsRequest{Run: r.ID, Remove: remove, Add: add})
 	if err != nil {
-		return nil, wrap(err)
-	}
-	res, err := s.api.ChangeTags(ctx, api.TagsRequest{Run: r.ID, Remove: remove, Add: add})
-	if err = errors.Join(err, s.opened.Close()); err != nil {
 		return nil, wrap(err)
 	}
 	changed := *r
 	changed.Tags, changed.SystemTags = res.Tags, res.SystemTags
 	return &changed, nil
+}
+
+// changeTags asks the server, or the store of the folder, opened for that alone.
+func (s *store) changeTags(ctx context.Context, q api.TagsRequest) (res api.TagsResult, err error) {
+	if s.home != "" {
+		if s, err = open(ctx, local.Where{Path: s.home, Access: local.Change}); err != nil {
+			return res, err
+		}
+		defer func() { err = errors.Join(err, s.close()) }()
+	}
+	return api.Ask[api.TagsResult](ctx, s.api, "tags", q)
 }
 
 // File is a file of the code that was kept with a run. It is read from the package as it is read.
@@ -227,12 +241,13 @@ type File struct {
 // asked for. ErrNotFound if none were kept.
 func (r *Run) Code(ctx context.Context) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
-		run, err := r.recorded(ctx)
+		tar, err := r.archive(ctx)
 		if err != nil {
 			yield(File{}, wrap(err))
 			return
 		}
-		for e, err := range r.c.cases.Code(ctx, run) {
+		defer tar.Close()
+		for e, err := range codepack.WalkTar(tar) {
 			if !yield(File{e.Reader, e.Path, e.Size, e.Executable}, wrap(err)) {
 				return
 			}
@@ -240,9 +255,14 @@ func (r *Run) Code(ctx context.Context) iter.Seq2[File, error] {
 	}
 }
 
+// archive is the files that were kept with the run.
+func (r *Run) archive(ctx context.Context) (io.ReadCloser, error) {
+	return api.Open(ctx, r.c.api, "open_code", api.RunRequest{Run: r.ID})
+}
+
 // Source returns the flow's own file as it was. ErrNotFound if no code was kept.
 func (r *Run) Source(ctx context.Context) (string, error) {
-	info, err := r.c.api.Code(ctx, api.RunRequest{Run: r.ID})
+	info, err := api.Ask[api.Code](ctx, r.c.api, "code", api.RunRequest{Run: r.ID})
 	if err != nil {
 		return "", wrap(err)
 	}
@@ -262,17 +282,16 @@ func (r *Run) Source(ctx context.Context) (string, error) {
 // UnpackCode writes the files that were kept with the run below dir, which must be empty or not there, and returns how
 // many there were. Nothing is written outside dir. ErrConflict if it is not empty.
 func (r *Run) UnpackCode(ctx context.Context, dir string) (int, error) {
-	run, err := r.recorded(ctx)
+	if err := codepack.Fresh(dir); err != nil {
+		return 0, wrap(err)
+	}
+	tar, err := r.archive(ctx)
 	if err != nil {
 		return 0, wrap(err)
 	}
-	n, err := r.c.cases.UnpackCode(ctx, run, dir)
+	defer tar.Close()
+	n, err := codepack.Write(codepack.WalkTar(tar), dir)
 	return n, wrap(err)
-}
-
-// recorded reads the run's record.
-func (r *Run) recorded(ctx context.Context) (metastore.Run, error) {
-	return r.c.cases.RunByID(ctx, r.ID)
 }
 
 // Step is a step of a run.

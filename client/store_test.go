@@ -11,6 +11,9 @@ import (
 	"github.com/levadahq/levada/client"
 )
 
+// levada is the program.
+var levada string
+
 // home is the folder in which the flow below has been run, three times; it is the current folder of the tests.
 var home string
 
@@ -92,7 +95,7 @@ func TestMain(m *testing.M) {
 			return 1, err
 		}
 		defer os.RemoveAll(tools)
-		levada := filepath.Join(tools, "levada")
+		levada = filepath.Join(tools, "levada")
 		build := exec.Command("go", "build", "-o", levada, "./cmd/levada")
 		build.Dir = root
 		if out, err := build.CombinedOutput(); err != nil {
@@ -124,10 +127,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// server is the address of a server of the store, while its tests run.
+var server string
+
 // open opens the store of the tests.
 func open(t *testing.T, namespace string) *client.Client {
 	t.Helper()
-	c, err := client.Open(t.Context(), client.Options{Dir: home, Namespace: namespace})
+	o := client.Options{Dir: home, Namespace: namespace}
+	if server != "" {
+		o = client.Options{Server: server, Namespace: namespace}
+	}
+	c, err := client.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

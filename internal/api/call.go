@@ -87,6 +87,8 @@ func Body(result any) []byte {
 		return r.Data
 	case LogResult:
 		return r.Data
+	case Answer:
+		return r.Data
 	}
 	return nil
 }

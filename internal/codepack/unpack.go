@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path"
@@ -36,7 +37,14 @@ func Walk(r io.Reader) iter.Seq2[Entry, error] {
 			return
 		}
 		defer dec.Close()
-		tr := tar.NewReader(dec)
+		WalkTar(dec)(yield)
+	}
+}
+
+// WalkTar is [Walk] for what [Tar] gives.
+func WalkTar(r io.Reader) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		tr := tar.NewReader(r)
 		files, left := 0, int64(maxUnpackBytes)
 		for {
 			h, err := tr.Next()
@@ -68,7 +76,22 @@ func Walk(r io.Reader) iter.Seq2[Entry, error] {
 // Unpack writes the files of a package below dir, which is made if it is not
 // there, and returns how many there were. Files that exist are replaced. Nothing
 // is written outside dir, whatever the package says: see [Walk] for what is refused.
-func Unpack(r io.Reader, dir string) (int, error) {
+func Unpack(r io.Reader, dir string) (int, error) { return Write(Walk(r), dir) }
+
+// Fresh says whether dir is one to unpack into: Conflict if there is something in it. It need not be there.
+func Fresh(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		return fault.New(fault.Conflict, "the folder is not empty").On(dir).Do("name one that is empty or not there; nothing is overwritten")
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return writeFault(dir, err)
+	}
+	return nil
+}
+
+// Write is [Unpack] for files that come from [Walk] or [WalkTar].
+func Write(all iter.Seq2[Entry, error], dir string) (int, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, writeFault(dir, err)
 	}
@@ -78,7 +101,7 @@ func Unpack(r io.Reader, dir string) (int, error) {
 	}
 	defer root.Close()
 	var files int
-	for e, err := range Walk(r) {
+	for e, err := range all {
 		if err != nil {
 			return files, err
 		}

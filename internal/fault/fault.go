@@ -10,6 +10,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +44,11 @@ func (k Kind) String() string {
 		return fmt.Sprintf("kind(%d)", int(k))
 	}
 	return kindNames[k]
+}
+
+// KindNamed returns the kind with a name, Internal if there is none: what somebody newer says need not be known here.
+func KindNamed(name string) Kind {
+	return Kind(max(slices.Index(kindNames[:], name), 0))
 }
 
 // Error is a failure with everything a person needs to act on it.

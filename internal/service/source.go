@@ -3,13 +3,9 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"io/fs"
 	"iter"
-	"os"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/codepack"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -41,12 +37,8 @@ func (s *Service) CodeArchive(ctx context.Context, run metastore.Run) (io.ReadCl
 // UnpackCode writes the files that were kept with a run below dir, which must be empty or not there, and returns how many
 // there were. Conflict if there is something, NotFound if no files were kept.
 func (s *Service) UnpackCode(ctx context.Context, run metastore.Run, dir string) (int, error) {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case err == nil && len(entries) > 0:
-		return 0, fault.New(fault.Conflict, "the folder is not empty").On(dir).Do("name one that is empty or not there; nothing is overwritten")
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return 0, blob.Fault("unpack code", dir, err)
+	if err := codepack.Fresh(dir); err != nil {
+		return 0, err
 	}
 	r, err := s.codeOf(ctx, run)
 	if err != nil {
@@ -85,17 +77,4 @@ func lastStep(def *graph.Flow) string {
 		}
 	}
 	return "end"
-}
-
-// EndStep returns the step that the flow of a run ends with.
-func (s *Service) EndStep(ctx context.Context, run int64) (string, error) {
-	r, err := s.RunByID(ctx, run)
-	if err != nil {
-		return "", err
-	}
-	def, err := s.Definition(ctx, r)
-	if err != nil {
-		return "", err
-	}
-	return lastStep(def), nil
 }

@@ -331,6 +331,9 @@ func (a *API) codeFile(r *request) error {
 const maxCall = 16 << 20
 
 func (a *API) call(r *request) error {
+	if r.isJSON(); r.err != nil { // so that no page of another server can send it without being asked first
+		return r.err
+	}
 	params, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, maxCall))
 	if err != nil {
 		return fault.Wrap(fault.Usage, "read the request", err)

@@ -214,13 +214,16 @@ func (r *request) attempt() *int {
 	return &n
 }
 
-// decode reads the body.
-func (r *request) decode(into any) {
-	if r.err != nil {
-		return
-	}
+// isJSON refuses a body that does not say that it is JSON.
+func (r *request) isJSON() {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		r.bad("the body of the request must be JSON, with Content-Type: application/json")
+	}
+}
+
+// decode reads the body.
+func (r *request) decode(into any) {
+	if r.isJSON(); r.err != nil {
 		return
 	}
 	d := json.NewDecoder(r.Body)
