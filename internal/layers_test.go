@@ -47,6 +47,7 @@ var layers = map[string]int{
 	"internal/webapi":           6,
 	"internal/server":           6,
 	"ui":                        0,
+	"internal/webclient":        5,
 	"internal/rpc":              5,
 	"internal/cardweb":          6,
 	"internal/local":            6,
@@ -71,6 +72,7 @@ var within = map[string][]string{
 	"internal/pyenv":            {"internal/interp"},
 	"internal/api":              {"internal/service"},
 	"internal/rpc":              {"internal/api"},
+	"internal/webclient":        {"internal/api"},
 }
 
 // implementations may be imported by the wiring alone.

@@ -5,17 +5,39 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/rpc"
+	"github.com/levadahq/levada/internal/webclient"
 )
 
 // rpcCommand answers requests on stdin for a client in another process.
-type rpcCommand struct{ bare }
+type rpcCommand struct {
+	bare
+	server string
+}
+
+func (c *rpcCommand) options() table {
+	return table{{name: "server", metavar: "URL", set: text(&c.server), dest: "SERVER",
+		help: "Ask this server about requests that name no store. Default: LEVADA_SERVER, if it is set, else the store in a folder."}}
+}
 
 func (c *rpcCommand) run(ctx context.Context, s *session) error {
-	root := s.global.root
+	root, usual := s.global.root, c.server
+	if root == "" && usual == "" {
+		usual = s.env.variable("LEVADA_SERVER")
+	}
 	if root == "" {
 		root = s.env.variable("LEVADA_HOME")
 	}
 	open := func(ctx context.Context, where rpc.Where) (*rpc.Store, error) {
+		if where.URL == "" && where.Home == "" {
+			where.URL = usual
+		}
+		if where.URL != "" {
+			server, err := webclient.New(where.URL)
+			if err != nil {
+				return nil, err
+			}
+			return &rpc.Store{API: server, Gone: func() bool { return false }, Close: server.Close}, nil
+		}
 		home := Home{Dir: s.env.Dir, Path: where.Home, Need: ExistingStore}
 		switch {
 		case where.Home != "":

@@ -27,13 +27,14 @@ const Version = 1
 type Where struct {
 	Home  string // the store's folder; empty: look for one
 	Dir   string // from this folder upward; empty: as the server was told
+	URL   string // the server that has it; empty: a folder has it
 	Write bool   // it will be changed
 }
 
 // Store is an opened store.
 type Store struct {
-	API   *api.Service
-	Home  string      // its folder
+	API   api.Caller
+	Home  string      // its folder; empty if a server has it
 	Gone  func() bool // it would not be opened any more: it was deleted, replaced, or another one is nearer
 	Close func() error
 }
@@ -48,6 +49,7 @@ type request struct {
 	Params json.RawMessage `json:"params"`
 	Home   string          `json:"home"`
 	Dir    string          `json:"dir"`
+	Server string          `json:"server"`
 }
 
 // hello is the server's first frame.
@@ -173,7 +175,7 @@ func failureOf(err error) *failure {
 }
 
 func (s *server) answer(ctx context.Context, q request) error {
-	store, release, err := s.stores.get(ctx, s.open, Where{Home: q.Home, Dir: q.Dir, Write: api.Writes(q.Method)})
+	store, release, err := s.stores.get(ctx, s.open, Where{Home: q.Home, Dir: q.Dir, URL: q.Server, Write: api.Writes(q.Method)})
 	if err != nil {
 		return err
 	}

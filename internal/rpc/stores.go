@@ -22,6 +22,9 @@ type held struct {
 // get returns a store and a function that gives it back. One that was opened for reading stays open; one
 // that is changed is closed again, so that nothing is in the way of others.
 func (s *stores) get(ctx context.Context, open Opener, where Where) (*Store, func(), error) {
+	if where.URL != "" {
+		where.Write = false // a server opens its store itself
+	}
 	if where.Write {
 		st, err := open(ctx, where)
 		if err != nil {

@@ -230,7 +230,7 @@ class ClientTest(unittest.TestCase):
         client.default_metadata()
         self.assertNotIn("only-there", client.Run("Look/1").user_tags)
         self.assertIn("only-there", pickle.loads(pickle.dumps(other)).user_tags)
-        for wrong in ("/nowhere", "local@/nowhere", FOLDER + "/flow.py", "service@http://x", "http://x", "spin@."):
+        for wrong in ("/nowhere", "local@/nowhere", FOLDER + "/flow.py", "service@http://127.0.0.1:1", "http://127.0.0.1:1", "service@127.0.0.1:1", "spin@."):
             with self.assertRaises(ValueError):
                 client.metadata(wrong)
 
@@ -410,6 +410,34 @@ class Counting:
     def ask(self, where, method, params):
         self.asked.append(method)
         return self._real.ask(where, method, params)
+
+
+class ServerTest(ClientTest):
+    """Everything is as it is in the folder, where the folder does not matter."""
+
+    test_nearer_store = test_home_that_is_relative = test_inspect_spin = None
+    test_folder_that_was_deleted = test_no_store_yet = None
+
+    @classmethod
+    def setUpClass(cls):
+        server = subprocess.Popen(
+            [BINARY, "--quiet", "server", "--port", "0"], cwd=FOLDER, stdout=subprocess.PIPE, text=True
+        )
+        cls.addClassCleanup(server.wait)
+        cls.addClassCleanup(server.stdout.close)
+        cls.addClassCleanup(server.terminate)
+        cls.server = server.stdout.readline().strip()
+        change = unittest.mock.patch.dict(os.environ, {"LEVADA_SERVER": cls.server})
+        change.start()
+        cls.addClassCleanup(client.default_metadata)
+        cls.addClassCleanup(change.stop)
+
+    def test_names(self):
+        self.assertEqual(client.get_metadata(), "service@" + self.server)
+        for name in (self.server, "service@" + self.server + "/"):
+            self.assertEqual(client.metadata(name), "service@" + self.server)
+        self.assertEqual(client.metadata(FOLDER), "local@" + os.path.realpath(FOLDER))
+        self.assertEqual(client.Run("Look/1").pathspec, "Look/1")
 
 
 if __name__ == "__main__":

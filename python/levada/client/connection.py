@@ -78,7 +78,11 @@ class _Child:
             self.pid = os.posix_spawn(
                 binary,
                 [binary, "rpc"],
-                {name: value for name, value in os.environ.items() if not name.startswith("LEVADA_WORKER_")},
+                {
+                    name: value
+                    for name, value in os.environ.items()
+                    if not name.startswith("LEVADA_WORKER_") and name != "LEVADA_SERVER"  # each request names its server
+                },
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
                     (os.POSIX_SPAWN_DUP2, theirs.fileno(), 1),
@@ -239,13 +243,14 @@ def _the_connection():
 
 
 class Store:
-    """A store of runs: its folder, or None for the one that is found from the current folder upward.
+    """A store of runs: that of a server, or its folder, or None for the one that is found from the current folder upward.
 
     Once one has answered, it is that one: later changes of the current folder do not matter.
     """
 
-    def __init__(self, home=None):
+    def __init__(self, home=None, server=None):
         self.home = home
+        self.server = server
 
     def ask(self, method, **params):
         """The result of a request. Exceptions have public names."""
@@ -253,7 +258,10 @@ class Store:
 
     def fetch(self, method, **params):
         """The result of a request and the bytes that came with it."""
-        where = {"home": self.home} if self.home else {"dir": _here()}
+        if self.server:
+            where = {"server": self.server}
+        else:
+            where = {"home": self.home} if self.home else {"dir": _here()}
         try:
             answer, body = _the_connection().ask(where, method, params)
         except RequestFailed as error:
@@ -263,7 +271,9 @@ class Store:
         return answer.get("result"), body
 
     def describe(self):
-        """The store as ``get_metadata`` names it: ``local@`` and the folder that holds it."""
+        """The store as ``get_metadata`` names it: ``local@`` and the folder that holds it, or ``service@`` and its server."""
+        if self.server:
+            return "service@" + self.server
         if self.home is None:
             try:
                 self.ask("info")
@@ -289,20 +299,32 @@ def _running_home():
 
 
 def default_store():
-    """The store of the run that this process is part of, else the one of LEVADA_HOME, else the nearest."""
-    home = _running_home() or os.environ.get("LEVADA_HOME")
+    """The store of the run that this process is part of, else that of LEVADA_SERVER, of LEVADA_HOME, or the nearest."""
+    home = _running_home()
+    if not home:
+        server = os.environ.get("LEVADA_SERVER")
+        if server:
+            return Store(server=server)
+        home = os.environ.get("LEVADA_HOME")
     # Whole, so that it means the same after a change of the folder, in the program and when it is loaded from a pickle.
     return Store(os.path.normpath(os.path.join(_here(), home)) if home and not os.path.isabs(home) else home or None)
 
 
 def store_named(text):
-    """The store that ``metadata`` was given: ``local@<dir>`` or a folder. ValueError if there is none."""
+    """The store that ``metadata`` was given: ``local@<dir>``, a folder, ``service@<address>`` or an address. ValueError if there is none."""
     kind, found, rest = text.partition("@")
     if not found:
         kind, rest = ("service", text) if text.startswith("http") else ("local", text)
+    if kind == "service":
+        store = Store(server=rest.rstrip("/"))
+        try:
+            store.ask("info")
+        except MetaflowException as error:
+            raise ValueError("There is no store at %s: %s" % (rest, error)) from None
+        return store
     if kind != "local":
         raise ValueError(
-            "The metadata provider '%s' is not available in this version of Levada; 'local@<folder>' is." % kind
+            "The metadata provider '%s' is not known; 'local@<folder>' and 'service@<address>' are." % kind
         )
     folder = os.path.abspath(os.path.expanduser(rest))
     for home in (os.path.join(folder, ".levada"), folder):

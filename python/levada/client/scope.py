@@ -42,7 +42,8 @@ def _default():
 
 
 def metadata(ms):
-    """Look into another store: ``"local@<folder>"``, or only the folder that holds ``.levada``.
+    """Look into another store: ``"local@<folder>"``, or only the folder that holds ``.levada``; ``"service@<address>"``, or only
+    the address, of a ``levada server``.
 
     Returns what is current now. Objects that exist go on looking where they came from. ValueError if there is no store.
     """
@@ -52,12 +53,12 @@ def metadata(ms):
 
 
 def get_metadata():
-    """The current store: ``local@<folder>``."""
+    """The current store: ``local@<folder>`` or ``service@<address>``."""
     return current_store().describe()
 
 
 def default_metadata():
-    """Go back to the store of this run, of LEVADA_HOME, or the one nearest to the current folder; return it."""
+    """Go back to the store of this run, of LEVADA_SERVER, of LEVADA_HOME, or the one nearest to the current folder; return it."""
     global _store
     _store = None
     return get_metadata()
