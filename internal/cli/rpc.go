@@ -15,8 +15,8 @@ type rpcCommand struct {
 }
 
 func (c *rpcCommand) options() table {
-	return table{{name: "server", metavar: "URL", set: text(&c.server), dest: "SERVER",
-		help: "Ask this server about requests that name no store. Default: LEVADA_SERVER, if it is set, else the store in a folder."}}
+	return table{{name: "server", metavar: "URL", set: text(&c.server),
+		help: "The server that requests ask which name no store. Default: LEVADA_SERVER; without it, the store in a folder is read."}}
 }
 
 func (c *rpcCommand) run(ctx context.Context, s *session) error {

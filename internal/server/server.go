@@ -33,6 +33,9 @@ import (
 type Config struct {
 	API     *api.Service
 	UI      fs.FS // the files of the web UI, index.html among them; nil serves none
+	// Store and Metaflow answer what is below /store/v1/ and /metaflow/; nil ones are not there. The sizes and times of
+	// what they are sent are theirs to limit: values of any size go through them.
+	Store, Metaflow http.Handler
 	Version string
 	Log     *slog.Logger // nil is none
 }
@@ -62,14 +65,19 @@ func New(c Config) *Server {
 	s := &Server{c: c, api: webapi.New(webapi.Options{API: c.API, Log: c.Log})}
 	s.metrics = newMetrics(c.API, s.api.Listeners)
 	mux := http.NewServeMux()
-	mux.Handle("/api/", s.api)
+	mux.Handle("/api/", limit(s.api))
+	for prefix, h := range map[string]http.Handler{"/store/v1/": c.Store, "/metaflow/": c.Metaflow} {
+		if h != nil {
+			mux.Handle(prefix, unhurried(h))
+		}
+	}
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics)
 	if c.UI != nil {
 		mux.Handle("/", s.pages())
 	}
-	s.handler = s.observe(s.limit(s.guard(mux)))
+	s.handler = s.observe(s.guard(mux))
 	return s
 }
 
@@ -191,9 +199,19 @@ func ours(host string) bool {
 }
 
 // limit bounds the body.
-func (s *Server) limit(next http.Handler) http.Handler {
+func limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unhurried takes off the times that are for small requests.
+func unhurried(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		c.SetReadDeadline(time.Time{}) // an error means that there is none
+		c.SetWriteDeadline(time.Time{})
 		next.ServeHTTP(w, r)
 	})
 }
@@ -233,6 +251,10 @@ func (s *Server) route(r *http.Request) string {
 		return webapi.Prefix
 	case p == "/metrics" || p == "/healthz" || p == "/readyz":
 		return p
+	case strings.HasPrefix(p, "/store/v1/") && s.c.Store != nil:
+		return "/store/v1/"
+	case strings.HasPrefix(p, "/metaflow/") && s.c.Metaflow != nil:
+		return "/metaflow/"
 	}
 	return "/"
 }
