@@ -31,13 +31,13 @@ import (
 
 // Config is what a server is made of.
 type Config struct {
-	API     *api.Service
-	UI      fs.FS // the files of the web UI, index.html among them; nil serves none
+	API *api.Service
+	UI  fs.FS // the files of the web UI, index.html among them; nil serves none
 	// Store and Metaflow answer what is below /store/v1/ and /metaflow/; nil ones are not there. The sizes and times of
 	// what they are sent are theirs to limit: values of any size go through them.
 	Store, Metaflow http.Handler
-	Version string
-	Log     *slog.Logger // nil is none
+	Version         string
+	Log             *slog.Logger // nil is none
 }
 
 // The limits of requests.

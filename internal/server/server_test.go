@@ -3,10 +3,12 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -173,5 +175,34 @@ func TestListen(t *testing.T) {
 	defer l.Close()
 	if _, err := server.Listen("127.0.0.1", l.Addr().(*net.TCPAddr).Port); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a port in use: %v", err)
+	}
+}
+
+// What is mounted beside the API gets bodies of any size, behind the same guard.
+func TestMounted(t *testing.T) {
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(w, "%s: %d bytes, %v", r.URL.Path, n, err)
+	})
+	srv := httptest.NewServer(server.New(server.Config{API: apitest.New(t).Service, UI: pages, Store: echo}))
+	defer srv.Close()
+	for _, c := range []struct {
+		path, host string
+		status     int
+		has        string
+	}{
+		{"/store/v1/x", "", 200, "/store/v1/x: 20971520 bytes, <nil>"},
+		{"/store/v1/x", "evil.example", 403, "this machine only"},
+		{"/metaflow/flows", "", 400, "can only be read"}, // nothing is there, so it is a page
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+c.path, bytes.NewReader(make([]byte, 20<<20)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = c.host
+		req.Header.Set("Expect", "100-continue") // so that a refusal is seen before all is sent
+		if res, body := get(t, req); res.StatusCode != c.status || !strings.Contains(body, c.has) {
+			t.Errorf("%s of %q: %d %s", c.path, c.host, res.StatusCode, body)
+		}
 	}
 }
