@@ -45,11 +45,12 @@ type Service struct {
 
 	mu     sync.Mutex
 	graphs map[metastore.Hash]*graph.Graph // by definition
+	counts map[int64]Counts                // of the tasks of runs that are over
 }
 
 // New returns a service.
 func New(c Config) *Service {
-	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph)}
+	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph), counts: make(map[int64]Counts)}
 }
 
 // The sizes of pages.
@@ -103,7 +104,7 @@ func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 	}
 	size := pageSize(q.Limit)
 	f := metastore.RunFilter{
-		Flow: q.Flow, User: q.User, Status: metastore.RunStatus(q.Status), Tags: q.Tags, Before: before,
+		Flows: q.Flow, Users: q.User, Statuses: statusesOf(q.Status), Tags: q.Tags, Parameters: q.Parameters, Before: before, Search: q.Q,
 		CreatedAfter: q.After.Time(), CreatedBefore: q.Before.Time(), Limit: size + 1,
 	}
 	if q.Namespace != "" {
@@ -120,8 +121,64 @@ func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 		}
 		res.Runs = append(res.Runs, runOf(r))
 	}
-	return res, nil
+	if q.Counts {
+		err = s.countTasks(ctx, res.Runs)
+	}
+	return res, err
 }
+
+func statusesOf(list []Status) []metastore.RunStatus {
+	var statuses []metastore.RunStatus
+	for _, s := range list {
+		statuses = append(statuses, metastore.RunStatus(s))
+	}
+	return statuses
+}
+
+// countTasks counts the tasks of runs. Those of a run that is over stay the same, so they are counted once.
+func (s *Service) countTasks(ctx context.Context, runs []Run) error {
+	var ask []int64
+	s.mu.Lock()
+	for i := range runs {
+		if c, ok := s.counts[runs[i].ID]; ok {
+			runs[i].Tasks = &c
+		} else {
+			ask = append(ask, runs[i].ID)
+		}
+	}
+	s.mu.Unlock()
+	if len(ask) == 0 {
+		return nil
+	}
+	counts, err := s.c.Store.TaskCounts(ctx, ask)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range runs {
+		r := &runs[i]
+		if r.Tasks != nil {
+			continue
+		}
+		n := counts[r.ID]
+		c := Counts{Running: n.Running, Succeeded: n.Succeeded, Failed: n.Failed, Killed: n.Killed}
+		if r.Status != Running {
+			c.Running, c.Died = 0, n.Running
+		}
+		r.Tasks = &c
+		if r.Status != Running && r.Status != Died { // one that seems to have died may only have been silent
+			if len(s.counts) >= maxCounts {
+				clear(s.counts)
+			}
+			s.counts[r.ID] = c
+		}
+	}
+	return nil
+}
+
+// maxCounts is the number of runs whose counts are kept.
+const maxCounts = 10_000
 
 // Run returns one run. NotFound.
 func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
@@ -129,7 +186,11 @@ func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	return runOf(r), nil
+	run := []Run{runOf(r)}
+	if q.Counts {
+		err = s.countTasks(ctx, run)
+	}
+	return run[0], err
 }
 
 func runOf(r metastore.Run) Run {
@@ -141,7 +202,7 @@ func runOf(r metastore.Run) Run {
 		Host: i.Host, CommandLine: notNil(i.CommandLine), WorkingDir: i.WorkingDir, FlowFile: i.FlowFile, GitCommit: i.GitCommit,
 		GitDirty: i.GitDirty, Language: i.Language, Runtime: i.Runtime, Interpreter: i.Interpreter, SDK: i.SDK, Levada: i.Levada,
 		MaxWorkers: i.MaxWorkers, Isolation: i.Isolation, Namespace: i.Namespace, Project: i.Project, Branch: i.Branch,
-		Resumed: i.Resumed, Parameters: i.Parameters,
+		Resumed: i.Resumed, Parameters: i.Parameters, StopAsked: TimeOf(r.StopAsked),
 	}
 	return run
 }

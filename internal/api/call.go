@@ -29,24 +29,35 @@ func method[Q, R any](f func(*Service, context.Context, Q) (R, error)) handler {
 
 // methods is the table of methods by the names they have on the wire.
 var methods = map[string]handler{
-	"info":       method((*Service).Info),
-	"flows":      method((*Service).Flows),
-	"runs":       method((*Service).Runs),
-	"run":        method((*Service).Run),
-	"steps":      method((*Service).Steps),
-	"tasks":      method((*Service).Tasks),
-	"artifacts":  method((*Service).Artifacts),
-	"values":     method((*Service).Values),
-	"open_value": method((*Service).OpenValue),
-	"log":        method((*Service).Log),
-	"metadata":   method((*Service).Metadata),
-	"related":    method((*Service).Related),
-	"tags":       method((*Service).ChangeTags),
-	"code":       method((*Service).Code),
-	"open_code":  method((*Service).OpenCode),
-	"graph":      method((*Service).Graph),
-	"cards":      method((*Service).Cards),
-	"open_card":  method((*Service).OpenCard),
+	"info":           method((*Service).Info),
+	"flows":          method((*Service).Flows),
+	"runs":           method((*Service).Runs),
+	"run":            method((*Service).Run),
+	"steps":          method((*Service).Steps),
+	"tasks":          method((*Service).Tasks),
+	"artifacts":      method((*Service).Artifacts),
+	"values":         method((*Service).Values),
+	"open_value":     method((*Service).OpenValue),
+	"log":            method((*Service).Log),
+	"metadata":       method((*Service).Metadata),
+	"related":        method((*Service).Related),
+	"tags":           method((*Service).ChangeTags),
+	"code":           method((*Service).Code),
+	"open_code":      method((*Service).OpenCode),
+	"graph":          method((*Service).Graph),
+	"cards":          method((*Service).Cards),
+	"open_card":      method((*Service).OpenCard),
+	"changes":        method((*Service).Changes),
+	"timeline":       method((*Service).Timeline),
+	"preview":        method((*Service).Preview),
+	"open_image":     method((*Service).OpenImage),
+	"usage":          method((*Service).Usage),
+	"metrics":        method((*Service).Metrics),
+	"compare":        method((*Service).Compare),
+	"cancel":         method((*Service).Cancel),
+	"resume":         method((*Service).Resume),
+	"code_files":     method((*Service).CodeFiles),
+	"open_code_file": method((*Service).OpenCodeFile),
 }
 
 // Methods returns the names of all methods, sorted.
@@ -60,7 +71,7 @@ func Methods() []string {
 }
 
 // Writes reports whether a method changes what is stored.
-func Writes(name string) bool { return name == "tags" }
+func Writes(name string) bool { return name == "tags" || name == "cancel" || name == "resume" }
 
 // Call answers a request whose parameters are JSON; none is the zero request. The answer is one of the
 // results of this package, or an io.ReadCloser, which the caller closes. Usage if there is no such method.

@@ -48,7 +48,7 @@ func testManyTagged(t *testing.T, s metastore.Store) {
 	}{
 		"common":       {metastore.RunFilter{Tags: []string{"user:a"}, Limit: 2}, []int64{600, 599}},
 		"rare":         {metastore.RunFilter{Tags: []string{"rare"}, Limit: 2}, []int64{508, 408}},
-		"both":         {metastore.RunFilter{Flow: "F", Tags: []string{"rare", "user:a"}, Before: 408}, []int64{308, 208, 108, 8}},
+		"both":         {metastore.RunFilter{Flows: []string{"F"}, Tags: []string{"rare", "user:a"}, Before: 408}, []int64{308, 208, 108, 8}},
 		"none":         {metastore.RunFilter{Tags: []string{"user:a", "user:b"}}, nil},
 		"created":      {metastore.RunFilter{CreatedAfter: at(10), CreatedBefore: at(12)}, []int64{12, 11}},
 		"created late": {metastore.RunFilter{CreatedAfter: at(598.5)}, []int64{600}},

@@ -58,6 +58,10 @@ type Store struct {
 	path    string
 	writer  *writer // nil if opened for reading only
 	readers pool
+	watch   struct { // the connection that looks for changes, dialed when first needed
+		mu   sync.Mutex
+		conn *conn
+	}
 }
 
 var _ metastore.Store = (*Store)(nil)
@@ -176,6 +180,12 @@ func (s *Store) uri(key, value string) string {
 // last: if no other process has the store open, SQLite then moves the log into the
 // database and leaves a single file.
 func (s *Store) Close() error {
+	s.watch.mu.Lock()
+	if s.watch.conn != nil {
+		s.readers.put(s.watch.conn)
+		s.watch.conn = nil
+	}
+	s.watch.mu.Unlock()
 	err := s.readers.close()
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())
