@@ -11,9 +11,6 @@ func pending[T any]() (v T, err error) {
 	return v, fault.New(fault.Unavailable, "this comes with a later commit")
 }
 
-func (s *Service) Timeline(ctx context.Context, q TimelineRequest) (Timeline, error) {
-	return pending[Timeline]()
-}
 func (s *Service) Preview(ctx context.Context, q PreviewRequest) (Preview, error) {
 	return pending[Preview]()
 }
@@ -38,7 +35,4 @@ func (s *Service) CodeFiles(ctx context.Context, q RunRequest) (CodeFilesResult,
 }
 func (s *Service) OpenCodeFile(ctx context.Context, q CodeFileRequest) (io.ReadCloser, error) {
 	return pending[io.ReadCloser]()
-}
-func (s *Service) Changes(ctx context.Context, _ struct{}) (ChangesResult, error) {
-	return pending[ChangesResult]()
 }
