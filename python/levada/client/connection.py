@@ -249,6 +249,8 @@ class Store:
     """
 
     def __init__(self, home=None, server=None):
+        if server and not server.startswith(("http://", "https://")):
+            raise MetaflowException("'%s' is not the address of a server, such as http://127.0.0.1:8265." % server)
         self.home = home
         self.server = server
 
@@ -316,8 +318,8 @@ def store_named(text):
     if not found:
         kind, rest = ("service", text) if text.startswith("http") else ("local", text)
     if kind == "service":
-        store = Store(server=rest.rstrip("/"))
         try:
+            store = Store(server=rest.rstrip("/"))
             store.ask("info")
         except MetaflowException as error:
             raise ValueError("There is no store at %s: %s" % (rest, error)) from None
