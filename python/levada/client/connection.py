@@ -263,8 +263,10 @@ class Store:
         """The result of a request and the bytes that came with it."""
         if self.server:
             where = {"server": self.server}
+        elif self.home:
+            where = {"home": self.home}
         else:
-            where = {"home": self.home} if self.home else {"dir": _here()}
+            where = {"dir": _here()}
         try:
             answer, body = _the_connection().ask(where, method, params)
         except RequestFailed as error:
@@ -274,7 +276,7 @@ class Store:
         return answer.get("result"), body
 
     def describe(self):
-        """The store as ``get_metadata`` names it: ``local@`` and the folder that holds it, ``service@`` and its server."""
+        """The store as ``get_metadata`` names it: ``local@`` and its folder, or ``service@`` and its server."""
         if self.server:
             return "service@" + self.server
         if self.home is None:
