@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -59,12 +61,18 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	if err := level.UnmarshalText([]byte(c.log)); err != nil {
 		return usagef("Invalid value for '--log-level': %s is none of debug, info, warn, error.", c.log)
 	}
+	if c.port > 65535 {
+		return usagef("Invalid value for '--port': %d is not a port: they end at 65535.", c.port)
+	}
 	listener, err := server.Listen(c.host, c.port)
 	if err != nil {
-		if url := running(ctx, s.store.Path); url != "" && fault.Is(err, fault.Unavailable) {
+		if url := running(ctx, s.store.Path); strings.HasSuffix(url, ":"+strconv.Itoa(c.port)) && fault.Is(err, fault.Unavailable) {
 			return fault.New(fault.Unavailable, "a server for this store runs already: %s", url).Do("open it with `levada ui`, or choose another port with --port")
 		}
 		return err
+	}
+	if c.global.quiet {
+		level = max(level, slog.LevelWarn)
 	}
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(s.env.Stderr, options)
@@ -74,7 +82,7 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	srv := server.New(server.Config{API: s.store.API, UI: ui.Files(), Version: s.env.Version, Log: slog.New(handler)})
 	url := "http://" + listener.Addr().String()
 	note := announce(s.store.Path, url)
-	defer os.Remove(note)
+	defer retract(note, url)
 	if _, err := fmt.Fprintln(s.env.Stdout, url); err != nil {
 		listener.Close()
 		return err
@@ -102,6 +110,14 @@ func announce(home, url string) string {
 		os.WriteFile(path, append(data, '\n'), 0o644)
 	}
 	return path
+}
+
+// retract takes an announcement back, unless it is that of a server that was started later.
+func retract(path, url string) {
+	var a announcement
+	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &a) == nil && a.URL == url {
+		os.Remove(path)
+	}
 }
 
 // running returns the address of a server that runs for a store, "" if none answers.
