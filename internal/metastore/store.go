@@ -83,7 +83,7 @@ type Record struct {
 	Cards     []Card     // of Attempt; insert, or replace those of the same position
 	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
 	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.
-	Done func(error)
+	Done func(error) `json:"-"`
 	// Soon asks for a commit without waiting for company.
 	Soon bool
 }

@@ -21,7 +21,6 @@ var (
 	_ blob.Bucket       = (*Bucket)(nil)
 	_ blob.FileTaker    = (*Bucket)(nil)
 	_ blob.Locator      = (*Bucket)(nil)
-	_ blob.Reclaimer    = (*Bucket)(nil)
 	_ datastore.Settler = (*Bucket)(nil)
 )
 
@@ -195,21 +194,6 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	b.c.cache.remove(key)
 	_, err := ask[none](ctx, b.c, "delete", key)
 	return err
-}
-
-// Renew renews a value.
-func (b *Bucket) Renew(ctx context.Context, key string) error {
-	if err := b.c.register(ctx); err != nil {
-		return err
-	}
-	_, err := ask[none](ctx, b.c, "renew", key)
-	return err
-}
-
-// Reclaim is not for clients: nobody may wait for a lock that a laptop holds.
-func (b *Bucket) Reclaim(context.Context, func(blob.Deleter) error) error {
-	return fault.New(fault.Unavailable, "values can be cleaned up where the server is, not from here").On(b.c.url).
-		Do("run the command on the machine of the server, in the folder of its store")
 }
 
 // Settle asks the server whether it has a value, and makes it stay if so. Damaged ones are dealt with there.

@@ -43,7 +43,9 @@ func openCache(dir string, limit int64) (*cache, error) {
 	return c, nil
 }
 
-func (c *cache) path(key string) string { return filepath.Join(c.dir, "values", filepath.FromSlash(key)) }
+func (c *cache) path(key string) string {
+	return filepath.Join(c.dir, "values", filepath.FromSlash(key))
+}
 
 func (c *cache) temporary() (*os.File, error) {
 	f, err := os.CreateTemp(filepath.Join(c.dir, "incoming"), "value-*")

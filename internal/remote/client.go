@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -445,6 +446,9 @@ func (s *smallCache) get(h metastore.Hash) ([]byte, bool) {
 }
 
 func (s *smallCache) add(h metastore.Hash, data []byte) {
+	if sha256.Sum256(data) != h {
+		return // damaged: whoever asks again may get it mended
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.values[h]; ok {

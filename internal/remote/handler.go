@@ -152,13 +152,6 @@ func (h *Handler) values() {
 	post(h, "delete", func(ctx context.Context, key string) (struct{}, error) { return struct{}{}, b.Delete(ctx, key) })
 	post(h, "stat", b.Stat)
 	post(h, "settle", func(ctx context.Context, ref datastore.Ref) (bool, error) { return h.c.Data.Settle(ctx, ref) })
-	post(h, "renew", func(ctx context.Context, key string) (struct{}, error) {
-		if r, ok := b.(blob.Reclaimer); ok {
-			return struct{}{}, r.Renew(ctx, key)
-		}
-		_, err := b.Stat(ctx, key)
-		return struct{}{}, err
-	})
 	h.mux.HandleFunc("PUT "+Prefix+"values/{key...}", func(w http.ResponseWriter, r *http.Request) {
 		if err := b.Put(r.Context(), r.PathValue("key"), r.Body); err != nil {
 			answerFault(w, err)

@@ -132,8 +132,8 @@ func (m *mirror) close() {
 func (m *mirror) carry(ctx context.Context, key logKey, whole bool) error {
 	f, err := os.Open(filepath.Join(m.folder(key.run), key.name))
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) && !whole {
-			return nil
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // nothing was written, or the runner could not and tells it
 		}
 		return blob.Fault("send a log", key.name, err)
 	}

@@ -33,7 +33,7 @@ func handler(t fataler, home string) (*remote.Handler, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bucket := file.New(home)
+	bucket := file.New(filepath.Join(home, "bucket"))
 	return remote.New(remote.Config{
 		Store: meta, Bucket: bucket, Data: datastore.New(meta, bucket, filepath.Join(home, "staging")), Home: home, Version: "test",
 	}), func() { meta.Close() }

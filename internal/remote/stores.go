@@ -23,6 +23,14 @@ type (
 		Run, Task int64
 		Steps     []string
 	}
+	lastArgs struct {
+		Step string
+		Runs []int64
+	}
+	inheritedArgs struct {
+		Tasks []metastore.TaskID
+		Types []string
+	}
 	deleteArgs struct {
 		Hashes []metastore.Hash
 		Unless metastore.RunSet
@@ -42,7 +50,9 @@ func (h *Handler) stores() {
 	list(h, "Runs", s.Runs)
 	post(h, "Task", func(ctx context.Context, a taskArgs) (metastore.Task, error) { return s.Task(ctx, a.Run, a.Task) })
 	list(h, "Tasks", s.Tasks)
-	post(h, "Attempts", func(ctx context.Context, a taskArgs) ([]metastore.Attempt, error) { return s.Attempts(ctx, a.Run, a.Task) })
+	post(h, "Attempts", func(ctx context.Context, a taskArgs) ([]metastore.Attempt, error) {
+		return s.Attempts(ctx, a.Run, a.Task)
+	})
 	list(h, "Finished", s.Finished)
 	post(h, "Artifacts", func(ctx context.Context, a taskArgs) ([]metastore.Artifact, error) {
 		return s.Artifacts(ctx, a.Run, a.Task, a.Attempt)
@@ -64,11 +74,20 @@ func (h *Handler) stores() {
 	list(h, "ArtifactsOf", func(ctx context.Context, a tasksArgs) iter.Seq2[metastore.TaskArtifact, error] {
 		return s.ArtifactsOf(ctx, a.Run, a.Tasks)
 	})
-	post(h, "ScopesOf", func(ctx context.Context, a tasksArgs) ([]metastore.Scope, error) { return s.ScopesOf(ctx, a.Run, a.Tasks) })
+	post(h, "ScopesOf", func(ctx context.Context, a tasksArgs) ([]metastore.Scope, error) {
+		return s.ScopesOf(ctx, a.Run, a.Tasks)
+	})
 	list(h, "Cards", func(ctx context.Context, a tasksArgs) iter.Seq2[metastore.TaskCard, error] {
 		return s.Cards(ctx, a.Run, a.Tasks)
 	})
-	post(h, "Version", func(ctx context.Context, _ none) (int64, error) { return s.Version(ctx) })
+	list(h, "Timeline", s.Timeline)
+	post(h, "LastTasks", func(ctx context.Context, a lastArgs) (map[int64]int64, error) {
+		return s.LastTasks(ctx, a.Step, a.Runs)
+	})
+	list(h, "Inherited", func(ctx context.Context, a inheritedArgs) iter.Seq2[metastore.InheritedArtifact, error] {
+		return s.Inherited(ctx, a.Tasks, a.Types)
+	})
+	post(h, "Changes", func(ctx context.Context, _ none) (int64, error) { return s.Changes(ctx) })
 	list(h, "Children", func(ctx context.Context, a childrenArgs) iter.Seq2[metastore.Task, error] {
 		return s.Children(ctx, a.Run, a.Task, a.Steps)
 	})
@@ -197,9 +216,24 @@ func (s *Store) Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[m
 	return askAll[metastore.TaskCard](ctx, s.c, "Cards", tasksArgs{run, tasks})
 }
 
-// Version tells whether something was written.
-func (s *Store) Version(ctx context.Context) (int64, error) {
-	return ask[int64](ctx, s.c, "Version", none{})
+// Timeline yields what a chart shows.
+func (s *Store) Timeline(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.TimelineRow, error] {
+	return askAll[metastore.TimelineRow](ctx, s.c, "Timeline", f)
+}
+
+// LastTasks returns the last tasks of a step.
+func (s *Store) LastTasks(ctx context.Context, step string, runs []int64) (map[int64]int64, error) {
+	return ask[map[int64]int64](ctx, s.c, "LastTasks", lastArgs{step, runs})
+}
+
+// Inherited yields the artifacts that tasks have.
+func (s *Store) Inherited(ctx context.Context, tasks []metastore.TaskID, types []string) iter.Seq2[metastore.InheritedArtifact, error] {
+	return askAll[metastore.InheritedArtifact](ctx, s.c, "Inherited", inheritedArgs{tasks, types})
+}
+
+// Changes tells whether something was written.
+func (s *Store) Changes(ctx context.Context) (int64, error) {
+	return ask[int64](ctx, s.c, "Changes", none{})
 }
 
 // Children yields the tasks that follow one.

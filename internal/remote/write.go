@@ -26,6 +26,7 @@ type write struct {
 	Record *metastore.Record `cbor:",omitempty"`
 	Create *create           `cbor:",omitempty"`
 	End    *end              `cbor:",omitempty"`
+	Stop   *beatArgs         `cbor:",omitempty"`
 	Tags   *tags             `cbor:",omitempty"`
 }
 
@@ -115,6 +116,8 @@ func (h *Handler) apply(ctx context.Context, b batch) []written {
 			answer[i].Run, failed[i] = h.create(ctx, b, *x.Create)
 		case x.End != nil:
 			failed[i] = h.c.Store.EndRun(ctx, x.End.Run, x.End.End)
+		case x.Stop != nil:
+			failed[i] = h.c.Store.AskStop(ctx, x.Stop.Run, x.Stop.At)
 		case x.Tags != nil:
 			answer[i].Tags, failed[i] = h.c.Store.ChangeTags(ctx, x.Tags.Run, x.Tags.Remove, x.Tags.Add)
 		default:
@@ -137,7 +140,7 @@ func (h *Handler) create(ctx context.Context, b batch, c create) (int64, error) 
 	if b.Again {
 		created := c.Run.Created.Truncate(time.Microsecond)
 		for r, err := range h.c.Store.Runs(ctx, metastore.RunFilter{
-			Flow: c.Run.Flow, Spun: true, CreatedAfter: created, CreatedBefore: created.Add(time.Microsecond),
+			Flows: []string{c.Run.Flow}, Spun: true, CreatedAfter: created, CreatedBefore: created.Add(time.Microsecond),
 		}) {
 			if err != nil {
 				return 0, err
