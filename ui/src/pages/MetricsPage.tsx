@@ -7,7 +7,7 @@ import { Chart } from "../components/Chart";
 import { useGet } from "../components/hooks";
 import { number, shortMoment } from "../format";
 import { setQuery, useAddress } from "../router";
-import { statuses } from "./RunsPage";
+import { statuses } from "./filters";
 
 // numeric returns the parameters that are numbers in at least two runs with different values.
 export function numeric(points: Point[]): string[] {
