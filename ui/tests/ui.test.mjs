@@ -35,6 +35,7 @@ test("the list finds, filters, groups and remembers it in the address", async ()
   await page.getByLabel("Search runs").fill("0.9"); // a parameter's value
   await until(async () => (await rows.count()) === 1, "the search finds a parameter");
   await page.getByLabel("Search runs").fill("");
+  await until(async () => (await rows.count()) === 4, "all again");
   await page.getByLabel("Status").selectOption("failed");
   await until(async () => (await rows.count()) === 1, "one failed");
   await page.goBack();

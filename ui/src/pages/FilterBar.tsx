@@ -38,6 +38,12 @@ function SearchField({ value, field }: { value: string; field: preact.RefObject<
     if (value !== told.current) setText(value); // by the back button, or "Clear filters"
     told.current = value;
   }, [value]);
+  const tell = (next: string) => {
+    clearTimeout(timer.current);
+    if (next === told.current) return;
+    told.current = next;
+    setQuery({ q: next });
+  };
   return (
     <input
       ref={field}
@@ -52,11 +58,9 @@ function SearchField({ value, field }: { value: string; field: preact.RefObject<
         const next = e.currentTarget.value;
         setText(next);
         clearTimeout(timer.current);
-        timer.current = window.setTimeout(() => {
-          told.current = next;
-          setQuery({ q: next });
-        }, 120);
+        timer.current = window.setTimeout(() => tell(next), 120);
       }}
+      onBlur={(e) => tell(e.currentTarget.value)} // before another filter is chosen
     />
   );
 }
