@@ -27,7 +27,7 @@ func history(ctx context.Context, b *bench) ([]row, error) {
 	n := b.size(100_000, 5000)
 	dir := b.folder()
 	defer os.RemoveAll(dir)
-	if err := fillHistory(ctx, filepath.Join(dir, ".levada"), n); err != nil {
+	if err := fillHistory(ctx, filepath.Join(dir, ".levada"), n, historyTasks); err != nil {
 		return nil, err
 	}
 	work := fmt.Sprintf("a store of %s runs", thousands(n))
@@ -133,8 +133,8 @@ func clientLatency(ctx context.Context, store string) (sample, error) {
 	return s, nil
 }
 
-// fillHistory makes a store with n runs of a few tasks.
-func fillHistory(ctx context.Context, path string, n int) error {
+// fillHistory makes a store with n runs of some tasks each.
+func fillHistory(ctx context.Context, path string, n, tasks int) error {
 	opened, err := local.Open(ctx, local.Where{Path: path, Access: local.Create})
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func fillHistory(ctx context.Context, path string, n int) error {
 	for range cap(failures) { // together, so that many share a commit
 		wait.Go(func() {
 			for i := range numbers {
-				if _, err := store.CreateRun(ctx, madeRun(i, begin, def.Hash), metastore.Beginning{First: madeTasks(i, begin, ref, loss, blob)}); err != nil {
+				if _, err := store.CreateRun(ctx, madeRun(i, begin, def.Hash), metastore.Beginning{First: madeTasks(i, tasks, begin, ref, loss, blob)}); err != nil {
 					failures <- err
 					return
 				}
@@ -201,15 +201,15 @@ func madeRun(i int, begin time.Time, definition metastore.Hash) metastore.Run {
 	return r
 }
 
-// madeTasks are the tasks of the i-th run.
-func madeTasks(i int, begin time.Time, ref datastore.Ref, loss []byte, blob *metastore.Blob) []metastore.Record {
+// madeTasks are the tasks of the i-th run. From the third on they are of one step, as those of a foreach are.
+func madeTasks(i, tasks int, begin time.Time, ref datastore.Ref, loss []byte, blob *metastore.Blob) []metastore.Record {
 	start := begin.Add(time.Duration(i) * time.Minute)
 	records := []metastore.Record{{Task: &metastore.Task{Step: "_parameters", Scope: -1, Base: -1, Created: start},
 		Attempt: &metastore.Attempt{Status: metastore.AttemptSucceeded, Started: start, Ended: start}, Blobs: []metastore.Blob{*blob}}}
-	for task := range int64(historyTasks) {
+	for task := range int64(tasks) {
 		at := start.Add(time.Duration(task) * time.Second)
 		records = append(records, metastore.Record{
-			Task: &metastore.Task{ID: task + 1, Step: fmt.Sprint("step", task), Scope: -1, Base: task, Created: at},
+			Task: &metastore.Task{ID: task + 1, Step: fmt.Sprint("step", min(task, historyTasks-1)), Scope: -1, Base: task, Created: at},
 			Attempt: &metastore.Attempt{Task: task + 1, Status: metastore.AttemptSucceeded, PID: 1, Started: at, Ended: at.Add(time.Second),
 				PeakMemory: 1 << 24, MemorySource: "pss", Transition: []byte(`{}`)},
 			Artifacts: []metastore.Artifact{{Name: "loss", Hash: ref.Hash, Size: int64(len(loss)), Codec: "pickle", Type: "float", Inline: loss}},

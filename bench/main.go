@@ -33,6 +33,8 @@ var topics = []topic{
 	{"collect", collect},
 	{"client", client},
 	{"history", history},
+	{"server", serverPages},
+	{"page", runPage},
 	{"go", goFlow},
 	{"go-in-process", goInside},
 	{"engine", engineAlone},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -133,7 +134,19 @@ const notSpun = `id NOT IN (SELECT id FROM runs WHERE json_extract(info, '$.spin
 // searched selects by a text in lower case. What is cheap to look at comes first.
 const searched = `(instr(CAST(id AS TEXT), ?) = 1 OR instr(lower(flow), ?) OR instr(lower(user), ?)
 	OR EXISTS (SELECT 1 FROM tags WHERE run = id AND instr(lower(tag), ?))
-	OR EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE instr(lower(p.value), ?)))`
+	OR (instr(lower(info), ?) AND EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE instr(lower(p.value), ?))))`
+
+// quoted is a text as it stands in a run's info: that is written by the same encoder.
+func quoted(text string) string {
+	data, _ := json.Marshal(text)
+	return string(data)
+}
+
+// inJSON is a part of a text as it stands in JSON, in lower case.
+func inJSON(text string) string {
+	q := quoted(text)
+	return lower(q[1 : len(q)-1])
+}
 
 // lower is SQLite's lower: of ASCII only.
 func lower(text string) string {
@@ -184,21 +197,33 @@ func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) it
 	if f.Search != "" {
 		text := lower(f.Search)
 		where = append(where, searched)
-		args = append(args, text, text, text, text, text)
+		args = append(args, text, text, text, text, inJSON(text), text)
 	}
 	for name, value := range f.Parameters {
-		where = append(where, "EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")
-		args = append(args, name, value)
+		// What is not in the text is not in the parameters, and that is found out without reading JSON.
+		where = append(where, "instr(info, ?) AND EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")
+		args = append(args, quoted(name)+":"+quoted(value), name, value)
 	}
 	// Runs are read by id, the newest first. The times, which rise with the ids but for clocks that are set, say from which id
 	// to begin and where to end. The + keeps SQLite from looking for the id in the table instead of in the index of times.
-	if !f.CreatedAfter.IsZero() {
-		and("created >= ?", micros(f.CreatedAfter))
-		and("id >= (SELECT min(+id) FROM runs WHERE created >= ?)", micros(f.CreatedAfter))
-	}
-	if !f.CreatedBefore.IsZero() {
-		and("created < ?", micros(f.CreatedBefore))
-		and("id <= (SELECT max(+id) FROM runs WHERE created < ?)", micros(f.CreatedBefore))
+	if after, before := f.CreatedAfter, f.CreatedBefore; !after.IsZero() || !before.IsZero() {
+		low, high := int64(math.MinInt64), int64(math.MaxInt64)
+		if !after.IsZero() {
+			low = micros(after)
+		}
+		if !before.IsZero() {
+			high = micros(before)
+		}
+		and("created >= ?", low)
+		and("created < ?", high)
+		if !after.IsZero() {
+			where = append(where, "id >= (SELECT min(+id) FROM runs WHERE created >= ? AND created < ?)")
+			args = append(args, low, high)
+		}
+		if !before.IsZero() {
+			where = append(where, "id <= (SELECT max(+id) FROM runs WHERE created >= ? AND created < ?)")
+			args = append(args, low, high)
+		}
 	}
 	sql := runColumns
 	if len(where) > 0 {

@@ -1,0 +1,201 @@
+package api_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/api"
+	"github.com/levadahq/levada/internal/api/apitest"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+func TestTimeline(t *testing.T) {
+	s := apitest.New(t)
+	id := s.Run(t, metastore.RunRunning, "ann")
+	whole, err := s.Timeline(t.Context(), api.TimelineRequest{Run: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "steps", whole.Steps, []string{"start", "a", "b", "work", "gather", "join", "end"})
+	equal(t, "tasks", whole.Rows.Task, []int64{1, 2, 3, 4, 5, 5, 6, 7, 8, 9})
+	equal(t, "attempts", whole.Rows.Attempt, []int{0, 0, 0, 0, 0, 1, 0, 0, 0, 0})
+	equal(t, "values", whole.Rows.Value, []string{"", "", "", "", "", "", "r", "", "", ""}) // of 4 and 5 the fixture records attempts anew
+	status := make([]api.Status, len(whole.Rows.Status))
+	for i, at := range whole.Rows.Status {
+		status[i] = whole.Statuses[at]
+	}
+	equal(t, "statuses", status, []api.Status{
+		api.Succeeded, api.Succeeded, api.Succeeded, api.Failed, api.Failed, api.Succeeded, api.Succeeded, api.Succeeded, api.Succeeded, api.Running,
+	})
+	var tasks []int64
+	for q := (api.TimelineRequest{Run: id, Step: "work", Limit: 2}); ; {
+		page, err := s.Timeline(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks = append(tasks, page.Rows.Task...)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	equal(t, "pages of a step", tasks, []int64{4, 5, 5, 6})
+	if _, err := s.Timeline(t.Context(), api.TimelineRequest{Run: 99}); !fault.Is(err, fault.NotFound) {
+		t.Error(err)
+	}
+}
+
+// A follower tells what has changed, once, and all of it.
+func TestFollow(t *testing.T) {
+	s := apitest.New(t)
+	id := s.Run(t, metastore.RunRunning, "ann")
+	f := s.Follow(id)
+	now := time.Now()
+	look := func() api.News {
+		t.Helper()
+		now = now.Add(time.Hour) // so that nothing is put off
+		news, err := f.Look(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return news
+	}
+	record := func(r metastore.Record) {
+		t.Helper()
+		done := make(chan error, 1)
+		r = r.In(id)
+		r.Done = func(err error) { done <- err }
+		s.Meta.Record(r)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if news := look(); news.Rows != nil || news.Steps == nil || news.Over {
+		t.Errorf("what is there is news: %+v", news.Rows)
+	}
+	if news := look(); news.Rows != nil || news.Steps != nil {
+		t.Errorf("nothing has happened, and there is news: %+v", news)
+	}
+	record(metastore.Record{Task: &metastore.Task{ID: 10, Step: "end", Scope: -1, Base: 9, Created: now}})
+	if news := look(); news.Rows == nil || !slices.Equal(news.Rows.Rows.Task, []int64{10}) || news.Rows.Statuses[0] != api.Pending {
+		t.Errorf("a new task: %+v", news.Rows)
+	}
+	record(metastore.Record{Attempt: &metastore.Attempt{Task: 10, Status: metastore.AttemptRunning, Started: now}})
+	record(metastore.Record{Attempt: &metastore.Attempt{Task: 4, N: 1, Status: metastore.AttemptSucceeded, Started: now, Ended: now}})
+	news := look()
+	if news.Rows == nil || !slices.Equal(news.Rows.Rows.Task, []int64{4, 4, 10}) || !slices.Equal(news.Rows.Rows.Attempt, []int{0, 1, 0}) {
+		t.Fatalf("an attempt began, another ended: %+v", news.Rows)
+	}
+	at := slices.IndexFunc(news.Steps.Steps, func(st api.Step) bool { return st.Name == "end" })
+	if c := news.Steps.Steps[at].Counts; c.Running != 2 {
+		t.Errorf("%d tasks of end run", c.Running)
+	}
+	if news.Run.Tasks.Running != 2 || news.Run.Tasks.Succeeded != 8 {
+		t.Errorf("the run has %+v", news.Run.Tasks)
+	}
+	record(metastore.Record{Attempt: &metastore.Attempt{Task: 10, Status: metastore.AttemptSucceeded, Started: now, Ended: now}})
+	if err := s.Meta.EndRun(t.Context(), id, metastore.RunEnd{Status: metastore.RunFailed, FailedTask: 9, Ended: now}); err != nil {
+		t.Fatal(err)
+	}
+	news = look()
+	if !news.Over || news.Rows == nil || !slices.Equal(news.Rows.Rows.Task, []int64{9, 10}) {
+		t.Fatalf("the end: %+v", news.Rows)
+	}
+	if got := news.Rows.Statuses[news.Rows.Rows.Status[0]]; got != api.Died {
+		t.Errorf("what ran when the run ended is %s", got)
+	}
+	if _, err := s.ChangeTags(t.Context(), api.TagsRequest{Run: id, Add: []string{"late"}}); err != nil {
+		t.Fatal(err)
+	}
+	if news = look(); !slices.Contains(news.Run.Tags, "late") || news.Rows != nil {
+		t.Errorf("a tag after the end: %+v", news)
+	}
+}
+
+func TestCounts(t *testing.T) {
+	s := apitest.New(t)
+	for _, status := range []metastore.RunStatus{metastore.RunSucceeded, metastore.RunDied, metastore.RunRunning} {
+		s.Run(t, status, "ann")
+	}
+	for range 2 { // counted, then remembered
+		res, err := s.Runs(t.Context(), api.RunsRequest{Counts: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "running", *res.Runs[0].Tasks, api.Counts{Succeeded: 7, Running: 1, Failed: 1})
+		equal(t, "died", *res.Runs[1].Tasks, api.Counts{Succeeded: 8, Died: 1})
+		equal(t, "succeeded", *res.Runs[2].Tasks, api.Counts{Succeeded: 9})
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	s := apitest.New(t)
+	first, second := s.Run(t, metastore.RunSucceeded, "ann", "gold"), s.Run(t, metastore.RunFailed, "bob")
+	done := make(chan error, 1)
+	s.Meta.Record(metastore.Record{
+		Attempt: &metastore.Attempt{Run: first, Task: 8, Status: metastore.AttemptSucceeded, Started: apitest.Start, Ended: apitest.Start},
+		Artifacts: []metastore.Artifact{
+			{Name: "score", Codec: "json", Type: "float64", Size: 4, Inline: []byte("0.75")},
+			{Name: "words", Codec: "json", Type: "string", Size: 3, Inline: []byte(`"x"`)},
+		},
+		Done: func(err error) { done <- err },
+	})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.Metrics(t.Context(), api.MetricsRequest{Flow: "Train"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "names", res.Names, []string{"score"})
+	if len(res.Points) != 2 || res.Points[0].Run != second || res.Points[1].Run != first {
+		t.Fatalf("%+v", res.Points)
+	}
+	equal(t, "the end has it from the join before it", res.Points[1].Values, map[string]float64{"score": 0.75})
+	equal(t, "parameters", res.Points[1].Parameters, map[string]string{"alpha": "0.5"})
+	if res, err = s.Metrics(t.Context(), api.MetricsRequest{Flow: "Train", Step: "b", Tags: []string{"gold"}}); err != nil || len(res.Points) != 1 || res.Points[0].Task != 3 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if _, err = s.Metrics(t.Context(), api.MetricsRequest{}); !fault.Is(err, fault.Usage) {
+		t.Error(err)
+	}
+}
+
+func TestPreviewAndUsage(t *testing.T) {
+	s := apitest.New(t)
+	id := s.Run(t, metastore.RunSucceeded, "ann")
+	ref := func(name string) api.PreviewRequest {
+		return api.PreviewRequest{Run: id, ValueRef: api.ValueRef{Task: 7, Attempt: -1, Name: name}}
+	}
+	p, err := s.Preview(t.Context(), ref("z"))
+	if err != nil || p.Kind != "text" || p.Text != "all" || p.Name != "z" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if _, err := s.Preview(t.Context(), ref("none")); !fault.Is(err, fault.NotFound) {
+		t.Error(err)
+	}
+	if _, err := s.OpenImage(t.Context(), ref("z")); !fault.Is(err, fault.Invalid) {
+		t.Error(err)
+	}
+	u, err := s.Usage(t.Context(), api.UsageRequest{Run: id, Task: 5, Attempt: -1})
+	if err != nil || len(u.Samples.Time) != 0 {
+		t.Errorf("%+v, %v", u, err)
+	}
+	if _, err := s.Usage(t.Context(), api.UsageRequest{Run: id, Task: 5, Attempt: 7}); !fault.Is(err, fault.NotFound) {
+		t.Error(err)
+	}
+	if _, err := s.Stop(t.Context(), api.RunRequest{Run: id}); !fault.Is(err, fault.Conflict) {
+		t.Error(err)
+	}
+	running := s.Run(t, metastore.RunRunning, "ann")
+	if _, err := s.Stop(t.Context(), api.RunRequest{Run: running}); !fault.Is(err, fault.Unavailable) { // it is elsewhere
+		t.Error(err)
+	}
+	if _, err := s.Resume(t.Context(), api.ResumeRequest{Run: running}); !fault.Is(err, fault.Conflict) {
+		t.Error(err)
+	}
+	if _, err := s.Resume(t.Context(), api.ResumeRequest{Run: id}); !fault.Is(err, fault.NotFound) { // its file is not here
+		t.Error(err)
+	}
+}

@@ -1,0 +1,475 @@
+package webapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/api/apitest"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/webapi"
+)
+
+// fixture is a server on a store with runs: 1 succeeded, 2 failed, 3 runs.
+type fixture struct {
+	*httptest.Server
+	store *apitest.Store
+}
+
+func serve(t testing.TB) *fixture {
+	s := apitest.New(t)
+	s.Run(t, metastore.RunSucceeded, "ann", "gold")
+	s.Run(t, metastore.RunFailed, "bob")
+	s.Run(t, metastore.RunRunning, "ann")
+	h := webapi.New(webapi.Options{API: s.Service, Tick: 5 * time.Millisecond})
+	srv := httptest.NewServer(h)
+	t.Cleanup(func() { h.Close(); srv.Close() })
+	return &fixture{srv, s}
+}
+
+func (f *fixture) do(t testing.TB, method, path string, body string, header ...string) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, f.URL+"/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := f.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, data
+}
+
+const jsonType = "application/json"
+
+// Answers are what openapi.json says.
+func TestAnswers(t *testing.T) {
+	f := serve(t)
+	text, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	check := checker{doc}
+	asked := map[string]bool{}
+	for _, c := range []struct {
+		method, path, pattern, body string
+		status                      int
+		has                         string
+	}{
+		{"GET", "/info", "/info", "", 200, `"version":"1.2.3"`},
+		{"GET", "/flows?namespace=user:ann", "/flows", "", 200, `"runs":2`},
+		{"GET", "/runs", "/runs", "", 200, `"succeeded":9`},
+		{"GET", "/runs?flow=Train&user=ann&tag=gold&parameter=alpha=0.5&q=TRA&status=succeeded&limit=1", "/runs", "", 200, `"id":1`},
+		{"GET", "/runs?after=2024-05-06T08:30:00Z", "/runs", "", 200, `"id":3`},
+		{"GET", "/runs/2", "/runs/{run}", "", 200, `"status":"failed"`},
+		{"GET", "/runs/99", "/runs/{run}", "", 404, `there is no run 99`},
+		{"GET", "/runs/x", "/runs/{run}", "", 400, `is not the id of a run`},
+		{"GET", "/runs?limit=many", "/runs", "", 400, `is not a number`},
+		{"GET", "/runs?colour=red", "/runs", "", 400, `there are: flow, user`},
+		{"GET", "/runs?parameter=alpha", "/runs", "", 400, `NAME=VALUE`},
+		{"GET", "/runs?cursor=x", "/runs", "", 400, `is not a cursor`},
+		{"GET", "/runs/1/steps", "/runs/{run}/steps", "", 200, `"name":"gather"`},
+		{"GET", "/runs/1/graph", "/runs/{run}/graph", "", 200, `split-foreach`},
+		{"GET", "/runs/1/timeline?step=work", "/runs/{run}/timeline", "", 200, `"task":[4,5,5,6]`},
+		{"GET", "/runs/1/tasks?order=oldest&limit=2", "/runs/{run}/tasks", "", 200, `"next":"1"`},
+		{"GET", "/runs/1/tasks?order=up", "/runs/{run}/tasks", "", 400, `neither newest nor oldest`},
+		{"GET", "/runs/1/tasks?id=4&id=9&status=succeeded", "/runs/{run}/tasks", "", 200, `"id":9`},
+		{"GET", "/runs/1/tasks/5", "/runs/{run}/tasks/{task}", "", 200, `"type":"ValueError"`},
+		{"GET", "/runs/1/tasks/77", "/runs/{run}/tasks/{task}", "", 404, `has no task 77`},
+		{"GET", "/runs/1/tasks/7/related", "/runs/{run}/tasks/{task}/related", "", 200, `"step":"join"`},
+		{"GET", "/runs/1/tasks/5/metadata?attempt=1", "/runs/{run}/tasks/{task}/metadata", "", 200, `"name":"attempt"`},
+		{"GET", "/runs/1/tasks/7/artifacts", "/runs/{run}/tasks/{task}/artifacts", "", 200, `"name":"z"`},
+		{"GET", "/runs/1/tasks/7/artifacts/z/preview", "/runs/{run}/tasks/{task}/artifacts/{name}/preview", "", 200, `"kind":"text"`},
+		{"GET", "/runs/1/tasks/7/artifacts/z/image", "/runs/{run}/tasks/{task}/artifacts/{name}/image", "", 422, `not a picture`},
+		{"GET", "/runs/1/tasks/4/log", "/runs/{run}/tasks/{task}/log", "", 200, `"stderr":true,"text":"  err"`},
+		{"GET", "/runs/1/tasks/4/log?stream=x", "/runs/{run}/tasks/{task}/log", "", 400, `has no stream`},
+		{"GET", "/runs/1/tasks/4/usage", "/runs/{run}/tasks/{task}/usage", "", 200, `"samples"`},
+		{"GET", "/runs/1/tasks/4/cards", "/runs/{run}/tasks/{task}/cards", "", 200, `"cards":[]`},
+		{"GET", "/runs/1/cards", "/runs/{run}/cards", "", 200, `"cards":[]`},
+		{"GET", "/runs/1/code", "/runs/{run}/code", "", 404, `was not kept`},
+		{"GET", "/runs/1/code/files", "/runs/{run}/code/files", "", 404, ``},
+		{"GET", "/metrics?flow=Train", "/metrics", "", 200, `"points"`},
+		{"GET", "/metrics", "/metrics", "", 400, `must name`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":["new"],"remove":["gold"]}`, 200, `"tags":["new"]`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":[""]}`, 422, `must not be empty`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"ad":["new"]}`, 400, `cannot be read`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `[`, 400, `cannot be read`},
+		{"POST", "/runs/1/stop", "/runs/{run}/stop", `{}`, 409, `is over`},
+		{"POST", "/runs/1/resume", "/runs/{run}/resume", `{}`, 404, `is not on this machine`},
+		{"DELETE", "/runs/1", "", "", 405, `DELETE is not something`},
+		{"GET", "/nothing", "", "", 404, `openapi.json`},
+	} {
+		res, data := f.do(t, c.method, c.path, c.body, "Content-Type", jsonType)
+		if res.StatusCode != c.status || !strings.Contains(string(data), c.has) {
+			t.Errorf("%s %s: %d, %.300s", c.method, c.path, res.StatusCode, data)
+			continue
+		}
+		asked[c.method+c.pattern] = true
+		kind := res.Header.Get("Content-Type")
+		if want := map[bool]string{true: "application/problem+json", false: jsonType}[c.status >= 400]; kind != want {
+			t.Errorf("%s %s: it is %s", c.method, c.path, kind)
+		}
+		if c.pattern == "" {
+			continue
+		}
+		responses := doc["paths"].(map[string]any)[c.pattern].(map[string]any)[strings.ToLower(c.method)].(map[string]any)["responses"].(map[string]any)
+		response, ok := responses[fmt.Sprint(c.status)]
+		if !ok {
+			response = responses["default"]
+		}
+		schema := response.(map[string]any)["content"].(map[string]any)[kind].(map[string]any)["schema"]
+		var answer any
+		if err := json.Unmarshal(data, &answer); err != nil {
+			t.Fatalf("%s %s: %v", c.method, c.path, err)
+		}
+		if problem := check.value(answer, schema.(map[string]any), "answer"); problem != "" {
+			t.Errorf("%s %s: %s", c.method, c.path, problem)
+		}
+	}
+	for path, methods := range doc["paths"].(map[string]any) {
+		for method, op := range methods.(map[string]any) {
+			responses := op.(map[string]any)["responses"].(map[string]any)
+			good, ok := responses["200"].(map[string]any)
+			if ok && good["content"].(map[string]any)[jsonType] != nil && !asked[strings.ToUpper(method)+path] {
+				t.Errorf("nothing asks for %s %s", method, path)
+			}
+		}
+	}
+}
+
+// checker holds values against the schemas of the document.
+type checker struct{ doc map[string]any }
+
+func (c checker) value(v any, schema map[string]any, at string) string {
+	if ref, ok := schema["$ref"].(string); ok {
+		schema = c.doc["components"].(map[string]any)["schemas"].(map[string]any)[strings.TrimPrefix(ref, "#/components/schemas/")].(map[string]any)
+	}
+	kinds, ok := schema["type"].([]any)
+	if !ok {
+		if schema["type"] == nil {
+			return ""
+		}
+		kinds = []any{schema["type"]}
+	}
+	kind := map[bool]string{true: "null"}[v == nil]
+	switch v := v.(type) {
+	case string:
+		kind = "string"
+	case bool:
+		kind = "boolean"
+	case float64:
+		kind = "number"
+		if v == float64(int64(v)) && !slices.Contains(kinds, any("number")) {
+			kind = "integer"
+		}
+	case []any:
+		kind = "array"
+		for i, item := range v {
+			if p := c.value(item, schema["items"].(map[string]any), fmt.Sprintf("%s[%d]", at, i)); p != "" {
+				return p
+			}
+		}
+	case map[string]any:
+		kind = "object"
+		properties, _ := schema["properties"].(map[string]any)
+		for name, item := range v {
+			s, ok := properties[name].(map[string]any)
+			if !ok {
+				if s, ok = schema["additionalProperties"].(map[string]any); !ok {
+					return at + " has a field " + name + " that is not described"
+				}
+			}
+			if p := c.value(item, s, at+"."+name); p != "" {
+				return p
+			}
+		}
+		required, _ := schema["required"].([]any)
+		for _, name := range required {
+			if _, ok := v[name.(string)]; !ok {
+				return fmt.Sprintf("%s lacks %s", at, name)
+			}
+		}
+	}
+	if !slices.Contains(kinds, any(kind)) && kind != "null" {
+		return fmt.Sprintf("%s is of type %s and not %v", at, kind, kinds)
+	}
+	return ""
+}
+
+func TestBytes(t *testing.T) {
+	f := serve(t)
+	res, data := f.do(t, "GET", "/runs/1/tasks/1/artifacts/large", "")
+	if res.StatusCode != 200 || !bytes.Equal(data, apitest.Large) || res.Header.Get("Content-Disposition") != "attachment; filename=large" {
+		t.Errorf("%d, %d bytes, %v", res.StatusCode, len(data), res.Header)
+	}
+	res, data = f.do(t, "GET", "/runs/1/tasks/4/log.txt?timestamps=true", "")
+	want := "2024-05-06T07:00:04Z out\n2024-05-06T07:00:04Z   err\n2024-05-06T07:00:04Z end"
+	if res.StatusCode != 200 || string(data) != want {
+		t.Errorf("%d, %q", res.StatusCode, data)
+	}
+	res, data = f.do(t, "POST", "/call/values", `{"run":1,"values":[{"task":7,"attempt":-1,"name":"z"}]}`)
+	line, rest, _ := bytes.Cut(data, []byte("\n"))
+	if res.StatusCode != 200 || !bytes.Contains(line, []byte(`"length":3`)) || string(rest) != "all" {
+		t.Errorf("%d, %q", res.StatusCode, data)
+	}
+	if res, data = f.do(t, "POST", "/call/nothing", ``); res.StatusCode != 400 {
+		t.Errorf("%d, %q", res.StatusCode, data)
+	}
+}
+
+func TestETags(t *testing.T) {
+	f := serve(t)
+	res, _ := f.do(t, "GET", "/runs", "")
+	etag := res.Header.Get("ETag")
+	res, data := f.do(t, "GET", "/runs", "", "If-None-Match", `"other", `+etag)
+	if res.StatusCode != 304 || len(data) > 0 {
+		t.Errorf("%d, %q", res.StatusCode, data)
+	}
+	f.do(t, "PATCH", "/runs/1/tags", `{"add":["x"]}`, "Content-Type", jsonType)
+	if res, _ = f.do(t, "GET", "/runs", "", "If-None-Match", etag); res.StatusCode != 200 {
+		t.Errorf("a changed list: %d", res.StatusCode)
+	}
+}
+
+func TestCompression(t *testing.T) {
+	f := serve(t)
+	for range 60 {
+		f.store.Run(t, metastore.RunSucceeded, "ann")
+	}
+	res, data := f.do(t, "GET", "/runs", "", "Accept-Encoding", "gzip")
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil || res.Header.Get("Content-Encoding") != "gzip" {
+		t.Fatal(err, res.Header)
+	}
+	if plain, err := io.ReadAll(z); err != nil || !json.Valid(plain) {
+		t.Error(err)
+	}
+}
+
+// A body that is not said to be JSON is refused: a page of another site can send no other without asking.
+func TestContentType(t *testing.T) {
+	f := serve(t)
+	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
+		if res, _ := f.do(t, "PATCH", "/runs/1/tags", `{"add":["x"]}`, "Content-Type", kind); res.StatusCode != 400 {
+			t.Errorf("%q: %d", kind, res.StatusCode)
+		}
+	}
+}
+
+// events reads a stream of events.
+type events struct {
+	t    *testing.T
+	body *bufio.Reader
+	stop context.CancelFunc
+}
+
+func (f *fixture) listen(t *testing.T, path, last string) *events {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	req, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/api/v1"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	res, err := f.Client().Do(req)
+	if err != nil || res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatal(res, err)
+	}
+	t.Cleanup(func() { cancel(); res.Body.Close() })
+	return &events{t, bufio.NewReader(res.Body), cancel}
+}
+
+func (e *events) next() (id, name, data string) {
+	e.t.Helper()
+	for {
+		line, err := e.body.ReadString('\n')
+		if err != nil {
+			e.t.Fatalf("the stream ended: %v", err)
+		}
+		switch field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": "); field {
+		case "id":
+			id = value
+		case "event":
+			name = value
+		case "data":
+			data = value
+		case "":
+			if name != "" {
+				return id, name, data
+			}
+		}
+	}
+}
+
+// until reads on to an event that has something.
+func (e *events) until(has string) {
+	e.t.Helper()
+	for {
+		if _, _, data := e.next(); strings.Contains(data, has) {
+			return
+		}
+	}
+}
+
+func (e *events) want(name, has string) string {
+	e.t.Helper()
+	id, got, data := e.next()
+	if got != name || !strings.Contains(data, has) {
+		e.t.Fatalf("%s: %.200s; want %s with %s", got, data, name, has)
+	}
+	return id
+}
+
+func TestRunsEvents(t *testing.T) {
+	f := serve(t)
+	a := f.listen(t, "/events", "")
+	a.want("reset", "")
+	f.store.Run(t, metastore.RunSucceeded, "eve")
+	var last string
+	for seen := ""; !strings.Contains(seen, `"status":"succeeded"`) || !strings.Contains(seen, `"user":"eve"`); { // it is made in several commits
+		last, _, seen = a.next()
+	}
+	a.stop()
+	f.do(t, "PATCH", "/runs/1/tags", `{"add":["while-away"]}`, "Content-Type", jsonType)
+	b := f.listen(t, "/events", "")
+	b.want("reset", "")
+	f.do(t, "PATCH", "/runs/2/tags", `{"add":["for-both"]}`, "Content-Type", jsonType)
+	b.until(`"for-both"`)
+	c := f.listen(t, "/events", last) // comes back: nothing is missing, nothing comes twice
+	c.want("run", `"while-away"`)
+	c.want("run", `"for-both"`)
+	for _, unknown := range []string{"x", last + "0", strings.Replace(last, "-", "-9", 1)} {
+		f.listen(t, "/events", unknown).want("reset", "")
+	}
+}
+
+func TestRunEvents(t *testing.T) {
+	f := serve(t)
+	e := f.listen(t, "/runs/3/events", "")
+	e.want("reset", "")
+	done := make(chan error, 1)
+	f.store.Meta.Record(metastore.Record{
+		Attempt: &metastore.Attempt{Run: 3, Task: 9, Status: metastore.AttemptSucceeded, Started: apitest.Start, Ended: apitest.Start}, Done: func(err error) { done <- err },
+	})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.Meta.EndRun(t.Context(), 3, metastore.RunEnd{Status: metastore.RunSucceeded, FailedTask: -1, Ended: apitest.Start}); err != nil {
+		t.Fatal(err)
+	}
+	rows, over := false, false
+	for !over {
+		_, name, data := e.next()
+		rows = rows || name == "rows" && strings.Contains(data, `"task":[`) && strings.Contains(data, "9]")
+		over = name == "run" && strings.Contains(data, `"status":"succeeded"`)
+	}
+	if !rows {
+		t.Error("the run is over and its last task was not told")
+	}
+	if res, _ := f.do(t, "GET", "/runs/99/events", ""); res.StatusCode != 404 {
+		t.Errorf("a run that is not there: %d", res.StatusCode)
+	}
+}
+
+func TestLogEvents(t *testing.T) {
+	f := serve(t)
+	e := f.listen(t, "/runs/1/tasks/4/log/events", "")
+	e.want("lines", `"out"`)
+	if id := e.want("end", ""); id != "3" {
+		t.Errorf("the cursor at the end is %s", id)
+	}
+	e = f.listen(t, "/runs/1/tasks/4/log/events", "2")
+	e.want("lines", `[{"time":`)
+	e.want("end", "")
+	e = f.listen(t, "/runs/1/tasks/5/log/events?attempt=1&stream=stderr", "")
+	e.want("lines", `"  err"`)
+	e.want("end", "")
+	if res, _ := f.do(t, "GET", "/runs/1/tasks/400/log/events", ""); res.StatusCode != 404 {
+		t.Errorf("a task that is not there: %d", res.StatusCode)
+	}
+}
+
+// Streams end when the server does.
+func TestClose(t *testing.T) {
+	s := apitest.New(t)
+	h := webapi.New(webapi.Options{API: s.Service, Tick: time.Millisecond})
+	f := &fixture{httptest.NewServer(h), s}
+	s.Run(t, metastore.RunRunning, "ann")
+	for _, path := range []string{"/events", "/runs/1/events", "/runs/1/tasks/9/log/events"} {
+		e := f.listen(t, path, "")
+		if path != "/runs/1/tasks/9/log/events" { // which has nothing to say
+			e.next()
+		}
+		defer func() {
+			if rest, err := io.ReadAll(e.body); err != nil {
+				t.Errorf("%s: %q, %v", path, rest, err)
+			}
+		}()
+	}
+	if n := h.Listeners(); n != 2 {
+		t.Errorf("%d listeners", n)
+	}
+	h.Close()
+	f.Close() // waits for them
+}
+
+// Whatever is asked, the answer is no mistake of the server, and an error is a problem.
+func FuzzRequests(f *testing.F) {
+	srv := serve(f)
+	for _, seed := range []string{
+		"GET /runs?limit=1", "GET /runs/1/tasks/2/artifacts/x?attempt=0", "PATCH /runs/1/tags {\"add\":[\"x\"]}", "POST /call/tasks {\"run\":1}",
+		"GET /runs/1/timeline?cursor=3", "GET /runs/-1", "GET /runs/1/tasks/4/log?cursor=99999999999", "POST /runs/1/stop {}", "GET /runs/1/code/file?path=../x",
+		"GET /metrics?flow=Train&after=x", "GET /runs?q=%25&tag=&tag=a&parameter=%3D", "POST /call/log {\"run\":1,\"task\":4,\"limit\":-5}",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		method, rest, _ := strings.Cut(text, " ")
+		path, body, _ := strings.Cut(rest, " ")
+		if method != "GET" && method != "PATCH" && method != "POST" || strings.Contains(path, "events") || strings.Contains(path, "resume") || !strings.HasPrefix(path, "/") {
+			return
+		}
+		u, err := url.Parse("http://localhost/api/v1" + path)
+		if err != nil {
+			return
+		}
+		req := (&http.Request{Method: method, URL: u, Host: "localhost", Header: http.Header{"Content-Type": {jsonType}}, Body: io.NopCloser(strings.NewReader(body))}).WithContext(t.Context())
+		w := httptest.NewRecorder()
+		srv.Config.Handler.ServeHTTP(w, req)
+		if w.Code >= 500 {
+			t.Fatalf("%d: %s", w.Code, w.Body)
+		}
+		if w.Code >= 400 {
+			var p webapi.Problem
+			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != w.Code || p.Detail == "" {
+				t.Fatalf("%d: %s", w.Code, w.Body)
+			}
+		}
+	})
+}
