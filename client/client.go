@@ -193,7 +193,7 @@ func (c *Client) Runs(ctx context.Context, f RunFilter) iter.Seq2[*Run, error] {
 // runs yields runs from pages of a size; 0 is the usual one.
 func (c *Client) runs(ctx context.Context, f RunFilter, page int) iter.Seq2[*Run, error] {
 	q := api.RunsRequest{
-		Flow: f.Flow, Namespace: c.namespace, Tags: f.Tags, User: f.User, Status: api.Status(f.Status),
+		Flow: api.One(f.Flow), Namespace: c.namespace, Tags: f.Tags, User: api.One(f.User), Status: api.One(api.Status(f.Status)),
 		After: api.TimeOf(f.After), Before: api.TimeOf(f.Before), Limit: page,
 	}
 	return pages(func() ([]api.Run, bool, error) {

@@ -104,8 +104,8 @@ func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 	}
 	size := pageSize(q.Limit)
 	f := metastore.RunFilter{
-		Flow: q.Flow, User: q.User, Status: metastore.RunStatus(q.Status), Tags: q.Tags, Before: before,
-		CreatedAfter: q.After.Time(), CreatedBefore: q.Before.Time(), Search: q.Search, Parameters: q.Parameters, Limit: size + 1,
+		Flows: q.Flow, Users: q.User, Statuses: statusesOf(q.Status), Tags: q.Tags, Parameters: q.Parameters, Before: before, Search: q.Q,
+		CreatedAfter: q.After.Time(), CreatedBefore: q.Before.Time(), Limit: size + 1,
 	}
 	if q.Namespace != "" {
 		f.Tags = append(slices.Clone(q.Tags), q.Namespace)
@@ -122,52 +122,63 @@ func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 		res.Runs = append(res.Runs, runOf(r))
 	}
 	if q.Counts {
-		return res, s.count(ctx, res.Runs)
+		err = s.countTasks(ctx, res.Runs)
 	}
-	return res, nil
+	return res, err
 }
 
-// count counts the tasks of runs. Those of a run that is over are counted once.
-func (s *Service) count(ctx context.Context, runs []Run) error {
-	var ids []int64
+func statusesOf(list []Status) []metastore.RunStatus {
+	var statuses []metastore.RunStatus
+	for _, s := range list {
+		statuses = append(statuses, metastore.RunStatus(s))
+	}
+	return statuses
+}
+
+// countTasks counts the tasks of runs. Those of a run that is over stay the same, so they are counted once.
+func (s *Service) countTasks(ctx context.Context, runs []Run) error {
+	var ask []int64
 	s.mu.Lock()
 	for i := range runs {
-		if c, ok := s.counts[runs[i].ID]; ok && runs[i].Status != Running {
+		if c, ok := s.counts[runs[i].ID]; ok {
 			runs[i].Tasks = &c
 		} else {
-			ids = append(ids, runs[i].ID)
+			ask = append(ask, runs[i].ID)
 		}
 	}
 	s.mu.Unlock()
-	if len(ids) == 0 {
+	if len(ask) == 0 {
 		return nil
 	}
-	counts, err := s.c.Store.TaskCounts(ctx, ids)
+	counts, err := s.c.Store.TaskCounts(ctx, ask)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.counts) > maxCounts {
-		clear(s.counts)
-	}
 	for i := range runs {
 		r := &runs[i]
 		if r.Tasks != nil {
 			continue
 		}
-		c := counts[r.ID]
-		n := countsOf(metastore.StepCount{Running: c.Running, Succeeded: c.Succeeded, Failed: c.Failed, Killed: c.Killed}, metastore.RunStatus(r.Status))
-		r.Tasks = &n
-		if r.Status != Running && r.Status != Died { // an engine that seemed to have died may only have been out of reach
-			s.counts[r.ID] = n
+		n := counts[r.ID]
+		c := Counts{Running: n.Running, Succeeded: n.Succeeded, Failed: n.Failed, Killed: n.Killed}
+		if r.Status != Running {
+			c.Running, c.Died = 0, n.Running
+		}
+		r.Tasks = &c
+		if r.Status != Running && r.Status != Died { // one that seems to have died may only have been silent
+			if len(s.counts) >= maxCounts {
+				clear(s.counts)
+			}
+			s.counts[r.ID] = c
 		}
 	}
 	return nil
 }
 
-// maxCounts is how many runs have their counts remembered.
-const maxCounts = 20_000
+// maxCounts is the number of runs whose counts are kept.
+const maxCounts = 10_000
 
 // Run returns one run. NotFound.
 func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
@@ -175,12 +186,11 @@ func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	if !q.Counts {
-		return runOf(r), nil
+	run := []Run{runOf(r)}
+	if q.Counts {
+		err = s.countTasks(ctx, run)
 	}
-	runs := []Run{runOf(r)}
-	err = s.count(ctx, runs)
-	return runs[0], err
+	return run[0], err
 }
 
 func runOf(r metastore.Run) Run {
@@ -192,7 +202,7 @@ func runOf(r metastore.Run) Run {
 		Host: i.Host, CommandLine: notNil(i.CommandLine), WorkingDir: i.WorkingDir, FlowFile: i.FlowFile, GitCommit: i.GitCommit,
 		GitDirty: i.GitDirty, Language: i.Language, Runtime: i.Runtime, Interpreter: i.Interpreter, SDK: i.SDK, Levada: i.Levada,
 		MaxWorkers: i.MaxWorkers, Isolation: i.Isolation, Namespace: i.Namespace, Project: i.Project, Branch: i.Branch,
-		Resumed: i.Resumed, Parameters: i.Parameters,
+		Resumed: i.Resumed, Parameters: i.Parameters, StopAsked: TimeOf(r.StopAsked),
 	}
 	return run
 }
@@ -398,7 +408,7 @@ func (s *Service) Resume(ctx context.Context, q ResumeRequest) (ResumeResult, er
 }
 
 // Version is a number that is another one when something in the store has changed since.
-func (s *Service) Version(ctx context.Context) (int64, error) { return s.c.Store.Version(ctx) }
+func (s *Service) Version(ctx context.Context) (int64, error) { return s.c.Store.Changes(ctx) }
 
 // ChangeTags removes and adds user tags of a run.
 func (s *Service) ChangeTags(ctx context.Context, q TagsRequest) (TagsResult, error) {

@@ -51,13 +51,13 @@ func TestRuns(t *testing.T) {
 	}{
 		"all":            {api.RunsRequest{}, []int64{5, 4, 3, 2, 1}},
 		"pages":          {api.RunsRequest{Limit: 2}, []int64{5, 4, 3, 2, 1}},
-		"of a flow":      {api.RunsRequest{Flow: "Train", Limit: 3}, []int64{5, 4, 3, 2, 1}},
-		"of another":     {api.RunsRequest{Flow: "Other"}, nil},
+		"of a flow":      {api.RunsRequest{Flow: api.One("Train"), Limit: 3}, []int64{5, 4, 3, 2, 1}},
+		"of another":     {api.RunsRequest{Flow: api.One("Other")}, nil},
 		"in a namespace": {api.RunsRequest{Namespace: "user:ann"}, []int64{4, 3, 1}},
 		"tag and ns":     {api.RunsRequest{Namespace: "gold", Tags: []string{"user:bob"}, Limit: 1}, []int64{5}},
-		"died":           {api.RunsRequest{Status: api.Died, Limit: 1}, []int64{3}},
-		"running":        {api.RunsRequest{Status: api.Running, Limit: 1}, []int64{4}},
-		"succeeded":      {api.RunsRequest{Status: api.Succeeded, Limit: 1}, []int64{5, 1}},
+		"died":           {api.RunsRequest{Status: api.One(api.Died), Limit: 1}, []int64{3}},
+		"running":        {api.RunsRequest{Status: api.One(api.Running), Limit: 1}, []int64{4}},
+		"succeeded":      {api.RunsRequest{Status: api.One(api.Succeeded), Limit: 1}, []int64{5, 1}},
 		"between": {api.RunsRequest{
 			After: api.TimeOf(apitest.Start.Add(time.Hour)), Before: api.TimeOf(apitest.Start.Add(3 * time.Hour)),
 		}, []int64{3, 2}},

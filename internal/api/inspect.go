@@ -258,7 +258,7 @@ func (s *Service) Metrics(ctx context.Context, q MetricsRequest) (MetricsResult,
 		q.Limit = usualMetrics
 	}
 	runs, err := s.Runs(ctx, RunsRequest{
-		Flow: q.Flow, User: q.User, Status: q.Status, Tags: q.Tags, After: q.After, Before: q.Before, Cursor: q.Cursor, Limit: min(q.Limit, usualPage),
+		Flow: One(q.Flow), User: One(q.User), Status: One(q.Status), Tags: q.Tags, After: q.After, Before: q.Before, Cursor: q.Cursor, Limit: min(q.Limit, usualPage),
 	})
 	if err != nil {
 		return MetricsResult{}, err

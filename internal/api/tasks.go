@@ -117,12 +117,18 @@ func (s *Service) finished(ctx context.Context, run metastore.Run, t *Task) (boo
 	case last.Status == Running:
 		return false, nil
 	}
+	again, err := s.triedAgain(ctx, run, t.Step, last.N)
+	return !again, err
+}
+
+// triedAgain reports whether an attempt of a step that did not end well may be followed by another.
+func (s *Service) triedAgain(ctx context.Context, run metastore.Run, step string, n int) (bool, error) {
 	g, err := s.graph(ctx, run)
 	if err != nil {
 		return false, err
 	}
-	n := g.Lookup(t.Step)
-	return n == nil || last.N >= n.Retries && !n.Catch, nil
+	node := g.Lookup(step)
+	return node != nil && (n < node.Retries || node.Catch), nil
 }
 
 func attemptOf(a metastore.Attempt, run metastore.Run) Attempt {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -55,19 +56,23 @@ func place[T comparable](list *[]T, v T) int {
 	return at
 }
 
-func (t *Timeline) add(task metastore.Task, a *Attempt) {
-	if a == nil {
-		a = &Attempt{N: -1, Status: Pending, Started: TimeOf(task.Created)}
+func (t *Timeline) add(r metastore.TimelineRow, run Run) {
+	status, ended := Status(r.Status), TimeOf(r.Ended)
+	switch {
+	case r.N < 0:
+		status = Pending
+	case status == Running && run.Status != Running:
+		status, ended = Died, run.Ended
 	}
-	r := &t.Rows
-	r.Task, r.Step = append(r.Task, task.ID), append(r.Step, place(&t.Steps, task.Step))
-	r.Attempt, r.Status = append(r.Attempt, a.N), append(r.Status, place(&t.Statuses, a.Status))
-	r.Started, r.Ended, r.Value = append(r.Started, a.Started), append(r.Ended, a.Ended), append(r.Value, a.Value)
+	rows := &t.Rows
+	rows.Task, rows.Step = append(rows.Task, r.Task), append(rows.Step, place(&t.Steps, r.Step))
+	rows.Attempt, rows.Status = append(rows.Attempt, r.N), append(rows.Status, place(&t.Statuses, status))
+	rows.Started, rows.Ended, rows.Value = append(rows.Started, TimeOf(r.Started)), append(rows.Ended, ended), append(rows.Value, r.Value)
 }
 
 // Timeline returns a page of a run's timeline, without the task of the parameters. NotFound if there is no such run.
 func (s *Service) Timeline(ctx context.Context, q TimelineRequest) (*Timeline, error) {
-	run, err := s.c.Cases.RunByID(ctx, q.Run)
+	run, err := s.Run(ctx, RunRequest{Run: q.Run})
 	if err != nil {
 		return nil, err
 	}
@@ -79,57 +84,21 @@ func (s *Service) Timeline(ctx context.Context, q TimelineRequest) (*Timeline, e
 	if q.Limit > 0 {
 		size = min(q.Limit, largestPage)
 	}
-	t := newTimeline()
-	tasks, err := s.tasksAfter(ctx, metastore.TaskFilter{Run: q.Run, Step: q.Step, After: after, Limit: size + 1})
-	if err != nil {
-		return nil, err
-	}
-	if len(tasks) > size {
-		tasks = tasks[:size]
-		t.Next = formatCursor(tasks[size-1].ID)
-	}
-	attempts, err := s.attemptsOf(ctx, run, tasks)
-	if err != nil {
-		return nil, err
-	}
-	for _, task := range tasks {
-		of := attempts[task.ID]
-		if len(of) == 0 {
-			t.add(task, nil)
+	t, tasks, last := newTimeline(), 0, int64(0)
+	for r, err := range s.c.Store.Timeline(ctx, metastore.TaskFilter{Run: q.Run, Step: q.Step, After: after, Limit: size + 1}) {
+		if err != nil {
+			return nil, err
 		}
-		for i := range of {
-			t.add(task, &of[i])
+		if r.Task != last {
+			if tasks == size {
+				t.Next = formatCursor(last)
+				break
+			}
+			tasks, last = tasks+1, r.Task
 		}
+		t.add(r, run)
 	}
 	return t, nil
-}
-
-func (s *Service) tasksAfter(ctx context.Context, f metastore.TaskFilter) ([]metastore.Task, error) {
-	var tasks []metastore.Task
-	for t, err := range s.c.Store.Tasks(ctx, f) {
-		if err != nil {
-			return nil, err
-		}
-		tasks = append(tasks, t)
-	}
-	return tasks, nil
-}
-
-// attemptsOf returns the attempts of tasks of a run, without their exceptions.
-func (s *Service) attemptsOf(ctx context.Context, run metastore.Run, tasks []metastore.Task) (map[int64][]Attempt, error) {
-	ids := make([]int64, len(tasks))
-	for i, t := range tasks {
-		ids[i] = t.ID
-	}
-	of := make(map[int64][]Attempt, len(tasks))
-	for a, err := range s.c.Store.AttemptsOf(ctx, run.ID, ids) {
-		if err != nil {
-			return nil, err
-		}
-		a.Exception = nil
-		of[a.Task] = append(of[a.Task], attemptOf(a, run))
-	}
-	return of, nil
 }
 
 // Follower tells what is new of a run from one look to the next. It remembers the tasks that may still change and nothing of those
@@ -139,8 +108,8 @@ type Follower struct {
 	run    int64
 	begun  bool
 	status Status
-	last   int64           // the largest id of a task that was seen
-	open   map[int64]*told // tasks that may still change
+	last   int64          // the largest id of a task that was seen
+	open   map[int64]told // tasks that may still change
 
 	counted time.Time     // when the steps were counted last
 	pause   time.Duration // for how long they are not counted again
@@ -149,9 +118,8 @@ type Follower struct {
 
 // told is what was told of a task.
 type told struct {
-	task     metastore.Task
-	attempts int
-	status   Status
+	attempt int // the last one; -1 for none
+	status  Status
 }
 
 // News is what is new of a run. Nil parts are as they were.
@@ -164,7 +132,7 @@ type News struct {
 
 // Follow returns a follower of a run. What is there at its first look is not news, but the run itself.
 func (s *Service) Follow(run int64) *Follower {
-	return &Follower{s: s, run: run, open: make(map[int64]*told)}
+	return &Follower{s: s, run: run, open: make(map[int64]told)}
 }
 
 // Look returns what is new at a time. NotFound if there is no such run (any more).
@@ -213,45 +181,57 @@ func (r StepsResult) tasks() *Counts {
 
 // rows returns the rows that are new or have changed.
 func (f *Follower) rows(ctx context.Context, run Run) (*Timeline, error) {
-	record := metastore.Run{ID: run.ID, Status: metastore.RunStatus(run.Status), Ended: run.Ended.Time()}
-	tasks, err := f.s.tasksAfter(ctx, metastore.TaskFilter{Run: f.run, After: f.last})
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tasks {
-		f.last = max(f.last, t.ID)
-		f.open[t.ID] = &told{task: t, attempts: -1}
-	}
-	tasks = tasks[:0]
-	for _, t := range f.open {
-		tasks = append(tasks, t.task)
-	}
-	slices.SortFunc(tasks, func(a, b metastore.Task) int { return int(a.ID - b.ID) })
-	attempts, err := f.s.attemptsOf(ctx, record, tasks)
-	if err != nil {
-		return nil, err
-	}
 	rows := newTimeline()
-	for _, task := range tasks {
-		of, known := attempts[task.ID], f.open[task.ID]
-		status := Pending
-		if len(of) > 0 {
-			status = of[len(of)-1].Status
-		}
-		if len(of) != known.attempts || status != known.status {
-			if len(of) == 0 {
-				rows.add(task, nil)
-			}
-			for i := range of {
-				if i >= known.attempts-1 { // those before were told when they ended
-					rows.add(task, &of[i])
-				}
-			}
-		}
-		known.attempts, known.status = len(of), status
-		if status.Good() || run.Status != Running {
-			delete(f.open, task.ID)
+	ids := slices.Sorted(maps.Keys(f.open))
+	if len(ids) > 0 {
+		if err := f.read(ctx, run, metastore.TaskFilter{Run: f.run, After: -1, IDs: ids}, rows); err != nil {
+			return nil, err
 		}
 	}
-	return rows, nil
+	return rows, f.read(ctx, run, metastore.TaskFilter{Run: f.run, After: f.last}, rows)
+}
+
+// read reads tasks and adds what is new of them.
+func (f *Follower) read(ctx context.Context, run Run, filter metastore.TaskFilter, to *Timeline) error {
+	var of []metastore.TimelineRow // of one task
+	for r, err := range f.s.c.Store.Timeline(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		if len(of) > 0 && of[0].Task != r.Task {
+			f.tell(run, of, to)
+			of = of[:0]
+		}
+		of = append(of, r)
+	}
+	if len(of) > 0 {
+		f.tell(run, of, to)
+	}
+	return nil
+}
+
+// tell adds what is new of the attempts of a task.
+func (f *Follower) tell(run Run, of []metastore.TimelineRow, to *Timeline) {
+	id, last := of[0].Task, of[len(of)-1]
+	known, ok := f.open[id]
+	if !ok {
+		f.last = max(f.last, id)
+		known = told{attempt: -2} // not even that there is such a task
+	}
+	status := Status(last.Status)
+	if status == Running && run.Status != Running {
+		status = Died
+	}
+	if last.N != known.attempt || status != known.status {
+		for _, r := range of {
+			if r.N >= known.attempt { // those before were told when they ended
+				to.add(r, run)
+			}
+		}
+	}
+	if last.N >= 0 && status.Good() || run.Status != Running {
+		delete(f.open, id)
+		return
+	}
+	f.open[id] = told{last.N, status}
 }

@@ -90,7 +90,8 @@ type Run struct {
 	Resumed     string            `json:"resumed,omitempty"`    // step given to resume
 	Parameters  map[string]string `json:"parameters,omitempty"` // as text, for people
 
-	Tasks *Counts `json:"tasks,omitempty"` // if they were asked for; without times, and without the task of the parameters
+	StopAsked Time    `json:"stop_asked,omitempty"` // when somebody asked for its end; 0 if nobody did
+	Tasks     *Counts `json:"tasks,omitempty"`      // if they were asked for; without times, and without that of the parameters
 }
 
 // Step is a step that a run has tasks of.
@@ -103,14 +104,14 @@ type Step struct {
 	Counts  *Counts `json:"counts,omitempty"` // if they were asked for
 }
 
-// Counts is how many tasks a step has by the status of their last attempt.
+// Counts is how many tasks a step, or a run, has by the status of their last attempt.
 type Counts struct {
 	Running   int  `json:"running"`
 	Succeeded int  `json:"succeeded"` // caught ones too
 	Failed    int  `json:"failed"`
 	Killed    int  `json:"killed"`
 	Died      int  `json:"died"`
-	Started   Time `json:"started"` // first start and last end of an attempt; 0 if there is none
+	Started   Time `json:"started"` // first start and last end of an attempt of the step; 0 if there is none
 	Ended     Time `json:"ended"`
 }
 
@@ -255,19 +256,45 @@ type FlowsResult struct {
 
 // RunsRequest asks for runs, newest first. Zero fields do not select.
 type RunsRequest struct {
-	Flow      string   `json:"flow"`
-	Namespace string   `json:"namespace"`
-	Tags      []string `json:"tags"` // all of them, user or system
-	User      string   `json:"user"`
-	Status    Status   `json:"status"`
-	After     Time     `json:"after"`  // created then or later
-	Before    Time     `json:"before"` // created before then
-	// Search is the beginning of an id, or a part of a flow, a user, a tag or the value of a parameter.
-	Search     string            `json:"search"`
-	Parameters map[string]string `json:"parameters"` // all of them
-	Counts     bool              `json:"counts"`     // count their tasks
-	Cursor     string            `json:"cursor"`
-	Limit      int               `json:"limit"`
+	Flow       OneOf[string]     `json:"flow"`
+	Namespace  string            `json:"namespace"`
+	Tags       []string          `json:"tags"` // all of them, user or system
+	User       OneOf[string]     `json:"user"`
+	Status     OneOf[Status]     `json:"status"`
+	Parameters map[string]string `json:"parameters"` // all of them, as Run.Parameters shows them
+	After      Time              `json:"after"`      // created then or later
+	Before     Time              `json:"before"`     // created before then
+	// Q finds runs as one types: the beginning of an id, or a part of a flow, a user, a tag or a parameter's value, whatever
+	// the case. Parameters are looked at in the newest metastore.SearchedParameters runs.
+	Q      string `json:"q"`
+	Counts bool   `json:"counts"` // count the tasks of each run
+	Cursor string `json:"cursor"`
+	Limit  int    `json:"limit"`
+}
+
+// OneOf is a choice: any of some things will do. None does not select. In JSON it may be one thing or a list.
+type OneOf[T ~string] []T
+
+// One is the choice of one thing, or none if it is empty.
+func One[T ~string](v T) OneOf[T] {
+	if v == "" {
+		return nil
+	}
+	return OneOf[T]{v}
+}
+
+// UnmarshalJSON reads one thing or a list. An empty text is nothing.
+func (o *OneOf[T]) UnmarshalJSON(data []byte) error {
+	*o = nil
+	if len(data) > 0 && data[0] == '"' {
+		var one T
+		err := json.Unmarshal(data, &one)
+		if one != "" {
+			*o = OneOf[T]{one}
+		}
+		return err
+	}
+	return json.Unmarshal(data, (*[]T)(o))
 }
 
 // RunsResult answers it.
@@ -279,7 +306,7 @@ type RunsResult struct {
 // RunRequest asks for one run.
 type RunRequest struct {
 	Run    int64 `json:"run"`
-	Counts bool  `json:"counts"` // count its tasks
+	Counts bool  `json:"counts"` // count its tasks, where the answer is the run
 }
 
 // StepsRequest asks for the steps that a run has tasks of, in the order of their first tasks,

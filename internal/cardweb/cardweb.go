@@ -156,7 +156,7 @@ func (s *server) run(r *http.Request) (metastore.Run, error) {
 }
 
 func (s *server) filter(limit int) metastore.RunFilter {
-	f := metastore.RunFilter{Flow: s.Flow, Limit: limit}
+	f := metastore.RunFilter{Flows: metastore.Only(s.Flow), Limit: limit}
 	if s.Namespace != "" {
 		f.Tags = []string{s.Namespace}
 	}

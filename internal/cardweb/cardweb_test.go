@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ type source struct {
 func (s *source) Runs(_ context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
 	return func(yield func(metastore.Run, error) bool) {
 		for _, r := range s.runs {
-			if (f.Flow == "" || r.Flow == f.Flow) && (len(f.Tags) == 0 || f.Tags[0] == "user:"+r.User) && !yield(r, nil) {
+			if (len(f.Flows) == 0 || slices.Contains(f.Flows, r.Flow)) && (len(f.Tags) == 0 || f.Tags[0] == "user:"+r.User) && !yield(r, nil) {
 				return
 			}
 		}

@@ -68,7 +68,7 @@ func (s *session) latestOwn(ctx context.Context, namespace string) (metastore.Ru
 		f.Tags = []string{namespace}
 	}
 	if s.flow != nil {
-		f.Flow = s.flow.Definition().Name
+		f.Flows = []string{s.flow.Definition().Name}
 	}
 	for run, err := range s.store.Service.Runs(ctx, f) {
 		return run, err

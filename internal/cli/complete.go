@@ -302,7 +302,7 @@ func (c *completer) runs(typed, before, flow, after string) {
 	now := c.s.env.Now()
 	left := maxCandidates
 	for _, span := range idsWith(typed) {
-		for run, err := range store.Runs(c.ctx, metastore.RunFilter{Flow: flow, Before: span[1], Limit: left}) {
+		for run, err := range store.Runs(c.ctx, metastore.RunFilter{Flows: metastore.Only(flow), Before: span[1], Limit: left}) {
 			if err != nil || run.ID < span[0] {
 				break
 			}

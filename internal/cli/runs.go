@@ -61,9 +61,12 @@ func statusNames() []string {
 
 // filter is what of the store's runs is asked for.
 func (c *runsCommand) filter(s *session) (metastore.RunFilter, error) {
-	f := metastore.RunFilter{Flow: c.flow, User: c.user, Status: metastore.RunStatus(c.status), Tags: c.tags, Parameters: c.parameters, Limit: c.limit}
-	if f.Flow == "" && s.flow != nil {
-		f.Flow = s.flow.Definition().Name
+	f := metastore.RunFilter{
+		Flows: metastore.Only(c.flow), Users: metastore.Only(c.user), Statuses: metastore.Only(metastore.RunStatus(c.status)),
+		Tags: c.tags, Parameters: c.parameters, Limit: c.limit,
+	}
+	if f.Flows == nil && s.flow != nil {
+		f.Flows = []string{s.flow.Definition().Name}
 	}
 	if c.namespace != "" {
 		f.Tags = append(f.Tags, c.namespace)

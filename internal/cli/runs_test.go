@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestRunsAsJSON(t *testing.T) {
 	p.service.runs = someRuns()
 	p.run(t, "runs", "--json", "--status", "failed", "--tag", "a", "--tag", "b", "--limit", "3", "--flow", "F")
 	f := p.service.filter
-	if f.Status != metastore.RunFailed || f.Flow != "F" || f.Limit != 3 || len(f.Tags) != 2 {
+	if !slices.Equal(f.Statuses, []metastore.RunStatus{metastore.RunFailed}) || !slices.Equal(f.Flows, []string{"F"}) || f.Limit != 3 || len(f.Tags) != 2 {
 		t.Errorf("filter %+v", f)
 	}
 	var runs []jsonRun
@@ -92,7 +93,7 @@ func TestRunsAsJSON(t *testing.T) {
 	}
 	p.env.Environ = []string{"LEVADA_WORKER_FD=5"}
 	p.run(t, "flow", "flow.py", "runs")
-	if p.service.filter.Flow != "TrainFlow" {
+	if !slices.Equal(p.service.filter.Flows, []string{"TrainFlow"}) {
 		t.Errorf("filter %+v", p.service.filter)
 	}
 }

@@ -274,7 +274,7 @@ func (c *tagList) runs(ctx context.Context, s *session) ([]metastore.Run, error)
 		}
 		return []metastore.Run{run}, err
 	}
-	filter := metastore.RunFilter{Flow: flow}
+	filter := metastore.RunFilter{Flows: metastore.Only(flow)}
 	if c.mine {
 		filter.Tags = []string{s.env.namespace(s.user)}
 	}

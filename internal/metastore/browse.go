@@ -10,9 +10,6 @@ import (
 // Browser is what clients ask of a store beside [Reader]: overviews, and what many tasks
 // have, each in one query.
 type Browser interface {
-	// Version returns a number that is another one when anybody, this process or another, has committed something since. It costs
-	// next to nothing, so that whoever waits for news can ask for it often.
-	Version(ctx context.Context) (int64, error)
 	// Flows returns the flows that have runs with a tag, which is how a run is in a namespace,
 	// sorted by name. An empty tag is all runs.
 	Flows(ctx context.Context, tag string) ([]FlowSummary, error)
@@ -27,6 +24,15 @@ type Browser interface {
 	ScopesOf(ctx context.Context, run int64, splits []int64) ([]Scope, error)
 	// Cards yields the cards of some tasks of a run, nil for all, by task, attempt and position.
 	Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[TaskCard, error]
+	// Timeline yields what a chart shows of tasks, by task and attempt. The filter's Limit counts tasks; it is always in rising order.
+	Timeline(ctx context.Context, f TaskFilter) iter.Seq2[TimelineRow, error]
+	// LastTasks returns the task with the largest id of a step in each of some runs, of those that have one.
+	LastTasks(ctx context.Context, step string, runs []int64) (map[int64]int64, error)
+	// Inherited yields the artifacts that some tasks have, their own and what they inherit, by run, task and name, each as its
+	// nearest record has it, if its type is one of those named. It is for short values of many runs: a value that is not in its record comes without.
+	Inherited(ctx context.Context, tasks []TaskID, types []string) iter.Seq2[InheritedArtifact, error]
+	// Changes returns a number that stays the same as long as nothing is committed, by whomever. It costs next to nothing.
+	Changes(ctx context.Context) (int64, error)
 	// Children yields the tasks of the named steps that follow a task: that join it, or else
 	// have it as their Base. They come in the order of their ids.
 	Children(ctx context.Context, run, task int64, steps []string) iter.Seq2[Task, error]
@@ -45,6 +51,25 @@ type StepSpan struct {
 	Step        string
 	First, Last int64
 	Created     time.Time // of the first task
+}
+
+// TimelineRow is an attempt with the step of its task. A task without attempts has one row, with N -1.
+type TimelineRow struct {
+	Task           int64
+	Step           string
+	N              int
+	Status         AttemptStatus
+	Started, Ended time.Time
+	Value          string
+}
+
+// TaskID names a task.
+type TaskID struct{ Run, Task int64 }
+
+// InheritedArtifact is an artifact record with the task that has it, which need not be the one that set it.
+type InheritedArtifact struct {
+	TaskID
+	Artifact
 }
 
 // TaskArtifact is an artifact record with the task that set it.

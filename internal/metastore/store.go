@@ -51,6 +51,8 @@ type Recorder interface {
 	EndRun(ctx context.Context, id int64, end RunEnd) error
 	// Beat renews the lease of a running run.
 	Beat(ctx context.Context, id int64, at time.Time) error
+	// AskStop notes that the run is asked to end, for its engine to see in Run.StopAsked. It is asked once: a later time does not count.
+	AskStop(ctx context.Context, id int64, at time.Time) error
 	// ChangeTags removes and then adds user tags of a run and returns the result, sorted.
 	ChangeTags(ctx context.Context, id int64, remove, add []string) ([]string, error)
 }
@@ -151,20 +153,35 @@ type Reader interface {
 
 // RunFilter selects runs. Zero fields do not select.
 type RunFilter struct {
-	Flow   string
-	User   string
-	Status RunStatus // as recorded
-	Tags   []string  // all of them, user or system
-	Before int64     // only ids below this one
-	Spun   bool      // those that spun a task, too
-	// Search is a text that a run's id begins with, or that is in its flow, its user, one of its tags or the value of one of its
-	// parameters. Letters of ASCII match in either case.
+	Flows    []string    // any of them
+	Users    []string    // any of them
+	Statuses []RunStatus // any of them, as recorded
+	Tags     []string    // all of them, user or system
+	Before   int64       // only ids below this one
+	Spun     bool        // those that spun a task, too
+	// Search is what one types to find a run: the beginning of its id, or a part of its flow, its user, a tag, or, in the
+	// newest SearchedParameters runs, the value of a parameter. The case of ASCII letters does not matter.
 	Search string
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
 	// CreatedAfter and CreatedBefore bound the time of creation: not before the one, before the other.
 	CreatedAfter, CreatedBefore time.Time
 	Limit                       int
+}
+
+// The bounds of a search, so that it stays fast whatever the store holds: how many runs, the newest, have their parameters
+// looked at, which are in no index, and how many different flows, users and tags, in the order of the alphabet.
+const (
+	SearchedParameters = 1000
+	SearchedNames      = 20_000
+)
+
+// Only is the choice of one thing, none if it is empty.
+func Only[T ~string](v T) []T {
+	if v == "" {
+		return nil
+	}
+	return []T{v}
 }
 
 // TaskFilter selects tasks of a run.

@@ -31,6 +31,7 @@ type Run struct {
 	Tags       []string  // user tags, sorted
 	SystemTags []string  // sorted
 	Lease      Lease     // who runs it
+	StopAsked  time.Time // when somebody asked for its end, for its engine to see; zero if nobody did
 	Definition Hash      // blob with the graph.Flow JSON
 	Code       Hash      // blob with the code package (tar, zstd); zero if none was taken
 	Info       RunInfo

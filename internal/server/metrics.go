@@ -139,7 +139,7 @@ func (m *metrics) overview(ctx context.Context) (overview, error) {
 		return o, err
 	}
 	o.flows = flows.Flows
-	running, err := m.api.Runs(ctx, api.RunsRequest{Status: api.Running, Counts: true})
+	running, err := m.api.Runs(ctx, api.RunsRequest{Status: api.One(api.Running), Counts: true})
 	if err != nil {
 		return o, err
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/levadahq/levada/internal/datastore"
@@ -35,16 +36,21 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 
 // Runs yields the runs that match, newest first, with honest statuses.
 func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
-	want, limit := f.Status, f.Limit
-	if want == metastore.RunRunning || want == metastore.RunDied {
-		f.Status, f.Limit = metastore.RunRunning, 0 // which of the two is found out below
+	want, limit := f.Statuses, f.Limit
+	if slices.Contains(want, metastore.RunRunning) || slices.Contains(want, metastore.RunDied) {
+		// Which of the two it is is found out below.
+		f.Statuses = slices.DeleteFunc(slices.Clone(want), func(s metastore.RunStatus) bool { return s == metastore.RunDied })
+		if !slices.Contains(f.Statuses, metastore.RunRunning) {
+			f.Statuses = append(f.Statuses, metastore.RunRunning)
+		}
+		f.Limit = 0
 	}
 	return func(yield func(metastore.Run, error) bool) {
 		n := 0
 		for r, err := range s.c.Store.Runs(ctx, f) {
 			if err == nil {
 				r = s.honest(r)
-				if want != "" && r.Status != want {
+				if len(want) > 0 && !slices.Contains(want, r.Status) {
 					continue
 				}
 			}
@@ -60,7 +66,7 @@ func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[met
 
 // LatestRun returns the newest run of a flow. NotFound if there is none.
 func (s *Service) LatestRun(ctx context.Context, flow string) (metastore.Run, error) {
-	for r, err := range s.Runs(ctx, metastore.RunFilter{Flow: flow, Limit: 1}) {
+	for r, err := range s.Runs(ctx, metastore.RunFilter{Flows: metastore.Only(flow), Limit: 1}) {
 		return r, err
 	}
 	return metastore.Run{}, fault.New(fault.NotFound, "%s has not been run in this store", flow).On(s.c.Home).

@@ -127,7 +127,7 @@ func TestHonestStatus(t *testing.T) {
 		}
 	}
 	n := 0
-	for r, err := range s.Runs(ctx, metastore.RunFilter{Status: metastore.RunDied}) {
+	for r, err := range s.Runs(ctx, metastore.RunFilter{Statuses: []metastore.RunStatus{metastore.RunDied}}) {
 		if n++; err != nil || r.Status != metastore.RunDied {
 			t.Errorf("asked for runs that died: %+v, %v", r, err)
 		}

@@ -124,7 +124,7 @@ func (s *Store) engines(ctx context.Context) (engines, error) {
 		return e, err
 	}
 	away := false // a run goes on on another machine
-	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Status: metastore.RunRunning}) {
+	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Statuses: []metastore.RunStatus{metastore.RunRunning}}) {
 		if err != nil {
 			return e, err
 		}

@@ -273,7 +273,7 @@ func (a *API) newsOfRuns() func(context.Context, time.Time) ([]event, error) {
 		if err != nil {
 			return nil, err
 		}
-		running, err := a.API.Runs(ctx, api.RunsRequest{Limit: watchedRuns, Counts: true, Status: api.Running})
+		running, err := a.API.Runs(ctx, api.RunsRequest{Limit: watchedRuns, Counts: true, Status: api.One(api.Running)})
 		if err != nil {
 			return nil, err
 		}

@@ -24,10 +24,10 @@ var parameters = map[string]struct {
 	many        bool
 }{
 	"namespace":  {"string", `Only what is in this namespace: "user:ann", or any tag.`, false},
-	"flow":       {"string", "Only runs of this flow.", false},
-	"user":       {"string", "Only runs of this user.", false},
+	"flow":       {"string", "Only runs of this flow. In the list of runs it may be repeated: any of them.", false},
+	"user":       {"string", "Only runs of this user. In the list of runs it may be repeated: any of them.", false},
 	"tag":        {"string", "Only runs with this tag, a user's or a system tag. May be repeated: all must be there.", true},
-	"status":     {"string", "Only those with this status. Of a task, that of its last attempt.", false},
+	"status":     {"string", "Only those with this status; of a task, that of its last attempt. In the list of runs it may be repeated: any of them.", false},
 	"parameter":  {"string", "NAME=VALUE: only runs with this value of a parameter. May be repeated: all must hold.", true},
 	"after":      {"string", "Only runs that were created then or later: microseconds since 1970, or RFC 3339.", false},
 	"before":     {"string", "Only runs that were created before then.", false},

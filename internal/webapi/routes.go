@@ -117,8 +117,11 @@ func readRun(r *request) api.RunRequest { return api.RunRequest{Run: r.id("run")
 
 func readRuns(r *request) api.RunsRequest {
 	q := api.RunsRequest{
-		Flow: r.text("flow"), User: r.text("user"), Tags: r.query["tag"], Status: api.Status(r.text("status")), Search: r.text("q"),
+		Flow: r.query["flow"], User: r.query["user"], Tags: r.query["tag"], Q: r.text("q"),
 		After: r.time("after"), Before: r.time("before"), Cursor: r.text("cursor"), Limit: r.int("limit", 0), Counts: true,
+	}
+	for _, status := range r.query["status"] {
+		q.Status = append(q.Status, api.Status(status))
 	}
 	for _, p := range r.query["parameter"] {
 		name, value, ok := strings.Cut(p, "=")

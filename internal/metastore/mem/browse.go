@@ -121,3 +121,75 @@ func (s *Store) Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[m
 		return list
 	})
 }
+
+// Timeline yields what a chart shows of tasks.
+func (s *Store) Timeline(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.TimelineRow, error] {
+	f.Newest = false
+	return stream(ctx, s, func() []metastore.TimelineRow {
+		var list []metastore.TimelineRow
+		for _, t := range s.filtered(f) {
+			attempts := s.attempts[taskKey{t.Run, t.ID}]
+			if len(attempts) == 0 {
+				list = append(list, metastore.TimelineRow{Task: t.ID, Step: t.Step, N: -1})
+			}
+			for _, a := range attempts {
+				list = append(list, metastore.TimelineRow{Task: t.ID, Step: t.Step, N: a.N, Status: a.Status, Started: a.Started, Ended: a.Ended, Value: a.Value})
+			}
+		}
+		return list
+	})
+}
+
+// LastTasks returns the last task of a step in each of some runs.
+func (s *Store) LastTasks(ctx context.Context, step string, runs []int64) (map[int64]int64, error) {
+	return read(ctx, s, func() (map[int64]int64, error) {
+		last := make(map[int64]int64)
+		for _, run := range runs {
+			for id, t := range s.tasks[run] {
+				if have, ok := last[run]; t.Step == step && (!ok || id > have) {
+					last[run] = id
+				}
+			}
+		}
+		return last, nil
+	})
+}
+
+// Inherited yields the artifacts of some types that tasks have.
+func (s *Store) Inherited(ctx context.Context, tasks []metastore.TaskID, types []string) iter.Seq2[metastore.InheritedArtifact, error] {
+	return stream(ctx, s, func() []metastore.InheritedArtifact {
+		tasks = slices.Clone(tasks)
+		slices.SortFunc(tasks, func(a, b metastore.TaskID) int { return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Task, b.Task)) })
+		var list []metastore.InheritedArtifact
+		for _, id := range slices.Compact(tasks) {
+			has := make(map[string]metastore.Artifact)
+			for at := id.Task; at >= 0; {
+				good, ok := lastGood(s.attempts[taskKey{id.Run, at}])
+				if !ok {
+					break
+				}
+				for name, a := range s.artifacts[attemptKey{taskKey{id.Run, at}, good.N}] {
+					if _, hidden := has[name]; !hidden {
+						has[name] = a
+					}
+				}
+				base := s.tasks[id.Run][at].Base
+				if good.Complete || base >= at {
+					break
+				}
+				at = base
+			}
+			for _, name := range slices.Sorted(maps.Keys(has)) {
+				if slices.Contains(types, has[name].Type) {
+					list = append(list, metastore.InheritedArtifact{TaskID: id, Artifact: cloneArtifact(has[name])})
+				}
+			}
+		}
+		return list
+	})
+}
+
+// Changes counts what was written.
+func (s *Store) Changes(ctx context.Context) (int64, error) {
+	return read(ctx, s, func() (int64, error) { return s.changes, nil })
+}

@@ -19,7 +19,7 @@ type Store struct {
 	mu        sync.Mutex
 	runs      []*metastore.Run // in the order of their ids
 	last      int64            // the largest id that was given
-	version   int64
+	changes   int64            // how often something was written
 	tasks     map[int64]map[int64]metastore.Task
 	attempts  map[taskKey][]metastore.Attempt // in order
 	artifacts map[attemptKey]map[string]metastore.Artifact
@@ -94,7 +94,7 @@ func (s *Store) Record(r metastore.Record) {
 	if done == nil {
 		done = func(error) {}
 	}
-	if !s.send(func() { done(s.locked(func() error { return s.insert(r) })) }) {
+	if !s.send(func() { done(s.write(func() error { return s.insert(r) })) }) {
 		go done(errClosed())
 	}
 }
@@ -110,7 +110,7 @@ func (s *Store) do(ctx context.Context, job func() error) error {
 			result <- fault.Wrap(fault.Interrupted, "write", err)
 			return
 		}
-		result <- s.locked(job)
+		result <- s.write(job)
 	})
 	if !ok {
 		return errClosed()
@@ -118,16 +118,11 @@ func (s *Store) do(ctx context.Context, job func() error) error {
 	return <-result
 }
 
-func (s *Store) locked(f func() error) error {
+func (s *Store) write(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.version++ // a job that failed may count, too
+	s.changes++
 	return f()
-}
-
-// Version counts the jobs.
-func (s *Store) Version(ctx context.Context) (int64, error) {
-	return read(ctx, s, func() (int64, error) { return s.version, nil })
 }
 
 // insert writes a record, all of it or nothing.
@@ -276,6 +271,15 @@ func (s *Store) EndRun(ctx context.Context, id int64, end metastore.RunEnd) erro
 	})
 }
 
+// AskStop notes that a run is asked to end.
+func (s *Store) AskStop(ctx context.Context, id int64, at time.Time) error {
+	return s.change(ctx, id, func(r *metastore.Run) {
+		if r.StopAsked.IsZero() {
+			r.StopAsked = instant(at)
+		}
+	})
+}
+
 // Beat renews the lease of a run.
 func (s *Store) Beat(ctx context.Context, id int64, at time.Time) error {
 	return s.change(ctx, id, func(r *metastore.Run) { r.Lease.Heartbeat = instant(at) })
@@ -341,7 +345,7 @@ func instant(t time.Time) time.Time {
 }
 
 func cloneRun(r metastore.Run) metastore.Run {
-	r.Created, r.Ended, r.Lease.Heartbeat = instant(r.Created), instant(r.Ended), instant(r.Lease.Heartbeat)
+	r.Created, r.Ended, r.Lease.Heartbeat, r.StopAsked = instant(r.Created), instant(r.Ended), instant(r.Lease.Heartbeat), instant(r.StopAsked)
 	r.Tags, r.SystemTags = orNil(slices.Clone(r.Tags)), orNil(slices.Clone(r.SystemTags))
 	r.Info.CommandLine = orNil(slices.Clone(r.Info.CommandLine))
 	if r.Info.Parameters = maps.Clone(r.Info.Parameters); len(r.Info.Parameters) == 0 {

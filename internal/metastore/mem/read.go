@@ -61,7 +61,7 @@ func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metas
 	return stream(ctx, s, func() []metastore.Run {
 		var list []metastore.Run
 		for _, r := range slices.Backward(s.runs) {
-			if matches(r, &f) {
+			if matches(r, &f) && s.searched(r, f.Search) {
 				list = append(list, cloneRun(*r))
 			}
 			if f.Limit > 0 && len(list) == f.Limit {
@@ -81,36 +81,44 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 			return false
 		}
 	}
-	if f.Search != "" && !found(r, lower(f.Search)) {
-		return false
-	}
 	for name, value := range f.Parameters {
 		if have, ok := r.Info.Parameters[name]; !ok || have != value {
 			return false
 		}
 	}
-	return (f.Flow == "" || f.Flow == r.Flow) && (f.User == "" || f.User == r.User) &&
-		(f.Status == "" || f.Status == r.Status) && (f.Before == 0 || r.ID < f.Before) &&
+	return among(f.Flows, r.Flow) && among(f.Users, r.User) && among(f.Statuses, r.Status) && (f.Before == 0 || r.ID < f.Before) &&
 		(f.CreatedAfter.IsZero() || !r.Created.Before(instant(f.CreatedAfter))) &&
 		(f.CreatedBefore.IsZero() || r.Created.Before(instant(f.CreatedBefore)))
 }
 
-// found reports whether a run is what somebody who types text looks for.
-func found(r *metastore.Run, text string) bool {
-	in := func(s string) bool { return strings.Contains(lower(s), text) }
-	return strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || in(r.Flow) || in(r.User) ||
-		slices.ContainsFunc(r.Tags, in) || slices.ContainsFunc(r.SystemTags, in) ||
-		slices.ContainsFunc(slices.Collect(maps.Values(r.Info.Parameters)), in)
+func among[T comparable](choice []T, v T) bool { return len(choice) == 0 || slices.Contains(choice, v) }
+
+// searched reports whether a search finds a run. newest is the id of the newest run.
+func (s *Store) searched(r *metastore.Run, text string) bool {
+	has := func(v string) bool { return strings.Contains(lower(v), lower(text)) }
+	if text == "" || strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
+		return true
+	}
+	place := slices.Index(s.runs, r)
+	if len(s.runs)-place > metastore.SearchedParameters {
+		return false
+	}
+	for _, v := range r.Info.Parameters {
+		if has(v) {
+			return true
+		}
+	}
+	return false
 }
 
-// lower makes letters of ASCII small.
-func lower(s string) string {
+// lower makes ASCII letters lower case, as a search does.
+func lower(text string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
+			r += 'a' - 'A'
 		}
 		return r
-	}, s)
+	}, text)
 }
 
 // Task returns one task.
@@ -131,20 +139,22 @@ func (s *Store) sortedTasks(run int64) []metastore.Task {
 
 // Tasks yields tasks of a run.
 func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.Task, error] {
-	return stream(ctx, s, func() []metastore.Task {
-		var list []metastore.Task
-		tasks := s.sortedTasks(f.Run)
-		if f.Newest {
-			slices.Reverse(tasks)
+	return stream(ctx, s, func() []metastore.Task { return s.filtered(f) })
+}
+
+func (s *Store) filtered(f metastore.TaskFilter) []metastore.Task {
+	var list []metastore.Task
+	tasks := s.sortedTasks(f.Run)
+	if f.Newest {
+		slices.Reverse(tasks)
+	}
+	for _, t := range tasks {
+		if t.ID > f.After && (f.Step == "" || f.Step == t.Step) && (f.Before == 0 || t.ID < f.Before) &&
+			(f.IDs == nil || slices.Contains(f.IDs, t.ID)) && (f.Limit <= 0 || len(list) < f.Limit) {
+			list = append(list, cloneTask(t))
 		}
-		for _, t := range tasks {
-			if t.ID > f.After && (f.Step == "" || f.Step == t.Step) && (f.Before == 0 || t.ID < f.Before) &&
-				(f.IDs == nil || slices.Contains(f.IDs, t.ID)) && (f.Limit <= 0 || len(list) < f.Limit) {
-				list = append(list, cloneTask(t))
-			}
-		}
-		return list
-	})
+	}
+	return list
 }
 
 // Attempts returns the attempts of a task in order.

@@ -30,40 +30,6 @@ func testFlows(t *testing.T, s metastore.Store) {
 	}
 }
 
-// The version is another one after each change, and stays as it is without one.
-func testVersion(t *testing.T, s metastore.Store) {
-	version := func() int64 {
-		t.Helper()
-		v, err := s.Version(ctx)
-		must(t, err)
-		return v
-	}
-	before := version()
-	changed := func(what string) {
-		t.Helper()
-		after := version()
-		if after == before {
-			t.Errorf("%s: the version is %d still", what, after)
-		}
-		if again := version(); again != after {
-			t.Errorf("%s: the version goes on to %d without a change", what, again)
-		}
-		before = after
-	}
-	id, err := s.CreateRun(ctx, metastore.Run{Flow: "F", Status: metastore.RunRunning, Created: at(1)}, metastore.Beginning{})
-	must(t, err)
-	changed("a new run")
-	done := make(chan error, 1)
-	s.Record(metastore.Record{Task: &metastore.Task{Run: id, ID: 1, Step: "start", Scope: -1, Created: at(2)}, Done: func(err error) { done <- err }, Soon: true})
-	must(t, <-done)
-	changed("a new task")
-	_, err = s.ChangeTags(ctx, id, nil, []string{"x"})
-	must(t, err)
-	changed("a tag")
-	must(t, s.EndRun(ctx, id, metastore.RunEnd{Status: metastore.RunSucceeded, Ended: at(3)}))
-	changed("the end")
-}
-
 // A tag that many runs have is looked up in another way than one that few have.
 func testManyTagged(t *testing.T, s metastore.Store) {
 	const many = 600
@@ -82,7 +48,7 @@ func testManyTagged(t *testing.T, s metastore.Store) {
 	}{
 		"common":       {metastore.RunFilter{Tags: []string{"user:a"}, Limit: 2}, []int64{600, 599}},
 		"rare":         {metastore.RunFilter{Tags: []string{"rare"}, Limit: 2}, []int64{508, 408}},
-		"both":         {metastore.RunFilter{Flow: "F", Tags: []string{"rare", "user:a"}, Before: 408}, []int64{308, 208, 108, 8}},
+		"both":         {metastore.RunFilter{Flows: []string{"F"}, Tags: []string{"rare", "user:a"}, Before: 408}, []int64{308, 208, 108, 8}},
 		"none":         {metastore.RunFilter{Tags: []string{"user:a", "user:b"}}, nil},
 		"created":      {metastore.RunFilter{CreatedAfter: at(10), CreatedBefore: at(12)}, []int64{12, 11}},
 		"created late": {metastore.RunFilter{CreatedAfter: at(598.5)}, []int64{600}},

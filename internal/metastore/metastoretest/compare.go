@@ -253,7 +253,7 @@ func content(rt *rapid.T, s metastore.Store, runs int64) everything {
 	}
 	e := everything{
 		Runs:   collectRapid(rt, s.Runs(ctx, metastore.RunFilter{})),
-		OfA:    collectRapid(rt, s.Runs(ctx, metastore.RunFilter{Flow: "A"})),
+		OfA:    collectRapid(rt, s.Runs(ctx, metastore.RunFilter{Flows: []string{"A"}})),
 		Tagged: collectRapid(rt, s.Runs(ctx, metastore.RunFilter{Tags: []string{"a", "b"}})),
 		Tasks:  map[int64][]metastore.Task{}, Finished: map[int64][]metastore.FinishedTask{},
 		Counts: map[int64][]metastore.StepCount{}, Scopes: map[int64][]metastore.Scope{},

@@ -8,20 +8,6 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// rareTag is the number of runs up to which the runs of a tag are listed first and then
-// filtered. Above it the runs are gone through, newest first, and each is asked for the tag:
-// the tag of a user is on nearly every run, and a list of all of them is not needed to find
-// the latest.
-const rareTag = 500
-
-// isRare reports whether few runs have a tag.
-func (s *Store) isRare(ctx context.Context, tag string) (bool, error) {
-	scan := func(r *row) (int64, error) { return r.integer(), nil }
-	n, err := one(rows(ctx, s, "list runs", scan,
-		`SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ? LIMIT ?)`, tag, int64(rareTag)), "tag %s", tag)
-	return n < rareTag, err
-}
-
 // idList is a list of ids as an argument for json_each.
 func idList(ids []int64) string {
 	if ids == nil {
@@ -138,4 +124,95 @@ func (s *Store) Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[m
 	}
 	return rows(ctx, s, "list cards", scan, columns+`(SELECT DISTINCT value AS task FROM json_each(?2)) AS l
 		CROSS JOIN cards AS c ON c.run = ?1 AND c.task = l.task ORDER BY c.task, c.attempt, c.position`, run, idList(tasks))
+}
+
+// Timeline yields what a chart shows of tasks.
+func (s *Store) Timeline(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.TimelineRow, error] {
+	scan := func(r *row) (metastore.TimelineRow, error) {
+		t := metastore.TimelineRow{Task: r.integer(), Step: r.text(), N: -1}
+		if r.values[r.column] != nil {
+			t.N, t.Status, t.Started, t.Ended, t.Value = r.int(), metastore.AttemptStatus(r.text()), r.time(), r.time(), r.text()
+		}
+		return t, nil
+	}
+	f.Newest = false
+	where, args := tasksWhere(f)
+	return rows(ctx, s, "read timeline", scan, `SELECT t.id, t.step, a.n, a.status, a.started, a.ended, a.value
+		FROM (SELECT t.run, t.id, t.step FROM tasks AS t `+where+`) AS t
+		LEFT JOIN attempts AS a ON a.run = t.run AND a.task = t.id ORDER BY t.id, a.n`, args...)
+}
+
+// LastTasks returns the last task of a step in each of some runs.
+func (s *Store) LastTasks(ctx context.Context, step string, runs []int64) (map[int64]int64, error) {
+	scan := func(r *row) (metastore.TaskID, error) {
+		return metastore.TaskID{Run: r.integer(), Task: r.integer()}, nil
+	}
+	last := make(map[int64]int64, len(runs))
+	for t, err := range rows(ctx, s, "find tasks", scan, `SELECT run, task FROM (
+			SELECT value AS run, (SELECT max(id) FROM tasks WHERE run = value AND step = ?2) AS task FROM json_each(?1))
+		WHERE task IS NOT NULL`, idList(runs), step) {
+		if err != nil {
+			return nil, err
+		}
+		last[t.Run] = t.Task
+	}
+	return last, nil
+}
+
+// Inherited yields the artifacts of some types that tasks have. It goes down from each task, from base to base.
+func (s *Store) Inherited(ctx context.Context, tasks []metastore.TaskID, types []string) iter.Seq2[metastore.InheritedArtifact, error] {
+	runs, ids := make([]int64, len(tasks)), make([]int64, len(tasks))
+	for i, t := range tasks {
+		runs[i], ids[i] = t.Run, t.Task
+	}
+	scan := func(r *row) (a metastore.InheritedArtifact, err error) {
+		a.Run, a.Task = r.integer(), r.integer()
+		a.Artifact, err = scanArtifact(r)
+		return a, err
+	}
+	// With min(depth), SQLite takes the other columns from the row that has it. A base has a smaller id, so there are no circles.
+	return rows(ctx, s, "list artifacts", scan, `
+		WITH RECURSIVE asked (run, task) AS (
+			SELECT DISTINCT r.value, t.value FROM json_each(?1) AS r JOIN json_each(?2) AS t ON t.key = r.key),
+		layers (run, task, at, depth, n, base) AS (
+			SELECT run, task, task, 0, (SELECT max(n) FROM attempts AS a WHERE a.run = q.run AND a.task = q.task AND status IN ('succeeded', 'caught')),
+				(SELECT base FROM tasks AS t WHERE t.run = q.run AND t.id = q.task)
+			FROM asked AS q
+			UNION ALL
+			SELECT l.run, l.task, l.base, l.depth + 1,
+				(SELECT max(n) FROM attempts AS a WHERE a.run = l.run AND a.task = l.base AND status IN ('succeeded', 'caught')),
+				(SELECT base FROM tasks AS t WHERE t.run = l.run AND t.id = l.base)
+			FROM layers AS l
+			WHERE l.base >= 0 AND l.base < l.at AND l.n IS NOT NULL
+				AND NOT (SELECT complete FROM attempts AS a WHERE a.run = l.run AND a.task = l.at AND a.n = l.n))
+		SELECT run, task, name, hash, size, codec, type, inline FROM (
+			SELECT l.run, l.task, f.name, f.hash, f.size, f.codec, f.type, f.inline, min(l.depth)
+			FROM layers AS l CROSS JOIN artifacts AS f ON f.run = l.run AND f.task = l.at AND f.attempt = l.n
+			GROUP BY l.run, l.task, f.name)
+		WHERE type IN (SELECT value FROM json_each(?3)) ORDER BY run, task, name`, idList(runs), idList(ids), textList(types))
+}
+
+// Changes returns a number that stays the same as long as nothing is committed. SQLite counts commits of others for each
+// connection, so it is always asked on the same one, which commits nothing itself.
+func (s *Store) Changes(ctx context.Context) (int64, error) {
+	const op = "look for changes"
+	if err := ctx.Err(); err != nil {
+		return 0, s.faultOf(op, err)
+	}
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	if s.watch.conn == nil {
+		c, err := s.readers.get()
+		if err != nil {
+			return 0, s.faultOf(op, err)
+		}
+		s.watch.conn = c
+	}
+	for r, err := range s.watch.conn.query(`PRAGMA data_version`) {
+		if err != nil {
+			return 0, s.faultOf(op, err)
+		}
+		return r.integer(), r.err
+	}
+	return 0, s.faultOf(op, errDamaged)
 }

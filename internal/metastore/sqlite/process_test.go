@@ -174,7 +174,7 @@ func TestProcesses(t *testing.T) {
 	}
 	s := open(t, folder, sqlite.Options{})
 	runs := 0
-	for r, err := range s.Runs(ctx, metastore.RunFilter{Status: metastore.RunSucceeded}) {
+	for r, err := range s.Runs(ctx, metastore.RunFilter{Statuses: []metastore.RunStatus{metastore.RunSucceeded}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

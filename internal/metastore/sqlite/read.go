@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"math"
-	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -74,7 +72,7 @@ func one[T any](seq iter.Seq2[T, error], what string, args ...any) (T, error) {
 const runColumns = `SELECT id, flow, status, user, created, ended, origin, failed_task, problem,
 	(SELECT json_group_array(tag ORDER BY tag) FROM tags WHERE run = id AND system = 0),
 	(SELECT json_group_array(tag ORDER BY tag) FROM tags WHERE run = id AND system = 1),
-	host, boot, pid, start, heartbeat, definition, code, info FROM runs `
+	host, boot, pid, start, heartbeat, stop_asked, definition, code, info FROM runs `
 
 func scanRun(r *row) (metastore.Run, error) {
 	x := metastore.Run{
@@ -85,6 +83,7 @@ func scanRun(r *row) (metastore.Run, error) {
 	unpackJSON(r, &x.SystemTags)
 	x.Tags, x.SystemTags = nilIfEmpty(x.Tags), nilIfEmpty(x.SystemTags)
 	x.Lease = metastore.Lease{Host: r.text(), Boot: r.text(), PID: r.int(), Start: r.integer(), Heartbeat: r.time()}
+	x.StopAsked = r.time()
 	x.Definition, x.Code = r.hash(), r.hash()
 	unpackJSON(r, &x.Info)
 	x.Info.CommandLine = nilIfEmpty(x.Info.CommandLine)
@@ -113,130 +112,6 @@ func (s *Store) Run(ctx context.Context, id int64) (metastore.Run, error) {
 	return one(rows(ctx, s, "read run", scanRun, runColumns+`WHERE id = ?`, id), "run %d", id)
 }
 
-// Runs yields the runs that match, newest first.
-func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
-	return func(yield func(metastore.Run, error) bool) {
-		rare := make([]bool, len(f.Tags))
-		for i, tag := range f.Tags {
-			var err error
-			if rare[i], err = s.isRare(ctx, tag); err != nil {
-				yield(metastore.Run{}, err)
-				return
-			}
-		}
-		s.runs(ctx, f, rare)(yield)
-	}
-}
-
-// notSpun leaves out the runs that spun a task. They are few, and an index has them.
-const notSpun = `id NOT IN (SELECT id FROM runs WHERE json_extract(info, '$.spin') IS NOT NULL)`
-
-// searched selects by a text in lower case. What is cheap to look at comes first.
-const searched = `(instr(CAST(id AS TEXT), ?) = 1 OR instr(lower(flow), ?) OR instr(lower(user), ?)
-	OR EXISTS (SELECT 1 FROM tags WHERE run = id AND instr(lower(tag), ?))
-	OR (instr(lower(info), ?) AND EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE instr(lower(p.value), ?))))`
-
-// quoted is a text as it stands in a run's info: that is written by the same encoder.
-func quoted(text string) string {
-	data, _ := json.Marshal(text)
-	return string(data)
-}
-
-// inJSON is a part of a text as it stands in JSON, in lower case.
-func inJSON(text string) string {
-	q := quoted(text)
-	return lower(q[1 : len(q)-1])
-}
-
-// lower is SQLite's lower: of ASCII only.
-func lower(text string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, text)
-}
-
-func (s *Store) runs(ctx context.Context, f metastore.RunFilter, rare []bool) iter.Seq2[metastore.Run, error] {
-	var where []string
-	var args []driver.Value
-	and := func(condition string, arg driver.Value) {
-		where, args = append(where, condition), append(args, arg)
-	}
-	if !f.Spun {
-		where = append(where, notSpun)
-	}
-	if f.Flow != "" {
-		and("flow = ?", f.Flow)
-	}
-	switch {
-	case f.User == "":
-	case f.Flow != "": // the index of flows is the better one: few users have many flows
-		and("+user = ?", f.User)
-	default:
-		and("user = ?", f.User)
-	}
-	switch f.Status {
-	case "":
-	case metastore.RunSucceeded:
-		and("status = ?", string(f.Status))
-	default: // as the index of statuses has it
-		and("status <> 'succeeded' AND status = ?", string(f.Status))
-	}
-	for i, tag := range f.Tags {
-		if rare[i] {
-			and("id IN (SELECT run FROM tags WHERE tag = ?)", tag)
-		} else {
-			and("EXISTS (SELECT 1 FROM tags WHERE tag = ? AND run = id)", tag)
-		}
-	}
-	if f.Before != 0 {
-		and("id < ?", f.Before)
-	}
-	if f.Search != "" {
-		text := lower(f.Search)
-		where = append(where, searched)
-		args = append(args, text, text, text, text, inJSON(text), text)
-	}
-	for name, value := range f.Parameters {
-		// What is not in the text is not in the parameters, and that is found out without reading JSON.
-		where = append(where, "instr(info, ?) AND EXISTS (SELECT 1 FROM json_each(info, '$.parameters') AS p WHERE p.key = ? AND p.value = ?)")
-		args = append(args, quoted(name)+":"+quoted(value), name, value)
-	}
-	// Runs are read by id, the newest first. The times, which rise with the ids but for clocks that are set, say from which id
-	// to begin and where to end. The + keeps SQLite from looking for the id in the table instead of in the index of times.
-	if after, before := f.CreatedAfter, f.CreatedBefore; !after.IsZero() || !before.IsZero() {
-		low, high := int64(math.MinInt64), int64(math.MaxInt64)
-		if !after.IsZero() {
-			low = micros(after)
-		}
-		if !before.IsZero() {
-			high = micros(before)
-		}
-		and("created >= ?", low)
-		and("created < ?", high)
-		if !after.IsZero() {
-			where = append(where, "id >= (SELECT min(+id) FROM runs WHERE created >= ? AND created < ?)")
-			args = append(args, low, high)
-		}
-		if !before.IsZero() {
-			where = append(where, "id <= (SELECT max(+id) FROM runs WHERE created >= ? AND created < ?)")
-			args = append(args, low, high)
-		}
-	}
-	sql := runColumns
-	if len(where) > 0 {
-		sql += "WHERE " + strings.Join(where, " AND ")
-	}
-	sql += " ORDER BY id DESC"
-	if f.Limit > 0 {
-		sql += " LIMIT ?"
-		args = append(args, int64(f.Limit))
-	}
-	return rows(ctx, s, "list runs", scanRun, sql, args...)
-}
-
 const taskColumns = `t.run, t.id, t.step, t.scope, t.idx, t.iteration, t.base, t.inputs, t.origin, t.created`
 
 func scanTask(r *row) (metastore.Task, error) {
@@ -257,8 +132,14 @@ func (s *Store) Task(ctx context.Context, run, task int64) (metastore.Task, erro
 
 // Tasks yields tasks of a run.
 func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.Task, error] {
-	sql := `SELECT ` + taskColumns + ` FROM tasks AS t WHERE run = ? AND id > ?`
-	args := []driver.Value{f.Run, f.After}
+	where, args := tasksWhere(f)
+	return rows(ctx, s, "list tasks", scanTask, `SELECT `+taskColumns+` FROM tasks AS t `+where, args...)
+}
+
+// tasksWhere selects rows of tasks AS t, and their order.
+func tasksWhere(f metastore.TaskFilter) (sql string, args []driver.Value) {
+	sql = `WHERE run = ? AND id > ?`
+	args = []driver.Value{f.Run, f.After}
 	if f.Step != "" {
 		sql += ` AND step = ?`
 		args = append(args, f.Step)
@@ -279,7 +160,7 @@ func (s *Store) Tasks(ctx context.Context, f metastore.TaskFilter) iter.Seq2[met
 		sql += ` LIMIT ?`
 		args = append(args, int64(f.Limit))
 	}
-	return rows(ctx, s, "list tasks", scanTask, sql, args...)
+	return sql, args
 }
 
 const attemptColumns = `a.run, a.task, a.n, a.status, a.pid, a.started, a.ended, a.exit_code, a.signal,

@@ -181,6 +181,13 @@ func (s *Store) EndRun(ctx context.Context, id int64, end metastore.RunEnd) erro
 	})
 }
 
+// AskStop notes that the run is asked to end.
+func (s *Store) AskStop(ctx context.Context, id int64, at time.Time) error {
+	return s.do(ctx, "ask run to stop", func(c *conn) error {
+		return updateRun(c, id, `UPDATE runs SET stop_asked = coalesce(nullif(stop_asked, 0), ?2) WHERE id = ?1`, micros(at))
+	})
+}
+
 // Beat renews the lease of a running run.
 func (s *Store) Beat(ctx context.Context, id int64, at time.Time) error {
 	return s.do(ctx, "renew lease", func(c *conn) error {

@@ -58,7 +58,10 @@ type Store struct {
 	path    string
 	writer  *writer // nil if opened for reading only
 	readers pool
-	watch   watch
+	watch   struct { // the connection that looks for changes, dialed when first needed
+		mu   sync.Mutex
+		conn *conn
+	}
 }
 
 var _ metastore.Store = (*Store)(nil)
@@ -177,7 +180,13 @@ func (s *Store) uri(key, value string) string {
 // last: if no other process has the store open, SQLite then moves the log into the
 // database and leaves a single file.
 func (s *Store) Close() error {
-	err := errors.Join(s.watch.close(), s.readers.close())
+	s.watch.mu.Lock()
+	if s.watch.conn != nil {
+		s.readers.put(s.watch.conn)
+		s.watch.conn = nil
+	}
+	s.watch.mu.Unlock()
+	err := s.readers.close()
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())
 	}
