@@ -76,9 +76,9 @@ export function logDomain(values: number[]): [number, number] {
 }
 
 const second = 1e6;
+// Of ticks, in seconds; the last are about a month, a quarter, and one, five and ten years.
 const steps = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600,
-  2592000, 7776000, 31536000,
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000, 157680000, 315360000,
 ];
 
 // Moments, in microseconds; ticks are on whole minutes, hours and days where the reader is.
@@ -95,7 +95,9 @@ export function time([low, high]: [number, number], [from, to]: [number, number]
 function timeText(value: number, step: number): string {
   const d = new Date(value / 1000);
   const two = (n: number) => String(n).padStart(2, "0");
-  const date = `${d.toLocaleString("en-US", { month: "short" })} ${d.getDate()}`;
+  const month = d.toLocaleString("en-US", { month: "short" });
+  if (step >= 28 * 86400 * second) return `${month} ${d.getFullYear()}`;
+  const date = `${month} ${d.getDate()}`;
   if (step >= 86400 * second) return date;
   const clock = `${two(d.getHours())}:${two(d.getMinutes())}`;
   if (d.getHours() === 0 && d.getMinutes() === 0 && d.getSeconds() === 0) return date;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { results, until, violations, World } from "./world.mjs";
@@ -10,6 +10,7 @@ const ids = {};
 before(async () => {
   w = new World();
   ids.kinds = w.run("kinds.py", "--alpha", "0.1", "--tag", "exp:one");
+  appendFileSync(join(w.flows, "kinds.py"), "\n# tuned\n"); // two runs with different code
   ids.kinds2 = w.run("kinds.py", "--alpha", "0.9", "--tag", "exp:two");
   ids.broken = w.run("broken.py");
   ids.wide = w.run("wide.py");
@@ -96,6 +97,9 @@ test("keys move, open and compare", async () => {
   await until(async () => (await table.getByRole("rowheader", { name: "epochs" }).count()) === 0, "what is the same goes");
   assert.ok(await table.getByRole("rowheader", { name: "alpha" }).first().isVisible());
   await page.getByRole("heading", { name: "curve" }).waitFor();
+  const code = page.getByRole("region", { name: `kinds.py in run ${ids.kinds} and run ${ids.kinds2}` });
+  await code.locator("td.added", { hasText: "# tuned" }).waitFor();
+  assert.equal(await code.locator("td.removed").count(), 0);
 
   await page.keyboard.press("g");
   await page.keyboard.press("h");
@@ -208,6 +212,15 @@ test("metrics against time and parameters", async () => {
   await page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).waitFor();
   await page.getByLabel("Against").selectOption("alpha");
   await page.getByRole("link", { name: `run ${ids.kinds2}: accuracy`, exact: false }).first().waitFor();
+  const point = page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).getByRole("link", { name: `run ${ids.kinds}:` });
+  await point.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.locator(".tip").getByText("alpha=0.9").waitFor();
+  await page.getByRole("button", { name: "log x" }).click();
+  assert.match(page.url(), /logx=1/);
+  await page.getByLabel("Step").selectOption("start");
+  await page.waitForURL(/step=start/);
+  await page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).waitFor();
   await page.getByRole("button", { name: "epochs" }).click();
   await page.getByRole("group", { name: "epochs of 2 runs of KindsFlow" }).waitFor();
   assert.match(page.url(), /name=epochs/);
@@ -308,6 +321,7 @@ test("every page in both themes and widths: nothing for axe to find, nothing wid
         await page.waitForLoadState("domcontentloaded");
         await until(() => page.evaluate(() => document.querySelector("main")?.textContent && !document.querySelector("[aria-label=Loading]")), `${name} is there`);
         if (name === "cards") await page.frameLocator("iframe.card").locator("body").getByText("start").first().waitFor();
+        if (name === "compare") await page.locator("td.added").first().waitFor();
         if (name === "artifacts") await page.getByRole("button", { name: "table", exact: true }).click();
         await page.screenshot({ path: join(results, `${name}-${width}-${theme}.png`) });
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

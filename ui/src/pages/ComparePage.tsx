@@ -8,6 +8,7 @@ import { Chart } from "../components/Chart";
 import { number } from "../format";
 import { setQuery, useAddress } from "../router";
 import { oneLine } from "../task/PreviewView";
+import { CodeDiff } from "./CodeDiff";
 
 interface Side {
   run: Run;
@@ -222,6 +223,7 @@ export function ComparePage({ runs }: { runs: number[] }) {
             </section>
           ))}
       </div>
+      <CodeDiff runs={all} />
     </>
   );
 }
