@@ -197,9 +197,9 @@ func runOf(r metastore.Run) Run {
 	return run
 }
 
-// endOf is when a run ended; of one that died, when its engine was last seen; 0 while it runs.
+// endOf is when a run ended; of one that died, or failed without saying when, when its engine was last seen; 0 while it runs.
 func endOf(r metastore.Run) Time {
-	if r.Status == metastore.RunDied && r.Ended.IsZero() {
+	if r.Status != metastore.RunRunning && r.Ended.IsZero() {
 		return TimeOf(r.Lease.Heartbeat)
 	}
 	return TimeOf(r.Ended)

@@ -2,9 +2,15 @@ package metastore
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
+	"strconv"
+	"strings"
 	"time"
 )
+
+// EngineMetaflow is the RunInfo.Engine of runs that Metaflow runs and records here.
+const EngineMetaflow = "metaflow"
 
 // Guest is what a store offers beside [Recorder] to engines other than Levada's own, which count their tasks here, may have
 // names for runs and tasks, and say of a task whatever they like.
@@ -36,4 +42,28 @@ type Note struct {
 	User      string
 	Tags      []string
 	At        time.Time
+}
+
+// NoteMetadata is the kind of notes that are shown as a task's metadata. Their Value is JSON.
+const NoteMetadata = "metadata"
+
+// NoteText is a value of JSON for comparing and showing: a text as it is, anything else as JSON.
+func NoteText(value string) string {
+	var text string
+	if json.Unmarshal([]byte(value), &text) == nil {
+		return text
+	}
+	return value
+}
+
+// NoteAttempt is the attempt that a note with these tags is about: the number in "attempt_id:N", 0 if there is none.
+func NoteAttempt(tags []string) int {
+	for _, tag := range tags {
+		if text, ok := strings.CutPrefix(tag, "attempt_id:"); ok {
+			if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+				return n
+			}
+		}
+	}
+	return 0
 }

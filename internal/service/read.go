@@ -8,12 +8,17 @@ import (
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/mfdata"
 	"github.com/levadahq/levada/internal/tasklog"
 	"github.com/levadahq/levada/internal/usage"
 )
 
 // leaseTime is how long an engine on another machine may be silent before its run counts as died.
 const leaseTime = 60 * time.Second
+
+// metaflowLease is how long a run of Metaflow may be silent. It says that it goes on every few seconds (package metaflowapi), and
+// never that it failed: if a task had failed for good, that is why it fell silent.
+const metaflowLease = 30 * time.Second
 
 // honest replaces the recorded status of a run whose engine is gone.
 func (s *Service) honest(r metastore.Run) metastore.Run {
@@ -27,18 +32,33 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 		}
 		return r
 	}
-	if s.c.Now().Sub(l.Heartbeat) > leaseTime {
+	lease := leaseTime
+	if r.Info.Engine == metastore.EngineMetaflow {
+		lease = metaflowLease
+	}
+	if s.c.Now().Sub(l.Heartbeat) > lease {
 		r.Status = metastore.RunDied
+		if r.FailedTask >= 0 {
+			r.Status = metastore.RunFailed
+		}
 	}
 	return r
 }
 
 // Runs yields the runs that match, newest first, with honest statuses.
 func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
+	if f.Status == metastore.RunFailed {
+		return s.failedRuns(ctx, f)
+	}
 	want, limit := f.Status, f.Limit
 	if want == metastore.RunRunning || want == metastore.RunDied {
 		f.Status, f.Limit = metastore.RunRunning, 0 // which of the two is found out below
 	}
+	return s.honestRuns(ctx, f, want, limit)
+}
+
+// honestRuns yields those runs of the store that have a status, any if it is empty, when one looks closely.
+func (s *Service) honestRuns(ctx context.Context, f metastore.RunFilter, want metastore.RunStatus, limit int) iter.Seq2[metastore.Run, error] {
 	return func(yield func(metastore.Run, error) bool) {
 		n := 0
 		for r, err := range s.c.Store.Runs(ctx, f) {
@@ -52,6 +72,44 @@ func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[met
 				return
 			}
 			if n++; limit > 0 && n >= limit {
+				return
+			}
+		}
+	}
+}
+
+// failedRuns yields the runs that are recorded as failed and, at their places, those that fell silent after a failure. Of runs that
+// go on there are few.
+func (s *Service) failedRuns(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
+	return func(yield func(metastore.Run, error) bool) {
+		running := f
+		running.Status, running.Limit = metastore.RunRunning, 0
+		var silent []metastore.Run
+		for r, err := range s.honestRuns(ctx, running, metastore.RunFailed, f.Limit) {
+			if err != nil {
+				yield(r, err)
+				return
+			}
+			silent = append(silent, r)
+		}
+		n := 0
+		give := func(r metastore.Run, err error) bool {
+			n++
+			return yield(r, err) && err == nil && (f.Limit <= 0 || n < f.Limit)
+		}
+		for r, err := range s.c.Store.Runs(ctx, f) {
+			for err == nil && len(silent) > 0 && silent[0].ID > r.ID {
+				if !give(silent[0], nil) {
+					return
+				}
+				silent = silent[1:]
+			}
+			if !give(r, err) {
+				return
+			}
+		}
+		for _, r := range silent {
+			if !give(r, nil) {
 				return
 			}
 		}
@@ -206,6 +264,10 @@ func (s *Service) Log(ctx context.Context, t TaskInfo, attempt int) iter.Seq2[ta
 		a, err := s.attempt(t, attempt)
 		if err != nil {
 			yield(tasklog.Line{}, err)
+			return
+		}
+		if place, ok := mfdata.PlaceOfLog(a.LogFile); ok {
+			place.Log()(yield)
 			return
 		}
 		if path := s.logFile(t, a); path != "" {

@@ -58,6 +58,9 @@ func (s *Service) codeOf(ctx context.Context, run metastore.Run) (io.ReadCloser,
 
 // Definition returns the definition of a run's flow, as it was then.
 func (s *Service) Definition(ctx context.Context, run metastore.Run) (*graph.Flow, error) {
+	if run.Definition == (metastore.Hash{}) {
+		return nil, fault.New(fault.Unavailable, "the graph of run %d is not known: it is in Metaflow's datastore, which is not on this machine", run.ID)
+	}
 	data, err := s.c.Data.Blob(ctx, run.Definition)
 	if err != nil {
 		return nil, err
