@@ -299,6 +299,13 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 	if attempt.Status == metastore.AttemptFailed {
 		attempt.Exception = exception(values["_exception"])
 	}
+	for _, other := range a.changed() {
+		if other.N != n {
+			if err := h.record(metastore.Record{Attempt: other}); err != nil {
+				return err
+			}
+		}
+	}
 	if err := h.record(r); err != nil {
 		return err
 	}

@@ -85,6 +85,10 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 		return RunResult{}, fault.New(fault.Invalid, "run %d is a run of %s, not of %s", origin.ID, origin.Flow, name).
 			Do("`levada runs --flow %s` lists the runs of this flow", name)
 	}
+	if origin.Info.Engine == metastore.EngineMetaflow {
+		return RunResult{}, fault.New(fault.Invalid, "run %d was run by Metaflow, which keeps what its tasks need", origin.ID).
+			Do("resume it there: python %s resume --origin-run-id %d", f.src.File, origin.ID)
+	}
 	if o.Step != "" && f.graph.Lookup(o.Step) == nil {
 		return RunResult{}, fault.New(fault.Invalid, "the flow has no step %s", o.Step).Do("its steps are: %s", stepNames(f.graph))
 	}
