@@ -139,6 +139,15 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("the value in s3: %v", err)
 	}
 
+	// Its graph cannot be read either: there are the steps.
+	g, err := f.api.Graph(context.Background(), api.RunRequest{Run: 1})
+	if err != nil || !strings.Contains(string(g.Graph), `"graph_structure":["start"]`) {
+		t.Errorf("graph: %s, %v", g.Graph, err)
+	}
+	if _, err := f.api.Related(context.Background(), api.RelatedRequest{Run: 1, Task: 1}); err != nil {
+		t.Errorf("related: %v", err)
+	}
+
 	// Heartbeats are JSON in a JSON text.
 	for _, path := range []string{"/flows/F/runs/1", task} {
 		var text string

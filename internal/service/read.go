@@ -32,15 +32,15 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 		}
 		return r
 	}
-	lease := leaseTime
+	lease, silent := leaseTime, metastore.RunDied
 	if r.Info.Engine == metastore.EngineMetaflow {
 		lease = metaflowLease
+		if r.FailedTask >= 0 {
+			silent = metastore.RunFailed
+		}
 	}
 	if s.c.Now().Sub(l.Heartbeat) > lease {
-		r.Status = metastore.RunDied
-		if r.FailedTask >= 0 {
-			r.Status = metastore.RunFailed
-		}
+		r.Status = silent
 	}
 	return r
 }

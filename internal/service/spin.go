@@ -29,6 +29,9 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err != nil {
 		return RunResult{}, err
 	}
+	if origin.Info.Engine == metastore.EngineMetaflow {
+		return RunResult{}, fault.New(fault.Invalid, "run %d was run by Metaflow, which keeps what its tasks need", origin.ID).Do("spin the task there")
+	}
 	project, err := projectOf(f.Definition(), o.RunOptions)
 	if err != nil {
 		return RunResult{}, err
