@@ -143,7 +143,13 @@ func equal(t *testing.T, what string, got, want any) {
 // status is how a run is by now.
 func (w *world) status(run int64) api.Run {
 	w.t.Helper()
-	return must[api.Run](w.t)(w.api.Run(context.Background(), api.RunRequest{Run: run, Counts: true}))
+	for _, r := range must[api.RunsResult](w.t)(w.api.Runs(context.Background(), api.RunsRequest{Counts: true})).Runs {
+		if r.ID == run {
+			return r
+		}
+	}
+	w.t.Fatalf("there is no run %d", run)
+	return api.Run{}
 }
 
 func (w *world) tasks(run int64, step string) []api.Task {
@@ -248,7 +254,7 @@ func TestFailedRunIsResumed(t *testing.T) {
 	w.late.Store(int64(time.Minute)) // it has been silent since
 	r := w.status(1)
 	equal(t, "failed run", []any{r.Status, r.FailedTask, r.Problem}, []any{api.Failed, int64(2), "task 2 of step middle failed: KeyError: 'missing'"})
-	failed := must[api.RunsResult](t)(w.api.Runs(context.Background(), api.RunsRequest{Status: []api.Status{api.Failed}}))
+	failed := must[api.RunsResult](t)(w.api.Runs(context.Background(), api.RunsRequest{Status: api.Failed}))
 	equal(t, "failed runs", len(failed.Runs), 1)
 
 	w.run(0, []string{"DO=pass"}, "rough.py", "--quiet", "resume", "--origin-run-id", "1")

@@ -22,6 +22,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -55,8 +56,6 @@ func ParseReference(b []byte) (Reference, bool) {
 	return r, ok && json.Unmarshal(text, &r) == nil
 }
 
-var shaForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // MaxValue is the size in bytes of the largest value that is read.
 const MaxValue = 1 << 30
 
@@ -66,7 +65,7 @@ func (r Reference) Value(max int64) ([]byte, error) {
 		return nil, fault.New(fault.Unavailable, "the value is in Metaflow's datastore, %s %s, which is not read from here", r.Type, r.Root).
 			Do("read it with Metaflow's client, where that has access to the datastore")
 	}
-	if !filepath.IsAbs(r.Root) || !isName(r.Flow) || !shaForm.MatchString(r.SHA) {
+	if !filepath.IsAbs(r.Root) || !isName(r.Flow) || !isSHA(r.SHA) {
 		return nil, fault.New(fault.Unavailable, "what Metaflow said of the place of the value makes no sense: %q in %q", r.SHA, r.Root)
 	}
 	path := filepath.Join(r.Root, r.Flow, "data", r.SHA[:2], r.SHA)
@@ -91,6 +90,11 @@ func (r Reference) Value(max int64) ([]byte, error) {
 		return nil, fault.New(fault.Corrupt, "the file is not what Metaflow wrote").On(path).Because(err)
 	}
 	return data, nil
+}
+
+func isSHA(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == sha1.Size
 }
 
 // isName reports whether s can be a part of a path, and only one.
@@ -210,7 +214,9 @@ func (p Place) Log() iter.Seq2[tasklog.Line, error] {
 }
 
 // lineForm is what a line begins with: version, time, source, id.
-var lineForm = regexp.MustCompile(`^(?:\[!)?\[MFLOG\|0\|([^|\]]+)Z\|[^|\]]*\|[^|\]]*\]`)
+var lineForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:\[!)?\[MFLOG\|0\|([^|\]]+)Z\|[^|\]]*\|[^|\]]*\]`)
+})
 
 // readLog reads a stream. A line without a time has that of the line before.
 func readLog(path string, stream tasklog.Stream) ([]tasklog.Line, error) {
@@ -230,7 +236,7 @@ func readLog(path string, stream tasklog.Stream) ([]tasklog.Line, error) {
 		if len(text) > 0 {
 			l := tasklog.Line{Time: last, Stream: stream, Newline: text[len(text)-1] == '\n'}
 			text = bytes.TrimSuffix(text, []byte("\n"))
-			if m := lineForm.FindSubmatch(text); m != nil {
+			if m := lineForm().FindSubmatch(text); m != nil {
 				if at, bad := time.Parse("2006-01-02T15:04:05.999999", string(m[1])); bad == nil {
 					l.Time, last = at, at
 				}

@@ -29,8 +29,8 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err != nil {
 		return RunResult{}, err
 	}
-	if origin.Info.Engine == metastore.EngineMetaflow {
-		return RunResult{}, fault.New(fault.Invalid, "run %d was run by Metaflow, which keeps what its tasks need", origin.ID).Do("spin the task there")
+	if err := s.resumable(origin); err != nil {
+		return RunResult{}, err
 	}
 	project, err := projectOf(f.Definition(), o.RunOptions)
 	if err != nil {
