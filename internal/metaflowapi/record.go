@@ -290,6 +290,9 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 				delete(values, x.Name)
 			}
 		}
+		if internals[x.Name] {
+			continue
+		}
 		if at := slices.IndexFunc(r.Artifacts, func(a metastore.Artifact) bool { return a.Name == x.Name }); at >= 0 {
 			r.Artifacts[at] = art
 			continue
@@ -316,6 +319,13 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 		return h.tellProblem(q.ctx, p, attempt.Exception)
 	}
 	return nil
+}
+
+// internals are artifacts in which Metaflow keeps its own state. Its client gets them back; they are no results.
+var internals = map[string]bool{
+	"_configs_processed": true, "_control_mapper_tasks": true, "_control_task_is_mapper_zero": true, "_current_step": true, "_exception": true,
+	"_foreach_num_splits": true, "_foreach_stack": true, "_foreach_values": true, "_foreach_var": true, "_graph_info": true,
+	"_iteration_stack": true, "_parallel_ubf_iter": true, "_success": true, "_task_ok": true, "_transition": true, "_unbounded_foreach": true,
 }
 
 // maxRead is the size in bytes of the largest value that is read to learn of a run.
