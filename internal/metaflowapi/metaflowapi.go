@@ -122,9 +122,8 @@ func New(c Config) *Handler {
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("METADATA_SERVICE_VERSION", Version)
-	if path, ok := strings.CutPrefix(r.URL.Path, "/metaflow"); ok {
+	if strings.HasPrefix(r.URL.Path, "/metaflow/") {
 		http.StripPrefix("/metaflow", h.mux).ServeHTTP(w, r)
-		_ = path
 		return
 	}
 	h.mux.ServeHTTP(w, r)
@@ -220,7 +219,7 @@ func (h *Handler) record(r metastore.Record) error {
 	return <-done
 }
 
-// beat renews the lease of a run, no more often than makes sense, and takes back that it is over if it is not.
+// beat renews the lease of a run, no more often than makes sense.
 func (h *Handler) beat(ctx context.Context, run metastore.Run) error {
 	now := h.c.Now()
 	h.mu.Lock()

@@ -397,4 +397,3 @@ func BenchmarkTask(b *testing.B) {
 		}
 	})
 }
-
