@@ -63,10 +63,11 @@ func testGuest(t *testing.T, s metastore.Store) {
 	ids := make([]int64, 20)
 	for i := range ids {
 		wg.Go(func() {
-			ids[i], err = add(metastore.Task{ID: 1, Step: "work"}, "")
+			id, err := add(metastore.Task{ID: 1, Step: "work"}, "")
 			if err != nil {
 				t.Error(err)
 			}
+			ids[i] = id
 		})
 	}
 	wg.Wait()
