@@ -110,7 +110,7 @@ func commands() []command {
 			global: []string{"datastore-root", "quiet"}, new: func(*globalOptions) action { return newCardServer() }},
 		{name: "ui", summary: "Show runs in the browser.", about: uiAbout, need: ChangeStore, global: append(reading, "quiet"),
 			new: func(g *globalOptions) action { return newServerCommand(g, true) }},
-		{name: "server", summary: "Serve the web pages and the HTTP API of a store.", about: serverAbout, need: ChangeStore, global: append(reading, "quiet"),
+		{name: "server", summary: "Serve the web pages and the HTTP API of a store.", about: serverAbout, need: CreateStore, global: append(reading, "quiet"),
 			new: func(g *globalOptions) action { return newServerCommand(g, false) }},
 		{name: "completion", summary: "Print the completion of the command line for a shell.", about: completionAbout,
 			new: func(*globalOptions) action { return &completionCommand{} }},

@@ -28,6 +28,8 @@ func (s *Service) Stop(ctx context.Context, id int64) error {
 	switch {
 	case run.Status != metastore.RunRunning:
 		return fault.New(fault.Conflict, "run %d is over: it %s", id, run.Status)
+	case run.Info.Engine == metastore.EngineMetaflow:
+		return fault.New(fault.Unavailable, "run %d is run by Metaflow, which is not told from here to stop", id).Do("press Ctrl-C where it runs")
 	case l.Host != s.c.Host || l.Boot != s.c.Boot:
 		return fault.New(fault.Unavailable, "run %d runs on %s, where it cannot be reached from here", id, l.Host).
 			Do("stop it there: press Ctrl-C, or send SIGINT to process %d", l.PID)
@@ -52,6 +54,9 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 	}
 	if run.Status == metastore.RunRunning {
 		return 0, fault.New(fault.Conflict, "run %d still runs", id).Do("stop it first")
+	}
+	if err := s.resumable(run); err != nil {
+		return 0, err
 	}
 	i := run.Info
 	file := i.FlowFile
