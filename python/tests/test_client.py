@@ -230,7 +230,9 @@ class ClientTest(unittest.TestCase):
         client.default_metadata()
         self.assertNotIn("only-there", client.Run("Look/1").user_tags)
         self.assertIn("only-there", pickle.loads(pickle.dumps(other)).user_tags)
-        for wrong in ("/nowhere", "local@/nowhere", FOLDER + "/flow.py", "service@http://127.0.0.1:1", "http://127.0.0.1:1", "service@127.0.0.1:1", "spin@."):
+        closed = "127.0.0.1:1"
+        servers = ("service@http://" + closed, "http://" + closed, "service@" + closed)
+        for wrong in ("/nowhere", "local@/nowhere", FOLDER + "/flow.py", "spin@.", *servers):
             with self.assertRaises(ValueError):
                 client.metadata(wrong)
 

@@ -78,10 +78,11 @@ class _Child:
             self.pid = os.posix_spawn(
                 binary,
                 [binary, "rpc"],
+                # Each request names its server.
                 {
                     name: value
                     for name, value in os.environ.items()
-                    if not name.startswith("LEVADA_WORKER_") and name != "LEVADA_SERVER"  # each request names its server
+                    if not name.startswith("LEVADA_WORKER_") and name != "LEVADA_SERVER"
                 },
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
@@ -243,7 +244,7 @@ def _the_connection():
 
 
 class Store:
-    """A store of runs: that of a server, or its folder, or None for the one that is found from the current folder upward.
+    """A store of runs: that of a server, or its folder, or None for the one found from the current folder upward.
 
     Once one has answered, it is that one: later changes of the current folder do not matter.
     """
@@ -262,8 +263,10 @@ class Store:
         """The result of a request and the bytes that came with it."""
         if self.server:
             where = {"server": self.server}
+        elif self.home:
+            where = {"home": self.home}
         else:
-            where = {"home": self.home} if self.home else {"dir": _here()}
+            where = {"dir": _here()}
         try:
             answer, body = _the_connection().ask(where, method, params)
         except RequestFailed as error:
@@ -273,7 +276,7 @@ class Store:
         return answer.get("result"), body
 
     def describe(self):
-        """The store as ``get_metadata`` names it: ``local@`` and the folder that holds it, or ``service@`` and its server."""
+        """The store as ``get_metadata`` names it: ``local@`` and its folder, or ``service@`` and its server."""
         if self.server:
             return "service@" + self.server
         if self.home is None:
@@ -301,7 +304,7 @@ def _running_home():
 
 
 def default_store():
-    """The store of the run that this process is part of, else that of LEVADA_SERVER, of LEVADA_HOME, or the nearest."""
+    """The store of the run that this process is part of, else of LEVADA_SERVER, of LEVADA_HOME, or the nearest."""
     home = _running_home()
     if not home:
         server = os.environ.get("LEVADA_SERVER")
@@ -313,7 +316,10 @@ def default_store():
 
 
 def store_named(text):
-    """The store that ``metadata`` was given: ``local@<dir>``, a folder, ``service@<address>`` or an address. ValueError if there is none."""
+    """The store that ``metadata`` was given. ValueError if there is none.
+
+    It is ``local@<dir>`` or a folder, ``service@<address>`` or an address.
+    """
     kind, found, rest = text.partition("@")
     if not found:
         kind, rest = ("service", text) if text.startswith("http") else ("local", text)

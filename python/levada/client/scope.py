@@ -42,8 +42,9 @@ def _default():
 
 
 def metadata(ms):
-    """Look into another store: ``"local@<folder>"``, or only the folder that holds ``.levada``; ``"service@<address>"``, or only
-    the address, of a ``levada server``.
+    """Look into another store: ``"local@<folder>"``, or only the folder that holds ``.levada``.
+
+    ``"service@<address>"``, or only the address, is that of a ``levada server``.
 
     Returns what is current now. Objects that exist go on looking where they came from. ValueError if there is no store.
     """
@@ -58,7 +59,7 @@ def get_metadata():
 
 
 def default_metadata():
-    """Go back to the store of this run, of LEVADA_SERVER, of LEVADA_HOME, or the one nearest to the current folder; return it."""
+    """Go back to the store of this run, of LEVADA_SERVER, of LEVADA_HOME, or the nearest; return it."""
     global _store
     _store = None
     return get_metadata()
