@@ -16,7 +16,7 @@ export function Traceback({ text, folder = "" }: { text: string; folder?: string
         </pre>
       ) : (
         <div class="trace" tabIndex={0} role="region" aria-label="Traceback">
-          <Places of={raised[0]!} folder={folder} />
+          <Places of={raised[0]!} folder={folder} told={!raised[0]!.error.includes("\n")} />
           {raised.slice(1).map((r) => (
             <details class="cause">
               <summary>
@@ -42,7 +42,8 @@ export function Traceback({ text, folder = "" }: { text: string; folder?: string
   );
 }
 
-function Places({ of, folder }: { of: Raised; folder: string }) {
+// told: the page has said the error already.
+function Places({ of, folder, told }: { of: Raised; folder: string; told?: boolean }) {
   const anyOwn = of.places.some((p) => p.own);
   return (
     <>
@@ -60,7 +61,7 @@ function Places({ of, folder }: { of: Raised; folder: string }) {
           </details>
         ),
       )}
-      <div class="raised">{of.error}</div>
+      {told ? null : <div class="raised">{of.error}</div>}
     </>
   );
 }

@@ -36,7 +36,7 @@ export function parse(text: string): Raised[] | undefined {
     for (; i < lines.length && lines[i]!.startsWith("  "); i++) {
       const m = place.exec(lines[i]!);
       if (m) places.push({ file: m[1]!, line: Number(m[2]), function: m[3] ?? "", source: [], own: isOwn(m[1]!) });
-      else if (places.length) places.at(-1)!.source.push(lines[i]!.replace(/^ {4}/, ""));
+      else if (places.length) places.at(-1)!.source.push(lines[i]!.replace(/^ {2,4}/, ""));
       else return undefined;
     }
     const error: string[] = [];
