@@ -81,6 +81,32 @@ test("the list finds, filters, groups and remembers it in the address", async ()
   none(page);
 });
 
+test("a long list draws what is in sight, and loads the rest on the way", async () => {
+  const one = await (await fetch(`${w.url}/api/v1/runs/${ids.kinds}`)).json();
+  const page = await w.page("/?q=nothing-is-like-this");
+  // More runs than a test can make: the server's answers with other ids.
+  await page.route("**/api/v1/runs?*", async (route) => {
+    const q = new URL(route.request().url()).searchParams;
+    const from = Number(q.get("cursor") ?? 1000);
+    const n = Number(q.get("limit"));
+    const runs = Array.from({ length: Math.min(n, from) }, (_, i) => ({ ...one, id: from - i }));
+    await route.fulfill({ json: { runs, next: from > n ? String(from - n) : "" } });
+  });
+  await page.goto("/?status=succeeded");
+  const rows = page.locator(".run-line");
+  await page.getByRole("link", { name: "KindsFlow / 1000" }).waitFor();
+  for (let i = 0; i < 120; i++) await page.keyboard.press("j");
+  await until(async () => (await page.locator(".run-line.current").getAttribute("data-run")) === "880", "the keys go beyond the first page");
+  await until(async () => page.locator(".run-line.current").evaluate((el) => el.getBoundingClientRect().bottom <= innerHeight + 1), "the current run is in sight");
+  await until(async () => {
+    await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
+    return (await page.locator(".run-line[data-run='1']").count()) === 1;
+  }, "all pages are loaded");
+  assert.ok((await rows.count()) < 80, "only what is in sight is drawn");
+  await page.getByText("1,000 runs").waitFor();
+  none(page);
+});
+
 test("keys move, open and compare", async () => {
   const page = await w.page("/?flow=KindsFlow");
   await page.locator(".run-line[data-row='1']").waitFor();
