@@ -341,14 +341,16 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
           <dt>asked for</dt>
           <dd>{[u.requested.cpu && `${u.requested.cpu} CPU`, u.requested.memory && bytes(u.requested.memory), u.requested.gpu && `${u.requested.gpu} GPU`].filter(Boolean).join(", ") || "nothing"}</dd>
         </dl>
-        <div class="legend" style={{ marginTop: "0.6rem" }}>
-          <span>
-            <i style={{ background: "var(--accent)" }} /> used
-          </span>
-          <span>
-            <i style={{ background: "var(--warn)" }} /> asked for (dashed)
-          </span>
-        </div>
+        {cpu.length > 0 ? (
+          <div class="legend" style={{ marginTop: "0.6rem" }}>
+            <span>
+              <i style={{ background: "var(--accent)" }} /> used
+            </span>
+            <span>
+              <i style={{ background: "var(--warn)" }} /> asked for (dashed)
+            </span>
+          </div>
+        ) : null}
       </section>
       {cpu.length > 0 ? (
         <div class="columns">
