@@ -141,3 +141,37 @@ test("runs are placed by numbers if all values are, else by names", async () => 
   assert.deepEqual(place(words, "y", "alpha", axisOf(words, "alpha")).map((q) => [q.point.run, q.x]), [[1, 0], [2, 1]]);
   assert.deepEqual(varying([p(1, "a", 1, { same: "1" }), p(2, "b", 1, { same: "1" })]), ["alpha"]);
 });
+
+test("a traceback is taken apart, the exception that ended the task first, the user's lines told from libraries'", async () => {
+  const { parse, runs, short } = await load("run/trace.ts");
+  const text = `Traceback (most recent call last):
+  File "/home/ann/deep.py", line 11, in work
+    json.loads("{bad")
+  File "/usr/lib/python3.11/json/__init__.py", line 346, in loads
+    return _default_decoder.decode(s)
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "/usr/lib/python3.11/json/decoder.py", line 337, in decode
+    obj, end = self.raw_decode(s)
+json.decoder.JSONDecodeError: Expecting a name
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/home/ann/deep.py", line 13, in work
+    raise RuntimeError("two lines\\nof it") from e
+  File "/home/ann/.venv/lib/python3.11/site-packages/pkg/mod.py", line 1, in f
+  [Previous line repeated 996 more times]
+RuntimeError: two lines
+of it
+`;
+  const got = parse(text);
+  assert.deepEqual(got.map((r) => [r.error, r.cause]), [["RuntimeError: two lines\nof it", ""], ["json.decoder.JSONDecodeError: Expecting a name", "cause"]]);
+  assert.deepEqual(runs(got[1].places).map((r) => [r.own, r.places.map((p) => p.line)]), [[true, [11]], [false, [346, 337]]]);
+  assert.deepEqual(got[1].places[1].source, ["return _default_decoder.decode(s)", "       ^^^^^^^^^^^^^^^^^^^^^^^^^^"]);
+  assert.deepEqual(got[0].places[1], { file: "/home/ann/.venv/lib/python3.11/site-packages/pkg/mod.py", line: 1, function: "f", source: ["[Previous line repeated 996 more times]"], own: false });
+  assert.equal(short(got[0].places[0].file, "/home/ann"), "deep.py");
+  assert.equal(short(got[0].places[1].file, "/home/ann/flows"), "pkg/mod.py");
+  for (const other of ["", "panic: boom\n\ngoroutine 1 [running]:", "  + Exception Group Traceback (most recent call last):\n  |", "Traceback (most recent call last):\n", "Traceback (most recent call last):\nValueError: 1"]) {
+    assert.equal(parse(other), undefined, JSON.stringify(other));
+  }
+});

@@ -144,6 +144,8 @@ test("a failure comes first, with its traceback", async () => {
   const why = page.getByRole("region", { name: "Why it failed" });
   await why.getByText("ValueError", { exact: false }).first().waitFor();
   assert.match(await why.innerText(), /failed 2 times[^]*learning rate 0\.4 is too large[^]*in loss_of/);
+  await why.getByRole("button", { name: "As Python prints it" }).click();
+  await why.getByText("Traceback (most recent call last)").waitFor();
   await why.getByRole("link", { name: "Its log" }).click();
   await page.getByRole("heading", { name: /^train\// }).waitFor();
   await page.getByRole("button", { name: "attempt 1: failed" }).click();
@@ -179,6 +181,11 @@ test("the graph and the timeline of a wide run", async () => {
   await page.getByLabel("Task or foreach value").fill("item-117");
   await page.getByText("1 of 1 task").waitFor();
   await page.getByRole("link", { name: /^work\// }).click();
+  await page.getByText("items 118 of 200").waitFor();
+  await page.getByRole("navigation", { name: "Tasks of work" }).getByText("118 of 200").waitFor();
+  await page.keyboard.press("]");
+  await page.getByText("items 119 of 200").waitFor();
+  await page.getByRole("button", { name: "Previous task of the step" }).click();
   await page.getByText("items 118 of 200").waitFor();
   none(page);
 });

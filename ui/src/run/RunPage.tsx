@@ -14,6 +14,7 @@ import { Rows } from "./rows";
 import { Tags } from "./Tags";
 import { TasksTable } from "./TasksTable";
 import { TimelineView } from "./TimelineView";
+import { Traceback } from "./Traceback";
 
 export function RunPage({ run: id }: { run: number }) {
   const q = useAddress().searchParams;
@@ -296,12 +297,7 @@ function FirstFailure({ run: r }: { run: Run }) {
       {at?.exception ? (
         <>
           <p style={{ margin: "0.3rem 0" }}>{at.exception.message}</p>
-          <details open>
-            <summary class="muted">Traceback</summary>
-            <pre class="trace" tabIndex={0} style={{ marginTop: "0.4rem" }}>
-              {at.exception.traceback}
-            </pre>
-          </details>
+          {at.exception.traceback ? <Traceback text={at.exception.traceback} folder={r.working_dir} /> : null}
         </>
       ) : r.problem ? (
         <p style={{ margin: "0.3rem 0 0" }}>{r.problem}</p>
