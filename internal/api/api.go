@@ -413,14 +413,14 @@ func (s *Service) task(ctx context.Context, run, task int64) (metastore.Run, met
 	return r, t, err
 }
 
-// StopResult says which run was asked to stop.
-type StopResult struct {
+// CancelResult says which run was asked to end.
+type CancelResult struct {
 	Run int64 `json:"run"`
 }
 
-// Stop asks a run to end, as Ctrl-C does. Conflict if it is over.
-func (s *Service) Stop(ctx context.Context, q RunRequest) (StopResult, error) {
-	return StopResult{q.Run}, s.c.Cases.Stop(ctx, q.Run)
+// Cancel asks a run to end, as Ctrl-C does. It does not wait for the end. Conflict if it is over.
+func (s *Service) Cancel(ctx context.Context, q RunRequest) (CancelResult, error) {
+	return CancelResult{q.Run}, s.c.Cases.Cancel(ctx, q.Run)
 }
 
 // ResumeRequest asks for a run to be resumed, in a process of its own on the machine that answers.

@@ -151,6 +151,7 @@ type History interface {
 	RunByID(ctx context.Context, id int64) (metastore.Run, error)
 	Steps(ctx context.Context, run int64) ([]metastore.StepCount, error)
 	Compare(ctx context.Context, paths [2]service.Pathspec) (*service.Diff, error)
+	Cancel(ctx context.Context, run int64) error
 	ChangeTags(ctx context.Context, run int64, namespace string, remove, add []string) (metastore.Run, error)
 }
 

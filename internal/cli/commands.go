@@ -92,6 +92,8 @@ func commands() []command {
 			new: func(*globalOptions) action { return &diffCommand{} }},
 		{name: "code", summary: "Show or unpack the code that was kept with a run.", about: codeAbout, need: ExistingStore, global: append(reading, "quiet"),
 			new: func(*globalOptions) action { return &codeCommand{} }},
+		{name: "cancel", summary: "Ask a run to end.", about: cancelAbout, need: ChangeStore, global: append(reading, "quiet"),
+			new: func(*globalOptions) action { return &cancelCommand{} }},
 		{name: "tag add", summary: "Add tags to a run.", about: tagAbout, need: ChangeStore, global: tagging,
 			new: func(*globalOptions) action { return &tagChange{add: true} }},
 		{name: "tag remove", summary: "Remove tags from a run.", about: tagAbout, need: ChangeStore, global: tagging,

@@ -274,7 +274,7 @@ test("tags are changed on the page", async () => {
   none(page);
 });
 
-test("a run is seen as it goes on, over a restart of the server, and is stopped and resumed", async () => {
+test("a run is seen as it goes on, over a restart of the server, and is cancelled and resumed", async () => {
   const list = await w.page("/");
   await list.locator(".run-line[data-row='0']").waitFor();
   const stop = join(w.dir, "stop-1");
@@ -298,8 +298,8 @@ test("a run is seen as it goes on, over a restart of the server, and is stopped 
   assert.equal(new Set(text.match(/tick \d+/g)).size, text.match(/tick \d+/g).length, "no line comes twice");
   await run.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
 
-  await run.getByRole("button", { name: "Stop", exact: true }).click();
-  await run.getByRole("button", { name: "Stop it" }).click();
+  await run.getByRole("button", { name: "Cancel", exact: true }).click();
+  await run.getByRole("button", { name: "Cancel it" }).click();
   await run.getByText("interrupted", { exact: true }).first().waitFor();
   await flow.ended;
   await list.locator(".run-line", { has: link }).getByText("interrupted", { exact: true }).waitFor();
