@@ -18,6 +18,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"sync"
@@ -207,9 +208,9 @@ func runOf(r metastore.Run) Run {
 	return run
 }
 
-// endOf is when a run ended; of one that died, when its engine was last seen; 0 while it runs.
+// endOf is when a run ended; of one that died, or failed without saying when, when its engine was last seen; 0 while it runs.
 func endOf(r metastore.Run) Time {
-	if r.Status == metastore.RunDied && r.Ended.IsZero() {
+	if r.Status != metastore.RunRunning && r.Ended.IsZero() {
 		return TimeOf(r.Lease.Heartbeat)
 	}
 	return TimeOf(r.Ended)
@@ -274,11 +275,40 @@ func (s *Service) Graph(ctx context.Context, q RunRequest) (GraphResult, error) 
 	if err != nil {
 		return GraphResult{}, err
 	}
+	if run.Definition == (metastore.Hash{}) {
+		return s.stepsAsGraph(ctx, run)
+	}
 	g, err := s.graph(ctx, run)
 	if err != nil {
 		return GraphResult{}, err
 	}
 	info, err := graph.Info(g)
+	return GraphResult{Graph: info}, err
+}
+
+// stepsAsGraph is the graph of a run of which only the steps are known: those that have tasks, without edges.
+func (s *Service) stepsAsGraph(ctx context.Context, run metastore.Run) (GraphResult, error) {
+	spans, err := s.c.Store.Steps(ctx, run.ID)
+	if err != nil {
+		return GraphResult{}, err
+	}
+	type step struct {
+		Name       string   `json:"name"`
+		Type       string   `json:"type"`
+		Next       []string `json:"next"`
+		Decorators []string `json:"decorators"`
+	}
+	steps, names := make(map[string]step, len(spans)), []string{}
+	for _, sp := range spans {
+		if sp.Step != service.ParametersStep {
+			steps[sp.Step] = step{sp.Step, "linear", []string{}, []string{}}
+			names = append(names, sp.Step)
+		}
+	}
+	info, err := json.Marshal(map[string]any{
+		"file": run.Info.FlowFile, "doc": "", "parameters": []any{}, "constants": []any{}, "decorators": []any{},
+		"steps": steps, "graph_structure": names,
+	})
 	return GraphResult{Graph: info}, err
 }
 
@@ -335,6 +365,9 @@ func (s *Service) Related(ctx context.Context, q RelatedRequest) (RelatedResult,
 			res.Parents = append(res.Parents, TaskRef{Step: step, ID: id})
 		}
 	}
+	if run.Definition == (metastore.Hash{}) {
+		return res, nil
+	}
 	g, err := s.graph(ctx, run)
 	if err != nil {
 		return RelatedResult{}, err
@@ -380,14 +413,14 @@ func (s *Service) task(ctx context.Context, run, task int64) (metastore.Run, met
 	return r, t, err
 }
 
-// StopResult says which run was asked to stop.
-type StopResult struct {
+// CancelResult says which run was asked to end.
+type CancelResult struct {
 	Run int64 `json:"run"`
 }
 
-// Stop asks a run to end, as Ctrl-C does. Conflict if it is over.
-func (s *Service) Stop(ctx context.Context, q RunRequest) (StopResult, error) {
-	return StopResult{q.Run}, s.c.Cases.Stop(ctx, q.Run)
+// Cancel asks a run to end, as Ctrl-C does. It does not wait for the end. Conflict if it is over.
+func (s *Service) Cancel(ctx context.Context, q RunRequest) (CancelResult, error) {
+	return CancelResult{q.Run}, s.c.Cases.Cancel(ctx, q.Run)
 }
 
 // ResumeRequest asks for a run to be resumed, in a process of its own on the machine that answers.

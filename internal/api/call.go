@@ -29,32 +29,32 @@ func method[Q, R any](f func(*Service, context.Context, Q) (R, error)) handler {
 
 // methods is the table of methods by the names they have on the wire.
 var methods = map[string]handler{
-	"info":       method((*Service).Info),
-	"flows":      method((*Service).Flows),
-	"runs":       method((*Service).Runs),
-	"run":        method((*Service).Run),
-	"steps":      method((*Service).Steps),
-	"tasks":      method((*Service).Tasks),
-	"artifacts":  method((*Service).Artifacts),
-	"values":     method((*Service).Values),
-	"open_value": method((*Service).OpenValue),
-	"log":        method((*Service).Log),
-	"metadata":   method((*Service).Metadata),
-	"related":    method((*Service).Related),
-	"tags":       method((*Service).ChangeTags),
-	"code":       method((*Service).Code),
-	"open_code":  method((*Service).OpenCode),
-	"graph":      method((*Service).Graph),
-	"cards":      method((*Service).Cards),
-	"open_card":  method((*Service).OpenCard),
-	"timeline":   method((*Service).Timeline),
-	"preview":    method((*Service).Preview),
-	"usage":      method((*Service).Usage),
-	"metrics":    method((*Service).Metrics),
-	"code_files": method((*Service).CodeFiles),
-	"code_file":  method((*Service).OpenCodeFile),
-	"stop":       method((*Service).Stop),
-	"resume":     method((*Service).Resume),
+	"info":           method((*Service).Info),
+	"flows":          method((*Service).Flows),
+	"runs":           method((*Service).Runs),
+	"run":            method((*Service).Run),
+	"steps":          method((*Service).Steps),
+	"tasks":          method((*Service).Tasks),
+	"artifacts":      method((*Service).Artifacts),
+	"values":         method((*Service).Values),
+	"open_value":     method((*Service).OpenValue),
+	"log":            method((*Service).Log),
+	"metadata":       method((*Service).Metadata),
+	"related":        method((*Service).Related),
+	"tags":           method((*Service).ChangeTags),
+	"code":           method((*Service).Code),
+	"open_code":      method((*Service).OpenCode),
+	"graph":          method((*Service).Graph),
+	"cards":          method((*Service).Cards),
+	"open_card":      method((*Service).OpenCard),
+	"timeline":       method((*Service).Timeline),
+	"preview":        method((*Service).Preview),
+	"usage":          method((*Service).Usage),
+	"metrics":        method((*Service).Metrics),
+	"code_files":     method((*Service).CodeFiles),
+	"open_code_file": method((*Service).OpenCodeFile),
+	"cancel_run":     method((*Service).Cancel),
+	"resume_run":     method((*Service).Resume),
 }
 
 // Methods returns the names of all methods, sorted.
@@ -68,7 +68,7 @@ func Methods() []string {
 }
 
 // Writes reports whether a method changes what is stored.
-func Writes(name string) bool { return name == "tags" || name == "stop" || name == "resume" }
+func Writes(name string) bool { return name == "tags" || name == "cancel_run" || name == "resume_run" }
 
 // Call answers a request whose parameters are JSON; none is the zero request. The answer is one of the
 // results of this package, or an io.ReadCloser, which the caller closes. Usage if there is no such method.

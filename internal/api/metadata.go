@@ -20,6 +20,9 @@ func (s *Service) Metadata(ctx context.Context, q MetadataRequest) (MetadataResu
 	if err != nil {
 		return MetadataResult{}, err
 	}
+	if guest, ok := s.c.Store.(metastore.Guest); ok && run.Info.Engine != "" {
+		return notedMetadata(ctx, guest, q)
+	}
 	tasks, err := s.tasksOf(ctx, run, []metastore.Task{t})
 	if err != nil {
 		return MetadataResult{}, err
@@ -48,6 +51,21 @@ func (s *Service) Metadata(ctx context.Context, q MetadataRequest) (MetadataResu
 		m.add("end_step", g.End.Name)
 	}
 	return MetadataResult{Metadata: m.list}, nil
+}
+
+// notedMetadata is what another engine than Levada's said of a task.
+func notedMetadata(ctx context.Context, guest metastore.Guest, q MetadataRequest) (MetadataResult, error) {
+	res := MetadataResult{Metadata: []Metadatum{}}
+	for n, err := range guest.Notes(ctx, q.Run, []int64{q.Task}, metastore.NoteMetadata) {
+		if err != nil {
+			return MetadataResult{}, err
+		}
+		m := Metadatum{Name: n.Name, Value: metastore.NoteText(n.Value), Type: n.Type, Created: TimeOf(n.At), Attempt: metastore.NoteAttempt(n.Tags)}
+		if q.Attempt == nil || *q.Attempt == m.Attempt {
+			res.Metadata = append(res.Metadata, m)
+		}
+	}
+	return res, nil
 }
 
 func scriptOf(r metastore.Run) string { return filepath.Base(r.Info.FlowFile) }

@@ -185,12 +185,15 @@ func TestPreviewAndUsage(t *testing.T) {
 	if _, err := s.Usage(t.Context(), api.UsageRequest{Run: id, Task: 5, Attempt: 7}); !fault.Is(err, fault.NotFound) {
 		t.Error(err)
 	}
-	if _, err := s.Stop(t.Context(), api.RunRequest{Run: id}); !fault.Is(err, fault.Conflict) {
+	if _, err := s.Cancel(t.Context(), api.RunRequest{Run: id}); !fault.Is(err, fault.Conflict) {
 		t.Error(err)
 	}
 	running := s.Run(t, metastore.RunRunning, "ann")
-	if _, err := s.Stop(t.Context(), api.RunRequest{Run: running}); !fault.Is(err, fault.Unavailable) { // it is elsewhere
+	if _, err := s.Cancel(t.Context(), api.RunRequest{Run: running}); err != nil { // wherever it is
 		t.Error(err)
+	}
+	if r, err := s.Meta.Run(t.Context(), running); err != nil || r.StopAsked.IsZero() {
+		t.Errorf("asked at %v, %v", r.StopAsked, err)
 	}
 	if _, err := s.Resume(t.Context(), api.ResumeRequest{Run: running}); !fault.Is(err, fault.Conflict) {
 		t.Error(err)

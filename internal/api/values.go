@@ -175,7 +175,7 @@ func (s *Service) value(ctx context.Context, a metastore.Artifact, q ValuesReque
 		v.Large = true
 		return v, nil, nil
 	}
-	if q.Local && a.Size > datastore.SmallLimit {
+	if q.Local && a.Size > datastore.SmallLimit && a.Inline == nil {
 		path, plain, err := s.c.Data.File(ctx, a.Hash)
 		if err != nil {
 			return v, nil, err

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -21,6 +22,7 @@ import (
 	"github.com/levadahq/levada/internal/cli"
 	"github.com/levadahq/levada/internal/interp"
 	"github.com/levadahq/levada/internal/local"
+	"github.com/levadahq/levada/internal/metaflowapi"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
@@ -134,10 +136,16 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 		}
 	}
 	cases := service.New(c)
-	return cli.Store{
+	opened := cli.Store{
 		Service: cases, Path: c.Home, Created: store.Created, Gone: store.Gone(), Close: store.Close,
 		API: api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Home, Version: c.Version}),
-	}, nil
+	}
+	if guests, ok := c.Store.(metaflowapi.Store); ok {
+		opened.Metaflow = func() http.Handler {
+			return metaflowapi.New(metaflowapi.Config{Store: guests, Data: c.Data, API: opened.API, Now: time.Now})
+		}
+	}
+	return opened, nil
 }
 
 // complete adds to a service what running flows needs.

@@ -41,6 +41,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -109,10 +110,12 @@ type Home struct {
 type Store struct {
 	Service Service
 	API     *api.Service // answers about what the store holds; nil without one
-	Path    string       // of the store; empty without one
-	Created bool         // it was made just now
-	Gone    func() bool  // it would not be opened any more: it was deleted, replaced, or another one is nearer
-	Close   func() error
+	// Metaflow makes what answers Metaflow, for the server; nil without a store that can.
+	Metaflow func() http.Handler
+	Path     string      // of the store; empty without one
+	Created  bool        // it was made just now
+	Gone     func() bool // it would not be opened any more: it was deleted, replaced, or another one is nearer
+	Close    func() error
 }
 
 // Service is the part of service.Service that the commands use.
@@ -148,6 +151,7 @@ type History interface {
 	RunByID(ctx context.Context, id int64) (metastore.Run, error)
 	Steps(ctx context.Context, run int64) ([]metastore.StepCount, error)
 	Compare(ctx context.Context, paths [2]service.Pathspec) (*service.Diff, error)
+	Cancel(ctx context.Context, run int64) error
 	ChangeTags(ctx context.Context, run int64, namespace string, remove, add []string) (metastore.Run, error)
 }
 

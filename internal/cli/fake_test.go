@@ -263,6 +263,8 @@ func (s *fakeService) Code(context.Context, metastore.Run) iter.Seq2[codepack.En
 	return func(func(codepack.Entry, error) bool) {}
 }
 
+func (s *fakeService) Cancel(context.Context, int64) error { return nil }
+
 func (s *fakeService) UnpackCode(context.Context, metastore.Run, string) (int, error) { return 0, nil }
 
 func (s *fakeService) Definition(context.Context, metastore.Run) (*graph.Flow, error) {

@@ -137,7 +137,7 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 		{name: "package-suffixes", metavar: "TEXT", dest: "PACKAGE_SUFFIXES", set: commas(&g.suffixes), fallback: []string{"METAFLOW_DEFAULT_PACKAGE_SUFFIXES"},
 			help: "Suffixes of the files that are kept with a run as its code, separated by commas."},
 		{name: "metadata", metavar: "[local|service|spin]", dest: "METADATA", set: local("metadata", "local", "the team server comes later", "service", "spin"),
-			fallback: []string{"METAFLOW_DEFAULT_METADATA"}, help: "Where records are kept. Only local so far."},
+			help: "Where records are kept. Only local so far."}, // METAFLOW_DEFAULT_METADATA is for Metaflow: it may record in this very store
 		{name: "datastore", metavar: "[local|s3|azure|gs|spin]", dest: "DATASTORE", set: local("datastore", "local", "stores in the cloud come later", "s3", "azure", "gs", "spin"),
 			fallback: []string{"METAFLOW_DEFAULT_DATASTORE"}, help: "Where artifacts are kept. Only local so far."},
 		{name: "environment", metavar: "[local|conda|pypi|uv]", dest: "ENVIRONMENT", set: choice(&g.environment, "local", "conda", "pypi", "uv"),

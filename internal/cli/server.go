@@ -79,7 +79,11 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	if c.global.json {
 		handler = slog.NewJSONHandler(s.env.Stderr, options)
 	}
-	srv := server.New(server.Config{API: s.store.API, UI: ui.Files(), Version: s.env.Version, Log: slog.New(handler)})
+	config := server.Config{API: s.store.API, UI: ui.Files(), Version: s.env.Version, Log: slog.New(handler)}
+	if s.store.Metaflow != nil {
+		config.Metaflow = s.store.Metaflow()
+	}
+	srv := server.New(config)
 	url := "http://" + listener.Addr().String()
 	note := announce(s.store.Path, url)
 	defer retract(note, url)

@@ -12,6 +12,7 @@ import (
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/mfdata"
 )
 
 // Bytes returns the bytes of an artifact. Corrupt if they are not what was stored,
@@ -23,7 +24,20 @@ func (s *Store) Bytes(ctx context.Context, a metastore.Artifact) ([]byte, error)
 	if sha256.Sum256(a.Inline) != a.Hash {
 		return nil, corrupt(a.Hash, "the record of artifact "+a.Name)
 	}
+	if ref, ok := Elsewhere(a); ok {
+		return ref.Value(a.Size)
+	}
 	return a.Inline, nil
+}
+
+// Elsewhere returns where the bytes of an artifact are if Metaflow keeps them: the record then has that in place of the bytes, and
+// Size is the number of the bytes, 0 if that is not known. An artifact whose bytes look like a reference is not taken for one, since its
+// Size is that of what is in its record.
+func Elsewhere(a metastore.Artifact) (mfdata.Reference, bool) {
+	if a.Inline == nil || a.Size == int64(len(a.Inline)) {
+		return mfdata.Reference{}, false
+	}
+	return mfdata.ParseReference(a.Inline)
 }
 
 // Blob returns the bytes with a hash, wherever they are. Corrupt if they are not

@@ -82,6 +82,7 @@ type Record struct {
 	Scope     *Scope     // insert
 	Cards     []Card     // of Attempt; insert, or replace those of the same position
 	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
+	Notes     []Note     // insert; they name their tasks themselves
 	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.
 	Done func(error) `json:"-"`
 	// Soon asks for a commit without waiting for company.

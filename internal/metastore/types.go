@@ -57,6 +57,9 @@ type RunInfo struct {
 	Branch      string            `json:"branch,omitempty"`
 	Resumed     string            `json:"resumed,omitempty"`    // step given to resume
 	Parameters  map[string]string `json:"parameters,omitempty"` // as given or defaulted, for display
+	// Name is what a run is also called, unique in its flow, and Engine what runs it; both are empty for Levada's own. See [Guest].
+	Name   string `json:"name,omitempty"`
+	Engine string `json:"engine,omitempty"`
 	// Spin is the task that this run ran again, alone: "MyFlow/12/train/3". Such runs are listed only on request.
 	Spin string `json:"spin,omitempty"`
 	// Environments are those of steps that do not run in Interpreter.

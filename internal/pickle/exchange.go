@@ -400,7 +400,7 @@ func placesOf(v Value) ([]int64, bool) {
 				return nil, false
 			}
 			var places []int64
-			for i := from; i < to; i += step {
+			for i := from; i < to && i >= from; i += step { // a large step may overflow
 				places = append(places, i)
 			}
 			return places, true

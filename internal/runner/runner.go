@@ -43,6 +43,7 @@ const timeoutGrace = 10 * time.Second
 
 const (
 	beatEvery     = 10 * time.Second
+	lookEvery     = time.Second // for somebody who asks the run to end
 	sampleEvery   = time.Second
 	progressEvery = 100 * time.Millisecond
 	// drainGrace is how long the streams of a task that has exited are read on if something that it
@@ -154,9 +155,10 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 
 // loop calls what is posted until nothing runs any more.
 func (r *Runner) loop(ctx context.Context) {
-	beat, sample := time.NewTicker(beatEvery), time.NewTicker(sampleEvery)
-	defer beat.Stop()
+	sample := time.NewTicker(sampleEvery)
 	defer sample.Stop()
+	asked := make(chan struct{})
+	go r.keepLease(asked)
 	var progress <-chan time.Time
 	if r.Progress {
 		t := time.NewTicker(progressEvery)
@@ -164,6 +166,12 @@ func (r *Runner) loop(ctx context.Context) {
 		progress = t.C
 	}
 	interrupt, hard := ctx.Done(), r.Hard
+	stop := func() {
+		if interrupt != nil { // once, whoever asks
+			interrupt = nil
+			r.interrupt()
+		}
+	}
 	var calls []func()
 	for !r.over() {
 		select {
@@ -173,15 +181,13 @@ func (r *Runner) loop(ctx context.Context) {
 				f()
 			}
 		case <-interrupt:
-			interrupt = nil
-			r.interrupt()
+			stop()
+		case <-asked:
+			asked = nil
+			stop()
 		case <-hard:
 			hard = nil
 			r.killAll()
-		case <-beat.C:
-			if err := r.Store.Beat(r.ctx, r.Config.Run.ID, r.Now()); err != nil {
-				r.warn("the run's heartbeat could not be written: %v", err)
-			}
 		case <-sample.C:
 			r.sample()
 		case <-progress:
@@ -190,6 +196,34 @@ func (r *Runner) loop(ctx context.Context) {
 	}
 	if r.Progress {
 		r.showProgress()
+	}
+}
+
+// keepLease renews the run's lease, and closes asked when somebody has asked the run to end. It is not the loop that does so: that
+// waits for a terminal that does not take its output, and the run must not be taken for dead meanwhile.
+func (r *Runner) keepLease(asked chan<- struct{}) {
+	beat, look := time.NewTicker(beatEvery), time.NewTicker(lookEvery)
+	defer beat.Stop()
+	defer look.Stop()
+	id := r.Config.Run.ID
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-beat.C:
+			if err := r.Store.Beat(r.ctx, id, r.Now()); err != nil && r.ctx.Err() == nil {
+				r.post(func() { r.warn("the run's heartbeat could not be written: %v", err) })
+			}
+		case <-look.C:
+			if asked == nil {
+				continue
+			}
+			// What cannot be read now is read a second later.
+			if run, err := r.Store.Run(r.ctx, id); err == nil && !run.StopAsked.IsZero() {
+				close(asked)
+				asked = nil
+			}
+		}
 	}
 }
 

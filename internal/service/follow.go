@@ -9,6 +9,7 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/mfdata"
 	"github.com/levadahq/levada/internal/tasklog"
 )
 
@@ -178,6 +179,9 @@ func logRun(t TaskInfo) int64 {
 // logFile is the path of the file with the log of an attempt, "" if that is in the database.
 func (s *Service) logFile(t TaskInfo, a metastore.Attempt) string {
 	name := a.LogFile
+	if _, ok := mfdata.PlaceOfLog(name); ok {
+		return ""
+	}
 	if name == "" && a.Status == metastore.AttemptRunning {
 		name = tasklog.FileName(t.Task.ID, a.N)
 	}

@@ -9,12 +9,17 @@ import (
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/mfdata"
 	"github.com/levadahq/levada/internal/tasklog"
 	"github.com/levadahq/levada/internal/usage"
 )
 
 // leaseTime is how long an engine on another machine may be silent before its run counts as died.
 const leaseTime = 60 * time.Second
+
+// metaflowLease is how long a run of Metaflow may be silent. It says that it goes on every few seconds (package metaflowapi), and
+// never that it failed: if a task had failed for good, that is why it fell silent.
+const metaflowLease = 30 * time.Second
 
 // honest replaces the recorded status of a run whose engine is gone.
 func (s *Service) honest(r metastore.Run) metastore.Run {
@@ -28,8 +33,15 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 		}
 		return r
 	}
-	if s.c.Now().Sub(l.Heartbeat) > leaseTime {
-		r.Status = metastore.RunDied
+	lease, silent := leaseTime, metastore.RunDied
+	if r.Info.Engine == metastore.EngineMetaflow {
+		lease = metaflowLease
+		if r.FailedTask >= 0 {
+			silent = metastore.RunFailed
+		}
+	}
+	if s.c.Now().Sub(l.Heartbeat) > lease {
+		r.Status = silent
 	}
 	return r
 }
@@ -37,8 +49,8 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 // Runs yields the runs that match, newest first, with honest statuses.
 func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
 	want, limit := f.Statuses, f.Limit
-	if slices.Contains(want, metastore.RunRunning) || slices.Contains(want, metastore.RunDied) {
-		// Which of the two it is is found out below.
+	if slices.ContainsFunc(want, concluded) {
+		// Which of these it is is found out below.
 		f.Statuses = slices.DeleteFunc(slices.Clone(want), func(s metastore.RunStatus) bool { return s == metastore.RunDied })
 		if !slices.Contains(f.Statuses, metastore.RunRunning) {
 			f.Statuses = append(f.Statuses, metastore.RunRunning)
@@ -62,6 +74,12 @@ func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[met
 			}
 		}
 	}
+}
+
+// concluded reports whether a run that is recorded as running may turn out to have a status: it goes on, its engine is gone, or it fell
+// silent after a failure.
+func concluded(s metastore.RunStatus) bool {
+	return s == metastore.RunRunning || s == metastore.RunDied || s == metastore.RunFailed
 }
 
 // LatestRun returns the newest run of a flow. NotFound if there is none.
@@ -212,6 +230,10 @@ func (s *Service) Log(ctx context.Context, t TaskInfo, attempt int) iter.Seq2[ta
 		a, err := s.attempt(t, attempt)
 		if err != nil {
 			yield(tasklog.Line{}, err)
+			return
+		}
+		if place, ok := mfdata.PlaceOfLog(a.LogFile); ok {
+			place.Log()(yield)
 			return
 		}
 		if path := s.logFile(t, a); path != "" {

@@ -64,6 +64,15 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 // ParametersStep is the name of task 0, which holds the parameters and constants.
 const ParametersStep = "_parameters"
 
+// resumable is nil if Levada has what a run's tasks need.
+func (s *Service) resumable(run metastore.Run) error {
+	if run.Info.Engine != metastore.EngineMetaflow {
+		return nil
+	}
+	return fault.New(fault.Invalid, "run %d was run by Metaflow, which keeps what its tasks need", run.ID).
+		Do("resume it there: python %s resume --origin-run-id %d", run.Info.FlowFile, run.ID)
+}
+
 // Resume starts a run that takes over what an earlier one finished. The earlier run
 // is looked at before the new one is made, so a resume that cannot be leaves nothing behind.
 func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (RunResult, error) {
@@ -84,6 +93,9 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if origin.Flow != name {
 		return RunResult{}, fault.New(fault.Invalid, "run %d is a run of %s, not of %s", origin.ID, origin.Flow, name).
 			Do("`levada runs --flow %s` lists the runs of this flow", name)
+	}
+	if err := s.resumable(origin); err != nil {
+		return RunResult{}, err
 	}
 	if o.Step != "" && f.graph.Lookup(o.Step) == nil {
 		return RunResult{}, fault.New(fault.Invalid, "the flow has no step %s", o.Step).Do("its steps are: %s", stepNames(f.graph))

@@ -50,6 +50,9 @@ func (s *Service) UnpackCode(ctx context.Context, run metastore.Run, dir string)
 
 func (s *Service) codeOf(ctx context.Context, run metastore.Run) (io.ReadCloser, error) {
 	if run.Code == (metastore.Hash{}) {
+		if run.Info.Engine == metastore.EngineMetaflow {
+			return nil, fault.New(fault.NotFound, "the code of run %d is not here: if Metaflow kept it, it is in Metaflow's datastore", run.ID)
+		}
 		return nil, fault.New(fault.NotFound, "no code was kept with run %d: its folder was too large or could not be read", run.ID).
 			Do("--package-suffixes says which files are kept; a run that keeps none says so when it starts")
 	}
@@ -58,6 +61,9 @@ func (s *Service) codeOf(ctx context.Context, run metastore.Run) (io.ReadCloser,
 
 // Definition returns the definition of a run's flow, as it was then.
 func (s *Service) Definition(ctx context.Context, run metastore.Run) (*graph.Flow, error) {
+	if run.Definition == (metastore.Hash{}) {
+		return nil, fault.New(fault.Unavailable, "the graph of run %d is not known: it is in Metaflow's datastore, which is not on this machine", run.ID)
+	}
 	data, err := s.c.Data.Blob(ctx, run.Definition)
 	if err != nil {
 		return nil, err

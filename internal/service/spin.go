@@ -29,6 +29,9 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err != nil {
 		return RunResult{}, err
 	}
+	if err := s.resumable(origin); err != nil {
+		return RunResult{}, err
+	}
 	project, err := projectOf(f.Definition(), o.RunOptions)
 	if err != nil {
 		return RunResult{}, err

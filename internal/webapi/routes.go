@@ -54,11 +54,11 @@ var routes = []route{
 			r.decode(&c)
 			return api.TagsRequest{Run: r.id("run"), Add: c.Add, Remove: c.Remove}
 		}, (*api.Service).ChangeTags)},
-	{method: "POST", path: aRun + "/stop", about: "Asks a run to end, as Ctrl-C does.", body: struct{}{}, result: api.StopResult{}, status: http.StatusAccepted,
+	{method: "POST", path: aRun + "/cancel", about: "Asks a run to end, as Ctrl-C does.", body: struct{}{}, result: api.CancelResult{}, status: http.StatusAccepted,
 		answer: act(http.StatusAccepted, func(r *request) api.RunRequest {
 			r.decode(&struct{}{})
 			return readRun(r)
-		}, (*api.Service).Stop)},
+		}, (*api.Service).Cancel)},
 	{method: "POST", path: aRun + "/resume", about: "Resumes a run, in a process of its own on the server's machine.", body: resume{}, result: api.ResumeResult{}, status: http.StatusAccepted,
 		answer: act(http.StatusAccepted, func(r *request) api.ResumeRequest {
 			var c resume

@@ -118,7 +118,7 @@ func TestAnswers(t *testing.T) {
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":[""]}`, 422, `must not be empty`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"ad":["new"]}`, 400, `cannot be read`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `[`, 400, `cannot be read`},
-		{"POST", "/runs/1/stop", "/runs/{run}/stop", `{}`, 409, `is over`},
+		{"POST", "/runs/1/cancel", "/runs/{run}/cancel", `{}`, 409, `is over`},
 		{"POST", "/runs/1/resume", "/runs/{run}/resume", `{}`, 404, `is not on this machine`},
 		{"DELETE", "/runs/1", "", "", 405, `DELETE is not something`},
 		{"GET", "/nothing", "", "", 404, `openapi.json`},
@@ -274,7 +274,7 @@ func TestCompression(t *testing.T) {
 func TestContentType(t *testing.T) {
 	f := serve(t)
 	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
-		for _, c := range [][3]string{{"PATCH", "/runs/1/tags", `{"add":["x"]}`}, {"POST", "/runs/3/stop", `{}`}, {"POST", "/call/tags", `{"run":1,"add":["x"]}`}} {
+		for _, c := range [][3]string{{"PATCH", "/runs/1/tags", `{"add":["x"]}`}, {"POST", "/runs/3/cancel", `{}`}, {"POST", "/call/tags", `{"run":1,"add":["x"]}`}} {
 			if res, _ := f.do(t, c[0], c[1], c[2], "Content-Type", kind); res.StatusCode != 400 {
 				t.Errorf("%q: %s is answered with %d", kind, c[1], res.StatusCode)
 			}
@@ -446,7 +446,7 @@ func FuzzRequests(f *testing.F) {
 	srv := serve(f)
 	for _, seed := range []string{
 		"GET /runs?limit=1", "GET /runs/1/tasks/2/artifacts/x?attempt=0", "PATCH /runs/1/tags {\"add\":[\"x\"]}", "POST /call/tasks {\"run\":1}",
-		"GET /runs/1/timeline?cursor=3", "GET /runs/-1", "GET /runs/1/tasks/4/log?cursor=99999999999", "POST /runs/1/stop {}", "GET /runs/1/code/file?path=../x",
+		"GET /runs/1/timeline?cursor=3", "GET /runs/-1", "GET /runs/1/tasks/4/log?cursor=99999999999", "POST /runs/1/cancel {}", "GET /runs/1/code/file?path=../x",
 		"GET /metrics?flow=Train&after=x", "GET /runs?q=%25&tag=&tag=a&parameter=%3D", "POST /call/log {\"run\":1,\"task\":4,\"limit\":-5}",
 	} {
 		f.Add(seed)

@@ -291,9 +291,9 @@ export async function send<T>(method: "POST" | "PATCH", path: string, body: unkn
 }
 
 // Every page of a timeline.
-export async function timeline(run: number, signal: AbortSignal, page: (t: Timeline) => void): Promise<void> {
+export async function timeline(run: number, signal: AbortSignal, page: (t: Timeline) => void, step = ""): Promise<void> {
   for (let cursor = ""; ; ) {
-    const t = await get<Timeline>(`/runs/${run}/timeline`, { cursor }, signal);
+    const t = await get<Timeline>(`/runs/${run}/timeline`, { cursor, step }, signal);
     page(t);
     if (!t.next) return;
     cursor = t.next;

@@ -6,36 +6,55 @@ export interface Source {
   close(): void;
 }
 
+// A browser has six connections to a server, for all its tabs: one that nobody looks at gives its own back.
+const hiddenFor = 10_000;
+
 // listen calls handlers with the parsed data of events by their names, and connection when that changes. A server that refuses ends
-// what the browser would try again, so that is done here.
+// what the browser would try again, so that is done here. A new stream cannot tell the server what was seen by a header, as the browser
+// does; an address that is a function gets the last id and can.
 export function listen(
-  url: string,
+  url: string | ((last: string) => string),
   handlers: Record<string, (data: never, id: string) => void>,
   connection: (c: Connection) => void = () => {},
 ): Source {
   let source: EventSource | undefined;
   let timer = 0;
-  let closed = false;
+  let last = "";
   const connect = () => {
-    source = new EventSource(url);
-    source.onopen = () => connection("open");
-    source.onerror = () => {
+    const mine = new EventSource(typeof url === "string" ? url : url(last));
+    source = mine;
+    mine.onopen = () => connection("open");
+    mine.onerror = () => {
+      if (mine !== source) return;
       connection("lost");
-      if (source?.readyState === EventSource.CLOSED && !closed) {
-        timer = window.setTimeout(connect, 2000);
-      }
+      if (mine.readyState === EventSource.CLOSED) timer = window.setTimeout(connect, 2000);
     };
     for (const [name, handle] of Object.entries(handlers)) {
-      source.addEventListener(name, (e) => handle(JSON.parse((e as MessageEvent<string>).data) as never, (e as MessageEvent).lastEventId));
+      mine.addEventListener(name, (e) => {
+        if (mine !== source) return;
+        const event = e as MessageEvent<string>;
+        last = event.lastEventId;
+        handle(JSON.parse(event.data) as never, last);
+      });
     }
   };
+  const end = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = undefined;
+  };
+  const seen = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = window.setTimeout(end, hiddenFor);
+    else if (!source || source.readyState === EventSource.CLOSED) connect();
+  };
+  document.addEventListener("visibilitychange", seen);
   connection("connecting");
   connect();
   return {
     close() {
-      closed = true;
-      clearTimeout(timer);
-      source?.close();
+      document.removeEventListener("visibilitychange", seen);
+      end();
     },
   };
 }

@@ -61,11 +61,13 @@ export function setQuery(change: Record<string, string | string[] | undefined>, 
 // Links of the application are followed without loading the page anew.
 export function followLinks(): void {
   document.addEventListener("click", (e) => {
-    const a = (e.target as Element | null)?.closest("a");
-    if (!a || e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
-    if (a.target || a.hasAttribute("download") || a.origin !== location.origin || a.pathname.startsWith("/api/")) return;
+    const a = (e.target as Element | null)?.closest("a"); // of HTML or of SVG
+    const href = a?.getAttribute("href");
+    if (!a || !href || e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
+    const to = new URL(href, location.href);
+    if (a.hasAttribute("target") || a.hasAttribute("download") || to.origin !== location.origin || to.pathname.startsWith("/api/")) return;
     e.preventDefault();
-    navigate(a.pathname + a.search + a.hash);
+    navigate(to.pathname + to.search + to.hash);
     window.scrollTo(0, 0);
   });
 }

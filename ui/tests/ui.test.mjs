@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { results, until, violations, World } from "./world.mjs";
@@ -10,6 +10,7 @@ const ids = {};
 before(async () => {
   w = new World();
   ids.kinds = w.run("kinds.py", "--alpha", "0.1", "--tag", "exp:one");
+  appendFileSync(join(w.flows, "kinds.py"), "\n# tuned\n"); // two runs with different code
   ids.kinds2 = w.run("kinds.py", "--alpha", "0.9", "--tag", "exp:two");
   ids.broken = w.run("broken.py");
   ids.wide = w.run("wide.py");
@@ -24,7 +25,7 @@ const none = (page) => assert.deepEqual(page.complaints, []);
 test("the list finds, filters, groups and remembers it in the address", async () => {
   const page = await w.page("/");
   await page.getByRole("link", { name: `WideFlow / ${ids.wide}` }).waitFor();
-  const rows = page.locator("tbody tr[data-row]");
+  const rows = page.locator(".run-line");
   assert.equal(await rows.count(), 4);
   assert.equal(await rows.first().locator(".status").innerText(), "succeeded");
 
@@ -35,6 +36,7 @@ test("the list finds, filters, groups and remembers it in the address", async ()
   await page.getByLabel("Search runs").fill("0.9"); // a parameter's value
   await until(async () => (await rows.count()) === 1, "the search finds a parameter");
   await page.getByLabel("Search runs").fill("");
+  await until(async () => (await rows.count()) === 4, "all again");
   await page.getByLabel("Status").selectOption("failed");
   await until(async () => (await rows.count()) === 1, "one failed");
   await page.goBack();
@@ -44,20 +46,70 @@ test("the list finds, filters, groups and remembers it in the address", async ()
   await until(async () => (await rows.count()) === 1, "a tag is a filter");
   await page.getByRole("button", { name: "Remove the filter exp:one" }).click();
   await page.getByLabel("Group").selectOption("flow");
-  await page.locator("tr.group").first().waitFor();
-  assert.equal(await page.locator("tr.group").count(), 3);
+  await page.locator(".run-group").first().waitFor();
+  assert.equal(await page.locator(".run-group").count(), 3);
   await page.reload();
-  await page.locator("tr.group").first().waitFor();
+  await page.locator(".run-group").first().waitFor();
   assert.equal(await page.getByLabel("Group").inputValue(), "flow");
+
+  await page.locator(".run-group", { hasText: "KindsFlow" }).getByRole("button").click();
+  await until(async () => (await rows.count()) === 2, "a closed group shows its name alone");
+  await page.getByLabel("Group").selectOption("");
+
+  await page.getByRole("button", { name: "Parameters" }).click();
+  await page.getByRole("checkbox", { name: "alpha=0.9" }).click();
+  await until(async () => (await rows.count()) === 1, "a parameter is a filter");
+  assert.match(page.url(), /parameter=alpha%3D0\.9/);
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Remove the filter alpha = 0.9" }).click();
+  await page.getByRole("button", { name: "Tags" }).click();
+  await page.getByLabel("Find, or type a tag and press Enter").fill("exp:none");
+  await page.keyboard.press("Enter");
+  await page.getByText("No run is like that").waitFor();
+  await page.getByRole("button", { name: "Remove the filter exp:none" }).click();
+  await page.getByRole("button", { name: "Time" }).click();
+  await page.getByRole("radio", { name: "last hour" }).click();
+  await until(async () => (await rows.count()) === 4, "all are of the last hour");
+  await page.getByRole("button", { name: "Time" }).click();
+  await page.getByLabel("to", { exact: true }).fill("2001-01-01");
+  await page.getByText("No run is like that").waitFor();
+  assert.match(page.url(), /to=2001-01-01/);
+  assert.doesNotMatch(page.url(), /since/);
 
   await page.goto("/?q=nothing-is-like-this");
   await page.getByText("No run is like that").waitFor();
   none(page);
 });
 
+test("a long list draws what is in sight, and loads the rest on the way", async () => {
+  const one = await (await fetch(`${w.url}/api/v1/runs/${ids.kinds}`)).json();
+  const page = await w.page("/?q=nothing-is-like-this");
+  // More runs than a test can make: the server's answers with other ids.
+  await page.route("**/api/v1/runs?*", async (route) => {
+    const q = new URL(route.request().url()).searchParams;
+    const from = Number(q.get("cursor") ?? 1000);
+    const n = Number(q.get("limit"));
+    const runs = Array.from({ length: Math.min(n, from) }, (_, i) => ({ ...one, id: from - i }));
+    await route.fulfill({ json: { runs, next: from > n ? String(from - n) : "" } });
+  });
+  await page.goto("/?status=succeeded");
+  const rows = page.locator(".run-line");
+  await page.getByRole("link", { name: "KindsFlow / 1000" }).waitFor();
+  for (let i = 0; i < 120; i++) await page.keyboard.press("j");
+  await until(async () => (await page.locator(".run-line.current").getAttribute("data-run")) === "880", "the keys go beyond the first page");
+  await until(async () => page.locator(".run-line.current").evaluate((el) => el.getBoundingClientRect().bottom <= innerHeight + 1), "the current run is in sight");
+  await until(async () => {
+    await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
+    return (await page.locator(".run-line[data-run='1']").count()) === 1;
+  }, "all pages are loaded");
+  assert.ok((await rows.count()) < 80, "only what is in sight is drawn");
+  await page.getByText("1,000 runs").waitFor();
+  none(page);
+});
+
 test("keys move, open and compare", async () => {
   const page = await w.page("/?flow=KindsFlow");
-  await page.locator("tr[data-row='1']").waitFor();
+  await page.locator(".run-line[data-row='1']").waitFor();
   await page.keyboard.press("x");
   await page.keyboard.press("j");
   await page.keyboard.press("x");
@@ -71,10 +123,13 @@ test("keys move, open and compare", async () => {
   await until(async () => (await table.getByRole("rowheader", { name: "epochs" }).count()) === 0, "what is the same goes");
   assert.ok(await table.getByRole("rowheader", { name: "alpha" }).first().isVisible());
   await page.getByRole("heading", { name: "curve" }).waitFor();
+  const code = page.getByRole("region", { name: `kinds.py in run ${ids.kinds} and run ${ids.kinds2}` });
+  await code.locator("td.added", { hasText: "# tuned" }).waitFor();
+  assert.equal(await code.locator("td.removed").count(), 0);
 
   await page.keyboard.press("g");
   await page.keyboard.press("h");
-  await page.locator("tr[data-row='3']").waitFor();
+  await page.locator(".run-line[data-row='3']").waitFor();
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Keys" }).waitFor();
   await page.keyboard.press("Escape");
@@ -89,6 +144,8 @@ test("a failure comes first, with its traceback", async () => {
   const why = page.getByRole("region", { name: "Why it failed" });
   await why.getByText("ValueError", { exact: false }).first().waitFor();
   assert.match(await why.innerText(), /failed 2 times[^]*learning rate 0\.4 is too large[^]*in loss_of/);
+  await why.getByRole("button", { name: "As Python prints it" }).click();
+  await why.getByText("Traceback (most recent call last)").waitFor();
   await why.getByRole("link", { name: "Its log" }).click();
   await page.getByRole("heading", { name: /^train\// }).waitFor();
   await page.getByRole("button", { name: "attempt 1: failed" }).click();
@@ -124,6 +181,11 @@ test("the graph and the timeline of a wide run", async () => {
   await page.getByLabel("Task or foreach value").fill("item-117");
   await page.getByText("1 of 1 task").waitFor();
   await page.getByRole("link", { name: /^work\// }).click();
+  await page.getByText("items 118 of 200").waitFor();
+  await page.getByRole("navigation", { name: "Tasks of work" }).getByText("118 of 200").waitFor();
+  await page.keyboard.press("]");
+  await page.getByText("items 119 of 200").waitFor();
+  await page.getByRole("button", { name: "Previous task of the step" }).click();
   await page.getByText("items 118 of 200").waitFor();
   none(page);
 });
@@ -183,6 +245,15 @@ test("metrics against time and parameters", async () => {
   await page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).waitFor();
   await page.getByLabel("Against").selectOption("alpha");
   await page.getByRole("link", { name: `run ${ids.kinds2}: accuracy`, exact: false }).first().waitFor();
+  const point = page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).getByRole("link", { name: `run ${ids.kinds}:` });
+  await point.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.locator(".tip").getByText("alpha=0.9").waitFor();
+  await page.getByRole("button", { name: "log x" }).click();
+  assert.match(page.url(), /logx=1/);
+  await page.getByLabel("Step").selectOption("start");
+  await page.waitForURL(/step=start/);
+  await page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).waitFor();
   await page.getByRole("button", { name: "epochs" }).click();
   await page.getByRole("group", { name: "epochs of 2 runs of KindsFlow" }).waitFor();
   assert.match(page.url(), /name=epochs/);
@@ -203,14 +274,14 @@ test("tags are changed on the page", async () => {
   none(page);
 });
 
-test("a run is seen as it goes on, over a restart of the server, and is stopped and resumed", async () => {
+test("a run is seen as it goes on, over a restart of the server, and is cancelled and resumed", async () => {
   const list = await w.page("/");
-  await list.locator("tr[data-row='0']").waitFor();
+  await list.locator(".run-line[data-row='0']").waitFor();
   const stop = join(w.dir, "stop-1");
   const flow = await w.start("slow.py", "--until", stop);
   const link = list.getByRole("link", { name: `SlowFlow / ${flow.run}` });
   await link.waitFor(); // without a reload
-  await list.locator("tr", { has: link }).getByText("running", { exact: true }).waitFor();
+  await list.locator(".run-line", { has: link }).getByText("running", { exact: true }).waitFor();
   const run = await w.page(`/runs/${flow.run}`);
   await run.getByRole("button", { name: "work 0/1 done, 1 running" }).waitFor();
   const task = await w.page(`/runs/${flow.run}/tasks/2`);
@@ -227,11 +298,11 @@ test("a run is seen as it goes on, over a restart of the server, and is stopped 
   assert.equal(new Set(text.match(/tick \d+/g)).size, text.match(/tick \d+/g).length, "no line comes twice");
   await run.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
 
-  await run.getByRole("button", { name: "Stop", exact: true }).click();
-  await run.getByRole("button", { name: "Stop it" }).click();
+  await run.getByRole("button", { name: "Cancel", exact: true }).click();
+  await run.getByRole("button", { name: "Cancel it" }).click();
   await run.getByText("interrupted", { exact: true }).first().waitFor();
   await flow.ended;
-  await list.locator("tr", { has: link }).getByText("interrupted", { exact: true }).waitFor();
+  await list.locator(".run-line", { has: link }).getByText("interrupted", { exact: true }).waitFor();
 
   writeFileSync(stop, "");
   await run.getByRole("button", { name: "Resume" }).click();
@@ -239,6 +310,7 @@ test("a run is seen as it goes on, over a restart of the server, and is stopped 
   await run.waitForURL((u) => u.pathname !== `/runs/${flow.run}`);
   await run.getByText(`run ${flow.run}`).waitFor(); // resumes it
   await run.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  list.complaints = list.complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED")); // asked while the server was away
   none(list);
 });
 
@@ -282,6 +354,7 @@ test("every page in both themes and widths: nothing for axe to find, nothing wid
         await page.waitForLoadState("domcontentloaded");
         await until(() => page.evaluate(() => document.querySelector("main")?.textContent && !document.querySelector("[aria-label=Loading]")), `${name} is there`);
         if (name === "cards") await page.frameLocator("iframe.card").locator("body").getByText("start").first().waitFor();
+        if (name === "compare") await page.locator("td.added").first().waitFor();
         if (name === "artifacts") await page.getByRole("button", { name: "table", exact: true }).click();
         await page.screenshot({ path: join(results, `${name}-${width}-${theme}.png`) });
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

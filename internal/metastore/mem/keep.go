@@ -26,6 +26,8 @@ func (s *Store) Remove(ctx context.Context, runs []int64) error {
 		}
 		maps.DeleteFunc(s.tasks, func(run int64, _ map[int64]metastore.Task) bool { return goes(run) })
 		maps.DeleteFunc(s.scopes, func(run int64, _ map[int64]metastore.Scope) bool { return goes(run) })
+		maps.DeleteFunc(s.names, func(run int64, _ map[string]int64) bool { return goes(run) })
+		maps.DeleteFunc(s.notes, func(run int64, _ []metastore.Note) bool { return goes(run) })
 		maps.DeleteFunc(s.attempts, func(key taskKey, _ []metastore.Attempt) bool { return goes(key.run) })
 		maps.DeleteFunc(s.artifacts, func(key attemptKey, _ map[string]metastore.Artifact) bool { return goes(key.run) })
 		maps.DeleteFunc(s.cards, func(key attemptKey, _ map[int]metastore.Card) bool { return goes(key.run) })

@@ -27,6 +27,9 @@ type Store struct {
 	logs      map[attemptKey][]byte
 	scopes    map[int64]map[int64]metastore.Scope
 	blobs     map[metastore.Hash][]byte
+	names     map[int64]map[string]int64 // tasks of a run by name
+	notes     map[int64][]metastore.Note // of a run, in order
+	lastNote  int64
 
 	queue chan func()
 	done  chan struct{}
@@ -41,7 +44,10 @@ type attemptKey struct {
 	n int
 }
 
-var _ metastore.Store = (*Store)(nil)
+var (
+	_ metastore.Store = (*Store)(nil)
+	_ metastore.Guest = (*Store)(nil)
+)
 
 // New returns an empty store. Close ends its goroutine.
 func New() *Store {
@@ -53,6 +59,8 @@ func New() *Store {
 		logs:      make(map[attemptKey][]byte),
 		scopes:    make(map[int64]map[int64]metastore.Scope),
 		blobs:     make(map[metastore.Hash][]byte),
+		names:     make(map[int64]map[string]int64),
+		notes:     make(map[int64][]metastore.Note),
 		queue:     make(chan func(), 1024),
 		done:      make(chan struct{}),
 	}
@@ -149,6 +157,9 @@ func (s *Store) insert(r metastore.Record) error {
 	for _, b := range r.Blobs {
 		s.blobs[b.Hash] = append([]byte{}, b.Data...)
 	}
+	for _, n := range r.Notes {
+		s.note(n)
+	}
 	if r.Attempt == nil {
 		return nil
 	}
@@ -188,6 +199,9 @@ func putIn[K, L comparable, V any](m map[K]map[L]V, k K, l L, v V) {
 func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastore.Beginning) (int64, error) {
 	var id int64
 	err := s.do(ctx, func() error {
+		if s.namedRun(run.Flow, run.Info.Name) != 0 {
+			return conflict("run %s/%s", run.Flow, run.Info.Name)
+		}
 		s.last++
 		id = s.last
 		run := cloneRun(run)

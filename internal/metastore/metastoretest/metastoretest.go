@@ -55,6 +55,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"DeleteBlobs", testDeleteBlobs},
 		{"Orphans", testOrphans},
 		{"Shrink", testShrink},
+		{"Guest", testGuest},
 		{"Flows", testFlows},
 		{"ManyTagged", testManyTagged},
 		{"NewestTasks", testNewestTasks},

@@ -15,7 +15,7 @@ import (
 )
 
 // belongings are the tables whose rows belong to a run.
-var belongings = []string{"tags", "tasks", "attempts", "artifacts", "cards", "scopes"}
+var belongings = []string{"tags", "tasks", "attempts", "artifacts", "cards", "scopes", "task_names", "notes"}
 
 // orphans selects the runs of a table's rows that are not there. It skips from run to run along the table's key.
 const orphans = `

@@ -64,7 +64,10 @@ type Store struct {
 	}
 }
 
-var _ metastore.Store = (*Store)(nil)
+var (
+	_ metastore.Store = (*Store)(nil)
+	_ metastore.Guest = (*Store)(nil)
+)
 
 // Open opens the store in folder, which is created if it is not there, and
 // brings its schema up to date. Errors: Permission, NoSpace, Corrupt; Unavailable

@@ -315,12 +315,15 @@ func sizeOf(r *metastore.Record) int {
 	if r.Attempt != nil {
 		n += len(r.Attempt.Series) + len(r.Attempt.Transition)
 	}
+	for i := range r.Notes {
+		n += len(r.Notes[i].Value)
+	}
 	return n
 }
 
 // recordStatements are the statements that write records.
 type recordStatements struct {
-	task, attempt, plain, artifact, card, scope, blob, log *statement
+	task, attempt, plain, artifact, card, scope, blob, note, log *statement
 }
 
 func (q *recordStatements) prepare(c *conn) error {
@@ -349,6 +352,7 @@ func (q *recordStatements) prepare(c *conn) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&q.blob, `INSERT INTO blobs (hash, data) VALUES (?, ?)
 			ON CONFLICT (hash) DO UPDATE SET data = excluded.data WHERE data <> excluded.data`},
+		{&q.note, `INSERT INTO notes (run, task, kind, name, value, type, user, tags, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&q.log, `INSERT OR REPLACE INTO logs (run, task, attempt, data) VALUES (?, ?, ?, ?)`},
 	} {
 		s, err := c.prepare(p.sql)
@@ -382,6 +386,11 @@ func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
 		s := r.Scope
 		if _, err := q.scope.exec(s.Run, s.Split, s.Step, s.Kind, s.Var, int64(s.Count), s.Parent, int64(s.Index),
 			nullableHash(&s.Items)); err != nil {
+			return err
+		}
+	}
+	for i := range r.Notes {
+		if err := q.insertNote(&r.Notes[i]); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ export function Chart({ label, series, height = 180, x = number, y = number, zer
   const xt = x1 > x0 ? ticks(x0, x1, width / 130).filter((v) => v >= x0 && v <= x1) : [x0];
   if (all.length === 0) return <p class="muted">There is nothing to draw.</p>;
   return (
-    <div ref={ref} style={{ minHeight: height }}>
+    <div ref={ref} style={{ minHeight: `${height}px` }}>
       {width > 0 ? (
         <svg class="chart" width={width} height={height} role={all.some((p) => p.href) ? "group" : "img"} aria-label={label}>
           {yt.map((v) => (

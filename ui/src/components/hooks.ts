@@ -50,6 +50,19 @@ export function shortcuts(): Shortcut[] {
   return [...seen.values()];
 }
 
+// useMedia tells whether a media query holds.
+export function useMedia(query: string): boolean {
+  const [is, set] = useState(() => matchMedia(query).matches);
+  useEffect(() => {
+    const media = matchMedia(query);
+    const update = () => set(media.matches);
+    update();
+    media.addEventListener("change", update);
+    return () => media.removeEventListener("change", update);
+  }, [query]);
+  return is;
+}
+
 // useKeys makes keys work while the component is there, unless something is typed in.
 export function useKeys(list: Shortcut[]): void {
   const ref = useRef({});
@@ -63,7 +76,7 @@ export function hearKeys(): void {
   window.addEventListener("keydown", (e) => {
     const at = e.target as HTMLElement;
     if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
-    if (at.closest("input, textarea, select, dialog")) {
+    if (at.closest("input:not([type=checkbox], [type=radio]), textarea, select, dialog, .popover-panel")) {
       if (e.key === "Escape" && at.matches("input")) at.blur();
       return;
     }

@@ -8,6 +8,8 @@ import { Chart } from "../components/Chart";
 import { number } from "../format";
 import { setQuery, useAddress } from "../router";
 import { oneLine } from "../task/PreviewView";
+import { CodeDiff } from "./CodeDiff";
+import { mostCompared } from "./RunsPage";
 
 interface Side {
   run: Run;
@@ -28,7 +30,8 @@ async function load(id: number, signal: AbortSignal): Promise<Side> {
   return { run, task, artifacts: new Map(res.artifacts.map((a) => [a.name, a])) };
 }
 
-export function ComparePage({ runs }: { runs: number[] }) {
+export function ComparePage({ runs: asked }: { runs: number[] }) {
+  const runs = [...new Set(asked)].slice(0, mostCompared);
   const [sides, setSides] = useState<Side[]>();
   const [previews, setPreviews] = useState<Map<string, (Preview | undefined)[]>>(new Map());
   const [error, setError] = useState<unknown>();
@@ -88,7 +91,15 @@ export function ComparePage({ runs }: { runs: number[] }) {
   const row = (name: string, values: unknown[], cells: (string | preact.JSX.Element)[]) =>
     only && !differ(values) ? null : (
       <tr>
-        <th scope="row">{name}</th>
+        <th scope="row">
+          {name}
+          {differ(values) ? (
+            <span class="unlike" title="Not the same in all runs">
+              {" "}
+              ≠
+            </span>
+          ) : null}
+        </th>
         {cells.map((c) => (
           <td class={differ(values) ? "differs" : ""}>
             <div class="clip">{c}</div>
@@ -113,7 +124,7 @@ export function ComparePage({ runs }: { runs: number[] }) {
         </button>
       </div>
       <div class="panel scroll" style={{ padding: 0 }} tabIndex={0} role="region" aria-label="Runs side by side">
-        <table class="grid">
+        <table class="grid compared">
           <thead>
             <tr>
               <th />
@@ -222,6 +233,7 @@ export function ComparePage({ runs }: { runs: number[] }) {
             </section>
           ))}
       </div>
+      <CodeDiff runs={all} />
     </>
   );
 }

@@ -1,125 +1,115 @@
 // The numbers that runs of a flow ended with, against time, runs or a parameter.
 
 import { useEffect, useState } from "preact/hooks";
-import type { Metrics, Point } from "../api";
+import { get, type Metrics, type Point, type Step } from "../api";
 import { Failure, Skeleton, StatusPill, useNow, When } from "../components/basic";
-import { Chart } from "../components/Chart";
 import { useGet } from "../components/hooks";
-import { number, shortMoment } from "../format";
+import { number, plural } from "../format";
 import { setQuery, useAddress } from "../router";
-import { statuses } from "./RunsPage";
+import { statuses } from "./filters";
+import { Mark, MetricChart } from "./MetricChart";
+import { varying } from "./points";
 
-// numeric returns the parameters that are numbers in at least two runs with different values.
-export function numeric(points: Point[]): string[] {
-  const values = new Map<string, Set<number>>();
-  for (const p of points) {
-    for (const [name, text] of Object.entries(p.parameters ?? {})) {
-      const n = Number(text);
-      if (text.trim() && Number.isFinite(n)) values.set(name, (values.get(name) ?? new Set()).add(n));
-    }
-  }
-  return [...values].filter(([, set]) => set.size > 1).map(([name]) => name);
-}
+const page = 500;
 
 export function MetricsPage({ flow }: { flow: string }) {
   const q = useAddress().searchParams;
-  const tag = q.get("tag") ?? "";
-  const status = q.get("status") ?? "";
-  const by = q.get("x") ?? "time";
-  const res = useGet<Metrics>("/metrics", { flow, tag, status, limit: 500 });
+  const text = (name: string) => q.get(name) ?? "";
+  const asked = { flow, tag: text("tag"), user: text("user"), status: text("status"), step: text("step"), limit: page };
+  const first = useGet<Metrics>("/metrics", asked);
+  const older = useOlder(asked);
+  const newest = first.data?.points[0]?.run;
+  const steps = useGet<{ steps: Step[] }>(newest ? `/runs/${newest}/steps` : undefined);
   const now = useNow(true, 30_000);
-  const [typed, setTyped] = useState(tag);
   useEffect(() => {
     document.title = `Metrics of ${flow} – Levada`;
   }, [flow]);
-  const names = res.data?.names ?? [];
-  const parameters = numeric(res.data?.points ?? []);
+
+  const by = text("x") || "time";
+  const points = [...(first.data?.points ?? []), ...older.points];
+  const names = [...new Set([...(first.data?.names ?? []), ...older.names])].sort();
+  const parameters = varying(points);
   // Numbers that are parameters say nothing about how a run went.
-  const known = new Set(res.data?.points.flatMap((p) => Object.keys(p.parameters ?? {})) ?? []);
-  const varies = (n: string) => new Set(res.data?.points.map((p) => p.values[n]).filter((v) => v !== undefined)).size > 1;
+  const known = new Set(points.flatMap((p) => Object.keys(p.parameters ?? {})));
+  const varies = (n: string) => new Set(points.map((p) => p.values[n]).filter((v) => v !== undefined)).size > 1;
   const interesting = names.filter((n) => !known.has(n)).sort((a, b) => Number(varies(b)) - Number(varies(a)));
-  const asked = q.getAll("name").filter((n) => names.includes(n));
-  const shown = asked.length ? asked : (interesting.some(varies) ? interesting.filter(varies) : interesting).slice(0, 3);
-  const points = [...(res.data?.points ?? [])].reverse();
-  const at = (p: Point) => (by === "time" ? p.created : by === "run" ? p.run : Number(p.parameters?.[by]));
+  const wanted = q.getAll("name").filter((n) => names.includes(n));
+  const shown = wanted.length ? wanted : (interesting.some(varies) ? interesting.filter(varies) : interesting).slice(0, 3);
   const toggle = (name: string) => setQuery({ name: shown.includes(name) ? shown.filter((n) => n !== name) : [...shown, name] });
+  const next = older.next ?? first.data?.next;
   return (
     <>
       <nav class="crumbs" aria-label="Where this is">
         <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(flow)}`}>{flow}</a>
       </nav>
       <h1>Metrics of {flow}</h1>
-      <form
-        class="filters"
-        onSubmit={(e) => {
-          e.preventDefault();
-          setQuery({ tag: typed }, false);
-        }}
-      >
+      <form class="filters" onSubmit={(e) => e.preventDefault()}>
         <select class="input" aria-label="Against" value={by} onChange={(e) => setQuery({ x: e.currentTarget.value })}>
           <option value="time">against time</option>
-          <option value="run">against the run's id</option>
+          <option value="run">against runs</option>
           {[...new Set([...parameters, ...(["time", "run"].includes(by) ? [] : [by])])].map((p) => (
             <option value={p}>against {p}</option>
           ))}
         </select>
-        <select class="input" aria-label="Status" value={status} onChange={(e) => setQuery({ status: e.currentTarget.value })}>
+        <select class="input" aria-label="Status" value={asked.status} onChange={(e) => setQuery({ status: e.currentTarget.value }, false)}>
           <option value="">any status</option>
           {statuses.map((s) => (
             <option value={s}>{s}</option>
           ))}
         </select>
-        <input class="input" placeholder="Tag, then Enter" aria-label="Only runs with this tag" value={typed} onInput={(e) => setTyped(e.currentTarget.value)} />
+        <select class="input" aria-label="Step" value={asked.step} onChange={(e) => setQuery({ step: e.currentTarget.value }, false)}>
+          <option value="">as the flow ends</option>
+          {[...new Set([...(steps.data?.steps ?? []).map((s) => s.name), asked.step])]
+            .filter((s) => s && s !== "_parameters")
+            .map((s) => (
+              <option value={s}>after {s}</option>
+            ))}
+        </select>
+        <Field name="tag" hint="Tag, then Enter" label="Only runs with this tag" value={asked.tag} />
+        <Field name="user" hint="User, then Enter" label="Only runs of this user" value={asked.user} />
+        {["time", "run"].includes(by) ? null : <Log name="logx" text="log x" on={text("logx") === "1"} />}
+        <Log name="logy" text="log y" on={text("logy") === "1"} />
       </form>
-      {res.error ? <Failure error={res.error} retry={res.again} /> : null}
-      {!res.data && !res.error ? <Skeleton /> : null}
-      {res.data && names.length === 0 ? (
-        <div class="empty panel">
-          <h2>No numbers yet</h2>
-          <p>Every artifact of the last step that is a number appears here, run by run:</p>
-          <pre>self.accuracy = 0.93</pre>
-        </div>
-      ) : null}
+      {first.error ? <Failure error={first.error} retry={first.again} /> : null}
+      {!first.data && !first.error ? <Skeleton /> : null}
+      {first.data && names.length === 0 ? <NoNumbers flow={flow} filtered={Boolean(asked.tag || asked.user || asked.status || asked.step)} /> : null}
       {names.length > 0 ? (
         <div class="stack">
           <div class="row" role="group" aria-label="Numbers that are shown">
             {[...interesting, ...names.filter((n) => known.has(n))].map((n) => (
-              <button class="button" type="button" aria-pressed={shown.includes(n)} onClick={() => toggle(n)}>
+              <button key={n} class="button" type="button" aria-pressed={shown.includes(n)} onClick={() => toggle(n)}>
                 {n}
               </button>
             ))}
           </div>
-          <div class="columns">
-            {shown.map((name) => {
-              const of = points.filter((p) => p.values[name] !== undefined && Number.isFinite(at(p))).sort((a, b) => at(a) - at(b));
-              return (
-                <section class="panel">
-                  <h2>{name}</h2>
-                  <Chart
-                    label={`${name} of ${of.length} runs of ${flow}`}
-                    height={220}
-                    x={by === "time" ? (v) => shortMoment(v, (at(of.at(-1)!) - at(of[0]!)) / 1e6) : number}
-                    series={[
-                      {
-                        name,
-                        colour: "accent",
-                        dots: true,
-                        points: of.map((p) => ({
-                          x: at(p),
-                          y: p.values[name]!,
-                          href: `/runs/${p.run}`,
-                          title: `run ${p.run}: ${name} = ${number(p.values[name]!)}${by === "time" || by === "run" ? "" : `, ${by} = ${p.parameters?.[by]}`}`,
-                        })),
-                      },
-                    ]}
-                  />
-                </section>
-              );
-            })}
+          <div class="legend">
+            {statuses
+              .filter((s) => points.some((p) => p.status === s))
+              .map((s) => (
+                <span key={s} class="row">
+                  <svg viewBox="-6 -6 12 12" width="12" height="12" aria-hidden="true">
+                    <Mark status={s as Point["status"]} />
+                  </svg>
+                  {s}
+                </span>
+              ))}
+            <span>{plural(points.length, "run")}</span>
           </div>
-          <section class="panel scroll" style={{ padding: 0 }}>
+          <div class="columns">
+            {shown.map((name) => (
+              <MetricChart key={name} name={name} flow={flow} points={points} by={by} logX={text("logx") === "1"} logY={text("logy") === "1"} />
+            ))}
+          </div>
+          {older.error ? <Failure error={older.error} /> : null}
+          {next ? (
+            <div>
+              <button class="button" type="button" disabled={older.busy} onClick={() => older.load(next)}>
+                Load older runs
+              </button>
+            </div>
+          ) : null}
+          <section class="panel scroll" style={{ padding: 0 }} tabIndex={0} aria-label="The numbers, run by run">
             <table class="grid">
-              <caption class="hidden">The numbers, run by run</caption>
               <thead>
                 <tr>
                   <th>Run</th>
@@ -134,8 +124,8 @@ export function MetricsPage({ flow }: { flow: string }) {
                 </tr>
               </thead>
               <tbody>
-                {[...points].reverse().map((p) => (
-                  <tr>
+                {points.map((p) => (
+                  <tr key={p.run}>
                     <td>
                       <a href={`/runs/${p.run}`}>{p.run}</a>
                     </td>
@@ -156,9 +146,72 @@ export function MetricsPage({ flow }: { flow: string }) {
               </tbody>
             </table>
           </section>
-          {res.data?.next ? <p class="muted">Only the newest {points.length} runs are shown.</p> : null}
         </div>
       ) : null}
     </>
+  );
+}
+
+interface Older {
+  points: Point[];
+  names: string[];
+  next?: string | undefined;
+  busy: boolean;
+  error?: unknown;
+}
+
+// useOlder holds the pages after the first.
+function useOlder(asked: Record<string, string | number>): Older & { load: (cursor: string) => void } {
+  const key = JSON.stringify(asked);
+  const [state, setState] = useState<{ key: string; is: Older }>();
+  const is: Older = state?.key === key ? state.is : { points: [], names: [], busy: false };
+  const load = (cursor: string) => {
+    setState({ key, is: { ...is, busy: true, error: undefined } });
+    get<Metrics>("/metrics", { ...asked, cursor })
+      .then((m): Older => ({ points: [...is.points, ...m.points], names: [...is.names, ...m.names], next: m.next, busy: false }))
+      .catch((error: unknown): Older => ({ ...is, busy: false, error }))
+      .then((is) => setState((old) => (old?.key === key ? { key, is } : old)));
+  };
+  return { ...is, load };
+}
+
+function Field({ name, hint, label, value }: { name: string; hint: string; label: string; value: string }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  return (
+    <input
+      class="input"
+      placeholder={hint}
+      aria-label={label}
+      value={text}
+      onInput={(e) => setText(e.currentTarget.value)}
+      onChange={(e) => setQuery({ [name]: e.currentTarget.value.trim() }, false)}
+    />
+  );
+}
+
+function Log({ name, text, on }: { name: string; text: string; on: boolean }) {
+  return (
+    <button class="button" type="button" aria-pressed={on} onClick={() => setQuery({ [name]: on ? "" : "1" })}>
+      {text}
+    </button>
+  );
+}
+
+function NoNumbers({ flow, filtered }: { flow: string; filtered: boolean }) {
+  return (
+    <div class="empty panel">
+      <h2>{filtered ? "No numbers in runs like that" : "No numbers yet"}</h2>
+      {filtered ? (
+        <p>
+          <a href={`/flows/${encodeURIComponent(flow)}/metrics`}>Show those of all runs</a>
+        </p>
+      ) : (
+        <>
+          <p>Every artifact of the last step that is a number appears here, run by run:</p>
+          <pre>self.accuracy = 0.93</pre>
+        </>
+      )}
+    </div>
   );
 }

@@ -10,8 +10,12 @@ export interface Filters {
   tags: string[];
   parameters: string[]; // NAME=VALUE
   since: string; // "1h", "1d", "7d", "30d" or ""
+  from: string; // days where the reader is, both included: "2026-11-26" or ""
+  to: string;
   group: string;
 }
+
+export const statuses = ["running", "succeeded", "failed", "interrupted", "died"];
 
 export const spans: [string, string, number][] = [
   ["1h", "last hour", 3600],
@@ -25,48 +29,55 @@ export const groups: [string, string][] = [
   ["user", "by user"],
   ["status", "by status"],
   ["branch", "by project and branch"],
+  ["tag", "by tag"],
   ["day", "by day"],
 ];
 
+// filtersOf reads an address. What it has wrong is left out.
 export function filtersOf(q: URLSearchParams): Filters {
+  const day = (name: string) => (/^\d{4}-\d\d-\d\d$/.test(q.get(name) ?? "") ? q.get(name)! : "");
+  const all = (name: string) => [...new Set(q.getAll(name))].filter(Boolean);
+  const known = (name: string, list: [string, ...unknown[]][]) => (list.some(([n]) => n === q.get(name)) ? q.get(name)! : "");
   return {
     q: q.get("q") ?? "",
     flow: q.get("flow") ?? "",
     user: q.get("user") ?? "",
     status: q.get("status") ?? "",
-    tags: q.getAll("tag"),
-    parameters: q.getAll("parameter"),
-    since: q.get("since") ?? "",
-    group: q.get("group") ?? "",
+    tags: all("tag"),
+    parameters: all("parameter").filter((p) => p.indexOf("=") > 0),
+    since: known("since", spans),
+    from: day("from"),
+    to: day("to"),
+    group: known("group", groups),
   };
 }
 
 export function isFiltered(f: Filters): boolean {
-  return Boolean(f.q || f.flow || f.user || f.status || f.tags.length || f.parameters.length || f.since);
+  return Boolean(f.q || f.flow || f.user || f.status || f.tags.length || f.parameters.length || f.since || f.from || f.to);
+}
+
+// The moments between which runs were created; undefined for no bound. To the minute, so that the same question is the same for a while.
+export function range(f: Filters, now: Micros): [Micros | undefined, Micros | undefined] {
+  const span = spans.find(([name]) => name === f.since);
+  if (span) return [(Math.floor(now / 60e6) - span[2] / 60) * 60e6, undefined];
+  const midnight = (day: string, later: number) => {
+    const [y, m, d] = day.split("-").map(Number) as [number, number, number];
+    return new Date(y, m - 1, d + later).getTime() * 1000;
+  };
+  return [f.from ? midnight(f.from, 0) : undefined, f.to ? midnight(f.to, 1) : undefined];
 }
 
 // What the server is asked.
-export function queryOf(f: Filters, now: Micros, cursor = ""): Record<string, string | string[] | undefined> {
-  const span = spans.find(([name]) => name === f.since);
-  return {
-    q: f.q,
-    flow: f.flow,
-    user: f.user,
-    status: f.status,
-    tag: f.tags,
-    parameter: f.parameters,
-    // To the minute, so that the same question is the same for a while.
-    after: span ? String((Math.floor(now / 60e6) - span[2] / 60) * 60e6) : undefined,
-    cursor,
-    limit: "100",
-  };
+export function queryOf(f: Filters, now: Micros, limit: number, cursor = ""): Record<string, string | number | string[] | undefined> {
+  const [after, before] = range(f, now);
+  return { q: f.q.trim(), flow: f.flow, user: f.user, status: f.status, tag: f.tags, parameter: f.parameters, after, before, cursor, limit };
 }
 
 // Whether a run that the server tells of belongs to what is shown.
 export function matches(f: Filters, r: Run, now: Micros): boolean {
   const tags = [...r.tags, ...r.system_tags];
-  const q = f.q.toLowerCase();
-  const span = spans.find(([name]) => name === f.since);
+  const q = f.q.trim().toLowerCase();
+  const [after, before] = range(f, now);
   return (
     (!f.flow || r.flow === f.flow) &&
     (!f.user || r.user === f.user) &&
@@ -76,41 +87,10 @@ export function matches(f: Filters, r: Run, now: Micros): boolean {
       const at = p.indexOf("=");
       return r.parameters?.[p.slice(0, at)] === p.slice(at + 1);
     }) &&
-    (!span || r.created >= now - span[2] * 1e6) &&
+    (after === undefined || r.created >= after) &&
+    (before === undefined || r.created < before) &&
     (!q ||
       String(r.id).startsWith(q) ||
       [r.flow, r.user, ...tags, ...Object.values(r.parameters ?? {})].some((text) => text.toLowerCase().includes(q)))
   );
-}
-
-// merge puts a run that is new or has changed into the list, which has the newest first.
-export function merge(list: Run[], run: Run, belongs: boolean): Run[] {
-  const at = list.findIndex((r) => r.id === run.id);
-  if (at >= 0) {
-    if (!belongs) return list.filter((r) => r.id !== run.id);
-    const copy = list.slice();
-    copy[at] = { ...run, tasks: run.tasks ?? list[at]!.tasks! };
-    return copy;
-  }
-  if (!belongs) return list;
-  const before = list.findIndex((r) => r.id < run.id);
-  // One that is older than all that are shown comes with its page.
-  if (before < 0) return list.length === 0 ? [run] : list;
-  return [...list.slice(0, before), run, ...list.slice(before)];
-}
-
-export function groupOf(group: string, r: Run): string {
-  switch (group) {
-    case "flow":
-      return r.flow;
-    case "user":
-      return r.user;
-    case "status":
-      return r.status;
-    case "branch":
-      return r.project ? `${r.project} / ${r.branch ?? ""}` : "no project";
-    case "day":
-      return new Date(r.created / 1000).toLocaleDateString("en-CA");
-  }
-  return "";
 }

@@ -14,6 +14,7 @@ import { Rows } from "./rows";
 import { Tags } from "./Tags";
 import { TasksTable } from "./TasksTable";
 import { TimelineView } from "./TimelineView";
+import { Traceback } from "./Traceback";
 
 export function RunPage({ run: id }: { run: number }) {
   const q = useAddress().searchParams;
@@ -27,7 +28,7 @@ export function RunPage({ run: id }: { run: number }) {
   const [turn, setTurn] = useState(0);
   const [connection, setConnection] = useState<Connection>("connecting");
   const [error, setError] = useState<unknown>();
-  const [dialog, setDialog] = useState<"" | "stop" | "resume">("");
+  const [dialog, setDialog] = useState<"" | "cancel" | "resume">("");
   const r = run.data;
   const live = r?.status === "running";
   const now = useNow(live);
@@ -104,8 +105,8 @@ export function RunPage({ run: id }: { run: number }) {
             Metrics
           </a>
           {live ? (
-            <button class="button danger" type="button" onClick={() => setDialog("stop")}>
-              Stop
+            <button class="button danger" type="button" onClick={() => setDialog("cancel")}>
+              Cancel
             </button>
           ) : (
             <button class="button" type="button" onClick={() => setDialog("resume")}>
@@ -221,8 +222,8 @@ export function RunPage({ run: id }: { run: number }) {
         {tab === "code" ? <Code run={r} /> : null}
         {tab === "cards" ? <Cards run={id} /> : null}
       </div>
-      {dialog === "stop" ? (
-        <Dialog title={`Stop run ${id}?`} close={() => setDialog("")}>
+      {dialog === "cancel" ? (
+        <Dialog title={`Cancel run ${id}?`} close={() => setDialog("")}>
           <p>Its tasks are asked to end, as with Ctrl-C. What is finished is kept; the run can be resumed.</p>
           <div class="row">
             <button
@@ -230,10 +231,10 @@ export function RunPage({ run: id }: { run: number }) {
               type="button"
               onClick={() => {
                 setDialog("");
-                send("POST", `/runs/${id}/stop`, {}).then(() => toast("The run was asked to stop"), toastError);
+                send("POST", `/runs/${id}/cancel`, {}).then(() => toast("The run was asked to end"), toastError);
               }}
             >
-              Stop it
+              Cancel it
             </button>
             <button class="button" type="button" onClick={() => setDialog("")}>
               Leave it running
@@ -296,12 +297,7 @@ function FirstFailure({ run: r }: { run: Run }) {
       {at?.exception ? (
         <>
           <p style={{ margin: "0.3rem 0" }}>{at.exception.message}</p>
-          <details open>
-            <summary class="muted">Traceback</summary>
-            <pre class="trace" tabIndex={0} style={{ marginTop: "0.4rem" }}>
-              {at.exception.traceback}
-            </pre>
-          </details>
+          {at.exception.traceback ? <Traceback text={at.exception.traceback} folder={r.working_dir} /> : null}
         </>
       ) : r.problem ? (
         <p style={{ margin: "0.3rem 0 0" }}>{r.problem}</p>

@@ -49,7 +49,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     open.current = false;
     setCount(0);
     setEnded(false);
-    const source = listen(address(`${path}/log/events`, { attempt }), {
+    const source = listen((cursor) => address(`${path}/log/events`, { attempt, cursor }), {
       lines: (page: LogPage) => {
         if (lines.current.length < most) open.current = join(lines.current, open.current, page.lines);
         setCount(lines.current.length);

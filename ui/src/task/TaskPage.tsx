@@ -1,13 +1,14 @@
 // A task: why it failed, what it printed, what it made and what it used.
 
 import { useEffect, useState } from "preact/hooks";
-import { address, type Artifact, type Attempt, type Card, type Preview, type Run, type Task, type TaskRef, type Usage } from "../api";
+import { address, type Artifact, type Attempt, type Card, type Preview, type Run, type Task, type TaskRef, timeline, type Usage } from "../api";
 import { Failure, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
 import { bytes, duration, moment, number } from "../format";
 import { listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
+import { Traceback } from "../run/Traceback";
 import { CardFrame } from "./CardFrame";
 import { LogView } from "./LogView";
 import { oneLine, PreviewView } from "./PreviewView";
@@ -17,6 +18,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const path = `/runs/${runID}/tasks/${id}`;
   const run = useGet<Run>(`/runs/${runID}`);
   const task = useGet<Task>(path);
+  const siblings = useSiblings(runID, task.data?.step, id);
   const related = useGet<{ parents: TaskRef[]; children: TaskRef[] }>(`${path}/related`);
   const t = task.data;
   const asked = q.get("attempt");
@@ -47,10 +49,10 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
     return () => source.close();
   }, [runID, id]);
 
-  const go = (to: number) => navigate(`/runs/${runID}/tasks/${to}`);
+  const go = (to: number) => navigate(`/runs/${runID}/tasks/${to}${tab === "log" ? "" : `?tab=${tab}`}`);
   useKeys([
-    { keys: "]", about: "Next task by id", run: () => go(id + 1) },
-    { keys: "[", about: "Previous task by id", run: () => id > 1 && go(id - 1) },
+    { keys: "]", about: "Next task of the step", run: () => siblings.next && go(siblings.next) },
+    { keys: "[", about: "Previous task of the step", run: () => siblings.previous && go(siblings.previous) },
     { keys: "u", about: "Up to the run", run: () => navigate(`/runs/${runID}`) },
   ]);
 
@@ -89,6 +91,8 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
             ))}
           </span>
         ) : null}
+        <span class="grow" />
+        {siblings.count > 1 ? <Siblings run={runID} step={t.step} of={siblings} go={go} /> : null}
       </div>
       <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
         {at ? (
@@ -122,7 +126,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <Related run={runID} refs={related.data?.parents ?? []} word="after" />
         <Related run={runID} refs={related.data?.children ?? []} word="before" />
       </div>
-      {at ? <Failed at={at} /> : null}
+      {at ? <Failed at={at} folder={run.data?.working_dir ?? ""} /> : null}
       <div style={{ margin: "0.9rem 0" }}>
         <Tabs
           label="Parts of the task"
@@ -154,6 +158,45 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   );
 }
 
+interface Among {
+  at: number; // which of the step's tasks this is, from 1
+  count: number;
+  previous?: number;
+  next?: number;
+}
+
+// useSiblings tells which tasks of the same step come before and after a task: those of a foreach, a gang or a loop.
+function useSiblings(run: number, step: string | undefined, id: number): Among {
+  const [ids, setIDs] = useState<number[]>([]);
+  useEffect(() => {
+    if (step === undefined) return;
+    const stop = new AbortController();
+    const seen = new Set<number>();
+    timeline(run, stop.signal, (t) => t.rows.task.forEach((n) => seen.add(n)), step)
+      .then(() => setIDs([...seen].sort((a, b) => a - b)))
+      .catch(() => {}); // the page is whole without it
+    return () => stop.abort();
+  }, [run, step]);
+  const i = ids.indexOf(id);
+  return i < 0 ? { at: 0, count: 0 } : { at: i + 1, count: ids.length, previous: ids[i - 1], next: ids[i + 1] };
+}
+
+function Siblings({ run, step, of, go }: { run: number; step: string; of: Among; go: (to: number) => void }) {
+  return (
+    <nav class="row" aria-label={`Tasks of ${step}`} style={{ gap: "0.3rem" }}>
+      <button class="button" type="button" aria-label="Previous task of the step" title="Previous ( [ )" disabled={!of.previous} onClick={() => go(of.previous!)}>
+        ‹
+      </button>
+      <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(step)}`}>
+        {of.at} of {of.count}
+      </a>
+      <button class="button" type="button" aria-label="Next task of the step" title="Next ( ] )" disabled={!of.next} onClick={() => go(of.next!)}>
+        ›
+      </button>
+    </nav>
+  );
+}
+
 function Related({ run, refs, word }: { run: number; refs: TaskRef[]; word: string }) {
   if (refs.length === 0) return null;
   const shown = refs.slice(0, 3);
@@ -178,7 +221,7 @@ function Related({ run, refs, word }: { run: number; refs: TaskRef[]; word: stri
   );
 }
 
-function Failed({ at }: { at: Attempt }) {
+function Failed({ at, folder }: { at: Attempt; folder: string }) {
   if (at.status !== "failed" && at.status !== "killed" && at.status !== "died" && at.status !== "caught") return null;
   const e = at.exception;
   const why =
@@ -193,11 +236,7 @@ function Failed({ at }: { at: Attempt }) {
     <section class="note fail" aria-label="What went wrong">
       <strong>{e ? `${e.type}: ${e.message.split("\n")[0]}` : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
-      {e?.traceback ? (
-        <pre class="trace" tabIndex={0} style={{ marginTop: "0.5rem" }}>
-          {e.traceback}
-        </pre>
-      ) : null}
+      {e?.traceback ? <Traceback text={e.traceback} folder={folder} /> : null}
     </section>
   );
 }
@@ -302,14 +341,16 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
           <dt>asked for</dt>
           <dd>{[u.requested.cpu && `${u.requested.cpu} CPU`, u.requested.memory && bytes(u.requested.memory), u.requested.gpu && `${u.requested.gpu} GPU`].filter(Boolean).join(", ") || "nothing"}</dd>
         </dl>
-        <div class="legend" style={{ marginTop: "0.6rem" }}>
-          <span>
-            <i style={{ background: "var(--accent)" }} /> used
-          </span>
-          <span>
-            <i style={{ background: "var(--warn)" }} /> asked for (dashed)
-          </span>
-        </div>
+        {cpu.length > 0 ? (
+          <div class="legend" style={{ marginTop: "0.6rem" }}>
+            <span>
+              <i style={{ background: "var(--accent)" }} /> used
+            </span>
+            <span>
+              <i style={{ background: "var(--warn)" }} /> asked for (dashed)
+            </span>
+          </div>
+        ) : null}
       </section>
       {cpu.length > 0 ? (
         <div class="columns">

@@ -10,33 +10,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 )
-
-// Stop asks the engine of a run to end it gently, as Ctrl-C does. It does not wait for that. Conflict if the run is over; Unavailable if
-// its engine is on another machine, where no signal reaches it.
-func (s *Service) Stop(ctx context.Context, id int64) error {
-	run, err := s.RunByID(ctx, id) // its status is honest: the process of one that runs here is the engine's
-	if err != nil {
-		return err
-	}
-	l := run.Lease
-	switch {
-	case run.Status != metastore.RunRunning:
-		return fault.New(fault.Conflict, "run %d is over: it %s", id, run.Status)
-	case l.Host != s.c.Host || l.Boot != s.c.Boot:
-		return fault.New(fault.Unavailable, "run %d runs on %s, where it cannot be reached from here", id, l.Host).
-			Do("stop it there: press Ctrl-C, or send SIGINT to process %d", l.PID)
-	}
-	if err := syscall.Kill(l.PID, syscall.SIGINT); err != nil {
-		return fault.Wrap(fault.Unavailable, "stop run "+itoa(id), err)
-	}
-	return nil
-}
 
 // resumePatience is how long a resume that was started may take until its run is there. A flow that builds a program or an
 // environment takes its time.
@@ -51,7 +29,10 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 		return 0, err
 	}
 	if run.Status == metastore.RunRunning {
-		return 0, fault.New(fault.Conflict, "run %d still runs", id).Do("stop it first")
+		return 0, fault.New(fault.Conflict, "run %d still runs", id).Do("cancel it first: levada cancel %d", id)
+	}
+	if err := s.resumable(run); err != nil {
+		return 0, err
 	}
 	i := run.Info
 	file := i.FlowFile

@@ -1,0 +1,259 @@
+// Package mfdata reads the datastore of Metaflow where it is a folder on this machine: values of artifacts, what is known
+// of them, and logs. It writes nothing, and executes nothing of what it reads.
+//
+// The folder has one for each flow. In it, data/ab/abcd… is a value by the SHA-1 of its bytes, compressed with gzip
+// or, where a file beside it says so, as it is; and RUN/STEP/TASK/N.… are files of attempt N: data.json, which names the
+// values, and logs of the task and of what ran it, a stream each, whose lines begin with when they were written.
+package mfdata
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/tasklog"
+)
+
+// Reference says where Metaflow keeps a value.
+type Reference struct {
+	Type string `json:"ds_type"`        // "local", "s3", …
+	Root string `json:"root"`           // of the datastore
+	Flow string `json:"flow,omitempty"` // whose value it is
+	SHA  string `json:"sha"`            // SHA-1 of the bytes, hexadecimal
+}
+
+// mark begins a reference as text. No pickle and no JSON text begins so.
+const mark = "\x00metaflow "
+
+// Encode returns the reference as bytes that [ParseReference] reads.
+func (r Reference) Encode() []byte {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings
+	}
+	return append([]byte(mark), text...)
+}
+
+// ParseReference reads what Encode wrote.
+func ParseReference(b []byte) (Reference, bool) {
+	text, ok := bytes.CutPrefix(b, []byte(mark))
+	var r Reference
+	return r, ok && json.Unmarshal(text, &r) == nil
+}
+
+// MaxValue is the size in bytes of the largest value that is read.
+const MaxValue = 1 << 30
+
+// Value reads a value of at most max bytes. Unavailable if it is not on this machine, Corrupt if the bytes are not those of the hash.
+func (r Reference) Value(max int64) ([]byte, error) {
+	if r.Type != "local" {
+		return nil, fault.New(fault.Unavailable, "the value is in Metaflow's datastore, %s %s, which is not read from here", r.Type, r.Root).
+			Do("read it with Metaflow's client, where that has access to the datastore")
+	}
+	if !filepath.IsAbs(r.Root) || !isName(r.Flow) || !isSHA(r.SHA) {
+		return nil, fault.New(fault.Unavailable, "what Metaflow said of the place of the value makes no sense: %q in %q", r.SHA, r.Root)
+	}
+	path := filepath.Join(r.Root, r.Flow, "data", r.SHA[:2], r.SHA)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Unavailable, "the value is in Metaflow's datastore, in a file that is not on this machine").On(path).
+			Do("read it where it was written")
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Permission, "read a value of Metaflow", err)
+	}
+	defer f.Close()
+	limit := max + 1
+	if limit <= 1 || limit > MaxValue {
+		limit = MaxValue
+	}
+	data, err := unpack(f, isRaw(path), limit)
+	if err == nil && int64(len(data)) == limit {
+		return nil, fault.New(fault.Invalid, "the value is larger than %d bytes", limit-1).On(path)
+	}
+	if sum := sha1.Sum(data); err != nil || hex.EncodeToString(sum[:]) != r.SHA {
+		return nil, fault.New(fault.Corrupt, "the file is not what Metaflow wrote").On(path).Because(err)
+	}
+	return data, nil
+}
+
+func isSHA(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == sha1.Size
+}
+
+// isName reports whether s can be a part of a path, and only one.
+func isName(s string) bool {
+	return s != "" && s != "." && s != ".." && !strings.ContainsAny(s, `/\`+"\x00")
+}
+
+func isRaw(path string) bool {
+	var meta struct {
+		Raw bool `json:"cas_raw"`
+	}
+	b, err := os.ReadFile(path + "_meta")
+	return err == nil && json.Unmarshal(b, &meta) == nil && meta.Raw
+}
+
+func unpack(f io.Reader, raw bool, limit int64) ([]byte, error) {
+	if !raw {
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return nil, err
+		}
+		f = z
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// Place is where the files of an attempt are, without what comes after the attempt's number.
+type Place string
+
+// PlaceOf returns the place of an attempt, "" if the datastore is not a folder.
+func PlaceOf(dsType, root, flow, run, step, task, attempt string) Place {
+	for _, name := range []string{flow, run, step, task, attempt} {
+		if !isName(name) {
+			return ""
+		}
+	}
+	if dsType != "local" || !filepath.IsAbs(root) {
+		return ""
+	}
+	return Place(filepath.Join(root, flow, run, step, task, attempt))
+}
+
+// Info is what an attempt says of an artifact.
+type Info struct {
+	Size     int64  `json:"size"`
+	Type     string `json:"type"` // as Python shows a class: "<class 'int'>"
+	Encoding string `json:"encoding"`
+}
+
+// maxDescription is the size in bytes of the largest description that is read.
+const maxDescription = 16 << 20
+
+// Artifacts returns what the attempt says of its artifacts, by name; none if that cannot be read.
+func (p Place) Artifacts() map[string]Info {
+	if p == "" {
+		return nil
+	}
+	f, err := os.Open(string(p) + ".data.json")
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var d struct {
+		Info map[string]Info `json:"info"`
+	}
+	if json.NewDecoder(io.LimitReader(f, maxDescription)).Decode(&d) != nil {
+		return nil
+	}
+	for name, i := range d.Info {
+		i.Type = strings.TrimSuffix(strings.TrimPrefix(i.Type, "<class '"), "'>")
+		d.Info[name] = i
+	}
+	return d.Info
+}
+
+// logFilePrefix begins the name of a log that is Metaflow's.
+const logFilePrefix = "metaflow:"
+
+// LogFile is the name by which an attempt's record tells of its log, "" if it cannot be read here.
+func (p Place) LogFile() string {
+	if p == "" {
+		return ""
+	}
+	return logFilePrefix + string(p)
+}
+
+// PlaceOfLog returns what LogFile told.
+func PlaceOfLog(file string) (Place, bool) {
+	place, ok := strings.CutPrefix(file, logFilePrefix)
+	return Place(place), ok
+}
+
+// maxLog is the size in bytes to which a stream of a log is read.
+const maxLog = 256 << 20
+
+// Log yields the lines of an attempt's log in the order of their times. Metaflow writes it when the attempt has ended: until then there are none.
+func (p Place) Log() iter.Seq2[tasklog.Line, error] {
+	return func(yield func(tasklog.Line, error) bool) {
+		var lines []tasklog.Line
+		for _, source := range []string{"task", "runtime"} {
+			for _, stream := range []tasklog.Stream{tasklog.Stdout, tasklog.Stderr} {
+				more, err := readLog(string(p)+"."+source+"_"+stream.String()+".log", stream)
+				if err != nil {
+					yield(tasklog.Line{}, fault.Wrap(fault.Permission, "read a log of Metaflow", err))
+					return
+				}
+				lines = append(lines, more...)
+			}
+		}
+		slices.SortStableFunc(lines, func(a, b tasklog.Line) int { return a.Time.Compare(b.Time) })
+		for _, l := range lines {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+// lineForm is what a line begins with: version, time, source, id.
+var lineForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:\[!)?\[MFLOG\|0\|([^|\]]+)Z\|[^|\]]*\|[^|\]]*\]`)
+})
+
+// readLog reads a stream. A line without a time has that of the line before.
+func readLog(path string, stream tasklog.Stream) ([]tasklog.Line, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(io.LimitReader(f, maxLog), tasklog.MaxText)
+	var lines []tasklog.Line
+	var last time.Time
+	for {
+		text, err := in.ReadSlice('\n')
+		if len(text) > 0 {
+			l := tasklog.Line{Time: last, Stream: stream, Newline: text[len(text)-1] == '\n'}
+			text = bytes.TrimSuffix(text, []byte("\n"))
+			if m := lineForm().FindSubmatch(text); m != nil {
+				if at, bad := time.Parse("2006-01-02T15:04:05.999999", string(m[1])); bad == nil {
+					l.Time, last = at, at
+				}
+				text = text[len(m[0]):]
+			}
+			l.Text = bytes.Clone(text)
+			lines = append(lines, l)
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return lines, unlessEOF(err)
+		}
+	}
+}
+
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,261 @@
+// The rows of the list of runs. Only those in sight are drawn.
+
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Micros, Run } from "../api";
+import { StatusPill, TaskBar, Took, When } from "../components/basic";
+import { useKeys, useMedia } from "../components/hooks";
+import { plural } from "../format";
+import { navigate, setQuery } from "../router";
+import type { Filters } from "./filters";
+import { type Head, inSight, type Row, rowsOf } from "./list";
+import type { Runs } from "./useRuns";
+
+interface Props {
+  runs: Runs;
+  f: Filters;
+  now: Micros;
+  chosen: ReadonlySet<number>;
+  choose: (chosen: ReadonlySet<number>) => void;
+  compare: () => void;
+}
+
+const beyond = 400; // pixels that are drawn out of sight
+const loadBefore = 1500; // pixels before the end
+const underHeader = 90;
+
+export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
+  const list = runs.list!;
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const [at, setAt] = useState<number>(); // the run where the keys are
+  const from = useRef<number>(undefined); // where a range of choices begins
+  const body = useRef<HTMLDivElement>(null);
+  const narrow = useMedia("(max-width: 640px)");
+  const height = narrow ? 86 : 37;
+
+  const rows = useMemo(() => rowsOf(list.runs, f.group, closed), [list.runs, f.group, closed]);
+  const starts = useMemo(() => {
+    const out = [0];
+    for (const row of rows) out.push(out.at(-1)! + (row.run ? height : 36));
+    return out;
+  }, [rows, height]);
+  const sight = useSight(body);
+  const [first, end] = inSight(starts, sight[0] - beyond, sight[1] + beyond);
+  useStay(body, rows, starts);
+  useEffect(() => {
+    if (starts.at(-1)! - sight[1] < loadBefore) runs.more();
+  });
+
+  const index = Math.max(
+    0,
+    rows.findIndex((r) => r.run && (at === undefined || r.run.id === at)),
+  );
+  const current = rows[index]?.run;
+  const move = (by: number) => {
+    let to = index + by;
+    while (rows[to]?.head) to += by;
+    const run = rows[to]?.run;
+    if (!run || !body.current) return;
+    setAt(run.id);
+    const top = body.current.getBoundingClientRect().top + starts[to]!;
+    if (top < underHeader) window.scrollBy(0, top - underHeader);
+    else if (top + height > innerHeight) window.scrollBy(0, top + height - innerHeight + 8);
+  };
+  const toggle = (run: Run, range: boolean) => {
+    const next = new Set(chosen);
+    const ids = rows.flatMap((r) => (r.run ? [r.run.id] : []));
+    const begin = ids.indexOf(from.current ?? run.id);
+    const until = ids.indexOf(run.id);
+    if (range && begin >= 0) for (const id of ids.slice(Math.min(begin, until), Math.max(begin, until) + 1)) next.add(id);
+    else if (!next.delete(run.id)) next.add(run.id);
+    from.current = run.id;
+    setAt(run.id);
+    choose(next);
+  };
+  useKeys([
+    { keys: "j", about: "Next run", run: () => move(1) },
+    { keys: "k", about: "Previous run", run: () => move(-1) },
+    { keys: "Enter", about: "Open the run", run: () => current && navigate(`/runs/${current.id}`) },
+    { keys: "x", about: "Choose the run", run: () => current && toggle(current, false) },
+    { keys: "X", about: "Choose all from the last one chosen to this", run: () => current && toggle(current, true) },
+    { keys: "c", about: "Compare the chosen runs", run: compare },
+    { keys: "m", about: "Metrics of the run's flow", run: () => current && navigate(`/flows/${encodeURIComponent(current.flow)}/metrics`) },
+  ]);
+
+  const columns = ["Run", "Status", "Started", "Took", "Tasks", "User", "Parameters", "Tags"];
+  return (
+    <div class={`panel runs ${runs.stale ? "stale" : ""}`} role="table" aria-label="Runs, the newest first" aria-busy={runs.stale} aria-rowcount={list.next ? -1 : rows.length + 1}>
+      <div role="rowgroup" class="runs-head">
+        <div role="row" class="run-row">
+          <span role="columnheader">
+            <span class="hidden">Chosen</span>
+          </span>
+          {columns.map((name) => (
+            <span role="columnheader" class={name === "Took" ? "num" : ""}>
+              {name}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div role="rowgroup" class="runs-body" ref={body} style={{ height: `${starts.at(-1)!}px` }}>
+        {rows.slice(first, end).map((row, i) => {
+          const place = { top: `${starts[first + i]!}px`, height: `${row.run ? height : 36}px` };
+          return row.run ? (
+            <Line
+              key={f.group === "tag" ? `${first + i}-${row.run.id}` : row.run.id}
+              run={row.run}
+              row={first + i}
+              place={place}
+              now={now}
+              tags={f.tags}
+              current={first + i === index}
+              chosen={chosen.has(row.run.id)}
+              toggle={toggle}
+            />
+          ) : (
+            <GroupHead
+              key={`group ${row.head.name}`}
+              head={row.head}
+              row={first + i}
+              place={place}
+              flow={f.group === "flow"}
+              closed={closed.has(row.head.name)}
+              toggle={() => {
+                const next = new Set(closed);
+                if (!next.delete(row.head.name)) next.add(row.head.name);
+                setClosed(next);
+              }}
+            />
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+type Place = { top: string; height: string };
+
+function GroupHead({ head, row, place, flow, closed, toggle }: { head: Head; row: number; place: Place; flow: boolean; closed: boolean; toggle: () => void }) {
+  return (
+    <div role="row" class="run-group" style={place} aria-rowindex={row + 2}>
+      <span role="cell" class="row">
+        <button type="button" aria-expanded={!closed} onClick={toggle}>
+          <span aria-hidden="true">{closed ? "▸" : "▾"}</span> {head.name}
+        </button>
+        <span class="muted">{plural(head.runs, "run")}</span>
+        {head.running ? <span class="run-text">{head.running} running</span> : null}
+        {head.failed ? <span class="fail-text">{head.failed} failed</span> : null}
+        {flow ? <a href={`/flows/${encodeURIComponent(head.name)}/metrics`}>Metrics</a> : null}
+      </span>
+    </div>
+  );
+}
+
+interface LineProps {
+  run: Run;
+  row: number;
+  place: Place;
+  now: Micros;
+  tags: string[]; // that are filters already
+  current: boolean;
+  chosen: boolean;
+  toggle: (run: Run, range: boolean) => void;
+}
+
+function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LineProps) {
+  const parameters = Object.entries(r.parameters ?? {});
+  return (
+    <div role="row" class={`run-row run-line ${current ? "current" : ""} ${chosen ? "chosen" : ""}`} style={place} data-row={row} data-run={r.id} aria-rowindex={row + 2}>
+      <span role="cell" class="c-choose">
+        <label>
+          <input
+            type="checkbox"
+            aria-label={`Choose run ${r.id}`}
+            checked={chosen}
+            onClick={(e) => {
+              if (e.shiftKey) e.preventDefault(); // a range only adds
+              toggle(r, e.shiftKey);
+            }}
+          />
+        </label>
+      </span>
+      <span role="cell" class="c-run cut">
+        <a href={`/runs/${r.id}`}>
+          <strong>{r.flow}</strong> <span class="muted">/</span> {r.id}
+        </a>
+        {r.origin ? (
+          <span class="muted" title={`Resumes run ${r.origin}`}>
+            {" "}
+            ↩ {r.origin}
+          </span>
+        ) : null}
+      </span>
+      <span role="cell" class="c-status">
+        <StatusPill status={r.status} />
+      </span>
+      <span role="cell" class="c-started">
+        <When at={r.created} now={now} />
+      </span>
+      <span role="cell" class="c-took num">
+        <Took from={r.created} to={r.ended} now={now} />
+      </span>
+      <span role="cell" class="c-tasks">
+        <TaskBar counts={r.tasks} />
+      </span>
+      <span role="cell" class="c-user cut" title={r.user}>
+        {r.user}
+      </span>
+      <span role="cell" class="c-parameters cut mono" title={parameters.map(([name, value]) => `${name}=${value}`).join("\n")}>
+        {parameters.map(([name, value], i) => (
+          <span key={name}>
+            {i > 0 ? "  " : ""}
+            <span class="muted">{name}=</span>
+            {value.length > 40 ? `${value.slice(0, 40)}…` : value}
+          </span>
+        ))}
+      </span>
+      <span role="cell" class="c-tags">
+        {r.tags.map((t) => (
+          <button key={t} class="tag" type="button" title={`Only runs tagged ${t}`} onClick={() => setQuery({ tag: [...new Set([...tags, t])] }, false)}>
+            {t}
+          </button>
+        ))}
+      </span>
+    </div>
+  );
+}
+
+// useSight returns the part of an element that is in the window, as heights from its top.
+function useSight(ref: preact.RefObject<HTMLElement | null>): [number, number] {
+  const [sight, set] = useState<[number, number]>([0, 1200]);
+  useLayoutEffect(() => {
+    const measure = () => {
+      const top = ref.current?.getBoundingClientRect().top ?? 0;
+      // In steps, so that scrolling draws anew only now and then.
+      const [a, b] = [Math.max(0, Math.floor(-top / 100) * 100), Math.max(0, Math.ceil((innerHeight - top) / 100) * 100)];
+      set((old) => (old[0] === a && old[1] === b ? old : [a, b]));
+    };
+    measure();
+    window.addEventListener("scroll", measure, { passive: true });
+    window.addEventListener("resize", measure);
+    return () => {
+      window.removeEventListener("scroll", measure);
+      window.removeEventListener("resize", measure);
+    };
+  }, []);
+  return sight;
+}
+
+// useStay keeps what is being read where it is when rows come in above.
+function useStay(body: preact.RefObject<HTMLElement | null>, rows: Row[], starts: number[]): void {
+  const before = useRef<{ rows: Row[]; starts: number[] }>(undefined);
+  useLayoutEffect(() => {
+    const old = before.current;
+    before.current = { rows, starts };
+    const top = body.current?.getBoundingClientRect().top ?? 0;
+    if (!old || old.rows === rows || top >= 0) return;
+    const [i] = inSight(old.starts, -top, -top);
+    const was = old.rows[i];
+    const is = rows.findIndex((r) => (r.run && was?.run ? r.run.id === was.run.id : r.head && r.head.name === was?.head?.name));
+    if (is >= 0 && starts[is] !== old.starts[i]) window.scrollBy(0, starts[is]! - old.starts[i]!);
+  }, [rows]);
+}

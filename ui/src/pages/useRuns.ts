@@ -1,0 +1,95 @@
+// The runs that filters select: page by page, and live.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get, Problem, type Run } from "../api";
+import { type Connection, listen } from "../live";
+import { type Filters, matches, queryOf } from "./filters";
+import { append, type List, merge } from "./list";
+
+const page = 100;
+const most = 500; // that are asked for at once
+const retryAfter = 2000;
+const drawEvery = 100;
+
+export interface Runs {
+  list: List | undefined;
+  error: unknown;
+  stale: boolean; // the list is that of other filters: the answer is on its way
+  connection: Connection;
+  more: () => void;
+  again: () => void;
+}
+
+export function useRuns(filters: Filters): Runs {
+  const key = JSON.stringify({ ...filters, group: "" });
+  const [state, setState] = useState<{ key: string; list?: List; error?: unknown }>({ key: "" });
+  const [turn, setTurn] = useState(0);
+  const [connection, setConnection] = useState<Connection>("connecting");
+  const latest = useRef({ key, filters, state });
+  latest.current = { key, filters, state };
+  const busy = useRef(false);
+  const again = () => setTurn((n) => n + 1);
+
+  useEffect(() => {
+    const stop = new AbortController();
+    let retry = 0;
+    const { state } = latest.current;
+    const shown = state.key === key ? (state.list?.runs.length ?? 0) : 0;
+    get<List>("/runs", queryOf(filters, Date.now() * 1000, Math.min(Math.max(page, shown), most)), stop.signal)
+      .then((list) => setState({ key, list }))
+      .catch((error: unknown) => {
+        if (stop.signal.aborted) return;
+        setState((old) => ({ ...old, key, error }));
+        // A server that is away comes back: nobody should have to press a button for that.
+        if (error instanceof Problem && (error.status === 0 || error.status > 500)) retry = window.setTimeout(again, retryAfter);
+      });
+    return () => {
+      stop.abort();
+      clearTimeout(retry);
+    };
+  }, [key, turn]);
+
+  useEffect(() => {
+    // Many runs may change at once: the list is drawn once for all that comes in a moment.
+    let waiting: Run[] = [];
+    let timer = 0;
+    const draw = () => {
+      const runs = waiting;
+      waiting = [];
+      timer = 0;
+      const now = Date.now() * 1000;
+      setState((old) => {
+        if (!old.list || old.key !== latest.current.key) return old;
+        return { ...old, list: runs.reduce((list, r) => merge(list, r, matches(latest.current.filters, r, now)), old.list) };
+      });
+    };
+    const source = listen(
+      "/api/v1/events",
+      {
+        reset: again,
+        run: (run: Run) => {
+          waiting.push(run);
+          timer ||= window.setTimeout(draw, drawEvery);
+        },
+      },
+      setConnection,
+    );
+    return () => {
+      source.close();
+      clearTimeout(timer);
+    };
+  }, []);
+
+  const more = () => {
+    const { list } = state;
+    if (!list?.next || busy.current || state.key !== key) return;
+    busy.current = true;
+    get<List>("/runs", queryOf(filters, Date.now() * 1000, page, list.next))
+      .then((next) => setState((old) => (old.key === key && old.list ? { key, list: append(old.list, next) } : old)))
+      .catch((error: unknown) => setState((old) => ({ ...old, error })))
+      .finally(() => {
+        busy.current = false;
+      });
+  };
+  return { list: state.list, error: state.key === key ? state.error : undefined, stale: state.key !== key, connection, more, again };
+}

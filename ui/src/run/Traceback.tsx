@@ -1,0 +1,79 @@
+// Where an exception came from: the user's lines, with those of libraries folded away between them, and what it came from below.
+
+import { useMemo, useState } from "preact/hooks";
+import { copy, toastError } from "../components/basic";
+import { plural } from "../format";
+import { parse, type Place, type Raised, runs, short } from "./trace";
+
+export function Traceback({ text, folder = "" }: { text: string; folder?: string }) {
+  const [raw, setRaw] = useState(false);
+  const raised = useMemo(() => parse(text), [text]);
+  return (
+    <div style={{ marginTop: "0.5rem" }}>
+      {raw || !raised ? (
+        <pre class="trace" tabIndex={0} role="region" aria-label="Traceback">
+          {text}
+        </pre>
+      ) : (
+        <div class="trace" tabIndex={0} role="region" aria-label="Traceback">
+          <Places of={raised[0]!} folder={folder} told={!raised[0]!.error.includes("\n")} />
+          {raised.slice(1).map((r) => (
+            <details class="cause">
+              <summary>
+                {r.cause === "cause" ? "Caused by " : "While handling "}
+                {r.error.split("\n")[0]}
+              </summary>
+              <Places of={r} folder={folder} />
+            </details>
+          ))}
+        </div>
+      )}
+      <div class="row" style={{ marginTop: "0.3rem", gap: "0.3rem" }}>
+        {raised ? (
+          <button class="button plain" type="button" aria-pressed={raw} onClick={() => setRaw(!raw)}>
+            As Python prints it
+          </button>
+        ) : null}
+        <button class="button plain" type="button" onClick={() => copy(text).catch(toastError)}>
+          Copy traceback
+        </button>
+      </div>
+    </div>
+  );
+}
+
+// told: the page has said the error already.
+function Places({ of, folder, told }: { of: Raised; folder: string; told?: boolean }) {
+  const anyOwn = of.places.some((p) => p.own);
+  return (
+    <>
+      {runs(of.places).map((r) =>
+        r.own || !anyOwn ? (
+          r.places.map((p) => <One p={p} folder={folder} />)
+        ) : (
+          <details>
+            <summary class="muted">
+              {plural(r.places.length, "line")} in {[...new Set(r.places.map((p) => short(p.file, folder).split(/[\\/]/)[0]))].join(", ")}
+            </summary>
+            {r.places.map((p) => (
+              <One p={p} folder={folder} />
+            ))}
+          </details>
+        ),
+      )}
+      {told ? null : <div class="raised">{of.error}</div>}
+    </>
+  );
+}
+
+function One({ p, folder }: { p: Place; folder: string }) {
+  return (
+    <div class="place">
+      <div class="muted" title={p.file}>
+        {short(p.file, folder)}:{p.line}
+        {p.function ? ` in ${p.function}` : ""}
+      </div>
+      {p.source.length ? <pre>{p.source.join("\n")}</pre> : null}
+    </div>
+  );
+}

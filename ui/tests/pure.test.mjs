@@ -1,0 +1,177 @@
+// The parts of the pages that only compute.
+
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { createServer } from "vite";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+let vite;
+const load = (path) => vite.ssrLoadModule(`/src/${path}`);
+
+before(async () => {
+  vite = await createServer({ root, configFile: false, logLevel: "error", appType: "custom", server: { middlewareMode: true, hmr: false, ws: false, watch: null }, optimizeDeps: { noDiscovery: true } });
+});
+
+after(() => vite.close());
+
+const run = (id, more = {}) => ({ id, flow: "F", user: "ann", status: "succeeded", created: id * 1e6, tags: [], system_tags: [], parameters: {}, ...more });
+
+test("a run that comes by an event finds its place, changes it, or leaves the list", async () => {
+  const { merge, append } = await load("pages/list.ts");
+  const list = { runs: [run(9), run(7), run(5)], next: "more" };
+  const ids = (l) => l.runs.map((r) => r.id);
+  assert.deepEqual(ids(merge(list, run(10), true)), [10, 9, 7, 5]);
+  assert.deepEqual(ids(merge(list, run(8), true)), [9, 8, 7, 5]);
+  assert.deepEqual(ids(merge(list, run(3), true)), [9, 7, 5], "it comes with its page");
+  assert.deepEqual(ids(merge({ ...list, next: "" }, run(3), true)), [9, 7, 5, 3]);
+  assert.deepEqual(ids(merge(list, run(7), false)), [9, 5]);
+  assert.equal(merge(list, run(8), false), list);
+  const changed = merge({ runs: [run(7, { tasks: { running: 1 } })], next: "" }, run(7, { status: "failed" }), true);
+  assert.deepEqual([changed.runs[0].status, changed.runs[0].tasks.running], ["failed", 1]);
+  assert.deepEqual(ids(append(list, { runs: [run(5, { status: "failed" }), run(4)], next: "" })), [9, 7, 5, 4]);
+});
+
+test("groups are in the order of their newest runs, and a closed one is its name", async () => {
+  const { rowsOf } = await load("pages/list.ts");
+  const runs = [run(3, { flow: "B", tags: ["x", "y"] }), run(2, { flow: "A", status: "failed" }), run(1, { flow: "B" })];
+  const names = (group, closed = []) => rowsOf(runs, group, new Set(closed)).map((r) => r.head?.name ?? r.run.id);
+  assert.deepEqual(names(""), [3, 2, 1]);
+  assert.deepEqual(names("flow"), ["B", 3, 1, "A", 2]);
+  assert.deepEqual(names("flow", ["B"]), ["B", "A", 2]);
+  assert.deepEqual(names("tag"), ["x", 3, "y", 3, "no tag", 2, 1]);
+  assert.deepEqual(rowsOf(runs, "flow", new Set())[3].head, { name: "A", runs: 1, running: 0, failed: 1 });
+});
+
+test("the rows in sight", async () => {
+  const { inSight } = await load("pages/list.ts");
+  const starts = Array.from({ length: 1001 }, (_, i) => i * 10);
+  assert.deepEqual(inSight(starts, -50, 25), [0, 3]);
+  assert.deepEqual(inSight(starts, 100, 135), [10, 14]);
+  assert.deepEqual(inSight(starts, 9990, 20000), [999, 1000]);
+  assert.deepEqual(inSight([0], 0, 100), [0, 0]);
+});
+
+test("filters are read from an address, and select as the server does", async () => {
+  const { filtersOf, isFiltered, matches, queryOf } = await load("pages/filters.ts");
+  const read = (text) => filtersOf(new URLSearchParams(text));
+  assert.ok(!isFiltered(read("group=flow")));
+  const wrong = read("since=1y&from=yesterday&parameter=alpha&group=moon&tag=&tag=a&tag=a");
+  assert.deepEqual([wrong.since, wrong.from, wrong.parameters, wrong.group, wrong.tags], ["", "", [], "", ["a"]]);
+  const now = 1_000_000 * 60e6;
+  const r = run(42, { created: now - 30 * 60e6, tags: ["Exp:one"], parameters: { alpha: "0.1=x" } });
+  for (const [text, is] of [
+    ["q=4", true],
+    ["q=2", false],
+    ["q=exp", true],
+    ["q=0.1", true],
+    ["parameter=alpha=0.1=x", true],
+    ["parameter=alpha=0.1", false],
+    ["tag=Exp:one", true],
+    ["tag=exp:one", false],
+    ["since=1h", true],
+    ["status=failed", false],
+    ["from=2999-01-01", false],
+    ["to=1950-01-01", false],
+  ])
+    assert.equal(matches(read(text), r, now), is, text);
+  assert.equal(queryOf(read("since=1h"), now, 100).after, now - 3600e6);
+  const day = queryOf(read("from=2026-11-26&to=2026-11-26"), now, 100);
+  assert.equal(day.before - day.after, 86400e6, "a day is whole");
+});
+
+test("differences give both texts back, and say only what differs", async () => {
+  const { diff } = await load("pages/diff.ts");
+  const same = Array.from({ length: 50 }, (_, i) => `line ${i}`);
+  const kinds = (a, b) => diff(a.join("\n"), b.join("\n")).map((r) => r.kind);
+  assert.deepEqual(kinds(same, same), ["gap"]);
+  assert.deepEqual(kinds(same, same.with(25, "other")), ["gap", ...Array(3).fill("same"), "changed", ...Array(3).fill("same"), "gap"]);
+  assert.deepEqual(kinds(["a", "b", "c"], ["a", "c"]), ["same", "left", "same"]);
+  assert.deepEqual(kinds([], ["a"]), ["right"]);
+  // Whatever the texts are: the left column is the left text, the right one the right, and lines side by side as the same are the same.
+  let seed = 7;
+  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  for (let i = 0; i < 300; i++) {
+    const text = () => Array.from({ length: random(30) }, () => "abcde"[random(5)]);
+    const [a, b] = [text(), text()];
+    const rows = diff(a.join("\n"), b.join("\n")).filter((r) => r.kind !== "gap");
+    for (const [side, want] of [
+      ["left", a],
+      ["right", b],
+    ])
+      for (const r of rows) if (r[side]) assert.equal(r[side].text, want[r[side].number - 1]);
+    for (const r of rows) if (r.kind === "same") assert.equal(r.left.text, r.right.text);
+    const changed = (side) => rows.filter((r) => r.kind !== "same" && r[side]).length;
+    const shared = a.length - changed("left");
+    assert.equal(b.length - changed("right"), shared);
+    assert.equal(shared, longest(a, b), `${a} / ${b}`);
+  }
+});
+
+// longest is the length of the longest common subsequence, by the book.
+function longest(a, b) {
+  const t = Array.from({ length: a.length + 1 }, () => Array(b.length + 1).fill(0));
+  for (let i = 1; i <= a.length; i++) for (let j = 1; j <= b.length; j++) t[i][j] = a[i - 1] === b[j - 1] ? t[i - 1][j - 1] + 1 : Math.max(t[i - 1][j], t[i][j - 1]);
+  return t[a.length][b.length];
+}
+
+test("ticks are round and inside", async () => {
+  const { domain, linear, log, logDomain, time } = await load("scale.ts");
+  const texts = (s) => s.ticks.map((t) => t.text);
+  assert.deepEqual(texts(linear([0, 1], [0, 100])), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+  assert.deepEqual(texts(linear([0.9, 0.96], [0, 100], 3)), ["0.90", "0.92", "0.94", "0.96"]);
+  assert.deepEqual(texts(log([1e-4, 1], [0, 100])), ["1e-4", "0.001", "0.01", "0.1", "1"]);
+  assert.deepEqual(domain([]), [0, 1]);
+  assert.deepEqual(domain([4]), [2, 6]);
+  assert.ok(Number.isFinite(log(logDomain([]), [0, 1]).at(1)));
+  for (const span of [1, 60, 3600, 86400, 1e7, 1e9]) {
+    const s = time([1.7e15, 1.7e15 + span * 1e6], [0, 500]);
+    assert.ok(s.ticks.length <= 12 && s.ticks.every((t) => s.at(t.value) >= -1e-6 && s.at(t.value) <= 500.001), `${span} s`);
+  }
+});
+
+test("runs are placed by numbers if all values are, else by names", async () => {
+  const { axisOf, place, varying } = await load("pages/points.ts");
+  const p = (id, alpha, y, more = {}) => ({ run: id, created: id, status: "succeeded", parameters: alpha === undefined ? null : { alpha, ...more }, tags: [], values: y === undefined ? {} : { y } });
+  const numbers = [p(3, "0.5", 1), p(2, "0.1", 2), p(1, "0.9")];
+  assert.deepEqual(place(numbers, "y", "alpha", axisOf(numbers, "alpha")).map((q) => q.point.run), [2, 3]);
+  const words = [p(2, "sgd", 1), p(1, "adam", 2), p(4, undefined, 3)];
+  assert.deepEqual(axisOf(words, "alpha"), { kind: "names", names: ["adam", "sgd"] });
+  assert.deepEqual(place(words, "y", "alpha", axisOf(words, "alpha")).map((q) => [q.point.run, q.x]), [[1, 0], [2, 1]]);
+  assert.deepEqual(varying([p(1, "a", 1, { same: "1" }), p(2, "b", 1, { same: "1" })]), ["alpha"]);
+});
+
+test("a traceback is taken apart, the exception that ended the task first, the user's lines told from libraries'", async () => {
+  const { parse, runs, short } = await load("run/trace.ts");
+  const text = `Traceback (most recent call last):
+  File "/home/ann/deep.py", line 11, in work
+    json.loads("{bad")
+  File "/usr/lib/python3.11/json/__init__.py", line 346, in loads
+    return _default_decoder.decode(s)
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "/usr/lib/python3.11/json/decoder.py", line 337, in decode
+    obj, end = self.raw_decode(s)
+json.decoder.JSONDecodeError: Expecting a name
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/home/ann/deep.py", line 13, in work
+    raise RuntimeError("two lines\\nof it") from e
+  File "/home/ann/.venv/lib/python3.11/site-packages/pkg/mod.py", line 1, in f
+  [Previous line repeated 996 more times]
+RuntimeError: two lines
+of it
+`;
+  const got = parse(text);
+  assert.deepEqual(got.map((r) => [r.error, r.cause]), [["RuntimeError: two lines\nof it", ""], ["json.decoder.JSONDecodeError: Expecting a name", "cause"]]);
+  assert.deepEqual(runs(got[1].places).map((r) => [r.own, r.places.map((p) => p.line)]), [[true, [11]], [false, [346, 337]]]);
+  assert.deepEqual(got[1].places[1].source, ["return _default_decoder.decode(s)", "       ^^^^^^^^^^^^^^^^^^^^^^^^^^"]);
+  assert.deepEqual(got[0].places[1], { file: "/home/ann/.venv/lib/python3.11/site-packages/pkg/mod.py", line: 1, function: "f", source: ["[Previous line repeated 996 more times]"], own: false });
+  assert.equal(short(got[0].places[0].file, "/home/ann"), "deep.py");
+  assert.equal(short(got[0].places[1].file, "/home/ann/flows"), "pkg/mod.py");
+  for (const other of ["", "panic: boom\n\ngoroutine 1 [running]:", "  + Exception Group Traceback (most recent call last):\n  |", "Traceback (most recent call last):\n", "Traceback (most recent call last):\nValueError: 1"]) {
+    assert.equal(parse(other), undefined, JSON.stringify(other));
+  }
+});
