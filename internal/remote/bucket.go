@@ -97,7 +97,7 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 		}
 	}
 	return nil, fault.New(fault.NoSpace, "the cache of the server's values is too small for what is read at once").On(b.c.cache.dir).
-		Do("make it larger with LEVADA_SERVER_CACHE_SIZE")
+		Do("make it larger with LEVADA_SERVER_CACHE_MB")
 }
 
 // Path fetches a value into the cache unless it is there, and returns where it is.

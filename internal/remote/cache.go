@@ -1,6 +1,8 @@
 package remote
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +19,7 @@ const DefaultCacheSize = 10 << 30
 // cache keeps values that were sent or fetched, as files by key, and beside them what engines of this machine write while they run:
 //
 //	values/blobs/ab/cdef…   what was sent or fetched
-//	home/staging, home/logs what engines write, as in a store
+//	home/12ab…              for each server, what engines write that record there: staging and logs, as in a store
 //	incoming/               values on their way
 //
 // It is shared by all processes of the user; keys are hashes of the content, so it does not matter who put a value there, and which server
@@ -30,11 +32,12 @@ type cache struct {
 	grown int64 // bytes that came since it was last looked at
 }
 
-func openCache(dir string, limit int64) (*cache, error) {
+func openCache(dir, server string, limit int64) (*cache, error) {
 	if limit <= 0 {
 		limit = DefaultCacheSize
 	}
-	c := &cache{dir: dir, home: filepath.Join(dir, "home"), limit: limit}
+	name := sha256.Sum256([]byte(server))
+	c := &cache{dir: dir, home: filepath.Join(dir, "home", hex.EncodeToString(name[:8])), limit: limit}
 	for _, d := range []string{filepath.Join(dir, "values"), filepath.Join(dir, "incoming"), c.home} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, blob.Fault("make the cache of the server's values", d, err)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/upkeep"
 )
 
 // DefaultPatience is how long a client waits for a server that is away.
@@ -91,7 +92,7 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	if err := c.hello(ctx); err != nil {
 		return nil, err
 	}
-	if c.cache, err = openCache(o.Cache, o.CacheSize); err != nil {
+	if c.cache, err = openCache(o.Cache, c.url, o.CacheSize); err != nil {
 		return nil, err
 	}
 	c.mirror = newMirror(c)
@@ -102,6 +103,16 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 
 // URL is the server's address.
 func (c *Client) URL() string { return c.url }
+
+// Remove removes runs on the server.
+func (c *Client) Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error) {
+	return ask[upkeep.Collected](ctx, c, "remove", removeArgs{runs, dry})
+}
+
+// Collect frees what nobody needs on the server.
+func (c *Client) Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
+	return ask[upkeep.Collected](ctx, c, "collect", collectArgs{rules, dry})
+}
 
 // Home is the folder on this machine in which engines have their staged values and the logs of running tasks.
 func (c *Client) Home() string { return c.cache.home }

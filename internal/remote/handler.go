@@ -18,6 +18,7 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/upkeep"
 )
 
 // Config is what a handler gives access to.
@@ -25,8 +26,15 @@ type Config struct {
 	Store   metastore.Store
 	Bucket  blob.Bucket
 	Data    *datastore.Store // on both
+	Upkeep  Upkeep           // of both; may be nil
 	Home    string           // the store's folder; sessions and the files of running tasks are in it
 	Version string
+}
+
+// Upkeep removes runs and frees what nobody needs, as package upkeep does.
+type Upkeep interface {
+	Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error)
+	Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error)
 }
 
 // Handler answers clients. It is mounted at [Prefix].
@@ -47,6 +55,7 @@ func New(c Config) *Handler {
 	post(h, "write", h.write)
 	h.values()
 	h.files()
+	h.upkeep()
 	return h
 }
 
@@ -143,6 +152,29 @@ func readBody(r *http.Request, v any) error {
 		err = decoding.Unmarshal(data, v)
 	}
 	return fault.Wrap(fault.Usage, "read a request", err)
+}
+
+type removeArgs struct {
+	Runs []int64
+	Dry  bool
+}
+
+type collectArgs struct {
+	Rules upkeep.Rules
+	Dry   bool
+}
+
+// upkeep mounts what is done for the whole store, where it is.
+func (h *Handler) upkeep() {
+	if h.c.Upkeep == nil {
+		return
+	}
+	post(h, "remove", func(ctx context.Context, a removeArgs) (upkeep.Collected, error) {
+		return h.c.Upkeep.Remove(ctx, a.Runs, a.Dry)
+	})
+	post(h, "collect", func(ctx context.Context, a collectArgs) (upkeep.Collected, error) {
+		return h.c.Upkeep.Collect(ctx, a.Rules, a.Dry)
+	})
 }
 
 // values mounts the bucket.

@@ -343,22 +343,29 @@ type Window struct {
 	mu  sync.Mutex
 }
 
-// Window returns a view. Close removes its folder.
-func (c *Client) Window() (*Window, error) {
-	dir, err := os.MkdirTemp("", "levada-logs-")
-	if err != nil {
-		return nil, blob.Fault("make a folder for logs", os.TempDir(), err)
-	}
-	return &Window{c: c, dir: dir}, nil
-}
+// Window returns a view. Its folder is made when it is first needed; Close removes it.
+func (c *Client) Window() *Window { return &Window{c: c} }
 
 // Close removes what was fetched.
-func (w *Window) Close() { os.RemoveAll(w.dir) }
+func (w *Window) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dir != "" {
+		os.RemoveAll(w.dir)
+	}
+}
 
 // Look brings a log of a run up to date, or its live cards if no name is given, and returns the folder they are in.
 func (w *Window) Look(ctx context.Context, run int64, name string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.dir == "" {
+		made, err := os.MkdirTemp("", "levada-logs-")
+		if err != nil {
+			return "", blob.Fault("make a folder for logs", os.TempDir(), err)
+		}
+		w.dir = made
+	}
 	dir := filepath.Join(w.dir, itoa(run))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", blob.Fault("keep a log", dir, err)
