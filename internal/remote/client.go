@@ -129,7 +129,7 @@ func (c *Client) hello(ctx context.Context) error {
 		c.server = h
 		return nil
 	case isAway(err):
-		return fault.New(fault.Unavailable, "no server answers: %v", errors.Unwrap(err)).On(c.url).
+		return fault.New(fault.Unavailable, "no server answers: %v", plain(err)).On(c.url).
 			Do("start it there with `levada server`, or leave --server and LEVADA_SERVER away to record in this folder")
 	}
 	return err
@@ -140,6 +140,15 @@ type away struct{ cause error }
 
 func (a *away) Error() string { return a.cause.Error() }
 func (a *away) Unwrap() error { return a.cause }
+
+// plain is the error of a connection without the request, which says nothing to a user.
+func plain(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return errors.Unwrap(err)
+}
 
 func isAway(err error) bool {
 	var a *away
@@ -158,7 +167,7 @@ func (c *Client) patiently(ctx context.Context, f func(again bool) error) error 
 			return fault.Wrap(fault.Interrupted, "wait for the server "+c.url, ctx.Err())
 		}
 		if c.gone(again) > c.o.Patience {
-			return fault.New(fault.Unavailable, "the server has been away for more than %s", c.o.Patience).On(c.url).Because(errors.Unwrap(err)).
+			return fault.New(fault.Unavailable, "the server has been away for more than %s", c.o.Patience).On(c.url).Because(plain(err)).
 				Do("start it again; what is recorded is not lost, and `levada resume` goes on from there")
 		}
 		wait := time.NewTimer(pause/2 + mrand.N(pause/2))
