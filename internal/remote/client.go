@@ -61,11 +61,12 @@ type Client struct {
 	Store   *Store
 	Bucket  *Bucket
 
-	mu         sync.Mutex
-	away       time.Time // since when; zero while it answers
-	registered bool
-	stop       context.CancelFunc // of the goroutine that renews the session
-	renewed    sync.WaitGroup
+	mu   sync.Mutex
+	away time.Time // since when; zero while it answers
+
+	registering sync.Mutex         // held while the session is made known
+	stop        context.CancelFunc // of the goroutine that renews it; nil until it is known
+	renewed     sync.WaitGroup
 }
 
 // Dial connects to a server. It does not wait for one that does not answer.
@@ -379,27 +380,19 @@ func (c *Client) beat(ctx context.Context, args beatArgs) error {
 
 // register makes this client known to the server's collections before it stores anything, and keeps it known.
 func (c *Client) register(ctx context.Context) error {
-	c.mu.Lock()
-	known := c.registered
-	c.mu.Unlock()
-	if known {
+	c.registering.Lock()
+	defer c.registering.Unlock()
+	if c.stop != nil {
 		return nil
 	}
 	s, err := ask[session](ctx, c, "session", c.session)
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.registered {
-		return nil
-	}
-	c.registered = true
 	c.session.Began = s.Began
 	work, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	c.renewed.Add(1)
-	go c.renew(work, c.session)
+	c.renewed.Go(func() { c.renew(work, s) })
 	return nil
 }
 
@@ -408,7 +401,6 @@ const renewEvery = 20 * time.Second
 
 // renew renews the session, and sends what running tasks print and show, until the client ends.
 func (c *Client) renew(ctx context.Context, s session) {
-	defer c.renewed.Done()
 	tick := time.NewTicker(mirrorEvery)
 	defer tick.Stop()
 	last := time.Now()
@@ -431,11 +423,10 @@ func (c *Client) renew(ctx context.Context, s session) {
 
 // close ends the session.
 func (c *Client) close() {
-	c.mu.Lock()
-	registered, stop := c.registered, c.stop
-	c.mu.Unlock()
-	if registered {
-		stop()
+	c.registering.Lock()
+	defer c.registering.Unlock()
+	if c.stop != nil {
+		c.stop()
 		c.renewed.Wait()
 		c.mirror.close()
 		ctx, cancel := context.WithTimeout(context.Background(), beatTime)
