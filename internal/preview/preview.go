@@ -299,7 +299,7 @@ func ofArray(a *pickle.Array) Preview {
 	n := a.Len()
 	p := Preview{Kind: Array, Shape: a.Shape, DType: dtype(a)}
 	for _, i := range sample(n) {
-		p.Values = append(p.Values, finite(element(a, i)))
+		p.Values = append(p.Values, finite(a.Float(i)))
 	}
 	p.Truncated = len(p.Values) < n
 	if len(a.Shape) == 2 {
@@ -311,7 +311,7 @@ func ofArray(a *pickle.Array) Preview {
 				if a.Fortran {
 					i = c*a.Shape[0] + r
 				}
-				row[c] = formatFloat(element(a, i))
+				row[c] = formatNumber(a, i)
 			}
 			p.Rows = append(p.Rows, row)
 		}
@@ -322,7 +322,7 @@ func ofArray(a *pickle.Array) Preview {
 	}
 	p.Text = p.DType + " [" + strings.Join(shape, " × ") + "]"
 	if n == 1 {
-		p.Text += " " + formatFloat(element(a, 0))
+		p.Text += " " + formatNumber(a, 0)
 	}
 	return p
 }
@@ -332,58 +332,6 @@ func dtype(a *pickle.Array) string {
 		return "bool"
 	}
 	return map[byte]string{'i': "int", 'u': "uint", 'f': "float"}[a.Kind] + strconv.Itoa(8*a.Size)
-}
-
-// element returns an element of an array by its place in the data, NaN if it is not there.
-func element(a *pickle.Array, i int) float64 {
-	if i < 0 || a.Size <= 0 || (i+1)*a.Size > len(a.Data) {
-		return math.NaN()
-	}
-	raw := a.Data[i*a.Size : (i+1)*a.Size]
-	var bits uint64
-	for k := range a.Size {
-		b := raw[k]
-		if !a.Big {
-			b = raw[a.Size-1-k]
-		}
-		bits = bits<<8 | uint64(b)
-	}
-	switch a.Kind {
-	case 'b':
-		return float64(bits & 1)
-	case 'u':
-		return float64(bits)
-	case 'i':
-		shift := 64 - 8*a.Size
-		return float64(int64(bits<<shift) >> shift)
-	}
-	switch a.Size {
-	case 8:
-		return math.Float64frombits(bits)
-	case 4:
-		return float64(math.Float32frombits(uint32(bits)))
-	case 2:
-		return half(uint16(bits))
-	}
-	return math.NaN()
-}
-
-// half decodes a 16-bit float of IEEE 754.
-func half(b uint16) float64 {
-	sign, exp, frac := 1.0, int(b>>10)&31, float64(b&1023)
-	if b>>15 == 1 {
-		sign = -1
-	}
-	switch exp {
-	case 0:
-		return sign * math.Ldexp(frac, -24)
-	case 31:
-		if frac != 0 {
-			return math.NaN()
-		}
-		return math.Inf(int(sign))
-	}
-	return sign * math.Ldexp(1024+frac, exp-25)
 }
 
 func ofTable(file []byte) Preview {
@@ -468,6 +416,15 @@ func finite(f float64) *float64 {
 		return nil
 	}
 	return &f
+}
+
+// formatNumber writes an element of an array, with as many digits as its type has.
+func formatNumber(a *pickle.Array, i int) string {
+	f := a.Float(i)
+	if a.Kind == 'f' && a.Size < 8 && finite(f) != nil {
+		return strconv.FormatFloat(f, 'g', -1, 32)
+	}
+	return formatFloat(f)
 }
 
 // formatFloat writes a number as Python does.

@@ -98,14 +98,6 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestHalf(t *testing.T) {
-	for bits, want := range map[uint16]float64{0x3c00: 1, 0xc000: -2, 0x0001: 5.960464477539063e-08, 0x7bff: 65504, 0: 0} {
-		if got := half(bits); got != want {
-			t.Errorf("%04x is %v, want %v", bits, got, want)
-		}
-	}
-}
-
 // Whatever the bytes are, there is a preview of bounded size that is valid JSON.
 func FuzzOf(f *testing.F) {
 	for _, data := range python(f, "1", "{'a': (1, 2)}", "[{'a': 1}]", "b'GIF89a'", "list(range(20))") {
