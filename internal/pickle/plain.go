@@ -100,39 +100,6 @@ type Array struct {
 	Data    []byte
 }
 
-// Float returns an element, by its place in the data, as a number; NaN if there is none.
-func (a *Array) Float(i int) float64 {
-	if i < 0 || a.Size <= 0 || a.Size > 8 || i >= len(a.Data)/a.Size {
-		return math.NaN()
-	}
-	var bits uint64
-	for k := range a.Size {
-		at := a.Size - 1 - k // the most significant byte comes first
-		if a.Big {
-			at = k
-		}
-		bits = bits<<8 | uint64(a.Data[i*a.Size+at])
-	}
-	switch a.Kind {
-	case 'b':
-		return float64(bits & 1)
-	case 'u':
-		return float64(bits)
-	case 'i':
-		shift := 64 - 8*a.Size
-		return float64(int64(bits<<shift) >> shift)
-	}
-	switch a.Size {
-	case 8:
-		return math.Float64frombits(bits)
-	case 4:
-		return float64(math.Float32frombits(uint32(bits)))
-	case 2:
-		return half(uint16(bits))
-	}
-	return math.NaN()
-}
-
 // Len returns the number of elements.
 func (a *Array) Len() int {
 	n := 1
