@@ -50,6 +50,7 @@ var layers = map[string]int{
 	"ui":                        0,
 	"internal/webclient":        5,
 	"internal/rpc":              5,
+	"internal/remote":           5,
 	"internal/cardweb":          6,
 	"internal/metaflowapi":      6,
 	"internal/local":            6,

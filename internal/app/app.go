@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -20,9 +21,12 @@ import (
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/cli"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/interp"
 	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/metaflowapi"
+	"github.com/levadahq/levada/internal/remote"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
@@ -124,6 +128,9 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 		c.Environment = upkeep.Environment{SDK: a.examineSDK, RestoreSDK: func() error { return restoreSDK(python.Files, a.cache()) }}
 		return cli.Store{Service: service.New(c), Close: func() error { return nil }}, nil
 	}
+	if where.Server != "" {
+		return a.dial(ctx, where)
+	}
 	store, err := local.Open(ctx, local.Where{Dir: where.Dir, Path: where.Path, Access: access[where.Need]})
 	if err != nil {
 		return cli.Store{}, err
@@ -140,12 +147,66 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 		Service: cases, Path: c.Home, Created: store.Created, Gone: store.Gone(), Close: store.Close,
 		API: api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Home, Version: c.Version}),
 	}
+	opened.Records = func() http.Handler {
+		return remote.New(remote.Config{Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Version: c.Version})
+	}
 	if guests, ok := c.Store.(metaflowapi.Store); ok {
 		opened.Metaflow = func() http.Handler {
 			return metaflowapi.New(metaflowapi.Config{Store: guests, Data: c.Data, API: opened.API, Now: time.Now})
 		}
 	}
 	return opened, nil
+}
+
+// dial opens the service on the store of a server.
+func (a *app) dial(ctx context.Context, where cli.Home) (cli.Store, error) {
+	if where.Path != "" {
+		return cli.Store{}, fault.New(fault.Usage, "--datastore-root and --server name two stores").Do("leave one of them away")
+	}
+	o := remote.Options{Cache: filepath.Join(a.cache(), "server"), Tell: where.Tell}
+	if err := a.patience(&o); err != nil {
+		return cli.Store{}, err
+	}
+	c := a.complete(local.Machine(a.dir))
+	o.Host = c.Host
+	server, err := remote.Dial(ctx, where.Server, o)
+	if err != nil {
+		return cli.Store{}, err
+	}
+	if dir := os.Getenv("LEVADA_CGROUP"); dir != "" && where.Need == cli.CreateStore {
+		if c.Cgroups, err = usage.OpenCgroups(dir); err != nil {
+			server.Store.Close()
+			return cli.Store{}, err
+		}
+	}
+	window := server.Window()
+	c.Home, c.Name, c.Look, c.Upkeep = server.Home(), server.URL(), window.Look, server
+	c.Store, c.Data = server.Store, datastore.New(server.Store, server.Bucket, filepath.Join(c.Home, "staging"))
+	cases := service.New(c)
+	return cli.Store{
+		Service: cases, Path: c.Name, Remote: true, Gone: func() bool { return false },
+		Close: func() error { window.Close(); return server.Store.Close() },
+		API:   api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Name, Version: c.Version}),
+	}, nil
+}
+
+// patience reads how long to wait for a server, and how much to keep of it.
+func (a *app) patience(o *remote.Options) error {
+	if text := os.Getenv("LEVADA_SERVER_PATIENCE"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			return fault.New(fault.Usage, "LEVADA_SERVER_PATIENCE is %q, which is no time to wait", text).Do("write it as 90s, 15m or 2h")
+		}
+		o.Patience = d
+	}
+	if text := os.Getenv("LEVADA_SERVER_CACHE_MB"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 40)
+		if err != nil || n <= 0 {
+			return fault.New(fault.Usage, "LEVADA_SERVER_CACHE_MB is %q, which is no number of megabytes", text)
+		}
+		o.CacheSize = n << 20
+	}
+	return nil
 }
 
 // complete adds to a service what running flows needs.

@@ -104,6 +104,9 @@ type Home struct {
 	Dir  string // current folder: a store is looked for in it and in the folders above, and made in it
 	Path string // the store itself, from --datastore-root or LEVADA_HOME; empty looks for one from Dir
 	Need Need
+	// Server is the address of a server that has the store, from --server or LEVADA_SERVER. Path is empty then.
+	Server string
+	Tell   func(string) // is told that the server is away, and that it is back
 }
 
 // Store is an opened service.
@@ -112,10 +115,13 @@ type Store struct {
 	API     *api.Service // answers about what the store holds; nil without one
 	// Metaflow makes what answers Metaflow, for the server; nil without a store that can.
 	Metaflow func() http.Handler
-	Path     string      // of the store; empty without one
-	Created  bool        // it was made just now
-	Gone     func() bool // it would not be opened any more: it was deleted, replaced, or another one is nearer
-	Close    func() error
+	// Records makes what answers those who record here from other machines; nil where the store is on a server itself.
+	Records func() http.Handler
+	Path    string      // of the store, or the address of its server; empty without one
+	Remote  bool        // it is on a server
+	Created bool        // it was made just now
+	Gone    func() bool // it would not be opened any more: it was deleted, replaced, or another one is nearer
+	Close   func() error
 }
 
 // Service is the part of service.Service that the commands use.

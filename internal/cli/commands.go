@@ -63,8 +63,8 @@ func (bare) arguments() []argument { return nil }
 
 // commands returns the table of commands, in the order of the help.
 func commands() []command {
-	running := []string{"with", "quiet", "verbose", "json", "python", "isolation", "datastore-root", "package-suffixes"}
-	reading := []string{"json", "datastore-root"}
+	running := []string{"with", "quiet", "verbose", "json", "python", "isolation", "datastore-root", "server", "package-suffixes"}
+	reading := []string{"json", "datastore-root", "server"}
 	tagging := append(reading, "quiet")
 	looking := []string{"python", "isolation", "quiet"}
 	return []command{
@@ -109,10 +109,10 @@ func commands() []command {
 		{name: "card view", summary: "Show a card in the browser.", about: cardAbout, need: ExistingStore, global: tagging,
 			new: func(*globalOptions) action { return &cardView{newCardQuery()} }},
 		{name: "card server", summary: "Show the cards of a run in the browser, as they change.", about: cardServerAbout, need: ExistingStore,
-			global: []string{"datastore-root", "quiet"}, new: func(*globalOptions) action { return newCardServer() }},
-		{name: "ui", summary: "Show runs in the browser.", about: uiAbout, need: ChangeStore, global: append(reading, "quiet"),
+			global: []string{"datastore-root", "server", "quiet"}, new: func(*globalOptions) action { return newCardServer() }},
+		{name: "ui", summary: "Show runs in the browser.", about: uiAbout, need: ChangeStore, global: []string{"json", "datastore-root", "quiet"},
 			new: func(g *globalOptions) action { return newServerCommand(g, true) }},
-		{name: "server", summary: "Serve the web pages and the HTTP API of a store.", about: serverAbout, need: CreateStore, global: append(reading, "quiet"),
+		{name: "server", summary: "Serve the web pages and the HTTP API of a store.", about: serverAbout, need: CreateStore, global: []string{"json", "datastore-root", "quiet"},
 			new: func(g *globalOptions) action { return newServerCommand(g, false) }},
 		{name: "completion", summary: "Print the completion of the command line for a shell.", about: completionAbout,
 			new: func(*globalOptions) action { return &completionCommand{} }},

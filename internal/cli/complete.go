@@ -257,10 +257,8 @@ func (c *completer) argument(word string) {
 func (c *completer) service() Service {
 	s := c.s
 	if s.store.Service == nil {
-		home := Home{Dir: s.env.Dir, Path: c.global.root, Need: ExistingStore}
-		if home.Path == "" {
-			home.Path = s.env.variable("LEVADA_HOME")
-		}
+		home := s.storeOf(&c.global, true)
+		home.Need, home.Tell = ExistingStore, func(string) {}
 		store, err := s.env.Open(c.ctx, home)
 		if err != nil {
 			return nil

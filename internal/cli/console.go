@@ -391,6 +391,7 @@ func (s *session) watch(o *service.RunOptions) *watcher {
 	o.Watch = w
 	o.Hard = s.interrupt.hard
 	s.interrupt.tell(func() { w.interrupted(s.env.Now()) })
+	s.watched.Store(w)
 	return w
 }
 

@@ -105,6 +105,7 @@ type globalOptions struct {
 	json        bool
 	with        []string
 	root        string
+	server      string
 	suffixes    []string
 	python      string
 	isolation   string
@@ -134,6 +135,8 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 			help: "fork starts tasks from one loaded interpreter, spawn starts an interpreter a task. Default: fork where that is safe."},
 		{name: "datastore-root", metavar: "PATH", dest: "DATASTORE_ROOT", set: text(&g.root), fallback: []string{"LEVADA_HOME"},
 			help: "The folder of the store. Default: LEVADA_HOME, or .levada in the current folder or the nearest one above that has it."},
+		{name: "server", metavar: "URL", own: true, dest: "SERVER", set: text(&g.server),
+			help: "The address of a server whose store is used, in place of a folder's: http://127.0.0.1:8265."},
 		{name: "package-suffixes", metavar: "TEXT", dest: "PACKAGE_SUFFIXES", set: commas(&g.suffixes), fallback: []string{"METAFLOW_DEFAULT_PACKAGE_SUFFIXES"},
 			help: "Suffixes of the files that are kept with a run as its code, separated by commas."},
 		{name: "metadata", metavar: "[local|service|spin]", dest: "METADATA", set: local("metadata", "local", "the team server comes later", "service", "spin"),

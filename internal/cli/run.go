@@ -210,6 +210,9 @@ func (s *session) metadataName() string {
 	if filepath.Base(s.store.Path) == ".levada" {
 		return "local@" + filepath.Dir(s.store.Path)
 	}
+	if s.store.Remote {
+		return "service@" + s.store.Path
+	}
 	return "local@" + s.store.Path
 }
 
@@ -234,6 +237,7 @@ func (s *session) writeFile(option, path string, data []byte) error {
 // finish tells how a run ended. An error with a run is a run that could not be recorded to its end.
 func (s *session) finish(w *watcher, res service.RunResult, err error) error {
 	w.close()
+	s.watched.Store(nil)
 	s.interrupt.tell(nil)
 	if res.Run == 0 {
 		return err
@@ -297,6 +301,10 @@ func (s *session) resumeCommand(run int64) string {
 	if root == s.env.variable("LEVADA_HOME") {
 		root = "" // the next command will find it there as well
 	}
+	server := g.server
+	if server == s.env.variable("LEVADA_SERVER") {
+		server = ""
+	}
 	python := g.python
 	if s.inv.python {
 		python = "" // it is the one that the command line begins with
@@ -306,7 +314,7 @@ func (s *session) resumeCommand(run int64) string {
 		command += " --with " + shellWord(spec)
 	}
 	for _, o := range []struct{ name, value string }{
-		{"python", python}, {"isolation", g.isolation}, {"environment", g.environment}, {"datastore-root", root}, {"branch", g.branch},
+		{"python", python}, {"isolation", g.isolation}, {"environment", g.environment}, {"datastore-root", root}, {"server", server}, {"branch", g.branch},
 	} {
 		if o.value != "" {
 			command += " --" + o.name + " " + shellWord(o.value)

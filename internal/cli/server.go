@@ -83,6 +83,9 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	if s.store.Metaflow != nil {
 		config.Metaflow = s.store.Metaflow()
 	}
+	if s.store.Records != nil {
+		config.Store = s.store.Records()
+	}
 	srv := server.New(config)
 	url := "http://" + listener.Addr().String()
 	note := announce(s.store.Path, url)

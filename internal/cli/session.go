@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/runner"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -24,8 +26,9 @@ type session struct {
 	unread    error  // what is wrong with the configs of the environment
 	user      string
 	store     Store
-	flow      service.OpenFlow    // nil if the command has none
-	params    map[string][]string // values of the flow's parameters as given
+	flow      service.OpenFlow        // nil if the command has none
+	params    map[string][]string     // values of the flow's parameters as given
+	watched   atomic.Pointer[watcher] // what shows the run that goes on; nil if none does
 }
 
 func newSession(env *Env) *session {
@@ -259,12 +262,23 @@ func (s *session) banner() {
 		s.inform("Levada %s executing %s for %s", s.env.Version, s.flow.Definition().Name, s.env.namespace(s.user))
 	}
 	switch {
+	case s.store.Remote && s.flow != nil:
+		s.inform("Recording on the server %s", s.store.Path)
 	case !s.store.Created:
 	case filepath.Dir(s.store.Path) == s.env.Dir:
 		s.inform("Creating local datastore in current directory (%s)", s.store.Path)
 	default:
 		s.inform("Creating local datastore (%s)", s.store.Path)
 	}
+}
+
+// notify tells what concerns the run that goes on, among its lines. It may be called from any goroutine.
+func (s *session) notify(text string) {
+	if w := s.watched.Load(); w != nil {
+		w.Event(&runner.Event{Kind: runner.Warning, Time: s.env.Now(), Text: text})
+		return
+	}
+	fmt.Fprintln(s.env.Stderr, text)
 }
 
 // inform prints an informational line on stderr, unless --quiet.

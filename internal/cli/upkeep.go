@@ -268,6 +268,10 @@ func (c *doctorCommand) run(ctx context.Context, s *session) error {
 		x.Tell(upkeep.Finding{Check: "store", Level: upkeep.Note, Text: faultText(err), Hint: fault.HintOf(err)})
 	case err != nil:
 		x.Tell(upkeep.Finding{Check: "store", Level: upkeep.Problem, Text: faultText(err), Hint: fault.HintOf(err)})
+	case store.Remote:
+		defer store.Close()
+		x.Tell(upkeep.Finding{Check: "store", Level: upkeep.OK, Text: store.Path + " answers",
+			Hint: "Values and records are examined where they are: run `levada doctor` in the folder that the server serves."})
 	default:
 		defer store.Close()
 		x.Tell(upkeep.Finding{Check: "store", Level: upkeep.OK, Text: store.Path})
@@ -286,9 +290,27 @@ func (c *doctorCommand) run(ctx context.Context, s *session) error {
 
 // home is where the store is that the command line means. It asks for none yet.
 func (s *session) home(g *globalOptions) Home {
-	home := Home{Dir: s.env.Dir, Path: g.root}
-	if home.Path == "" {
-		home.Path = s.env.variable("LEVADA_HOME")
+	return s.storeOf(g, s.inv.command != nil && slices.Contains(s.inv.command.global, "server"))
+}
+
+// storeOf is where the store is for a command that may use a server's or not.
+func (s *session) storeOf(g *globalOptions, remote bool) Home {
+	home := Home{Dir: s.env.Dir, Path: g.root, Server: g.server, Tell: s.notify}
+	usual, usualServer := s.env.variable("LEVADA_HOME"), s.env.variable("LEVADA_SERVER")
+	if home.Path == usual { // not what the command line says
+		home.Path = ""
+	}
+	if home.Path != "" && home.Server == usualServer {
+		home.Server = ""
+	}
+	switch {
+	case !remote:
+		home.Server = ""
+	case home.Path == "" && home.Server == "":
+		home.Server = usualServer
+	}
+	if home.Path == "" && home.Server == "" {
+		home.Path = usual
 	}
 	return home
 }

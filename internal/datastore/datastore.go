@@ -142,10 +142,21 @@ type stored struct {
 	compressed bool
 }
 
+// Settler is what a bucket on another machine can do besides: say whether it has a blob as [Store.Settle] does, where the bytes are.
+type Settler interface {
+	Settle(ctx context.Context, ref Ref) (bool, error)
+}
+
+// Settle reports whether the bucket has a blob, and then makes sure that it stays for whoever relies on it now.
+func (s *Store) Settle(ctx context.Context, ref Ref) (bool, error) { return s.settle(ctx, ref) }
+
 // settle reports whether the bucket has a blob already, and then makes sure that it stays for whoever relies on it now. One
 // that is damaged does not count: it is deleted, so that storing the bytes again mends it. To know that, it is read, which is
 // what whoever asks for it next need not do then.
 func (s *Store) settle(ctx context.Context, ref Ref) (bool, error) {
+	if b, ok := s.bucket.(Settler); ok {
+		return b.Settle(ctx, ref)
+	}
 	old, err := s.find(ctx, ref.Hash)
 	if err != nil || old.key == "" {
 		return false, err

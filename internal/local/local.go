@@ -38,6 +38,7 @@ type Where struct {
 // Store is an opened store.
 type Store struct {
 	Config  service.Config // what a service that looks back needs
+	Bucket  blob.Bucket    // where large values are
 	Created bool           // it was made just now
 	where   Where          // where it was looked for
 }
@@ -84,7 +85,8 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 	s := &Store{Config: Machine(where.Dir), Created: created, where: where}
 	s.where.Access = Read // looking again makes nothing
 	s.Config.Home, s.Config.Store = home, meta
-	s.Config.Data = datastore.New(meta, file.New(home), filepath.Join(home, "staging"))
+	s.Bucket = file.New(home)
+	s.Config.Data = datastore.New(meta, s.Bucket, filepath.Join(home, "staging"))
 	return s, nil
 }
 

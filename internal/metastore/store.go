@@ -84,7 +84,7 @@ type Record struct {
 	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
 	Notes     []Note     // insert; they name their tasks themselves
 	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.
-	Done func(error)
+	Done func(error) `json:"-"`
 	// Soon asks for a commit without waiting for company.
 	Soon bool
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -58,7 +57,11 @@ func (s *Service) Cards(ctx context.Context, p Pathspec) ([]Card, error) {
 		only = []int64{p.Task}
 	}
 	// Live ones first: one that is recorded meanwhile is then found twice, not missed.
-	live, err := livecard.List(s.logs(p.Run))
+	dir, err := s.c.Look(ctx, p.Run, "")
+	if err != nil {
+		return nil, err
+	}
+	live, err := livecard.List(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -125,15 +128,16 @@ func (s *Service) ofTasks(ctx context.Context, flow string, p Pathspec, latest m
 	return nil, s.noTask(ctx, p)
 }
 
-// logs is the folder of a run's logs, where its live cards are too.
-func (s *Service) logs(run int64) string { return filepath.Join(s.c.Home, "logs", itoa(run)) }
-
 // CardHTML returns the page of a card. Corrupt if it is not what was stored.
 func (s *Service) CardHTML(ctx context.Context, c Card) (io.ReadCloser, error) {
 	if !c.Live {
 		return s.c.Data.Reader(ctx, c.HTML)
 	}
-	f, err := os.Open(livecard.File(s.logs(c.Task.Run), livecard.Card{Task: c.Task.ID, Attempt: c.Attempt, Position: c.Position}))
+	dir, err := s.c.Look(ctx, c.Task.Run, "")
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(livecard.File(dir, livecard.Card{Task: c.Task.ID, Attempt: c.Attempt, Position: c.Position}))
 	if err == nil {
 		return f, nil
 	}

@@ -145,7 +145,11 @@ func (f *follower) read(ctx context.Context, t *followed, info TaskInfo, yield f
 		}
 		running := a.Status == metastore.AttemptRunning
 		lines := f.s.Log(ctx, info, a.N)
-		if path := f.s.logFile(info, a); path != "" {
+		path, err := f.s.logFile(ctx, info, a)
+		if err != nil {
+			return false, err
+		}
+		if path != "" {
 			if t.tail == nil {
 				t.tail = &tasklog.Tail{Path: path}
 			}
@@ -177,16 +181,17 @@ func logRun(t TaskInfo) int64 {
 }
 
 // logFile is the path of the file with the log of an attempt, "" if that is in the database.
-func (s *Service) logFile(t TaskInfo, a metastore.Attempt) string {
+func (s *Service) logFile(ctx context.Context, t TaskInfo, a metastore.Attempt) (string, error) {
 	name := a.LogFile
 	if _, ok := mfdata.PlaceOfLog(name); ok {
-		return ""
+		return "", nil
 	}
 	if name == "" && a.Status == metastore.AttemptRunning {
 		name = tasklog.FileName(t.Task.ID, a.N)
 	}
 	if name == "" {
-		return ""
+		return "", nil
 	}
-	return filepath.Join(s.c.Home, "logs", itoa(logRun(t)), name)
+	dir, err := s.c.Look(ctx, logRun(t), name)
+	return filepath.Join(dir, name), err
 }

@@ -87,7 +87,7 @@ func (s *Service) LatestRun(ctx context.Context, flow string) (metastore.Run, er
 	for r, err := range s.Runs(ctx, metastore.RunFilter{Flows: metastore.Only(flow), Limit: 1}) {
 		return r, err
 	}
-	return metastore.Run{}, fault.New(fault.NotFound, "%s has not been run in this store", flow).On(s.c.Home).
+	return metastore.Run{}, fault.New(fault.NotFound, "%s has not been run in this store", flow).On(s.c.Name).
 		Do("run it first, or go to the folder where it was run")
 }
 
@@ -95,7 +95,7 @@ func (s *Service) LatestRun(ctx context.Context, flow string) (metastore.Run, er
 func (s *Service) RunByID(ctx context.Context, id int64) (metastore.Run, error) {
 	r, err := s.c.Store.Run(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		return r, fault.New(fault.NotFound, "there is no run %d", id).On(s.c.Home).Do("`levada runs` lists the runs there are")
+		return r, fault.New(fault.NotFound, "there is no run %d", id).On(s.c.Name).Do("`levada runs` lists the runs there are")
 	}
 	return s.honest(r), err
 }
@@ -236,7 +236,12 @@ func (s *Service) Log(ctx context.Context, t TaskInfo, attempt int) iter.Seq2[ta
 			place.Log()(yield)
 			return
 		}
-		if path := s.logFile(t, a); path != "" {
+		path, err := s.logFile(ctx, t, a)
+		if err != nil {
+			yield(tasklog.Line{}, err)
+			return
+		}
+		if path != "" {
 			tasklog.ReadFile(path)(yield)
 			return
 		}

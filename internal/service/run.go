@@ -185,7 +185,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	logs := filepath.Join(s.c.Home, "logs", fmt.Sprint(run.ID))
 	r := runner.New(runner.Config{
 		Flow: f.Definition(), Graph: f.graph, Spin: w.spin, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
-		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, Home: s.c.Home, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
+		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, Home: s.c.Name, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Triggers: o.Triggers, Programs: programs, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})

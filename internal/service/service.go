@@ -34,7 +34,14 @@ type Config struct {
 	// Store and Data are nil for a service that only looks at flows.
 	Store metastore.Store
 	Data  *datastore.Store
-	Home  string // the store's folder; staged values and long logs are in it
+	Home  string // the store's folder; staged values and long logs are in it. Of a store on a server, a folder here with the same in it
+	// Name is the store as people and clients name it, a server's address; empty is Home.
+	Name string
+	// Look brings a run's log here, or without a name its live cards, as they are now, and returns the folder they are in; nil
+	// is the run's folder in Home.
+	Look func(ctx context.Context, run int64, name string) (string, error)
+	// Upkeep removes runs and collects where the store is; nil does it here.
+	Upkeep Upkeep
 	// Python finds the interpreter; asked is what the user named, possibly nothing.
 	Python func(ctx context.Context, asked string) (string, error)
 	// SDK returns the folder with the SDK's packages, unpacking them if need be.
@@ -56,11 +63,34 @@ type Config struct {
 	Now         func() time.Time
 }
 
+// Upkeep removes runs and frees what nobody needs, as package upkeep does.
+type Upkeep interface {
+	Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error)
+	Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error)
+}
+
 // Service is the use cases on one store.
 type Service struct{ c Config }
 
 // New returns a service.
-func New(c Config) *Service { return &Service{c: c} }
+func New(c Config) *Service {
+	if c.Name == "" {
+		c.Name = c.Home
+	}
+	s := &Service{c: c}
+	if c.Look == nil {
+		s.c.Look = func(_ context.Context, run int64, _ string) (string, error) {
+			return filepath.Join(c.Home, "logs", itoa(run)), nil
+		}
+	}
+	if c.Upkeep == nil {
+		s.c.Upkeep = s.upkeep()
+	}
+	return s
+}
+
+// Keeping is the upkeep of the store, for a server that does it for others.
+func (s *Service) Keeping() Upkeep { return s.c.Upkeep }
 
 // flow implements OpenFlow.
 type flow struct {

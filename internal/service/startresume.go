@@ -67,7 +67,7 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 		return 0, fault.Wrap(fault.Internal, "start a resume", err)
 	}
 	cmd := exec.Command(program, args...)
-	cmd.Dir, cmd.Env = i.WorkingDir, append(os.Environ(), "LEVADA_HOME="+s.c.Home)
+	cmd.Dir, cmd.Env = i.WorkingDir, append(os.Environ(), "LEVADA_HOME="+s.c.Home, "LEVADA_SERVER=")
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, detached
 	if err := cmd.Start(); err != nil {
 		return 0, fault.Wrap(fault.Unavailable, "start a resume", err)

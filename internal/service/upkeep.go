@@ -26,12 +26,12 @@ func (s *Service) Remove(ctx context.Context, runs []Pathspec, dry bool) (upkeep
 		}
 		ids[i] = p.Run
 	}
-	return s.upkeep().Remove(ctx, ids, dry)
+	return s.c.Upkeep.Remove(ctx, ids, dry)
 }
 
 // Collect removes the runs that the rules select and frees what nobody needs; dry only says what would go.
 func (s *Service) Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
-	return s.upkeep().Collect(ctx, rules, dry)
+	return s.c.Upkeep.Collect(ctx, rules, dry)
 }
 
 // Examine looks at the Python, the SDK and, if there is one, the store. python is what the user named, possibly nothing.

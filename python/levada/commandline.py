@@ -46,6 +46,7 @@ TOP = {
     "environment": Option("environment", _TEXT),
     "datastore": Option("datastore", _TEXT),
     "datastore_root": Option("datastore-root", _TEXT),
+    "server": Option("server", _TEXT),
     "package_suffixes": Option("package-suffixes", _TEXT),
     "decospecs": Option("with", _LIST),
     "pylint": Option("pylint", _FLAG, "no-pylint"),

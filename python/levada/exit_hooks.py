@@ -45,7 +45,11 @@ def exit_hook(flow, plans, channel, frame):
         if isinstance(hook, str):
             hook = _named(type(flow), hook)
         if frame.get("home"):
-            os.environ["LEVADA_HOME"] = frame["home"]  # where the client looks
+            # Where the client looks.
+            remote = frame["home"].startswith(("http://", "https://"))
+            os.environ["LEVADA_SERVER" if remote else "LEVADA_HOME"] = frame["home"]
+            if not remote:
+                os.environ.pop("LEVADA_SERVER", None)
         if _takes_run(hook):
             from .client import Run
 

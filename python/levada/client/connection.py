@@ -306,6 +306,8 @@ def _running_home():
 def default_store():
     """The store of the run that this process is part of, else of LEVADA_SERVER, of LEVADA_HOME, or the nearest."""
     home = _running_home()
+    if home and home.startswith(("http://", "https://")):
+        return Store(server=home)
     if not home:
         server = os.environ.get("LEVADA_SERVER")
         if server:

@@ -1,0 +1,405 @@
+package remote_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/blob/file"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/livecard"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/remote"
+	"github.com/levadahq/levada/internal/tasklog"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+// switched is a server that can be away.
+type switched struct {
+	mu   sync.Mutex
+	away bool
+	http.Handler
+}
+
+func (s *switched) set(away bool) {
+	s.mu.Lock()
+	s.away = away
+	s.mu.Unlock()
+}
+
+func (s *switched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	away := s.away
+	s.mu.Unlock()
+	if away {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	s.Handler.ServeHTTP(w, r)
+}
+
+func TestPatience(t *testing.T) {
+	home := t.TempDir()
+	h, stop := handler(t, home)
+	defer stop()
+	s := &switched{Handler: h}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	told := make(chan string, 10)
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: 1500 * time.Millisecond, Tell: func(text string) { told <- text }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Store.Close()
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case text := <-told:
+			if !strings.Contains(text, want) {
+				t.Errorf("told %q, want %q", text, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("nothing is told of %q", want)
+		}
+	}
+	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.set(true)
+	done := make(chan error, 2)
+	c.Store.Record(metastore.Record{Task: &metastore.Task{Run: run, ID: 1, Step: "a"}, Done: func(err error) { done <- err }})
+	go func() { _, err := c.Store.Task(context.Background(), run, 1); done <- err }()
+	expect("is away; waiting")
+	if err := c.Store.Beat(t.Context(), run, time.Now()); err != nil {
+		t.Errorf("a heartbeat waits or fails: %v", err)
+	}
+	s.set(false)
+	expect("is back")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil && !fault.Is(err, fault.NotFound) { // the read may come before the record
+		t.Error(err)
+	}
+	s.set(true)
+	_, err = c.Store.Run(t.Context(), run)
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), "resume") {
+		t.Errorf("after its patience: %v", err)
+	}
+	expect("is away")
+	if len(told) > 0 {
+		t.Errorf("told besides: %q", <-told)
+	}
+	before := time.Now()
+	if err := c.Store.EndRun(t.Context(), run, metastore.RunEnd{}); !fault.Is(err, fault.Unavailable) || time.Since(before) > time.Second {
+		t.Errorf("who gave up waits again: %v, %v", err, time.Since(before))
+	}
+}
+
+func TestDialSaysWhatIsWrong(t *testing.T) {
+	page := httptest.NewServer(http.NotFoundHandler())
+	defer page.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for address, want := range map[string]fault.Kind{
+		"foo": fault.Usage, "ftp://x": fault.Usage, "http://": fault.Usage, "http://x/?q": fault.Usage,
+		page.URL: fault.Unavailable, closed.URL: fault.Unavailable,
+	} {
+		before := time.Now()
+		_, err := remote.Dial(t.Context(), address, remote.Options{Cache: t.TempDir()})
+		if !fault.Is(err, want) || fault.HintOf(err) == "" || time.Since(before) > 5*time.Second {
+			t.Errorf("%s: %v after %v", address, err, time.Since(before))
+		}
+	}
+}
+
+// cutOnce cuts the first answers of values in their middle.
+type cutOnce struct {
+	http.Handler
+	mu     sync.Mutex
+	ranges []string
+}
+
+func (c *cutOnce) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/values/") {
+		c.Handler.ServeHTTP(w, r)
+		return
+	}
+	c.mu.Lock()
+	c.ranges = append(c.ranges, r.Header.Get("Range"))
+	first := len(c.ranges) == 1
+	c.mu.Unlock()
+	if first {
+		w = &cutting{w, 1 << 20}
+	}
+	c.Handler.ServeHTTP(w, r)
+}
+
+type cutting struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cutting) Write(p []byte) (int, error) {
+	if c.left -= len(p); c.left < 0 {
+		panic(http.ErrAbortHandler)
+	}
+	return c.ResponseWriter.Write(p)
+}
+
+func TestLargeValue(t *testing.T) {
+	home := t.TempDir()
+	h, stop := handler(t, home)
+	defer stop()
+	cut := &cutOnce{Handler: h}
+	server := httptest.NewServer(cut)
+	defer server.Close()
+	value := make([]byte, 50<<20)
+	random := rand.NewChaCha8([32]byte{1})
+	random.Read(value)
+	caches := [2]string{t.TempDir(), t.TempDir()}
+	var ref datastore.Ref
+	for i, cache := range caches {
+		c := dial(t, server.URL, cache)
+		data := datastore.New(c.Store, c.Bucket, filepath.Join(c.Home(), "staging"))
+		if i == 0 {
+			staged := filepath.Join(t.TempDir(), "staged")
+			if err := os.WriteFile(staged, value, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if ref, err = data.PutFile(t.Context(), staged, datastore.MayCompress); err != nil || ref.Hash != sha256.Sum256(value) {
+				t.Fatal(err)
+			}
+		}
+		got, err := data.Blob(t.Context(), ref.Hash)
+		if err != nil || !bytes.Equal(got, value) {
+			t.Errorf("client %d reads %d bytes, %v", i, len(got), err)
+		}
+		if there, err := data.Settle(t.Context(), ref); err != nil || !there {
+			t.Errorf("the server is asked for what it has: %v, %v", there, err)
+		}
+		c.Store.Close()
+	}
+	// The one that stored it did not fetch it; the other did, and went on where it was cut.
+	if len(cut.ranges) != 2 || cut.ranges[0] != "" || !strings.HasPrefix(cut.ranges[1], "bytes=") {
+		t.Errorf("values were fetched so: %q", cut.ranges)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	h, stop := handler(t, t.TempDir())
+	defer stop()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	cache := t.TempDir()
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: cache, CacheSize: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	keys := []string{"blobs/aa/1", "blobs/aa/2", "blobs/aa/3", "blobs/aa/4"}
+	for i, key := range keys {
+		if err := c.Bucket.Put(t.Context(), key, io.LimitReader(rand.NewChaCha8([32]byte{byte(i)}), 400<<10)); err != nil {
+			t.Fatal(err)
+		}
+		used := old.Add(time.Duration(i) * time.Minute)
+		if err := os.Chtimes(filepath.Join(cache, "values", key), used, used); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Store.Close()
+	var left int64
+	for _, key := range keys {
+		if st, err := os.Stat(filepath.Join(cache, "values", key)); err == nil {
+			left += st.Size()
+		}
+	}
+	if left > 1<<20 || left == 0 {
+		t.Errorf("%d bytes are kept", left)
+	}
+	if _, err := os.Stat(filepath.Join(cache, "values", keys[0])); err == nil {
+		t.Error("what was used longest ago stays")
+	}
+	again := dial(t, server.URL, cache)
+	defer again.Store.Close()
+	for _, key := range keys {
+		if path, err := again.Bucket.Path(t.Context(), key); err != nil {
+			t.Errorf("%s: %v, %v", key, path, err)
+		}
+	}
+}
+
+// TestFilesOfRunningTasks follows a log and a card from the folder of the engine to a reader on a third machine.
+func TestFilesOfRunningTasks(t *testing.T) {
+	home := t.TempDir()
+	h, stop := handler(t, home)
+	defer stop()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	c := dial(t, server.URL, t.TempDir())
+	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(c.Home(), "logs", "1")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var enc tasklog.Writer
+	name := tasklog.FileName(3, 0)
+	log, err := os.Create(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	line := func(text string) {
+		log.Write(enc.Append(nil, tasklog.Line{Time: time.UnixMilli(1), Text: []byte(text), Newline: true}))
+	}
+	line("one")
+	page := filepath.Join(dir, "page")
+	os.WriteFile(page, []byte("<p>now</p>"), 0o600)
+	card := livecard.Card{Task: 3, Position: 1, Type: "blank", UUID: "u", Changed: time.UnixMilli(5).UTC()}
+	if err := livecard.Write(dir, card, page); err != nil {
+		t.Fatal(err)
+	}
+	reader := dial(t, server.URL, t.TempDir())
+	defer reader.Store.Close()
+	window := reader.Window()
+	defer window.Close()
+	read := func() string {
+		t.Helper()
+		seen, err := window.Look(t.Context(), run, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		for l, err := range (&tasklog.Tail{Path: filepath.Join(seen, name)}).Lines() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += string(l.Text) + "\n"
+		}
+		return text
+	}
+	cards := func() []livecard.Card {
+		t.Helper()
+		seen, err := window.Look(t.Context(), run, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := livecard.List(seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	eventually(t, "the log", func() bool { return read() == "one\n" })
+	eventually(t, "the card", func() bool { l := cards(); return len(l) == 1 && l[0].UUID == "u" && l[0].Size == 10 })
+	line("two")
+	eventually(t, "what was appended", func() bool { return read() == "one\ntwo\n" })
+	livecard.Remove(dir, card)
+	eventually(t, "the end of the card", func() bool { return len(cards()) == 0 })
+
+	// What the log has when its attempt is recorded is there with the record.
+	line(strings.Repeat("long ", 500<<10))
+	done := make(chan error, 1)
+	c.Store.Record(metastore.Record{
+		Task:    &metastore.Task{Run: run, ID: 3, Step: "a"},
+		Attempt: &metastore.Attempt{Run: run, Task: 3, Status: metastore.AttemptSucceeded, LogFile: name}, Done: func(err error) { done <- err },
+	})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	st, err := log.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := os.Stat(filepath.Join(home, "logs", "1", name)); err != nil || kept.Size() != st.Size() {
+		t.Errorf("the server has %v, %v of a log of %d bytes", kept, err, st.Size())
+	}
+	c.Store.Close()
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the folder of the run stays on the engine's machine")
+	}
+}
+
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); !f(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not come", what)
+		}
+	}
+}
+
+// TestNamesOfFiles has a client name files that are none of its.
+func TestNamesOfFiles(t *testing.T) {
+	c, home := serve(t)
+	window := c.Window()
+	defer window.Close()
+	if err := os.WriteFile(filepath.Join(home, "secret"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../secret", "..%2fsecret", "../../secret", "3-0.card-1.json", "x"} {
+		resp, err := http.Get(c.URL() + remote.Prefix + "logs/1/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode < 400 {
+			t.Errorf("%s: %s", name, resp.Status)
+		}
+	}
+}
+
+// TestCollectionSparesClients collects while a client has stored a value that it has not recorded yet.
+func TestCollectionSparesClients(t *testing.T) {
+	home := t.TempDir()
+	h, stop := handler(t, home)
+	defer stop()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	c := dial(t, server.URL, t.TempDir())
+	value := bytes.Repeat([]byte("value"), 100<<10)
+	data := datastore.New(c.Store, c.Bucket, filepath.Join(c.Home(), "staging"))
+	ref, err := data.Put(t.Context(), value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bucket := file.New(filepath.Join(home, "bucket"))
+	here := datastore.New(c.Store, bucket, filepath.Join(home, "staging"))
+	now := time.Now()
+	collect := func() {
+		t.Helper()
+		u := &upkeep.Store{Meta: c.Store, Data: here, Home: home, Host: "server", Now: func() time.Time { return now },
+			Status: func(r metastore.Run) metastore.RunStatus { return r.Status }}
+		if _, err := u.Collect(t.Context(), upkeep.NoRules, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	collect()
+	if _, err := here.Blob(t.Context(), ref.Hash); err != nil {
+		t.Errorf("a value of a client that lives is collected: %v", err)
+	}
+	now = now.Add(24 * time.Hour) // nothing has been heard of it
+	collect()
+	if _, err := here.Blob(t.Context(), ref.Hash); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a client that vanished is waited for for ever: %v", err)
+	}
+	c.Store.Close()
+	if left, err := os.ReadDir(filepath.Join(home, "staging")); err != nil || len(left) > 0 {
+		t.Errorf("sessions that ended are there: %v, %v", left, err)
+	}
+}

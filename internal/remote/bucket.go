@@ -1,0 +1,266 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+)
+
+// Bucket is the bucket of a server. Values lie in the client's cache on their way, so each can be sent again.
+type Bucket struct{ c *Client }
+
+var (
+	_ blob.Bucket       = (*Bucket)(nil)
+	_ blob.FileTaker    = (*Bucket)(nil)
+	_ blob.Locator      = (*Bucket)(nil)
+	_ datastore.Settler = (*Bucket)(nil)
+)
+
+// Put stores a value.
+func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
+	if err := blob.CheckKey(key); err != nil {
+		return err
+	}
+	f, err := b.c.cache.temporary()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = io.Copy(f, contextReader{ctx, r})
+	if err := errors.Join(err, f.Close()); err != nil {
+		if ctx.Err() != nil {
+			return fault.Wrap(fault.Interrupted, "store value", ctx.Err())
+		}
+		return err
+	}
+	return b.TakeFile(ctx, key, f.Name())
+}
+
+// TakeFile stores the value in a file, which goes to the cache.
+func (b *Bucket) TakeFile(ctx context.Context, key, path string) error {
+	if err := blob.CheckKey(key); err != nil {
+		return err
+	}
+	if err := b.c.register(ctx); err != nil {
+		return err
+	}
+	if err := b.c.patiently(ctx, func(bool) error { return b.send(ctx, key, path) }); err != nil {
+		return err
+	}
+	return b.c.cache.take(key, path)
+}
+
+func (b *Bucket) send(ctx context.Context, key, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return blob.Fault("send a value", path, err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return blob.Fault("send a value", path, err)
+	}
+	ctx, stop := watched(ctx)
+	defer stop()
+	req, err := b.c.request(ctx, http.MethodPut, "values/"+key, progress{f, ctx})
+	if err != nil {
+		return fault.Wrap(fault.Internal, "send a value", err)
+	}
+	req.ContentLength = st.Size()
+	if st.Size() == 0 {
+		req.Body = http.NoBody
+	}
+	resp, err := b.c.roundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	return err
+}
+
+// Open reads a value, from the cache if it has it.
+func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	for range 2 { // what was fetched may be pushed out before it is opened
+		path, err := b.Path(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if f, err := os.Open(path); err == nil {
+			return &contextFile{f, ctx}, nil
+		}
+	}
+	return nil, fault.New(fault.NoSpace, "the cache of the server's values is too small for what is read at once").On(b.c.cache.dir).
+		Do("make it larger with LEVADA_SERVER_CACHE_MB")
+}
+
+// Path fetches a value into the cache unless it is there, and returns where it is.
+func (b *Bucket) Path(ctx context.Context, key string) (string, error) {
+	if err := blob.CheckKey(key); err != nil {
+		return "", err
+	}
+	if err := ctx.Err(); err != nil {
+		return "", fault.Wrap(fault.Interrupted, "read value", err)
+	}
+	if path, ok := b.c.cache.find(key); ok {
+		return path, nil
+	}
+	f, err := b.c.cache.temporary()
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	// What came before a connection was cut stays: values never change.
+	var at int64
+	if err := b.c.patiently(ctx, func(bool) error { return b.fetch(ctx, key, f, &at) }); err != nil {
+		return "", err
+	}
+	if err := f.Close(); err != nil {
+		return "", blob.Fault("fetch a value", f.Name(), err)
+	}
+	if err := b.c.cache.take(key, f.Name()); err != nil {
+		return "", err
+	}
+	return b.c.cache.path(key), nil
+}
+
+// fetch reads a value from at on into a file.
+func (b *Bucket) fetch(ctx context.Context, key string, to *os.File, at *int64) error {
+	ctx, stop := watched(ctx)
+	defer stop()
+	req, err := b.c.request(ctx, http.MethodGet, "values/"+key, nil)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "fetch a value", err)
+	}
+	if *at > 0 {
+		req.Header.Set("Range", "bytes="+itoa(*at)+"-")
+	}
+	resp, err := b.c.roundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusPartialContent {
+		*at = 0
+		if err := to.Truncate(0); err != nil {
+			return blob.Fault("fetch a value", to.Name(), err)
+		}
+	}
+	if _, err := to.Seek(*at, io.SeekStart); err != nil {
+		return blob.Fault("fetch a value", to.Name(), err)
+	}
+	out := &counter{w: to}
+	n, err := io.Copy(out, progress{resp.Body, ctx})
+	*at += n
+	if out.err != nil {
+		return blob.Fault("fetch a value", to.Name(), out.err)
+	}
+	if err != nil {
+		return &away{err}
+	}
+	return nil
+}
+
+// Stat returns the size of a value.
+func (b *Bucket) Stat(ctx context.Context, key string) (int64, error) {
+	if err := blob.CheckKey(key); err != nil {
+		return 0, err
+	}
+	if path, ok := b.c.cache.find(key); ok {
+		if st, err := os.Stat(path); err == nil {
+			return st.Size(), nil
+		}
+	}
+	return ask[int64](ctx, b.c, "stat", key)
+}
+
+// List yields keys.
+func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return askAll[string](ctx, b.c, "keys", prefix)
+}
+
+// Delete deletes a value, here and there.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	if err := blob.CheckKey(key); err != nil {
+		return err
+	}
+	b.c.cache.remove(key)
+	_, err := ask[none](ctx, b.c, "delete", key)
+	return err
+}
+
+// Settle asks the server whether it has a value, and makes it stay if so. Damaged ones are dealt with there.
+func (b *Bucket) Settle(ctx context.Context, ref datastore.Ref) (bool, error) {
+	if err := b.c.register(ctx); err != nil {
+		return false, err
+	}
+	return ask[bool](ctx, b.c, "settle", ref)
+}
+
+// stalled is how long a value may not move before it is sent or fetched anew.
+const stalled = 2 * time.Minute
+
+type watchKey struct{}
+
+// watched returns a context that ends when nothing has passed through a progress reader for a while.
+func watched(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(stalled, cancel)
+	return context.WithValue(ctx, watchKey{}, timer), func() { timer.Stop(); cancel() }
+}
+
+type progress struct {
+	r   io.Reader
+	ctx context.Context
+}
+
+func (p progress) Read(buf []byte) (int, error) {
+	n, err := p.r.Read(buf)
+	if t, ok := p.ctx.Value(watchKey{}).(*time.Timer); ok && n > 0 {
+		t.Reset(stalled)
+	}
+	return n, err
+}
+
+// counter tells an error of writing from one of reading.
+type counter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.err = err
+	return n, err
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+type contextFile struct {
+	*os.File
+	ctx context.Context
+}
+
+func (c *contextFile) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, fault.Wrap(fault.Interrupted, "read value", err)
+	}
+	return c.File.Read(p)
+}

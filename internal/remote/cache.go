@@ -1,0 +1,168 @@
+package remote
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/levadahq/levada/internal/blob"
+)
+
+// DefaultCacheSize is the bound of the values that are kept of servers on this machine.
+const DefaultCacheSize = 10 << 30
+
+// cache keeps values that were sent or fetched, as files by key, and beside them what engines of this machine write while they run:
+//
+//	values/blobs/ab/cdef…   what was sent or fetched
+//	home/12ab…              for each server, what engines write that record there: staging and logs, as in a store
+//	incoming/               values on their way
+//
+// It is shared by all processes of the user; keys are hashes of the content, so it does not matter who put a value there, and which server
+// it is from. When it is larger than its bound, what was not used for longest goes. A file that a task reads at that moment stays readable: its name goes, not it.
+type cache struct {
+	dir, home string
+	limit     int64
+
+	mu    sync.Mutex
+	grown int64 // bytes that came since it was last looked at
+}
+
+func openCache(dir, server string, limit int64) (*cache, error) {
+	if limit <= 0 {
+		limit = DefaultCacheSize
+	}
+	name := sha256.Sum256([]byte(server))
+	c := &cache{dir: dir, home: filepath.Join(dir, "home", hex.EncodeToString(name[:8])), limit: limit}
+	for _, d := range []string{filepath.Join(dir, "values"), filepath.Join(dir, "incoming"), c.home} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, blob.Fault("make the cache of the server's values", d, err)
+		}
+	}
+	return c, nil
+}
+
+func (c *cache) path(key string) string {
+	return filepath.Join(c.dir, "values", filepath.FromSlash(key))
+}
+
+func (c *cache) temporary() (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Join(c.dir, "incoming"), "value-*")
+	if err != nil {
+		return nil, blob.Fault("keep a value on its way", c.dir, err)
+	}
+	return f, nil
+}
+
+// find returns where a value is, and notes that it is used.
+func (c *cache) find(key string) (string, bool) {
+	path := c.path(key)
+	st, err := os.Lstat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return "", false
+	}
+	// The access time: the other one is part of what tells that a file was verified.
+	if now := time.Now(); now.Sub(accessed(st)) > time.Minute {
+		_ = os.Chtimes(path, now, st.ModTime())
+	}
+	return path, true
+}
+
+// take moves a file, which must be on the same file system, to the cache; one that is not is copied.
+func (c *cache) take(key, path string) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return blob.Fault("keep a value", path, err)
+	}
+	to := c.path(key)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return blob.Fault("keep a value", to, err)
+	}
+	if _, err := os.Lstat(to); err == nil { // those who read it know it
+		return blob.Fault("keep a value", path, os.Remove(path))
+	}
+	if err := os.Chmod(path, 0o444); err != nil {
+		return blob.Fault("keep a value", path, err)
+	}
+	if err := os.Rename(path, to); err != nil {
+		return blob.Fault("keep a value", to, err)
+	}
+	c.mu.Lock()
+	c.grown += st.Size()
+	trim := c.grown > c.limit/20
+	if trim {
+		c.grown = 0
+	}
+	c.mu.Unlock()
+	if trim {
+		c.trim()
+	}
+	return nil
+}
+
+func (c *cache) remove(key string) { os.Remove(c.path(key)) }
+
+// kept is a file of the cache.
+type kept struct {
+	path string
+	size int64
+	used time.Time
+}
+
+// trim removes what was not used for longest until the cache is within its bound.
+func (c *cache) trim() {
+	var files []kept
+	var sum int64
+	_ = filepath.WalkDir(filepath.Join(c.dir, "values"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // it has just gone
+		}
+		if st, err := d.Info(); err == nil && st.Mode().IsRegular() {
+			files = append(files, kept{path, st.Size(), accessed(st)})
+			sum += st.Size()
+		}
+		return nil
+	})
+	if sum <= c.limit {
+		return
+	}
+	slices.SortFunc(files, func(a, b kept) int { return a.used.Compare(b.used) })
+	now := time.Now()
+	for _, f := range files {
+		// A value that came just now is about to be used.
+		if sum <= c.limit*9/10 || now.Sub(f.used) < justUsed {
+			break
+		}
+		if os.Remove(f.path) == nil {
+			sum -= f.size
+		}
+	}
+}
+
+// justUsed is for how long a value is not removed after its last use, however full the cache is: a task may have been told its path.
+const justUsed = 5 * time.Minute
+
+// incomingAge is after what time a value on its way is what a dead process left.
+const incomingAge = 24 * time.Hour
+
+// close leaves the cache within its bound, and without what dead processes left.
+func (c *cache) close() {
+	c.mu.Lock()
+	grown := c.grown
+	c.mu.Unlock()
+	if grown == 0 {
+		return
+	}
+	c.trim()
+	root := filepath.Join(c.dir, "incoming")
+	entries, _ := os.ReadDir(root)
+	for _, e := range entries {
+		if st, err := e.Info(); err == nil && time.Since(st.ModTime()) > incomingAge {
+			os.Remove(filepath.Join(root, e.Name()))
+		}
+	}
+}

@@ -1,0 +1,492 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	mrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+// DefaultPatience is how long a client waits for a server that is away.
+const DefaultPatience = 15 * time.Minute
+
+// The pauses between tries, and how long one try of a call may take that sends no value.
+const (
+	firstPause = 50 * time.Millisecond
+	longPause  = 2 * time.Second
+	helloTime  = 10 * time.Second
+	callTime   = 2 * time.Minute
+	beatTime   = 2 * time.Second
+)
+
+// Options are how a client behaves.
+type Options struct {
+	Cache     string // the folder for what is kept of this server's values, and for files of tasks that run
+	CacheSize int64  // its bound in bytes; 0 is DefaultCacheSize
+	Patience  time.Duration
+	Host      string       // the name of this machine
+	Tell      func(string) // is told that the server is away, and that it is back; may be nil
+}
+
+// Client is the connection to a server.
+type Client struct {
+	url     string
+	o       Options
+	http    *http.Client
+	server  hello
+	session session
+	small   *smallCache
+	cache   *cache
+	mirror  *mirror
+	Store   *Store
+	Bucket  *Bucket
+
+	mu         sync.Mutex
+	away       time.Time // since when; zero while it answers
+	registered bool
+	stop       context.CancelFunc // of the goroutine that renews the session
+	renewed    sync.WaitGroup
+}
+
+// Dial connects to a server. It does not wait for one that does not answer.
+func Dial(ctx context.Context, address string, o Options) (*Client, error) {
+	u, err := url.Parse(strings.TrimSuffix(address, "/"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fault.New(fault.Usage, "%q is no address of a server", address).Do("name it as in --server http://127.0.0.1:8265")
+	}
+	if o.Patience == 0 {
+		o.Patience = DefaultPatience
+	}
+	if o.Tell == nil {
+		o.Tell = func(string) {}
+	}
+	id := make([]byte, 16)
+	rand.Read(id)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
+	transport.MaxIdleConnsPerHost, transport.DisableCompression = 16, true
+	c := &Client{
+		url: u.String(), o: o, http: &http.Client{Transport: transport},
+		session: session{ID: hex.EncodeToString(id), Host: o.Host}, small: newSmallCache(),
+	}
+	if err := c.hello(ctx); err != nil {
+		return nil, err
+	}
+	if c.cache, err = openCache(o.Cache, c.url, o.CacheSize); err != nil {
+		return nil, err
+	}
+	c.mirror = newMirror(c)
+	c.Store = &Store{c, newRecorder(c)}
+	c.Bucket = &Bucket{c}
+	return c, nil
+}
+
+// URL is the server's address.
+func (c *Client) URL() string { return c.url }
+
+// Remove removes runs on the server.
+func (c *Client) Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error) {
+	return ask[upkeep.Collected](ctx, c, "remove", removeArgs{runs, dry})
+}
+
+// Collect frees what nobody needs on the server.
+func (c *Client) Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
+	return ask[upkeep.Collected](ctx, c, "collect", collectArgs{rules, dry})
+}
+
+// Home is the folder on this machine in which engines have their staged values and the logs of running tasks.
+func (c *Client) Home() string { return c.cache.home }
+
+func (c *Client) hello(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, helloTime)
+	defer cancel()
+	h, err := askOnce[hello](ctx, c, "hello", none{})
+	switch {
+	case err == nil && h.Protocol != Protocol:
+		return fault.New(fault.Unavailable, "the server is Levada %s and speaks version %d of the protocol of stores; this program speaks version %d", h.Version, h.Protocol, Protocol).
+			On(c.url).Do("install the same version of Levada here and there")
+	case err == nil:
+		c.server = h
+		return nil
+	case isAway(err):
+		return fault.New(fault.Unavailable, "no server answers: %v", plain(err)).On(c.url).
+			Do("start it there with `levada server`, or leave --server and LEVADA_SERVER away to record in this folder")
+	}
+	return err
+}
+
+// away is the error of a request that may be sent again.
+type away struct{ cause error }
+
+func (a *away) Error() string { return a.cause.Error() }
+func (a *away) Unwrap() error { return a.cause }
+
+// plain is the error of a connection without the request, which says nothing to a user.
+func plain(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return errors.Unwrap(err)
+}
+
+func isAway(err error) bool {
+	var a *away
+	return errors.As(err, &a)
+}
+
+// patiently calls f until it gives something else than a server that is away, or the patience is over.
+func (c *Client) patiently(ctx context.Context, f func(again bool) error) error {
+	for pause, again := firstPause, false; ; again = true {
+		err := f(again)
+		if !isAway(err) {
+			c.back(err)
+			return err
+		}
+		if ctx.Err() != nil {
+			return fault.Wrap(fault.Interrupted, "wait for the server "+c.url, ctx.Err())
+		}
+		if c.gone(again) > c.o.Patience {
+			return fault.New(fault.Unavailable, "the server has been away for more than %s", c.o.Patience).On(c.url).Because(plain(err)).
+				Do("start it again; what is recorded is not lost, and `levada resume` goes on from there")
+		}
+		wait := time.NewTimer(pause/2 + mrand.N(pause/2))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// gone notes that the server is away and returns since how long. One connection that was cut is not told.
+func (c *Client) gone(tell bool) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.away.IsZero() {
+		if !tell {
+			return 0
+		}
+		c.away = now
+		c.o.Tell(fmt.Sprintf("the server %s is away; waiting for it, for at most %s", c.url, c.o.Patience))
+	}
+	return now.Sub(c.away)
+}
+
+func (c *Client) back(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.away.IsZero() && (err == nil || !fault.Is(err, fault.Interrupted)) {
+		c.o.Tell(fmt.Sprintf("the server %s is back after %s", c.url, time.Since(c.away).Round(time.Second)))
+		c.away = time.Time{}
+	}
+}
+
+// request makes a request. It is the one place where what all requests have is set.
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	return http.NewRequestWithContext(ctx, method, c.url+Prefix+path, body)
+}
+
+// roundTrip sends a request. An error is either a fault, or that the server is away.
+func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, &away{err}
+	}
+	switch {
+	case resp.StatusCode < 300:
+		return resp, nil
+	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusServiceUnavailable, resp.StatusCode == http.StatusGatewayTimeout:
+		resp.Body.Close()
+		return nil, &away{errors.New(resp.Status)}
+	}
+	defer resp.Body.Close()
+	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	var a answer[cbor.RawMessage]
+	if resp.Header.Get("Content-Type") == contentType && decoding.Unmarshal(data, &a) == nil && a.Fault != nil {
+		return nil, a.Fault.unpack()
+	}
+	return nil, fault.New(fault.Unavailable, "what answers is not a Levada server that keeps runs of other machines: %s", resp.Status).On(c.url).
+		Do("look whether the address is right, and whether the server has the same version as this program")
+}
+
+var packer = sync.OnceValue(func() *zstd.Encoder {
+	return must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true)))
+})
+
+// call sends a call and returns a decoder of its answer.
+func (c *Client) call(ctx context.Context, name string, args any) (*cbor.Decoder, io.Closer, error) {
+	body, err := encoding.Marshal(args)
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Internal, "send "+name, err)
+	}
+	packed := len(body) > compressAbove
+	if packed {
+		body = packer().EncodeAll(body, nil)
+	}
+	req, err := c.request(ctx, http.MethodPost, name, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Internal, "send "+name, err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	if packed {
+		req.Header.Set("Content-Encoding", encodingZstd)
+	}
+	resp, err := c.roundTrip(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	if resp.Header.Get("Content-Type") != contentType {
+		resp.Body.Close()
+		return nil, nil, fault.New(fault.Unavailable, "what answers is not a Levada server").On(c.url).Do("look whether the address is right")
+	}
+	return decoding.NewDecoder(resp.Body), resp.Body, nil
+}
+
+// askOnce sends a call that is answered by one value.
+func askOnce[R any](ctx context.Context, c *Client, name string, args any) (result R, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	dec, body, err := c.call(ctx, name, args)
+	if err != nil {
+		return result, err
+	}
+	defer body.Close()
+	var a answer[R]
+	if err := dec.Decode(&a); err != nil {
+		return result, unread(err)
+	}
+	if len(a.Items) > 0 {
+		result = a.Items[0]
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(body.(io.Reader), 1<<10)) // to its end, so that the connection can be used again
+	return result, a.Fault.unpack()
+}
+
+// unread says why an answer could not be read: it was cut, or makes no sense.
+func unread(err error) error {
+	var nonsense *cbor.UnmarshalTypeError
+	var syntax *cbor.SyntaxError
+	if errors.As(err, &nonsense) || errors.As(err, &syntax) {
+		return fault.Wrap(fault.Internal, "read the server's answer", err)
+	}
+	return &away{err}
+}
+
+// ask sends a call, again while the server is away.
+func ask[R any](ctx context.Context, c *Client, name string, args any) (result R, err error) {
+	err = c.patiently(ctx, func(bool) error {
+		var err error
+		result, err = askOnce[R](ctx, c, name, args)
+		return err
+	})
+	return result, err
+}
+
+// askAll sends a call that is answered by a list. The first part of a list is read before any of it is passed on, so that a
+// connection that is cut there costs nothing; one that is cut later is an error: what came may not be what comes the next time.
+func askAll[T any](ctx context.Context, c *Client, name string, args any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var dec *cbor.Decoder
+		var body io.Closer
+		var first []answer[T]
+		err := c.patiently(ctx, func(bool) (err error) {
+			first = first[:0]
+			if dec, body, err = c.call(ctx, name, args); err != nil {
+				return err
+			}
+			for done := false; !done; {
+				var a answer[T]
+				if err := dec.Decode(&a); err != nil {
+					body.Close()
+					return unread(err)
+				}
+				first = append(first, a)
+				done = a.Last || dec.NumBytesRead() > maxBuffered
+			}
+			return nil
+		})
+		var zero T
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		defer body.Close()
+		for {
+			for _, a := range first {
+				for _, v := range a.Items {
+					if !yield(v, nil) {
+						return
+					}
+				}
+				if a.Fault != nil {
+					yield(zero, a.Fault.unpack())
+					return
+				}
+				if a.Last {
+					return
+				}
+			}
+			var a answer[T]
+			if err := dec.Decode(&a); err != nil {
+				kind := fault.Unavailable
+				if ctx.Err() != nil {
+					kind = fault.Interrupted
+				}
+				yield(zero, &fault.Error{Kind: kind, Op: "read a list", Subject: c.url, Cause: err, Hint: "try again"})
+				return
+			}
+			first = append(first[:0], a)
+		}
+	}
+}
+
+// beat is a heartbeat: one try.
+func (c *Client) beat(ctx context.Context, args beatArgs) error {
+	if err := ctx.Err(); err != nil {
+		return fault.Wrap(fault.Interrupted, "write", err)
+	}
+	short, cancel := context.WithTimeout(ctx, beatTime)
+	defer cancel()
+	_, err := askOnce[none](short, c, "Beat", args)
+	if isAway(err) {
+		return nil
+	}
+	return err
+}
+
+// register makes this client known to the server's collections before it stores anything, and keeps it known.
+func (c *Client) register(ctx context.Context) error {
+	c.mu.Lock()
+	known := c.registered
+	c.mu.Unlock()
+	if known {
+		return nil
+	}
+	s, err := ask[session](ctx, c, "session", c.session)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.registered {
+		return nil
+	}
+	c.registered = true
+	c.session.Began = s.Began
+	work, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	c.renewed.Add(1)
+	go c.renew(work, c.session)
+	return nil
+}
+
+// renewEvery is how often a session is renewed.
+const renewEvery = 20 * time.Second
+
+// renew renews the session, and sends what running tasks print and show, until the client ends.
+func (c *Client) renew(ctx context.Context, s session) {
+	defer c.renewed.Done()
+	tick := time.NewTicker(mirrorEvery)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if time.Since(last) > renewEvery {
+			short, cancel := context.WithTimeout(ctx, beatTime)
+			if _, err := askOnce[session](short, c, "session", s); err == nil {
+				last = time.Now()
+			}
+			cancel()
+		}
+		c.mirror.look(ctx)
+	}
+}
+
+// close ends the session.
+func (c *Client) close() {
+	c.mu.Lock()
+	registered, stop := c.registered, c.stop
+	c.mu.Unlock()
+	if registered {
+		stop()
+		c.renewed.Wait()
+		c.mirror.close()
+		ctx, cancel := context.WithTimeout(context.Background(), beatTime)
+		defer cancel()
+		_, _ = askOnce[none](ctx, c, "goodbye", c.session) // else it is forgotten after a while
+	}
+	c.cache.close()
+	c.http.CloseIdleConnections()
+}
+
+// smallCache keeps small values in memory, the newest of them.
+type smallCache struct {
+	mu     sync.Mutex
+	values map[metastore.Hash][]byte
+	order  []metastore.Hash
+	bytes  int
+}
+
+const maxSmall = 32 << 20
+
+func newSmallCache() *smallCache { return &smallCache{values: make(map[metastore.Hash][]byte)} }
+
+func (s *smallCache) get(h metastore.Hash) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, ok := s.values[h]
+	return data, ok
+}
+
+func (s *smallCache) add(h metastore.Hash, data []byte) {
+	if sha256.Sum256(data) != h {
+		return // damaged: whoever asks again may get it mended
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.values[h]; ok {
+		return
+	}
+	s.values[h] = bytes.Clone(data) // who queued a record may use its memory for the next
+	s.order = append(s.order, h)
+	for s.bytes += len(data); s.bytes > maxSmall && len(s.order) > 1; s.order = s.order[1:] {
+		s.bytes -= len(s.values[s.order[0]])
+		delete(s.values, s.order[0])
+	}
+}
+
+func (s *smallCache) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.values)
+	s.order, s.bytes = nil, 0
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,248 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/livecard"
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+// Config is what a handler gives access to.
+type Config struct {
+	Store   metastore.Store
+	Bucket  blob.Bucket
+	Data    *datastore.Store // on both
+	Upkeep  Upkeep           // of both; may be nil
+	Home    string           // the store's folder; sessions and the files of running tasks are in it
+	Version string
+}
+
+// Upkeep removes runs and frees what nobody needs, as package upkeep does.
+type Upkeep interface {
+	Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error)
+	Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error)
+}
+
+// Handler answers clients. It is mounted at [Prefix].
+type Handler struct {
+	c       Config
+	mux     *http.ServeMux
+	mu      sync.Mutex
+	writers map[string]*writer // by session
+}
+
+// New returns a handler.
+func New(c Config) *Handler {
+	h := &Handler{c: c, mux: http.NewServeMux(), writers: make(map[string]*writer)}
+	post(h, "hello", func(ctx context.Context, _ struct{}) (hello, error) {
+		return hello{Protocol, c.Version, c.Home}, nil
+	})
+	h.stores()
+	post(h, "write", h.write)
+	h.values()
+	h.files()
+	h.upkeep()
+	return h
+}
+
+// ServeHTTP answers a request. It sets its own limits of time: a large value takes as long as it takes.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Time{}) // a connection that cannot has no deadline
+	_ = rc.SetWriteDeadline(time.Time{})
+	h.mux.ServeHTTP(w, r)
+}
+
+// post mounts a call that is answered by one value.
+func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, error)) {
+	h.mux.HandleFunc("POST "+Prefix+name, func(w http.ResponseWriter, r *http.Request) {
+		var args A
+		if err := readBody(r, &args); err != nil {
+			refuse(w, err)
+			return
+		}
+		result, err := f(r.Context(), args)
+		send(w, answer[R]{Items: []R{result}, Fault: packFault(err), Last: true})
+	})
+}
+
+// list mounts a call that is answered by many values.
+func list[A, T any](h *Handler, name string, f func(context.Context, A) iter.Seq2[T, error]) {
+	h.mux.HandleFunc("POST "+Prefix+name, func(w http.ResponseWriter, r *http.Request) {
+		var args A
+		if err := readBody(r, &args); err != nil {
+			refuse(w, err)
+			return
+		}
+		part := answer[T]{}
+		for v, err := range f(r.Context(), args) {
+			if err != nil {
+				part.Fault = packFault(err)
+				break
+			}
+			if part.Items = append(part.Items, v); len(part.Items) == chunkItems {
+				if send(w, part) != nil {
+					return
+				}
+				part.Items = part.Items[:0]
+			}
+		}
+		part.Last = true
+		send(w, part)
+	})
+}
+
+func send(w http.ResponseWriter, v any) error {
+	data, err := encoding.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", contentType)
+	_, err = w.Write(data)
+	return err
+}
+
+// refuse answers a request that cannot be read. It is not the server that fails, so it is not tried again.
+func refuse(w http.ResponseWriter, err error) { fail(w, http.StatusBadRequest, err) }
+
+func fail(w http.ResponseWriter, status int, err error) {
+	data, _ := encoding.Marshal(answer[struct{}]{Fault: packFault(err), Last: true})
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	w.Write(data)
+}
+
+// unpackers are reused, since making one costs more than most bodies.
+var unpackers = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody))
+	if err != nil {
+		panic(err)
+	}
+	return d
+}}
+
+func readBody(r *http.Request, v any) error {
+	if t := r.Header.Get("Content-Type"); t != contentType {
+		return fault.New(fault.Usage, "a request of type %q", t)
+	}
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err == nil && len(data) > maxBody {
+		err = errors.New("the request is too large")
+	}
+	if err == nil && r.Header.Get("Content-Encoding") == encodingZstd {
+		d := unpackers.Get().(*zstd.Decoder)
+		data, err = d.DecodeAll(data, nil)
+		unpackers.Put(d)
+	}
+	if err == nil {
+		err = decoding.Unmarshal(data, v)
+	}
+	return fault.Wrap(fault.Usage, "read a request", err)
+}
+
+type removeArgs struct {
+	Runs []int64
+	Dry  bool
+}
+
+type collectArgs struct {
+	Rules upkeep.Rules
+	Dry   bool
+}
+
+// upkeep mounts what is done for the whole store, where it is.
+func (h *Handler) upkeep() {
+	if h.c.Upkeep == nil {
+		return
+	}
+	post(h, "remove", func(ctx context.Context, a removeArgs) (upkeep.Collected, error) {
+		return h.c.Upkeep.Remove(ctx, a.Runs, a.Dry)
+	})
+	post(h, "collect", func(ctx context.Context, a collectArgs) (upkeep.Collected, error) {
+		return h.c.Upkeep.Collect(ctx, a.Rules, a.Dry)
+	})
+}
+
+// values mounts the bucket.
+func (h *Handler) values() {
+	b := h.c.Bucket
+	list(h, "keys", b.List)
+	post(h, "delete", func(ctx context.Context, key string) (struct{}, error) { return struct{}{}, b.Delete(ctx, key) })
+	post(h, "stat", b.Stat)
+	post(h, "settle", func(ctx context.Context, ref datastore.Ref) (bool, error) { return h.c.Data.Settle(ctx, ref) })
+	h.mux.HandleFunc("PUT "+Prefix+"values/{key...}", func(w http.ResponseWriter, r *http.Request) {
+		if err := b.Put(r.Context(), r.PathValue("key"), r.Body); err != nil {
+			answerFault(w, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	h.mux.HandleFunc("GET "+Prefix+"values/{key...}", func(w http.ResponseWriter, r *http.Request) {
+		v, err := b.Open(r.Context(), r.PathValue("key"))
+		if err != nil {
+			answerFault(w, err)
+			return
+		}
+		defer v.Close()
+		w.Header().Set("Content-Type", "application/octet-stream")
+		if s, ok := v.(io.ReadSeeker); ok {
+			http.ServeContent(w, r, "", time.Time{}, s) // with ranges, and the kernel's help
+			return
+		}
+		if size, err := b.Stat(r.Context(), r.PathValue("key")); err == nil {
+			w.Header().Set("Content-Length", itoa(size))
+		}
+		io.Copy(w, v) // one that is cut is shorter than was said
+	})
+}
+
+// answerFault answers with a fault of what was asked for. Status 409 says that asking again does not help.
+func answerFault(w http.ResponseWriter, err error) {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		// The body could not be read: the client is gone, or sends again.
+		fail(w, http.StatusServiceUnavailable, fault.Wrap(fault.Unavailable, "read a value", err))
+		return
+	}
+	fail(w, http.StatusConflict, err)
+}
+
+// badName says that a path is none.
+func badName(name string) error {
+	return fault.New(fault.Usage, "%q is no file of a task", strings.ToValidUTF8(name, "?"))
+}
+
+// liveCards yields the cards of a run's tasks that run.
+func (h *Handler) liveCards(_ context.Context, run int64) iter.Seq2[shownCard, error] {
+	return func(yield func(shownCard, error) bool) {
+		dir := h.folder(run)
+		cards, err := livecard.List(dir)
+		if err != nil {
+			yield(shownCard{}, err)
+			return
+		}
+		for _, c := range cards {
+			html, err := os.ReadFile(livecard.File(dir, c))
+			if err != nil {
+				continue // recorded just now
+			}
+			if !yield(shownCard{c, html}, nil) {
+				return
+			}
+		}
+	}
+}

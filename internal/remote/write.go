@@ -1,0 +1,193 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// batch is what travels of a client's queue at once.
+type batch struct {
+	Session string
+	Number  int64 // counted from 1 by session
+	Again   bool  // it was sent before, and no answer came
+	After   int64 // the last run that the client knows to be its own
+	Writes  []write
+}
+
+// write is one write of a batch. One field is set.
+type write struct {
+	Record *metastore.Record `cbor:",omitempty"`
+	Create *create           `cbor:",omitempty"`
+	End    *end              `cbor:",omitempty"`
+	Stop   *beatArgs         `cbor:",omitempty"`
+	Tags   *tags             `cbor:",omitempty"`
+}
+
+type create struct {
+	Run   metastore.Run
+	Begin metastore.Beginning
+}
+
+type end struct {
+	Run int64
+	End metastore.RunEnd
+}
+
+type tags struct {
+	Run         int64
+	Remove, Add []string
+}
+
+// written is what became of a write.
+type written struct {
+	Fault *wireFault `cbor:",omitempty"`
+	Run   int64      `cbor:",omitempty"` // that was created
+	Tags  []string   `cbor:",omitempty"`
+}
+
+// writer is what the server keeps of a client that writes.
+type writer struct {
+	mu     sync.Mutex // held while a batch is handled
+	number int64      // of the last batch that was
+	answer []written
+	used   time.Time // under Handler.mu
+}
+
+// forgetWriters is after what time the last answer of a client that says nothing is forgotten. Clients give up much earlier.
+const forgetWriters = 24 * time.Hour
+
+func (h *Handler) writer(session string) *writer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	w := h.writers[session]
+	if w == nil {
+		for id, old := range h.writers {
+			if now.Sub(old.used) > forgetWriters {
+				delete(h.writers, id)
+			}
+		}
+		w = &writer{}
+		h.writers[session] = w
+	}
+	w.used = now
+	return w
+}
+
+// write handles a batch, once.
+func (h *Handler) write(ctx context.Context, b batch) ([]written, error) {
+	if b.Session == "" || b.Number <= 0 {
+		return nil, fault.New(fault.Usage, "a batch without a session or a number")
+	}
+	w := h.writer(b.Session)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case b.Number == w.number:
+		return w.answer, nil
+	case b.Number < w.number:
+		return nil, fault.New(fault.Conflict, "batch %d of a client came after its batch %d", b.Number, w.number)
+	}
+	// It is handled to its end also if the client goes away: then it is sent again, and this answer is waiting.
+	answer := h.apply(context.WithoutCancel(ctx), b)
+	w.number, w.answer = b.Number, answer
+	return answer, nil
+}
+
+// apply passes a batch on to the store, in order, and returns when all of it is durable or has failed.
+func (h *Handler) apply(ctx context.Context, b batch) []written {
+	answer := make([]written, len(b.Writes))
+	failed := make([]error, len(b.Writes))
+	var pending sync.WaitGroup
+	for i := range b.Writes {
+		switch x := &b.Writes[i]; {
+		case x.Record != nil:
+			pending.Add(1)
+			x.Record.Done = func(err error) { failed[i] = err; pending.Done() }
+			h.c.Store.Record(*x.Record)
+		case x.Create != nil:
+			answer[i].Run, failed[i] = h.create(ctx, b, *x.Create)
+		case x.End != nil:
+			failed[i] = h.c.Store.EndRun(ctx, x.End.Run, x.End.End)
+		case x.Stop != nil:
+			failed[i] = h.c.Store.AskStop(ctx, x.Stop.Run, x.Stop.At)
+		case x.Tags != nil:
+			answer[i].Tags, failed[i] = h.c.Store.ChangeTags(ctx, x.Tags.Run, x.Tags.Remove, x.Tags.Add)
+		default:
+			failed[i] = fault.New(fault.Usage, "a write that writes nothing")
+		}
+	}
+	h.c.Store.Flush()
+	pending.Wait()
+	for i, err := range failed {
+		if r := b.Writes[i].Record; b.Again && r != nil && fault.Is(err, fault.Conflict) && h.there(ctx, r) {
+			err = nil
+		}
+		answer[i].Fault = packFault(err)
+	}
+	return answer
+}
+
+// create creates a run, unless it was created by an earlier try.
+func (h *Handler) create(ctx context.Context, b batch, c create) (int64, error) {
+	if b.Again {
+		created := c.Run.Created.Truncate(time.Microsecond)
+		for r, err := range h.c.Store.Runs(ctx, metastore.RunFilter{
+			Flows: []string{c.Run.Flow}, Spun: true, CreatedAfter: created, CreatedBefore: created.Add(time.Microsecond),
+		}) {
+			if err != nil {
+				return 0, err
+			}
+			was, is := r.Lease, c.Run.Lease
+			if r.ID > b.After && was.Host == is.Host && was.Boot == is.Boot && was.PID == is.PID && was.Start == is.Start {
+				return r.ID, nil
+			}
+		}
+	}
+	return h.c.Store.CreateRun(ctx, c.Run, c.Begin)
+}
+
+// there reports whether what a record brings, and what only one record can bring, is in the store as it brings it.
+func (h *Handler) there(ctx context.Context, r *metastore.Record) bool {
+	if r.Task == nil && r.Scope == nil {
+		return false
+	}
+	if t := r.Task; t != nil {
+		have, err := h.c.Store.Task(ctx, t.Run, t.ID)
+		if err != nil || !same(have, *t) {
+			return false
+		}
+	}
+	if s := r.Scope; s != nil {
+		have, err := h.c.Store.ScopesOf(ctx, s.Run, []int64{s.Split})
+		if err != nil || len(have) != 1 || !same(have[0], *s) {
+			return false
+		}
+	}
+	return true
+}
+
+// same compares a record with what the store made of it.
+func same[T any](stored, given T) bool {
+	switch g := any(&given).(type) {
+	case *metastore.Task:
+		s := any(&stored).(*metastore.Task)
+		if !s.Created.Equal(g.Created.Truncate(time.Microsecond)) || !slices.Equal(s.Inputs, g.Inputs) {
+			return false
+		}
+		s.Created, s.Inputs, g.Created, g.Inputs = time.Time{}, nil, time.Time{}, nil
+	case *metastore.Scope:
+		s := any(&stored).(*metastore.Scope)
+		if !bytes.Equal(s.Items[:], g.Items[:]) {
+			return false
+		}
+	}
+	return reflect.DeepEqual(stored, given)
+}
