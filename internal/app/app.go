@@ -24,6 +24,7 @@ import (
 	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/metaflowapi"
 	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/tracing"
 	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/python"
@@ -152,6 +153,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 func (a *app) complete(c service.Config) service.Config {
 	c.Python, c.SDK, c.Machine, c.Version, c.Dir = a.python, a.sdk, usage.Machine(a.environ), Version(), a.dir
 	c.Cache = func() (string, error) { return a.cache(), nil }
+	c.Tracing = tracing.FromEnviron(a.environ, c.Version, c.Host)
 	c.Environments, c.Environ = filepath.Join(a.cache(), "environments"), a.environ
 	return c
 }
