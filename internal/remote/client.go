@@ -32,7 +32,7 @@ const DefaultPatience = 15 * time.Minute
 
 // The pauses between tries, and how long one try of a call may take that sends no value.
 const (
-	firstPause = 50 * time.Millisecond
+	firstPause = 10 * time.Millisecond
 	longPause  = 2 * time.Second
 	helloTime  = 10 * time.Second
 	callTime   = 2 * time.Minute
