@@ -33,6 +33,7 @@ var topics = []topic{
 	{"collect", collect},
 	{"client", client},
 	{"history", history},
+	{"recording", recording},
 	{"server", serverPages},
 	{"page", runPage},
 	{"go", goFlow},

@@ -35,6 +35,7 @@ var layers = map[string]int{
 	"internal/mfdata":           2,
 	"internal/convert":          2,
 	"internal/pyenv":            2,
+	"internal/tracing":          3,
 	"internal/datastore":        3,
 	"internal/protocol":         3,
 	"internal/worker":           3,

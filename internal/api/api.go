@@ -47,11 +47,12 @@ type Service struct {
 	mu     sync.Mutex
 	graphs map[metastore.Hash]*graph.Graph // by definition
 	counts map[int64]Counts                // of the tasks of runs that are over
+	large  chan struct{}                   // has an element for each large value that is being looked at
 }
 
 // New returns a service.
 func New(c Config) *Service {
-	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph), counts: make(map[int64]Counts)}
+	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph), counts: make(map[int64]Counts), large: make(chan struct{}, largeAtOnce)}
 }
 
 // The sizes of pages.

@@ -3,13 +3,13 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"slices"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/preview"
-	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/usage"
 )
 
@@ -18,9 +18,19 @@ type PreviewRequest = OpenValueRequest
 
 // PreviewResult is an artifact as it is shown.
 type PreviewResult struct {
-	Artifact
+	Name  string `json:"name"`
+	Codec string `json:"codec"`
 	preview.Preview
 }
+
+// headBytes is how much is read of a file that is too large to be read whole.
+const headBytes = 256 << 10
+
+// largeAtOnce is how many values of more than largeValue bytes are looked at at once: each may take some times its size in memory.
+const (
+	largeValue  = 1 << 20
+	largeAtOnce = 2
+)
 
 // Preview returns an artifact as it is shown. Nothing of it is executed. NotFound.
 func (s *Service) Preview(ctx context.Context, q PreviewRequest) (PreviewResult, error) {
@@ -28,17 +38,50 @@ func (s *Service) Preview(ctx context.Context, q PreviewRequest) (PreviewResult,
 	if err != nil {
 		return PreviewResult{}, err
 	}
-	res := PreviewResult{Artifact: artifactOf(a)}
-	if a.Size > preview.MaxInput {
-		res.Preview = preview.TooLarge(a.Type)
-		return res, nil
+	res := PreviewResult{Name: a.Name, Codec: a.Codec}
+	err = s.encoded(ctx, a, func(v preview.Value) { res.Preview = preview.Make(v) })
+	res.Hash = hashText(a.Hash)
+	return res, err
+}
+
+// encoded reads the bytes of an artifact, or what a preview needs of them, and calls f while there is room for them.
+func (s *Service) encoded(ctx context.Context, a metastore.Artifact, f func(preview.Value)) error {
+	v := preview.Value{Codec: a.Codec, Type: a.Type, Size: a.Size}
+	if a.Size > largeValue {
+		select {
+		case s.large <- struct{}{}:
+			defer func() { <-s.large }()
+		case <-ctx.Done():
+			return fault.Wrap(fault.Interrupted, "look at artifact "+a.Name, ctx.Err())
+		}
 	}
-	data, err := s.c.Data.Bytes(ctx, a)
+	var err error
+	switch {
+	case a.Size <= preview.ReadLimit:
+		v.Data, err = s.c.Data.Bytes(ctx, a)
+	case a.Codec == "file":
+		v.Data, err = s.head(ctx, a)
+	}
 	if err != nil {
-		return PreviewResult{}, err
+		return err
 	}
-	res.Preview = preview.Of(a.Codec, a.Type, data)
-	return res, nil
+	f(v)
+	return nil
+}
+
+// head reads the beginning of a value.
+func (s *Service) head(ctx context.Context, a metastore.Artifact) ([]byte, error) {
+	r, err := s.c.Data.Open(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data := make([]byte, headBytes)
+	n, err := io.ReadFull(r, data)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return data[:n], err
 }
 
 // Image is a picture.
@@ -47,22 +90,22 @@ type Image struct {
 	Data      []byte
 }
 
-// OpenImage returns the picture that an artifact is. Invalid if it is none.
+// OpenImage returns the picture that an artifact is. Invalid if it is none, or larger than what is shown.
 func (s *Service) OpenImage(ctx context.Context, q PreviewRequest) (Image, error) {
 	a, err := s.artifact(ctx, q)
 	if err != nil {
 		return Image{}, err
 	}
-	if a.Size <= preview.MaxInput {
-		data, err := s.c.Data.Bytes(ctx, a)
-		if err != nil {
+	var img Image
+	if a.Size <= preview.ReadLimit {
+		if err := s.encoded(ctx, a, func(v preview.Value) { img.Data, img.MediaType = preview.ImageBytes(v) }); err != nil {
 			return Image{}, err
 		}
-		if raw, media, ok := preview.Raw(a.Codec, data); ok {
-			return Image{MediaType: media, Data: raw}, nil
-		}
 	}
-	return Image{}, fault.New(fault.Invalid, "the artifact %s is not a picture that can be shown", q.Name).Do("download it instead")
+	if img.MediaType == "" {
+		return Image{}, fault.New(fault.Invalid, "the artifact %s is not a picture that can be shown", q.Name).Do("download it instead")
+	}
+	return img, nil
 }
 
 // artifact finds one artifact. NotFound.
@@ -212,115 +255,4 @@ func (s *Service) OpenCodeFile(ctx context.Context, q CodeFileRequest) (io.ReadC
 		return io.NopCloser(bytes.NewReader(data)), fault.Wrap(fault.Corrupt, "read the code", err)
 	}
 	return nil, fault.New(fault.NotFound, "the code of run %d has no file %s", q.Run, q.Path)
-}
-
-// MetricsRequest asks for the numbers that runs of a flow ended with, newest first.
-type MetricsRequest struct {
-	Flow   string   `json:"flow"`
-	Step   string   `json:"step"` // whose last task is looked at; empty for the end
-	User   string   `json:"user"`
-	Status Status   `json:"status"`
-	Tags   []string `json:"tags"`
-	After  Time     `json:"after"`
-	Before Time     `json:"before"`
-	Cursor string   `json:"cursor"`
-	Limit  int      `json:"limit"` // runs
-}
-
-// MetricsResult answers it. Names are those of all points, sorted.
-type MetricsResult struct {
-	Names  []string `json:"names"`
-	Points []Point  `json:"points"`
-	Next   string   `json:"next"`
-}
-
-// Point is the numbers of one run: its artifacts that are an int, a float, a bool or a numpy scalar.
-type Point struct {
-	Run        int64              `json:"run"`
-	Task       int64              `json:"task"` // that has them; -1 if the run never came there
-	Created    Time               `json:"created"`
-	Status     Status             `json:"status"`
-	User       string             `json:"user"`
-	Tags       []string           `json:"tags"`
-	Parameters map[string]string  `json:"parameters"`
-	Values     map[string]float64 `json:"values"`
-}
-
-// usualMetrics is how many runs a page of metrics has if the request does not say.
-const usualMetrics = 200
-
-// Metrics returns the numbers that runs of a flow ended with.
-func (s *Service) Metrics(ctx context.Context, q MetricsRequest) (MetricsResult, error) {
-	if q.Flow == "" {
-		return MetricsResult{}, fault.New(fault.Usage, "metrics are those of a flow, which the request must name")
-	}
-	if q.Limit <= 0 {
-		q.Limit = usualMetrics
-	}
-	runs, err := s.Runs(ctx, RunsRequest{
-		Flow: One(q.Flow), User: One(q.User), Status: One(q.Status), Tags: q.Tags, After: q.After, Before: q.Before, Cursor: q.Cursor, Limit: min(q.Limit, usualPage),
-	})
-	if err != nil {
-		return MetricsResult{}, err
-	}
-	res := MetricsResult{Names: []string{}, Points: make([]Point, len(runs.Runs)), Next: runs.Next}
-	for i, r := range runs.Runs {
-		p := &res.Points[i]
-		*p = Point{
-			Run: r.ID, Task: -1, Created: r.Created, Status: r.Status, User: r.User, Tags: r.Tags, Parameters: r.Parameters, Values: map[string]float64{},
-		}
-		if err := s.measure(ctx, p, q.Step); err != nil {
-			return MetricsResult{}, err
-		}
-		for name := range p.Values {
-			if !slices.Contains(res.Names, name) {
-				res.Names = append(res.Names, name)
-			}
-		}
-	}
-	slices.Sort(res.Names)
-	return res, nil
-}
-
-// measure fills in the numbers of a run.
-func (s *Service) measure(ctx context.Context, p *Point, step string) error {
-	spans, err := s.c.Store.Steps(ctx, p.Run)
-	if err != nil {
-		return err
-	}
-	if step == "" {
-		step = "end"
-		run, err := s.c.Store.Run(ctx, p.Run)
-		if err != nil {
-			return err
-		}
-		if g, err := s.graph(ctx, run); err == nil {
-			step = g.End.Name
-		}
-	}
-	at := slices.IndexFunc(spans, func(sp metastore.StepSpan) bool { return sp.Step == step })
-	if at < 0 || step == service.ParametersStep {
-		return nil
-	}
-	id := spans[at].Last
-	found, err := s.attempts(ctx, p.Run, []int64{id}, nil)
-	if err != nil || found[id].attempt == nil {
-		return err
-	}
-	p.Task = id
-	all, err := s.all(ctx, found[id])
-	if err != nil {
-		return err
-	}
-	for _, a := range all {
-		if a.Inline == nil { // a number is small
-			continue
-		}
-		if f, ok := preview.Float(a.Codec, a.Inline); ok {
-			if f-f == 0 { // JSON has neither nan nor the infinities
-				p.Values[a.Name] = f
-			}
-		}
-	}
-	return nil
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/levadahq/levada/internal/metaflowapi"
 	"github.com/levadahq/levada/internal/remote"
 	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/tracing"
 	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/python"
@@ -213,6 +214,7 @@ func (a *app) patience(o *remote.Options) error {
 func (a *app) complete(c service.Config) service.Config {
 	c.Python, c.SDK, c.Machine, c.Version, c.Dir = a.python, a.sdk, usage.Machine(a.environ), Version(), a.dir
 	c.Cache = func() (string, error) { return a.cache(), nil }
+	c.Tracing = tracing.FromEnviron(a.environ, c.Version, c.Host)
 	c.Environments, c.Environ = filepath.Join(a.cache(), "environments"), a.environ
 	return c
 }

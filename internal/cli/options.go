@@ -139,7 +139,7 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 			help: "The address of a server whose store is used, in place of a folder's: http://127.0.0.1:8265."},
 		{name: "package-suffixes", metavar: "TEXT", dest: "PACKAGE_SUFFIXES", set: commas(&g.suffixes), fallback: []string{"METAFLOW_DEFAULT_PACKAGE_SUFFIXES"},
 			help: "Suffixes of the files that are kept with a run as its code, separated by commas."},
-		{name: "metadata", metavar: "[local|service|spin]", dest: "METADATA", set: local("metadata", "local", "the team server comes later", "service", "spin"),
+		{name: "metadata", metavar: "[local|service|spin]", dest: "METADATA", set: local("metadata", "local", "a run records on a server with --server or LEVADA_SERVER", "service", "spin"),
 			help: "Where records are kept. Only local so far."}, // METAFLOW_DEFAULT_METADATA is for Metaflow: it may record in this very store
 		{name: "datastore", metavar: "[local|s3|azure|gs|spin]", dest: "DATASTORE", set: local("datastore", "local", "stores in the cloud come later", "s3", "azure", "gs", "spin"),
 			fallback: []string{"METAFLOW_DEFAULT_DATASTORE"}, help: "Where artifacts are kept. Only local so far."},

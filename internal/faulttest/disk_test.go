@@ -210,7 +210,7 @@ LargeFlow()
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
-	c := b.prepare("bash", "-c", `ulimit -f 400; exec "$0" "$@"`, b.levada, "run", testdata(t, "filling.py")).begin().wait()
+	c := b.prepare("bash", "-c", `ulimit -f 600; exec "$0" "$@"`, b.levada, "run", testdata(t, "filling.py")).begin().wait()
 	b.alone()
 	c.want(1)
 	c.says("File too large")

@@ -1,20 +1,20 @@
-// Package preview shows stored values to people: what kind of thing a value is, and as much of it as fits on a page.
+// Package preview tells what a stored value looks like, for a page that shows it: a number, a table, a sample of an
+// array, an image. It reads the forms in which values are stored and executes nothing: pickles are decoded by package
+// pickle, which makes plain data of them and no objects.
 //
-// A value is classified by what it holds and not by the language that stored it: a number, a text, a table, an array, an image,
-// a tree of lists and maps. Whatever is none of these, or cannot be read, is shown as its type with what is known of it. Nothing of a
-// value is executed (package pickle), and everything that is shown is bounded, so a hostile value costs no more than its bytes.
+// What it reads may be large and hostile. [Make] is given at most [ReadLimit] bytes, decoding is bounded in memory, and
+// what it returns is bounded whatever the value is: so many rows, columns, samples and bytes of text. Images are told by
+// the first bytes that PNG, JPEG, GIF and WebP have; an SVG is text, since a browser would run what is in it.
 //
 // The package is pure.
 package preview
 
 import (
-	"bytes"
-	"encoding/binary"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math"
-	"slices"
+	"math/big"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,469 +22,370 @@ import (
 	"github.com/levadahq/levada/internal/pickle"
 )
 
-// Kind is what a value is shown as.
+// Kind is how a preview is to be shown.
 type Kind string
 
-// The kinds.
+// The kinds of previews, with the fields of [Preview] that they have beside Type, Size and Text.
 const (
-	None    Kind = "none"
+	Number  Kind = "number" // Number, null if it is not finite
+	Text    Kind = "text"   // Text is the text itself
 	Bool    Kind = "bool"
-	Number  Kind = "number"
-	Text    Kind = "text"
-	Table   Kind = "table"
-	Array   Kind = "array"
-	Image   Kind = "image"
-	JSON    Kind = "json" // a tree of lists and maps
-	Bytes   Kind = "bytes"
-	Unknown Kind = "unknown"
+	None    Kind = "none"
+	Table   Kind = "table"   // Columns, Rows, TotalRows
+	Array   Kind = "array"   // Shape, DType; Values if it has numbers; one of two dimensions has Rows too
+	Image   Kind = "image"   // MediaType
+	JSON    Kind = "json"    // Text is JSON
+	Bytes   Kind = "bytes"   // Text is a hex dump
+	Unknown Kind = "unknown" // Text is what is known of the value: its class, its attributes
 )
 
-// MaxInput is the size in bytes above which a value is not read for its preview.
-const MaxInput = 16 << 20
-
-// The limits of what is shown.
-const (
-	maxText    = 16 << 10
-	maxTree    = 64 << 10
-	maxRows    = 50
-	maxColumns = 40
-	maxCell    = 200
-	maxSample  = 500
-	maxHex     = 256
-)
-
-// Preview is a value as it is shown. Fields that its kind does not have are empty.
+// Preview is what a value looks like.
 type Preview struct {
-	Kind      Kind            `json:"kind"`
-	Text      string          `json:"text,omitempty"` // of all kinds but trees and tables: what to show where there is one line
-	Truncated bool            `json:"truncated,omitempty"`
-	Number    *float64        `json:"number,omitempty"` // of a number or a bool; not of nan and the infinities
-	JSON      json.RawMessage `json:"json,omitempty"`
-	Columns   []string        `json:"columns,omitempty"`
-	Rows      [][]string      `json:"rows,omitempty"`       // of a table, and of a two-dimensional array
-	TotalRows int             `json:"total_rows,omitempty"` // of a table
-	Shape     []int           `json:"shape,omitempty"`
-	DType     string          `json:"dtype,omitempty"`
-	Values    []*float64      `json:"values,omitempty"` // of an array, evenly chosen where there are many; null for what is no number
-	MediaType string          `json:"media_type,omitempty"`
+	Kind      Kind       `json:"kind"`
+	Type      string     `json:"type"` // as its language names it
+	Hash      string     `json:"hash"`
+	Size      int64      `json:"size"` // of the encoded bytes
+	Text      string     `json:"text"`
+	Truncated bool       `json:"truncated"` // there is more of it than this shows
+	Number    *Float     `json:"number,omitempty"`
+	Columns   []string   `json:"columns,omitempty"`
+	Rows      [][]string `json:"rows,omitempty"` // the first ones
+	TotalRows int64      `json:"total_rows,omitempty"`
+	Shape     []int64    `json:"shape,omitempty"`
+	DType     string     `json:"dtype,omitempty"`
+	Values    []Float    `json:"values,omitempty"` // evenly sampled, in the order of the array
+	MediaType string     `json:"media_type,omitempty"`
 }
 
-// Of returns the preview of an encoded value of a codec and a type.
-func Of(codec, typ string, data []byte) Preview {
-	if len(data) > MaxInput {
-		return TooLarge(typ)
+// Float is a number as JSON has it: null if it is not a finite one.
+type Float float64
+
+// MarshalJSON writes null for what JSON has no number for.
+func (f Float) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+		return []byte("null"), nil
 	}
-	switch codec {
-	case "pickle":
-		return ofPickle(typ, data)
-	case "json":
-		return ofJSON(typ, data)
-	}
-	return ofBytes(data)
+	return json.Marshal(float64(f))
 }
 
-// TooLarge is the preview of a value that is too large to be read for one.
-func TooLarge(typ string) Preview {
-	return Preview{Kind: Unknown, Text: "<" + typ + ">", Truncated: true}
+// UnmarshalJSON reads null as NaN.
+func (f *Float) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*f = Float(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(data, (*float64)(f))
 }
 
-// Raw returns the bytes that are an image, with their media type; not ok if the value is none.
-func Raw(codec string, data []byte) (image []byte, mediaType string, ok bool) {
-	if codec == "pickle" {
-		v, err := pickle.Decode(data, pickle.Limits{})
-		if err != nil {
-			return nil, "", false
-		}
-		if data, ok = bytesOf(v); !ok {
-			return nil, "", false
-		}
-	}
-	mediaType = imageType(data)
-	return data, mediaType, mediaType != ""
+// The bounds of what is read and shown.
+const (
+	ReadLimit   = 32 << 20 // bytes of an encoded value; larger ones are told by type and size
+	memoryLimit = 128 << 20
+	maxText     = 64 << 10
+	maxDump     = 4 << 10
+	maxRows     = 100
+	maxColumns  = 50
+	maxCell     = 200
+	maxValues   = 1000
+)
+
+// Value is an encoded value.
+type Value struct {
+	Codec string // "pickle", "json", "file", "npy", "csv", "gob", "binary", "items"
+	Type  string // as its language names it
+	Size  int64  // of all of it
+	Data  []byte // all of it, or its beginning if it is longer than ReadLimit
 }
 
-// Float returns the number that an encoded value is: an int, a float, a bool or a numpy scalar; not ok if it is none.
-func Float(codec string, data []byte) (float64, bool) {
-	var v any
-	switch codec {
-	case "pickle":
-		var err error
-		if v, err = pickle.Decode(data, pickle.Limits{Memory: 1 << 16}); err != nil {
-			return 0, false
-		}
-		if s, ok := pickle.Scalar(v); ok {
-			v = s
-		}
-	case "json":
-		if json.Unmarshal(data, &v) != nil {
-			return 0, false
+// Make tells what a value looks like.
+func Make(v Value) Preview {
+	p := &Preview{Kind: Unknown, Type: v.Type, Size: v.Size}
+	part := int64(len(v.Data)) < v.Size
+	switch {
+	case v.Codec == "file":
+		p.file(v.Data, v.Type)
+		p.Truncated = p.Truncated || part
+	case part:
+		p.Text = fmt.Sprintf("<%s, too large to be shown>", orValue(v.Type))
+		p.Truncated = true
+	case v.Codec == "pickle":
+		p.pickled(v.Data)
+	case v.Codec == "json":
+		p.json(v.Data)
+	case v.Codec == "npy":
+		p.npy(v.Data)
+	case v.Codec == "csv":
+		p.csv(v.Data)
+	default:
+		p.file(v.Data, "")
+		if p.Kind == Bytes {
+			p.Kind = Unknown
+			p.Text = fmt.Sprintf("<%s, stored as %s>", orValue(v.Type), v.Codec)
 		}
 	}
-	switch v := v.(type) {
-	case bool:
-		if v {
-			return 1, true
-		}
-		return 0, true
-	case int64:
-		return float64(v), true
-	case float64:
-		return v, true
-	}
-	return 0, false
+	return *p
 }
 
-func ofPickle(typ string, data []byte) Preview {
-	v, err := pickle.Decode(data, pickle.Limits{})
-	if err != nil {
-		return Preview{Kind: Unknown, Text: "<" + typ + ">", Truncated: true}
+func orValue(typ string) string {
+	if typ == "" {
+		return "value"
 	}
-	if a, ok := pickle.ArrayOf(v); ok {
-		return ofArray(a)
-	}
-	if file, ok := pickle.CSV(v); ok {
-		return ofTable(file)
-	}
-	if raw, ok := bytesOf(v); ok {
-		return ofBytes(raw)
-	}
-	if text, why := pickle.PlainJSON(v); why == "" {
-		return ofJSON(typ, text)
-	}
-	p := Preview{Kind: Unknown, Text: pickle.Repr(v, maxText)}
-	if f, ok := v.(float64); ok { // nan and the infinities, which JSON does not have
-		p.Kind, p.Text = Number, formatFloat(f)
-	} else if tree, _, err := pickle.ToJSON(v, maxTree); err == nil && len(tree) > 0 && (tree[0] == '[' || isMap(v)) {
-		p.Kind, p.JSON = JSON, tree
-	}
-	p.Truncated = p.JSON == nil && len(p.Text) >= maxText
-	return p
+	return typ
 }
 
-func isMap(v pickle.Value) bool { _, ok := v.(*pickle.Dict); return ok }
-
-func bytesOf(v pickle.Value) ([]byte, bool) {
-	switch v := v.(type) {
-	case pickle.Bytes:
-		return v, true
-	case *pickle.ByteArray:
-		return v.Data, true
+// file shows bytes as they are, or text.
+func (p *Preview) file(data []byte, typ string) {
+	media := MediaType(data)
+	switch {
+	case media != "":
+		p.Kind, p.MediaType = Image, media
+	case typ == "bytes" || len(data) > 0 && !isText(data):
+		p.dump(data)
+	default:
+		p.text(string(data))
 	}
-	return nil, false
 }
 
-func ofJSON(typ string, text []byte) Preview {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if !json.Valid(text) || d.Decode(&v) != nil {
-		return Preview{Kind: Unknown, Text: "<" + typ + ">"}
-	}
-	switch v := v.(type) {
-	case nil:
-		return Preview{Kind: None, Text: "None"}
-	case bool:
-		f := 0.0
-		if v {
-			f = 1
-		}
-		return Preview{Kind: Bool, Text: strconv.FormatBool(v), Number: &f}
-	case json.Number:
-		p := Preview{Kind: Number, Text: v.String()}
-		if f, err := v.Float64(); err == nil {
-			p.Number = &f
-		}
-		return p
-	case string:
-		p := Preview{Kind: Text}
-		p.Text, p.Truncated = cut(v, maxText)
-		return p
-	case []any:
-		if p, ok := ofRecords(v); ok {
-			return p
-		}
-		if p, ok := ofNumbers(v); ok {
-			return p
+// isText reports whether bytes are text as far as they go: the last character may be cut off.
+func isText(data []byte) bool {
+	for cut := 0; cut < utf8.UTFMax && cut <= len(data); cut++ {
+		if utf8.Valid(data[:len(data)-cut]) {
+			return !strings.ContainsRune(string(data[:min(len(data), maxText)]), 0)
 		}
 	}
-	if len(text) <= maxTree {
-		return Preview{Kind: JSON, JSON: text}
-	}
-	p := Preview{Kind: Unknown, Truncated: true}
-	p.Text, _ = cut(string(text), maxText)
-	return p
+	return false
 }
 
-// ofRecords shows a list of flat maps as a table.
-func ofRecords(list []any) (Preview, bool) {
-	if len(list) == 0 {
-		return Preview{}, false
-	}
-	var columns []string
-	known := map[string]bool{}
-	for i, item := range list {
-		m, ok := item.(map[string]any)
-		if !ok || len(m) == 0 {
-			return Preview{}, false
-		}
-		for name, v := range m {
-			switch v.(type) {
-			case map[string]any, []any:
-				return Preview{}, false
-			}
-			if !known[name] && i < maxRows {
-				known[name] = true
-				columns = append(columns, name)
-			}
-		}
-	}
-	slices.Sort(columns)
-	p := Preview{Kind: Table, Columns: columns, TotalRows: len(list)}
-	if len(columns) > maxColumns {
-		p.Columns, p.Truncated = columns[:maxColumns], true
-	}
-	for _, item := range list[:min(len(list), maxRows)] {
-		m := item.(map[string]any)
-		row := make([]string, len(p.Columns))
-		for i, name := range p.Columns {
-			if v, ok := m[name]; ok {
-				row[i] = cell(v)
-			}
-		}
-		p.Rows = append(p.Rows, row)
-	}
-	p.Truncated = p.Truncated || len(list) > maxRows
-	return p, true
+func (p *Preview) text(s string) {
+	p.Kind = Text
+	p.Text, p.Truncated = cut(s, maxText)
 }
 
-func cell(v any) string {
-	text := ""
-	switch v := v.(type) {
-	case nil:
-	case string:
-		text = v
-	case json.Number:
-		text = v.String()
-	case bool:
-		text = strconv.FormatBool(v)
-	}
-	text, _ = cut(text, maxCell)
-	return text
+func (p *Preview) dump(data []byte) {
+	p.Kind = Bytes
+	p.Text, p.Truncated = hex.Dump(data[:min(len(data), maxDump)]), len(data) > maxDump
 }
 
-// minNumbers is from how many numbers on a list is shown as an array: a shorter one is easier to read as it is.
-const minNumbers = 8
-
-// ofNumbers shows a list of numbers as an array.
-func ofNumbers(list []any) (Preview, bool) {
-	if len(list) < minNumbers {
-		return Preview{}, false
+// cut shortens text to at most max bytes, and makes it valid: Python's text may have halves of characters.
+func cut(s string, max int) (string, bool) {
+	if len(s) <= max {
+		return strings.ToValidUTF8(s, "\uFFFD"), false
 	}
-	for _, item := range list {
-		if _, ok := item.(json.Number); !ok {
-			return Preview{}, false
-		}
-	}
-	p := Preview{Kind: Array, Shape: []int{len(list)}}
-	for _, i := range sample(len(list)) {
-		f, _ := list[i].(json.Number).Float64()
-		p.Values = append(p.Values, finite(f))
-	}
-	p.Truncated = len(p.Values) < len(list)
-	p.Text = "list of " + strconv.Itoa(len(list)) + " numbers"
-	return p, true
-}
-
-func ofArray(a *pickle.Array) Preview {
-	n := a.Len()
-	p := Preview{Kind: Array, Shape: a.Shape, DType: dtype(a)}
-	for _, i := range sample(n) {
-		p.Values = append(p.Values, finite(element(a, i)))
-	}
-	p.Truncated = len(p.Values) < n
-	if len(a.Shape) == 2 {
-		rows, columns := min(a.Shape[0], maxRows), min(a.Shape[1], maxColumns)
-		for r := range rows {
-			row := make([]string, columns)
-			for c := range columns {
-				i := r*a.Shape[1] + c
-				if a.Fortran {
-					i = c*a.Shape[0] + r
-				}
-				row[c] = formatFloat(element(a, i))
-			}
-			p.Rows = append(p.Rows, row)
-		}
-	}
-	shape := make([]string, len(a.Shape))
-	for i, s := range a.Shape {
-		shape[i] = strconv.Itoa(s)
-	}
-	p.Text = p.DType + " [" + strings.Join(shape, " × ") + "]"
-	if n == 1 {
-		p.Text += " " + formatFloat(element(a, 0))
-	}
-	return p
-}
-
-func dtype(a *pickle.Array) string {
-	if a.Kind == 'b' {
-		return "bool"
-	}
-	return map[byte]string{'i': "int", 'u': "uint", 'f': "float"}[a.Kind] + strconv.Itoa(8*a.Size)
-}
-
-// element returns an element of an array by its place in the data, NaN if it is not there.
-func element(a *pickle.Array, i int) float64 {
-	if i < 0 || a.Size <= 0 || (i+1)*a.Size > len(a.Data) {
-		return math.NaN()
-	}
-	raw := a.Data[i*a.Size : (i+1)*a.Size]
-	var bits uint64
-	for k := range a.Size {
-		b := raw[k]
-		if !a.Big {
-			b = raw[a.Size-1-k]
-		}
-		bits = bits<<8 | uint64(b)
-	}
-	switch a.Kind {
-	case 'b':
-		return float64(bits & 1)
-	case 'u':
-		return float64(bits)
-	case 'i':
-		shift := 64 - 8*a.Size
-		return float64(int64(bits<<shift) >> shift)
-	}
-	switch a.Size {
-	case 8:
-		return math.Float64frombits(bits)
-	case 4:
-		return float64(math.Float32frombits(uint32(bits)))
-	case 2:
-		return half(uint16(bits))
-	}
-	return math.NaN()
-}
-
-// half decodes a 16-bit float of IEEE 754.
-func half(b uint16) float64 {
-	sign, exp, frac := 1.0, int(b>>10)&31, float64(b&1023)
-	if b>>15 == 1 {
-		sign = -1
-	}
-	switch exp {
-	case 0:
-		return sign * math.Ldexp(frac, -24)
-	case 31:
-		if frac != 0 {
-			return math.NaN()
-		}
-		return math.Inf(int(sign))
-	}
-	return sign * math.Ldexp(1024+frac, exp-25)
-}
-
-func ofTable(file []byte) Preview {
-	r := csv.NewReader(bytes.NewReader(file))
-	r.FieldsPerRecord = -1
-	p := Preview{Kind: Table}
-	for n := -1; ; n++ {
-		row, err := r.Read()
-		if err != nil {
-			p.TotalRows = max(n, 0)
+	s = s[:max]
+	for i := 0; i < utf8.UTFMax-1 && len(s) > 0; i++ {
+		if r, n := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || n != 1 {
 			break
 		}
-		if n >= maxRows {
-			p.Truncated = true
-			continue
-		}
-		if len(row) > maxColumns {
-			row, p.Truncated = row[:maxColumns], true
-		}
-		for i := range row {
-			row[i], _ = cut(row[i], maxCell)
-		}
-		if n < 0 {
-			p.Columns = row
-		} else {
-			p.Rows = append(p.Rows, row)
-		}
+		s = s[:len(s)-1]
 	}
-	return p
+	return strings.ToValidUTF8(s, "\uFFFD"), true
 }
 
-func ofBytes(data []byte) Preview {
-	if media := imageType(data); media != "" {
-		return Preview{Kind: Image, MediaType: media, Text: media + ", " + strconv.Itoa(len(data)) + " bytes"}
+// MediaType tells an image by its first bytes, "" if they are not those of one that browsers show and that holds no code.
+func MediaType(data []byte) string {
+	has := func(at int, magic string) bool {
+		return len(data) >= at+len(magic) && string(data[at:at+len(magic)]) == magic
 	}
-	if utf8.Valid(data) && printable(data) {
-		p := Preview{Kind: Text}
-		p.Text, p.Truncated = cut(string(data), maxText)
-		return p
-	}
-	p := Preview{Kind: Bytes, Text: hex.Dump(data[:min(len(data), maxHex)])}
-	p.Truncated = len(data) > maxHex
-	return p
-}
-
-func printable(data []byte) bool {
-	return len(data) > 0 && bytes.IndexFunc(data, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' && r != 0x1b }) < 0
-}
-
-// imageType returns the media type of an image that every browser shows and that holds no scripts, by its first bytes, "" if it is
-// none. See the signatures of the PNG, JPEG, GIF and WebP (RIFF) formats.
-func imageType(data []byte) string {
 	switch {
-	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
+	case has(0, "\x89PNG\r\n\x1a\n"):
 		return "image/png"
-	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
+	case has(0, "\xff\xd8\xff"):
 		return "image/jpeg"
-	case bytes.HasPrefix(data, []byte("GIF87a")), bytes.HasPrefix(data, []byte("GIF89a")):
+	case has(0, "GIF87a"), has(0, "GIF89a"):
 		return "image/gif"
-	case len(data) >= 16 && bytes.HasPrefix(data, []byte("RIFF")) && string(data[8:12]) == "WEBP" && int64(binary.LittleEndian.Uint32(data[4:]))+8 <= int64(len(data))+1:
+	case has(0, "RIFF") && has(8, "WEBP"):
 		return "image/webp"
 	}
 	return ""
 }
 
-// sample returns the places that are shown of n: all, or evenly chosen ones.
-func sample(n int) []int {
-	m := min(n, maxSample)
-	places := make([]int, m)
-	for i := range places {
-		places[i] = i
-		if n > maxSample {
-			places[i] = int(float64(i) * float64(n-1) / float64(m-1))
+// ImageBytes returns the bytes of an image that a value is, with their media type; "" if it is none.
+func ImageBytes(v Value) (data []byte, media string) {
+	data = v.Data
+	if v.Codec == "pickle" {
+		decoded, err := pickle.Decode(v.Data, pickle.Limits{Memory: memoryLimit})
+		if err != nil {
+			return nil, ""
+		}
+		data = bytesOf(decoded)
+	} else if v.Codec == "json" {
+		return nil, ""
+	}
+	media = MediaType(data)
+	if media == "" {
+		return nil, ""
+	}
+	return data, media
+}
+
+func bytesOf(v pickle.Value) []byte {
+	switch v := v.(type) {
+	case pickle.Bytes:
+		return v
+	case *pickle.ByteArray:
+		return v.Data
+	}
+	return nil
+}
+
+// pickled shows a pickle.
+func (p *Preview) pickled(data []byte) {
+	v, err := pickle.Decode(data, pickle.Limits{Memory: memoryLimit})
+	if err != nil {
+		p.Text, p.Truncated = "<"+orValue(p.Type)+">", true
+		return
+	}
+	if p.Type == "" {
+		p.Type = pickle.Type(v)
+	}
+	p.value(v)
+}
+
+// value shows a decoded value.
+func (p *Preview) value(v pickle.Value) {
+	if x, ok := pickle.Scalar(v); ok {
+		p.plain(x)
+		return
+	}
+	if p.plain(v) || p.array(v) || p.frame(v) {
+		return
+	}
+	if text, ok := pickle.Text(v); ok {
+		p.text(text)
+		return
+	}
+	switch v := v.(type) {
+	case *pickle.List:
+		if !p.records(v) && !p.numbers(v.Items) {
+			p.asJSON(v)
+		}
+	case *pickle.Tuple, *pickle.Set, *pickle.Dict:
+		p.asJSON(v)
+	default:
+		p.repr(v)
+	}
+}
+
+// minNumbers is from how many numbers on a list is shown as an array is, a curve: a shorter one is easier to read as it is.
+const minNumbers = 10
+
+// numbers shows a list of nothing but numbers.
+func (p *Preview) numbers(items []pickle.Value) bool {
+	if len(items) < minNumbers {
+		return false
+	}
+	values := make([]Float, len(items))
+	for i, item := range items {
+		switch x := item.(type) {
+		case int64:
+			values[i] = Float(x)
+		case float64:
+			values[i] = Float(x)
+		default:
+			return false
 		}
 	}
-	return places
+	p.Kind, p.Shape, p.Text = Array, []int64{int64(len(items))}, fmt.Sprintf("list of %d numbers", len(items))
+	if len(values) > maxValues {
+		p.Truncated = true
+		for i := range maxValues {
+			values[i] = values[spread(i, len(items))]
+		}
+		values = values[:maxValues]
+	}
+	p.Values = values
+	return true
 }
 
-// finite is a number as JSON has it: nil for nan and the infinities.
-func finite(f float64) *float64 {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return nil
+// spread is the place of the i-th of maxValues that are evenly chosen of n.
+func spread(i, n int) int { return int(int64(i) * int64(n-1) / int64(maxValues-1)) }
+
+// plain shows a value without parts.
+func (p *Preview) plain(v pickle.Value) bool {
+	switch v := v.(type) {
+	case nil:
+		p.Kind, p.Text = None, "None"
+	case bool:
+		p.Kind, p.Text = Bool, "False"
+		if v {
+			p.Text = "True"
+		}
+	case int64:
+		p.number(float64(v), strconv.FormatInt(v, 10))
+	case float64:
+		p.number(v, pickle.Repr(v, maxCell))
+	case *big.Int:
+		f, _ := new(big.Float).SetInt(v).Float64()
+		p.number(f, pickle.Repr(v, maxText))
+	case string:
+		p.text(v)
+	case pickle.Bytes:
+		p.file(v, "bytes")
+	case *pickle.ByteArray:
+		p.file(v.Data, "bytes")
+	default:
+		return false
 	}
-	return &f
+	return true
 }
 
-// formatFloat writes a number as Python does.
-func formatFloat(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "nan"
-	case math.IsInf(f, 0):
-		return strings.TrimPrefix(strings.ToLower(strconv.FormatFloat(f, 'g', -1, 64)), "+")
-	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
+func (p *Preview) number(f float64, text string) {
+	n := Float(f)
+	p.Kind, p.Number, p.Text = Number, &n, text
 }
 
-// cut shortens a text to about max bytes.
-func cut(text string, max int) (string, bool) {
-	if len(text) <= max {
-		return strings.ToValidUTF8(text, "�"), false
+// repr shows any value as Python's repr does.
+func (p *Preview) repr(v pickle.Value) {
+	p.Kind = Unknown
+	p.Text, p.Truncated = cut(pickle.Repr(v, maxDump), maxText)
+	p.Truncated = p.Truncated || len(p.Text) >= maxDump
+}
+
+// asJSON shows a list, dict or the like as JSON; of one that is too long, as many of its first parts as there is room for.
+func (p *Preview) asJSON(v pickle.Value) {
+	for n := partsOf(v); ; n /= 2 {
+		text, _, err := pickle.ToJSON(firstParts(v, n), maxText)
+		if err == nil && len(text) <= maxText {
+			p.Kind, p.Text = JSON, strings.ToValidUTF8(string(text), "\uFFFD")
+			p.Truncated = n < partsOf(v)
+			return
+		}
+		if n <= 1 {
+			p.repr(v)
+			p.Truncated = true
+			return
+		}
 	}
-	return strings.ToValidUTF8(text[:max], ""), true
+}
+
+func partsOf(v pickle.Value) int {
+	switch v := v.(type) {
+	case *pickle.List:
+		return len(v.Items)
+	case *pickle.Tuple:
+		return len(v.Items)
+	case *pickle.Set:
+		return len(v.Items)
+	case *pickle.Dict:
+		return len(v.Entries)
+	}
+	return 0
+}
+
+// firstParts returns a container with the first n of its parts.
+func firstParts(v pickle.Value, n int) pickle.Value {
+	if n >= partsOf(v) {
+		return v
+	}
+	switch v := v.(type) {
+	case *pickle.List:
+		return &pickle.List{Items: v.Items[:n]}
+	case *pickle.Tuple:
+		return &pickle.Tuple{Items: v.Items[:n]}
+	case *pickle.Set:
+		return &pickle.Set{Items: v.Items[:n], Frozen: v.Frozen}
+	case *pickle.Dict:
+		return &pickle.Dict{Entries: v.Entries[:n], Class: v.Class}
+	}
+	return v
 }

@@ -1,127 +1,213 @@
-package preview
+package preview_test
 
 import (
+	"bytes"
 	"encoding/json"
-	"os/exec"
+	"math"
+	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/levadahq/levada/internal/pickle"
+	"github.com/levadahq/levada/internal/preview"
 )
 
-// python pickles the values of expressions.
-func python(t testing.TB, expressions ...string) [][]byte {
+// vector is a line of testdata/values.jsonl, see testdata/generate.py.
+type vector struct {
+	Name     string
+	Protocol int
+	Pickle   []byte
+	Want     map[string]json.RawMessage // fields of the preview
+}
+
+func vectors(t testing.TB) []vector {
 	t.Helper()
-	script := "import pickle, sys, base64\n"
-	for _, e := range expressions {
-		script += "print(base64.b64encode(pickle.dumps(" + e + ", 4)).decode())\n"
-	}
-	out, err := exec.Command("python3", "-c", script).Output()
+	text, err := os.ReadFile("testdata/values.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all [][]byte
-	for _, line := range strings.Fields(string(out)) {
-		var data []byte
-		if err := json.Unmarshal([]byte(`"`+line+`"`), &data); err != nil {
+	var all []vector
+	for line := range bytes.Lines(text) {
+		var v vector
+		if err := json.Unmarshal(line, &v); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, data)
+		all = append(all, v)
 	}
 	return all
 }
 
-func TestPickles(t *testing.T) {
-	cases := []struct {
-		expression string
-		want       string // of the preview as JSON
+func pickled(data []byte) preview.Value {
+	return preview.Value{Codec: "pickle", Size: int64(len(data)), Data: data}
+}
+
+// fields are those of a preview, as JSON makes them.
+func fields(t testing.TB, v any) map[string]any {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestPythonsValues(t *testing.T) {
+	for _, v := range vectors(t) {
+		got, want := fields(t, preview.Make(pickled(v.Pickle))), fields(t, v.Want)
+		for name, w := range want {
+			if list, ok := w.([]any); got[name] == nil && (w == float64(0) || ok && len(list) == 0) {
+				continue // left out
+			}
+			if d := cmp.Diff(w, got[name]); d != "" {
+				t.Errorf("%s, protocol %d: %s (-want +got):\n%s", v.Name, v.Protocol, name, d)
+			}
+		}
+	}
+}
+
+// A long list of numbers is a curve; what is no number in it, or a short one, makes it a list.
+func TestNumbers(t *testing.T) {
+	list := func(n int, more ...any) any {
+		items := make([]any, 0, n+len(more))
+		for i := range n {
+			items = append(items, i)
+		}
+		return append(items, more...)
+	}
+	for name, test := range map[string]struct {
+		value  any
+		kind   preview.Kind
+		values int
 	}{
-		{"1.5", `{"kind":"number","text":"1.5","number":1.5}`},
-		{"-3", `{"kind":"number","text":"-3","number":-3}`},
-		{"float('nan')", `{"kind":"number","text":"nan"}`},
-		{"True", `{"kind":"bool","text":"true","number":1}`},
-		{"None", `{"kind":"none","text":"None"}`},
-		{"'über'", `{"kind":"text","text":"über"}`},
-		{"[1, 2]", `{"kind":"json","json":[1,2]}`},
-		{"{'a': [1, {'b': None}]}", `{"kind":"json","json":{"a":[1,{"b":null}]}}`},
-		{"(1, {2})", `{"kind":"json","text":"(1, {2})","json":[1,[2]]}`},
-		{"[{'b': 1, 'a': 'x'}, {'a': None}]", `{"kind":"table","columns":["a","b"],"rows":[["x","1"],["",""]],"total_rows":2}`},
-		{"list(range(8))", `{"kind":"array","text":"list of 8 numbers","shape":[8],"values":[0,1,2,3,4,5,6,7]}`},
-		{"b'\\x89PNG\\r\\n\\x1a\\n rest'", `{"kind":"image","text":"image/png, 13 bytes","media_type":"image/png"}`},
-		{"b'plain'", `{"kind":"text","text":"plain"}`},
-		{"object()", `{"kind":"unknown","text":"\u003cobject\u003e"}`},
-	}
-	var expressions []string
-	for _, c := range cases {
-		expressions = append(expressions, c.expression)
-	}
-	for i, data := range python(t, expressions...) {
-		got, err := json.Marshal(Of("pickle", "some.Type", data))
+		"long":      {list(5000, 0.5), preview.Array, 1000},
+		"as is":     {list(10), preview.Array, 10},
+		"short":     {list(9), preview.JSON, 0},
+		"with text": {list(50, "x"), preview.JSON, 0},
+	} {
+		data, err := pickle.Encode(test.value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(got) != cases[i].want {
-			t.Errorf("%s:\n got %s\nwant %s", cases[i].expression, got, cases[i].want)
+		p := preview.Make(pickled(data))
+		if p.Kind != test.kind || len(p.Values) != test.values {
+			t.Errorf("%s: %s of %d", name, p.Kind, len(p.Values))
+		}
+		if test.values == 1000 && (p.Values[999] != 0.5 || p.Values[0] != 0 || !p.Truncated) {
+			t.Errorf("%s: %v to %v", name, p.Values[0], p.Values[999])
+		}
+	}
+}
+
+func TestOtherCodecs(t *testing.T) {
+	npy := "\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }" + strings.Repeat(" ", 60) + "\n" +
+		"\x00\x00\x00\x00\x00\x00\xf8\x3f\x00\x00\x00\x00\x00\x00\x00\x40"
+	for name, test := range map[string]struct {
+		codec, typ, data string
+		want             map[string]any
+	}{
+		"int":        {"json", "int", "12", map[string]any{"kind": "number", "number": 12.0, "text": "12"}},
+		"float":      {"json", "float64", "1e3", map[string]any{"kind": "number", "number": 1000.0, "text": "1e3"}},
+		"bool":       {"json", "bool", "true", map[string]any{"kind": "bool", "text": "true"}},
+		"null":       {"json", "*int", "null", map[string]any{"kind": "none", "text": "null"}},
+		"text":       {"json", "string", `"a\nb"`, map[string]any{"kind": "text", "text": "a\nb"}},
+		"object":     {"json", "main.T", `{"b": 1,  "a":[]}`, map[string]any{"kind": "json", "text": `{"b": 1,  "a":[]}`}},
+		"records":    {"json", "[]main.T", `[{"a":1},{"a":"x"}]`, map[string]any{"kind": "table", "columns": []any{"a"}, "total_rows": 2.0}},
+		"not JSON":   {"json", "int", "{", map[string]any{"kind": "text", "text": "{"}},
+		"too deep":   {"json", "T", strings.Repeat("[", 1000), map[string]any{"kind": "text"}},
+		"text file":  {"file", "str", "hello", map[string]any{"kind": "text", "text": "hello"}},
+		"empty file": {"file", "bytes", "", map[string]any{"kind": "bytes", "text": ""}},
+		"jpeg":       {"file", "bytes", "\xff\xd8\xff\xe0rest", map[string]any{"kind": "image", "media_type": "image/jpeg"}},
+		"gif":        {"file", "bytes", "GIF89a...", map[string]any{"kind": "image", "media_type": "image/gif"}},
+		"webp":       {"file", "bytes", "RIFF\x00\x00\x00\x00WEBPVP8 ", map[string]any{"kind": "image", "media_type": "image/webp"}},
+		"wave":       {"file", "bytes", "RIFF\x00\x00\x00\x00WAVE", map[string]any{"kind": "bytes"}},
+		"npy":        {"npy", "ndarray", npy, map[string]any{"kind": "array", "shape": []any{2.0}, "dtype": "float64", "values": []any{1.5, 2.0}, "text": "<array shape=(2,) dtype=float64>"}},
+		"not npy":    {"npy", "ndarray", npy[:len(npy)-1], map[string]any{"kind": "bytes"}},
+		"csv":        {"csv", "table", "a,b\n1,\"x\ny\"\n2\n", map[string]any{"kind": "table", "columns": []any{"a", "b"}, "rows": []any{[]any{"1", "x\ny"}, []any{"2"}}, "total_rows": 2.0}},
+		"gob":        {"gob", "main.T", "\x03\xff\x00", map[string]any{"kind": "unknown", "text": "<main.T, stored as gob>"}},
+	} {
+		got := fields(t, preview.Make(preview.Value{Codec: test.codec, Type: test.typ, Size: int64(len(test.data)), Data: []byte(test.data)}))
+		for field, want := range test.want {
+			if d := cmp.Diff(want, got[field]); d != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", name, field, d)
+			}
+		}
+	}
+}
+
+func TestOnlyTheBeginning(t *testing.T) {
+	large := preview.Make(preview.Value{Codec: "pickle", Type: "numpy.ndarray", Size: 1 << 40, Data: []byte("\x80\x05")})
+	if large.Kind != preview.Unknown || large.Text != "<numpy.ndarray, too large to be shown>" || !large.Truncated {
+		t.Errorf("%+v", large)
+	}
+	text := preview.Make(preview.Value{Codec: "file", Type: "str", Size: 1 << 40, Data: []byte("grü"[:3])})
+	if text.Kind != preview.Text || !text.Truncated || !strings.HasPrefix(text.Text, "gr") {
+		t.Errorf("%+v", text)
+	}
+	image := preview.Make(preview.Value{Codec: "file", Type: "bytes", Size: 1 << 40, Data: []byte("\x89PNG\r\n\x1a\n")})
+	if image.Kind != preview.Image {
+		t.Errorf("%+v", image)
+	}
+}
+
+func TestImageBytes(t *testing.T) {
+	for _, v := range vectors(t) {
+		data, media := preview.ImageBytes(pickled(v.Pickle))
+		if isImage := strings.HasPrefix(v.Name, "png"); isImage != (media == "image/png") || isImage != bytes.HasPrefix(data, []byte("\x89PNG")) {
+			t.Errorf("%s: %q, %d bytes", v.Name, media, len(data))
 		}
 	}
 }
 
 func TestFloat(t *testing.T) {
-	data := python(t, "2", "0.25", "True", "'2'", "[1]")
-	for i, want := range []float64{2, 0.25, 1} {
-		if got, ok := Float("pickle", data[i]); !ok || got != want {
-			t.Errorf("%v, %v, want %v", got, ok, want)
-		}
+	text, err := json.Marshal([]preview.Float{1.5, preview.Float(math.NaN()), preview.Float(math.Inf(1))})
+	if err != nil || string(text) != "[1.5,null,null]" {
+		t.Errorf("%s, %v", text, err)
 	}
-	for _, d := range append(data[3:], nil, []byte("x")) {
-		if got, ok := Float("pickle", d); ok {
-			t.Errorf("%q is %v", d, got)
-		}
-	}
-	if got, ok := Float("json", []byte("7.5")); !ok || got != 7.5 {
-		t.Error(got, ok)
+	var back []preview.Float
+	if err := json.Unmarshal(text, &back); err != nil || back[0] != 1.5 || back[1] == back[1] {
+		t.Errorf("%v, %v", back, err)
 	}
 }
 
-func TestLimits(t *testing.T) {
-	p := Of("file", "", []byte(strings.Repeat("x", 100_000)))
-	if p.Kind != Text || len(p.Text) != maxText || !p.Truncated {
-		t.Errorf("%v, %d bytes, %v", p.Kind, len(p.Text), p.Truncated)
+// FuzzMake holds previews of anything to their bounds.
+func FuzzMake(f *testing.F) {
+	codecs := []string{"pickle", "json", "file", "npy", "csv", "gob", "items", ""}
+	for _, v := range vectors(f) {
+		f.Add(uint8(0), "", v.Pickle)
 	}
-	if p = Of("pickle", "T", make([]byte, MaxInput+1)); p.Kind != Unknown || !p.Truncated {
-		t.Errorf("%+v", p)
+	for i, text := range []string{"", `[{"a":[1,{"b":null}]}]`, "\x89PNG\r\n\x1a\n", "\x93NUMPY\x01\x00\x02\x00{}", "a,\"b\n1,2\n"} {
+		f.Add(uint8(i), "bytes", []byte(text))
 	}
-	data := python(t, "[{'c%03d' % i: 'y' * 300 for i in range(100)}] * 200", "[0.5] * 100000")
-	if p = Of("pickle", "list", data[0]); len(p.Rows) != maxRows || len(p.Columns) != maxColumns || p.TotalRows != 200 || !p.Truncated || len(p.Rows[0][0]) != maxCell {
-		t.Errorf("%d rows, %d columns of %d", len(p.Rows), len(p.Columns), p.TotalRows)
-	}
-	if p = Of("pickle", "list", data[1]); len(p.Values) != maxSample || p.Shape[0] != 100_000 {
-		t.Errorf("%d values of %v", len(p.Values), p.Shape)
-	}
-}
-
-func TestHalf(t *testing.T) {
-	for bits, want := range map[uint16]float64{0x3c00: 1, 0xc000: -2, 0x0001: 5.960464477539063e-08, 0x7bff: 65504, 0: 0} {
-		if got := half(bits); got != want {
-			t.Errorf("%04x is %v, want %v", bits, got, want)
-		}
-	}
-}
-
-// Whatever the bytes are, there is a preview of bounded size that is valid JSON.
-func FuzzOf(f *testing.F) {
-	for _, data := range python(f, "1", "{'a': (1, 2)}", "[{'a': 1}]", "b'GIF89a'", "list(range(20))") {
-		f.Add("pickle", data)
-	}
-	f.Add("json", []byte(`[{"a":1},{"b":[]}]`))
-	f.Add("csv", []byte("a,b\n1,2\n"))
-	f.Fuzz(func(t *testing.T, codec string, data []byte) {
-		text, err := json.Marshal(Of(codec, "T", data))
-		if err != nil {
+	f.Fuzz(func(t *testing.T, codec uint8, typ string, data []byte) {
+		v := preview.Value{Codec: codecs[int(codec)%len(codecs)], Type: typ, Size: int64(len(data)), Data: data}
+		p := preview.Make(v)
+		if _, err := json.Marshal(p); err != nil {
 			t.Fatal(err)
 		}
-		if len(text) > 2<<20 {
-			t.Fatalf("%d bytes of preview", len(text))
+		if p.Kind == "" || len(p.Text) > 70_000 || !utf8.ValidString(p.Text) && p.Type == typ && utf8.ValidString(typ) {
+			t.Fatalf("kind %q, %d bytes of text", p.Kind, len(p.Text))
 		}
-		Float(codec, data)
-		Raw(codec, data)
+		if len(p.Columns) > 50 || len(p.Rows) > 100 || len(p.Values) > 1000 || len(p.Shape) > 64 {
+			t.Fatalf("%d columns, %d rows, %d values, %d dimensions", len(p.Columns), len(p.Rows), len(p.Values), len(p.Shape))
+		}
+		for _, row := range p.Rows {
+			if len(row) > 50 {
+				t.Fatalf("a row of %d cells", len(row))
+			}
+		}
+		image, media := preview.ImageBytes(v)
+		if (media != "") != (len(image) > 0) || len(image) > len(data) {
+			t.Fatalf("%q: %d bytes of an image", media, len(image))
+		}
+		if p.Kind == preview.Image && media == "" && v.Codec != "json" {
+			t.Fatal("an image without bytes")
+		}
 	})
 }

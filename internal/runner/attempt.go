@@ -15,6 +15,7 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/tasklog"
+	"github.com/levadahq/levada/internal/tracing"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/internal/worker"
 )
@@ -40,14 +41,15 @@ type attempt struct {
 	series *usage.Series
 	cgroup *usage.Cgroup // nil if it has none
 	timers []*time.Timer
-	early  []*Event // lines that came before the news that the process runs
-	shared bool     // it has no process of its own: see many
-	talk   func()   // what holds the conversation; nil is converse
+	early  []*Event       // lines that came before the news that the process runs
+	shared bool           // it has no process of its own: see many
+	talk   func()         // what holds the conversation; nil is converse
+	span   tracing.SpanID // zero if the run is not traced
 }
 
 // newAttempt makes the records of an attempt that is to be started.
 func (r *Runner) newAttempt(l engine.Launch) *attempt {
-	a := &attempt{r: r, launch: l, open: 4}
+	a := &attempt{r: r, launch: l, open: 4, span: r.Trace.NewSpan()}
 	r.active[l.Task] = a
 	now := r.Now()
 	a.task = metastore.Task{
@@ -279,6 +281,7 @@ func (a *attempt) settled(err error) {
 		return
 	}
 	a.cards.settle(r.LogDir)
+	a.trace()
 	if r.fatal != nil {
 		return
 	}
@@ -305,6 +308,18 @@ func (a *attempt) settled(err error) {
 	if a.launch.Joins != engine.NoTask {
 		r.closeItems(a.launch.Joins)
 	}
+}
+
+// trace adds the attempt to the run's trace.
+func (a *attempt) trace() {
+	if a.r.Trace == nil {
+		return
+	}
+	why := ""
+	if a.rec.Status == metastore.AttemptFailed {
+		why = a.why()
+	}
+	a.r.Trace.Attempt(a.span, a.launch.Step.Name, &a.rec, why)
 }
 
 // exitNoRetry is the exit code with which a task asks not to be tried again.
@@ -395,7 +410,7 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 	t := &protocol.Task{
 		Type: "task", Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
 		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, Iteration: l.Iteration,
-		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Spin: r.Spin, Stack: make([]protocol.Frame, len(l.Stack)),
+		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Traceparent: r.Trace.Traceparent(a.span), Spin: r.Spin, Stack: make([]protocol.Frame, len(l.Stack)),
 	}
 	for i, f := range l.Stack {
 		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}

@@ -176,6 +176,7 @@ func (m *many) tell(all []*attempt) error {
 		return err
 	}
 	t := first.Header.(*protocol.Task)
+	t.Traceparent = "" // the process has one environment for all its tasks
 	f := protocol.Many{Type: "tasks", First: t, Base: int64(all[0].launch.Base)}
 	var items *foreachItems
 	if n := len(t.Stack); n > 0 && t.Item != nil {
@@ -430,6 +431,7 @@ func (e *endedTogether) settled() {
 			continue
 		}
 		r.layers.Add(datastore.Layer{Run: a.rec.Run, Task: a.rec.Task, Base: a.task.Base, Complete: a.rec.Complete, Own: e.artifacts[i]})
+		a.trace()
 		a.emit(&Event{Kind: TaskFinished, Duration: a.seconds()})
 		r.apply(engine.Succeeded{Task: a.launch.Task, Attempt: a.launch.Attempt, Transition: e.transition})
 		if a.launch.Joins != engine.NoTask {

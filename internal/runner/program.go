@@ -129,6 +129,9 @@ func (c *conversation) programEnvironment(dir string) map[string]string {
 		"LEVADA_FLOW": run.Flow, "LEVADA_RUN": id, "LEVADA_STEP": l.Step.Name, "LEVADA_TASK": task,
 		"LEVADA_ATTEMPT": strconv.Itoa(l.Attempt), "LEVADA_PATHSPEC": run.Flow + "/" + id + "/" + l.Step.Name + "/" + task,
 	}
+	if c.r.Trace != nil {
+		vars["TRACEPARENT"] = c.r.Trace.Traceparent(c.a.span)
+	}
 	if n := len(l.Stack); n > 0 {
 		vars["LEVADA_INDEX"] = strconv.Itoa(l.Stack[n-1].Index)
 		if !l.Stack[n-1].Gang && l.Inputs == nil {

@@ -30,6 +30,7 @@ import (
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/tracing"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/internal/worker"
 )
@@ -80,6 +81,7 @@ type Config struct {
 	Triggers   []string             // runs, flow/run, that count as what started this one
 	Programs   map[string]Program   // those that run steps, by step
 	Watch      Observer
+	Trace      *tracing.Trace  // nil if the run is not traced
 	Errors     io.Writer       // for what exit hooks write to stderr
 	Progress   bool            // whether Watch.Progress is called while the run goes on
 	Hard       <-chan struct{} // closed: kill everything at once
@@ -321,15 +323,17 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	err := r.Store.EndRun(ctx, r.Config.Run.ID, metastore.RunEnd{
-		Status: res.Status, Ended: r.Now(), FailedTask: res.FailedTask, Problem: res.Problem,
-	})
+	end := metastore.RunEnd{Status: res.Status, Ended: r.Now(), FailedTask: res.FailedTask, Problem: res.Problem}
+	err := r.Store.EndRun(ctx, r.Config.Run.ID, end)
 	if r.fatal != nil {
 		err = r.fatal
 	}
 	took := r.Now().Sub(r.started).Seconds()
 	if err == nil && r.Spin == nil { // hooks tell of runs, not of a task that is tried alone
 		r.exitHooks(parent, res.Status)
+	}
+	if lost := r.Trace.End(end, r.Hard); lost != "" {
+		r.warn("%s", lost)
 	}
 	os.Remove(r.LogDir) // fails unless it was made for live cards alone
 	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),

@@ -185,7 +185,8 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 	logs := filepath.Join(s.c.Home, "logs", fmt.Sprint(run.ID))
 	r := runner.New(runner.Config{
 		Flow: f.Definition(), Graph: f.graph, Spin: w.spin, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
-		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Cgroups: s.c.Cgroups, Home: s.c.Name, LogDir: logs, MaxLogSize: o.MaxLogSize, Staging: w.staging,
+		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Trace: s.c.Tracing.Start(run), Cgroups: s.c.Cgroups, Home: s.c.Name, LogDir: logs,
+		MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Triggers: o.Triggers, Programs: programs, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
@@ -197,6 +198,9 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) (metastore.Run, []string, error) {
 	def, now := f.Definition(), s.c.Now()
 	warnings := w.warnings
+	if t := s.c.Tracing; t != nil && t.Problem != "" {
+		warnings = append(warnings, "the run is not traced: "+t.Problem)
+	}
 	if def.ForkUnsafe != "" && f.src.Isolation == "" {
 		warnings = append(warnings, fmt.Sprintf("tasks start in fresh interpreters, which is slower, because %s; --isolation fork overrules that", def.ForkUnsafe))
 	}

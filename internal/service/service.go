@@ -24,6 +24,7 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/runner"
+	"github.com/levadahq/levada/internal/tracing"
 	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/internal/usage"
 	"github.com/levadahq/levada/internal/worker"
@@ -55,7 +56,8 @@ type Config struct {
 	Interpreter func(ctx context.Context, asked string) (interp.Interpreter, error)
 	Environment upkeep.Environment
 	Machine     usage.Resources
-	Cgroups     *usage.Cgroups // nil: tasks have no cgroups of their own
+	Tracing     *tracing.Options // nil: runs are not traced
+	Cgroups     *usage.Cgroups   // nil: tasks have no cgroups of their own
 	Version     string
 	Host        string
 	Boot        string // boot id of this machine

@@ -114,6 +114,9 @@ func (s *schemas) of(t reflect.Type) object {
 	case reflect.Bool:
 		return object{"type": "boolean"}
 	case reflect.Float64:
+		if t.Name() == "Float" {
+			return object{"type": []string{"number", "null"}} // null for what is not finite
+		}
 		return object{"type": "number"}
 	case reflect.Int, reflect.Int64:
 		if t.Name() == "Time" {

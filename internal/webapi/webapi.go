@@ -280,17 +280,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // ask makes the answer of a route whose result is JSON.
 func ask[Q, R any](read func(*request) Q, use func(*api.Service, context.Context, Q) (R, error)) func(*API, *request) error {
-	return func(a *API, r *request) error {
-		q := read(r)
-		if r.err != nil {
-			return r.err
-		}
-		res, err := use(a.API, r.Context(), q)
-		if err != nil {
-			return err
-		}
-		return r.json(http.StatusOK, res)
-	}
+	return act(http.StatusOK, read, use)
 }
 
 // act makes the answer of a route that changes something.

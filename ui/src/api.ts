@@ -141,8 +141,7 @@ export interface Preview extends Artifact {
   kind: "none" | "bool" | "number" | "text" | "table" | "array" | "image" | "json" | "bytes" | "unknown";
   text?: string;
   truncated?: boolean;
-  number?: number;
-  json?: unknown;
+  number?: number | null; // null: not finite
   columns?: string[];
   rows?: string[][];
   total_rows?: number;

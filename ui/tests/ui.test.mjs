@@ -214,7 +214,7 @@ test("artifacts are shown by what they are", async () => {
   const open = (name) => page.getByRole("button", { name, exact: true }).click();
   await open("table");
   await page.getByRole("columnheader", { name: "score" }).waitFor();
-  await page.getByText("80 rows in all").waitFor();
+  await page.getByText("250 rows in all").waitFor();
   await open("curve");
   await page.getByRole("img", { name: "curve, 100 values" }).waitFor();
   await open("picture");

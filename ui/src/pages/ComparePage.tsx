@@ -86,7 +86,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
     ["tags", (r) => r.tags.join(", ")],
   ];
   const parameters = [...new Set(all.flatMap((r) => Object.keys(r.parameters ?? {})))].sort();
-  const numbers = [...previews].filter(([, list]) => list.some((p) => p?.kind === "number" && p.number !== undefined));
+  const numbers = [...previews].filter(([, list]) => list.some((p) => p?.kind === "number" && typeof p.number === "number"));
   const curves = [...previews].filter(([, list]) => list.filter((p) => p?.kind === "array" && (p.values?.length ?? 0) > 1).length > 1);
   const row = (name: string, values: unknown[], cells: (string | preact.JSX.Element)[]) =>
     only && !differ(values) ? null : (
@@ -178,7 +178,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
                 sides.map((s) => s.artifacts.get(name)?.hash),
                 list.map((p, i) =>
                   p ? (
-                    p.kind === "number" && i > 0 && list[0]?.number !== undefined && p.number !== undefined && p.number !== list[0].number ? (
+                    p.kind === "number" && i > 0 && typeof list[0]?.number === "number" && typeof p.number === "number" && p.number !== list[0].number ? (
                       <>
                         {oneLine(p)} <span class="muted">{change(p.number, list[0].number)}</span>
                       </>
@@ -229,7 +229,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
           .map(([name, list]) => (
             <section class="panel">
               <h2>{name}</h2>
-              <Bars values={list.map((p, i) => ({ name: `run ${all[i]!.id}`, value: p?.number }))} />
+              <Bars values={list.map((p, i) => ({ name: `run ${all[i]!.id}`, value: p?.number ?? undefined }))} />
             </section>
           ))}
       </div>

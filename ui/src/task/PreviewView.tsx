@@ -9,13 +9,15 @@ import { number } from "../format";
 export function oneLine(p: Preview): string {
   switch (p.kind) {
     case "number":
-      return p.number === undefined ? (p.text ?? "") : number(p.number);
+      return typeof p.number === "number" ? number(p.number) : (p.text ?? "");
     case "table":
       return `table of ${p.total_rows} × ${p.columns?.length}`;
     case "json": {
-      const text = JSON.stringify(p.json);
+      const text = p.text ?? "";
       return text.length > 120 ? text.slice(0, 120) + "…" : text;
     }
+    case "image":
+      return `${p.media_type}`;
     case "bytes":
       return `${p.size} bytes`;
   }
@@ -50,7 +52,7 @@ export function PreviewView({ p, path }: { p: Preview; path: string }) {
       {p.rows && p.rows.length > 0 ? <Rows p={p} /> : null}
       {p.kind === "json" ? (
         <div class="tree" tabIndex={0}>
-          <Tree value={p.json} open />
+          <Tree value={JSON.parse(p.text ?? "null") as unknown} open />
         </div>
       ) : null}
       {p.truncated ? <span class="muted">This is a part of it. The download has all.</span> : null}

@@ -28,7 +28,7 @@ class KindsFlow(FlowSpec):
         self.nothing = None
         self.name = "résumé of\nseveral lines"
         self.curve = [math.exp(-i / 20) + random.random() / 20 for i in range(100)]
-        self.table = [{"name": "a%d" % i, "score": i / 7, "good": i % 2 == 0} for i in range(80)]
+        self.table = [{"name": "a%d" % i, "score": i / 7, "good": i % 2 == 0} for i in range(250)]
         self.config = {"layers": [64, 64], "optimizer": {"name": "adam", "betas": [0.9, 0.999]}}
         self.picture = png(160, 90)
         self.raw = bytes(range(200))

@@ -1,0 +1,196 @@
+package pickle
+
+import (
+	"encoding/binary"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Shape returns the shape and the type of the elements of a numpy array, of whatever elements.
+func Shape(v Value) (shape []int64, dtype string, ok bool) {
+	a, ok := arrayOf(v)
+	return a.shape, a.dtype, ok
+}
+
+// place is where the element lies that is number i as C orders them.
+func (a *Array) place(i int) int {
+	if !a.Fortran || len(a.Shape) < 2 {
+		return i
+	}
+	at := 0
+	for d := len(a.Shape) - 1; d >= 0; d-- { // the last index varies fastest in i, the first in the data
+		index := i % a.Shape[d]
+		i /= a.Shape[d]
+		at = at + index*stride(a.Shape[:d])
+	}
+	return at
+}
+
+func stride(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// number is the array for reading its elements.
+func (a *Array) number(i int) *numbers {
+	b := a.Data[a.place(i)*a.Size:][:a.Size]
+	n := &numbers{size: a.Size, descr: "<" + string(a.Kind), data: b}
+	if a.Big {
+		n.data = make([]byte, a.Size)
+		for i := range b {
+			n.data[len(b)-1-i] = b[i]
+		}
+	}
+	return n
+}
+
+// Float returns element i, in the order of C, as a float64.
+func (a *Array) Float(i int) float64 { return a.number(i).float() }
+
+// Text returns element i, in the order of C, as text. A missing number is "".
+func (a *Array) Text(i int) string { return a.number(i).text(0) }
+
+func (n *numbers) float() float64 {
+	var full [8]byte
+	copy(full[:], n.data)
+	u := binary.LittleEndian.Uint64(full[:])
+	shift := 64 - 8*n.size
+	switch {
+	case n.descr[1] == 'i':
+		return float64(int64(u<<shift) >> shift)
+	case n.descr[1] == 'u' || n.descr[1] == 'b':
+		return float64(u)
+	case n.size == 4:
+		return float64(math.Float32frombits(uint32(u)))
+	case n.size == 2:
+		return half(uint16(u))
+	}
+	return math.Float64frombits(u)
+}
+
+// Frame is a pandas data frame, or a series as one of a single column.
+type Frame struct {
+	Rows    int64
+	Columns int                      // all of them
+	Names   []string                 // of the first columns
+	Cells   []func(row int64) string // of each; nil for a column whose elements cannot be told
+}
+
+// FrameOf returns the data frame or series that a value is, with at most max columns; not ok if it is none.
+func FrameOf(v Value, max int) (*Frame, bool) {
+	o, ok := v.(*Object)
+	if !ok {
+		return nil, false
+	}
+	class := objectType(o)
+	short := class[strings.LastIndexByte(class, '.')+1:]
+	if !strings.HasPrefix(class, "pandas") || short != "DataFrame" && short != "Series" {
+		return nil, false
+	}
+	axes, blocks, ok := manager(o.attr("_mgr"))
+	if !ok || len(axes) == 0 {
+		return nil, false
+	}
+	f := &Frame{Rows: indexLength(axes[len(axes)-1])}
+	if f.Rows < 0 {
+		return nil, false
+	}
+	if short == "Series" {
+		name, _ := o.attr("_name").(string)
+		f.Columns, f.Names = 1, []string{name}
+	} else {
+		labels, named := indexNames(axes[0])
+		columns := indexLength(axes[0])
+		if named {
+			columns = int64(len(labels))
+		}
+		if len(axes) != 2 || columns < 0 || columns > 1<<20 {
+			return nil, false
+		}
+		f.Columns = int(columns)
+		for i := range min(f.Columns, max) {
+			name := strconv.Itoa(i)
+			if named {
+				var ok bool
+				if name, ok = labels[i].(string); !ok {
+					name = Repr(labels[i], 100)
+				}
+			}
+			f.Names = append(f.Names, name)
+		}
+	}
+	cells := make([]func(int64) string, f.Columns)
+	for _, b := range blocks {
+		if short == "Series" {
+			b = seriesBlock(b)
+		}
+		fillColumns(b, cells, f.Rows)
+	}
+	f.Cells = cells[:len(f.Names)]
+	return f, true
+}
+
+// seriesBlock makes the elements of a series the block of a frame with a single column.
+func seriesBlock(data Value) Value {
+	first := &Object{Func: &Global{"builtins", "slice"}, Args: []Value{int64(0), int64(1), int64(1)}} // the place of its only column
+	if a, ok := ArrayOf(data); ok && len(a.Shape) == 1 {
+		wide := *data.(*Object)
+		shape := &Tuple{Items: []Value{int64(1), int64(a.Shape[0])}}
+		if state, ok := wide.State.(*Tuple); ok {
+			items := append([]Value(nil), state.Items...)
+			items[1] = shape
+			wide.State = &Tuple{Items: items}
+		} else {
+			wide.Args = append([]Value(nil), wide.Args...)
+			wide.Args[2] = shape
+		}
+		data = &wide
+	}
+	return &Object{Func: &Global{"pandas", "_unpickle_block"}, Args: []Value{data, first}}
+}
+
+var npyHeader = regexp.MustCompile(`^\{'descr': '([<>|])([biuf])([1248])', 'fortran_order': (True|False), 'shape': \(((?:[0-9]{1,18}(?:, ?|,)?)*)\), ?\}\s*$`)
+
+// ParseNPY reads an array of numbers in the format of numpy.save, versions 1 to 3; not ok if it is none.
+func ParseNPY(file []byte) (a *Array, dtype string, ok bool) {
+	if len(file) < 12 || string(file[:6]) != "\x93NUMPY" {
+		return nil, "", false
+	}
+	size, start := int64(binary.LittleEndian.Uint16(file[8:])), int64(10)
+	if file[6] > 1 {
+		size, start = int64(binary.LittleEndian.Uint32(file[8:])), 12
+	}
+	if size > 1<<16 || start+size > int64(len(file)) {
+		return nil, "", false
+	}
+	m := npyHeader.FindSubmatch(file[start : start+size])
+	if m == nil {
+		return nil, "", false
+	}
+	a = &Array{Kind: m[2][0], Size: int(m[3][0] - '0'), Big: m[1][0] == '>', Fortran: string(m[4]) == "True", Data: file[start+size:]}
+	bytes := int64(a.Size)
+	for text := range strings.SplitSeq(string(m[5]), ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n > math.MaxInt32*int64(1<<16) || n > 0 && bytes > math.MaxInt64/n {
+			return nil, "", false
+		}
+		bytes *= n
+		a.Shape = append(a.Shape, int(n))
+	}
+	if a.Kind == 'b' && a.Size != 1 || a.Kind == 'f' && a.Size == 1 || bytes != int64(len(a.Data)) {
+		return nil, "", false
+	}
+	dtype = map[byte]string{'b': "bool", 'i': "int", 'u': "uint", 'f': "float"}[a.Kind]
+	if a.Kind != 'b' {
+		dtype += strconv.Itoa(8 * a.Size)
+	}
+	return a, dtype, true
+}

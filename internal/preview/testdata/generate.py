@@ -1,0 +1,99 @@
+"""Writes values.jsonl: values as Python pickles them, with what a preview should show. Needs numpy and pandas."""
+
+import base64
+import collections
+import datetime
+import decimal
+import json
+import math
+import pathlib
+import pickle
+import struct
+import zlib
+
+import numpy as np
+import pandas as pd
+
+
+class Thing:
+    def __init__(self):
+        self.name = "x"
+
+
+def png():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+
+
+def text(x):
+    """An element as the SDK of pickle shows it."""
+    if isinstance(x, (float, np.floating)) and math.isnan(x):
+        return ""
+    return str(x)
+
+
+def array(a, **more):
+    flat = [float(x) for x in a.ravel(order="C")]
+    want = {"kind": "array", "shape": list(a.shape), "dtype": str(a.dtype), "values": flat, **more}
+    if a.ndim == 2:
+        want["rows"] = [[text(x) for x in row] for row in a]
+        want["total_rows"] = a.shape[0]
+    return a, want
+
+
+grid = np.arange(6, dtype="float64").reshape(2, 3) / 4
+frame = pd.DataFrame({"a": [1, 2, 3], "b": [0.5, None, 2.5], "c": ["x", None, "z"], "d": [True, False, True], "e": [7, 8, 9]})
+rows = [["1", "0.5", "x", "True", "7"], ["2", "", "", "False", "8"], ["3", "2.5", "z", "True", "9"]]
+values = {
+    "int": (7, {"kind": "number", "number": 7, "text": "7", "type": "int"}),
+    "large int": (10**30, {"kind": "number", "number": 1e30, "text": str(10**30)}),
+    "float": (0.1, {"kind": "number", "number": 0.1, "text": "0.1"}),
+    "nan": (math.nan, {"kind": "number", "number": None, "text": "nan"}),
+    "bool": (True, {"kind": "bool", "text": "True"}),
+    "none": (None, {"kind": "none", "text": "None"}),
+    "text": ("grüß dich\n", {"kind": "text", "text": "grüß dich\n", "type": "str"}),
+    "half of a character": ("a\ud800b", {"kind": "text", "text": "a\ufffdb"}),
+    "numpy int": (np.int32(-5), {"kind": "number", "number": -5, "type": "numpy.int32"}),
+    "numpy float": (np.float32(0.5), {"kind": "number", "number": 0.5}),
+    "numpy bool": (np.bool_(True), {"kind": "bool", "text": "True"}),
+    "list": ([1, "a", None, [2.5]], {"kind": "json", "text": '[1,"a",null,[2.5]]'}),
+    "empty list": ([], {"kind": "json", "text": "[]"}),
+    "dict": ({"a": {"b": (1, 2)}}, {"kind": "json", "text": '{"a":{"b":[1,2]}}'}),
+    "counter": (collections.Counter("aab"), {"kind": "json", "text": '{"a":2,"b":1}'}),
+    "records": ([{"a": 1, "b": "x"}, {"a": 2.5, "c": None}],
+                {"kind": "table", "columns": ["a", "b", "c"], "rows": [["1", "x", ""], ["2.5", "", "None"]], "total_rows": 2}),
+    "date": (datetime.date(2024, 2, 29), {"kind": "text", "text": "2024-02-29"}),
+    "decimal": (decimal.Decimal("1.50"), {"kind": "text", "text": "1.50"}),
+    "path": (pathlib.PurePosixPath("/a/b"), {"kind": "text", "text": "/a/b"}),
+    "bytes": (b"\x00\x01", {"kind": "bytes", "text": "00000000  00 01                                             |..|\n"}),
+    "png": (png(), {"kind": "image", "media_type": "image/png"}),
+    "png in a bytearray": (bytearray(png()), {"kind": "image", "media_type": "image/png"}),
+    "svg": (b"<svg onload='alert(1)'/>", {"kind": "bytes"}),
+    "object": (Thing(), {"kind": "unknown", "type": "__main__.Thing", "text": "<__main__.Thing name='x'>"}),
+    "array": array(np.array([1, -2, 3], dtype="int16")),
+    "matrix": array(grid),
+    "matrix in the order of Fortran": array(np.asfortranarray(grid)),
+    "three dimensions": array(np.arange(24, dtype="uint8").reshape(2, 3, 4)),
+    "three dimensions in the order of Fortran": array(np.asfortranarray(np.arange(24, dtype="uint8").reshape(2, 3, 4))),
+    "big-endian": array(np.array([[1.5, -2]], dtype=">f4"), dtype=">f4"),
+    "half": array(np.array([0.5, 65504], dtype="float16")),
+    "bools": array(np.array([True, False])),
+    "no elements": array(np.zeros((0, 3))),
+    "no dimension": array(np.array(2.5)),
+    "long array": (np.zeros(1200, dtype="uint8"), {"kind": "array", "shape": [1200], "truncated": True}),
+    "objects": (np.array(["a", None], dtype=object), {"kind": "array", "shape": [2], "dtype": "object"}),
+    "frame": (frame, {"kind": "table", "columns": list("abcde"), "rows": rows, "total_rows": 3, "shape": [3, 5]}),
+    "long frame": (pd.DataFrame({"n": range(150)}), {"kind": "table", "columns": ["n"], "total_rows": 150, "truncated": True}),
+    "frame with days": (pd.DataFrame({"n": [1], "day": pd.to_datetime(["2024-01-02"])}),
+                        {"kind": "table", "columns": ["n", "day"], "rows": [["1", "…"]], "truncated": True}),
+    "empty frame": (pd.DataFrame(), {"kind": "table", "total_rows": 0}),
+    "series": (pd.Series([1.5, 2.5], name="s"), {"kind": "table", "columns": ["s"], "rows": [["1.5"], ["2.5"]], "total_rows": 2}),
+}
+
+with open(pathlib.Path(__file__).with_name("values.jsonl"), "w") as out:
+    for name, (value, want) in values.items():
+        for protocol in (2, 4, 5):
+            data = base64.b64encode(pickle.dumps(value, protocol)).decode()
+            out.write(json.dumps({"name": name, "protocol": protocol, "pickle": data, "want": want}) + "\n")
