@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -330,6 +331,9 @@ func (q runQuery) sql() (string, []driver.Value) {
 	if q.Before != 0 {
 		and("id < ?", q.Before)
 	}
+	for name, value := range q.Parameters { // what is not in the text is not in the parameters, and that is found out without reading JSON
+		and("instr(info, ?)", quoted(name)+":"+quoted(value))
+	}
 	if len(q.Parameters) > 0 {
 		wanted, err := json.Marshal(q.Parameters)
 		if err != nil {
@@ -348,13 +352,23 @@ func (q runQuery) sql() (string, []driver.Value) {
 	}
 	// Runs are read by id, the newest first. The times, which rise with the ids but for clocks that are set, say from which id
 	// to begin and where to end. The + keeps SQLite from looking for the id in the table instead of in the index of times.
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
 	if !q.CreatedAfter.IsZero() {
-		and("created >= ?", micros(q.CreatedAfter))
-		and("id >= (SELECT min(+id) FROM runs WHERE created >= ?)", micros(q.CreatedAfter))
+		low = micros(q.CreatedAfter)
+		and("created >= ?", low)
 	}
 	if !q.CreatedBefore.IsZero() {
-		and("created < ?", micros(q.CreatedBefore))
-		and("id <= (SELECT max(+id) FROM runs WHERE created < ?)", micros(q.CreatedBefore))
+		high = micros(q.CreatedBefore)
+		and("created < ?", high)
+	}
+	// Both bounds are told to both, so that only what is between them is read.
+	if !q.CreatedAfter.IsZero() {
+		where = append(where, "id >= (SELECT min(+id) FROM runs WHERE created >= ? AND created < ?)")
+		args = append(args, low, high)
+	}
+	if !q.CreatedBefore.IsZero() {
+		where = append(where, "id <= (SELECT max(+id) FROM runs WHERE created >= ? AND created < ?)")
+		args = append(args, low, high)
 	}
 	sql := runColumns
 	if len(where) > 0 {
@@ -366,4 +380,13 @@ func (q runQuery) sql() (string, []driver.Value) {
 		args = append(args, int64(q.Limit))
 	}
 	return sql, args
+}
+
+// quoted is a text as it stands in a run's info, which is written by the same encoder.
+func quoted(text string) string {
+	data, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a text
+	}
+	return string(data)
 }
