@@ -111,8 +111,8 @@ type runQuery struct {
 type found struct {
 	flows, users, tags []string
 	ids                []int64 // by their ids and parameters; all that match if few
-	few                bool
-	newest             int64 // id above which no run matches
+	few                bool    // ids are all that match
+	newest             int64   // id above which no run matches
 }
 
 func (s *Store) prepare(ctx context.Context, q *runQuery) error {
@@ -188,6 +188,10 @@ func (s *Store) search(ctx context.Context, text string) (*found, error) {
 	}
 	slices.Sort(f.ids)
 	f.ids = slices.Compact(f.ids)
+	if len(f.flows) == 0 && len(f.users) == 0 && len(f.tags) == 0 { // it is in no name, so these are all, however many
+		f.few = true
+		return f, nil
+	}
 	flows, users, tags, listed := textList(f.flows), textList(f.users), textList(f.tags), idList(f.ids)
 	ids, err := all(rows(ctx, s, "search runs", scan, `
 		SELECT r.id FROM json_each(?1) AS l CROSS JOIN runs AS r ON r.flow = l.value
