@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
@@ -122,6 +124,30 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 		if !fault.Is(err, want) || fault.HintOf(err) == "" || time.Since(before) > 5*time.Second {
 			t.Errorf("%s: %v after %v", address, err, time.Since(before))
 		}
+	}
+}
+
+// TestOtherVersion meets a server whose ports are others.
+func TestOtherVersion(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		type hello struct {
+			Protocol int
+			Version  string
+		}
+		data, err := cbor.Marshal(struct {
+			Items []hello
+			Last  bool
+		}{[]hello{{remote.Protocol + 1, "9.9"}}, true})
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Write(data)
+	}))
+	defer server.Close()
+	_, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir()})
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "9.9") || !strings.Contains(fault.HintOf(err), "same version") {
+		t.Errorf("%v", err)
 	}
 }
 
