@@ -8,15 +8,15 @@ import os
 import resource  # wait4 would import it on first use
 import select
 import sys
-from _signal import SIG_DFL, SIGCHLD, SIGINT, SIGKILL, SIGTERM, set_wakeup_fd, signal
+from _signal import SIG_DFL, SIGCHLD, SIGKILL, SIGTERM, set_wakeup_fd, signal
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from os import _exit, close, dup2, getppid, setpgid
 from struct import unpack
 
-from . import safety
+from . import safety, signals
 from .forkhooks import ForkHooks
 from .hotpages import SCOUTS, HotPages
-from .task import converse, flush, on_signal
+from .task import converse, flush
 from .warmup import warm_up
 from .wire import ConversationEnded, decode, frame, unpack_lengths
 
@@ -76,15 +76,13 @@ class ForkServer:
             from .cards import preload  # noqa: F401  each task would import it
         gc.collect()
         warm_up(type(self._flow), self._plans.steps, self._rehearse)
+        signals.handle(self._on_signal)  # tasks keep it: two system calls less for each
         self._hooks.take_off()
         self._reseed += self._hooks.reseed
         for fd in (self._wake, self._waker):
             os.set_blocking(fd, False)
         set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal(SIGCHLD, _wake_up)
-        # Tasks keep these handlers: two system calls less for each.
-        signal(SIGTERM, self._on_signal)
-        signal(SIGINT, self._on_signal)
         # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
         # the pages it lies on.
         gc.freeze()
@@ -111,7 +109,7 @@ class ForkServer:
 
     def _on_signal(self, signum, frame):
         if os.getpid() != self._pid:
-            on_signal(signum, frame)
+            signals.end_step(signum, frame)
         elif signum == SIGTERM:  # Ctrl-C is the host's business
             self._stopping = True
 
@@ -235,6 +233,7 @@ class ForkServer:
             if self._hot.descriptor >= 0:
                 closing.append(self._hot.descriptor)
             if self._detach(0, SIGKILL, stdout, stderr, closing) == self._pid:  # else it had ended before
+                signals.enter_task()
                 code = converse(self._flow, self._plans, conversation, first, self._context)
         except KeyboardInterrupt:
             pass  # it was asked to end before it had begun

@@ -158,13 +158,11 @@ def _wait_for_end(channel):
 
 
 def _run_task(flow, fd):
-    from _signal import SIGINT, SIGTERM, signal
-
+    from . import signals
     from .safety import LibC
-    from .task import converse, flush, on_signal
+    from .task import converse, flush
 
-    signal(SIGINT, on_signal)
-    signal(SIGTERM, on_signal)
+    signals.handle(signals.end_step)
     first = setup = None
     if os.environ.pop("LEVADA_SETUP", None):
         from .wire import Channel
@@ -179,6 +177,7 @@ def _run_task(flow, fd):
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(line_buffering=True)
+        signals.enter_task()
         code = converse(flow, plans, fd, first)
     flush()
     LibC().flush()

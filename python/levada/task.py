@@ -8,8 +8,7 @@ short way that touches few of them; the general one does the same for all.
 
 import sys
 from _pickle import dumps, loads
-from _signal import ITIMER_REAL, SIG_DFL, SIGALRM, SIGINT, setitimer, signal
-from os import getpid, kill
+from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
 
 from . import running
 from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
@@ -504,18 +503,3 @@ def converse(flow, plans, fd, first=None, context=None):
         print("levada: %s" % error, file=sys.stderr)
         flush()
         return 1
-
-
-def on_signal(signum, frame):
-    """End the step gently: the handler of SIGINT and SIGTERM in a process that runs a task."""
-    task = running.current._task
-    if task is None:
-        raise KeyboardInterrupt
-    if task.channel.pid == getpid():
-        task.interrupt(KeyboardInterrupt())
-    elif signum == SIGINT:
-        raise KeyboardInterrupt
-    else:
-        # A process that the step forked, such as a worker of a pool: it ends as if this handler were not there.
-        signal(signum, SIG_DFL)
-        kill(getpid(), signum)

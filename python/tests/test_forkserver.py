@@ -151,6 +151,38 @@ class Processes(FlowTest):
         self.assertIn("cannot read artifacts", result.values()["error"])
         self.assertEqual(result.values()["z"], 5)
 
+    def test_signals_of_what_a_step_forks(self):
+        """SIGTERM kills it, whenever it comes: no handler of Python's has to run."""
+        host = self.steps("""
+            import signal
+            alone = signal.getsignal(signal.SIGTERM)
+            read, write = os.pipe()
+            if os.fork() == 0:
+                handlers = signal.getsignal(signal.SIGTERM), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+                os.write(write, repr(handlers == (signal.SIG_DFL, set())).encode())
+                os._exit(0)
+            self.default = os.read(read, 10)
+            self.kept = signal.getsignal(signal.SIGTERM) is alone and not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            self.killed = []
+            for _ in range(50):
+                pid = os.fork()
+                if pid == 0:
+                    while True: signal.pause()
+                os.kill(pid, signal.SIGTERM)
+                self.killed.append(os.WTERMSIG(os.waitpid(pid, 0)[1]))
+            signal.signal(signal.SIGTERM, print)
+            if os.fork() == 0:
+                os.write(write, repr(signal.getsignal(signal.SIGTERM) is print).encode())
+                os._exit(0)
+            self.own = os.read(read, 10)
+            self.next(self.end)
+        """)
+        result = host.task("s0")
+        self.assertOk(result)
+        values = result.values()
+        self.assertEqual((values["default"], values["kept"], values["own"]), (b"True", True, b"True"))
+        self.assertEqual(values["killed"], [signal.SIGTERM] * 50)
+
     def test_forks_of_a_step_are_ordinary(self):
         """What the fork server leaves out around its own forks is back for those of a step."""
         host = self.steps(
@@ -275,6 +307,22 @@ class Ending(FlowTest):
         host.process.send_signal(signal.SIGTERM)
         self.assertEqual(host.process.wait(5), 0)
         self.assertTrue(wait_until(lambda: not alive(task) and not alive(child)))
+
+    def test_a_task_that_forks_ends_gently(self):
+        host = self.steps("print('on', flush=True)\nwhile True:\n    pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)")
+        for i in range(20):
+            read, write = os.pipe()
+            with open(write, "wb") as out, open(read, "rb") as lines:
+                id, conversation = host.fork(out)
+                conversation.send(host.frame("s0"))
+                lines.readline()
+                time.sleep(i / 5000)  # somewhere in the loop
+                host.kill(id)
+                try:
+                    self.assertFalse(conversation.receive()[0]["ok"])
+                finally:
+                    conversation.close()
+            self.assertEqual(host.wait_exit(id)["signal"], 0)
 
     @unittest.skipUnless(LINUX, "PR_SET_PDEATHSIG")
     def test_killed(self):
