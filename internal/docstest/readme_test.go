@@ -16,7 +16,7 @@ import (
 // A page is one session in a folder that looks like the repository: examples and python are there. Its blocks:
 //
 //   - ```console: lines that begin with "$ " are commands, for bash; what follows a command is its output, stdout and
-//     stderr as they come. Times, process ids, durations and the like are masked, and lines are compared without
+//     stderr as they come. Times, process ids, durations, sizes and the like are masked, and lines are compared without
 //     their order, because tasks run at once. A line "..." stands for any lines.
 //   - ```python file=NAME, ```go file=NAME: the file NAME.
 //
@@ -165,6 +165,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 	{regexp.MustCompile(`\(pid \d+\)`), "(pid N)"},
 	{regexp.MustCompile(`\b\d+(\.\d+)?m?s\b`), "SECONDS"},
+	{regexp.MustCompile(`\b\d+(\.\d+)? [KM]iB\b`), "MEMORY"},
 	{regexp.MustCompile(`just now|\d+ seconds? ago`), "AGO"},
 	{regexp.MustCompile(`"(seconds|rate|left|elapsed|cpu|memory|pid)":[0-9.]+`), `"$1":N`},
 	{regexp.MustCompile(`0x[0-9a-f]+`), "0xN"},

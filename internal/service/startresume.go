@@ -45,7 +45,7 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 				Do("resume it where the flow is, or unpack its code with `levada code %d --output FOLDER`", id)
 		}
 	}
-	dir, err := os.MkdirTemp(s.c.Home, ".resume-")
+	dir, err := os.MkdirTemp("", "levada-resume-")
 	if err != nil {
 		return 0, fault.Wrap(fault.Permission, "start a resume", err)
 	}
