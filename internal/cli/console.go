@@ -28,7 +28,8 @@ type display interface {
 	resuming(at time.Time)
 	// interrupted tells that somebody pressed Ctrl-C.
 	interrupted(at time.Time)
-	close()
+	// close shows what is still to be shown. It returns false if nobody reads it, and it is given up.
+	close() bool
 }
 
 // watcher is the display of a run that remembers how long the run took, for the summary.
@@ -76,7 +77,7 @@ func colours(on bool) style {
 func (c *console) Event(e *runner.Event) {
 	c.out.mu.Lock()
 	c.event(e)
-	c.out.written()
+	c.out.appended()
 	c.out.mu.Unlock()
 }
 
@@ -224,13 +225,13 @@ func (c *console) Progress(p runner.Progress) {
 	defer c.out.mu.Unlock()
 	if c.live != nil {
 		c.live.progress(p)
-		c.out.written()
+		c.out.appended()
 		return
 	}
 	if p.Elapsed-c.report >= reportEvery {
 		c.report = p.Elapsed
 		c.overview(p)
-		c.out.written()
+		c.out.appended()
 	}
 }
 
@@ -276,7 +277,7 @@ func listOf(names []string) string {
 func (c *console) resuming(at time.Time) {
 	c.out.mu.Lock()
 	c.line(at, "", "Gathering required information to resume run (this may take a bit of time)...")
-	c.out.written()
+	c.out.appended()
 	c.out.mu.Unlock()
 }
 
@@ -285,16 +286,17 @@ func (c *console) interrupted(at time.Time) {
 	c.pressed = true
 	c.line(at, c.style.bold, "Workflow interrupted. The active tasks are asked to end; press Ctrl-C again to stop at once.")
 	c.out.flush()
+	c.out.hurry()
 	c.out.mu.Unlock()
 }
 
-func (c *console) close() {
+func (c *console) close() bool {
 	c.out.mu.Lock()
 	if c.live != nil {
 		c.live.end()
 	}
 	c.out.mu.Unlock()
-	c.out.close()
+	return c.out.close()
 }
 
 // summary appends the line that a fan-out leaves of its live progress.

@@ -37,6 +37,10 @@ func (j *jsonLines) Progress(runner.Progress) {}
 func (j *jsonLines) resuming(time.Time) {}
 
 // interrupted says nothing: the run's own event "stopping" does.
-func (j *jsonLines) interrupted(time.Time) {}
+func (j *jsonLines) interrupted(time.Time) {
+	j.out.mu.Lock()
+	j.out.hurry()
+	j.out.mu.Unlock()
+}
 
-func (j *jsonLines) close() { j.out.close() }
+func (j *jsonLines) close() bool { return j.out.close() }

@@ -305,6 +305,9 @@ func TestLiveOnATerminal(t *testing.T) {
 		w := o.Watch.(*watcher).display.(*console)
 		w.out.mu.Lock()
 		w.out.flush()
+		for w.out.writing {
+			w.out.written.Wait()
+		}
 		during = v.String()
 		w.out.mu.Unlock()
 		o.Watch.Event(with(event(runner.RunFinished, "", 0, 30), func(e *runner.Event) { e.Status = metastore.RunSucceeded }))

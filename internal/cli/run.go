@@ -236,7 +236,7 @@ func (s *session) writeFile(option, path string, data []byte) error {
 
 // finish tells how a run ended. An error with a run is a run that could not be recorded to its end.
 func (s *session) finish(w *watcher, res service.RunResult, err error) error {
-	w.close()
+	read := w.close()
 	s.watched.Store(nil)
 	s.interrupt.tell(nil)
 	if res.Run == 0 {
@@ -250,7 +250,7 @@ func (s *session) finish(w *watcher, res service.RunResult, err error) error {
 		s.afterwards(res)
 		err = told
 	}
-	if s.global.json {
+	if s.global.json && read {
 		code := exitOK
 		if err != nil {
 			code = exitFailed

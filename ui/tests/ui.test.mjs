@@ -163,17 +163,22 @@ test("the graph and the timeline of a wide run", async () => {
   assert.match(page.url(), /step=work/);
   await until(() => page.evaluate(() => performance.getEntriesByName("timeline").length > 0), "the timeline is drawn");
   const canvas = page.locator("canvas");
-  const ink = () =>
+  // The bars are green. Where they are depends on how long the tasks took.
+  const bars = () =>
     canvas.evaluate((c) => {
       const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
-      let n = 0;
-      for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 0 && d[i + 1] > d[i] + 40) n++;
-      return n;
+      const at = [];
+      for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 0 && d[i + 1] > d[i] + 40) at.push(i / 4);
+      const middle = at[at.length >> 1] ?? 0;
+      const scale = c.clientWidth / c.width;
+      return { ink: at.length, x: ((middle % c.width) + 0.5) * scale, y: (Math.floor(middle / c.width) + 0.5) * scale };
     });
-  await until(async () => (await ink()) > 200, "there are green bars");
-  const box = await canvas.boundingBox();
-  await page.mouse.move(box.x + box.width / 2, box.y + 30);
-  await page.locator(".tip").getByText("work/").waitFor();
+  await until(async () => (await bars()).ink > 200, "there are green bars");
+  await until(async () => {
+    const [box, bar] = [await canvas.boundingBox(), await bars()];
+    await page.mouse.move(box.x + bar.x, box.y + bar.y);
+    return page.locator(".tip").getByText("work/").isVisible();
+  }, "the bar under the pointer says what it is");
   await page.getByRole("button", { name: "Show less time" }).click();
   await until(() => page.getByRole("button", { name: "All", exact: true }).isEnabled(), "a part is shown");
   await page.getByRole("tab", { name: "Tasks" }).click();
