@@ -235,6 +235,9 @@ func (c *console) Progress(p runner.Progress) {
 	}
 }
 
+// Hurry lets the run go on without its reader.
+func (c *console) Hurry() { c.out.hurry() }
+
 // overview prints what runs, what waits and what has not begun.
 func (c *console) overview(p runner.Progress) {
 	var running, waiting int
@@ -286,7 +289,6 @@ func (c *console) interrupted(at time.Time) {
 	c.pressed = true
 	c.line(at, c.style.bold, "Workflow interrupted. The active tasks are asked to end; press Ctrl-C again to stop at once.")
 	c.out.flush()
-	c.out.hurry()
 	c.out.mu.Unlock()
 }
 
@@ -392,7 +394,10 @@ func (s *session) watch(o *service.RunOptions) *watcher {
 	o.Progress = !s.global.json
 	o.Watch = w
 	o.Hard = s.interrupt.hard
-	s.interrupt.tell(func() { w.interrupted(s.env.Now()) })
+	s.interrupt.tell(func() {
+		w.interrupted(s.env.Now())
+		w.Hurry()
+	})
 	s.watched.Store(w)
 	return w
 }

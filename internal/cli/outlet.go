@@ -127,8 +127,10 @@ func (o *outlet) write(data []byte) {
 	o.written.Broadcast()
 }
 
-// hurry lets everybody go on who waits for the reader, from now on. The caller holds the lock.
+// hurry lets everybody go on who waits for the reader, from now on.
 func (o *outlet) hurry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.hurried = true
 	o.hasten()
 	o.written.Broadcast()

@@ -60,9 +60,7 @@ func TestOutletThatIsHurried(t *testing.T) {
 		said := make(chan string)
 		go func() { said <- lines(o, 40_000) }()
 		synctest.Wait()
-		o.mu.Lock()
 		o.hurry()
-		o.mu.Unlock()
 		want := <-said
 		if len(o.buf) > outletKept {
 			t.Errorf("%d bytes wait", len(o.buf))
@@ -90,9 +88,7 @@ func TestOutletThatIsHurriedWhileItCloses(t *testing.T) {
 		all := make(chan bool)
 		go func() { all <- o.close() }()
 		time.Sleep(time.Hour)
-		o.mu.Lock()
 		o.hurry()
-		o.mu.Unlock()
 		if <-all {
 			t.Error("all was written, says close, to somebody who does not read")
 		}

@@ -132,6 +132,70 @@ func TestInterruptTwice(t *testing.T) {
 	}
 }
 
+// TestInterruptUnread ends runs that print more than anybody reads, such as into a pager that is paused.
+func TestInterruptUnread(t *testing.T) {
+	for how, end := range map[string]func(b *box, c *command){
+		"Ctrl-C": func(_ *box, c *command) { c.cmd.Process.Signal(syscall.SIGINT) },
+		"cancel": func(b *box, _ *command) { b.run("cancel", "1").want(0) },
+	} {
+		for _, form := range []string{"--quiet", "--json"} {
+			t.Run(how+" "+form, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				reader, writer, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer reader.Close()
+				c := b.prepare("levada", "run", form, b.flow("loud.py", loud))
+				c.cmd.Stdout = writer
+				c.begin()
+				writer.Close()
+				said := func() string {
+					data, _ := os.ReadFile(b.trace())
+					return string(data)
+				}
+				until(t, "the task is held up", func() bool {
+					before := said()
+					time.Sleep(300 * time.Millisecond)
+					return before != "" && before == said()
+				})
+				end(b, c)
+				c.wait().want(1).says("Aborted!", "levada resume")
+				b.alone()
+				if got := b.statuses()[1]; got != "interrupted" {
+					t.Errorf("the run is shown as %s", got)
+				}
+				b.examine()
+			})
+		}
+	}
+}
+
+// loud is a flow that prints for ever, and notes how far it has come.
+const loud = `
+import os
+from metaflow import FlowSpec, step
+
+class Loud(FlowSpec):
+    @step
+    def start(self):
+        note = os.open(os.environ["TRACE"], os.O_WRONLY | os.O_CREAT, 0o600)
+        n = 0
+        while True:
+            print("x" * 1000)
+            n += 1
+            os.pwrite(note, b"%d" % n, 0)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    Loud()
+`
+
 // TestInterruptImport interrupts before there is a run.
 func TestInterruptImport(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {

@@ -55,6 +55,7 @@ type watcher func(*Event)
 
 func (w watcher) Event(e *Event)  { w(e) }
 func (watcher) Progress(Progress) {}
+func (watcher) Hurry()            {}
 
 // content is the HTML and the data of the cards as they are to be recorded, by position.
 func (b *cardBench) content() map[int][2]string {

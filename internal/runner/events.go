@@ -51,13 +51,16 @@ type Event struct {
 }
 
 // Observer is told of a run while it goes on. Its methods are called from the
-// runner's goroutine and should return quickly.
+// runner's goroutine, which waits for them.
 type Observer interface {
 	// Event is called for each event.
 	Event(e *Event)
 	// Progress is called at most a few times a second, and once at the end, with a
 	// snapshot of each step. It is what the live view shows.
 	Progress(p Progress)
+	// Hurry is called from another goroutine when somebody has asked the run to end: from then on no method may wait
+	// for whoever reads what it prints.
+	Hurry()
 }
 
 // Progress is a snapshot of a run.

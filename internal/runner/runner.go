@@ -222,6 +222,7 @@ func (r *Runner) keepLease(asked chan<- struct{}) {
 			}
 			// What cannot be read now is read a second later.
 			if run, err := r.Store.Run(r.ctx, id); err == nil && !run.StopAsked.IsZero() {
+				r.Watch.Hurry()
 				close(asked)
 				asked = nil
 			}

@@ -36,6 +36,7 @@ type testBench struct {
 
 func (b *testBench) Event(e *runner.Event)    { b.events = append(b.events, *e) }
 func (b *testBench) Progress(runner.Progress) {}
+func (b *testBench) Hurry()                   {}
 
 func newBench(t *testing.T, source string) *testBench {
 	t.Helper()
