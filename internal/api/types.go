@@ -265,7 +265,7 @@ type RunsRequest struct {
 	After      Time              `json:"after"`      // created then or later
 	Before     Time              `json:"before"`     // created before then
 	// Q finds runs as one types: the beginning of an id, or a part of a flow, a user, a tag or a parameter's value, whatever
-	// the case. Parameters are looked at in the newest metastore.SearchedParameters runs.
+	// the case. Parameters are looked at in the newest metastore.SearchedParameters runs, the first metastore.SearchedValue characters.
 	Q      string `json:"q"`
 	Counts bool   `json:"counts"` // count the tasks of each run
 	Cursor string `json:"cursor"`

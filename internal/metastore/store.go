@@ -161,7 +161,8 @@ type RunFilter struct {
 	Before   int64       // only ids below this one
 	Spun     bool        // those that spun a task, too
 	// Search is what one types to find a run: the beginning of its id, or a part of its flow, its user, a tag, or, in the
-	// newest SearchedParameters runs, the value of a parameter. The case of ASCII letters does not matter.
+	// newest SearchedParameters runs, the value of a parameter, of a long one its first SearchedValue characters. The case of
+	// ASCII letters does not matter.
 	Search string
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
@@ -171,9 +172,10 @@ type RunFilter struct {
 }
 
 // The bounds of a search, so that it stays fast whatever the store holds: how many runs, the newest, have their parameters
-// looked at, which are in no index, and how many different flows, users and tags, in the order of the alphabet.
+// looked at, how much of them, and how many different flows, users and tags, in the order of the alphabet.
 const (
-	SearchedParameters = 1000
+	SearchedParameters = 5000
+	SearchedValue      = 256
 	SearchedNames      = 20_000
 )
 

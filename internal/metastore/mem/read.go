@@ -104,7 +104,7 @@ func (s *Store) searched(r *metastore.Run, text string) bool {
 		return false
 	}
 	for _, v := range r.Info.Parameters {
-		if has(v) {
+		if begin := []rune(v); has(string(begin[:min(len(begin), metastore.SearchedValue)])) {
 			return true
 		}
 	}

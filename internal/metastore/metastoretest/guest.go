@@ -44,6 +44,7 @@ func testGuest(t *testing.T, s metastore.Store) {
 	must(t, err)
 	info.Name = "argo-1"
 	equal(t, "description", got.Info, info)
+	equal(t, "runs with its parameter", slices.Collect(runsOf(t, s, metastore.RunFilter{Parameters: info.Parameters})), []int64{id})
 	equal(t, "definition", got.Definition, metastore.Hash{7})
 	wantKind(t, "describe a run that is not there", g.Describe(ctx, 999, info, metastore.Hash{}), fault.NotFound)
 

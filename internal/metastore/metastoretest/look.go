@@ -3,6 +3,9 @@ package metastoretest
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -64,6 +67,55 @@ func testRunsChoices(t *testing.T, s metastore.Store) {
 	}
 }
 
+// testParameters looks for runs by the values of their parameters: ones that few runs have and ones that many have, long
+// ones, and those of runs that are gone.
+func testParameters(t *testing.T, s metastore.Store) {
+	long := strings.Repeat("ä", 2*metastore.SearchedValue)
+	many := make(map[string]string)
+	for i := range 100 {
+		many[fmt.Sprintf("p%d", i)] = strconv.Itoa(i)
+	}
+	create := func(p map[string]string) int64 {
+		t.Helper()
+		id, err := s.CreateRun(ctx, metastore.Run{
+			Flow: "F", Status: metastore.RunSucceeded, Created: at(0), Info: metastore.RunInfo{Parameters: p},
+		}, metastore.Beginning{})
+		must(t, err)
+		return id
+	}
+	for range 600 {
+		create(map[string]string{"lr": "0.1", "old": "yes"})
+	}
+	first := create(map[string]string{"text": long + "a", "lr": "0.1"})
+	second := create(map[string]string{"text": long + "b", "lr": "0.1", "half": long[:2*metastore.SearchedValue]})
+	third := create(many)
+	odd := create(map[string]string{"o'\"%\\": "'\"%_\\\t", "": ""})
+	last := create(map[string]string{"lr": "0.10"})
+	find := func(limit int, names ...string) []int64 {
+		f := metastore.RunFilter{Parameters: make(map[string]string), Limit: limit}
+		for i := 0; i < len(names); i += 2 {
+			f.Parameters[names[i]] = names[i+1]
+		}
+		return slices.Collect(runsOf(t, s, f))
+	}
+	equal(t, "few", find(0, "lr", "0.10"), []int64{last})
+	equal(t, "many", find(3, "lr", "0.1"), []int64{second, first, first - 1})
+	equal(t, "many, none of them new", find(2, "old", "yes"), []int64{first - 1, first - 2})
+	equal(t, "many and many", find(1, "old", "yes", "lr", "0.1"), []int64{first - 1})
+	equal(t, "many and few", find(0, "lr", "0.1", "text", long+"a"), []int64{first})
+	equal(t, "long", find(0, "text", long+"b"), []int64{second})
+	equal(t, "how a long one begins", find(0, "text", long[:2*metastore.SearchedValue]), nil)
+	equal(t, "as long as is indexed", find(0, "half", long[:2*metastore.SearchedValue]), []int64{second})
+	equal(t, "odd", find(0, "o'\"%\\", "'\"%_\\\t", "", ""), []int64{odd})
+	equal(t, "the name of one, the value of another", find(0, "old", "0.1"), nil)
+	all := metastore.RunFilter{Parameters: many}
+	equal(t, "all of many", slices.Collect(runsOf(t, s, all)), []int64{third})
+	many["p50"] = "x"
+	equal(t, "all but one of many", slices.Collect(runsOf(t, s, all)), nil)
+	must(t, s.Remove(ctx, []int64{last}))
+	equal(t, "of a run that is gone", find(0, "lr", "0.10"), nil)
+}
+
 func runsOf(t *testing.T, s metastore.Store, f metastore.RunFilter) func(func(int64) bool) {
 	return func(yield func(int64) bool) {
 		for _, r := range collect(t, s.Runs(ctx, f)) {
@@ -119,7 +171,11 @@ func testSearch(t *testing.T, s metastore.Store) {
 		}
 		equal(t, what, ids, test.want)
 	}
-	create(metastore.SearchedParameters, metastore.Run{Flow: "Filler", User: "cat"})
+	var fill sync.WaitGroup
+	for range 10 {
+		fill.Go(func() { create(metastore.SearchedParameters/10, metastore.Run{Flow: "Filler", User: "cat"}) })
+	}
+	fill.Wait()
 	for r := range runsOf(t, s, metastore.RunFilter{Search: "needle"}) {
 		t.Errorf("the parameters of run %d were looked at", r)
 	}

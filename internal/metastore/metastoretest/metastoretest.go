@@ -63,6 +63,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"OfMany", testOfMany},
 		{"Children", testChildren},
 		{"RunsChoices", testRunsChoices},
+		{"Parameters", testParameters},
 		{"Search", testSearch},
 		{"AskStop", testAskStop},
 		{"Changes", testChanges},

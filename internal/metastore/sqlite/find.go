@@ -17,7 +17,7 @@ import (
 // flow and id, by user and id, by status and id. A choice of several flows is several such orders, which are merged.
 // Everything else is asked of each run that comes by.
 
-// few is the number of runs up to which the runs of a tag, or those that a search finds, are listed first and then filtered.
+// few is the number of runs up to which the runs of a tag or of a value, or those that a search finds, are listed first and then filtered.
 // Above it the runs are gone through, newest first, and each is asked: the tag of a user is on nearly every run, and a
 // list of all of them is not needed to find the latest.
 const few = 500
@@ -25,7 +25,7 @@ const few = 500
 // maxMerged is how many orders are merged, each with a connection of its own.
 const maxMerged = 8
 
-// maxListed is how many tags are listed first: an expression has a largest depth.
+// maxListed is how many tags, and how many values of parameters, are looked for in an index: an expression has a largest depth.
 const maxListed = 16
 
 // Runs yields the runs that match, newest first.
@@ -103,9 +103,20 @@ func merged(parts []iter.Seq2[metastore.Run, error]) iter.Seq2[metastore.Run, er
 // runQuery is a filter with what was found out about how to answer it.
 type runQuery struct {
 	metastore.RunFilter
-	rare  []string // tags that few runs have; the others stay in Tags
-	found *found   // by the search; nil without one
+	rare   []string          // tags that few runs have; the others stay in Tags
+	values []value           // of parameters, that an index has
+	read   map[string]string // parameters whose values are compared with those of a run itself
+	found  *found            // by the search; nil without one
 }
+
+// value is one that a parameter has in the runs that match.
+type value struct {
+	name, value string
+	rare        bool // few runs have it
+}
+
+// hasValue is the condition for a name and a value in the index of parameters.
+const hasValue = "name = ? AND value = substr(?, 1, 256)"
 
 // found is what a search comes to: the names that the text is part of, and runs.
 type found struct {
@@ -134,6 +145,20 @@ func (s *Store) prepare(ctx context.Context, q *runQuery) error {
 		}
 	}
 	q.Tags = common
+	q.read = make(map[string]string)
+	for name, v := range q.Parameters {
+		if len(v) > metastore.SearchedValue || len(q.values) == maxListed { // the index has only how it begins
+			q.read[name] = v
+		}
+		if len(q.values) == maxListed {
+			continue
+		}
+		n, err := s.number(ctx, `SELECT count(*) FROM (SELECT 1 FROM parameters WHERE `+hasValue+` LIMIT ?)`, name, v, int64(few))
+		if err != nil {
+			return err
+		}
+		q.values = append(q.values, value{name, v, n < few})
+	}
 	if q.Search == "" {
 		return nil
 	}
@@ -175,8 +200,9 @@ func (s *Store) search(ctx context.Context, text string) (*found, error) {
 	}
 	scan := func(r *row) (int64, error) { return r.integer(), nil }
 	if f.ids, err = all(rows(ctx, s, "search runs", scan, `
-		SELECT DISTINCT r.id FROM (SELECT id, info FROM runs ORDER BY id DESC LIMIT ?2) AS r, json_each(r.info, '$.parameters') AS p
-		WHERE p.value LIKE ?1 ESCAPE '\'`, contains(text), int64(metastore.SearchedParameters))); err != nil {
+		SELECT DISTINCT run FROM parameters
+		WHERE run >= (SELECT min(id) FROM (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)) AND value LIKE ?1 ESCAPE '\'`,
+		contains(text), int64(metastore.SearchedParameters))); err != nil {
 		return nil, err
 	}
 	for _, span := range spansOf(text) {
@@ -335,16 +361,21 @@ func (q runQuery) sql() (string, []driver.Value) {
 	if q.Before != 0 {
 		and("id < ?", q.Before)
 	}
-	for name, value := range q.Parameters { // what is not in the text is not in the parameters, and that is found out without reading JSON
-		and("instr(info, ?)", quoted(name)+":"+quoted(value))
+	for _, p := range q.values {
+		if p.rare {
+			and("id IN (SELECT run FROM parameters WHERE "+hasValue+")", p.name, p.value)
+		} else {
+			and("EXISTS (SELECT 1 FROM parameters WHERE "+hasValue+" AND run = id)", p.name, p.value)
+			and("id <= (SELECT max(run) FROM parameters WHERE "+hasValue+")", p.name, p.value)
+		}
 	}
-	if len(q.Parameters) > 0 {
-		wanted, err := json.Marshal(q.Parameters)
+	if len(q.read) > 0 {
+		wanted, err := json.Marshal(q.read)
 		if err != nil {
 			panic(err) // texts
 		}
 		and(`(SELECT count(*) FROM json_each(?) AS w CROSS JOIN json_each(info, '$.parameters') AS p ON p.key = w.key AND p.value = w.value) = ?`,
-			string(wanted), int64(len(q.Parameters)))
+			string(wanted), int64(len(q.read)))
 	}
 	if f := q.found; f != nil && f.few {
 		and("id IN (SELECT value FROM json_each(?))", idList(f.ids))
@@ -384,13 +415,4 @@ func (q runQuery) sql() (string, []driver.Value) {
 		args = append(args, int64(q.Limit))
 	}
 	return sql, args
-}
-
-// quoted is a text as it stands in a run's info, which is written by the same encoder.
-func quoted(text string) string {
-	data, err := json.Marshal(text)
-	if err != nil {
-		panic(err) // a text
-	}
-	return string(data)
 }

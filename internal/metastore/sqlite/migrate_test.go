@@ -167,6 +167,38 @@ func TestMigratedLikeNew(t *testing.T) {
 	}
 }
 
+// TestParametersOfOldRuns looks for runs that were made before values of parameters had an index.
+func TestParametersOfOldRuns(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, FileName)
+	c, err := dial("file:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrateTo(c, path, 9); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.script(`
+		INSERT INTO runs (flow, status, user, created, host, boot, pid, start, heartbeat, info) VALUES
+			('F', 'succeeded', 'u', 1, '', '', 0, 0, 0, '{"parameters":{"lr":"0.1","n":"1"}}'),
+			('F', 'succeeded', 'u', 2, '', '', 0, 0, 0, '{}'),
+			('F', 'succeeded', 'u', 3, '', '', 0, 0, 0, '{"parameters":{"lr":"0.1"}}')`); err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	s := mustOpen(t, folder, Options{})
+	var got []int64
+	for r, err := range s.Runs(context.Background(), metastore.RunFilter{Parameters: map[string]string{"lr": "0.1"}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r.ID)
+	}
+	if d := cmp.Diff([]int64{3, 1}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestQueriesUseIndexes guards the queries whose cost must not grow with the store.
 func TestQueriesUseIndexes(t *testing.T) {
 	s := mustOpen(t, t.TempDir(), Options{})
@@ -174,6 +206,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 	for _, q := range []string{
 		runColumns + "WHERE flow = 'x' ORDER BY id DESC LIMIT 1",
 		runColumns + "WHERE id IN (SELECT run FROM tags WHERE tag = 'x') ORDER BY id DESC LIMIT 1",
+		runColumns + "WHERE id IN (SELECT run FROM parameters WHERE name = 'a' AND value = substr('b', 1, 256)) ORDER BY id DESC LIMIT 1",
 		"SELECT " + taskColumns + " FROM tasks AS t WHERE run = 1 AND id > 2 ORDER BY id",
 		"SELECT name FROM artifacts WHERE run = 1 AND task = 2 AND attempt = 3 ORDER BY name",
 		"SELECT data FROM logs WHERE run = 1 AND task = 2 AND attempt = 3",
