@@ -67,9 +67,9 @@ func testRunsChoices(t *testing.T, s metastore.Store) {
 	}
 }
 
-// testParameters looks for runs by the values of their parameters: ones that few runs have and ones that many have, long
-// ones, and those of runs that are gone.
-func testParameters(t *testing.T, s metastore.Store) {
+// Parameters looks for runs by the values of their parameters: ones that few runs have and ones that many have, long
+// ones, and those of runs that are gone. It is part of [Test].
+func Parameters(t *testing.T, s metastore.Store) {
 	long := strings.Repeat("ä", 2*metastore.SearchedValue)
 	many := make(map[string]string)
 	for i := range 100 {
@@ -83,7 +83,7 @@ func testParameters(t *testing.T, s metastore.Store) {
 		must(t, err)
 		return id
 	}
-	for range 600 {
+	for range 60 {
 		create(map[string]string{"lr": "0.1", "old": "yes"})
 	}
 	first := create(map[string]string{"text": long + "a", "lr": "0.1"})

@@ -63,7 +63,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"OfMany", testOfMany},
 		{"Children", testChildren},
 		{"RunsChoices", testRunsChoices},
-		{"Parameters", testParameters},
+		{"Parameters", Parameters},
 		{"Search", testSearch},
 		{"AskStop", testAskStop},
 		{"Changes", testChanges},

@@ -17,10 +17,14 @@ import (
 // flow and id, by user and id, by status and id. A choice of several flows is several such orders, which are merged.
 // Everything else is asked of each run that comes by.
 
-// few is the number of runs up to which the runs of a tag or of a value, or those that a search finds, are listed first and then filtered.
+// few is the number of runs up to which the runs of a tag, or those that a search finds, are listed first and then filtered.
 // Above it the runs are gone through, newest first, and each is asked: the tag of a user is on nearly every run, and a
 // list of all of them is not needed to find the latest.
 const few = 500
+
+// fewValues is the same for the runs with a value of a parameter. It is higher, because values are seldom on nearly every run,
+// and runs that have one in a hundred are found slowly by asking.
+var fewValues int64 = 5000
 
 // maxMerged is how many orders are merged, each with a connection of its own.
 const maxMerged = 8
@@ -153,11 +157,11 @@ func (s *Store) prepare(ctx context.Context, q *runQuery) error {
 		if len(q.values) == maxListed {
 			continue
 		}
-		n, err := s.number(ctx, `SELECT count(*) FROM (SELECT 1 FROM parameters WHERE `+hasValue+` LIMIT ?)`, name, v, int64(few))
+		n, err := s.number(ctx, `SELECT count(*) FROM (SELECT 1 FROM parameters WHERE `+hasValue+` LIMIT ?)`, name, v, fewValues)
 		if err != nil {
 			return err
 		}
-		q.values = append(q.values, value{name, v, n < few})
+		q.values = append(q.values, value{name, v, n < fewValues})
 	}
 	if q.Search == "" {
 		return nil

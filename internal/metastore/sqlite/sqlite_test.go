@@ -30,6 +30,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestCommonValues looks for values that more runs have than are listed.
+func TestCommonValues(t *testing.T) {
+	defer sqlite.SetFewValues(3)()
+	metastoretest.Parameters(t, open(t, t.TempDir(), sqlite.Options{}))
+}
+
 func TestLikeTheModel(t *testing.T) {
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		s, err := sqlite.Open(ctx, t.TempDir(), sqlite.Options{})
