@@ -13,9 +13,12 @@ func (b *bench) squares(n int) func(dir string) command {
 }
 
 // floor is the command that forks n processes which do nothing.
-func (b *bench) floor(n int) func(dir string) command {
+func (b *bench) floor(n int) func(dir string) command { return b.forks("floor.py", n) }
+
+// forks is the command that forks n processes as a script does.
+func (b *bench) forks(script string, n int) func(dir string) command {
 	return func(dir string) command {
-		return command{dir: dir, args: []string{b.python, b.file("floor.py"), strconv.Itoa(n), strconv.Itoa(workers)}}
+		return command{dir: dir, args: []string{b.python, b.file(script), strconv.Itoa(n), strconv.Itoa(workers)}}
 	}
 }
 
@@ -33,7 +36,7 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		}
 	}
 
-	var levada, floor, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
+	var levada, floor, talking, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
 	measure := func(c *cost, make func(dir string) command) error {
 		r, err := b.once(ctx, make)
 		if err == nil {
@@ -44,7 +47,8 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 	for i := range b.size(7, 3) {
 		// A map: a round has no fixed order, so no measurement always follows the same other one.
 		for c, make := range map[*cost]func(string) command{
-			&levada: b.squares(n), &floor: b.floor(n), &single: b.squares(1), &bare: b.floor(1),
+			&levada: b.squares(n), &floor: b.floor(n), &talking: b.forks("talking_floor.py", n),
+			&single: b.squares(1), &bare: b.floor(1),
 			&levadaNumpy: importing(b.squares(n)), &floorNumpy: importing(b.floor(n)),
 		} {
 			if err := measure(c, make); err != nil {
@@ -84,6 +88,14 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 			ratio:    fmt.Sprintf("%.2f", per(part.floor, part.ours)),
 		})
 	}
+
+	least := talking.wall.min()
+	rows = append(rows, row{
+		work: work,
+		measured: fmt.Sprintf("a floor whose processes also say their result over a socket and have pipes for what they print, nothing stored: %s in %s; of the floor's: %.2f",
+			rate(n, least), talking.wall, per(bottom, least)),
+		ratio: fmt.Sprintf("%.2f", per(least, ours)),
+	})
 
 	large, largeFloor := levadaNumpy.wall.min(), floorNumpy.wall.min()
 	rows = append(rows, row{
