@@ -6,16 +6,31 @@ comes just before a process begins to wait for a lock is not seen until it has t
 SIGTERM while they wait for one.
 """
 
-from _signal import SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIGINT, SIGTERM, getsignal, pthread_kill, pthread_sigmask, signal
-from _thread import get_ident, start_new_thread
+from _signal import (
+    ITIMER_REAL,
+    SIG_BLOCK,
+    SIG_DFL,
+    SIG_SETMASK,
+    SIGALRM,
+    SIGINT,
+    SIGTERM,
+    getitimer,
+    getsignal,
+    pthread_sigmask,
+    setitimer,
+    signal,
+)
+from _thread import get_ident
 from os import getpid, register_at_fork
 
 from . import running
 
+_SOON = 0.001  # seconds
+
 _handler = None
 _in_task = False
-_late = 0  # the signal that came when a fork was about to begin
 _masks = {}  # thread that forks -> the signals that it had blocked
+_alarm = None  # while a signal is to come once more: the handler of SIGALRM before, and what was left of its timer
 
 
 def handle(handler):
@@ -35,21 +50,35 @@ def enter_task():
 
 def end_step(signum, frame):
     """The handler of a process that runs a task."""
-    global _late
     task = running.current._task
     if task is None or task.channel.pid != getpid():
         raise KeyboardInterrupt
-    code = frame and frame.f_code
-    if code is _before.__code__:
-        _late = signum
-    elif code is _after_in_parent.__code__:
+    if get_ident() in _masks or frame is not None and frame.f_code in _HOOKS:
         _once_more(signum)
     else:
         task.interrupt(KeyboardInterrupt())
 
 
-# Around a fork of the step SIGTERM waits, until the new process is one that it kills. Python drops what its hooks
-# raise: a signal that is seen in one of them has to come once more when they are through.
+def _once_more(signum):
+    """Have a signal come again when the fork is over. Python drops what is raised in the middle of one."""
+    global _alarm
+    if _alarm is not None:
+        return
+    _alarm = getsignal(SIGALRM) or SIG_DFL, getitimer(ITIMER_REAL)
+
+    def again(_, frame):
+        global _alarm
+        handler, (left, interval) = _alarm
+        _alarm = None
+        signal(SIGALRM, handler)
+        setitimer(ITIMER_REAL, left and max(left - _SOON, _SOON), interval)
+        end_step(signum, frame)
+
+    signal(SIGALRM, again)
+    setitimer(ITIMER_REAL, _SOON)
+
+
+# Around a fork of the step SIGTERM waits, until the new process is one that it kills.
 
 
 def _before():
@@ -58,22 +87,21 @@ def _before():
 
 
 def _after_in_parent():
-    global _late
     if _in_task:
         pthread_sigmask(SIG_SETMASK, _masks.pop(get_ident()))
-        if _late:
-            _once_more(_late)
-            _late = 0
-
-
-def _once_more(signum):
-    start_new_thread(pthread_kill, (get_ident(), signum))
 
 
 def _after_in_child():
-    global _late
+    global _alarm
     if _in_task:
-        _late = 0
+        mask = _masks[get_ident()]
+        _masks.clear()
+        if _alarm is not None:
+            signal(SIGALRM, _alarm[0])
+            _alarm = None
         if getsignal(SIGTERM) is _handler:
             signal(SIGTERM, SIG_DFL)
-        pthread_sigmask(SIG_SETMASK, _masks.pop(get_ident()))
+        pthread_sigmask(SIG_SETMASK, mask)
+
+
+_HOOKS = (_before.__code__, _after_in_parent.__code__)
