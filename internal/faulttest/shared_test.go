@@ -164,7 +164,7 @@ func TestOlderStoreResumed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, made := range slices.Backward(regexp.MustCompile(`(?i)CREATE (?:UNIQUE )?(INDEX|TABLE) (\w+)`).FindAllStringSubmatch(string(text), -1)) {
+		for _, made := range slices.Backward(regexp.MustCompile(`(?i)CREATE (?:UNIQUE )?(INDEX|TABLE|TRIGGER) (\w+)`).FindAllStringSubmatch(string(text), -1)) {
 			b.schema("DROP " + made[1] + " " + made[2])
 		}
 		for _, made := range regexp.MustCompile(`(?i)ALTER TABLE (\w+) ADD COLUMN (\w+)`).FindAllStringSubmatch(string(text), -1) {
