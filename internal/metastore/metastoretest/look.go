@@ -86,7 +86,8 @@ func Parameters(t *testing.T, s metastore.Store) {
 	for range 60 {
 		create(map[string]string{"lr": "0.1", "old": "yes"})
 	}
-	first := create(map[string]string{"text": long + "a", "lr": "0.1"})
+	plain := strings.Repeat("x", metastore.SearchedValue)
+	first := create(map[string]string{"text": long + "a", "lr": "0.1", "plain": plain + "y"})
 	second := create(map[string]string{"text": long + "b", "lr": "0.1", "half": long[:2*metastore.SearchedValue]})
 	third := create(many)
 	odd := create(map[string]string{"o'\"%\\": "'\"%_\\\t", "": ""})
@@ -105,6 +106,7 @@ func Parameters(t *testing.T, s metastore.Store) {
 	equal(t, "many and few", find(0, "lr", "0.1", "text", long+"a"), []int64{first})
 	equal(t, "long", find(0, "text", long+"b"), []int64{second})
 	equal(t, "how a long one begins", find(0, "text", long[:2*metastore.SearchedValue]), nil)
+	equal(t, "how a long one in ASCII begins", find(0, "plain", plain), nil)
 	equal(t, "as long as is indexed", find(0, "half", long[:2*metastore.SearchedValue]), []int64{second})
 	equal(t, "odd", find(0, "o'\"%\\", "'\"%_\\\t", "", ""), []int64{odd})
 	equal(t, "the name of one, the value of another", find(0, "old", "0.1"), nil)

@@ -119,7 +119,7 @@ type value struct {
 	rare        bool // few runs have it
 }
 
-// hasValue is the condition for a name and a value in the index of parameters.
+// hasValue is the condition for a name and a value in the index of parameters, which has the first metastore.SearchedValue characters.
 const hasValue = "name = ? AND value = substr(?, 1, 256)"
 
 // found is what a search comes to: the names that the text is part of, and runs.
@@ -151,7 +151,8 @@ func (s *Store) prepare(ctx context.Context, q *runQuery) error {
 	q.Tags = common
 	q.read = make(map[string]string)
 	for name, v := range q.Parameters {
-		if len(v) > metastore.SearchedValue || len(q.values) == maxListed { // the index has only how it begins
+		// Of a value that long the index has only how it begins, and so it has of a longer one that begins with it.
+		if len(v) >= metastore.SearchedValue || len(q.values) == maxListed {
 			q.read[name] = v
 		}
 		if len(q.values) == maxListed {
