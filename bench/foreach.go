@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -22,21 +23,33 @@ func (b *bench) forks(script string, n int) func(dir string) command {
 	}
 }
 
+// leastHost is the command that does the same with a host in Go and a bare fork server. One process more at a time ends while others begin.
+func (b *bench) leastHost(program string, n int) func(dir string) command {
+	return func(dir string) command {
+		return command{dir: dir, args: []string{program, b.python, b.file("least_server.py"), strconv.Itoa(n), strconv.Itoa(workers + 1)}}
+	}
+}
+
 // foreach measures many tasks that do next to nothing, so what is left is what a task costs.
 func foreach(ctx context.Context, b *bench) ([]row, error) {
 	n, small := b.size(1000, 200), b.size(40, 10)
 	work := fmt.Sprintf("foreach of %s squares, and join", thousands(n))
 
 	// Most flows import something large. The pages of it are what a fork costs, for Levada and for the floor.
-	importing := func(make func(dir string) command) func(dir string) command {
+	importing := func(make func(dir string) command, modules string) func(dir string) command {
 		return func(dir string) command {
 			c := make(dir)
-			c.env = append(c.env, "BENCH_IMPORT=numpy")
+			c.env = append(c.env, "BENCH_IMPORT="+modules)
 			return c
 		}
 	}
 
-	var levada, floor, talking, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
+	host := filepath.Join(b.temp, "leasthost")
+	if err := b.tool(ctx, "go", "build", "-o", host, "./bench/leasthost"); err != nil {
+		return nil, err
+	}
+
+	var levada, floor, talking, least, leastLoaded, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
 	measure := func(c *cost, make func(dir string) command) error {
 		r, err := b.once(ctx, make)
 		if err == nil {
@@ -48,8 +61,9 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		// A map: a round has no fixed order, so no measurement always follows the same other one.
 		for c, make := range map[*cost]func(string) command{
 			&levada: b.squares(n), &floor: b.floor(n), &talking: b.forks("talking_floor.py", n),
+			&least: b.leastHost(host, n), &leastLoaded: importing(b.leastHost(host, n), "_ctypes _json select resource"),
 			&single: b.squares(1), &bare: b.floor(1),
-			&levadaNumpy: importing(b.squares(n)), &floorNumpy: importing(b.floor(n)),
+			&levadaNumpy: importing(b.squares(n), "numpy"), &floorNumpy: importing(b.floor(n), "numpy"),
 		} {
 			if err := measure(c, make); err != nil {
 				return nil, err
@@ -89,13 +103,21 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		})
 	}
 
-	least := talking.wall.min()
-	rows = append(rows, row{
-		work: work,
-		measured: fmt.Sprintf("a floor whose processes also say their result over a socket and have pipes for what they print, nothing stored: %s in %s; of the floor's: %.2f",
-			rate(n, least), talking.wall, per(bottom, least)),
-		ratio: fmt.Sprintf("%.2f", per(least, ours)),
-	})
+	for _, other := range []struct {
+		what string
+		cost *cost
+	}{
+		{"a floor whose processes also say their result over a socket and have pipes for what they print, nothing stored", &talking},
+		{"the same with a host in Go and a bare fork server, one process more at a time", &least},
+		{"and with the four modules that Levada's fork server needs", &leastLoaded},
+	} {
+		rows = append(rows, row{
+			work: work,
+			measured: fmt.Sprintf("%s: %s in %s; of the floor's: %.2f, in processor time %.2f", other.what,
+				rate(n, other.cost.wall.min()), other.cost.wall, per(bottom, other.cost.wall.min()), per(floor.cpu.min(), other.cost.cpu.min())),
+			ratio: fmt.Sprintf("%.2f", per(other.cost.wall.min(), ours)),
+		})
+	}
 
 	large, largeFloor := levadaNumpy.wall.min(), floorNumpy.wall.min()
 	rows = append(rows, row{
