@@ -212,9 +212,12 @@ class Host:
                 self.control.send(dict(setup or {}, type="setup", user="tester"), body)
             self.described, self.values = self.control.receive()
         except Closed:
+            self.control.close()
+            shutil.rmtree(self.staging, ignore_errors=True)
             raise RuntimeError(self.process.communicate()[1].decode()) from None
         self.definition = self.described.get("definition")
         self.context = None  # what it was told that tasks have in common
+        self.conversations = []  # of all processes; they are closed at the end
         self.ahead = False  # whether processes are forked before they are told what to do
 
     def __enter__(self):
@@ -230,6 +233,8 @@ class Host:
         except OSError:
             pass
         self.control.close()
+        for conversation in self.conversations:
+            conversation.close()
         out, err = self.process.communicate(timeout=TIMEOUT)
         self.stderr = err.decode()
         shutil.rmtree(self.staging, ignore_errors=True)
@@ -256,7 +261,9 @@ class Host:
         for file, given in zip(files, (stdout, stderr)):
             if given is None:
                 file.close()
-        return self.ids, Conversation(ours, self.record)
+        conversation = Conversation(ours, self.record)
+        self.conversations.append(conversation)
+        return self.ids, conversation
 
     def _short(self, first):
         """A first frame without what the fork server knows of all tasks. It is told so before the first of them."""

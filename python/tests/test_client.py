@@ -348,10 +348,13 @@ class ClientTest(unittest.TestCase):
         self.fail("the child lives on")
 
     def test_no_program(self):
-        self.assertEqual(
-            self.python(
+        # A copy of the package, since one may have built the program beside this one.
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(os.path.join(ROOT, "python", "levada"), os.path.join(folder, "python", "levada"))
+            said = self.python(
                 """
-                import os
+                import os, sys
+                sys.path.insert(0, "python")
                 os.environ.update(LEVADA_BIN="/nowhere", PATH="/nowhere")
                 from levada import Flow
                 from levada.exceptions import MetaflowException
@@ -359,10 +362,10 @@ class ClientTest(unittest.TestCase):
                     Flow("Look")
                 except MetaflowException as error:
                     print("LEVADA_BIN" in str(error))
-                """
-            ),
-            "True",
-        )
+                """,
+                folder,
+            )
+        self.assertEqual(said, "True")
 
     def test_wrong_program(self):
         for script in (
