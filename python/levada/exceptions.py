@@ -194,10 +194,10 @@ class MetaflowExceptionWrapper(Exception):
     def __init__(self, exc=None, stacktrace=None):
         super().__init__()
         if exc is not None:
-            from .failure import without_secrets
+            from .failure import message
 
             cls = type(exc)
-            self.exception = without_secrets(str(exc))
+            self.exception = message(exc)
             self.type = "%s.%s" % (cls.__module__, cls.__qualname__)
             self.stacktrace = stacktrace
 

@@ -65,12 +65,13 @@ def record(exception):
     """The exception as a frame has it."""
     return {
         "type": qualified(type(exception)),
-        "message": _shortened(_message(exception)),
+        "message": _shortened(message(exception)),
         "traceback": _shortened(traceback_of(exception)),
     }
 
 
-def _message(exception):
+def message(exception):
+    """The exception's message, even if it has none that can be had."""
     try:
         return without_secrets(str(exception))
     except Exception as error:

@@ -56,6 +56,7 @@ def end_step(signum, frame):
     if get_ident() in _masks or frame is not None and frame.f_code in _HOOKS:
         _once_more(signum)
     else:
+        task.interrupted = True
         task.interrupt(KeyboardInterrupt())
 
 

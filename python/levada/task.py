@@ -32,7 +32,7 @@ class Task:
     """The task that this process runs: what ``flow._levada`` is while a step runs."""
 
     __slots__ = ("flow", "plans", "plan", "channel", "frame", "loaded", "transition", "stack", "_staging",
-                 "_absent", "_item", "_items", "_shared", "_graph", "_simple", "_at_hand")  # fmt: skip
+                 "interrupted", "_absent", "_item", "_items", "_shared", "_graph", "_simple", "_at_hand")  # fmt: skip
 
     def __init__(self, flow, plans, channel, frame, body):
         self.flow = flow
@@ -43,6 +43,8 @@ class Task:
         self.stack = frame.get("stack") or ()
         self.loaded = {}
         self.transition = None
+        #: It was asked to end. A KeyboardInterrupt that the step's own code raises is a failure like any other.
+        self.interrupted = False
         self._staging = None
         self._absent = set()
         self._item = body
@@ -59,7 +61,7 @@ class Task:
         #: The innermost element has come with the frame.
         self._at_hand = (
             item is not None and item.get("inline") and item.get("codec") == "pickle"
-            and self.stack and not self.stack[-1].get("gang") and not frame.get("join")
+            and self.stack and not self.stack[-1].get("gang")
         )  # fmt: skip
 
     @property
@@ -141,8 +143,6 @@ class Task:
         return self._items[level]
 
     def _fetch_item(self, level):
-        if self.frame.get("join"):
-            return None  # a join inherits nothing, so it does not have the elements of outer foreaches either
         name = "%s[%d]" % (self.stack[level].get("var"), self.stack[level]["index"])
         if level == len(self.stack) - 1:
             item = self.frame.get("item")
@@ -241,22 +241,16 @@ class Task:
                 self.channel.write(data)
                 return 0
         try:
-            # What cannot be pickled must not turn a caught failure into another one.
-            entries, parts = self._pack("caught" in done)
-            transition = self.transition
-            described = {"next": transition.steps}
-            if transition.items is not None:
-                entry, data, described["fan"] = pack_items(transition.items, transition.var, self.staging)
-                done["foreach"] = entry
-                if data is not None:
-                    parts.append(data)
-            elif transition.fan:
-                described["fan"] = transition.fan
+            parts = self._pack_all(done)
         except Exception as exception:
             self.staging.discard()
-            return self._failed(exception, {"type": "done"})
-        done["transition"] = described
-        done["artifacts"] = entries
+            if "caught" in done or not self._caught(exception, done):
+                return self._failed(exception, {"type": "done"})
+            try:
+                parts = self._pack_all(done)
+            except Exception as again:
+                self.staging.discard()
+                return self._failed(again, {"type": "done"})
         if self.stack:
             value = self._short_value()
             if value is not None:
@@ -294,6 +288,20 @@ class Task:
         else:
             text += "}"
         return pack_frame(text.encode(), body)
+
+    def _pack_all(self, done):
+        """Put the transition and the artifacts into the done frame; return the parts of its body."""
+        # What cannot be pickled must not turn a caught failure into another one.
+        done["artifacts"], parts = self._pack("caught" in done)
+        transition = self.transition
+        described = done["transition"] = {"next": transition.steps}
+        if transition.items is not None:
+            done["foreach"], data, described["fan"] = pack_items(transition.items, transition.var, self.staging)
+            if data is not None:
+                parts.append(data)
+        elif transition.fan:
+            described["fan"] = transition.fan
+        return parts
 
     def _pack(self, skip_unpicklable):
         """What the attempt has made, for the done frame: entries and their bytes."""
@@ -360,10 +368,13 @@ class Task:
 
     # What happens when it fails.
 
+    def _is_interruption(self, exception):
+        return self.interrupted and isinstance(exception, KeyboardInterrupt)
+
     def _caught(self, exception, done):
         """Let @catch take the exception, if it may."""
         catch = self.plan.catch
-        if catch is None or isinstance(exception, (KeyboardInterrupt, GeneratorExit)):
+        if catch is None or self._is_interruption(exception):
             return False
         if self.frame["attempt"] < self.frame.get("retries", 0) and not self.frame.get("fallback"):
             return False
@@ -404,7 +415,7 @@ class Task:
                 done["no_retry"] = True
                 code = METAFLOW_EXIT_DISALLOW_RETRY
         flush()
-        if not isinstance(exception, KeyboardInterrupt):
+        if not self._is_interruption(exception):
             try:
                 sys.stderr.write(text(self.title(), exception))
             except Exception:

@@ -135,6 +135,28 @@ class Catch(FlowTest):
         self.assertTrue(result.done["caught"])
         self.assertEqual((result.next, result.stdout), (["s0", "s1"], ""))
 
+    def test_what_cannot_be_stored(self):
+        host = self.steps("@catch(var='e')\nself.good, self.bad = 1, open(os.devnull)\nself.next(self.end)")
+        result = host.task("s0", retries=1)
+        self.assertFails(result, "'bad' cannot be pickled")
+        result = host.task("s0", attempt=1, retries=1)
+        self.assertOk(result)
+        self.assertTrue(result.done["caught"])
+        self.assertEqual(set(result.artifacts), {"good", "e", "_catch_exception"})
+        self.assertTrue(result.values()["e"].type.endswith("UnpicklableArtifactException"))
+
+    def test_of_unusual_kinds(self):
+        host = self.steps(
+            "@catch(var='e')\nraise KeyboardInterrupt('of a library')",
+            "@catch(var='e')\nclass E(Exception):\n    def __str__(self): raise ValueError('no text')\nraise E()",
+            "raise KeyboardInterrupt('of a library')",
+        )
+        for step, said in (("s0", "of a library"), ("s1", "<the exception's __str__ raised ValueError>")):
+            result = host.task(step)
+            self.assertOk(result)
+            self.assertEqual(result.values()["e"].exception, said)
+        self.assertFails(host.task("s2"), "KeyboardInterrupt: of a library")
+
     def test_fallback(self):
         host = self.steps("@catch(var='e')\nself.never = 1\nself.next(self.end)")
         result = host.task("s0", attempt=3, retries=2, fallback=True)

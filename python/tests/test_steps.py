@@ -33,8 +33,8 @@ class Features(FlowTest):
         self.assertEqual(gather.values(), {"out": ["a", "b", "c"], "stack": (None, None, [])})
 
     def test_inner_join(self):
-        gather = self.shared.join("gather", [{"got": 1}], stack=foreach(0, count=2))
-        self.assertEqual(gather.values()["stack"], (None, 0, [(0, 2, None)]))
+        gather = self.shared.join("gather", [{"got": 1}], stack=foreach(0, count=2), item=dumps("a"))
+        self.assertEqual(gather.values()["stack"], ("a", 0, [(0, 2, "a")]))
 
     def test_nested(self):
         body = self.shared.task("body", stack=foreach(1, 2), item=dumps("in"), items={0: "out"})
