@@ -111,10 +111,10 @@ def command_words(command, definition, values):
     options = dict(COMMANDS[command])
     parameters = {}
     if command == "run":
-        parameters = {p["attribute"]: p for p in definition.get("parameters") or ()}
+        parameters = _by_keyword(definition.get("parameters") or ())
         given = {key: value for key, value in values.items() if key in parameters}
         values = {key: value for key, value in values.items() if key not in parameters}
-        missing = [name for name, p in parameters.items() if p.get("required") and given.get(name) is None]
+        missing = [key for key, p in parameters.items() if p.get("required") and given.get(key) is None]
     words = _words(values, options, parameters)
     if command == "run":
         for key, value in given.items():
@@ -123,6 +123,11 @@ def command_words(command, definition, values):
         if missing:
             raise ValueError("Missing argument: %s needs a value for %s" % (definition["name"], ", ".join(missing)))
     return [command, *words]
+
+
+def _by_keyword(parameters):
+    """Parameters by the keyword that gives them a value: the name, which may have dashes, as it can be written."""
+    return {parameter["name"].replace("-", "_"): parameter for parameter in parameters}
 
 
 def _words(values, options, parameters=()):
@@ -157,7 +162,7 @@ def _parameter(key, value, parameter):
         return separator.join(str(part) for part in value)
     types, words = _PARAMETER_TYPES.get(parameter["type"], (None, None))
     if types is None:
-        return _json(value)
+        return json.dumps(value, default=_plain)  # a text is a value, too
     _check(key, value, types, words)
     return os.fspath(value) if parameter["type"] == "file" else str(value)
 

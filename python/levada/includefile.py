@@ -70,7 +70,8 @@ class IncludeFile(Parameter):
         """The parameter's value for the bytes of the file."""
         if not self.is_text:
             return data
-        text = data.decode(self.encoding)
+        # Lines end as they do in any text that Python opens.
+        text = data.decode(self.encoding).replace("\r\n", "\n").replace("\r", "\n")
         return self._parse(text) if self.parser is not None else text
 
     def _parse(self, text):

@@ -199,7 +199,7 @@ def _positions(inputs, step):
     if isinstance(inputs, Inputs):
         return None
     inputs = list(inputs)
-    if not inputs or not all(isinstance(one, _View) for one in inputs):
+    if not all(isinstance(one, _View) for one in inputs):
         raise MetaflowException("merge_artifacts in step '%s' takes the inputs of the join, or some of them." % step)
     return [one._levada.position for one in inputs]
 

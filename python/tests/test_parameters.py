@@ -111,6 +111,13 @@ class Parameters(FlowTest):
         self.assertEqual(result.done["display"], {"a": small, "b": large})
         self.assertTrue(os.path.exists(large))
 
+    def test_lines_of_files(self):
+        from levada import IncludeFile
+
+        self.assertEqual(IncludeFile("a").decode(b"a\r\nb\rc\n"), "a\nb\nc\n")
+        self.assertEqual(IncludeFile("a", parser=str.splitlines).decode(b"a\r\nb"), ["a", "b"])
+        self.assertEqual(IncludeFile("a", is_text=False).decode(b"a\r\n"), b"a\r\n")
+
     def test_defaults_for_help(self):
         host = self.host(
             FLOW % "a = Parameter('a', default=lambda c: 'x'); b = Parameter('b', default=lambda c: 1 // 0)"

@@ -10,7 +10,7 @@ from levada.notebook import flow_source
 DEFINITION = {
     "name": "F",
     "parameters": [
-        {"name": "learning-rate", "attribute": "learning_rate", "type": "float"},
+        {"name": "learning-rate", "attribute": "rate", "type": "float"},
         {"name": "n", "attribute": "n", "type": "int", "required": True},
         {"name": "on", "attribute": "on", "type": "bool"},
         {"name": "conf", "attribute": "conf", "type": "json"},
@@ -25,7 +25,7 @@ class CommandLine(unittest.TestCase):
             ("run", {"n": 1}, "run --n 1"),
             ("run", {"n": -1, "learning_rate": 1, "on": False}, "run --n -1 --learning-rate 1 --on False"),
             ("run", {"n": 1, "conf": {"a": [1, None]}}, 'run --n 1 --conf {"a": [1, null]}'),
-            ("run", {"n": 1, "conf": "{}", "words": ["a", "b"]}, "run --n 1 --conf {} --words a;b"),
+            ("run", {"n": 1, "conf": "{}", "words": ["a", "b"]}, 'run --n 1 --conf "{}" --words a;b'),
             ("run", {"n": 1, "tags": ["x", "y"], "max_workers": 2}, "run --tag x --tag y --max-workers 2 --n 1"),
             ("run", {"n": 1, "user_namespace": "u", "learning_rate": None}, "run --namespace u --n 1"),
             ("resume", {"step_to_rerun": "a", "origin_run_id": "3"}, "resume --origin-run-id 3 a"),
@@ -55,6 +55,7 @@ class CommandLine(unittest.TestCase):
             ({"n": True}, TypeError),
             ({"n": 1, "on": 1}, TypeError),
             ({"n": 1, "learning-rate": 1}, ValueError),
+            ({"n": 1, "rate": 1}, ValueError),
             ({"n": 1, "tags": "x"}, TypeError),
             ({"n": 1, "max_workers": "2"}, TypeError),
             ({"n": 1, "origin_run_id": "1"}, ValueError),
