@@ -218,7 +218,6 @@ func (inv invocation) metaflow() (invocation, error) {
 	inv.rest = nil
 	at, word, err := firstWord(args)
 	if err != nil {
-		inv.command = findCommand("check")
 		return inv, err
 	}
 	if word == "" {
