@@ -6,7 +6,6 @@ the flow is kept, what runs it is left out.
 
 import ast
 import os
-import tempfile
 
 from .deployer import Deployer
 from .exceptions import MetaflowException
@@ -101,8 +100,10 @@ class _CellFile:
     """The file that a cell has become."""
 
     def __init__(self, flow, base_dir, failure):
+        from tempfile import NamedTemporaryFile
+
         source = flow_source(_cell_of(flow, failure), flow.__name__)
-        with tempfile.NamedTemporaryFile(
+        with NamedTemporaryFile(
             "w", prefix=flow.__name__, suffix=".py", dir=base_dir or os.getcwd(), delete=False, encoding="utf-8"
         ) as file:
             file.write(source)

@@ -5,15 +5,12 @@ files in a temporary folder, so a run does not depend on whether anybody reads i
 started it lives on.
 """
 
-import asyncio
 import codecs
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 from .commandline import command_words, given_configs, top_words
@@ -22,6 +19,22 @@ from .flowfile import definition_of, sdk_environment
 
 _PAUSE = 0.02  # seconds between two looks at a process
 _STREAMS = ("stdout", "stderr")
+
+
+# ``from levada import *`` loads this module for flows that need nothing of it, so what is large is imported where it is
+# used.
+
+
+async def _pause():
+    import asyncio
+
+    await asyncio.sleep(_PAUSE)
+
+
+def _interruptions():
+    """The exceptions by which a program is told to give up."""
+    asyncio = sys.modules.get("asyncio")
+    return (KeyboardInterrupt,) if asyncio is None else (KeyboardInterrupt, asyncio.CancelledError)
 
 
 class Command:
@@ -107,7 +120,7 @@ class Command:
                 elif not line:
                     if ended:
                         return
-                    await asyncio.sleep(_PAUSE)
+                    await _pause()
 
 
 class _Follower:
@@ -151,6 +164,8 @@ class ExecutingProcess:
 
         ``stream``, "stdout" or "stderr", is printed meanwhile. Returns this object.
         """
+        import asyncio
+
         waiting = self._ended() if stream is None else self._print(stream)
         try:
             await asyncio.wait_for(waiting, timeout)
@@ -164,7 +179,7 @@ class ExecutingProcess:
 
     async def _ended(self):
         while self.returncode is None:
-            await asyncio.sleep(_PAUSE)
+            await _pause()
 
     async def _print(self, stream):
         async for _, line in self.stream_log(stream):
@@ -261,7 +276,7 @@ class Runner:
         return self
 
     def __exit__(self, kind, error, trace):
-        if kind is not None and issubclass(kind, (KeyboardInterrupt, asyncio.CancelledError)):
+        if kind is not None and issubclass(kind, _interruptions()):
             for command in self._commands:
                 command.interrupt()
         self.cleanup()
@@ -274,8 +289,10 @@ class Runner:
 
     def cleanup(self):
         """Remove the log files. What is still running goes on."""
+        from shutil import rmtree
+
         for folder in self._folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            rmtree(folder, ignore_errors=True)
         self._folders.clear()
 
     # What it runs.
@@ -310,7 +327,9 @@ class Runner:
 
     def _command(self, command, kwargs):
         words = command_words(command, self._definition, kwargs)
-        folder = tempfile.mkdtemp(prefix="levada-runner-")
+        from tempfile import mkdtemp
+
+        folder = mkdtemp(prefix="levada-runner-")
         self._folders.append(folder)
         attributes = os.path.join(folder, "attributes.json")
         line = [sys.executable, self.flow_file, *self._top, words[0], "--runner-attribute-file", attributes, *words[1:]]
@@ -330,7 +349,7 @@ class Runner:
             if time.monotonic() > limit:
                 started.kill()
                 raise TimeoutError("No run began within %s seconds" % self.file_read_timeout)
-            await asyncio.sleep(_PAUSE)
+            await _pause()
         while True:
             ended = started.returncode is not None
             try:
@@ -338,7 +357,7 @@ class Runner:
             except MetaflowNotFound:  # a task is recorded when its process has started
                 if ended:
                     raise
-            await asyncio.sleep(_PAUSE)
+            await _pause()
 
     def _result(self, started, attributes, make):
         try:

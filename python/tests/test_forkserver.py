@@ -485,6 +485,17 @@ class ImportTime(unittest.TestCase):
             others = [name for name in done.stdout.split() if name.split(".")[0] not in ("levada", "metaflow")]
             self.assertEqual(others, [])
 
+    def test_a_flow_that_imports_all_loads_nothing_large(self):
+        code = "import sys; from metaflow import *; print([name for name in %r if name in sys.modules])"
+        large = ["asyncio", "tempfile", "shutil", "ssl", "logging", "inspect"]
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", code % large],
+            env=dict(os.environ, PYTHONPATH=PYTHON_DIR),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.assertEqual(done.stdout, "[]\n")
+
 
 if __name__ == "__main__":
     unittest.main()
