@@ -3,7 +3,6 @@
 import os
 import pickle
 import sys
-import tempfile
 
 from .exceptions import MetaflowException
 
@@ -63,12 +62,14 @@ def parallel_map(func, iterable, max_parallel=None, dir=None):
 
 
 def _indexed(func, iterable, max_parallel, dir):
+    from tempfile import TemporaryDirectory
+
     limit = max_parallel or _cores()
     if limit < 1:
         raise MetaflowException("max_parallel is a number of processes, at least 1, not %r." % (max_parallel,))
     running = {}  # pid -> the pipe that its end closes, its index, the file with its value
     todo = enumerate(iterable)
-    with tempfile.TemporaryDirectory(prefix="parallel_map_", dir=dir) as folder:
+    with TemporaryDirectory(prefix="parallel_map_", dir=dir) as folder:
         try:
             more = True
             while more or running:
