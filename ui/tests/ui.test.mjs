@@ -279,6 +279,39 @@ test("tags are changed on the page", async () => {
   none(page);
 });
 
+test("tags that are long, or many, end with an ellipsis, and can be removed", async () => {
+  const long = "a-tag-with-more-characters-than-a-chip-has-room-for-even-in-wide-windows";
+  const tags = ["a", "b:2", long, ...Array.from({ length: 12 }, (_, i) => `more:${i}`)];
+  const change = (run, body) => fetch(`${w.url}/api/v1/runs/${run}/tags`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  await change(ids.kinds, { add: tags });
+  await change(ids.kinds2, { add: [long], remove: ["exp:two"] });
+  const isCut = (el) => el.scrollWidth > el.clientWidth && getComputedStyle(el).textOverflow === "ellipsis";
+  for (const width of [1280, 390]) {
+    const page = await w.page(`/runs/${ids.kinds}`, { width });
+    const chip = page.locator(".tag", { hasText: long });
+    const link = chip.getByRole("link");
+    assert.ok(await link.evaluate(isCut), "the text is cut");
+    assert.equal(await link.getAttribute("title"), long);
+    const [outer, button] = [await chip.boundingBox(), await chip.getByRole("button").boundingBox()];
+    assert.ok(button.x + button.width <= outer.x + outer.width, "the button is inside");
+
+    await page.goto("/?flow=KindsFlow");
+    await page.locator(".run-line").nth(1).waitFor();
+    for (const cell of await page.locator(".c-tags").all()) {
+      const [first, room] = [await cell.locator(".tag").first().boundingBox(), await cell.boundingBox()];
+      assert.ok(first.x + first.width <= room.x + room.width, "the first tag is whole, or cut inside");
+    }
+    const many = page.locator(`[data-run='${ids.kinds}'] .c-tags`);
+    assert.ok(await many.evaluate(isCut));
+    assert.deepEqual((await many.getAttribute("title")).split("\n").sort(), [...tags, "exp:one"].sort());
+    await page.screenshot({ path: join(results, `tags-${width}.png`) });
+    none(page);
+    await page.context().close();
+  }
+  await change(ids.kinds, { remove: tags });
+  await change(ids.kinds2, { add: ["exp:two"], remove: [long] });
+});
+
 test("a run is seen as it goes on, over a restart of the server, and is cancelled and resumed", async () => {
   const list = await w.page("/");
   await list.locator(".run-line[data-row='0']").waitFor();

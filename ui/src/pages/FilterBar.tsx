@@ -1,6 +1,5 @@
 // What of the runs is to be shown.
 
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Flow, Run } from "../api";
 import { useGet, useMedia } from "../components/hooks";
@@ -196,10 +195,12 @@ function Chosen({ f }: { f: Filters }) {
   );
 }
 
-export function Removable({ text, remove }: { text: ComponentChildren; remove: () => void }) {
+function Removable({ text, remove }: { text: string; remove: () => void }) {
   return (
     <span class="tag">
-      {text}
+      <span class="cut" title={text}>
+        {text}
+      </span>
       <button type="button" aria-label={`Remove the filter ${text}`} onClick={remove}>
         ×
       </button>

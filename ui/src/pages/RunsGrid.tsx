@@ -213,10 +213,10 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
           </span>
         ))}
       </span>
-      <span role="cell" class="c-tags">
+      <span role="cell" class="c-tags cut" title={r.tags.join("\n")}>
         {r.tags.map((t) => (
           <button key={t} class="tag" type="button" title={`Only runs tagged ${t}`} onClick={() => setQuery({ tag: [...new Set([...tags, t])] }, false)}>
-            {t}
+            <span class="cut">{t}</span>
           </button>
         ))}
       </span>

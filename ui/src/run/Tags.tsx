@@ -12,10 +12,12 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
       .then((res) => changed(res.tags))
       .catch(toastError);
   return (
-    <span class="row" style={{ gap: "0.25rem" }}>
+    <span class="row tags">
       {run.tags.map((t) => (
         <span class="tag">
-          <a href={`/?tag=${encodeURIComponent(t)}`}>{t}</a>
+          <a class="cut" href={`/?tag=${encodeURIComponent(t)}`} title={t}>
+            {t}
+          </a>
           <button type="button" aria-label={`Remove the tag ${t}`} onClick={() => change({ remove: [t] })}>
             ×
           </button>
