@@ -312,6 +312,38 @@ test("tags that are long, or many, end with an ellipsis, and can be removed", as
   await change(ids.kinds2, { add: ["exp:two"], remove: [long] });
 });
 
+test("a run of Metaflow: nothing is offered that only Metaflow can do, and no graph while there is none", async () => {
+  const post = async (path, body) => (await fetch(`${w.url}/metaflow/flows/GuestFlow${path}`, { method: "POST", body: JSON.stringify(body) })).json();
+  await post("", {});
+  const { run_number: run } = await post("/run", { user_name: "ann" });
+  const page = await w.page(`/runs/${run}`);
+  await page.getByText("No task has started yet.").waitFor();
+  assert.equal(await page.getByRole("heading", { name: "Graph" }).count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
+  await post(`/runs/${run}/steps/end/step`, {});
+  const { task_id: task } = await post(`/runs/${run}/steps/end/task`, {});
+  const said = (field_name, value) => post(`/runs/${run}/steps/end/tasks/${task}/metadata`, [{ field_name, value, tags: ["attempt_id:0"] }]);
+  await said("attempt", "0");
+  await page.getByRole("button", { name: "end 0/1 done, 1 running" }).waitFor(); // the graph, of the steps that are known
+  await said("attempt_ok", "True");
+  await page.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Resume" }).count(), 0);
+  none(page);
+
+  const one = { ...(await (await fetch(`${w.url}/api/v1/runs/${run}`)).json()), status: "died" };
+  await page.route(`**/api/v1/runs/${run}`, (route) => route.fulfill({ json: one }));
+  await page.reload();
+  await page.getByText(`resume --origin-run-id ${run}`).waitFor();
+  assert.equal(await page.getByText("resume goes on from there").count(), 0);
+});
+
+test("a run that is not there: a way back to the list", async () => {
+  const page = await w.page("/runs/99999");
+  await page.getByText("there is no run 99999").waitFor();
+  await page.getByRole("navigation", { name: "Where this is" }).getByRole("link", { name: "Runs" }).click();
+  await page.getByRole("heading", { name: "Runs" }).waitFor();
+});
+
 test("a run is seen as it goes on, over a restart of the server, and is cancelled and resumed", async () => {
   const list = await w.page("/");
   await list.locator(".run-line[data-row='0']").waitFor();

@@ -1,7 +1,7 @@
 // A run: its failure first, if there is one, then its graph, timeline, tasks, parameters, code and cards.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Card, get, type Graph, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
+import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
 import { copy, Dialog, Failure, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { bytes, moment, plural } from "../format";
@@ -32,6 +32,7 @@ export function RunPage({ run: id }: { run: number }) {
   const r = run.data;
   const live = r?.status === "running";
   const now = useNow(live);
+  const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
 
   useEffect(() => {
     document.title = r ? `${r.flow} / ${id}: ${r.status} – Levada` : `Run ${id} – Levada`;
@@ -72,6 +73,13 @@ export function RunPage({ run: id }: { run: number }) {
     return () => stop.abort();
   }, [turn, id]);
 
+  // The graph of a run of Metaflow may come only after its first tasks.
+  const drawn = graph.data?.graph.steps ?? {};
+  const asked = Boolean(graph.data || graph.error);
+  useEffect(() => {
+    if (asked && names.some((n) => !drawn[n])) graph.again();
+  }, [names.join(), asked]);
+
   useKeys([
     { keys: "o", about: "Overview", run: () => setQuery({ tab: undefined }) },
     { keys: "l", about: "List of tasks", run: () => setQuery({ tab: "tasks" }) },
@@ -79,9 +87,18 @@ export function RunPage({ run: id }: { run: number }) {
     { keys: "e", about: "Code", run: () => setQuery({ tab: "code" }) },
   ]);
 
-  if (run.error && !r) return <Failure error={run.error} retry={run.again} />;
+  if (run.error && !r) {
+    return (
+      <>
+        <nav class="crumbs" aria-label="Where this is">
+          <a href="/">Runs</a> <span>/</span> run {id}
+        </nav>
+        <Failure error={run.error} retry={run.again} />
+      </>
+    );
+  }
   if (!r) return <Skeleton lines={10} />;
-  const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
+  const hasGraph = !graph.error && (!graph.data || Object.keys(graph.data.graph.steps).length > 0);
   return (
     <>
       {connection === "lost" ? (
@@ -104,15 +121,16 @@ export function RunPage({ run: id }: { run: number }) {
           <a class="button" href={`/flows/${encodeURIComponent(r.flow)}/metrics`}>
             Metrics
           </a>
-          {live ? (
+          {live && isOurs(r) ? (
             <button class="button danger" type="button" onClick={() => setDialog("cancel")}>
               Cancel
             </button>
-          ) : (
+          ) : null}
+          {!live && canResume(r) ? (
             <button class="button" type="button" onClick={() => setDialog("resume")}>
               Resume
             </button>
-          )}
+          ) : null}
         </div>
       </div>
       <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
@@ -142,12 +160,7 @@ export function RunPage({ run: id }: { run: number }) {
         <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
       </div>
       {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? <div class="note fail">{r.problem}</div> : null}
-      {r.status === "died" ? (
-        <div class="note fail">
-          The process that ran it is gone; it ended without saying so, as after a power cut or <code>kill -9</code>. What was finished is safe:
-          resume goes on from there.
-        </div>
-      ) : null}
+      {r.status === "died" ? <Died run={r} /> : null}
       {error ? <Failure error={error} retry={() => setTurn((n) => n + 1)} /> : null}
       <div style={{ margin: "0.9rem 0" }}>
         <Tabs
@@ -165,24 +178,20 @@ export function RunPage({ run: id }: { run: number }) {
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "overview" ? (
-          <div class="overview">
-            <section class="panel">
-              <div class="row spread">
-                <h2>Graph</h2>
-                {filter.step ? (
-                  <button class="button plain" type="button" onClick={() => setQuery({ step: undefined })}>
-                    Show all steps
-                  </button>
-                ) : null}
-              </div>
-              {graph.data ? (
-                <Dag graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} />
-              ) : graph.error ? (
-                <p class="muted">The graph of this run is not known.</p>
-              ) : (
-                <Skeleton />
-              )}
-            </section>
+          <div class={hasGraph ? "overview" : undefined}>
+            {hasGraph ? (
+              <section class="panel" aria-label="Graph">
+                <div class="row spread">
+                  <h2>Graph</h2>
+                  {filter.step ? (
+                    <button class="button plain" type="button" onClick={() => setQuery({ step: undefined })}>
+                      Show all steps
+                    </button>
+                  ) : null}
+                </div>
+                {graph.data ? <Dag graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} /> : <Skeleton />}
+              </section>
+            ) : null}
             <section class="panel">
               <div class="row spread" style={{ marginBottom: "0.4rem" }}>
                 <h2>Timeline</h2>
@@ -306,6 +315,23 @@ function FirstFailure({ run: r }: { run: Run }) {
   );
 }
 
+function Died({ run: r }: { run: Run }) {
+  if (!isOurs(r)) {
+    return (
+      <div class="note fail">
+        Metaflow ran it, and has not been heard of any more: its process is gone, or does not reach this server. What was recorded is kept. It is
+        resumed where it ran: <code>python {r.flow_file || "FLOW.py"} resume --origin-run-id {r.id}</code>
+      </div>
+    );
+  }
+  return (
+    <div class="note fail">
+      The process that ran it is gone; it ended without saying so, as after a power cut or <code>kill -9</code>.
+      {canResume(r) ? " What was finished is safe: resume goes on from there." : " What was recorded is kept."}
+    </div>
+  );
+}
+
 function Resume({ run: r, steps, close }: { run: Run; steps: string[]; close: () => void }) {
   const [step, setStep] = useState("");
   const [busy, setBusy] = useState(false);
@@ -386,13 +412,17 @@ function Details({ run: r }: { run: Run }) {
       <section class="panel">
         <div class="row spread">
           <h2>Where it came from</h2>
-          <button class="button" type="button" onClick={() => copy(command).catch(toastError)}>
-            Copy the command
-          </button>
+          {command ? (
+            <button class="button" type="button" onClick={() => copy(command).catch(toastError)}>
+              Copy the command
+            </button>
+          ) : null}
         </div>
-        <pre class="trace" tabIndex={0} style={{ whiteSpace: "pre-wrap", margin: "0.6rem 0" }}>
-          {command}
-        </pre>
+        {command ? (
+          <pre class="trace" tabIndex={0} style={{ whiteSpace: "pre-wrap", margin: "0.6rem 0" }}>
+            {command}
+          </pre>
+        ) : null}
         <dl class="facts">{facts.map(([name, value]) => (value ? [<dt>{name}</dt>, <dd>{value}</dd>] : null))}</dl>
       </section>
     </div>
