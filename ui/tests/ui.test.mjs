@@ -265,6 +265,32 @@ test("metrics against time and parameters", async () => {
   none(page);
 });
 
+test("metrics: a logarithm is offered for numbers alone, and one run stands at its time", async () => {
+  const page = await w.page("/no/such/page");
+  let change = (points) => points.map((p, i) => ({ ...p, parameters: { ...p.parameters, optimizer: ["sgd", "adam"][i] } }));
+  await page.route("**/api/v1/metrics?*", async (route) => {
+    const metrics = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...metrics, points: change(metrics.points) } });
+  });
+  await page.goto("/flows/KindsFlow/metrics?x=optimizer");
+  const names = page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" });
+  await names.getByText("adam").waitFor();
+  assert.equal(await page.getByRole("button", { name: "log x" }).count(), 0);
+  await page.getByLabel("Against").selectOption("alpha");
+  await page.getByRole("button", { name: "log x" }).waitFor();
+
+  change = (points) => points.slice(0, 1);
+  await page.setViewportSize({ width: 390, height: 900 });
+  await page.goto("/flows/KindsFlow/metrics");
+  const one = page.getByRole("group", { name: "accuracy of 1 run of KindsFlow" });
+  await one.waitFor();
+  const across = await one.locator("text[text-anchor=middle]").evaluateAll((all) => all.map((el) => ({ text: el.textContent, ...el.getBoundingClientRect().toJSON() })));
+  assert.ok(across.length >= 2 && across.every((t) => /^(\d\d:\d\d|[A-Z][a-z]+ \d+)$/.test(t.text)), JSON.stringify(across));
+  for (let i = 1; i < across.length; i++) assert.ok(across[i].left > across[i - 1].right, "labels stand apart");
+  await page.locator("main").screenshot({ path: join(results, "metrics-one-390.png") });
+  none(page);
+});
+
 test("tags are changed on the page", async () => {
   const page = await w.page(`/runs/${ids.kinds}`);
   await page.getByRole("button", { name: "+ tag" }).click();

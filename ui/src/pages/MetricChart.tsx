@@ -80,7 +80,7 @@ function scales(shown: Placed[], axis: { kind: string; names: string[] }, logX: 
   const ticks = Math.max(2, Math.floor(width / 120));
   const y = logY ? scale.log(scale.logDomain(ys), up) : scale.linear(scale.domain(ys), up, 4);
   if (axis.kind === "names") return [scale.band(axis.names, across), y];
-  if (axis.kind === "time") return [scale.time(scale.domain(xs), across, ticks), y];
+  if (axis.kind === "time") return [scale.time(scale.timeDomain(xs), across, ticks), y];
   return [logX ? scale.log(scale.logDomain(xs), across) : scale.linear(scale.domain(xs), across, ticks), y];
 }
 

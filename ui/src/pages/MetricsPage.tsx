@@ -8,7 +8,7 @@ import { number, plural } from "../format";
 import { setQuery, useAddress } from "../router";
 import { statuses } from "./filters";
 import { Mark, MetricChart } from "./MetricChart";
-import { varying } from "./points";
+import { axisOf, varying } from "./points";
 
 const page = 500;
 
@@ -67,7 +67,7 @@ export function MetricsPage({ flow }: { flow: string }) {
         </select>
         <Field name="tag" hint="Tag, then Enter" label="Only runs with this tag" value={asked.tag} />
         <Field name="user" hint="User, then Enter" label="Only runs of this user" value={asked.user} />
-        {["time", "run"].includes(by) ? null : <Log name="logx" text="log x" on={text("logx") === "1"} />}
+        {axisOf(points, by).kind === "number" ? <Log name="logx" text="log x" on={text("logx") === "1"} /> : null}
         <Log name="logy" text="log y" on={text("logy") === "1"} />
       </form>
       {first.error ? <Failure error={first.error} retry={first.again} /> : null}
