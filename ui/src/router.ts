@@ -11,7 +11,8 @@ export type Page =
   | { name: "none" };
 
 export function pageOf(path: string, query: URLSearchParams): Page {
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = partsOf(path);
+  if (!parts) return { name: "none" };
   const id = (text: string | undefined) => (text && /^\d+$/.test(text) ? Number(text) : -1);
   if (parts.length === 0) return { name: "runs" };
   if (parts[0] === "runs" && id(parts[1]) >= 0) {
@@ -23,6 +24,15 @@ export function pageOf(path: string, query: URLSearchParams): Page {
     return { name: "compare", runs: query.getAll("run").map(id).filter((n) => n > 0) };
   }
   return { name: "none" };
+}
+
+// partsOf gives undefined for an address that is cut off in the middle of a letter, or written by hand.
+function partsOf(path: string): string[] | undefined {
+  try {
+    return path.split("/").filter(Boolean).map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
 }
 
 const changed = "levada:navigate";

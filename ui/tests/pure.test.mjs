@@ -116,8 +116,16 @@ function longest(a, b) {
   return t[a.length][b.length];
 }
 
+test("an address tells the page, and one that is no address none", async () => {
+  const { pageOf } = await load("router.ts");
+  const page = (path) => pageOf(path, new URLSearchParams());
+  assert.deepEqual(page("/runs/7/tasks/2"), { name: "task", run: 7, task: 2 });
+  assert.deepEqual(page("/flows/%C3%A9/metrics"), { name: "metrics", flow: "é" });
+  for (const none of ["/runs/%E0%A4", "/flows/%/metrics", "/runs/x", "/runs/1/2"]) assert.deepEqual(page(none), { name: "none" }, none);
+});
+
 test("ticks are round and inside", async () => {
-  const { domain, linear, log, logDomain, time } = await load("scale.ts");
+  const { domain, linear, log, logDomain, time, timeDomain } = await load("scale.ts");
   const texts = (s) => s.ticks.map((t) => t.text);
   assert.deepEqual(texts(linear([0, 1], [0, 100])), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
   assert.deepEqual(texts(linear([0.9, 0.96], [0, 100], 3)), ["0.90", "0.92", "0.94", "0.96"]);

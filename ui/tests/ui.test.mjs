@@ -305,6 +305,14 @@ test("tags are changed on the page", async () => {
   none(page);
 });
 
+test("a notice holds what it says, also one long word", async () => {
+  const page = await w.page(`/runs/${ids.kinds}`, { width: 390 });
+  await page.route("**/tags", (route) => route.fulfill({ status: 400, json: { detail: "x".repeat(300) } }));
+  await page.getByRole("button", { name: "Remove the tag exp:one" }).click();
+  const fits = (el) => el.scrollWidth <= el.clientWidth && el.getBoundingClientRect().right <= innerWidth;
+  assert.ok(await page.locator(".toast.fail").evaluate(fits));
+});
+
 test("tags that are long, or many, end with an ellipsis, and can be removed", async () => {
   const long = "a-tag-with-more-characters-than-a-chip-has-room-for-even-in-wide-windows";
   const tags = ["a", "b:2", long, ...Array.from({ length: 12 }, (_, i) => `more:${i}`)];
@@ -440,6 +448,7 @@ test("every page in both themes and widths: nothing for axe to find, nothing wid
     compare: `/compare?run=${ids.kinds}&run=${ids.kinds2}`,
     missing: "/runs/99999",
     nowhere: "/no/such/page",
+    halfLetter: "/runs/%E0%A4",
   };
   const problems = [];
   for (const theme of ["light", "dark"]) {
