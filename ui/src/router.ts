@@ -48,11 +48,10 @@ export function useAddress(): URL {
   const [href, set] = useState(location.href);
   useEffect(() => {
     const update = () => set(location.href);
-    window.addEventListener("popstate", update);
-    window.addEventListener(changed, update);
+    const events = ["popstate", "hashchange", changed];
+    for (const e of events) window.addEventListener(e, update);
     return () => {
-      window.removeEventListener("popstate", update);
-      window.removeEventListener(changed, update);
+      for (const e of events) window.removeEventListener(e, update);
     };
   }, []);
   return new URL(href);
@@ -76,6 +75,7 @@ export function followLinks(): void {
     if (!a || !href || e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
     const to = new URL(href, location.href);
     if (a.hasAttribute("target") || a.hasAttribute("download") || to.origin !== location.origin || to.pathname.startsWith("/api/")) return;
+    if (to.hash && to.pathname + to.search === location.pathname + location.search) return; // a place on this page, which the browser finds
     e.preventDefault();
     navigate(to.pathname + to.search + to.hash);
     window.scrollTo(0, 0);

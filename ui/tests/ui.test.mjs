@@ -208,6 +208,12 @@ test("a long log scrolls, is searched and has links to its lines", async () => {
   await page.goto(path + "#L25000");
   await page.reload();
   await page.locator(".log .line.at", { hasText: "line 24999" }).waitFor();
+  await page.goto(path + "#L40000"); // the page stays, only the place on it is another
+  await page.locator(".log .line.at", { hasText: "line 39999" }).waitFor();
+  await page.getByRole("link", { name: "Line 39995", exact: true }).click();
+  await page.locator(".log .line.at", { hasText: "line 39994" }).waitFor();
+  await page.goBack();
+  await page.locator(".log .line.at", { hasText: "line 39999" }).waitFor();
   const download = page.waitForEvent("download");
   await page.getByRole("link", { name: "Download", exact: true }).click();
   assert.match((await download).suggestedFilename(), /\.log$/);
@@ -394,13 +400,15 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   const port = Number(new URL(w.url).port);
   assert.equal(await w.stopServer(), 0);
   await run.getByText("The server does not answer.", { exact: false }).waitFor();
+  await task.getByText("The server does not answer.", { exact: false }).waitFor();
+  await task.getByText(/^\d+ lines?; whether it goes on is not known$/).waitFor();
   await w.serve(port);
   const lines = async () => Number.parseInt(await task.getByText(/^\d+ lines?, and it goes on$/).innerText(), 10);
   const before = await lines();
   await until(async () => (await lines()) > before + 10, "the log goes on");
   const text = await task.getByRole("log").innerText();
   assert.equal(new Set(text.match(/tick \d+/g)).size, text.match(/tick \d+/g).length, "no line comes twice");
-  await run.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
+  for (const page of [run, task]) await page.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
 
   await run.getByRole("button", { name: "Cancel", exact: true }).click();
   await run.getByRole("button", { name: "Cancel it" }).click();

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Counts, type Micros, Problem, type Status } from "../api";
 import { ago, duration, moment } from "../format";
+import type { Connection } from "../live";
 
 // A status is never told by its colour alone: each has a sign and its name.
 const signs: Record<string, string> = {
@@ -106,6 +107,16 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
           </button>
         </p>
       ) : null}
+    </div>
+  );
+}
+
+// What a page that is kept up to date says when it is not.
+export function Lost({ connection }: { connection: Connection }) {
+  if (connection !== "lost") return null;
+  return (
+    <div class="lost" role="status">
+      The server does not answer. What is shown may be old; it is asked again by itself.
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
-import { copy, Dialog, Failure, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
+import { copy, Dialog, Failure, Lost, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { bytes, moment, plural } from "../format";
 import { type Connection, listen } from "../live";
@@ -101,11 +101,7 @@ export function RunPage({ run: id }: { run: number }) {
   const hasGraph = !graph.error && (!graph.data || Object.keys(graph.data.graph.steps).length > 0);
   return (
     <>
-      {connection === "lost" ? (
-        <div class="lost" role="status">
-          The server does not answer. What is shown may be old; it is asked again by itself.
-        </div>
-      ) : null}
+      <Lost connection={connection} />
       <nav class="crumbs" aria-label="Where this is">
         <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}>{r.flow}</a>
       </nav>

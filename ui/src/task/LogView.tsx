@@ -5,7 +5,8 @@ import { address, type LogLine, type LogPage } from "../api";
 import { copy, toastError } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { clock, plural } from "../format";
-import { listen } from "../live";
+import { type Connection, listen } from "../live";
+import { useAddress } from "../router";
 import { spans, stripped } from "./ansi";
 
 const lineHeight = 18;
@@ -33,6 +34,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
   const open = useRef(false);
   const [count, setCount] = useState(0);
   const [ended, setEnded] = useState(false);
+  const [connection, setConnection] = useState<Connection>("connecting");
   const [stream, setStream] = useState("");
   const [text, setText] = useState("");
   const [stamps, setStamps] = useState(false);
@@ -49,16 +51,20 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     open.current = false;
     setCount(0);
     setEnded(false);
-    const source = listen((cursor) => address(`${path}/log/events`, { attempt, cursor }), {
-      lines: (page: LogPage) => {
-        if (lines.current.length < most) open.current = join(lines.current, open.current, page.lines);
-        setCount(lines.current.length);
+    const source = listen(
+      (cursor) => address(`${path}/log/events`, { attempt, cursor }),
+      {
+        lines: (page: LogPage) => {
+          if (lines.current.length < most) open.current = join(lines.current, open.current, page.lines);
+          setCount(lines.current.length);
+        },
+        end: () => {
+          setEnded(true);
+          source.close();
+        },
       },
-      end: () => {
-        setEnded(true);
-        source.close();
-      },
-    });
+      setConnection,
+    );
     return () => source.close();
   }, [path, attempt]);
 
@@ -88,13 +94,16 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     setAt(0);
     if (found.length) show(found[0]!);
   }, [text]);
+  // The line that the address names is shown once: when it is there, and when the address comes to name another.
+  const marked = Number(/^#L(\d+)$/.exec(useAddress().hash)?.[1] ?? 0) - 1;
+  const seen = useRef(-1);
   useEffect(() => {
-    const m = /^#L(\d+)$/.exec(location.hash);
-    if (m && count >= Number(m[1]) && follow) {
-      setFollow(false);
-      show(Number(m[1]) - 1);
-    }
-  }, [count]);
+    if (marked < 0) seen.current = -1;
+    if (marked < 0 || marked === seen.current || marked >= count) return;
+    seen.current = marked;
+    setFollow(false);
+    show(marked);
+  }, [count, marked]);
   useKeys([
     { keys: "/", about: "Search in the log", run: () => search.current?.focus() },
     { keys: "n", about: "Next place in the log", run: () => step(1) },
@@ -107,7 +116,6 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
   const wrapped = wrap && shown.length <= 5000;
   const first = wrapped ? 0 : Math.max(0, Math.floor(top / lineHeight) - margin);
   const last = wrapped ? shown.length : Math.min(shown.length, Math.ceil((top + height) / lineHeight) + margin);
-  const marked = Number(/^#L(\d+)$/.exec(location.hash)?.[1] ?? 0) - 1;
   return (
     <section class="panel" aria-label="Log">
       <div class="row" style={{ marginBottom: "0.5rem" }}>
@@ -195,7 +203,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
       </div>
       <div class="muted" style={{ marginTop: "0.3rem" }}>
         {plural(shown.length, "line")}
-        {ended ? "" : ", and it goes on"}
+        {ended ? "" : connection === "lost" ? "; whether it goes on is not known" : ", and it goes on"}
         {lines.current.length >= most ? `; the rest is in the download` : ""}
         {wrap && !wrapped ? "; too many to be wrapped" : ""}
       </div>

@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { address, type Artifact, type Attempt, type Card, type Preview, type Run, type Task, type TaskRef, timeline, type Usage } from "../api";
-import { Failure, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
+import { Failure, Lost, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
 import { bytes, duration, moment, number } from "../format";
-import { listen } from "../live";
+import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
 import { Traceback } from "../run/Traceback";
 import { CardFrame } from "./CardFrame";
@@ -20,6 +20,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const task = useGet<Task>(path);
   const siblings = useSiblings(runID, task.data?.step, id);
   const related = useGet<{ parents: TaskRef[]; children: TaskRef[] }>(`${path}/related`);
+  const [connection, setConnection] = useState<Connection>("connecting");
   const t = task.data;
   const asked = q.get("attempt");
   const at = t?.attempts.find((a) => String(a.n) === asked) ?? t?.attempts.at(-1);
@@ -34,18 +35,22 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   // The run tells when something has changed; of a task, its log says when it has ended.
   useEffect(() => {
     let fresh = true;
-    const source = listen(`/api/v1/runs/${runID}/events`, {
-      rows: (rows: { rows: { task: number[] } }) => {
-        if (!rows.rows.task.includes(id)) return;
-        task.again();
-        related.again();
+    const source = listen(
+      `/api/v1/runs/${runID}/events`,
+      {
+        rows: (rows: { rows: { task: number[] } }) => {
+          if (!rows.rows.task.includes(id)) return;
+          task.again();
+          related.again();
+        },
+        run: (r: Run) => run.set((old) => ({ ...old, ...r })),
+        reset: () => {
+          if (!fresh) task.again();
+          fresh = false;
+        },
       },
-      run: (r: Run) => run.set((old) => ({ ...old, ...r })),
-      reset: () => {
-        if (!fresh) task.again();
-        fresh = false;
-      },
-    });
+      setConnection,
+    );
     return () => source.close();
   }, [runID, id]);
 
@@ -69,6 +74,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   if (!t) return <Skeleton lines={10} />;
   return (
     <>
+      <Lost connection={connection} />
       <nav class="crumbs" aria-label="Where this is">
         <a href="/">Runs</a> <span>/</span>
         <a href={`/runs/${runID}`}>
