@@ -156,6 +156,32 @@ test("a failure comes first, with its traceback", async () => {
   none(page);
 });
 
+test("a long message is said once, and leaves what is below it in sight", async () => {
+  const run = await (await fetch(`${w.url}/api/v1/runs/${ids.broken}`)).json();
+  for (const message of ["many words ".repeat(230).trim(), "x".repeat(2500), "a line\n".repeat(300).trim()]) {
+    const page = await w.page("/no/such/page", { width: 390, height: 800 });
+    await page.route(`**/tasks/${run.failed_task}`, async (route) => {
+      if (route.request().resourceType() === "document") return route.fallback();
+      const task = await (await route.fetch()).json();
+      for (const { exception: e } of task.attempts) [e.traceback, e.message] = [e.traceback.replace(e.message, message), message];
+      await route.fulfill({ json: task });
+    });
+    for (const [path, name, tab] of [
+      [`/runs/${ids.broken}`, "Why it failed", "Overview"],
+      [`/runs/${ids.broken}/tasks/${run.failed_task}`, "What went wrong", "Log"],
+    ]) {
+      await page.goto(path);
+      const why = page.getByRole("region", { name, exact: true });
+      await why.getByText("in loss_of").waitFor();
+      assert.equal((await why.innerText()).split(message.slice(0, 40)).length - 1, message.split(message.slice(0, 40)).length - 1, "once");
+      assert.ok((await page.getByRole("tab", { name: tab }).boundingBox()).y < 800, `${path}: the tabs are in sight`);
+      assert.deepEqual(await violations(page), []);
+    }
+    none(page);
+    await page.context().close();
+  }
+});
+
 test("the graph and the timeline of a wide run", async () => {
   const page = await w.page(`/runs/${ids.wide}`);
   const work = page.getByRole("button", { name: "work 200 done" });

@@ -14,7 +14,7 @@ import { Rows } from "./rows";
 import { Tags } from "./Tags";
 import { TasksTable } from "./TasksTable";
 import { TimelineView } from "./TimelineView";
-import { Traceback } from "./Traceback";
+import { Message, Traceback } from "./Traceback";
 
 export function RunPage({ run: id }: { run: number }) {
   const q = useAddress().searchParams;
@@ -155,7 +155,11 @@ export function RunPage({ run: id }: { run: number }) {
         ) : null}
         <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
       </div>
-      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? <div class="note fail">{r.problem}</div> : null}
+      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? (
+        <div class="note fail">
+          <Message text={r.problem} />
+        </div>
+      ) : null}
       {r.status === "died" ? <Died run={r} /> : null}
       {error ? <Failure error={error} retry={() => setTurn((n) => n + 1)} /> : null}
       <div style={{ margin: "0.9rem 0" }}>
@@ -301,11 +305,11 @@ function FirstFailure({ run: r }: { run: Run }) {
       </div>
       {at?.exception ? (
         <>
-          <p style={{ margin: "0.3rem 0" }}>{at.exception.message}</p>
-          {at.exception.traceback ? <Traceback text={at.exception.traceback} folder={r.working_dir} /> : null}
+          <Message text={at.exception.message} />
+          {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} /> : null}
         </>
       ) : r.problem ? (
-        <p style={{ margin: "0.3rem 0 0" }}>{r.problem}</p>
+        <Message text={r.problem} />
       ) : null}
     </section>
   );

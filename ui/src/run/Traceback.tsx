@@ -5,7 +5,18 @@ import { copy, toastError } from "../components/basic";
 import { plural } from "../format";
 import { parse, type Place, type Raised, runs, short } from "./trace";
 
-export function Traceback({ text, folder = "" }: { text: string; folder?: string }) {
+// Message is what an exception says, or a run as a whole. One that is long scrolls, so that what stands below it stays in sight.
+export function Message({ text }: { text: string }) {
+  const long = text.length > 200 || text.split("\n").length > 5;
+  return (
+    <div class="said" {...(long ? { tabIndex: 0, role: "region", "aria-label": "What it says" } : {})}>
+      {text}
+    </div>
+  );
+}
+
+// said: the message that the page has above.
+export function Traceback({ text, said, folder = "" }: { text: string; said: string; folder?: string }) {
   const [raw, setRaw] = useState(false);
   const raised = useMemo(() => parse(text), [text]);
   return (
@@ -16,7 +27,7 @@ export function Traceback({ text, folder = "" }: { text: string; folder?: string
         </pre>
       ) : (
         <div class="trace" tabIndex={0} role="region" aria-label="Traceback">
-          <Places of={raised[0]!} folder={folder} told={!raised[0]!.error.includes("\n")} />
+          <Places of={raised[0]!} folder={folder} told={raised[0]!.error.endsWith(said.trim())} />
           {raised.slice(1).map((r) => (
             <details class="cause">
               <summary>

@@ -8,7 +8,7 @@ import { useGet, useKeys } from "../components/hooks";
 import { bytes, duration, moment, number } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
-import { Traceback } from "../run/Traceback";
+import { Message, Traceback } from "../run/Traceback";
 import { CardFrame } from "./CardFrame";
 import { LogView } from "./LogView";
 import { oneLine, PreviewView } from "./PreviewView";
@@ -240,9 +240,10 @@ function Failed({ at, folder }: { at: Attempt; folder: string }) {
           : "";
   return (
     <section class="note fail" aria-label="What went wrong">
-      <strong>{e ? `${e.type}: ${e.message.split("\n")[0]}` : why}</strong>
+      <strong>{e ? e.type : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
-      {e?.traceback ? <Traceback text={e.traceback} folder={folder} /> : null}
+      {e ? <Message text={e.message} /> : null}
+      {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={folder} /> : null}
     </section>
   );
 }
