@@ -116,6 +116,37 @@ function longest(a, b) {
   return t[a.length][b.length];
 }
 
+test("steps that have as many tasks as their foreach is wide", async () => {
+  const { asWide, many } = await load("run/layout.ts");
+  // "a>b c" is a step with those after it; a type, and the join of a foreach, may stand in front.
+  const graph = (...lines) => ({
+    steps: Object.fromEntries(
+      lines.map((line) => {
+        const [, type = "linear", name, matching_join, next] = /^(?:(\S+):)?(\w+)(?:\/(\w+))?>(.*)$/.exec(line);
+        return [name, { name, type, matching_join, next: next.split(" ").filter(Boolean) }];
+      }),
+    ),
+  });
+  const plain = graph("split-foreach:start/join>a", "a>b", "b>join", "join>end", "end>");
+  assert.deepEqual([[...many(plain)], [...asWide(plain)]], [["a", "b"], ["a", "b"]]);
+  const nested = graph("split-foreach:start/out>mid", "split-foreach:mid/in>deep", "deep>in", "in>out", "out>end", "end>");
+  assert.deepEqual([[...many(nested)].sort(), [...asWide(nested)].sort()], [["deep", "in", "mid"], ["in", "mid"]]);
+  const choice = graph("split-parallel:start/join>a", "split-switch:a>b c", "b>join", "c>join", "join>end", "end>");
+  assert.deepEqual([...asWide(choice)], ["a"]);
+  const loop = graph("start>each", "split-foreach:each/join>work", "work>join", "split-switch:join>each end", "end>");
+  assert.deepEqual([[...many(loop)], [...asWide(loop)]], [["work"], []]);
+});
+
+test("what a box of the graph says", async () => {
+  const { said } = await load("run/Dag.tsx");
+  const counts = (more) => ({ running: 0, succeeded: 0, failed: 0, killed: 0, died: 0, ...more });
+  assert.equal(said(undefined, 6), "not started");
+  assert.equal(said(counts({ succeeded: 1 }), 1), "done");
+  assert.equal(said(counts({ succeeded: 1, running: 2 }), 6), "1/6 done, 2 running");
+  assert.equal(said(counts({ succeeded: 1, running: 2 }), undefined), "1 done, 2 running");
+  assert.equal(said(counts({ running: 2 }), undefined), "2 running");
+});
+
 test("an address tells the page, and one that is no address none", async () => {
   const { pageOf } = await load("router.ts");
   const page = (path) => pageOf(path, new URLSearchParams());

@@ -452,6 +452,17 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   none(list);
 });
 
+test("a foreach that goes on says how many tasks it will have", async () => {
+  const stop = join(w.dir, "stop-2");
+  const flow = await w.start("growing.py", "--until", stop, "--max-workers", "2");
+  const page = await w.page(`/runs/${flow.run}`);
+  await page.getByRole("button", { name: "work 0/6 done, 2 running" }).waitFor();
+  writeFileSync(stop, "");
+  await page.getByRole("button", { name: "work 6 done" }).waitFor();
+  await flow.ended;
+  none(page);
+});
+
 test("what cannot be resumed says why", async () => {
   const page = await w.page(`/runs/${ids.broken}`);
   await page.getByRole("button", { name: "Resume" }).click();

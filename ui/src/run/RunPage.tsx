@@ -189,7 +189,7 @@ export function RunPage({ run: id }: { run: number }) {
                     </button>
                   ) : null}
                 </div>
-                {graph.data ? <Dag graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} /> : <Skeleton />}
+                {graph.data ? <Dag run={id} status={r.status} graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} /> : <Skeleton />}
               </section>
             ) : null}
             <section class="panel">
