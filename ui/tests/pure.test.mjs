@@ -147,6 +147,15 @@ test("what a box of the graph says", async () => {
   assert.equal(said(counts({ running: 2 }), undefined), "2 running");
 });
 
+test("characters that turn the order of text are written out", async () => {
+  const { splitTurns, visible } = await load("format.ts");
+  assert.equal(visible("a\u202eb\u2069"), "a[U+202E]b[U+2069]");
+  assert.equal(visible("\u061cx"), "[U+061C]x");
+  assert.equal(visible("שלום, plain"), "שלום, plain");
+  assert.deepEqual(splitTurns("a\u202eb"), ["a", "\u202e", "b"]);
+  assert.equal(splitTurns("plain"), undefined);
+});
+
 test("an address tells the page, and one that is no address none", async () => {
   const { pageOf } = await load("router.ts");
   const page = (path) => pageOf(path, new URLSearchParams());

@@ -345,6 +345,26 @@ test("a notice holds what it says, also one long word", async () => {
   assert.ok(await page.locator(".toast.fail").evaluate(fits));
 });
 
+test("what turns the order of text is seen, and turns nothing", async () => {
+  const tag = "report\u202egpj.exe";
+  const change = (body) => fetch(`${w.url}/api/v1/runs/${ids.kinds}/tags`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  await change({ add: [tag] });
+  const page = await w.page(`/runs/${ids.kinds}`);
+  await page.getByRole("link", { name: "reportU+202Egpj.exe" }).waitFor();
+  await page.getByRole("button", { name: "Remove the tag report[U+202E]gpj.exe" }).waitFor();
+  assert.equal(await page.locator(".tag bdi", { hasText: "gpj" }).evaluate((el) => getComputedStyle(el).unicodeBidi), "isolate");
+  for (const path of ["/", "/?group=tag", `/?tag=${encodeURIComponent(tag)}`, `/compare?run=${ids.kinds}&run=${ids.kinds2}`]) {
+    await page.goto(path);
+    await page.locator("main .turn").first().waitFor();
+    const left = await page.locator("main").evaluate((el) => /\p{Bidi_Control}/u.test(el.innerText + [...el.querySelectorAll("[title], [aria-label]")].map((e) => e.title + e.ariaLabel).join()));
+    assert.ok(!left, `${path}: none is left as it is`);
+  }
+  await page.screenshot({ path: join(results, "turns.png") });
+  assert.deepEqual(await violations(page), []);
+  await change({ remove: [tag] });
+  none(page);
+});
+
 test("tags that are long, or many, end with an ellipsis, and can be removed", async () => {
   const long = "a-tag-with-more-characters-than-a-chip-has-room-for-even-in-wide-windows";
   const tags = ["a", "b:2", long, ...Array.from({ length: 12 }, (_, i) => `more:${i}`)];

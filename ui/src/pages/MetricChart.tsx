@@ -4,7 +4,8 @@ import { useState } from "preact/hooks";
 import type { Point, Status } from "../api";
 import { StatusPill } from "../components/basic";
 import { useWidth } from "../components/Chart";
-import { moment, number, plural } from "../format";
+import { Value } from "../components/Value";
+import { moment, number, plural, visible } from "../format";
 import * as scale from "../scale";
 import { axisOf, type Placed, place } from "./points";
 
@@ -98,7 +99,7 @@ function Frame({ x, y, width }: { x: scale.Scale; y: scale.Scale; width: number 
       <line class="axis" x1={left} x2={width - right} y1={height - bottom} y2={height - bottom} />
       {x.ticks.map((t) => (
         <text key={t.value} x={x.at(t.value)} y={height - 6} text-anchor="middle">
-          {t.text}
+          {visible(t.text)}
         </text>
       ))}
     </g>
@@ -131,7 +132,7 @@ function Tip({ p, name, x, y, width }: { p: Placed; name: string; x: number; y: 
       <div class="muted">{moment(p.point.created)}</div>
       {parameters.map(([n, v]) => (
         <div key={n} class="mono muted">
-          {n}={v.length > 40 ? `${v.slice(0, 40)}…` : v}
+          {visible(n)}=<Value of={v.length > 40 ? `${v.slice(0, 40)}…` : v} />
         </div>
       ))}
     </div>

@@ -4,7 +4,8 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
 import { copy, Dialog, Failure, Lost, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
-import { bytes, moment, plural } from "../format";
+import { marked, Value } from "../components/Value";
+import { bytes, moment, plural, visible } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
 import { CardFrame } from "../task/CardFrame";
@@ -103,12 +104,12 @@ export function RunPage({ run: id }: { run: number }) {
     <>
       <Lost connection={connection} />
       <nav class="crumbs" aria-label="Where this is">
-        <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}>{r.flow}</a>
+        <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}><Value of={r.flow} /></a>
       </nav>
       <div class="row spread">
         <div class="row">
           <h1>
-            {r.flow} / {id}
+            <Value of={r.flow} /> / {id}
           </h1>
           <StatusPill status={r.status} />
           <TaskBar counts={r.tasks} />
@@ -131,7 +132,7 @@ export function RunPage({ run: id }: { run: number }) {
       </div>
       <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
         <span>
-          started <When at={r.created} now={live ? now : Date.now() * 1000} /> by {r.user}
+          started <When at={r.created} now={live ? now : Date.now() * 1000} /> by <Value of={r.user} />
         </span>
         <span>
           {live ? "runs for" : "took"} <Took from={r.created} to={r.ended} now={now} />
@@ -150,7 +151,7 @@ export function RunPage({ run: id }: { run: number }) {
         ) : null}
         {r.project ? (
           <span>
-            project {r.project}, branch {r.branch}
+            project <Value of={r.project} />, branch <Value of={r.branch ?? ""} />
           </span>
         ) : null}
         <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
@@ -297,7 +298,7 @@ function FirstFailure({ run: r }: { run: Run }) {
           )}{" "}
           failed
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
-          {at?.exception ? `: ${at.exception.type}` : at?.signal ? `: ended by signal ${at.signal}` : ""}
+          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by signal ${at.signal}` : ""}
         </strong>
         <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
           Its log
@@ -402,9 +403,11 @@ function Details({ run: r }: { run: Run }) {
         {parameters.length === 0 ? <p class="muted">This flow has none.</p> : null}
         <dl class="facts">
           {parameters.map(([name, value]) => [
-            <dt>{name}</dt>,
+            <dt>
+              <Value of={name} />
+            </dt>,
             <dd>
-              <pre>{value}</pre>
+              <pre>{marked(value)}</pre>
             </dd>,
           ])}
         </dl>
@@ -420,10 +423,10 @@ function Details({ run: r }: { run: Run }) {
         </div>
         {command ? (
           <pre class="trace" tabIndex={0} style={{ whiteSpace: "pre-wrap", margin: "0.6rem 0" }}>
-            {command}
+            {marked(command)}
           </pre>
         ) : null}
-        <dl class="facts">{facts.map(([name, value]) => (value ? [<dt>{name}</dt>, <dd>{value}</dd>] : null))}</dl>
+        <dl class="facts">{facts.map(([name, value]) => (value ? [<dt>{name}</dt>, <dd>{marked(value)}</dd>] : null))}</dl>
       </section>
     </div>
   );
@@ -454,7 +457,7 @@ function Cards({ run }: { run: number }) {
           <select class="input" value={at} onChange={(e) => setAt(Number(e.currentTarget.value))}>
             {list.map((c, i) => (
               <option value={i}>
-                {c.step}/{c.task} {c.id ?? c.type} ({bytes(c.size)})
+                {c.step}/{c.task} {visible(c.id ?? c.type)} ({bytes(c.size)})
               </option>
             ))}
           </select>

@@ -3,6 +3,8 @@
 import { useState } from "preact/hooks";
 import { type Run, send } from "../api";
 import { toastError } from "../components/basic";
+import { Value } from "../components/Value";
+import { visible } from "../format";
 
 export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => void }) {
   const [typing, setTyping] = useState(false);
@@ -15,10 +17,10 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
     <span class="row tags">
       {run.tags.map((t) => (
         <span class="tag">
-          <a class="cut" href={`/?tag=${encodeURIComponent(t)}`} title={t}>
-            {t}
+          <a class="cut" href={`/?tag=${encodeURIComponent(t)}`} title={visible(t)}>
+            <Value of={t} />
           </a>
-          <button type="button" aria-label={`Remove the tag ${t}`} onClick={() => change({ remove: [t] })}>
+          <button type="button" aria-label={`Remove the tag ${visible(t)}`} onClick={() => change({ remove: [t] })}>
             ×
           </button>
         </span>

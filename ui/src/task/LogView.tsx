@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { address, type LogLine, type LogPage } from "../api";
 import { copy, toastError } from "../components/basic";
 import { useKeys } from "../components/hooks";
+import { marked } from "../components/Value";
 import { clock, plural } from "../format";
 import { type Connection, listen } from "../live";
 import { useAddress } from "../router";
@@ -95,15 +96,15 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     if (found.length) show(found[0]!);
   }, [text]);
   // The line that the address names is shown once: when it is there, and when the address comes to name another.
-  const marked = Number(/^#L(\d+)$/.exec(useAddress().hash)?.[1] ?? 0) - 1;
+  const named = Number(/^#L(\d+)$/.exec(useAddress().hash)?.[1] ?? 0) - 1;
   const seen = useRef(-1);
   useEffect(() => {
-    if (marked < 0) seen.current = -1;
-    if (marked < 0 || marked === seen.current || marked >= count) return;
-    seen.current = marked;
+    if (named < 0) seen.current = -1;
+    if (named < 0 || named === seen.current || named >= count) return;
+    seen.current = named;
     setFollow(false);
-    show(marked);
-  }, [count, marked]);
+    show(named);
+  }, [count, named]);
   useKeys([
     { keys: "/", about: "Search in the log", run: () => search.current?.focus() },
     { keys: "n", about: "Next place in the log", run: () => step(1) },
@@ -187,13 +188,13 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
             {shown.slice(first, last).map((l, i) => {
               const n = first + i;
               return (
-                <div class={`line ${foundSet.has(n) ? "found" : ""} ${found[at] === n || n === marked ? "at" : ""}`} key={n}>
+                <div class={`line ${foundSet.has(n) ? "found" : ""} ${found[at] === n || n === named ? "at" : ""}`} key={n}>
                   <a class="no" href={`#L${n + 1}`} aria-label={`Line ${n + 1}`} tabIndex={-1}>
                     {n + 1}
                   </a>
                   {stamps ? <span class="when">{clock(l.time)}</span> : null}
                   <span class={l.stderr ? "err" : ""}>
-                    {spans(l.text).map((s) => (s.style ? <span style={s.style}>{s.text}</span> : s.text))}
+                    {spans(l.text).map((s) => (s.style ? <span style={s.style}>{marked(s.text)}</span> : marked(s.text)))}
                   </span>
                 </div>
               );

@@ -5,6 +5,7 @@ import { address, type Artifact, type Attempt, type Card, type Preview, type Run
 import { Failure, Lost, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
+import { marked, Value } from "../components/Value";
 import { bytes, duration, moment, number } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
@@ -78,7 +79,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
       <nav class="crumbs" aria-label="Where this is">
         <a href="/">Runs</a> <span>/</span>
         <a href={`/runs/${runID}`}>
-          {run.data?.flow ?? "run"} / {runID}
+          <Value of={run.data?.flow ?? "run"} /> / {runID}
         </a>
         <span>/</span>
         <a href={`/runs/${runID}?step=${encodeURIComponent(t.step)}`}>{t.step}</a>
@@ -120,7 +121,10 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         ))}
         {at?.value ? (
           <span>
-            value <code>{at.value}</code>
+            value{" "}
+            <code>
+              <Value of={at.value} />
+            </code>
           </span>
         ) : null}
         {t.iteration ? <span>iteration {t.iteration}</span> : null}
@@ -240,7 +244,7 @@ function Failed({ at, folder }: { at: Attempt; folder: string }) {
           : "";
   return (
     <section class="note fail" aria-label="What went wrong">
-      <strong>{e ? e.type : why}</strong>
+      <strong>{e ? marked(e.type) : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
       {e ? <Message text={e.message} /> : null}
       {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={folder} /> : null}
@@ -298,13 +302,13 @@ function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: st
       <tr>
         <td>
           <button class="button plain" type="button" aria-expanded={open} onClick={toggle} style={{ fontWeight: 600, paddingLeft: 0 }}>
-            <span aria-hidden="true">{open ? "▾" : "▸"}</span> {a.name}
+            <span aria-hidden="true">{open ? "▾" : "▸"}</span> <Value of={a.name} />
           </button>
         </td>
         <td>
-          <div class="clip mono">{p.data ? oneLine(p.data) : small && !p.error ? "…" : ""}</div>
+          <div class="clip mono">{p.data ? <Value of={oneLine(p.data)} /> : small && !p.error ? "…" : ""}</div>
         </td>
-        <td class="wide mono">{a.type}</td>
+        <td class="wide mono">{marked(a.type)}</td>
         <td class="num wide">{bytes(a.size)}</td>
         <td>
           <a href={address(path.replace("/api/v1", ""), { attempt: attempt ?? undefined })} download aria-label={`Download ${a.name}`}>
@@ -416,9 +420,9 @@ function Metadata({ path }: { path: string }) {
         <tbody>
           {res.data.metadata.map((m) => (
             <tr>
-              <td>{m.name}</td>
+              <td>{marked(m.name)}</td>
               <td class="mono" style={{ overflowWrap: "anywhere" }}>
-                {m.value}
+                {marked(m.value)}
               </td>
               <td class="num">{number(m.attempt + 1)}</td>
             </tr>
