@@ -48,6 +48,16 @@ export interface Run {
   tasks?: Counts;
 }
 
+// Whether Levada ran it, which then told its version. Metaflow, whose runs are recorded here too, has none to tell.
+export function isOurs(r: Run): boolean {
+  return r.levada !== "";
+}
+
+// Whether a page can ask for it to be resumed: Levada ran it, and it is known what to run, and where.
+export function canResume(r: Run): boolean {
+  return isOurs(r) && r.flow_file !== "" && r.working_dir !== "";
+}
+
 export interface Page<T> {
   next: string;
   items: T[];

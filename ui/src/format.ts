@@ -69,3 +69,20 @@ export function number(n: number): string {
 export function plural(n: number, what: string): string {
   return `${n.toLocaleString("en-US")} ${what}${n === 1 ? "" : "s"}`;
 }
+
+// Characters that turn the order of the text around them, and are not seen: a value that has one looks like another.
+const turn = /(\p{Bidi_Control})/u;
+
+// splitTurns splits a text so that every second piece is such a character, and undefined if it has none.
+export function splitTurns(text: string): string[] | undefined {
+  return turn.test(text) ? text.split(turn) : undefined;
+}
+
+export function codePoint(c: string): string {
+  return `U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+// visible is a text with such characters written out, for places that take nothing but text.
+export function visible(text: string): string {
+  return splitTurns(text)?.map((part, i) => (i % 2 ? `[${codePoint(part)}]` : part)).join("") ?? text;
+}

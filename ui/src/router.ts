@@ -11,7 +11,8 @@ export type Page =
   | { name: "none" };
 
 export function pageOf(path: string, query: URLSearchParams): Page {
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = partsOf(path);
+  if (!parts) return { name: "none" };
   const id = (text: string | undefined) => (text && /^\d+$/.test(text) ? Number(text) : -1);
   if (parts.length === 0) return { name: "runs" };
   if (parts[0] === "runs" && id(parts[1]) >= 0) {
@@ -23,6 +24,15 @@ export function pageOf(path: string, query: URLSearchParams): Page {
     return { name: "compare", runs: query.getAll("run").map(id).filter((n) => n > 0) };
   }
   return { name: "none" };
+}
+
+// partsOf gives undefined for an address that is cut off in the middle of a letter, or written by hand.
+function partsOf(path: string): string[] | undefined {
+  try {
+    return path.split("/").filter(Boolean).map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
 }
 
 const changed = "levada:navigate";
@@ -38,11 +48,10 @@ export function useAddress(): URL {
   const [href, set] = useState(location.href);
   useEffect(() => {
     const update = () => set(location.href);
-    window.addEventListener("popstate", update);
-    window.addEventListener(changed, update);
+    const events = ["popstate", "hashchange", changed];
+    for (const e of events) window.addEventListener(e, update);
     return () => {
-      window.removeEventListener("popstate", update);
-      window.removeEventListener(changed, update);
+      for (const e of events) window.removeEventListener(e, update);
     };
   }, []);
   return new URL(href);
@@ -66,6 +75,7 @@ export function followLinks(): void {
     if (!a || !href || e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
     const to = new URL(href, location.href);
     if (a.hasAttribute("target") || a.hasAttribute("download") || to.origin !== location.origin || to.pathname.startsWith("/api/")) return;
+    if (to.hash && to.pathname + to.search === location.pathname + location.search) return; // a place on this page, which the browser finds
     e.preventDefault();
     navigate(to.pathname + to.search + to.hash);
     window.scrollTo(0, 0);

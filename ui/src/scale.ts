@@ -76,6 +76,15 @@ export function logDomain(values: number[]): [number, number] {
 }
 
 const second = 1e6;
+const halfDay = 43200e6;
+
+// The domain of a scale of moments. One moment alone stands in the middle of a day: half of the time since 1970, which would be "around" it
+// as for other numbers, is decades.
+export function timeDomain(values: number[]): [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? [low - halfDay, low + halfDay] : domain(values);
+}
+
 // Of ticks, in seconds; the last are about a month, a quarter, and one, five and ten years.
 const steps = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000, 157680000, 315360000,
@@ -84,7 +93,8 @@ const steps = [
 // Moments, in microseconds; ticks are on whole minutes, hours and days where the reader is.
 export function time([low, high]: [number, number], [from, to]: [number, number], n = 5): Scale {
   const raw = (high - low) / n / second;
-  const step = (steps.find((s) => s >= raw) ?? steps.at(-1)!) * second;
+  const most = steps.at(-1)!;
+  const step = (steps.find((s) => s >= raw) ?? Math.ceil(raw / most) * most) * second;
   const offset = new Date(low / 1000).getTimezoneOffset() * 60 * second;
   const ticks: Scale["ticks"] = [];
   for (let v = Math.ceil((low - offset) / step) * step + offset; v <= high; v += step)

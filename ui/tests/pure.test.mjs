@@ -116,8 +116,56 @@ function longest(a, b) {
   return t[a.length][b.length];
 }
 
+test("steps that have as many tasks as their foreach is wide", async () => {
+  const { asWide, many } = await load("run/layout.ts");
+  // "a>b c" is a step with those after it; a type, and the join of a foreach, may stand in front.
+  const graph = (...lines) => ({
+    steps: Object.fromEntries(
+      lines.map((line) => {
+        const [, type = "linear", name, matching_join, next] = /^(?:(\S+):)?(\w+)(?:\/(\w+))?>(.*)$/.exec(line);
+        return [name, { name, type, matching_join, next: next.split(" ").filter(Boolean) }];
+      }),
+    ),
+  });
+  const plain = graph("split-foreach:start/join>a", "a>b", "b>join", "join>end", "end>");
+  assert.deepEqual([[...many(plain)], [...asWide(plain)]], [["a", "b"], ["a", "b"]]);
+  const nested = graph("split-foreach:start/out>mid", "split-foreach:mid/in>deep", "deep>in", "in>out", "out>end", "end>");
+  assert.deepEqual([[...many(nested)].sort(), [...asWide(nested)].sort()], [["deep", "in", "mid"], ["in", "mid"]]);
+  const choice = graph("split-parallel:start/join>a", "split-switch:a>b c", "b>join", "c>join", "join>end", "end>");
+  assert.deepEqual([...asWide(choice)], ["a"]);
+  const loop = graph("start>each", "split-foreach:each/join>work", "work>join", "split-switch:join>each end", "end>");
+  assert.deepEqual([[...many(loop)], [...asWide(loop)]], [["work"], []]);
+});
+
+test("what a box of the graph says", async () => {
+  const { said } = await load("run/Dag.tsx");
+  const counts = (more) => ({ running: 0, succeeded: 0, failed: 0, killed: 0, died: 0, ...more });
+  assert.equal(said(undefined, 6), "not started");
+  assert.equal(said(counts({ succeeded: 1 }), 1), "done");
+  assert.equal(said(counts({ succeeded: 1, running: 2 }), 6), "1/6 done, 2 running");
+  assert.equal(said(counts({ succeeded: 1, running: 2 }), undefined), "1 done, 2 running");
+  assert.equal(said(counts({ running: 2 }), undefined), "2 running");
+});
+
+test("characters that turn the order of text are written out", async () => {
+  const { splitTurns, visible } = await load("format.ts");
+  assert.equal(visible("a\u202eb\u2069"), "a[U+202E]b[U+2069]");
+  assert.equal(visible("\u061cx"), "[U+061C]x");
+  assert.equal(visible("שלום, plain"), "שלום, plain");
+  assert.deepEqual(splitTurns("a\u202eb"), ["a", "\u202e", "b"]);
+  assert.equal(splitTurns("plain"), undefined);
+});
+
+test("an address tells the page, and one that is no address none", async () => {
+  const { pageOf } = await load("router.ts");
+  const page = (path) => pageOf(path, new URLSearchParams());
+  assert.deepEqual(page("/runs/7/tasks/2"), { name: "task", run: 7, task: 2 });
+  assert.deepEqual(page("/flows/%C3%A9/metrics"), { name: "metrics", flow: "é" });
+  for (const none of ["/runs/%E0%A4", "/flows/%/metrics", "/runs/x", "/runs/1/2"]) assert.deepEqual(page(none), { name: "none" }, none);
+});
+
 test("ticks are round and inside", async () => {
-  const { domain, linear, log, logDomain, time } = await load("scale.ts");
+  const { domain, linear, log, logDomain, time, timeDomain } = await load("scale.ts");
   const texts = (s) => s.ticks.map((t) => t.text);
   assert.deepEqual(texts(linear([0, 1], [0, 100])), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
   assert.deepEqual(texts(linear([0.9, 0.96], [0, 100], 3)), ["0.90", "0.92", "0.94", "0.96"]);
@@ -125,7 +173,9 @@ test("ticks are round and inside", async () => {
   assert.deepEqual(domain([]), [0, 1]);
   assert.deepEqual(domain([4]), [2, 6]);
   assert.ok(Number.isFinite(log(logDomain([]), [0, 1]).at(1)));
-  for (const span of [1, 60, 3600, 86400, 1e7, 1e9]) {
+  assert.deepEqual(timeDomain([1.7e15]), [1.7e15 - 43200e6, 1.7e15 + 43200e6], "one moment is a day, not a century");
+  assert.deepEqual(timeDomain([]), [0, 1]);
+  for (const span of [1, 60, 3600, 86400, 1e7, 1e9, 1e10]) {
     const s = time([1.7e15, 1.7e15 + span * 1e6], [0, 500]);
     assert.ok(s.ticks.length <= 12 && s.ticks.every((t) => s.at(t.value) >= -1e-6 && s.at(t.value) <= 500.001), `${span} s`);
   }

@@ -156,6 +156,32 @@ test("a failure comes first, with its traceback", async () => {
   none(page);
 });
 
+test("a long message is said once, and leaves what is below it in sight", async () => {
+  const run = await (await fetch(`${w.url}/api/v1/runs/${ids.broken}`)).json();
+  for (const message of ["many words ".repeat(230).trim(), "x".repeat(2500), "a line\n".repeat(300).trim()]) {
+    const page = await w.page("/no/such/page", { width: 390, height: 800 });
+    await page.route(`**/tasks/${run.failed_task}`, async (route) => {
+      if (route.request().resourceType() === "document") return route.fallback();
+      const task = await (await route.fetch()).json();
+      for (const { exception: e } of task.attempts) [e.traceback, e.message] = [e.traceback.replace(e.message, message), message];
+      await route.fulfill({ json: task });
+    });
+    for (const [path, name, tab] of [
+      [`/runs/${ids.broken}`, "Why it failed", "Overview"],
+      [`/runs/${ids.broken}/tasks/${run.failed_task}`, "What went wrong", "Log"],
+    ]) {
+      await page.goto(path);
+      const why = page.getByRole("region", { name, exact: true });
+      await why.getByText("in loss_of").waitFor();
+      assert.equal((await why.innerText()).split(message.slice(0, 40)).length - 1, message.split(message.slice(0, 40)).length - 1, "once");
+      assert.ok((await page.getByRole("tab", { name: tab }).boundingBox()).y < 800, `${path}: the tabs are in sight`);
+      assert.deepEqual(await violations(page), []);
+    }
+    none(page);
+    await page.context().close();
+  }
+});
+
 test("the graph and the timeline of a wide run", async () => {
   const page = await w.page(`/runs/${ids.wide}`);
   const work = page.getByRole("button", { name: "work 200 done" });
@@ -208,6 +234,12 @@ test("a long log scrolls, is searched and has links to its lines", async () => {
   await page.goto(path + "#L25000");
   await page.reload();
   await page.locator(".log .line.at", { hasText: "line 24999" }).waitFor();
+  await page.goto(path + "#L40000"); // the page stays, only the place on it is another
+  await page.locator(".log .line.at", { hasText: "line 39999" }).waitFor();
+  await page.getByRole("link", { name: "Line 39995", exact: true }).click();
+  await page.locator(".log .line.at", { hasText: "line 39994" }).waitFor();
+  await page.goBack();
+  await page.locator(".log .line.at", { hasText: "line 39999" }).waitFor();
   const download = page.waitForEvent("download");
   await page.getByRole("link", { name: "Download", exact: true }).click();
   assert.match((await download).suggestedFilename(), /\.log$/);
@@ -265,6 +297,32 @@ test("metrics against time and parameters", async () => {
   none(page);
 });
 
+test("metrics: a logarithm is offered for numbers alone, and one run stands at its time", async () => {
+  const page = await w.page("/no/such/page");
+  let change = (points) => points.map((p, i) => ({ ...p, parameters: { ...p.parameters, optimizer: ["sgd", "adam"][i] } }));
+  await page.route("**/api/v1/metrics?*", async (route) => {
+    const metrics = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...metrics, points: change(metrics.points) } });
+  });
+  await page.goto("/flows/KindsFlow/metrics?x=optimizer");
+  const names = page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" });
+  await names.getByText("adam").waitFor();
+  assert.equal(await page.getByRole("button", { name: "log x" }).count(), 0);
+  await page.getByLabel("Against").selectOption("alpha");
+  await page.getByRole("button", { name: "log x" }).waitFor();
+
+  change = (points) => points.slice(0, 1);
+  await page.setViewportSize({ width: 390, height: 900 });
+  await page.goto("/flows/KindsFlow/metrics");
+  const one = page.getByRole("group", { name: "accuracy of 1 run of KindsFlow" });
+  await one.waitFor();
+  const across = await one.locator("text[text-anchor=middle]").evaluateAll((all) => all.map((el) => ({ text: el.textContent, ...el.getBoundingClientRect().toJSON() })));
+  assert.ok(across.length >= 2 && across.every((t) => /^(\d\d:\d\d|[A-Z][a-z]+ \d+)$/.test(t.text)), JSON.stringify(across));
+  for (let i = 1; i < across.length; i++) assert.ok(across[i].left > across[i - 1].right, "labels stand apart");
+  await page.locator("main").screenshot({ path: join(results, "metrics-one-390.png") });
+  none(page);
+});
+
 test("tags are changed on the page", async () => {
   const page = await w.page(`/runs/${ids.kinds}`);
   await page.getByRole("button", { name: "+ tag" }).click();
@@ -277,6 +335,99 @@ test("tags are changed on the page", async () => {
   await page.getByRole("link", { name: "gold" }).waitFor({ state: "detached" });
   assert.deepEqual(await run(), ["exp:one"]);
   none(page);
+});
+
+test("a notice holds what it says, also one long word", async () => {
+  const page = await w.page(`/runs/${ids.kinds}`, { width: 390 });
+  await page.route("**/tags", (route) => route.fulfill({ status: 400, json: { detail: "x".repeat(300) } }));
+  await page.getByRole("button", { name: "Remove the tag exp:one" }).click();
+  const fits = (el) => el.scrollWidth <= el.clientWidth && el.getBoundingClientRect().right <= innerWidth;
+  assert.ok(await page.locator(".toast.fail").evaluate(fits));
+});
+
+test("what turns the order of text is seen, and turns nothing", async () => {
+  const tag = "report\u202egpj.exe";
+  const change = (body) => fetch(`${w.url}/api/v1/runs/${ids.kinds}/tags`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  await change({ add: [tag] });
+  const page = await w.page(`/runs/${ids.kinds}`);
+  await page.getByRole("link", { name: "reportU+202Egpj.exe" }).waitFor();
+  await page.getByRole("button", { name: "Remove the tag report[U+202E]gpj.exe" }).waitFor();
+  assert.equal(await page.locator(".tag bdi", { hasText: "gpj" }).evaluate((el) => getComputedStyle(el).unicodeBidi), "isolate");
+  for (const path of ["/", "/?group=tag", `/?tag=${encodeURIComponent(tag)}`, `/compare?run=${ids.kinds}&run=${ids.kinds2}`]) {
+    await page.goto(path);
+    await page.locator("main .turn").first().waitFor();
+    const left = await page.locator("main").evaluate((el) => /\p{Bidi_Control}/u.test(el.innerText + [...el.querySelectorAll("[title], [aria-label]")].map((e) => e.title + e.ariaLabel).join()));
+    assert.ok(!left, `${path}: none is left as it is`);
+  }
+  await page.screenshot({ path: join(results, "turns.png") });
+  assert.deepEqual(await violations(page), []);
+  await change({ remove: [tag] });
+  none(page);
+});
+
+test("tags that are long, or many, end with an ellipsis, and can be removed", async () => {
+  const long = "a-tag-with-more-characters-than-a-chip-has-room-for-even-in-wide-windows";
+  const tags = ["a", "b:2", long, ...Array.from({ length: 12 }, (_, i) => `more:${i}`)];
+  const change = (run, body) => fetch(`${w.url}/api/v1/runs/${run}/tags`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  await change(ids.kinds, { add: tags });
+  await change(ids.kinds2, { add: [long], remove: ["exp:two"] });
+  const isCut = (el) => el.scrollWidth > el.clientWidth && getComputedStyle(el).textOverflow === "ellipsis";
+  for (const width of [1280, 390]) {
+    const page = await w.page(`/runs/${ids.kinds}`, { width });
+    const chip = page.locator(".tag", { hasText: long });
+    const link = chip.getByRole("link");
+    assert.ok(await link.evaluate(isCut), "the text is cut");
+    assert.equal(await link.getAttribute("title"), long);
+    const [outer, button] = [await chip.boundingBox(), await chip.getByRole("button").boundingBox()];
+    assert.ok(button.x + button.width <= outer.x + outer.width, "the button is inside");
+
+    await page.goto("/?flow=KindsFlow");
+    await page.locator(".run-line").nth(1).waitFor();
+    for (const cell of await page.locator(".c-tags").all()) {
+      const [first, room] = [await cell.locator(".tag").first().boundingBox(), await cell.boundingBox()];
+      assert.ok(first.x + first.width <= room.x + room.width, "the first tag is whole, or cut inside");
+    }
+    const many = page.locator(`[data-run='${ids.kinds}'] .c-tags`);
+    assert.ok(await many.evaluate(isCut));
+    assert.deepEqual((await many.getAttribute("title")).split("\n").sort(), [...tags, "exp:one"].sort());
+    await page.screenshot({ path: join(results, `tags-${width}.png`) });
+    none(page);
+    await page.context().close();
+  }
+  await change(ids.kinds, { remove: tags });
+  await change(ids.kinds2, { add: ["exp:two"], remove: [long] });
+});
+
+test("a run of Metaflow: nothing is offered that only Metaflow can do, and no graph while there is none", async () => {
+  const post = async (path, body) => (await fetch(`${w.url}/metaflow/flows/GuestFlow${path}`, { method: "POST", body: JSON.stringify(body) })).json();
+  await post("", {});
+  const { run_number: run } = await post("/run", { user_name: "ann" });
+  const page = await w.page(`/runs/${run}`);
+  await page.getByText("No task has started yet.").waitFor();
+  assert.equal(await page.getByRole("heading", { name: "Graph" }).count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
+  await post(`/runs/${run}/steps/end/step`, {});
+  const { task_id: task } = await post(`/runs/${run}/steps/end/task`, {});
+  const said = (field_name, value) => post(`/runs/${run}/steps/end/tasks/${task}/metadata`, [{ field_name, value, tags: ["attempt_id:0"] }]);
+  await said("attempt", "0");
+  await page.getByRole("button", { name: "end 0/1 done, 1 running" }).waitFor(); // the graph, of the steps that are known
+  await said("attempt_ok", "True");
+  await page.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Resume" }).count(), 0);
+  none(page);
+
+  const one = { ...(await (await fetch(`${w.url}/api/v1/runs/${run}`)).json()), status: "died" };
+  await page.route(`**/api/v1/runs/${run}`, (route) => route.fulfill({ json: one }));
+  await page.reload();
+  await page.getByText(`resume --origin-run-id ${run}`).waitFor();
+  assert.equal(await page.getByText("resume goes on from there").count(), 0);
+});
+
+test("a run that is not there: a way back to the list", async () => {
+  const page = await w.page("/runs/99999");
+  await page.getByText("there is no run 99999").waitFor();
+  await page.getByRole("navigation", { name: "Where this is" }).getByRole("link", { name: "Runs" }).click();
+  await page.getByRole("heading", { name: "Runs" }).waitFor();
 });
 
 test("a run is seen as it goes on, over a restart of the server, and is cancelled and resumed", async () => {
@@ -295,13 +446,15 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   const port = Number(new URL(w.url).port);
   assert.equal(await w.stopServer(), 0);
   await run.getByText("The server does not answer.", { exact: false }).waitFor();
+  await task.getByText("The server does not answer.", { exact: false }).waitFor();
+  await task.getByText(/^\d+ lines?; whether it goes on is not known$/).waitFor();
   await w.serve(port);
   const lines = async () => Number.parseInt(await task.getByText(/^\d+ lines?, and it goes on$/).innerText(), 10);
   const before = await lines();
   await until(async () => (await lines()) > before + 10, "the log goes on");
   const text = await task.getByRole("log").innerText();
   assert.equal(new Set(text.match(/tick \d+/g)).size, text.match(/tick \d+/g).length, "no line comes twice");
-  await run.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
+  for (const page of [run, task]) await page.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
 
   await run.getByRole("button", { name: "Cancel", exact: true }).click();
   await run.getByRole("button", { name: "Cancel it" }).click();
@@ -317,6 +470,17 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await run.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
   list.complaints = list.complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED")); // asked while the server was away
   none(list);
+});
+
+test("a foreach that goes on says how many tasks it will have", async () => {
+  const stop = join(w.dir, "stop-2");
+  const flow = await w.start("growing.py", "--until", stop, "--max-workers", "2");
+  const page = await w.page(`/runs/${flow.run}`);
+  await page.getByRole("button", { name: "work 0/6 done, 2 running" }).waitFor();
+  writeFileSync(stop, "");
+  await page.getByRole("button", { name: "work 6 done" }).waitFor();
+  await flow.ended;
+  none(page);
 });
 
 test("what cannot be resumed says why", async () => {
@@ -349,6 +513,7 @@ test("every page in both themes and widths: nothing for axe to find, nothing wid
     compare: `/compare?run=${ids.kinds}&run=${ids.kinds2}`,
     missing: "/runs/99999",
     nowhere: "/no/such/page",
+    halfLetter: "/runs/%E0%A4",
   };
   const problems = [];
   for (const theme of ["light", "dark"]) {

@@ -4,6 +4,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Counts, type Micros, Problem, type Status } from "../api";
 import { ago, duration, moment } from "../format";
+import type { Connection } from "../live";
+import { marked } from "./Value";
 
 // A status is never told by its colour alone: each has a sign and its name.
 const signs: Record<string, string> = {
@@ -97,8 +99,8 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
   const p = error instanceof Problem ? error : undefined;
   return (
     <div class="note fail" role="alert">
-      <strong>{error instanceof Error ? error.message : String(error)}</strong>
-      {p?.hint ? <p style={{ margin: "0.3rem 0 0" }}>{p.hint}</p> : null}
+      <strong>{marked(error instanceof Error ? error.message : String(error))}</strong>
+      {p?.hint ? <p style={{ margin: "0.3rem 0 0" }}>{marked(p.hint)}</p> : null}
       {retry ? (
         <p style={{ margin: "0.6rem 0 0" }}>
           <button class="button" type="button" onClick={retry}>
@@ -106,6 +108,16 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
           </button>
         </p>
       ) : null}
+    </div>
+  );
+}
+
+// What a page that is kept up to date says when it is not.
+export function Lost({ connection }: { connection: Connection }) {
+  if (connection !== "lost") return null;
+  return (
+    <div class="lost" role="status">
+      The server does not answer. What is shown may be old; it is asked again by itself.
     </div>
   );
 }
@@ -190,7 +202,7 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite">
       {list.map((n) => (
         <div class={n.bad ? "toast fail" : "toast"} key={n.key}>
-          {n.text}
+          {marked(n.text)}
         </div>
       ))}
     </div>

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, getText, type Run } from "../api";
 import { Failure, Skeleton } from "../components/basic";
+import { marked } from "../components/Value";
 import { plural } from "../format";
 import { type DiffRow, diff } from "./diff";
 
@@ -92,7 +93,7 @@ function Files({ left, right }: { left: Run; right: Run }) {
     <>
       {files.map((f) => (
         <details key={f.path} open={files.length <= 3}>
-          <summary class="mono">{f.path}</summary>
+          <summary class="mono">{marked(f.path)}</summary>
           <Differences of={f} left={left.id} right={right.id} />
         </details>
       ))}
@@ -130,12 +131,12 @@ function DiffLine({ row }: { row: DiffRow }) {
       <td class="no">{row.left?.number}</td>
       <td class={row.left && !same ? "removed" : ""}>
         {row.left && !same ? <span class="sign">−</span> : null}
-        {row.left?.text}
+        {row.left ? marked(row.left.text) : null}
       </td>
       <td class="no">{row.right?.number}</td>
       <td class={row.right && !same ? "added" : ""}>
         {row.right && !same ? <span class="sign">+</span> : null}
-        {row.right?.text}
+        {row.right ? marked(row.right.text) : null}
       </td>
     </tr>
   );

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type Artifact, get, lastTask, type Preview, type Run, type Step } from "../api";
 import { Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
+import { Value } from "../components/Value";
 import { number } from "../format";
 import { setQuery, useAddress } from "../router";
 import { oneLine } from "../task/PreviewView";
@@ -92,7 +93,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
     only && !differ(values) ? null : (
       <tr>
         <th scope="row">
-          {name}
+          <Value of={name} />
           {differ(values) ? (
             <span class="unlike" title="Not the same in all runs">
               {" "}
@@ -102,7 +103,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
         </th>
         {cells.map((c) => (
           <td class={differ(values) ? "differs" : ""}>
-            <div class="clip">{c}</div>
+            <div class="clip">{typeof c === "string" ? <Value of={c} /> : c}</div>
           </td>
         ))}
       </tr>
@@ -131,7 +132,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
               {all.map((r) => (
                 <th>
                   <a href={`/runs/${r.id}`}>
-                    {r.flow} / {r.id}
+                    <Value of={r.flow} /> / {r.id}
                   </a>
                 </th>
               ))}
@@ -180,7 +181,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
                   p ? (
                     p.kind === "number" && i > 0 && typeof list[0]?.number === "number" && typeof p.number === "number" && p.number !== list[0].number ? (
                       <>
-                        {oneLine(p)} <span class="muted">{change(p.number, list[0].number)}</span>
+                        <Value of={oneLine(p)} /> <span class="muted">{change(p.number, list[0].number)}</span>
                       </>
                     ) : (
                       oneLine(p)

@@ -1,10 +1,11 @@
 // What of the runs is to be shown.
 
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Flow, Run } from "../api";
 import { useGet, useMedia } from "../components/hooks";
 import { Popover } from "../components/Popover";
+import { Value } from "../components/Value";
+import { visible } from "../format";
 import { navigate, setQuery } from "../router";
 import { type Filters, groups, isFiltered, spans, statuses } from "./filters";
 
@@ -93,9 +94,9 @@ function Choice({ label, all, value, name, options }: { label: string; all: stri
   return (
     <select class="input" aria-label={label} value={value} onChange={(e) => setQuery({ [name]: e.currentTarget.value }, false)}>
       <option value="">{all}</option>
-      {known ? null : <option value={value}>{value}</option>}
+      {known ? null : <option value={value}>{visible(value)}</option>}
       {options.map(([v, text]) => (
-        <option value={v}>{text}</option>
+        <option value={v}>{visible(text)}</option>
       ))}
     </select>
   );
@@ -133,7 +134,9 @@ function Several({ name, hint, chosen, known, right }: { name: string; hint: str
         {shown.map((v) => (
           <label key={v}>
             <input type="checkbox" checked={chosen.includes(v)} onChange={() => choose(chosen.includes(v) ? chosen.filter((o) => o !== v) : [...chosen, v])} />
-            <span class="cut">{v}</span>
+            <span class="cut">
+              <Value of={v} />
+            </span>
           </label>
         ))}
       </div>
@@ -196,11 +199,13 @@ function Chosen({ f }: { f: Filters }) {
   );
 }
 
-export function Removable({ text, remove }: { text: ComponentChildren; remove: () => void }) {
+function Removable({ text, remove }: { text: string; remove: () => void }) {
   return (
     <span class="tag">
-      {text}
-      <button type="button" aria-label={`Remove the filter ${text}`} onClick={remove}>
+      <span class="cut" title={visible(text)}>
+        <Value of={text} />
+      </span>
+      <button type="button" aria-label={`Remove the filter ${visible(text)}`} onClick={remove}>
         ×
       </button>
     </span>

@@ -4,7 +4,8 @@ import { useState } from "preact/hooks";
 import type { Point, Status } from "../api";
 import { StatusPill } from "../components/basic";
 import { useWidth } from "../components/Chart";
-import { moment, number, plural } from "../format";
+import { Value } from "../components/Value";
+import { moment, number, plural, visible } from "../format";
 import * as scale from "../scale";
 import { axisOf, type Placed, place } from "./points";
 
@@ -80,7 +81,7 @@ function scales(shown: Placed[], axis: { kind: string; names: string[] }, logX: 
   const ticks = Math.max(2, Math.floor(width / 120));
   const y = logY ? scale.log(scale.logDomain(ys), up) : scale.linear(scale.domain(ys), up, 4);
   if (axis.kind === "names") return [scale.band(axis.names, across), y];
-  if (axis.kind === "time") return [scale.time(scale.domain(xs), across, ticks), y];
+  if (axis.kind === "time") return [scale.time(scale.timeDomain(xs), across, ticks), y];
   return [logX ? scale.log(scale.logDomain(xs), across) : scale.linear(scale.domain(xs), across, ticks), y];
 }
 
@@ -98,7 +99,7 @@ function Frame({ x, y, width }: { x: scale.Scale; y: scale.Scale; width: number 
       <line class="axis" x1={left} x2={width - right} y1={height - bottom} y2={height - bottom} />
       {x.ticks.map((t) => (
         <text key={t.value} x={x.at(t.value)} y={height - 6} text-anchor="middle">
-          {t.text}
+          {visible(t.text)}
         </text>
       ))}
     </g>
@@ -131,7 +132,7 @@ function Tip({ p, name, x, y, width }: { p: Placed; name: string; x: number; y: 
       <div class="muted">{moment(p.point.created)}</div>
       {parameters.map(([n, v]) => (
         <div key={n} class="mono muted">
-          {n}={v.length > 40 ? `${v.slice(0, 40)}…` : v}
+          {visible(n)}=<Value of={v.length > 40 ? `${v.slice(0, 40)}…` : v} />
         </div>
       ))}
     </div>

@@ -4,11 +4,12 @@ import { useEffect, useState } from "preact/hooks";
 import { get, type Metrics, type Point, type Step } from "../api";
 import { Failure, Skeleton, StatusPill, useNow, When } from "../components/basic";
 import { useGet } from "../components/hooks";
-import { number, plural } from "../format";
+import { Value } from "../components/Value";
+import { number, plural, visible } from "../format";
 import { setQuery, useAddress } from "../router";
 import { statuses } from "./filters";
 import { Mark, MetricChart } from "./MetricChart";
-import { varying } from "./points";
+import { axisOf, varying } from "./points";
 
 const page = 500;
 
@@ -40,15 +41,19 @@ export function MetricsPage({ flow }: { flow: string }) {
   return (
     <>
       <nav class="crumbs" aria-label="Where this is">
-        <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(flow)}`}>{flow}</a>
+        <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(flow)}`}>
+          <Value of={flow} />
+        </a>
       </nav>
-      <h1>Metrics of {flow}</h1>
+      <h1>
+        Metrics of <Value of={flow} />
+      </h1>
       <form class="filters" onSubmit={(e) => e.preventDefault()}>
         <select class="input" aria-label="Against" value={by} onChange={(e) => setQuery({ x: e.currentTarget.value })}>
           <option value="time">against time</option>
           <option value="run">against runs</option>
           {[...new Set([...parameters, ...(["time", "run"].includes(by) ? [] : [by])])].map((p) => (
-            <option value={p}>against {p}</option>
+            <option value={p}>against {visible(p)}</option>
           ))}
         </select>
         <select class="input" aria-label="Status" value={asked.status} onChange={(e) => setQuery({ status: e.currentTarget.value }, false)}>
@@ -67,7 +72,7 @@ export function MetricsPage({ flow }: { flow: string }) {
         </select>
         <Field name="tag" hint="Tag, then Enter" label="Only runs with this tag" value={asked.tag} />
         <Field name="user" hint="User, then Enter" label="Only runs of this user" value={asked.user} />
-        {["time", "run"].includes(by) ? null : <Log name="logx" text="log x" on={text("logx") === "1"} />}
+        {axisOf(points, by).kind === "number" ? <Log name="logx" text="log x" on={text("logx") === "1"} /> : null}
         <Log name="logy" text="log y" on={text("logy") === "1"} />
       </form>
       {first.error ? <Failure error={first.error} retry={first.again} /> : null}
@@ -78,7 +83,7 @@ export function MetricsPage({ flow }: { flow: string }) {
           <div class="row" role="group" aria-label="Numbers that are shown">
             {[...interesting, ...names.filter((n) => known.has(n))].map((n) => (
               <button key={n} class="button" type="button" aria-pressed={shown.includes(n)} onClick={() => toggle(n)}>
-                {n}
+                {visible(n)}
               </button>
             ))}
           </div>
@@ -116,10 +121,10 @@ export function MetricsPage({ flow }: { flow: string }) {
                   <th>Status</th>
                   <th>Started</th>
                   {parameters.map((p) => (
-                    <th class="num">{p}</th>
+                    <th class="num">{visible(p)}</th>
                   ))}
                   {shown.map((n) => (
-                    <th class="num">{n}</th>
+                    <th class="num">{visible(n)}</th>
                   ))}
                 </tr>
               </thead>
@@ -136,7 +141,9 @@ export function MetricsPage({ flow }: { flow: string }) {
                       <When at={p.created} now={now} />
                     </td>
                     {parameters.map((name) => (
-                      <td class="num">{p.parameters?.[name]}</td>
+                      <td class="num">
+                        <Value of={p.parameters?.[name] ?? ""} />
+                      </td>
                     ))}
                     {shown.map((n) => (
                       <td class="num">{p.values[n] === undefined ? <span class="muted">–</span> : number(p.values[n])}</td>

@@ -4,7 +4,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import type { Micros, Run } from "../api";
 import { StatusPill, TaskBar, Took, When } from "../components/basic";
 import { useKeys, useMedia } from "../components/hooks";
-import { plural } from "../format";
+import { Value } from "../components/Value";
+import { plural, visible } from "../format";
 import { navigate, setQuery } from "../router";
 import type { Filters } from "./filters";
 import { type Head, inSight, type Row, rowsOf } from "./list";
@@ -138,8 +139,8 @@ function GroupHead({ head, row, place, flow, closed, toggle }: { head: Head; row
   return (
     <div role="row" class="run-group" style={place} aria-rowindex={row + 2}>
       <span role="cell" class="row">
-        <button type="button" aria-expanded={!closed} onClick={toggle}>
-          <span aria-hidden="true">{closed ? "▸" : "▾"}</span> {head.name}
+        <button class="cut" type="button" aria-expanded={!closed} title={visible(head.name)} onClick={toggle}>
+          <span aria-hidden="true">{closed ? "▸" : "▾"}</span> <Value of={head.name} />
         </button>
         <span class="muted">{plural(head.runs, "run")}</span>
         {head.running ? <span class="run-text">{head.running} running</span> : null}
@@ -180,7 +181,9 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
       </span>
       <span role="cell" class="c-run cut">
         <a href={`/runs/${r.id}`}>
-          <strong>{r.flow}</strong> <span class="muted">/</span> {r.id}
+          <strong>
+            <Value of={r.flow} />
+          </strong> <span class="muted">/</span> {r.id}
         </a>
         {r.origin ? (
           <span class="muted" title={`Resumes run ${r.origin}`}>
@@ -201,22 +204,24 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
       <span role="cell" class="c-tasks">
         <TaskBar counts={r.tasks} />
       </span>
-      <span role="cell" class="c-user cut" title={r.user}>
-        {r.user}
+      <span role="cell" class="c-user cut" title={visible(r.user)}>
+        <Value of={r.user} />
       </span>
-      <span role="cell" class="c-parameters cut mono" title={parameters.map(([name, value]) => `${name}=${value}`).join("\n")}>
+      <span role="cell" class="c-parameters cut mono" title={visible(parameters.map(([name, value]) => `${name}=${value}`).join("\n"))}>
         {parameters.map(([name, value], i) => (
           <span key={name}>
             {i > 0 ? "  " : ""}
             <span class="muted">{name}=</span>
-            {value.length > 40 ? `${value.slice(0, 40)}…` : value}
+            <Value of={value.length > 40 ? `${value.slice(0, 40)}…` : value} />
           </span>
         ))}
       </span>
-      <span role="cell" class="c-tags">
+      <span role="cell" class="c-tags cut" title={visible(r.tags.join("\n"))}>
         {r.tags.map((t) => (
-          <button key={t} class="tag" type="button" title={`Only runs tagged ${t}`} onClick={() => setQuery({ tag: [...new Set([...tags, t])] }, false)}>
-            {t}
+          <button key={t} class="tag" type="button" title={`Only runs tagged ${visible(t)}`} onClick={() => setQuery({ tag: [...new Set([...tags, t])] }, false)}>
+            <span class="cut">
+              <Value of={t} />
+            </span>
           </button>
         ))}
       </span>

@@ -1,7 +1,7 @@
 // The list of runs.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Failure, Skeleton, useNow } from "../components/basic";
+import { Failure, Lost, Skeleton, useNow } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { plural } from "../format";
 import { navigate, useAddress } from "../router";
@@ -29,11 +29,7 @@ export function RunsPage() {
   const list = runs.list?.runs;
   return (
     <>
-      {runs.connection === "lost" && !runs.error ? (
-        <div class="lost" role="status">
-          The server does not answer. What is shown may be old; it is asked again by itself.
-        </div>
-      ) : null}
+      {runs.error ? null : <Lost connection={runs.connection} />}
       <div class="row spread">
         <h1>Runs</h1>
         <span class="muted grow" role="status">

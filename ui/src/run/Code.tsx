@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { address, getText, type Run } from "../api";
 import { Failure, Skeleton } from "../components/basic";
 import { useGet } from "../components/hooks";
+import { marked } from "../components/Value";
 import { bytes } from "../format";
 import { setQuery, useAddress } from "../router";
 
@@ -51,7 +52,7 @@ export function Code({ run: r }: { run: Run }) {
           {list.map((f) => (
             <li>
               <button type="button" aria-current={f.path === path} onClick={() => setQuery({ file: f.path })} title={bytes(f.size)}>
-                {f.path}
+                {marked(f.path)}
               </button>
             </li>
           ))}
@@ -61,7 +62,7 @@ export function Code({ run: r }: { run: Run }) {
           {text === undefined && !error ? <Skeleton /> : null}
           {text !== undefined ? (
             <pre class="source" tabIndex={0} role="region" aria-label={path ?? ""}>
-              {text}
+              {marked(text)}
             </pre>
           ) : null}
         </div>

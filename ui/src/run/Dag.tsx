@@ -1,9 +1,9 @@
 // The graph of a run, with how many tasks of each step are where.
 
-import { useMemo } from "preact/hooks";
-import type { Counts, Graph, Step } from "../api";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { type Counts, get, type Graph, type Status, type Step, type Task } from "../api";
 import { total } from "../components/basic";
-import { layout } from "./layout";
+import { asWide, layout } from "./layout";
 
 // stateOf is how a step is, by its tasks.
 export function stateOf(c: Counts | undefined): "" | "running" | "failed" | "stopped" | "succeeded" {
@@ -14,16 +14,37 @@ export function stateOf(c: Counts | undefined): "" | "running" | "failed" | "sto
   return "succeeded";
 }
 
-function said(c: Counts | undefined): string {
+// said tells of a step's tasks. of is how many there will be, undefined as long as that is not known.
+export function said(c: Counts | undefined, of: number | undefined): string {
   if (!c || total(c) === 0) return "not started";
-  const n = total(c);
   const parts = [];
   if (c.running) parts.push(`${c.running} running`);
   if (c.failed + c.died) parts.push(`${c.failed + c.died} failed`);
   if (c.killed) parts.push(`${c.killed} killed`);
   const s = c.succeeded.toLocaleString("en-US");
-  const done = c.succeeded === n ? (n === 1 ? "done" : `${s} done`) : `${s}/${n.toLocaleString("en-US")} done`;
+  if (of === undefined) return [...(c.succeeded ? [`${s} done`] : []), ...parts].join(", ");
+  const done = c.succeeded === of ? (of === 1 ? "done" : `${s} done`) : `${s}/${of.toLocaleString("en-US")} done`;
   return [done, ...parts].join(", ");
+}
+
+// useWidths asks how many tasks steps of a foreach or a gang will have. Each of the tasks tells it, so the first one is asked.
+function useWidths(run: number, status: Status, graph: Graph, steps: Step[]): Map<string, number> {
+  const [widths, setWidths] = useState<Map<string, number>>(new Map());
+  const wide = useMemo(() => asWide(graph), [graph]);
+  const first = status === "succeeded" ? [] : steps.filter((s) => wide.has(s.name) && !widths.has(s.name));
+  useEffect(() => {
+    const stop = new AbortController();
+    for (const s of first) {
+      get<Task>(`/runs/${run}/tasks/${s.first}`, {}, stop.signal)
+        .then((t) => {
+          const count = t.stack?.at(-1)?.count;
+          if (count) setWidths((old) => new Map(old).set(s.name, count));
+        })
+        .catch(() => {}); // there is no total then
+    }
+    return () => stop.abort();
+  }, [run, first.map((s) => s.name).join()]);
+  return widths;
 }
 
 const smooth = (points: [number, number][]) => {
@@ -41,8 +62,18 @@ const around = (points: [number, number][]) => {
   return `M${a[0]},${a[1]}C${b[0]},${b[1]} ${c[0]},${c[1]} ${d[0] + 1},${d[1]}`;
 };
 
-export function Dag({ graph, steps, chosen, choose }: { graph: Graph; steps: Step[]; chosen: string; choose: (step: string) => void }) {
+interface Props {
+  run: number;
+  status: Status;
+  graph: Graph;
+  steps: Step[];
+  chosen: string;
+  choose: (step: string) => void;
+}
+
+export function Dag({ run, status, graph, steps, chosen, choose }: Props) {
   const l = useMemo(() => layout(graph), [graph]);
+  const widths = useWidths(run, status, graph, steps);
   const counts = new Map(steps.map((s) => [s.name, s.counts]));
   return (
     <div class="dag" tabIndex={0} role="region" aria-label="Graph of the flow">
@@ -57,7 +88,9 @@ export function Dag({ graph, steps, chosen, choose }: { graph: Graph; steps: Ste
         ))}
         {l.boxes.map((b) => {
           const c = counts.get(b.name);
-          const text = said(c);
+          const grows = status === "running" && b.stacked;
+          const width = widths.get(b.name) ?? (grows ? undefined : 0);
+          const text = said(c, width === undefined ? undefined : Math.max(width, total(c)));
           const name = b.name.length > 27 ? b.name.slice(0, 26) + "…" : b.name;
           const pick = () => choose(chosen === b.name ? "" : b.name);
           return (

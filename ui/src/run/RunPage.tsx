@@ -1,10 +1,11 @@
 // A run: its failure first, if there is one, then its graph, timeline, tasks, parameters, code and cards.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Card, get, type Graph, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
-import { copy, Dialog, Failure, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
+import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
+import { copy, Dialog, Failure, Lost, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
-import { bytes, moment, plural } from "../format";
+import { marked, Value } from "../components/Value";
+import { bytes, moment, plural, visible } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
 import { CardFrame } from "../task/CardFrame";
@@ -14,7 +15,7 @@ import { Rows } from "./rows";
 import { Tags } from "./Tags";
 import { TasksTable } from "./TasksTable";
 import { TimelineView } from "./TimelineView";
-import { Traceback } from "./Traceback";
+import { Message, Traceback } from "./Traceback";
 
 export function RunPage({ run: id }: { run: number }) {
   const q = useAddress().searchParams;
@@ -32,6 +33,7 @@ export function RunPage({ run: id }: { run: number }) {
   const r = run.data;
   const live = r?.status === "running";
   const now = useNow(live);
+  const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
 
   useEffect(() => {
     document.title = r ? `${r.flow} / ${id}: ${r.status} – Levada` : `Run ${id} – Levada`;
@@ -72,6 +74,13 @@ export function RunPage({ run: id }: { run: number }) {
     return () => stop.abort();
   }, [turn, id]);
 
+  // The graph of a run of Metaflow may come only after its first tasks.
+  const drawn = graph.data?.graph.steps ?? {};
+  const asked = Boolean(graph.data || graph.error);
+  useEffect(() => {
+    if (asked && names.some((n) => !drawn[n])) graph.again();
+  }, [names.join(), asked]);
+
   useKeys([
     { keys: "o", about: "Overview", run: () => setQuery({ tab: undefined }) },
     { keys: "l", about: "List of tasks", run: () => setQuery({ tab: "tasks" }) },
@@ -79,23 +88,28 @@ export function RunPage({ run: id }: { run: number }) {
     { keys: "e", about: "Code", run: () => setQuery({ tab: "code" }) },
   ]);
 
-  if (run.error && !r) return <Failure error={run.error} retry={run.again} />;
+  if (run.error && !r) {
+    return (
+      <>
+        <nav class="crumbs" aria-label="Where this is">
+          <a href="/">Runs</a> <span>/</span> run {id}
+        </nav>
+        <Failure error={run.error} retry={run.again} />
+      </>
+    );
+  }
   if (!r) return <Skeleton lines={10} />;
-  const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
+  const hasGraph = !graph.error && (!graph.data || Object.keys(graph.data.graph.steps).length > 0);
   return (
     <>
-      {connection === "lost" ? (
-        <div class="lost" role="status">
-          The server does not answer. What is shown may be old; it is asked again by itself.
-        </div>
-      ) : null}
+      <Lost connection={connection} />
       <nav class="crumbs" aria-label="Where this is">
-        <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}>{r.flow}</a>
+        <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}><Value of={r.flow} /></a>
       </nav>
       <div class="row spread">
         <div class="row">
           <h1>
-            {r.flow} / {id}
+            <Value of={r.flow} /> / {id}
           </h1>
           <StatusPill status={r.status} />
           <TaskBar counts={r.tasks} />
@@ -104,20 +118,21 @@ export function RunPage({ run: id }: { run: number }) {
           <a class="button" href={`/flows/${encodeURIComponent(r.flow)}/metrics`}>
             Metrics
           </a>
-          {live ? (
+          {live && isOurs(r) ? (
             <button class="button danger" type="button" onClick={() => setDialog("cancel")}>
               Cancel
             </button>
-          ) : (
+          ) : null}
+          {!live && canResume(r) ? (
             <button class="button" type="button" onClick={() => setDialog("resume")}>
               Resume
             </button>
-          )}
+          ) : null}
         </div>
       </div>
       <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
         <span>
-          started <When at={r.created} now={live ? now : Date.now() * 1000} /> by {r.user}
+          started <When at={r.created} now={live ? now : Date.now() * 1000} /> by <Value of={r.user} />
         </span>
         <span>
           {live ? "runs for" : "took"} <Took from={r.created} to={r.ended} now={now} />
@@ -136,18 +151,17 @@ export function RunPage({ run: id }: { run: number }) {
         ) : null}
         {r.project ? (
           <span>
-            project {r.project}, branch {r.branch}
+            project <Value of={r.project} />, branch <Value of={r.branch ?? ""} />
           </span>
         ) : null}
         <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
       </div>
-      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? <div class="note fail">{r.problem}</div> : null}
-      {r.status === "died" ? (
+      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? (
         <div class="note fail">
-          The process that ran it is gone; it ended without saying so, as after a power cut or <code>kill -9</code>. What was finished is safe:
-          resume goes on from there.
+          <Message text={r.problem} />
         </div>
       ) : null}
+      {r.status === "died" ? <Died run={r} /> : null}
       {error ? <Failure error={error} retry={() => setTurn((n) => n + 1)} /> : null}
       <div style={{ margin: "0.9rem 0" }}>
         <Tabs
@@ -165,24 +179,20 @@ export function RunPage({ run: id }: { run: number }) {
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "overview" ? (
-          <div class="overview">
-            <section class="panel">
-              <div class="row spread">
-                <h2>Graph</h2>
-                {filter.step ? (
-                  <button class="button plain" type="button" onClick={() => setQuery({ step: undefined })}>
-                    Show all steps
-                  </button>
-                ) : null}
-              </div>
-              {graph.data ? (
-                <Dag graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} />
-              ) : graph.error ? (
-                <p class="muted">The graph of this run is not known.</p>
-              ) : (
-                <Skeleton />
-              )}
-            </section>
+          <div class={hasGraph ? "overview" : undefined}>
+            {hasGraph ? (
+              <section class="panel" aria-label="Graph">
+                <div class="row spread">
+                  <h2>Graph</h2>
+                  {filter.step ? (
+                    <button class="button plain" type="button" onClick={() => setQuery({ step: undefined })}>
+                      Show all steps
+                    </button>
+                  ) : null}
+                </div>
+                {graph.data ? <Dag run={id} status={r.status} graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} /> : <Skeleton />}
+              </section>
+            ) : null}
             <section class="panel">
               <div class="row spread" style={{ marginBottom: "0.4rem" }}>
                 <h2>Timeline</h2>
@@ -288,7 +298,7 @@ function FirstFailure({ run: r }: { run: Run }) {
           )}{" "}
           failed
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
-          {at?.exception ? `: ${at.exception.type}` : at?.signal ? `: ended by signal ${at.signal}` : ""}
+          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by signal ${at.signal}` : ""}
         </strong>
         <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
           Its log
@@ -296,13 +306,30 @@ function FirstFailure({ run: r }: { run: Run }) {
       </div>
       {at?.exception ? (
         <>
-          <p style={{ margin: "0.3rem 0" }}>{at.exception.message}</p>
-          {at.exception.traceback ? <Traceback text={at.exception.traceback} folder={r.working_dir} /> : null}
+          <Message text={at.exception.message} />
+          {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} /> : null}
         </>
       ) : r.problem ? (
-        <p style={{ margin: "0.3rem 0 0" }}>{r.problem}</p>
+        <Message text={r.problem} />
       ) : null}
     </section>
+  );
+}
+
+function Died({ run: r }: { run: Run }) {
+  if (!isOurs(r)) {
+    return (
+      <div class="note fail">
+        Metaflow ran it, and has not been heard of any more: its process is gone, or does not reach this server. What was recorded is kept. It is
+        resumed where it ran: <code>python {r.flow_file || "FLOW.py"} resume --origin-run-id {r.id}</code>
+      </div>
+    );
+  }
+  return (
+    <div class="note fail">
+      The process that ran it is gone; it ended without saying so, as after a power cut or <code>kill -9</code>.
+      {canResume(r) ? " What was finished is safe: resume goes on from there." : " What was recorded is kept."}
+    </div>
   );
 }
 
@@ -376,9 +403,11 @@ function Details({ run: r }: { run: Run }) {
         {parameters.length === 0 ? <p class="muted">This flow has none.</p> : null}
         <dl class="facts">
           {parameters.map(([name, value]) => [
-            <dt>{name}</dt>,
+            <dt>
+              <Value of={name} />
+            </dt>,
             <dd>
-              <pre>{value}</pre>
+              <pre>{marked(value)}</pre>
             </dd>,
           ])}
         </dl>
@@ -386,14 +415,18 @@ function Details({ run: r }: { run: Run }) {
       <section class="panel">
         <div class="row spread">
           <h2>Where it came from</h2>
-          <button class="button" type="button" onClick={() => copy(command).catch(toastError)}>
-            Copy the command
-          </button>
+          {command ? (
+            <button class="button" type="button" onClick={() => copy(command).catch(toastError)}>
+              Copy the command
+            </button>
+          ) : null}
         </div>
-        <pre class="trace" tabIndex={0} style={{ whiteSpace: "pre-wrap", margin: "0.6rem 0" }}>
-          {command}
-        </pre>
-        <dl class="facts">{facts.map(([name, value]) => (value ? [<dt>{name}</dt>, <dd>{value}</dd>] : null))}</dl>
+        {command ? (
+          <pre class="trace" tabIndex={0} style={{ whiteSpace: "pre-wrap", margin: "0.6rem 0" }}>
+            {marked(command)}
+          </pre>
+        ) : null}
+        <dl class="facts">{facts.map(([name, value]) => (value ? [<dt>{name}</dt>, <dd>{marked(value)}</dd>] : null))}</dl>
       </section>
     </div>
   );
@@ -424,7 +457,7 @@ function Cards({ run }: { run: number }) {
           <select class="input" value={at} onChange={(e) => setAt(Number(e.currentTarget.value))}>
             {list.map((c, i) => (
               <option value={i}>
-                {c.step}/{c.task} {c.id ?? c.type} ({bytes(c.size)})
+                {c.step}/{c.task} {visible(c.id ?? c.type)} ({bytes(c.size)})
               </option>
             ))}
           </select>

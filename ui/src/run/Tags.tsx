@@ -3,6 +3,8 @@
 import { useState } from "preact/hooks";
 import { type Run, send } from "../api";
 import { toastError } from "../components/basic";
+import { Value } from "../components/Value";
+import { visible } from "../format";
 
 export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => void }) {
   const [typing, setTyping] = useState(false);
@@ -12,11 +14,13 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
       .then((res) => changed(res.tags))
       .catch(toastError);
   return (
-    <span class="row" style={{ gap: "0.25rem" }}>
+    <span class="row tags">
       {run.tags.map((t) => (
         <span class="tag">
-          <a href={`/?tag=${encodeURIComponent(t)}`}>{t}</a>
-          <button type="button" aria-label={`Remove the tag ${t}`} onClick={() => change({ remove: [t] })}>
+          <a class="cut" href={`/?tag=${encodeURIComponent(t)}`} title={visible(t)}>
+            <Value of={t} />
+          </a>
+          <button type="button" aria-label={`Remove the tag ${visible(t)}`} onClick={() => change({ remove: [t] })}>
             ×
           </button>
         </span>

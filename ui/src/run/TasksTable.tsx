@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { Micros } from "../api";
 import { StatusPill, Took } from "../components/basic";
 import { useKeys } from "../components/hooks";
+import { Value } from "../components/Value";
 import { clock, plural } from "../format";
 import { navigate } from "../router";
 import { belongs, type Filter, type Rows } from "./rows";
@@ -58,7 +59,9 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
                 <StatusPill status={r.status} />
               </td>
               <td class="wide">
-                <div class="clip mono">{r.value}</div>
+                <div class="clip mono">
+                  <Value of={r.value} />
+                </div>
               </td>
               <td class="num wide">{r.attempts}</td>
               <td>{r.attempt < 0 ? "" : clock(r.started)}</td>

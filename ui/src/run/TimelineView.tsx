@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Micros } from "../api";
 import { useWidth } from "../components/Chart";
+import { Value } from "../components/Value";
 import { clock, duration } from "../format";
 import { navigate } from "../router";
 import { colour } from "../theme";
@@ -169,7 +170,12 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
             <strong>
               {tip.row.step}/{tip.row.task}
             </strong>
-            {tip.row.value ? <span class="muted"> {tip.row.value}</span> : null}
+            {tip.row.value ? (
+              <span class="muted">
+                {" "}
+                <Value of={tip.row.value} />
+              </span>
+            ) : null}
             <div>
               {tip.row.status}
               {tip.row.attempt > 0 ? `, attempt ${tip.row.attempt + 1}` : ""}, {duration(((tip.row.ended || now) - tip.row.started) / 1e6)}

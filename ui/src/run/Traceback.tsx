@@ -2,26 +2,38 @@
 
 import { useMemo, useState } from "preact/hooks";
 import { copy, toastError } from "../components/basic";
+import { marked } from "../components/Value";
 import { plural } from "../format";
 import { parse, type Place, type Raised, runs, short } from "./trace";
 
-export function Traceback({ text, folder = "" }: { text: string; folder?: string }) {
+// Message is what an exception says, or a run as a whole. One that is long scrolls, so that what stands below it stays in sight.
+export function Message({ text }: { text: string }) {
+  const long = text.length > 200 || text.split("\n").length > 5;
+  return (
+    <div class="said" {...(long ? { tabIndex: 0, role: "region", "aria-label": "What it says" } : {})}>
+      {marked(text)}
+    </div>
+  );
+}
+
+// said: the message that the page has above.
+export function Traceback({ text, said, folder = "" }: { text: string; said: string; folder?: string }) {
   const [raw, setRaw] = useState(false);
   const raised = useMemo(() => parse(text), [text]);
   return (
     <div style={{ marginTop: "0.5rem" }}>
       {raw || !raised ? (
         <pre class="trace" tabIndex={0} role="region" aria-label="Traceback">
-          {text}
+          {marked(text)}
         </pre>
       ) : (
         <div class="trace" tabIndex={0} role="region" aria-label="Traceback">
-          <Places of={raised[0]!} folder={folder} told={!raised[0]!.error.includes("\n")} />
+          <Places of={raised[0]!} folder={folder} told={raised[0]!.error.endsWith(said.trim())} />
           {raised.slice(1).map((r) => (
             <details class="cause">
               <summary>
                 {r.cause === "cause" ? "Caused by " : "While handling "}
-                {r.error.split("\n")[0]}
+                {marked(r.error.split("\n")[0]!)}
               </summary>
               <Places of={r} folder={folder} />
             </details>
@@ -61,7 +73,7 @@ function Places({ of, folder, told }: { of: Raised; folder: string; told?: boole
           </details>
         ),
       )}
-      {told ? null : <div class="raised">{of.error}</div>}
+      {told ? null : <div class="raised">{marked(of.error)}</div>}
     </>
   );
 }
@@ -73,7 +85,7 @@ function One({ p, folder }: { p: Place; folder: string }) {
         {short(p.file, folder)}:{p.line}
         {p.function ? ` in ${p.function}` : ""}
       </div>
-      {p.source.length ? <pre>{p.source.join("\n")}</pre> : null}
+      {p.source.length ? <pre>{marked(p.source.join("\n"))}</pre> : null}
     </div>
   );
 }

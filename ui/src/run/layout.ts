@@ -44,22 +44,45 @@ interface Place {
   down: Place[];
 }
 
+// bodies gives the steps that are inside each foreach and each gang, by the step that opens it.
+function bodies(g: Graph): Map<string, Set<string>> {
+  const all = new Map<string, Set<string>>();
+  for (const s of Object.values(g.steps)) {
+    if (s.type === "split-foreach" || s.type === "split-parallel") all.set(s.name, after(g, s.name, s.matching_join));
+  }
+  return all;
+}
+
+// after gives the steps that can come after one, up to another that is not among them.
+function after(g: Graph, from: string, until?: string): Set<string> {
+  const seen = new Set<string>();
+  const todo = [...g.steps[from]!.next];
+  while (todo.length) {
+    const name = todo.pop()!;
+    if (seen.has(name) || name === until || !g.steps[name]) continue;
+    seen.add(name);
+    todo.push(...g.steps[name].next);
+  }
+  return seen;
+}
+
 // many tells which steps are inside a foreach or a gang: their tasks are many.
 export function many(g: Graph): Set<string> {
-  const inside = new Set<string>();
-  for (const s of Object.values(g.steps)) {
-    if (s.type !== "split-foreach" && s.type !== "split-parallel") continue;
-    const todo = [...s.next];
-    const seen = new Set<string>();
-    while (todo.length) {
-      const name = todo.pop()!;
-      if (seen.has(name) || name === s.matching_join || !g.steps[name]) continue;
-      seen.add(name);
-      inside.add(name);
-      todo.push(...g.steps[name].next);
-    }
+  return new Set([...bodies(g).values()].flatMap((body) => [...body]));
+}
+
+// asWide gives the steps that have as many tasks as one foreach, or gang, is wide. Not those of a foreach within another, or in a loop, which
+// has several widths; and not those after a choice, which some tasks leave out.
+export function asWide(g: Graph): Set<string> {
+  const all = bodies(g);
+  const out = new Set<string>();
+  for (const [opener, body] of all) {
+    if (after(g, opener).has(opener) || [...all.values()].some((other) => other.has(opener))) continue;
+    const chosen = new Set([...body].filter((name) => g.steps[name]!.type === "split-switch").flatMap((name) => [...after(g, name)]));
+    const nested = new Set([...body].flatMap((name) => [...(all.get(name) ?? [])]));
+    for (const name of body) if (!chosen.has(name) && !nested.has(name)) out.add(name);
   }
-  return inside;
+  return out;
 }
 
 export function layout(g: Graph): Layout {

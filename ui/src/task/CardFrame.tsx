@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { address, type Card } from "../api";
+import { Value } from "../components/Value";
 
 export function CardFrame({ card }: { card: Card }) {
   const [turn, setTurn] = useState(0);
@@ -15,7 +16,7 @@ export function CardFrame({ card }: { card: Card }) {
     <div class="stack" style={{ gap: "0.3rem" }}>
       <div class="row spread">
         <span class="muted">
-          {card.id ?? card.type}
+          <Value of={card.id ?? card.type} />
           {card.live ? ", as it is while the task runs" : ""}
         </span>
         <a href={src} target="_blank" rel="noopener">

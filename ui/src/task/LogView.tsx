@@ -4,8 +4,10 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { address, type LogLine, type LogPage } from "../api";
 import { copy, toastError } from "../components/basic";
 import { useKeys } from "../components/hooks";
+import { marked } from "../components/Value";
 import { clock, plural } from "../format";
-import { listen } from "../live";
+import { type Connection, listen } from "../live";
+import { useAddress } from "../router";
 import { spans, stripped } from "./ansi";
 
 const lineHeight = 18;
@@ -33,6 +35,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
   const open = useRef(false);
   const [count, setCount] = useState(0);
   const [ended, setEnded] = useState(false);
+  const [connection, setConnection] = useState<Connection>("connecting");
   const [stream, setStream] = useState("");
   const [text, setText] = useState("");
   const [stamps, setStamps] = useState(false);
@@ -49,16 +52,20 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     open.current = false;
     setCount(0);
     setEnded(false);
-    const source = listen((cursor) => address(`${path}/log/events`, { attempt, cursor }), {
-      lines: (page: LogPage) => {
-        if (lines.current.length < most) open.current = join(lines.current, open.current, page.lines);
-        setCount(lines.current.length);
+    const source = listen(
+      (cursor) => address(`${path}/log/events`, { attempt, cursor }),
+      {
+        lines: (page: LogPage) => {
+          if (lines.current.length < most) open.current = join(lines.current, open.current, page.lines);
+          setCount(lines.current.length);
+        },
+        end: () => {
+          setEnded(true);
+          source.close();
+        },
       },
-      end: () => {
-        setEnded(true);
-        source.close();
-      },
-    });
+      setConnection,
+    );
     return () => source.close();
   }, [path, attempt]);
 
@@ -88,13 +95,16 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     setAt(0);
     if (found.length) show(found[0]!);
   }, [text]);
+  // The line that the address names is shown once: when it is there, and when the address comes to name another.
+  const named = Number(/^#L(\d+)$/.exec(useAddress().hash)?.[1] ?? 0) - 1;
+  const seen = useRef(-1);
   useEffect(() => {
-    const m = /^#L(\d+)$/.exec(location.hash);
-    if (m && count >= Number(m[1]) && follow) {
-      setFollow(false);
-      show(Number(m[1]) - 1);
-    }
-  }, [count]);
+    if (named < 0) seen.current = -1;
+    if (named < 0 || named === seen.current || named >= count) return;
+    seen.current = named;
+    setFollow(false);
+    show(named);
+  }, [count, named]);
   useKeys([
     { keys: "/", about: "Search in the log", run: () => search.current?.focus() },
     { keys: "n", about: "Next place in the log", run: () => step(1) },
@@ -107,7 +117,6 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
   const wrapped = wrap && shown.length <= 5000;
   const first = wrapped ? 0 : Math.max(0, Math.floor(top / lineHeight) - margin);
   const last = wrapped ? shown.length : Math.min(shown.length, Math.ceil((top + height) / lineHeight) + margin);
-  const marked = Number(/^#L(\d+)$/.exec(location.hash)?.[1] ?? 0) - 1;
   return (
     <section class="panel" aria-label="Log">
       <div class="row" style={{ marginBottom: "0.5rem" }}>
@@ -179,13 +188,13 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
             {shown.slice(first, last).map((l, i) => {
               const n = first + i;
               return (
-                <div class={`line ${foundSet.has(n) ? "found" : ""} ${found[at] === n || n === marked ? "at" : ""}`} key={n}>
+                <div class={`line ${foundSet.has(n) ? "found" : ""} ${found[at] === n || n === named ? "at" : ""}`} key={n}>
                   <a class="no" href={`#L${n + 1}`} aria-label={`Line ${n + 1}`} tabIndex={-1}>
                     {n + 1}
                   </a>
                   {stamps ? <span class="when">{clock(l.time)}</span> : null}
                   <span class={l.stderr ? "err" : ""}>
-                    {spans(l.text).map((s) => (s.style ? <span style={s.style}>{s.text}</span> : s.text))}
+                    {spans(l.text).map((s) => (s.style ? <span style={s.style}>{marked(s.text)}</span> : marked(s.text)))}
                   </span>
                 </div>
               );
@@ -195,7 +204,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
       </div>
       <div class="muted" style={{ marginTop: "0.3rem" }}>
         {plural(shown.length, "line")}
-        {ended ? "" : ", and it goes on"}
+        {ended ? "" : connection === "lost" ? "; whether it goes on is not known" : ", and it goes on"}
         {lines.current.length >= most ? `; the rest is in the download` : ""}
         {wrap && !wrapped ? "; too many to be wrapped" : ""}
       </div>

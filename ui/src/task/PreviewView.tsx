@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { address, type Preview } from "../api";
 import { Chart } from "../components/Chart";
+import { marked, Value } from "../components/Value";
 import { number } from "../format";
 
 // oneLine is what is shown of a value where there is one line.
@@ -31,7 +32,7 @@ export function PreviewView({ p, path }: { p: Preview; path: string }) {
       {p.kind === "number" || p.kind === "bool" || p.kind === "none" ? <strong style={{ fontSize: "1.3rem" }}>{p.text}</strong> : null}
       {p.kind === "text" || p.kind === "bytes" || p.kind === "unknown" ? (
         <pre class="trace" style={{ whiteSpace: "pre-wrap" }} tabIndex={0}>
-          {p.text}
+          {marked(p.text ?? "")}
         </pre>
       ) : null}
       {p.kind === "image" ? <img src={address(`${path}/image`)} alt={`The picture ${p.name}`} loading="lazy" /> : null}
@@ -68,7 +69,7 @@ function Rows({ p }: { p: Preview }) {
           <thead>
             <tr>
               {p.columns.map((c) => (
-                <th>{c}</th>
+                <th>{marked(c)}</th>
               ))}
             </tr>
           </thead>
@@ -77,7 +78,7 @@ function Rows({ p }: { p: Preview }) {
           {p.rows!.map((row) => (
             <tr>
               {row.map((c) => (
-                <td class={c !== "" && Number.isFinite(Number(c)) ? "num" : ""}>{c}</td>
+                <td class={c !== "" && Number.isFinite(Number(c)) ? "num" : ""}>{marked(c)}</td>
               ))}
             </tr>
           ))}
@@ -91,12 +92,16 @@ function Rows({ p }: { p: Preview }) {
 // A tree of lists and maps. What is not open is not drawn.
 function Tree({ name, value, open = false }: { name?: string; value: unknown; open?: boolean }) {
   const [is, set] = useState(open);
-  const head = name === undefined ? null : <span class="muted">{name}: </span>;
+  const head = name === undefined ? null : (
+      <span class="muted">
+        <Value of={name} />:{" "}
+      </span>
+    );
   if (value === null || typeof value !== "object") {
     return (
       <span>
         {head}
-        {typeof value === "string" ? JSON.stringify(value) : String(value)}
+        <Value of={typeof value === "string" ? JSON.stringify(value) : String(value)} />
       </span>
     );
   }

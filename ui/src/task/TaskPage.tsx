@@ -2,13 +2,14 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { address, type Artifact, type Attempt, type Card, type Preview, type Run, type Task, type TaskRef, timeline, type Usage } from "../api";
-import { Failure, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
+import { Failure, Lost, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
+import { marked, Value } from "../components/Value";
 import { bytes, duration, moment, number } from "../format";
-import { listen } from "../live";
+import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
-import { Traceback } from "../run/Traceback";
+import { Message, Traceback } from "../run/Traceback";
 import { CardFrame } from "./CardFrame";
 import { LogView } from "./LogView";
 import { oneLine, PreviewView } from "./PreviewView";
@@ -20,6 +21,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const task = useGet<Task>(path);
   const siblings = useSiblings(runID, task.data?.step, id);
   const related = useGet<{ parents: TaskRef[]; children: TaskRef[] }>(`${path}/related`);
+  const [connection, setConnection] = useState<Connection>("connecting");
   const t = task.data;
   const asked = q.get("attempt");
   const at = t?.attempts.find((a) => String(a.n) === asked) ?? t?.attempts.at(-1);
@@ -34,18 +36,22 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   // The run tells when something has changed; of a task, its log says when it has ended.
   useEffect(() => {
     let fresh = true;
-    const source = listen(`/api/v1/runs/${runID}/events`, {
-      rows: (rows: { rows: { task: number[] } }) => {
-        if (!rows.rows.task.includes(id)) return;
-        task.again();
-        related.again();
+    const source = listen(
+      `/api/v1/runs/${runID}/events`,
+      {
+        rows: (rows: { rows: { task: number[] } }) => {
+          if (!rows.rows.task.includes(id)) return;
+          task.again();
+          related.again();
+        },
+        run: (r: Run) => run.set((old) => ({ ...old, ...r })),
+        reset: () => {
+          if (!fresh) task.again();
+          fresh = false;
+        },
       },
-      run: (r: Run) => run.set((old) => ({ ...old, ...r })),
-      reset: () => {
-        if (!fresh) task.again();
-        fresh = false;
-      },
-    });
+      setConnection,
+    );
     return () => source.close();
   }, [runID, id]);
 
@@ -69,10 +75,11 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   if (!t) return <Skeleton lines={10} />;
   return (
     <>
+      <Lost connection={connection} />
       <nav class="crumbs" aria-label="Where this is">
         <a href="/">Runs</a> <span>/</span>
         <a href={`/runs/${runID}`}>
-          {run.data?.flow ?? "run"} / {runID}
+          <Value of={run.data?.flow ?? "run"} /> / {runID}
         </a>
         <span>/</span>
         <a href={`/runs/${runID}?step=${encodeURIComponent(t.step)}`}>{t.step}</a>
@@ -114,7 +121,10 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         ))}
         {at?.value ? (
           <span>
-            value <code>{at.value}</code>
+            value{" "}
+            <code>
+              <Value of={at.value} />
+            </code>
           </span>
         ) : null}
         {t.iteration ? <span>iteration {t.iteration}</span> : null}
@@ -234,9 +244,10 @@ function Failed({ at, folder }: { at: Attempt; folder: string }) {
           : "";
   return (
     <section class="note fail" aria-label="What went wrong">
-      <strong>{e ? `${e.type}: ${e.message.split("\n")[0]}` : why}</strong>
+      <strong>{e ? marked(e.type) : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
-      {e?.traceback ? <Traceback text={e.traceback} folder={folder} /> : null}
+      {e ? <Message text={e.message} /> : null}
+      {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={folder} /> : null}
     </section>
   );
 }
@@ -291,13 +302,13 @@ function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: st
       <tr>
         <td>
           <button class="button plain" type="button" aria-expanded={open} onClick={toggle} style={{ fontWeight: 600, paddingLeft: 0 }}>
-            <span aria-hidden="true">{open ? "▾" : "▸"}</span> {a.name}
+            <span aria-hidden="true">{open ? "▾" : "▸"}</span> <Value of={a.name} />
           </button>
         </td>
         <td>
-          <div class="clip mono">{p.data ? oneLine(p.data) : small && !p.error ? "…" : ""}</div>
+          <div class="clip mono">{p.data ? <Value of={oneLine(p.data)} /> : small && !p.error ? "…" : ""}</div>
         </td>
-        <td class="wide mono">{a.type}</td>
+        <td class="wide mono">{marked(a.type)}</td>
         <td class="num wide">{bytes(a.size)}</td>
         <td>
           <a href={address(path.replace("/api/v1", ""), { attempt: attempt ?? undefined })} download aria-label={`Download ${a.name}`}>
@@ -409,9 +420,9 @@ function Metadata({ path }: { path: string }) {
         <tbody>
           {res.data.metadata.map((m) => (
             <tr>
-              <td>{m.name}</td>
+              <td>{marked(m.name)}</td>
               <td class="mono" style={{ overflowWrap: "anywhere" }}>
-                {m.value}
+                {marked(m.value)}
               </td>
               <td class="num">{number(m.attempt + 1)}</td>
             </tr>

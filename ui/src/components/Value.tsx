@@ -1,0 +1,24 @@
+// What users have written, among what the page says.
+
+import type { ComponentChildren } from "preact";
+import { codePoint, splitTurns } from "../format";
+
+// Value shows a text that stands in a line with others, and does not turn them around, whatever it begins with.
+export function Value({ of }: { of: string }) {
+  return <bdi>{marked(of)}</bdi>;
+}
+
+// marked is a text in which one sees the characters that turn its order around, and which do nothing then.
+export function marked(text: string): ComponentChildren {
+  return (
+    splitTurns(text)?.map((part, i) =>
+      i % 2 ? (
+        <span class="turn" title="A character that is not seen, and turns the order of what follows">
+          {codePoint(part)}
+        </span>
+      ) : (
+        part
+      ),
+    ) ?? text
+  );
+}
