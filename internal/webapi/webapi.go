@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -44,21 +45,30 @@ type Options struct {
 	Log *slog.Logger
 	// Tick is how often the store is looked at for those who wait for news. 0 is usualTick.
 	Tick time.Duration
+	// Patience is for how long a reader of events may take nothing of one that is sent. 0 is usualPatience.
+	Patience time.Duration
 }
 
-const usualTick = 250 * time.Millisecond
+const (
+	usualTick     = 250 * time.Millisecond
+	usualPatience = 30 * time.Second
+)
 
 // API is the handler. Close ends the streams of events.
 type API struct {
 	Options
-	mux  *http.ServeMux
-	hubs hubs
+	mux        *http.ServeMux
+	hubs       hubs
+	logReaders atomic.Int64 // that follow a log now
 }
 
 // New returns the API.
 func New(o Options) *API {
 	if o.Tick == 0 {
 		o.Tick = usualTick
+	}
+	if o.Patience == 0 {
+		o.Patience = usualPatience
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

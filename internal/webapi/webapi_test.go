@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -417,6 +419,98 @@ func TestLogEvents(t *testing.T) {
 	}
 }
 
+// numbered are lines that each have their number.
+func numbered(n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range n {
+			if !yield(fmt.Sprintf("%d %s", i, strings.Repeat("x", 90))) {
+				return
+			}
+		}
+	}
+}
+
+// A long log comes whole and in order, in events of a bounded size; a line that is longer than that is one.
+func TestLongLog(t *testing.T) {
+	const n = 20_000
+	f := serve(t)
+	long := strings.Repeat("y", 300_000)
+	f.store.Print(t, 3, 9, 0, func(yield func(string) bool) {
+		numbered(n)(yield)
+		yield(long)
+	})
+	e := f.listen(t, "/runs/3/tasks/9/log/events", "")
+	for next := 0; next <= n; {
+		id, name, data := e.next()
+		var page struct{ Lines []struct{ Text string } }
+		if err := json.Unmarshal([]byte(data), &page); err != nil || name != "lines" {
+			t.Fatal(name, err)
+		}
+		for _, l := range page.Lines {
+			if next == n && l.Text != long || next < n && !strings.HasPrefix(l.Text, fmt.Sprint(next, " ")) {
+				t.Fatalf("line %d is %.20s", next, l.Text)
+			}
+			next++
+		}
+		if id != fmt.Sprint(next) {
+			t.Fatalf("the event up to line %d has the id %s", next, id)
+		}
+		if next <= n && len(data) > 128<<10 {
+			t.Fatalf("an event of %d lines has %d bytes", len(page.Lines), len(data))
+		}
+	}
+}
+
+// A reader that takes nothing is cut off.
+func TestStalledReader(t *testing.T) {
+	s := apitest.New(t)
+	s.Run(t, metastore.RunRunning, "ann")
+	s.Print(t, 1, 9, 0, numbered(300_000)) // more than what the system keeps of a connection
+	h := webapi.New(webapi.Options{API: s.Service, Tick: time.Millisecond, Patience: 50 * time.Millisecond})
+	defer h.Close()
+	began, ended := make(chan int, 1), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		h.ServeHTTP(&firstWrite{ResponseWriter: w, tell: func() { began <- h.Listeners() }}, r)
+	}))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /api/v1/runs/1/tasks/9/log/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-began; n != 1 {
+		t.Errorf("there are %d readers", n)
+	}
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the server waits for a reader that takes nothing")
+	}
+	if n := h.Listeners(); n != 0 {
+		t.Errorf("%d readers are left", n)
+	}
+}
+
+// firstWrite tells of the first write.
+type firstWrite struct {
+	http.ResponseWriter
+	tell func()
+}
+
+func (f *firstWrite) Write(data []byte) (int, error) {
+	if f.tell != nil {
+		f.tell()
+		f.tell = nil
+	}
+	return f.ResponseWriter.Write(data)
+}
+
+func (f *firstWrite) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
 // Streams end when the server does.
 func TestClose(t *testing.T) {
 	s := apitest.New(t)
@@ -434,7 +528,7 @@ func TestClose(t *testing.T) {
 			}
 		}()
 	}
-	if n := h.Listeners(); n != 2 {
+	if n := h.Listeners(); n != 3 {
 		t.Errorf("%d listeners", n)
 	}
 	h.Close()
