@@ -209,6 +209,7 @@ type FinishedTask struct {
 // TaskCount counts a run's tasks by the status of their last attempt; caught counts as succeeded.
 type TaskCount struct {
 	Running, Succeeded, Failed, Killed int
+	Last                               time.Time // when a last attempt began or ended last
 }
 
 // Total is the number of tasks that were started.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -266,6 +267,8 @@ func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metasto
 			sum.Succeeded += c.Succeeded
 			sum.Failed += c.Failed
 			sum.Killed += c.Killed
+			last := attempts[len(attempts)-1]
+			sum.Last = slices.MaxFunc([]time.Time{sum.Last, last.Started, last.Ended}, time.Time.Compare)
 			counts[key.run] = sum
 		}
 		return counts, nil
