@@ -481,6 +481,9 @@ func (s *Service) Version(ctx context.Context) (int64, error) { return s.c.Store
 
 // ChangeTags removes and adds user tags of a run.
 func (s *Service) ChangeTags(ctx context.Context, q TagsRequest) (TagsResult, error) {
+	if err := metastore.CheckTagText(q.Add); err != nil {
+		return TagsResult{}, err
+	}
 	r, err := s.c.Cases.ChangeTags(ctx, q.Run, "", q.Remove, q.Add)
 	if err != nil {
 		return TagsResult{}, err

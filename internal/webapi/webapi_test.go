@@ -118,6 +118,8 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/metrics", "/metrics", "", 400, `must name`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":["new"],"remove":["gold"]}`, 200, `"tags":["new"]`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":[""]}`, 422, `must not be empty`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":["a\u0000"]}`, 422, `control characters`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":[" sp "]}`, 422, `begin or end with space`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"ad":["new"]}`, 400, `cannot be read`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `[`, 400, `cannot be read`},
 		{"POST", "/runs/1/cancel", "/runs/{run}/cancel", `{}`, 409, `is over`},
