@@ -102,6 +102,9 @@ func (s *Service) Flows(ctx context.Context, q FlowsRequest) (FlowsResult, error
 // Runs returns a page of runs.
 func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 	before, err := parseCursor(q.Cursor, 0)
+	if err == nil {
+		err = checkStatus("run", runStatuses, q.Status...)
+	}
 	if err != nil {
 		return RunsResult{}, err
 	}

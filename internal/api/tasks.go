@@ -11,6 +11,9 @@ import (
 // there is no such run.
 func (s *Service) Tasks(ctx context.Context, q TasksRequest) (TasksResult, error) {
 	run, err := s.c.Cases.RunByID(ctx, q.Run)
+	if err == nil && q.Status != "" {
+		err = checkStatus("task", taskStatuses, q.Status)
+	}
 	if err != nil {
 		return TasksResult{}, err
 	}

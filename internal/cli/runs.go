@@ -50,6 +50,9 @@ func (c *runsCommand) setParameter(v []string) error {
 	if c.parameters == nil {
 		c.parameters = map[string]string{}
 	}
+	if other, twice := c.parameters[name]; twice && other != value {
+		return badValue(name + " cannot have two values in one run: " + other + " and " + value)
+	}
 	c.parameters[name] = value
 	return nil
 }
