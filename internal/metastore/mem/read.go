@@ -96,7 +96,11 @@ func among[T comparable](choice []T, v T) bool { return len(choice) == 0 || slic
 
 // searched reports whether a search finds a run. newest is the id of the newest run.
 func (s *Store) searched(r *metastore.Run, text string) bool {
-	has := func(v string) bool { return strings.Contains(lower(v), lower(text)) }
+	if strings.Contains(text, "\x00") {
+		return false
+	}
+	folded := metastore.Folded(text)
+	has := func(v string) bool { return strings.Contains(metastore.Folded(v), folded) }
 	if text == "" || strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
 		return true
 	}
@@ -110,16 +114,6 @@ func (s *Store) searched(r *metastore.Run, text string) bool {
 		}
 	}
 	return false
-}
-
-// lower makes ASCII letters lower case, as a search does.
-func lower(text string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, text)
 }
 
 // Task returns one task.
