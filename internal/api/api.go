@@ -19,6 +19,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -101,6 +102,9 @@ func (s *Service) Flows(ctx context.Context, q FlowsRequest) (FlowsResult, error
 // Runs returns a page of runs.
 func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 	before, err := parseCursor(q.Cursor, 0)
+	if err == nil {
+		err = checkStatus("run", runStatuses, q.Status...)
+	}
 	if err != nil {
 		return RunsResult{}, err
 	}
@@ -113,20 +117,56 @@ func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 		f.Tags = append(slices.Clone(q.Tags), q.Namespace)
 	}
 	res := RunsResult{Runs: []Run{}}
+	var found []metastore.Run
 	for r, err := range s.c.Cases.Runs(ctx, f) {
 		if err != nil {
 			return RunsResult{}, err
 		}
-		if len(res.Runs) == size {
-			res.Next = formatCursor(res.Runs[size-1].ID)
+		if len(found) == size {
+			res.Next = formatCursor(found[size-1].ID)
 			break
 		}
-		res.Runs = append(res.Runs, runOf(r))
+		found = append(found, r)
 	}
-	if q.Counts {
-		err = s.countTasks(ctx, res.Runs)
-	}
+	res.Runs, err = s.runsOf(ctx, found, q.Counts)
 	return res, err
+}
+
+// runsOf are runs as they are told, with their tasks counted if that is asked for.
+func (s *Service) runsOf(ctx context.Context, found []metastore.Run, counted bool) ([]Run, error) {
+	counts, err := s.date(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]Run, len(found))
+	for i, r := range found {
+		runs[i] = runOf(r)
+	}
+	if counted {
+		err = s.countTasks(ctx, runs, counts)
+	}
+	return runs, err
+}
+
+// date says of runs that are over and could not say so when they were last heard of, as their end, and returns the counts of their tasks.
+func (s *Service) date(ctx context.Context, runs []metastore.Run) (map[int64]metastore.TaskCount, error) {
+	silent := func(r metastore.Run) bool { return r.Status != metastore.RunRunning && r.Ended.IsZero() }
+	var ask []int64
+	for _, r := range runs {
+		if silent(r) {
+			ask = append(ask, r.ID)
+		}
+	}
+	if len(ask) == 0 {
+		return nil, nil
+	}
+	counts, err := s.c.Store.TaskCounts(ctx, ask)
+	for i := range runs {
+		if r := &runs[i]; silent(*r) {
+			r.Ended = r.LastSign(counts[r.ID])
+		}
+	}
+	return counts, err
 }
 
 func statusesOf(list []Status) []metastore.RunStatus {
@@ -137,24 +177,29 @@ func statusesOf(list []Status) []metastore.RunStatus {
 	return statuses
 }
 
-// countTasks counts the tasks of runs. Those of a run that is over stay the same, so they are counted once.
-func (s *Service) countTasks(ctx context.Context, runs []Run) error {
+// countTasks counts the tasks of runs, but for those whose counts are known. Those of a run that is over stay the same, so they are counted
+// once.
+func (s *Service) countTasks(ctx context.Context, runs []Run, known map[int64]metastore.TaskCount) error {
 	var ask []int64
 	s.mu.Lock()
 	for i := range runs {
 		if c, ok := s.counts[runs[i].ID]; ok {
 			runs[i].Tasks = &c
-		} else {
+		} else if _, ok := known[runs[i].ID]; !ok {
 			ask = append(ask, runs[i].ID)
 		}
 	}
 	s.mu.Unlock()
-	if len(ask) == 0 {
-		return nil
-	}
-	counts, err := s.c.Store.TaskCounts(ctx, ask)
-	if err != nil {
-		return err
+	counts := maps.Clone(known)
+	if len(ask) > 0 {
+		more, err := s.c.Store.TaskCounts(ctx, ask)
+		if err != nil {
+			return err
+		}
+		if counts == nil {
+			counts = more
+		}
+		maps.Copy(counts, more)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,17 +233,18 @@ func (s *Service) Run(ctx context.Context, q RunRequest) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	run := []Run{runOf(r)}
-	if q.Counts {
-		err = s.countTasks(ctx, run)
+	runs, err := s.runsOf(ctx, []metastore.Run{r}, q.Counts)
+	if err != nil {
+		return Run{}, err
 	}
-	return run[0], err
+	return runs[0], nil
 }
 
+// runOf is a run as it is told; see date.
 func runOf(r metastore.Run) Run {
 	i := r.Info
 	run := Run{
-		ID: r.ID, Flow: r.Flow, Status: Status(r.Status), User: r.User, Created: TimeOf(r.Created), Ended: endOf(r),
+		ID: r.ID, Flow: r.Flow, Status: Status(r.Status), User: r.User, Created: TimeOf(r.Created), Ended: TimeOf(r.Ended),
 		Origin: r.Origin, FailedTask: r.FailedTask, Problem: r.Problem, Tags: notNil(r.Tags), SystemTags: notNil(r.SystemTags),
 		Code: hashText(r.Code),
 		Host: i.Host, CommandLine: notNil(i.CommandLine), WorkingDir: i.WorkingDir, FlowFile: i.FlowFile, GitCommit: i.GitCommit,
@@ -207,14 +253,6 @@ func runOf(r metastore.Run) Run {
 		Resumed: i.Resumed, Parameters: i.Parameters, StopAsked: TimeOf(r.StopAsked),
 	}
 	return run
-}
-
-// endOf is when a run ended; of one that died, or failed without saying when, when its engine was last seen; 0 while it runs.
-func endOf(r metastore.Run) Time {
-	if r.Status != metastore.RunRunning && r.Ended.IsZero() {
-		return TimeOf(r.Lease.Heartbeat)
-	}
-	return TimeOf(r.Ended)
 }
 
 // hashText is a hash as text, "" for none.
@@ -446,6 +484,9 @@ func (s *Service) Version(ctx context.Context) (int64, error) { return s.c.Store
 
 // ChangeTags removes and adds user tags of a run.
 func (s *Service) ChangeTags(ctx context.Context, q TagsRequest) (TagsResult, error) {
+	if err := metastore.CheckTagText(q.Add); err != nil {
+		return TagsResult{}, err
+	}
 	r, err := s.c.Cases.ChangeTags(ctx, q.Run, "", q.Remove, q.Add)
 	if err != nil {
 		return TagsResult{}, err

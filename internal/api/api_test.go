@@ -68,8 +68,14 @@ func TestRuns(t *testing.T) {
 		t.Errorf("a cursor of nobody: %v", err)
 	}
 	died, err := s.Service.Run(t.Context(), api.RunRequest{Run: 3})
-	if err != nil || died.Status != api.Died || !died.Ended.Time().Equal(apitest.Start.Add(-time.Hour)) {
+	if err != nil || died.Status != api.Died || !died.Ended.Time().Equal(apitest.Start.Add(2*time.Hour+9*time.Second)) {
 		t.Errorf("the run that died: %v at %v, %v", died.Status, died.Ended.Time(), err)
+	}
+	for _, counted := range []bool{false, true} { // it ends at the same time wherever it is told
+		res, err := s.Runs(t.Context(), api.RunsRequest{Status: api.One(api.Died), Counts: counted})
+		if err != nil || len(res.Runs) != 1 || res.Runs[0].Ended != died.Ended || counted && *res.Runs[0].Tasks != (api.Counts{Succeeded: 8, Died: 1}) {
+			t.Errorf("runs that died: %+v, %v", res.Runs, err)
+		}
 	}
 	if _, err := s.Service.Run(t.Context(), api.RunRequest{Run: 9}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a run that is not there: %v", err)
@@ -138,7 +144,7 @@ func TestWhatGoesOn(t *testing.T) {
 	if x := find(running, 5); !x.Finished {
 		t.Errorf("a task that has ended: %+v", x)
 	}
-	if x := find(died, 9); !x.Finished || x.Latest().Status != api.Died || x.Latest().Ended == 0 {
+	if x := find(died, 9); !x.Finished || x.Latest().Status != api.Died || x.Latest().Ended < x.Latest().Started {
 		t.Errorf("a task whose engine has gone: %+v", x)
 	}
 	arts, err := s.Artifacts(t.Context(), api.ArtifactsRequest{Run: running, Tasks: []int64{9}})

@@ -158,6 +158,30 @@ type Samples struct {
 	Memory []int64   `json:"memory"`
 }
 
+// HasAttempt says whether a task has an attempt. NotFound if not, or if there is no such task.
+func (s *Service) HasAttempt(ctx context.Context, run, task int64, n int) error {
+	if _, _, err := s.task(ctx, run, task); err != nil {
+		return err
+	}
+	attempts, err := s.c.Store.Attempts(ctx, run, task)
+	if err != nil || slices.ContainsFunc(attempts, func(a metastore.Attempt) bool { return a.N == n }) {
+		return err
+	}
+	return noAttempt(run, task, len(attempts))
+}
+
+// noAttempt is the fault of an attempt that a task does not have; it has some others.
+func noAttempt(run, task int64, has int) error {
+	e := fault.New(fault.NotFound, "task %d of run %d has no such attempt", task, run)
+	switch has {
+	case 0:
+		return e.Do("it has not been started yet")
+	case 1:
+		return e.Do("it has one, 0")
+	}
+	return e.Do("it has %d, from 0 to %d", has, has-1)
+}
+
 // Usage returns what an attempt used. NotFound if there is no such task or attempt.
 func (s *Service) Usage(ctx context.Context, q UsageRequest) (UsageResult, error) {
 	run, t, err := s.task(ctx, q.Run, q.Task)
@@ -173,7 +197,7 @@ func (s *Service) Usage(ctx context.Context, q UsageRequest) (UsageResult, error
 		at = slices.IndexFunc(attempts, func(a metastore.Attempt) bool { return a.N == q.Attempt })
 	}
 	if at < 0 {
-		return UsageResult{}, fault.New(fault.NotFound, "task %d of run %d has no such attempt", q.Task, q.Run)
+		return UsageResult{}, noAttempt(q.Run, q.Task, len(attempts))
 	}
 	a := attempts[at]
 	points, err := usage.DecodeSeries(a.Series)

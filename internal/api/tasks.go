@@ -11,6 +11,9 @@ import (
 // there is no such run.
 func (s *Service) Tasks(ctx context.Context, q TasksRequest) (TasksResult, error) {
 	run, err := s.c.Cases.RunByID(ctx, q.Run)
+	if err == nil && q.Status != "" {
+		err = checkStatus("task", taskStatuses, q.Status)
+	}
 	if err != nil {
 		return TasksResult{}, err
 	}
@@ -81,6 +84,11 @@ func (s *Service) tasksOf(ctx context.Context, run metastore.Run, tasks []metast
 	if len(tasks) == 0 {
 		return nil, nil
 	}
+	dated := []metastore.Run{run}
+	if _, err := s.date(ctx, dated); err != nil {
+		return nil, err
+	}
+	run = dated[0]
 	ids := make([]int64, len(tasks))
 	place := make(map[int64]int, len(tasks))
 	page := make([]Task, len(tasks))
@@ -138,7 +146,7 @@ func attemptOf(a metastore.Attempt, run metastore.Run) Attempt {
 		PeakMemory: a.PeakMemory, MemorySource: a.MemorySource, Value: a.Value, LogLines: a.LogLines, LogBytes: a.LogBytes,
 	}
 	if a.Status == metastore.AttemptRunning && run.Status != metastore.RunRunning {
-		at.Status, at.Ended = Died, endOf(run)
+		at.Status, at.Ended = Died, TimeOf(run.Ended)
 	}
 	if e := a.Exception; e != nil {
 		at.Exception = &Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}

@@ -2,7 +2,11 @@ package api
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // Time is a moment: microseconds since 1970 in UTC, 0 for none.
@@ -52,6 +56,26 @@ const (
 	Caught      Status = "caught"
 	Killed      Status = "killed"
 )
+
+// The statuses that runs, and the last attempts of tasks, have.
+var (
+	runStatuses  = []Status{Running, Succeeded, Failed, Interrupted, Died}
+	taskStatuses = []Status{Running, Succeeded, Caught, Failed, Killed, Died}
+)
+
+// checkStatus refuses a status that nothing has.
+func checkStatus(of string, known []Status, asked ...Status) error {
+	for _, s := range asked {
+		if !slices.Contains(known, s) {
+			var names []string
+			for _, k := range known {
+				names = append(names, string(k))
+			}
+			return fault.New(fault.Usage, "no %s has the status %q: there are %s", of, s, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
 
 // Good reports whether an attempt or a run with this status ended well.
 func (s Status) Good() bool { return s == Succeeded || s == Caught }

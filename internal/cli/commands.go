@@ -110,7 +110,7 @@ func commands() []command {
 			new: func(*globalOptions) action { return &cardView{newCardQuery()} }},
 		{name: "card server", summary: "Show the cards of a run in the browser, as they change.", about: cardServerAbout, need: ExistingStore,
 			global: []string{"datastore-root", "server", "quiet"}, new: func(*globalOptions) action { return newCardServer() }},
-		{name: "ui", summary: "Show runs in the browser.", about: uiAbout, need: ChangeStore, global: []string{"json", "datastore-root", "quiet"},
+		{name: "ui", summary: "Show runs in the browser.", about: uiAbout, need: ChangeStore, global: []string{"json", "datastore-root", "server", "quiet"},
 			new: func(g *globalOptions) action { return newServerCommand(g, true) }},
 		{name: "server", summary: "Serve the web pages and the HTTP API of a store.", about: serverAbout, need: CreateStore, global: []string{"json", "datastore-root", "quiet"},
 			new: func(g *globalOptions) action { return newServerCommand(g, false) }},

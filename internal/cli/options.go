@@ -106,6 +106,7 @@ type globalOptions struct {
 	with        []string
 	root        string
 	server      string
+	serverGiven bool // on the command line, not by the environment; survey alone tells
 	suffixes    []string
 	python      string
 	isolation   string

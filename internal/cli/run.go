@@ -167,8 +167,10 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 	if err := s.validate(); err != nil {
 		return service.RunOptions{}, err
 	}
-	if err := service.CheckTags(o.tags); err != nil {
-		return service.RunOptions{}, taggingError(err)
+	for _, check := range []func([]string) error{service.CheckTags, metastore.CheckTagText} {
+		if err := check(o.tags); err != nil {
+			return service.RunOptions{}, taggingError(err)
+		}
 	}
 	return service.RunOptions{
 		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,

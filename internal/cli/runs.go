@@ -50,6 +50,9 @@ func (c *runsCommand) setParameter(v []string) error {
 	if c.parameters == nil {
 		c.parameters = map[string]string{}
 	}
+	if other, twice := c.parameters[name]; twice && other != value {
+		return badValue(name + " cannot have two values in one run: " + other + " and " + value)
+	}
 	c.parameters[name] = value
 	return nil
 }
@@ -145,11 +148,19 @@ func (s *session) tableWidth() int {
 // runRow is a run with the counts of its tasks.
 type runRow struct{ service.RunSummary }
 
-// duration is how long the run took or has taken so far; unknown for one that died.
+// end is when the run ended or, if it could not say so, when it was last heard of; zero while it runs, or if that is not known.
+func (r *runRow) end() time.Time {
+	if r.Status == metastore.RunRunning {
+		return time.Time{}
+	}
+	return r.LastSign(r.Tasks)
+}
+
+// duration is how long the run took or has taken so far.
 func (r *runRow) duration(now time.Time) (time.Duration, bool) {
-	switch {
-	case !r.Ended.IsZero():
-		return r.Ended.Sub(r.Created), true
+	switch end := r.end(); {
+	case !end.IsZero():
+		return end.Sub(r.Created), true
 	case r.Status == metastore.RunRunning:
 		return now.Sub(r.Created), true
 	}
@@ -189,6 +200,15 @@ type jsonTasks struct {
 	Succeeded int `json:"succeeded"`
 	Failed    int `json:"failed"`
 	Running   int `json:"running"`
+	Died      int `json:"died"` // were running when the run's engine went
+}
+
+func (r *runRow) taskCounts() jsonTasks {
+	n := jsonTasks{Total: r.Tasks.Total(), Succeeded: r.Tasks.Succeeded, Failed: r.Tasks.Failed, Running: r.Tasks.Running}
+	if r.Status != metastore.RunRunning { // nothing of a run that is over goes on
+		n.Running, n.Died = 0, n.Running
+	}
+	return n
 }
 
 func (r *runRow) json(now time.Time) jsonRun {
@@ -196,11 +216,11 @@ func (r *runRow) json(now time.Time) jsonRun {
 		Run: r.ID, Flow: r.Flow, Status: r.Status, Created: r.Created, User: r.User,
 		Tags: append([]string{}, r.Tags...), SystemTags: append([]string{}, r.SystemTags...),
 		Origin: r.Origin, Problem: r.Problem, Parameters: r.Info.Parameters, Info: r.Info,
-		Tasks: jsonTasks{Total: r.Tasks.Total(), Succeeded: r.Tasks.Succeeded, Failed: r.Tasks.Failed, Running: r.Tasks.Running},
+		Tasks: r.taskCounts(),
 	}
 	j.Info.Parameters = nil
-	if !r.Ended.IsZero() {
-		j.Ended = &r.Ended
+	if end := r.end(); !end.IsZero() {
+		j.Ended = &end
 	}
 	if d, ok := r.duration(now); ok {
 		seconds := d.Seconds()

@@ -98,6 +98,22 @@ func TestRunsAsJSON(t *testing.T) {
 	}
 }
 
+// A run that died ended when it was last heard of, and nothing of it goes on.
+func TestRunsThatDied(t *testing.T) {
+	created := noon.Add(-time.Hour)
+	run := metastore.Run{ID: 3, Status: metastore.RunDied, Created: created, FailedTask: -1, Lease: metastore.Lease{Heartbeat: created.Add(10 * time.Second)}}
+	for _, c := range []struct {
+		last    time.Time
+		seconds float64
+	}{{created.Add(4 * time.Second), 10}, {created.Add(12 * time.Second), 12}, {time.Time{}, 10}} {
+		row := runRow{service.RunSummary{Run: run, Tasks: metastore.TaskCount{Running: 2, Succeeded: 5, Last: c.last}}}
+		j := row.json(noon)
+		if *j.Seconds != c.seconds || j.Ended == nil || j.Ended.Sub(created).Seconds() != c.seconds || j.Tasks != (jsonTasks{Total: 7, Succeeded: 5, Died: 2}) {
+			t.Errorf("last at %v: %v s, %v, %+v", c.last, *j.Seconds, j.Ended, j.Tasks)
+		}
+	}
+}
+
 func TestAgo(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Hour: "just now", 0: "just now", 59 * time.Second: "59 seconds ago", time.Minute: "1 minute ago",

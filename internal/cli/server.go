@@ -23,7 +23,7 @@ const serverAbout = `The web pages and the HTTP API of the store of this folder,
 appear as they go on. There is no login yet, so only this machine is served. Ctrl-C ends it.`
 
 const uiAbout = `Opens the web pages of the store of this folder. If a server runs for it already, its pages are opened; otherwise this command is the
-server until Ctrl-C ends it.`
+server until Ctrl-C ends it. With --server or LEVADA_SERVER, the pages of that server are opened.`
 
 // usualPort is the port of `levada server`.
 const usualPort = 8265
@@ -52,7 +52,11 @@ func (c *serverCommand) options() table {
 
 func (c *serverCommand) run(ctx context.Context, s *session) error {
 	if c.browse {
-		if url := running(ctx, s.store.Path); url != "" {
+		url := s.store.Path // of a server that was named, which has answered by now
+		if !s.store.Remote {
+			url = running(ctx, s.store.Path, nil)
+		}
+		if url != "" {
 			fmt.Fprintln(s.env.Stdout, url)
 			return s.browse(url)
 		}
@@ -66,7 +70,8 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	}
 	listener, err := server.Listen(c.host, c.port)
 	if err != nil {
-		if url := running(ctx, s.store.Path); strings.HasSuffix(url, ":"+strconv.Itoa(c.port)) && fault.Is(err, fault.Unavailable) {
+		here := func(url string) bool { return strings.HasSuffix(url, ":"+strconv.Itoa(c.port)) }
+		if url := running(ctx, s.store.Path, here); url != "" && fault.Is(err, fault.Unavailable) {
 			return fault.New(fault.Unavailable, "a server for this store runs already: %s", url).Do("open it with `levada ui`, or choose another port with --port")
 		}
 		return err
@@ -88,21 +93,37 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	}
 	srv := server.New(config)
 	url := "http://" + listener.Addr().String()
-	note := announce(s.store.Path, url)
+	note := announce(ctx, s.store.Path, url)
 	defer retract(note, url)
 	if _, err := fmt.Fprintln(s.env.Stdout, url); err != nil {
 		listener.Close()
 		return err
 	}
 	s.inform("Serving %s; Ctrl-C ends it.", s.store.Path)
+	if other := s.env.variable("LEVADA_SERVER"); other != "" && !c.browse {
+		s.inform("LEVADA_SERVER names %s; that is for the other commands.", other)
+	}
 	if c.browse {
 		go s.browse(url)
 	}
 	return srv.Serve(ctx, listener)
 }
 
-// notice is the file in a store's folder by which `levada ui` finds a server.
-const notice = "server.json"
+// elsewhere is why a server does not take --server.
+func elsewhere(server string) error {
+	return &usageError{
+		text: "--server names a server that runs already; `levada server` is one itself, for the store of a folder.",
+		hint: "To see that server's pages: levada ui --server " + shellWord(server) + "\nTo serve another folder's store: levada server --datastore-root PATH",
+	}
+}
+
+// notice is the file in a store's folder by which `levada ui` finds a server. A server that comes while that of another is there and
+// answers has one of its own, with the port in its name, so that each is found as long as it lives.
+const (
+	notice      = "server.json"
+	noticeBegin = "server-"
+	noticeEnd   = ".json"
+)
 
 // announcement is what is in it.
 type announcement struct {
@@ -111,8 +132,19 @@ type announcement struct {
 }
 
 // announce tells others of a server and returns the file that does. If it cannot be written, `levada ui` starts another server.
-func announce(home, url string) string {
-	path := filepath.Join(home, notice)
+// What servers left that were killed is removed.
+func announce(ctx context.Context, home, url string) string {
+	name := notice
+	for _, path := range notes(home) {
+		// A note with our own address is of one that is gone, too: the address is ours now.
+		switch other := readNote(path); {
+		case other == url || !answers(ctx, other, home):
+			os.Remove(path)
+		case filepath.Base(path) == notice:
+			name = noticeBegin + url[strings.LastIndexByte(url, ':')+1:] + noticeEnd
+		}
+	}
+	path := filepath.Join(home, name)
 	if data, err := json.Marshal(announcement{url, os.Getpid()}); err == nil {
 		os.WriteFile(path, append(data, '\n'), 0o644)
 	}
@@ -121,36 +153,61 @@ func announce(home, url string) string {
 
 // retract takes an announcement back, unless it is that of a server that was started later.
 func retract(path, url string) {
-	var a announcement
-	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &a) == nil && a.URL == url {
+	if readNote(path) == url {
 		os.Remove(path)
 	}
 }
 
-// running returns the address of a server that runs for a store, "" if none answers.
-func running(ctx context.Context, home string) string {
+// readNote returns the address in a note, "" if there is none.
+func readNote(path string) string {
 	var a announcement
-	data, err := os.ReadFile(filepath.Join(home, notice))
-	if err != nil || json.Unmarshal(data, &a) != nil {
+	if data, err := os.ReadFile(path); err != nil || json.Unmarshal(data, &a) != nil {
 		return ""
+	}
+	return a.URL
+}
+
+// notes returns the files with announcements, that of the first server first.
+func notes(home string) []string {
+	paths := []string{filepath.Join(home, notice)}
+	entries, _ := os.ReadDir(home)
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, noticeBegin) && strings.HasSuffix(name, noticeEnd) {
+			paths = append(paths, filepath.Join(home, name))
+		}
+	}
+	return paths
+}
+
+// running returns the address of a server that runs for a store, of those that are wanted; nil wants any. It is "" if none answers.
+func running(ctx context.Context, home string, wanted func(url string) bool) string {
+	for _, path := range notes(home) {
+		if url := readNote(path); (wanted == nil || wanted(url)) && answers(ctx, url, home) {
+			return url
+		}
+	}
+	return ""
+}
+
+// answers reports whether a server for a store answers at an address.
+func answers(ctx context.Context, url, home string) bool {
+	if url == "" {
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+"/api/v1/info", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/v1/info", nil)
 	if err != nil {
-		return ""
+		return false
 	}
 	if host, _, err := net.SplitHostPort(req.URL.Host); err != nil || !net.ParseIP(host).IsLoopback() {
-		return ""
+		return false
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return ""
+		return false
 	}
 	defer res.Body.Close()
 	var info api.Info
-	if json.NewDecoder(res.Body).Decode(&info) != nil || info.Home != home {
-		return "" // another store's, which took the port since
-	}
-	return a.URL
+	return json.NewDecoder(res.Body).Decode(&info) == nil && info.Home == home // else another store's, which took the port since
 }

@@ -67,6 +67,9 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	if s.inv.command.takesFile && s.inv.file == "" {
 		return usagef("Missing argument 'FILE'.")
 	}
+	if s.inv.command.name == "server" && early.serverGiven { // told before a store is made
+		return elsewhere(early.server)
+	}
 	if err := s.open(ctx, early, s.inv.command.need); err != nil {
 		return err
 	}
@@ -88,6 +91,7 @@ func (s *session) survey() *globalOptions {
 	own := layer{s.surveyed.options(), map[string]bool{}}
 	_, _ = readOptions(s.inv.top, true, global)
 	_, _ = readOptions(s.inv.rest, true, own, global)
+	early.serverGiven = global.given["server"]
 	s.unread = s.env.environ(early.configs.options(), "", global.given)
 	_ = s.env.environ(global.options, "", global.given)
 	_ = s.env.environ(own.options, s.inv.command.scope(), own.given)

@@ -57,6 +57,9 @@ func (t *tagTarget) change(ctx context.Context, s *session, id int64, remove, ad
 		err = fault.New(fault.NotFound, "run %d is a run of %s, not of %s", id, run.Flow, s.flow.Definition().Name)
 	}
 	if err == nil {
+		err = metastore.CheckTagText(add)
+	}
+	if err == nil {
 		run, err = s.store.Service.ChangeTags(ctx, id, namespace, remove, add)
 	}
 	if err != nil {

@@ -116,7 +116,24 @@ func New(c Config) *Handler {
 		w.Header().Set("Content-Type", "text/plain")
 		io.WriteString(w, "pong")
 	})
+	h.mux.HandleFunc("/", h.nothing)
 	return h
+}
+
+// nothing answers for what is not there, and for methods by which it cannot be reached.
+func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+		if _, pattern := h.mux.Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host}); pattern != "/" {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) == 0 {
+		h.answer(w, nil, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	h.answer(w, nil, &refusal{http.StatusMethodNotAllowed, r.Method + " is not something that can be done to " + r.URL.Path})
 }
 
 // ServeHTTP answers a request.

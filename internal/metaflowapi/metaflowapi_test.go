@@ -168,7 +168,19 @@ func TestAnswers(t *testing.T) {
 	f.want(200, "GET", "/flows/F/runs/1/steps/start/tasks", "", `"tags":["a"]`)
 
 	// What there is not.
-	f.want(405, "DELETE", "/flows/F", "", "")
+	for _, c := range []struct {
+		status       int
+		method, path string
+		allow        string
+	}{{405, "DELETE", "/flows/F", "GET, POST"}, {405, "GET", "/flows/F/run", "POST"}, {405, "POST", "/ping", "GET"}, {404, "GET", "/nope", ""}, {404, "DELETE", "/", ""}} {
+		w := httptest.NewRecorder()
+		f.h.ServeHTTP(w, httptest.NewRequest(c.method, "http://localhost/metaflow"+c.path, nil))
+		var told struct{ Message string }
+		if err := json.Unmarshal(w.Body.Bytes(), &told); err != nil || told.Message == "" || w.Code != c.status || w.Header().Get("Allow") != c.allow ||
+			!strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") {
+			t.Errorf("%s %s: %d, %v, %s", c.method, c.path, w.Code, w.Header(), w.Body)
+		}
+	}
 	f.want(404, "GET", "/nothing", "", "")
 }
 

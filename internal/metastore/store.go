@@ -162,7 +162,7 @@ type RunFilter struct {
 	Spun     bool        // those that spun a task, too
 	// Search is what one types to find a run: the beginning of its id, or a part of its flow, its user, a tag, or, in the
 	// newest SearchedParameters runs, the value of a parameter, of a long one its first SearchedValue characters. The case of
-	// ASCII letters does not matter.
+	// letters does not matter: see Cases. A NUL is in none of them.
 	Search string
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
@@ -209,6 +209,7 @@ type FinishedTask struct {
 // TaskCount counts a run's tasks by the status of their last attempt; caught counts as succeeded.
 type TaskCount struct {
 	Running, Succeeded, Failed, Killed int
+	Last                               time.Time // when a last attempt began or ended last
 }
 
 // Total is the number of tasks that were started.

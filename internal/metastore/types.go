@@ -37,6 +37,18 @@ type Run struct {
 	Info       RunInfo
 }
 
+// LastSign is when a run ended or, of one that could not say so, when it was last heard of: at its last heartbeat, or when something was
+// last recorded of its tasks, which its counts tell. It is zero if nothing was heard of it.
+func (r Run) LastSign(of TaskCount) time.Time {
+	switch {
+	case !r.Ended.IsZero():
+		return r.Ended
+	case of.Last.After(r.Lease.Heartbeat):
+		return of.Last
+	}
+	return r.Lease.Heartbeat
+}
+
 // RunInfo is where a run came from, so that a result can be traced to its code.
 type RunInfo struct {
 	Host        string            `json:"host"`

@@ -146,7 +146,7 @@ func (s *Server) pages() http.Handler {
 	files := http.FileServerFS(s.c.UI)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			webapi.WriteProblem(w, fault.New(fault.Usage, "a page can only be read, not reached by %s", r.Method))
+			webapi.WriteNotAllowed(w, r, http.MethodGet, http.MethodHead)
 			return
 		}
 		h := w.Header()
@@ -181,12 +181,25 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			return
 		}
 		origin := r.Header.Get("Origin")
-		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Host != r.Host) {
+		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Host != r.Host || u.Scheme != scheme(r)) {
 			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of %s may not use this server", origin))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// scheme is how the reader came here: as a proxy before us says, if there is one. A page that is not ours cannot say so in its place:
+// for a header of its own choice a browser asks first, and is refused.
+func scheme(r *http.Request) string {
+	said, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	switch said = strings.ToLower(strings.TrimSpace(said)); {
+	case said != "":
+		return said
+	case r.TLS != nil:
+		return "https"
+	}
+	return "http"
 }
 
 // ours reports whether a host, with or without a port, is this machine.

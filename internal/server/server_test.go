@@ -77,7 +77,10 @@ func TestServer(t *testing.T) {
 		{"GET", "/assets/app-1.js", "", 200, "run()"},
 		{"GET", "/assets/app-2.js", "", 404, ""},
 		{"GET", "/../../etc/passwd", "", 200, "the app"},
-		{"POST", "/runs/12", "", 400, "can only be read"},
+		{"POST", "/runs/12", "", 405, "not something that can be done"},
+		{"POST", "/", "", 405, "not something that can be done"},
+		{"POST", "/healthz", "", 405, "not something that can be done"},
+		{"PUT", "/metrics", "", 405, "not something that can be done"},
 		{"GET", "/healthz", "", 200, "ok"},
 		{"GET", "/readyz", "", 200, "ok"},
 		{"GET", "/api/v1/runs/1", "", 200, `"flow":"Train"`},
@@ -89,6 +92,7 @@ func TestServer(t *testing.T) {
 		{"GET", "/api/v1/runs", "Origin: http://example.com", 403, "may not use this server"},
 		{"GET", "/api/v1/runs", "Origin: null", 403, "may not use this server"},
 		{"GET", "/api/v1/runs", "Origin: " + url, 200, "runs"},
+		{"GET", "/api/v1/runs", "Origin: https" + strings.TrimPrefix(url, "http"), 403, "may not use this server"},
 		{"GET", "/metrics", "", 200, `levada_runs{flow="Train"} 2`},
 		{"GET", "/metrics", "", 200, `levada_http_request_duration_seconds_count{route="/api/v1/runs/{run}",method="GET",status="200"} 1`},
 		{"GET", "/metrics", "", 200, "levada_tasks_running 1\n"},
@@ -106,11 +110,39 @@ func TestServer(t *testing.T) {
 		if res.StatusCode != c.status || !strings.Contains(body, c.has) {
 			t.Errorf("%s %s %s: %d, %.200s", c.method, c.path, c.header, res.StatusCode, body)
 		}
+		if allow := res.Header.Get("Allow"); c.status == 405 && allow != "GET, HEAD" {
+			t.Errorf("%s %s: allowed is %q", c.method, c.path, allow)
+		}
 		if res.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", c.path, res.Header)
 		}
 		if strings.Contains(body, "the app") && !strings.Contains(res.Header.Get("Content-Security-Policy"), "script-src 'self';") {
 			t.Errorf("%s: the policy is %q", c.path, res.Header.Get("Content-Security-Policy"))
+		}
+	}
+}
+
+// A proxy that speaks TLS says so; then its pages are ours, and those without TLS are not.
+func TestBehindTLS(t *testing.T) {
+	url, _ := start(t, io.Discard)
+	for _, c := range []struct {
+		origin, forwarded string
+		status            int
+	}{
+		{"https://localhost:9443", "https", 200}, {"https://localhost:9443", "HTTPS, http", 200}, {"https://localhost:9443", "", 403},
+		{"http://localhost:9443", "https", 403}, {"http://localhost:9443", "http", 200}, {"https://example.com", "https", 403},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", url+"/api/v1/runs", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "localhost:9443"
+		req.Header.Set("Origin", c.origin)
+		if c.forwarded != "" {
+			req.Header.Set("X-Forwarded-Proto", c.forwarded)
+		}
+		if res, body := get(t, req); res.StatusCode != c.status {
+			t.Errorf("%s, forwarded from %q: %d %s", c.origin, c.forwarded, res.StatusCode, body)
 		}
 	}
 }
@@ -129,7 +161,7 @@ func TestLargeBody(t *testing.T) {
 		return // the server has closed the connection while we wrote
 	}
 	defer res.Body.Close()
-	if res.StatusCode < 400 || res.StatusCode >= 500 {
+	if res.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d", res.StatusCode)
 	}
 }
@@ -193,7 +225,7 @@ func TestMounted(t *testing.T) {
 	}{
 		{"/store/v1/x", "", 200, "/store/v1/x: 20971520 bytes, <nil>"},
 		{"/store/v1/x", "evil.example", 403, "this machine only"},
-		{"/metaflow/flows", "", 400, "can only be read"}, // nothing is there, so it is a page
+		{"/metaflow/flows", "", 405, "not something that can be done"}, // nothing is there, so it is a page
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+c.path, bytes.NewReader(make([]byte, 20<<20)))
 		if err != nil {

@@ -44,7 +44,6 @@ const (
 	linger     = 30 * time.Second // for which a hub that nobody listens to is kept for those who come back
 	anyway     = 5 * time.Second  // after which the store is looked at also if nothing was written: a run that died writes nothing
 	heartbeat  = 15 * time.Second
-	patience   = 30 * time.Second // for a reader to take an event
 )
 
 func jsonEvent(name string, v any) (event, error) {
@@ -139,11 +138,11 @@ func (h *hubs) forget(run int64, b *hub, now time.Time) bool {
 	return true
 }
 
-// Listeners is how many readers wait for news.
+// Listeners is how many readers wait for events: news of runs, and lines of logs.
 func (a *API) Listeners() int {
 	a.hubs.mu.Lock()
 	defer a.hubs.mu.Unlock()
-	n := 0
+	n := int(a.logReaders.Load())
 	for _, b := range a.hubs.byRun {
 		b.mu.Lock()
 		n += len(b.listeners)
@@ -330,7 +329,7 @@ func (a *API) listen(r *request, run int64) error {
 		return err
 	}
 	defer b.remove(events)
-	s := openStream(r)
+	s := a.openStream(r)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
@@ -349,41 +348,53 @@ func (a *API) listen(r *request, run int64) error {
 	}
 }
 
-// stream is an answer of server-sent events.
+// stream is an answer of server-sent events. A reader that takes nothing of one for a while is cut off.
 type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
 }
 
-func openStream(r *request) *stream {
+func (a *API) openStream(r *request) *stream {
 	h := r.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // of nginx
-	s := &stream{w: r.w, control: http.NewResponseController(r.w)}
-	s.write("retry: 1000\n\n")
+	s := &stream{w: r.w, control: http.NewResponseController(r.w), patience: a.Patience}
+	s.write([]byte("retry: 1000\n\n"))
 	return s
 }
 
-func (s *stream) write(text string) error {
-	s.control.SetWriteDeadline(time.Now().Add(patience))
-	if _, err := s.w.Write([]byte(text)); err != nil {
-		return err
+// write sends parts of an event, each as it is: events may be large, and are not copied.
+func (s *stream) write(parts ...[]byte) error {
+	s.control.SetWriteDeadline(time.Now().Add(s.patience))
+	for _, part := range parts {
+		if _, err := s.w.Write(part); err != nil {
+			return err
+		}
 	}
 	return s.control.Flush()
 }
 
 // send sends an event. Its data must not have line breaks, as JSON has none.
 func (s *stream) send(id, name string, data []byte) error {
-	return s.write("id: " + id + "\nevent: " + name + "\ndata: " + string(data) + "\n\n")
+	return s.write([]byte("id: "+id+"\nevent: "+name+"\ndata: "), data, []byte("\n\n"))
 }
 
-func (s *stream) comment() error { return s.write(": still here\n\n") }
+func (s *stream) comment() error { return s.write([]byte(": still here\n\n")) }
 
-// linesTogether is how many lines of a log one event has at most.
-const linesTogether = 2000
+// What one event of a log has at most: lines, and bytes of them as JSON, about. What a reader has not taken is held by the server, so it
+// is little, but a line is never cut.
+const (
+	linesTogether = 2000
+	bytesTogether = 64 << 10
+	bytesAround   = 64 // of a line's JSON beside its text
+)
 
-// logEvents streams what an attempt prints.
+// gather is for how long lines are waited for that can go into one event with those before them.
+const gather = 5 * time.Millisecond
+
+// logEvents streams what an attempt prints, at the pace of the reader: the log is read on when the lines before have been taken.
 func (a *API) logEvents(r *request) error {
 	q := readLog(r)
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
@@ -402,9 +413,9 @@ func (a *API) logEvents(r *request) error {
 	if err != nil {
 		return err
 	}
-	s := openStream(r)
-	come := make(chan api.FollowedLine, 4*linesTogether)
-	failed := make(chan error, 1)
+	a.logReaders.Add(1)
+	defer a.logReaders.Add(-1)
+	come, failed := make(chan api.FollowedLine), make(chan error, 1)
 	go func() {
 		defer close(come)
 		for l, err := range lines {
@@ -419,49 +430,76 @@ func (a *API) logEvents(r *request) error {
 			}
 		}
 	}()
+	t := &logTeller{s: a.openStream(r), at: q.Cursor}
+	if t.tell(ctx, come) != nil {
+		return nil // the reader is gone, or has taken nothing for long
+	}
+	select {
+	case err := <-failed:
+		a.Log.Error("a log could not be followed", "run", q.Run, "task", q.Task, "error", err)
+	default:
+		if ctx.Err() == nil {
+			t.s.send(t.at, "end", []byte("{}"))
+		}
+	}
+	return nil
+}
+
+// logTeller tells the reader of a log of its lines.
+type logTeller struct {
+	s    *stream
+	page []logLine // what is to be told
+	at   string    // behind its last line
+	size int
+}
+
+// tell sends lines until no more come. An error says that they cannot be sent any more.
+func (t *logTeller) tell(ctx context.Context, come <-chan api.FollowedLine) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	at := q.Cursor
+	var full <-chan time.Time // when a page that has something has waited enough for more
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
-			if s.comment() != nil {
-				return nil
+			if err := t.s.comment(); err != nil {
+				return err
 			}
-		case first, ok := <-come:
+		case <-full:
+			full = nil
+			if err := t.flush(); err != nil {
+				return err
+			}
+		case l, ok := <-come:
 			if !ok {
-				select {
-				case err := <-failed:
-					a.Log.Error("a log could not be followed", "run", q.Run, "task", q.Task, "error", err)
-				default:
-					if ctx.Err() == nil {
-						s.send(at, "end", []byte("{}"))
-					}
-				}
-				return nil
+				return t.flush()
 			}
-			page := logPage{Lines: []logLine{lineOf(first)}, End: first.Cursor}
-		more:
-			for len(page.Lines) < linesTogether {
-				select {
-				case l, ok := <-come:
-					if !ok {
-						break more // told the next time round
-					}
-					page.Lines, page.End = append(page.Lines, lineOf(l)), l.Cursor
-				default:
-					break more
+			if len(t.page) == 0 {
+				full = time.After(gather)
+			}
+			t.page, t.at = append(t.page, lineOf(l)), l.Cursor
+			if t.size += len(l.Text) + bytesAround; len(t.page) == linesTogether || t.size >= bytesTogether {
+				full = nil
+				if err := t.flush(); err != nil {
+					return err
 				}
 			}
-			data, err := json.Marshal(page)
-			if err != nil || s.send(page.End, "lines", data) != nil {
-				return nil
-			}
-			at = page.End
 		}
 	}
+}
+
+// flush sends the page, if there is anything on it.
+func (t *logTeller) flush() error {
+	if len(t.page) == 0 {
+		return nil
+	}
+	data, err := json.Marshal(logPage{Lines: t.page, End: t.at})
+	t.page, t.size = nil, 0 // not held while the reader is waited for
+	if err != nil {
+		return err
+	}
+	return t.s.send(t.at, "lines", data)
 }
 
 func lineOf(l api.FollowedLine) logLine {

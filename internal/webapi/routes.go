@@ -121,7 +121,7 @@ func readRuns(r *request) api.RunsRequest {
 		After: r.time("after"), Before: r.time("before"), Cursor: r.text("cursor"), Limit: r.int("limit", 0), Counts: true,
 	}
 	for _, status := range r.query["status"] {
-		q.Status = append(q.Status, api.Status(status))
+		q.Status = append(q.Status, api.One(api.Status(status))...) // an empty one is none, as of other routes
 	}
 	for _, p := range r.query["parameter"] {
 		name, value, ok := strings.Cut(p, "=")
@@ -130,6 +130,9 @@ func readRuns(r *request) api.RunsRequest {
 		}
 		if q.Parameters == nil {
 			q.Parameters = map[string]string{}
+		}
+		if other, twice := q.Parameters[name]; twice && other != value {
+			r.bad("parameter %q cannot have two values in one run: %q and %q", name, other, value)
 		}
 		q.Parameters[name] = value
 	}

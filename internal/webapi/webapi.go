@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -44,21 +45,30 @@ type Options struct {
 	Log *slog.Logger
 	// Tick is how often the store is looked at for those who wait for news. 0 is usualTick.
 	Tick time.Duration
+	// Patience is for how long a reader of events may take nothing of one that is sent. 0 is usualPatience.
+	Patience time.Duration
 }
 
-const usualTick = 250 * time.Millisecond
+const (
+	usualTick     = 250 * time.Millisecond
+	usualPatience = 30 * time.Second
+)
 
 // API is the handler. Close ends the streams of events.
 type API struct {
 	Options
-	mux  *http.ServeMux
-	hubs hubs
+	mux        *http.ServeMux
+	hubs       hubs
+	logReaders atomic.Int64 // that follow a log now
 }
 
 // New returns the API.
 func New(o Options) *API {
 	if o.Tick == 0 {
 		o.Tick = usualTick
+	}
+	if o.Patience == 0 {
+		o.Patience = usualPatience
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -71,8 +81,7 @@ func New(o Options) *API {
 	a.mux.HandleFunc("GET "+Prefix+"/openapi.json", a.openapi)
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if allowed := methodsOf(a.mux, r); len(allowed) > 0 {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			writeProblem(w, http.StatusMethodNotAllowed, fault.New(fault.Usage, "%s is not something that can be done to %s", r.Method, r.URL.Path))
+			WriteNotAllowed(w, r, allowed...)
 			return
 		}
 		writeProblem(w, http.StatusNotFound, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path).Do("the API is described at %s/openapi.json", Prefix))
@@ -214,6 +223,14 @@ func (r *request) attempt() *int {
 	return &n
 }
 
+// tried refuses an attempt that the task does not have.
+func (a *API) tried(r *request, n int) {
+	run, task := r.id("run"), r.id("task")
+	if r.err == nil {
+		r.err = a.API.HasAttempt(r.Context(), run, task, n)
+	}
+}
+
 // isJSON refuses a body that does not say that it is JSON.
 func (r *request) isJSON() {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
@@ -234,6 +251,10 @@ func (r *request) decode(into any) {
 	}
 	if err == nil && d.More() {
 		err = errors.New("there is something after its end")
+	}
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) { // has a status of its own
+		r.err = fault.Wrap(fault.Usage, "read the request", err)
+		return
 	}
 	if err != nil {
 		r.bad("the body of the request cannot be read: %v", err)
@@ -256,6 +277,9 @@ func (a *API) handler(rt route) http.Handler {
 					f.Do("there are: %s", strings.Join(known, ", "))
 				}
 			}
+		}
+		if n := r.attempt(); n != nil { // a route without attempts has refused the parameter
+			a.tried(r, *n)
 		}
 		if r.err == nil {
 			r.err = rt.answer(a, r)
@@ -374,6 +398,12 @@ type Problem struct {
 	Detail string `json:"detail"`
 	Kind   string `json:"kind"`
 	Hint   string `json:"hint,omitempty"`
+}
+
+// WriteNotAllowed answers that a method is not one of those by which something can be reached.
+func WriteNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	writeProblem(w, http.StatusMethodNotAllowed, fault.New(fault.Usage, "%s is not something that can be done to %s", r.Method, r.URL.Path))
 }
 
 // WriteProblem answers with an error.

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -91,6 +93,18 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/runs?limit=many", "/runs", "", 400, `is not a number`},
 		{"GET", "/runs?colour=red", "/runs", "", 400, `there are: flow, user`},
 		{"GET", "/runs?parameter=alpha", "/runs", "", 400, `NAME=VALUE`},
+		{"GET", "/runs?parameter=n=2000&parameter=n=12", "/runs", "", 400, `cannot have two values`},
+		{"GET", "/runs?parameter=alpha=0.5&parameter=alpha=0.5&status=", "/runs", "", 200, `"id":1`},
+		{"GET", "/runs?status=bogus", "/runs", "", 400, `there are running, succeeded, failed, interrupted, died`},
+		{"GET", "/runs/1/tasks?status=bogus", "/runs/{run}/tasks", "", 400, `there are running, succeeded, caught, failed, killed, died`},
+		{"GET", "/metrics?flow=Train&status=bogus", "/metrics", "", 400, `there are running`},
+		{"GET", "/runs/1/tasks/5/log?attempt=7", "/runs/{run}/tasks/{task}/log", "", 404, `it has 2, from 0 to 1`},
+		{"GET", "/runs/1/tasks/5/log.txt?attempt=7", "", "", 404, `no such attempt`},
+		{"GET", "/runs/1/tasks/5/log/events?attempt=7", "", "", 404, `no such attempt`},
+		{"GET", "/runs/1/tasks/4/metadata?attempt=5", "/runs/{run}/tasks/{task}/metadata", "", 404, `it has one, 0`},
+		{"GET", "/runs/1/tasks/4/usage?attempt=5", "/runs/{run}/tasks/{task}/usage", "", 404, `no such attempt`},
+		{"GET", "/runs/1/tasks/4/artifacts?attempt=5", "/runs/{run}/tasks/{task}/artifacts", "", 404, `no such attempt`},
+		{"GET", "/runs/1/tasks/4/artifacts/y?attempt=5", "", "", 404, `no such attempt`},
 		{"GET", "/runs?cursor=x", "/runs", "", 400, `is not a cursor`},
 		{"GET", "/runs/1/steps", "/runs/{run}/steps", "", 200, `"name":"gather"`},
 		{"GET", "/runs/1/graph", "/runs/{run}/graph", "", 200, `split-foreach`},
@@ -116,6 +130,8 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/metrics", "/metrics", "", 400, `must name`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":["new"],"remove":["gold"]}`, 200, `"tags":["new"]`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":[""]}`, 422, `must not be empty`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":["a\u0000"]}`, 422, `control characters`},
+		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":[" sp "]}`, 422, `begin or end with space`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"ad":["new"]}`, 400, `cannot be read`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `[`, 400, `cannot be read`},
 		{"POST", "/runs/1/cancel", "/runs/{run}/cancel", `{}`, 409, `is over`},
@@ -417,6 +433,98 @@ func TestLogEvents(t *testing.T) {
 	}
 }
 
+// numbered are lines that each have their number.
+func numbered(n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range n {
+			if !yield(fmt.Sprintf("%d %s", i, strings.Repeat("x", 90))) {
+				return
+			}
+		}
+	}
+}
+
+// A long log comes whole and in order, in events of a bounded size; a line that is longer than that is one.
+func TestLongLog(t *testing.T) {
+	const n = 20_000
+	f := serve(t)
+	long := strings.Repeat("y", 300_000)
+	f.store.Print(t, 3, 9, 0, func(yield func(string) bool) {
+		numbered(n)(yield)
+		yield(long)
+	})
+	e := f.listen(t, "/runs/3/tasks/9/log/events", "")
+	for next := 0; next <= n; {
+		id, name, data := e.next()
+		var page struct{ Lines []struct{ Text string } }
+		if err := json.Unmarshal([]byte(data), &page); err != nil || name != "lines" {
+			t.Fatal(name, err)
+		}
+		for _, l := range page.Lines {
+			if next == n && l.Text != long || next < n && !strings.HasPrefix(l.Text, fmt.Sprint(next, " ")) {
+				t.Fatalf("line %d is %.20s", next, l.Text)
+			}
+			next++
+		}
+		if id != fmt.Sprint(next) {
+			t.Fatalf("the event up to line %d has the id %s", next, id)
+		}
+		if next <= n && len(data) > 128<<10 {
+			t.Fatalf("an event of %d lines has %d bytes", len(page.Lines), len(data))
+		}
+	}
+}
+
+// A reader that takes nothing is cut off.
+func TestStalledReader(t *testing.T) {
+	s := apitest.New(t)
+	s.Run(t, metastore.RunRunning, "ann")
+	s.Print(t, 1, 9, 0, numbered(300_000)) // more than what the system keeps of a connection
+	h := webapi.New(webapi.Options{API: s.Service, Tick: time.Millisecond, Patience: 50 * time.Millisecond})
+	defer h.Close()
+	began, ended := make(chan int, 1), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		h.ServeHTTP(&firstWrite{ResponseWriter: w, tell: func() { began <- h.Listeners() }}, r)
+	}))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /api/v1/runs/1/tasks/9/log/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-began; n != 1 {
+		t.Errorf("there are %d readers", n)
+	}
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the server waits for a reader that takes nothing")
+	}
+	if n := h.Listeners(); n != 0 {
+		t.Errorf("%d readers are left", n)
+	}
+}
+
+// firstWrite tells of the first write.
+type firstWrite struct {
+	http.ResponseWriter
+	tell func()
+}
+
+func (f *firstWrite) Write(data []byte) (int, error) {
+	if f.tell != nil {
+		f.tell()
+		f.tell = nil
+	}
+	return f.ResponseWriter.Write(data)
+}
+
+func (f *firstWrite) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
 // Streams end when the server does.
 func TestClose(t *testing.T) {
 	s := apitest.New(t)
@@ -434,7 +542,7 @@ func TestClose(t *testing.T) {
 			}
 		}()
 	}
-	if n := h.Listeners(); n != 2 {
+	if n := h.Listeners(); n != 3 {
 		t.Errorf("%d listeners", n)
 	}
 	h.Close()

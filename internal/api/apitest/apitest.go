@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -55,6 +56,23 @@ func (s *Store) ShowCard(t testing.TB, run int64, c livecard.Card, html string) 
 		t.Fatal(err)
 	}
 	if err := livecard.Write(filepath.Join(s.home, "logs", strconv.FormatInt(run, 10)), c, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Print writes lines to the log of an attempt that runs.
+func (s *Store) Print(t testing.TB, run, task int64, attempt int, lines iter.Seq[string]) {
+	t.Helper()
+	dir := filepath.Join(s.home, "logs", strconv.FormatInt(run, 10))
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var w tasklog.Writer
+	var log []byte
+	for line := range lines {
+		log = w.Append(log, tasklog.Line{Time: Start, Text: []byte(line), Newline: true})
+	}
+	if err := os.WriteFile(filepath.Join(dir, tasklog.FileName(task, attempt)), log, 0o666); err != nil {
 		t.Fatal(err)
 	}
 }

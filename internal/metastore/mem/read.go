@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -95,7 +96,11 @@ func among[T comparable](choice []T, v T) bool { return len(choice) == 0 || slic
 
 // searched reports whether a search finds a run. newest is the id of the newest run.
 func (s *Store) searched(r *metastore.Run, text string) bool {
-	has := func(v string) bool { return strings.Contains(lower(v), lower(text)) }
+	if strings.Contains(text, "\x00") {
+		return false
+	}
+	folded := metastore.Folded(text)
+	has := func(v string) bool { return strings.Contains(metastore.Folded(v), folded) }
 	if text == "" || strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
 		return true
 	}
@@ -109,16 +114,6 @@ func (s *Store) searched(r *metastore.Run, text string) bool {
 		}
 	}
 	return false
-}
-
-// lower makes ASCII letters lower case, as a search does.
-func lower(text string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, text)
 }
 
 // Task returns one task.
@@ -266,6 +261,8 @@ func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metasto
 			sum.Succeeded += c.Succeeded
 			sum.Failed += c.Failed
 			sum.Killed += c.Killed
+			last := attempts[len(attempts)-1]
+			sum.Last = slices.MaxFunc([]time.Time{sum.Last, last.Started, last.Ended}, time.Time.Compare)
 			counts[key.run] = sum
 		}
 		return counts, nil

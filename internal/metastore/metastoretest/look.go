@@ -142,7 +142,8 @@ func testSearch(t *testing.T, s metastore.Store) {
 		Info: metastore.RunInfo{Parameters: map[string]string{"path": `C:\Data_1`}}})
 	create(1, metastore.Run{Flow: "TrainXA", User: "bob", Tags: []string{"best 1000"}, Info: metastore.RunInfo{Parameters: map[string]string{"path": "needle"}}})
 	create(600, metastore.Run{Flow: "Score", User: "bob"})
-	create(1, metastore.Run{Flow: "Other", User: "ÄNN", Tags: []string{"gold"}, Info: metastore.RunInfo{Parameters: map[string]string{"q": "GOLDEN", "score": "x"}}})
+	create(1, metastore.Run{Flow: "Other", User: "ÄNN", Tags: []string{"gold", "模型Flow"},
+		Info: metastore.RunInfo{Parameters: map[string]string{"q": "GOLDEN", "score": "x", "k": `xé*[?]\%_^`}}})
 	create(1, metastore.Run{Flow: "Score", User: "cat", Info: metastore.RunInfo{Spin: "x/1/a/1"}})
 	for what, test := range map[string]struct {
 		f    metastore.RunFilter
@@ -154,6 +155,14 @@ func testSearch(t *testing.T, s metastore.Store) {
 		"of flows":                {metastore.RunFilter{Search: "TRAIN"}, []int64{2, 1}},
 		"of user":                 {metastore.RunFilter{Search: "ann"}, []int64{1}},
 		"other letters":           {metastore.RunFilter{Search: "Änn"}, []int64{603}},
+		"letters of any case":     {metastore.RunFilter{Search: "änN"}, []int64{603}},
+		"letters, and signs":      {metastore.RunFilter{Search: `É*[?]\%_^`}, []int64{603}},
+		"letters, and no pattern": {metastore.RunFilter{Search: "É*?"}, nil},
+		"letters without cases":   {metastore.RunFilter{Search: "型fl"}, []int64{603}},
+		"letters of two kinds":    {metastore.RunFilter{Search: "\u212a"}, nil}, // the sign for Kelvin is no k
+		"longer than anything":    {metastore.RunFilter{Search: strings.Repeat("é", 20_000)}, nil},
+		"a NUL":                   {metastore.RunFilter{Search: "\x00"}, nil},
+		"a NUL after something":   {metastore.RunFilter{Search: "gold\x00"}, nil},
 		"of tag":                  {metastore.RunFilter{Search: "t 100%"}, []int64{1}},
 		"not of a system tag":     {metastore.RunFilter{Search: "user:"}, nil},
 		"of parameter":            {metastore.RunFilter{Search: "gold"}, []int64{603}},

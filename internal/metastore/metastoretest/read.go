@@ -155,7 +155,7 @@ func testCounts(t *testing.T, s metastore.Store) {
 	totals, err := s.TaskCounts(ctx, []int64{other, 99, run})
 	must(t, err)
 	equal(t, "counts of runs", totals, map[int64]metastore.TaskCount{
-		run: {Running: 2, Succeeded: 3, Failed: 1, Killed: 1}, other: {Failed: 1},
+		run: {Running: 2, Succeeded: 3, Failed: 1, Killed: 1, Last: at(70)}, other: {Failed: 1, Last: at(1.5)},
 	})
 	if n := totals[run].Total(); n != 7 {
 		t.Errorf("%d tasks in all", n)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/levadahq/levada/internal/metastore"
 )
@@ -186,28 +187,33 @@ func (s *Store) number(ctx context.Context, sql string, args ...driver.Value) (i
 // search finds out what a text is part of.
 func (s *Store) search(ctx context.Context, text string) (*found, error) {
 	f := &found{}
+	has, pattern := contains(text)
+	if strings.Contains(text, "\x00") || len(pattern) > longestPattern { // a NUL would end the pattern for SQLite
+		f.few = true
+		return f, nil
+	}
 	var err error
 	// Names are few where runs are many: each is jumped to in its index.
 	for _, names := range []struct {
 		to            *[]string
 		table, column string
 	}{{&f.flows, "runs", "flow"}, {&f.users, "runs", "user"}, {&f.tags, "tags", "tag"}} {
-		sql := strings.NewReplacer("TABLE", names.table, "COLUMN", names.column).Replace(`
+		sql := strings.NewReplacer("TABLE", names.table, "COLUMN", names.column, "HAS", has).Replace(`
 			WITH RECURSIVE names (name, n) AS (
 				SELECT min(COLUMN), 1 FROM TABLE
 				UNION ALL
 				SELECT (SELECT min(COLUMN) FROM TABLE WHERE COLUMN > name), n + 1 FROM names WHERE name IS NOT NULL AND n < ?2)
-			SELECT name FROM names WHERE name LIKE ?1 ESCAPE '\'`)
+			SELECT name FROM names WHERE name HAS`)
 		scan := func(r *row) (string, error) { return r.text(), nil }
-		if *names.to, err = all(rows(ctx, s, "search runs", scan, sql, contains(text), int64(metastore.SearchedNames))); err != nil {
+		if *names.to, err = all(rows(ctx, s, "search runs", scan, sql, pattern, int64(metastore.SearchedNames))); err != nil {
 			return nil, err
 		}
 	}
 	scan := func(r *row) (int64, error) { return r.integer(), nil }
 	if f.ids, err = all(rows(ctx, s, "search runs", scan, `
 		SELECT DISTINCT run FROM parameters
-		WHERE run >= (SELECT min(id) FROM (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)) AND value LIKE ?1 ESCAPE '\'`,
-		contains(text), int64(metastore.SearchedParameters))); err != nil {
+		WHERE run >= (SELECT min(id) FROM (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)) AND value `+has,
+		pattern, int64(metastore.SearchedParameters))); err != nil {
 		return nil, err
 	}
 	for _, span := range spansOf(text) {
@@ -245,9 +251,25 @@ func (s *Store) search(ctx context.Context, text string) (*found, error) {
 	return f, err
 }
 
-// contains is a pattern of LIKE for what has text in it.
-func contains(text string) string {
-	return `%` + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + `%`
+// longestPattern is the size in bytes of the longest pattern that SQLite takes. Nothing that is searched is as long.
+const longestPattern = 50_000
+
+// contains is the condition for what has a text in it, and its argument ?1. LIKE knows the cases of ASCII letters; where there are others, GLOB
+// is told which letters are taken for each, which takes longer.
+func contains(text string) (condition, pattern string) {
+	hasCases := func(r rune) bool { return r > unicode.MaxASCII && len(metastore.Cases(r)) > 1 }
+	if !strings.ContainsFunc(text, hasCases) {
+		return `LIKE ?1 ESCAPE '\'`, `%` + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + `%`
+	}
+	var glob strings.Builder
+	for _, r := range text {
+		if cases := metastore.Cases(r); len(cases) > 1 || strings.ContainsRune(`*?[`, r) {
+			glob.WriteString("[" + string(cases) + "]")
+		} else {
+			glob.WriteRune(r)
+		}
+	}
+	return `GLOB ?1`, `*` + glob.String() + `*`
 }
 
 // spansOf returns the spans of ids that begin with the digits of a text.

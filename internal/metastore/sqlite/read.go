@@ -274,18 +274,19 @@ func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metasto
 		metastore.TaskCount
 	}
 	scan := func(r *row) (counted, error) {
-		return counted{r.integer(), metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int()}}, nil
+		return counted{r.integer(), metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), Last: r.time()}}, nil
 	}
-	// With max(n), SQLite takes status from the row that has it.
+	// With max(n), SQLite takes the other columns from the row that has it.
 	counts := make(map[int64]metastore.TaskCount, len(runs))
 	for c, err := range rows(ctx, s, "count tasks", scan, `
 		SELECT run,
 			count(*) FILTER (WHERE status = 'running'),
 			count(*) FILTER (WHERE status IN ('succeeded', 'caught')),
 			count(*) FILTER (WHERE status = 'failed'),
-			count(*) FILTER (WHERE status = 'killed')
+			count(*) FILTER (WHERE status = 'killed'),
+			max(max(started, ended))
 		FROM (
-			SELECT a.run AS run, a.status AS status, max(a.n)
+			SELECT a.run AS run, a.status AS status, a.started AS started, a.ended AS ended, max(a.n)
 			FROM json_each(?) AS id CROSS JOIN attempts AS a ON a.run = id.value AND a.task > 0
 			GROUP BY a.run, a.task)
 		GROUP BY run`, string(ids)) {

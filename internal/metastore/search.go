@@ -1,0 +1,24 @@
+package metastore
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Cases are the letters that a search takes for one: it in upper and in lower case. For others than letters that is the character alone.
+// ASCII and other letters are never taken for each other, as the signs for Kelvin and K could be: what databases do by themselves.
+func Cases(r rune) []rune {
+	cases := []rune{r}
+	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+		if (r <= unicode.MaxASCII) == (other <= unicode.MaxASCII) {
+			cases = append(cases, other)
+		}
+	}
+	return cases
+}
+
+// Folded is a text as searches compare it: two are the same if they differ in the case of letters only.
+func Folded(text string) string {
+	return strings.Map(func(r rune) rune { return slices.Min(Cases(r)) }, text)
+}
