@@ -57,8 +57,9 @@ test("filters are read from an address, and select as the server does", async ()
   const { filtersOf, isFiltered, matches, queryOf } = await load("pages/filters.ts");
   const read = (text) => filtersOf(new URLSearchParams(text));
   assert.ok(!isFiltered(read("group=flow")));
-  const wrong = read("since=1y&from=yesterday&parameter=alpha&group=moon&tag=&tag=a&tag=a");
-  assert.deepEqual([wrong.since, wrong.from, wrong.parameters, wrong.group, wrong.tags], ["", "", [], "", ["a"]]);
+  const wrong = read("since=1y&from=yesterday&parameter=alpha&group=moon&tag=&tag=a&tag=a&status=odd");
+  assert.deepEqual([wrong.since, wrong.from, wrong.parameters, wrong.group, wrong.tags, wrong.status], ["", "", [], "", ["a"], ""]);
+  assert.deepEqual(read("parameter=a=1&parameter=b=1&parameter=a=2=3").parameters, ["a=2=3", "b=1"]);
   const now = 1_000_000 * 60e6;
   const r = run(42, { created: now - 30 * 60e6, tags: ["Exp:one"], parameters: { alpha: "0.1=x" } });
   for (const [text, is] of [

@@ -7,7 +7,7 @@ import { Popover } from "../components/Popover";
 import { Value } from "../components/Value";
 import { visible } from "../format";
 import { navigate, setQuery } from "../router";
-import { type Filters, groups, isFiltered, spans, statuses } from "./filters";
+import { type Filters, groups, isFiltered, onePerName, spans, statuses } from "./filters";
 
 // What can be chosen comes from the runs that are loaded.
 export function FilterBar({ f, runs, search }: { f: Filters; runs: Run[]; search: preact.RefObject<HTMLInputElement | null> }) {
@@ -79,7 +79,7 @@ function Choices({ f, runs }: { f: Filters; runs: Run[] }) {
         {() => <Several name="tag" hint="a tag" chosen={f.tags} known={sorted(runs.flatMap((r) => r.tags))} right={() => true} />}
       </Popover>
       <Popover text="Parameters" active={f.parameters.length > 0}>
-        {() => <Several name="parameter" hint="name=value" chosen={f.parameters} known={sorted(parameters)} right={(text) => text.indexOf("=") > 0} />}
+        {() => <Several name="parameter" hint="name=value" chosen={f.parameters} known={sorted(parameters)} tidy={onePerName} right={(text) => text.indexOf("=") > 0} />}
       </Popover>
       <Popover text="Time" active={timeOf(f) !== ""}>
         {(close) => <Time f={f} close={close} />}
@@ -105,10 +105,19 @@ function Choice({ label, all, value, name, options }: { label: string; all: stri
 const mostShown = 200;
 
 // Several of a kind that must all hold: ticked, or typed.
-function Several({ name, hint, chosen, known, right }: { name: string; hint: string; chosen: string[]; known: string[]; right: (text: string) => boolean }) {
+interface SeveralProps {
+  name: string;
+  hint: string;
+  chosen: string[];
+  known: string[];
+  right: (text: string) => boolean; // whether what was typed can be chosen
+  tidy?: (chosen: string[]) => string[];
+}
+
+function Several({ name, hint, chosen, known, right, tidy = (list) => list }: SeveralProps) {
   const [text, setText] = useState("");
   const typed = text.trim();
-  const choose = (list: string[]) => setQuery({ [name]: list }, false);
+  const choose = (list: string[]) => setQuery({ [name]: tidy(list) }, false);
   const shown = [...new Set([...chosen, ...known])].filter((v) => v.toLowerCase().includes(typed.toLowerCase())).slice(0, mostShown);
   const take = () => {
     if (!typed || !right(typed)) return;

@@ -42,14 +42,19 @@ export function filtersOf(q: URLSearchParams): Filters {
     q: q.get("q") ?? "",
     flow: q.get("flow") ?? "",
     user: q.get("user") ?? "",
-    status: q.get("status") ?? "",
+    status: statuses.includes(q.get("status") ?? "") ? q.get("status")! : "",
     tags: all("tag"),
-    parameters: all("parameter").filter((p) => p.indexOf("=") > 0),
+    parameters: onePerName(all("parameter").filter((p) => p.indexOf("=") > 0)),
     since: known("since", spans),
     from: day("from"),
     to: day("to"),
     group: known("group", groups),
   };
+}
+
+// onePerName leaves the last value of each parameter: no run has two.
+export function onePerName(parameters: string[]): string[] {
+  return [...new Map(parameters.map((p) => [p.slice(0, p.indexOf("=")), p])).values()];
 }
 
 export function isFiltered(f: Filters): boolean {
