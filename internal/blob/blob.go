@@ -31,7 +31,7 @@ type Bucket interface {
 	// List yields the keys that begin with prefix, in the order of their bytes. It stops at
 	// the first error, which it yields last.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
-	// Delete removes a key; one that is not there is no error.
+	// Delete removes a key; one that is not there is no error. Unavailable if keys are deleted only where the bucket is.
 	Delete(ctx context.Context, key string) error
 }
 

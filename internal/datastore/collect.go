@@ -100,6 +100,16 @@ func hashOf(key string) (h metastore.Hash, ok bool) {
 	return h, key == keyOf(h) || key == keyOf(h)+compressedSuffix
 }
 
+// CheckKey returns a fault of kind Usage if a key is none that a value can have. A bucket may be a folder in which other things
+// lie, so whoever names keys from outside names only these.
+func CheckKey(key string) error {
+	if _, ok := hashOf(key); !ok {
+		return fault.New(fault.Usage, "%q is no key of a value", strings.ToValidUTF8(key, "?")).
+			Do("name a value by its hash, as blobs/01/23… with 64 digits, and %s behind it if it is compressed", compressedSuffix)
+	}
+	return nil
+}
+
 // Guard says what must stay: what is needed, and what was stored at or after a moment, if that is not zero. It is asked
 // while nobody stores, for a few files at a time.
 type Guard func(ctx context.Context) (needed map[metastore.Hash]bool, young time.Time, err error)

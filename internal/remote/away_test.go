@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -236,7 +237,10 @@ func TestCacheIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-time.Hour)
-	keys := []string{"blobs/aa/1", "blobs/aa/2", "blobs/aa/3", "blobs/aa/4"}
+	var keys []string
+	for i := range 4 {
+		keys = append(keys, fmt.Sprintf("blobs/aa/%062x", i))
+	}
 	for i, key := range keys {
 		if err := c.Bucket.Put(t.Context(), key, io.LimitReader(rand.NewChaCha8([32]byte{byte(i)}), 400<<10)); err != nil {
 			t.Fatal(err)
