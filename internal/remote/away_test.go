@@ -366,6 +366,38 @@ func TestFilesOfRunningTasks(t *testing.T) {
 	}
 }
 
+// The folder of a run goes with the last that is in it, a card often enough.
+func TestCardsOfAFolderThatIsGone(t *testing.T) {
+	c, home := serve(t)
+	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(c.Home(), "logs", "1")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(dir, "page")
+	os.WriteFile(page, []byte("<p>now</p>"), 0o600)
+	if err := livecard.Write(dir, livecard.Card{Task: 1, Type: "blank", UUID: "u", Changed: time.UnixMilli(5).UTC()}, page); err != nil {
+		t.Fatal(err)
+	}
+	there := filepath.Join(home, "logs", fmt.Sprint(run))
+	shown := func() int {
+		cards, err := livecard.List(there)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(cards)
+	}
+	eventually(t, "the card", func() bool { return shown() == 1 })
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the card", func() bool { return shown() == 0 })
+	eventually(t, "the end of the folder", func() bool { _, err := os.Stat(there); return os.IsNotExist(err) })
+}
+
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); !f(); time.Sleep(20 * time.Millisecond) {

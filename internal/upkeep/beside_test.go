@@ -290,3 +290,56 @@ func TestBrokenOff(t *testing.T) {
 	delete(w.runs, gone)
 	w.check(true)
 }
+
+// Cards that were shown while their tasks ran are of no use when every attempt is recorded, as it is when a run came to its end. Of a run that
+// died they are the last that was seen.
+func TestCardsLeftBehind(t *testing.T) {
+	w, _ := realWorld(t)
+	died, goes, lives := w.start("A", 0), w.start("A", 0), w.start("A", 0)
+	over := w.start("A", 0)
+	w.work(over, nil, 7, "a log", true)
+	w.end(over)
+	w.end(goes)
+	w.end(w.start("A", over)) // needs the log, not the card
+	w.store.Status = func(r metastore.Run) metastore.RunStatus {
+		if r.ID == died {
+			return metastore.RunDied
+		}
+		return r.Status
+	}
+	show := func(run int64) (paths []string) {
+		for _, name := range []string{"0-0.card-0.html", "0-0.card-0.json", "0-0.card-0.json.new", "card-12.new"} {
+			path := filepath.Join(w.store.Home, "logs", fmt.Sprint(run), name)
+			w.ok(os.MkdirAll(filepath.Dir(path), 0o777))
+			w.ok(os.WriteFile(path, bytes.Repeat([]byte("x"), 100), 0o666))
+			paths = append(paths, path)
+		}
+		return paths
+	}
+	gone := append(show(over), show(goes)...)
+	stay := append(show(died), show(lives)...)
+	dry, err := w.store.Remove(ctx, []int64{goes}, true)
+	w.ok(err)
+	got, err := w.store.Remove(ctx, []int64{goes}, false)
+	w.ok(err)
+	for _, c := range []upkeep.Collected{dry, got} {
+		if c.Leftovers != 4 || c.LeftBehind != 400 || len(c.Runs) != 1 || c.Runs[0].Bytes != 400 {
+			t.Errorf("%+v", c)
+		}
+	}
+	for _, path := range gone {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+	for _, path := range stay {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(w.store.Home, "logs", fmt.Sprint(goes))); !os.IsNotExist(err) {
+		t.Errorf("the folder of a run that is gone: %v", err)
+	}
+	delete(w.runs, goes)
+	w.check(false)
+}

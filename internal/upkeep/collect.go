@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -141,6 +142,10 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		return p, err
 	}
 	l := newLedger(runs, gone)
+	over := make(map[int64]bool) // runs that came to their end: every attempt is recorded, with its cards
+	for _, r := range runs {
+		over[r.ID] = r.Status != metastore.RunRunning && r.Status != metastore.RunDied
+	}
 	var files []datastore.File
 	for f, err := range s.Data.Files(ctx) {
 		if err != nil {
@@ -179,8 +184,13 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		l.log(e.Run, e.Task, e.Attempt, e.Size)
 	}
 	for _, f := range logs {
-		if l.log(f.run, f.task, f.attempt, f.size) {
+		switch {
+		case !f.card && l.log(f.run, f.task, f.attempt, f.size), f.card && l.card(f.run, f.size):
 			p.logs = append(p.logs, f)
+		case f.card && over[f.run]:
+			p.logs = append(p.logs, f)
+			p.Leftovers++
+			p.LeftBehind += f.size
 		}
 	}
 	l.settle()
@@ -203,14 +213,18 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 	return p, nil
 }
 
-// logFile is a log in a file.
+// logFile is a log in a file, or a file of a card that was shown while its task ran.
 type logFile struct {
 	logKey
+	card bool
 	path string
 	size int64
 }
 
-// logFiles lists the logs that are files.
+// cardName matches the files of cards, those included that did not get their names.
+var cardName = regexp.MustCompile(`^(card-[^.]*\.new|[0-9]+-[0-9]+\.card-[0-9]+\.(html|json|json\.new))$`)
+
+// logFiles lists the logs that are files, and the cards beside them.
 func (s *Store) logFiles() ([]logFile, error) {
 	root := filepath.Join(s.Home, "logs")
 	folders, err := os.ReadDir(root)
@@ -234,8 +248,9 @@ func (s *Store) logFiles() ([]logFile, error) {
 			if err != nil {
 				continue // it has just gone
 			}
-			if n, _ := fmt.Sscanf(e.Name(), "%d-%d.log", &f.task, &f.attempt); n == 2 {
-				f.size = st.Size()
+			f.size = st.Size()
+			f.card = cardName.MatchString(e.Name())
+			if n, _ := fmt.Sscanf(e.Name(), "%d-%d.log", &f.task, &f.attempt); n == 2 || f.card {
 				all = append(all, f)
 			}
 		}
@@ -284,7 +299,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	return freed, s.Meta.Shrink(ctx, !e.living)
 }
 
-// deleteLogs deletes files of logs, of runs that are not there any more. A run may have been resumed between the plan and the
+// deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed between the plan and the
 // removal of its origin; now that the origin is gone, that cannot happen any more.
 func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, err error) {
 	if len(files) == 0 {
@@ -298,7 +313,7 @@ func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, e
 		needed[logKey{c.Run, c.Task, c.Attempt}] = true
 	}
 	for _, f := range files {
-		if needed[f.logKey] {
+		if !f.card && needed[f.logKey] {
 			continue
 		}
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
