@@ -151,6 +151,32 @@ func (s *Store) DeleteFiles(ctx context.Context, files []File, guard Guard) (fre
 	return freed, nil
 }
 
+// Parts lists the values that somebody began to put into the bucket, as far as that can tell.
+func (s *Store) Parts(ctx context.Context) ([]blob.Part, error) {
+	if b, ok := s.bucket.(blob.Sweeper); ok {
+		return b.Parts(ctx)
+	}
+	return nil, nil
+}
+
+// Discard removes one unless somebody is known to write it, and reports whether it did.
+func (s *Store) Discard(ctx context.Context, p blob.Part) (bool, error) {
+	if b, ok := s.bucket.(blob.Sweeper); ok {
+		return b.Discard(ctx, p)
+	}
+	return false, nil
+}
+
+// Sweep removes what processes that were killed had half put. It may be called at any time; what cannot be removed stays.
+func (s *Store) Sweep(ctx context.Context) {
+	parts, _ := s.Parts(ctx)
+	for _, p := range parts {
+		if p.Writer == blob.Gone {
+			_, _ = s.Discard(ctx, p)
+		}
+	}
+}
+
 // renew keeps a blob that somebody relies on now from being taken for an old one. NotFound if it has just been deleted.
 func (s *Store) renew(ctx context.Context, h metastore.Hash, at stored) error {
 	r, ok := s.bucket.(blob.Reclaimer)

@@ -43,6 +43,7 @@ type Collected struct {
 	Held       int64   // bytes of files that go another time: a flow that runs now may be about to need them
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
+	Unfinished int64   // bytes of files that somebody writes, or may be writing on another machine: they stay
 	// Freed is how many bytes less the store takes on disk: the files that were deleted, and by how much the database
 	// has shrunk. 0 if nothing was done.
 	Freed int64
@@ -93,6 +94,7 @@ type plan struct {
 	files  []datastore.File
 	logs   []logFile
 	remove []leftover
+	parts  []blob.Part
 }
 
 func (s *Store) collect(ctx context.Context, dry bool, choose func([]metastore.Run) ([]metastore.Run, error)) (Collected, error) {
@@ -197,14 +199,18 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 	p.rows = slices.DeleteFunc(rows, func(h metastore.Hash) bool { return !l.value(h) })
 	p.files = slices.DeleteFunc(files, func(f datastore.File) bool { return !l.value(f.Hash) })
 
-	half, err := s.halfWritten(e, s.Now())
+	half, writing, err := s.halfWritten(ctx, e, s.Now())
 	if err != nil {
 		return p, err
 	}
-	p.remove = append(e.left, half...)
+	p.Unfinished = e.kept + writing
+	p.remove, p.parts = e.left, half
+	p.Leftovers += len(p.remove) + len(p.parts)
 	for _, r := range p.remove {
-		p.Leftovers++
 		p.LeftBehind += r.bytes
+	}
+	for _, r := range p.parts {
+		p.LeftBehind += r.Bytes
 	}
 	p.Unneeded, p.Held = l.left, l.held
 	for _, r := range gone {
@@ -291,6 +297,15 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 			return freed, blob.Fault("delete", l.path, err)
 		}
 		freed += l.bytes
+	}
+	for _, part := range p.parts {
+		ok, err := s.Data.Discard(ctx, part)
+		if err != nil {
+			return freed, err
+		}
+		if ok {
+			freed += part.Bytes
+		}
 	}
 	e, err := s.engines(ctx)
 	if err != nil {
