@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
@@ -269,9 +271,23 @@ func (s *session) writeFile(option, path string, data []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(temporary)
-		return fault.New(fault.Permission, "%s %s could not be written", option, path).Because(err)
+		return unwritten(option, path, err)
 	}
 	return nil
+}
+
+// unwritten is the error of a file that an option names and that could not be written. What is said of the file that was in its place on
+// the way is said of it.
+func unwritten(option, path string, err error) error {
+	kind := fault.KindOf(blob.Fault("", path, err))
+	if kind == fault.Internal {
+		kind = fault.Unavailable // a folder in its place, for instance
+	}
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		err = number
+	}
+	return fault.New(kind, "%s %s could not be written", option, path).Because(err)
 }
 
 // finish tells how a run ended. An error with a run is a run that could not be recorded to its end.
