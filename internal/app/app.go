@@ -149,6 +149,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 		API: api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Home, Version: c.Version}),
 	}
 	opened.Records = func() http.Handler {
+		c.Data.Sweep(ctx) // what a server left that was killed
 		return remote.New(remote.Config{Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Version: c.Version})
 	}
 	if guests, ok := c.Store.(metaflowapi.Store); ok {

@@ -16,6 +16,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/levadahq/levada/internal/fault"
 )
@@ -31,7 +32,7 @@ type Bucket interface {
 	// List yields the keys that begin with prefix, in the order of their bytes. It stops at
 	// the first error, which it yields last.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
-	// Delete removes a key; one that is not there is no error.
+	// Delete removes a key; one that is not there is no error. Unavailable if keys are deleted only where the bucket is.
 	Delete(ctx context.Context, key string) error
 }
 
@@ -48,6 +49,33 @@ type Locator interface {
 	// Path returns the file that holds key's bytes. It may be read, never written. NotFound if there is none.
 	Path(ctx context.Context, key string) (string, error)
 }
+
+// Sweeper is what a bucket can do besides that writes values where they have no key yet: tell what lies there, and remove what nobody
+// is going to finish.
+type Sweeper interface {
+	// Parts lists the values that somebody began to put.
+	Parts(ctx context.Context) ([]Part, error)
+	// Discard removes one unless somebody is known to write it, and reports whether it did.
+	Discard(ctx context.Context, p Part) (bool, error)
+}
+
+// Part is a value that somebody began to put.
+type Part struct {
+	Name    string // within the bucket
+	Bytes   int64
+	Changed time.Time // when it was last written to
+	Writer  Writer
+}
+
+// Writer is what is known of who puts a value.
+type Writer int
+
+// What is known of who puts a value.
+const (
+	Unknown Writer = iota // nothing
+	Alive
+	Gone
+)
 
 // CheckKey returns a fault of kind Usage if key cannot be a key.
 func CheckKey(key string) error {

@@ -169,7 +169,11 @@ func (c *console) stop(e *runner.Event) {
 		return
 	}
 	c.stopping = true
-	if !c.pressed {
+	switch {
+	case c.pressed: // it has been said
+	case e.Kind == runner.Stopping && e.Text == runner.OnRequest:
+		c.line(e.Time, c.style.bold, "Workflow interrupted: the run was cancelled. The active tasks are asked to end.")
+	default:
 		c.line(e.Time, c.style.bad, "Workflow failed.")
 	}
 	c.line(e.Time, "", "Terminating ", strconv.Itoa(e.Count), " active tasks...")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/pickle"
 	"github.com/levadahq/levada/internal/service"
@@ -149,7 +148,7 @@ func (c *dumpCommand) writeFile(s *session, values map[string]map[string][]byte)
 	path := s.path(c.file)
 	f, err := os.Create(path)
 	if err != nil {
-		return fault.New(fault.Permission, "--file %s could not be written", c.file).Because(err)
+		return unwritten("--file", path, err)
 	}
 	err = pickle.EncodeNested(f, values)
 	if cerr := f.Close(); err == nil {

@@ -102,6 +102,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"logs", "12/"}, ""},
 		{[]string{"logs", "a/b/c/d/e"}, "does not name a run, step or task"},
 		{[]string{"rum", "flow.py"}, "Error: No such command 'rum'.\nDid you mean: run"},
+		{[]string{"lgos", "1"}, "Error: No such command 'lgos'.\nDid you mean: logs\n"},
+		{[]string{"artefacts", "1"}, "Error: No such command 'artefacts'.\nDid you mean: artifacts\n"},
 		{[]string{"flow.py"}, "Did you mean: levada run flow.py"},
 		{[]string{"flow", "flow.py", "output-dots"}, "Usage: flow.py [OPTIONS] COMMAND [ARGS]...\nTry 'flow.py --help' for help.\n\nError: No such command 'output-dots'.\nDid you mean: output-dot"},
 		{[]string{"flow", "flow.py", "--max-workers", "2", "run"}, "Error: no such option: --max-workers"},
@@ -127,6 +129,16 @@ func TestUsageErrors(t *testing.T) {
 				t.Errorf("stdout: %s", p.out.String())
 			}
 		})
+	}
+}
+
+// What is not near is not meant.
+func TestNothingIsSuggestedThatIsNotNear(t *testing.T) {
+	for _, args := range [][]string{{"nope"}, {"x"}, {"tag", "x"}, {"run", "flow.py", "--zz", "1"}} {
+		p := newProgram(t)
+		if code := p.run(t, args...); code != 2 || strings.Contains(p.err.String(), "Did you mean") {
+			t.Errorf("%q: exit code %d\n%s", args, code, p.err.String())
+		}
 	}
 }
 

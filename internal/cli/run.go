@@ -3,13 +3,16 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
+	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
@@ -81,8 +84,9 @@ func (c *runCommand) run(ctx context.Context, s *session) error {
 // resumeCommand is `resume`.
 type resumeCommand struct {
 	runOptions
-	origin string
-	step   string
+	origin     string
+	step       string
+	descriptor int // gets the id of the run; 0 is none
 }
 
 func (c *resumeCommand) options() table {
@@ -93,7 +97,38 @@ func (c *resumeCommand) options() table {
 		option{name: "reentrant", off: "no-reentrant", hidden: true, set: notYet("reentrant", "it belongs to schedulers, which come later")},
 		option{name: "run-id", metavar: "TEXT", hidden: true, set: notYet("run-id", "runs are numbered")},
 		option{name: "resume-identifier", metavar: "TEXT", hidden: true, set: ignore},
+		option{name: descriptorOption, metavar: "INTEGER", hidden: true, set: c.setDescriptor}, // for the server, see service.StartResume
 	)
+}
+
+// descriptorOption is the name of the option.
+const descriptorOption = "run-id-descriptor"
+
+// setDescriptor notes the descriptor through which whoever started this process wants to hear the id of the run: a pipe, or nobody
+// does. No process of the flow is to have it: they live longer.
+func (c *resumeCommand) setDescriptor(v []string) error {
+	var fd int
+	if err := number(&fd, 3)(v); err != nil {
+		return err
+	}
+	var st syscall.Stat_t
+	if syscall.Fstat(fd, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFIFO {
+		syscall.CloseOnExec(fd)
+		c.descriptor = fd
+	}
+	return nil
+}
+
+// tellID writes the id of the run to the descriptor. That nobody listens any more does no harm.
+func (s *session) tellID(id int64) {
+	// As it was found when the command line was read first: since then, this process may have opened pipes of its own.
+	c, ok := s.surveyed.(*resumeCommand)
+	if !ok || c.descriptor == 0 {
+		return
+	}
+	f := os.NewFile(uintptr(c.descriptor), descriptorOption)
+	_, _ = f.WriteString(strconv.FormatInt(id, 10))
+	f.Close()
 }
 
 func (c *resumeCommand) arguments() []argument {
@@ -113,6 +148,13 @@ func (c *resumeCommand) run(ctx context.Context, s *session) error {
 	}
 	origin, err := c.findOrigin(ctx, s, s.flow.Definition().Name)
 	if err != nil {
+		return err
+	}
+	o.CommandLine = slices.DeleteFunc(o.CommandLine, func(word string) bool { return strings.HasPrefix(word, "--"+descriptorOption) })
+	write := o.OnRun
+	o.OnRun = func(id int64) error {
+		err := write(id)
+		s.tellID(id)
 		return err
 	}
 	w := s.watch(&o)
@@ -231,9 +273,23 @@ func (s *session) writeFile(option, path string, data []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(temporary)
-		return fault.New(fault.Permission, "%s %s could not be written", option, path).Because(err)
+		return unwritten(option, path, err)
 	}
 	return nil
+}
+
+// unwritten is the error of a file that an option names and that could not be written. What is said of the file that was in its place on
+// the way is said of it.
+func unwritten(option, path string, err error) error {
+	kind := fault.KindOf(blob.Fault("", path, err))
+	if kind == fault.Internal {
+		kind = fault.Unavailable // a folder in its place, for instance
+	}
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		err = number
+	}
+	return fault.New(kind, "%s %s could not be written", option, path).Because(err)
 }
 
 // finish tells how a run ended. An error with a run is a run that could not be recorded to its end.

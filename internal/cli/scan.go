@@ -195,9 +195,11 @@ func usagef(format string, args ...any) error {
 	return &usageError{text: fmt.Sprintf(format, args...)}
 }
 
-// nearest returns the name that a mistyped one probably meant, or "".
+// nearest returns the name that a mistyped one probably meant, or "". Of short words, one letter may be wrong, or two that have changed
+// places: with more, it is another word.
 func nearest(word string, names []string) string {
-	best, found := 3, ""
+	letters := len(strings.TrimLeft(word, "-"))
+	best, found := min(3, (letters+1)/3+1), ""
 	for _, name := range names {
 		d := distance(word, name)
 		if len(word) > 4 && strings.HasPrefix(name, word) {
@@ -210,22 +212,29 @@ func nearest(word string, names []string) string {
 	return found
 }
 
-// distance is the number of letters to change, add or drop to get from a to b.
+// distance is the number of letters to change, add, drop or let change places with the next to get from a to b.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	var rows [3][]int // of the letter before the last, the last, and this one
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+	}
+	for j := range rows[2] {
+		rows[2][j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
+		rows[0], rows[1], rows[2] = rows[1], rows[2], rows[0]
+		before, last, row := rows[0], rows[1], rows[2]
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := diagonal
+			cost := last[j-1]
 			if a[i-1] != b[j-1] {
-				cost = 1 + min(diagonal, row[j], row[j-1])
+				cost = 1 + min(last[j-1], last[j], row[j-1])
 			}
-			diagonal, row[j] = row[j], cost
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cost = min(cost, 1+before[j-2])
+			}
+			row[j] = cost
 		}
 	}
-	return row[len(b)]
+	return rows[2][len(b)]
 }

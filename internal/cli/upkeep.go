@@ -164,6 +164,9 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	if c.Held > 0 {
 		held = fmt.Sprintf(" %s more can be freed when the flows that run now have ended.", sizeText(c.Held))
 	}
+	if c.Unfinished > 0 {
+		held += fmt.Sprintf(" %s are in files that are being written, or may be: they stay.", sizeText(c.Unfinished))
+	}
 	less := ""
 	if c.Freed > 0 {
 		less = fmt.Sprintf(" The store takes %s less on disk.", sizeText(c.Freed))
@@ -212,8 +215,9 @@ func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {
 		Unneeded  int64  `json:"unneeded_bytes"`
 		Held      int64  `json:"held_bytes"`
 		Leftovers int64  `json:"leftover_bytes"`
+		Written   int64  `json:"unfinished_bytes"`
 		Freed     int64  `json:"freed_on_disk"`
-	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Freed})
+	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Unfinished, c.Freed})
 }
 
 const doctorAbout = `Looks at the Python that flows run with, the SDK, whether tasks can be forked, and at everything in the store: each value

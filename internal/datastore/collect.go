@@ -100,6 +100,16 @@ func hashOf(key string) (h metastore.Hash, ok bool) {
 	return h, key == keyOf(h) || key == keyOf(h)+compressedSuffix
 }
 
+// CheckKey returns a fault of kind Usage if a key is none that a value can have. A bucket may be a folder in which other things
+// lie, so whoever names keys from outside names only these.
+func CheckKey(key string) error {
+	if _, ok := hashOf(key); !ok {
+		return fault.New(fault.Usage, "%q is no key of a value", strings.ToValidUTF8(key, "?")).
+			Do("name a value by its hash, as blobs/01/23… with 64 digits, and %s behind it if it is compressed", compressedSuffix)
+	}
+	return nil
+}
+
 // Guard says what must stay: what is needed, and what was stored at or after a moment, if that is not zero. It is asked
 // while nobody stores, for a few files at a time.
 type Guard func(ctx context.Context) (needed map[metastore.Hash]bool, young time.Time, err error)
@@ -139,6 +149,32 @@ func (s *Store) DeleteFiles(ctx context.Context, files []File, guard Guard) (fre
 		}
 	}
 	return freed, nil
+}
+
+// Parts lists the values that somebody began to put into the bucket, as far as that can tell.
+func (s *Store) Parts(ctx context.Context) ([]blob.Part, error) {
+	if b, ok := s.bucket.(blob.Sweeper); ok {
+		return b.Parts(ctx)
+	}
+	return nil, nil
+}
+
+// Discard removes one unless somebody is known to write it, and reports whether it did.
+func (s *Store) Discard(ctx context.Context, p blob.Part) (bool, error) {
+	if b, ok := s.bucket.(blob.Sweeper); ok {
+		return b.Discard(ctx, p)
+	}
+	return false, nil
+}
+
+// Sweep removes what processes that were killed had half put. It may be called at any time; what cannot be removed stays.
+func (s *Store) Sweep(ctx context.Context) {
+	parts, _ := s.Parts(ctx)
+	for _, p := range parts {
+		if p.Writer == blob.Gone {
+			_, _ = s.Discard(ctx, p)
+		}
+	}
 }
 
 // renew keeps a blob that somebody relies on now from being taken for an old one. NotFound if it has just been deleted.

@@ -82,8 +82,11 @@ func Build(ctx context.Context, q Query) (Program, error) {
 		return Program{Path: q.Built, Source: folder}, nil
 	}
 	if files, _ := filepath.Glob(filepath.Join(folder, "*.go")); len(files) == 0 {
-		return Program{}, fault.New(fault.NotFound, "there is no Go package in it").On(folder).
-			Do("name the Python file that holds the flow, or the folder of a Go program")
+		return Program{}, fault.New(fault.NotFound, "this is a folder without a flow: there is no Go program in it").On(folder).Do(whatToName)
+	}
+	if !inModule(folder) {
+		return Program{}, fault.New(fault.NotFound, "this is a folder without a flow: it has files of Go, but belongs to no Go module (there is no go.mod in it or above)").
+			On(folder).Do(whatToName)
 	}
 	tool, err := exec.LookPath("go")
 	if err != nil {
@@ -116,6 +119,17 @@ func Build(ctx context.Context, q Query) (Program, error) {
 			Do("name a folder that can be written with LEVADA_CACHE")
 	}
 	return Program{Path: path, Source: folder}, nil
+}
+
+const whatToName = "name the Python file that holds the flow, or the folder of a Go program"
+
+// inModule reports whether go can build what is in a folder as a part of a module, or is told to do without.
+func inModule(folder string) bool {
+	if os.Getenv("GO111MODULE") == "off" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(Module(folder), "go.mod"))
+	return err == nil
 }
 
 // unused is how long a program is kept that nobody runs.

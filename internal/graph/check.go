@@ -317,23 +317,29 @@ func nextLine(v *vertex) int {
 
 // similar returns a hint at the step whose name is closest to a wrong one, "" if none is close.
 func (c *compiler) similar(name string) string {
-	const longest, most = 100, 50 // beyond these it would take long and help nobody
-	best, least := "", min(3, len(name))
-	if len(name) > longest || len(c.problems) > most {
+	v := c.near(name)
+	if v == nil {
 		return ""
+	}
+	return fmt.Sprintf(" (there is a step %s)", v.Name)
+}
+
+// near returns the step whose name is closest to a wrong one, nil if none is close.
+func (c *compiler) near(name string) (best *vertex) {
+	const longest, most = 100, 50 // beyond these it would take long and help nobody
+	least := min(3, len(name))
+	if len(name) > longest || len(c.problems) > most {
+		return nil
 	}
 	for _, v := range c.steps {
 		if len(v.Name) > longest {
 			continue
 		}
 		if d := distance(name, v.Name); d < least {
-			best, least = v.Name, d
+			best, least = v, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (there is a step %s)", best)
+	return best
 }
 
 // distance is the number of single-byte edits between two words.

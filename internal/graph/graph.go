@@ -134,7 +134,8 @@ func (p Problem) String() string {
 //
 // Checks of how steps hang together (cycles, reachability, splits and joins) are
 // made once every transition by itself is sound, and not beyond a step where
-// they failed, so that one mistake is told once.
+// they failed, so that one mistake is told once. Before that, a step that cannot be
+// reached is told where no transition that is wrong could lead to it.
 func Compile(f *Flow) (*Graph, []Problem) {
 	c := &compiler{flow: f, byName: make(map[string]*vertex, len(f.Steps))}
 	c.collect()
@@ -145,6 +146,8 @@ func Compile(f *Flow) (*Graph, []Problem) {
 	c.checkParameters()
 	if c.sound() {
 		c.checkShape()
+	} else {
+		c.checkReach()
 	}
 	if len(c.problems) > 0 {
 		slices.SortStableFunc(c.problems, func(a, b Problem) int {
@@ -172,6 +175,7 @@ type vertex struct {
 	order    int
 	targets  []string // as written, each case of a switch once
 	out, in  []*vertex
+	twice    bool // there is another step of this name
 	policies Policies
 
 	// Filled by checkShape.
@@ -203,6 +207,7 @@ func (c *compiler) collect() {
 		if first, twice := c.byName[s.Name]; twice {
 			c.problem(checkDefinition, v, s.Line,
 				"Step %s is defined twice, here and on line %d. Rename one of them.", s.Name, first.Line)
+			first.twice = true
 			continue
 		}
 		c.byName[s.Name] = v

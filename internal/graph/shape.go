@@ -83,9 +83,7 @@ func (c *compiler) sort() bool {
 	for _, v := range c.steps {
 		if state[v] == unseen {
 			unreachable[v] = true
-			c.problem(checkUnreachable, v, v.Line,
-				"Step %s cannot be reached from %s, the first step. Add self.next(self.%s) to a step before it, or remove it.",
-				v.Name, c.start.Name, v.Name)
+			c.unreachable(v)
 		}
 	}
 	for _, v := range c.steps { // cycles among the steps that cannot be reached
@@ -98,6 +96,76 @@ func (c *compiler) sort() bool {
 		v.in = slices.DeleteFunc(v.in, func(from *vertex) bool { return unreachable[from] })
 	}
 	return !cycles
+}
+
+func (c *compiler) unreachable(v *vertex) {
+	c.problem(checkUnreachable, v, v.Line,
+		"Step %s cannot be reached from %s, the first step. Add self.next(self.%s) to a step before it, or remove it.",
+		v.Name, c.start.Name, v.Name)
+}
+
+// checkReach reports the steps that cannot be reached in a flow whose transitions are not sound, if that is certain: mending what
+// has been told of the steps on the way from the start leads to none of them.
+func (c *compiler) checkReach() {
+	if c.start == nil || c.end == nil || c.flow.Version != DefinitionVersion || c.told(checkAmbiguous, c.start) {
+		return
+	}
+	reached := map[*vertex]bool{c.start: true}
+	for way := []*vertex{c.start}; len(way) > 0; {
+		v := way[0]
+		way = way[1:]
+		if c.open(v) {
+			return
+		}
+		for _, t := range append(c.meant(v), v.out...) {
+			if !reached[t] {
+				reached[t] = true
+				way = append(way, t)
+			}
+		}
+	}
+	for _, v := range c.steps {
+		if !reached[v] {
+			c.unreachable(v)
+		}
+	}
+}
+
+// told returns whether a problem of a kind has been told of a step.
+func (c *compiler) told(k check, v *vertex) bool {
+	return slices.ContainsFunc(c.problems, func(p Problem) bool { return p.check == k && p.Step == v.Name })
+}
+
+// open returns whether a step may lead to any other when what has been told of it is mended.
+func (c *compiler) open(v *vertex) bool {
+	switch n := v.Next; {
+	case v.twice:
+		return true
+	case v == c.end:
+		return false
+	case n == nil:
+		return true
+	case n.Kind == NextSwitch:
+		if len(n.Cases) < 2 {
+			return true
+		}
+	case malformed(n) != "":
+		return true
+	}
+	return slices.ContainsFunc(v.targets, func(name string) bool { return c.byName[name] == nil && c.near(name) == nil })
+}
+
+// meant returns the steps that a step probably leads to under names that there are not.
+func (c *compiler) meant(v *vertex) (steps []*vertex) {
+	for _, name := range v.targets {
+		if c.byName[name] != nil {
+			continue
+		}
+		if t := c.near(name); t != nil {
+			steps = append(steps, t)
+		}
+	}
+	return steps
 }
 
 // arrival returns the place that a step has for somebody who comes from another:

@@ -8,7 +8,8 @@
 //	3-0.card-1.html   what it looked like last
 //
 // Files are replaced whole, the HTML first, so a reader sees a card as it was at some moment. What a dead engine left stays
-// with the logs of its run: it is the last that was seen of the task.
+// with the logs of its run: it is the last that was seen of the task. What stays of a run that came to its end, such as that of an engine which could
+// not tell its server of the end, is removed by a collection: every attempt is recorded, with its cards.
 package livecard
 
 import (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -236,7 +237,10 @@ func TestCacheIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-time.Hour)
-	keys := []string{"blobs/aa/1", "blobs/aa/2", "blobs/aa/3", "blobs/aa/4"}
+	var keys []string
+	for i := range 4 {
+		keys = append(keys, fmt.Sprintf("blobs/aa/%062x", i))
+	}
 	for i, key := range keys {
 		if err := c.Bucket.Put(t.Context(), key, io.LimitReader(rand.NewChaCha8([32]byte{byte(i)}), 400<<10)); err != nil {
 			t.Fatal(err)
@@ -360,6 +364,38 @@ func TestFilesOfRunningTasks(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the folder of the run stays on the engine's machine")
 	}
+}
+
+// The folder of a run goes with the last that is in it, a card often enough.
+func TestCardsOfAFolderThatIsGone(t *testing.T) {
+	c, home := serve(t)
+	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(c.Home(), "logs", "1")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(dir, "page")
+	os.WriteFile(page, []byte("<p>now</p>"), 0o600)
+	if err := livecard.Write(dir, livecard.Card{Task: 1, Type: "blank", UUID: "u", Changed: time.UnixMilli(5).UTC()}, page); err != nil {
+		t.Fatal(err)
+	}
+	there := filepath.Join(home, "logs", fmt.Sprint(run))
+	shown := func() int {
+		cards, err := livecard.List(there)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(cards)
+	}
+	eventually(t, "the card", func() bool { return shown() == 1 })
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the card", func() bool { return shown() == 0 })
+	eventually(t, "the end of the folder", func() bool { _, err := os.Stat(there); return os.IsNotExist(err) })
 }
 
 func eventually(t *testing.T, what string, f func() bool) {

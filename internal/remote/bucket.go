@@ -186,14 +186,16 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 	return askAll[string](ctx, b.c, "keys", prefix)
 }
 
-// Delete deletes a value, here and there.
+// Delete deletes nothing: a server does not let others delete its values.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err := blob.CheckKey(key); err != nil {
 		return err
 	}
-	b.c.cache.remove(key)
-	_, err := ask[none](ctx, b.c, "delete", key)
-	return err
+	if err := ctx.Err(); err != nil {
+		return fault.Wrap(fault.Interrupted, "delete value", err)
+	}
+	return fault.New(fault.Unavailable, "values of a server are deleted where they are").On(key).
+		Do("`levada gc` frees those that no run needs, `levada doctor --repair` in the server's folder mends damaged ones")
 }
 
 // Settle asks the server whether it has a value, and makes it stay if so. Damaged ones are dealt with there.

@@ -104,8 +104,6 @@ func (c *cache) take(key, path string) error {
 	return nil
 }
 
-func (c *cache) remove(key string) { os.Remove(c.path(key)) }
-
 // kept is a file of the cache.
 type kept struct {
 	path string

@@ -75,6 +75,12 @@ func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, erro
 			refuse(w, err)
 			return
 		}
+		if a, ok := any(args).(interface{ check() error }); ok {
+			if err := a.check(); err != nil {
+				refuse(w, err)
+				return
+			}
+		}
 		result, err := f(r.Context(), args)
 		send(w, answer[R]{Items: []R{result}, Fault: packFault(err), Last: true})
 	})
@@ -116,7 +122,7 @@ func send(w http.ResponseWriter, v any) error {
 	return err
 }
 
-// refuse answers a request that cannot be read. It is not the server that fails, so it is not tried again.
+// refuse answers a request that cannot be read, or names what is not to be had. It is not the server that fails, so it is not tried again.
 func refuse(w http.ResponseWriter, err error) { fail(w, http.StatusBadRequest, err) }
 
 func fail(w http.ResponseWriter, status int, err error) {
@@ -177,22 +183,27 @@ func (h *Handler) upkeep() {
 	})
 }
 
-// values mounts the bucket.
+// valueKey is a key that a client names. The bucket is the folder of the store, where the database lies too: only values are reached.
+type valueKey string
+
+func (k valueKey) check() error { return datastore.CheckKey(string(k)) }
+
+// values mounts the bucket. Values are not deleted from afar: whether one is needed is known only here, where gc and doctor ask under the
+// lock of those who store.
 func (h *Handler) values() {
 	b := h.c.Bucket
-	list(h, "keys", b.List)
-	post(h, "delete", func(ctx context.Context, key string) (struct{}, error) { return struct{}{}, b.Delete(ctx, key) })
-	post(h, "stat", b.Stat)
+	list(h, "keys", h.keys)
+	post(h, "stat", func(ctx context.Context, key valueKey) (int64, error) { return b.Stat(ctx, string(key)) })
 	post(h, "settle", func(ctx context.Context, ref datastore.Ref) (bool, error) { return h.c.Data.Settle(ctx, ref) })
-	h.mux.HandleFunc("PUT "+Prefix+"values/{key...}", func(w http.ResponseWriter, r *http.Request) {
-		if err := b.Put(r.Context(), r.PathValue("key"), r.Body); err != nil {
+	h.value("PUT", func(w http.ResponseWriter, r *http.Request, key string) {
+		if err := b.Put(r.Context(), key, r.Body); err != nil {
 			answerFault(w, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	h.mux.HandleFunc("GET "+Prefix+"values/{key...}", func(w http.ResponseWriter, r *http.Request) {
-		v, err := b.Open(r.Context(), r.PathValue("key"))
+	h.value("GET", func(w http.ResponseWriter, r *http.Request, key string) {
+		v, err := b.Open(r.Context(), key)
 		if err != nil {
 			answerFault(w, err)
 			return
@@ -203,11 +214,37 @@ func (h *Handler) values() {
 			http.ServeContent(w, r, "", time.Time{}, s) // with ranges, and the kernel's help
 			return
 		}
-		if size, err := b.Stat(r.Context(), r.PathValue("key")); err == nil {
+		if size, err := b.Stat(r.Context(), key); err == nil {
 			w.Header().Set("Content-Length", itoa(size))
 		}
 		io.Copy(w, v) // one that is cut is shorter than was said
 	})
+}
+
+// value mounts what is done with the bytes of a value.
+func (h *Handler) value(method string, f func(w http.ResponseWriter, r *http.Request, key string)) {
+	h.mux.HandleFunc(method+" "+Prefix+"values/{key...}", func(w http.ResponseWriter, r *http.Request) {
+		key := r.PathValue("key")
+		if err := valueKey(key).check(); err != nil {
+			refuse(w, err)
+			return
+		}
+		f(w, r, key)
+	})
+}
+
+// keys yields the keys of values that begin with a prefix.
+func (h *Handler) keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range h.c.Bucket.List(ctx, prefix) {
+			if err == nil && datastore.CheckKey(key) != nil {
+				continue
+			}
+			if !yield(key, err) {
+				return
+			}
+		}
+	}
 }
 
 // answerFault answers with a fault of what was asked for. Status 409 says that asking again does not help.

@@ -77,9 +77,10 @@ func (m *mirror) look(ctx context.Context) {
 	defer m.sending.Unlock()
 	for _, run := range runs {
 		entries, err := os.ReadDir(m.folder(run))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		// A folder that is not there any more may have had cards, which the server still shows.
 		for _, e := range entries {
 			if logName.MatchString(e.Name()) {
 				if m.carry(ctx, logKey{run, e.Name()}, false) != nil {
@@ -187,6 +188,7 @@ func (m *mirror) cards(ctx context.Context, run int64) error {
 		if err != nil {
 			continue // recorded just now
 		}
+		shown[name] = liveCard{card: c} // the server may have it even if no answer comes
 		if _, err := askOnce[none](ctx, m.c, "show", cardShown{Run: run, Card: c, HTML: html}); err != nil {
 			return err
 		}

@@ -22,10 +22,13 @@ const (
 	TaskFinished EventKind = "task_finished" // ended well; Caught if @catch took an exception
 	TaskFailed   EventKind = "task_failed"   // this attempt failed; Retrying says whether another follows; Text why if no exception: "killed by signal 11 (segmentation fault)"
 	TaskKilled   EventKind = "task_killed"   // ended by the engine
-	Stopping     EventKind = "stopping"      // Count active tasks are being ended; Text why
+	Stopping     EventKind = "stopping"      // Count active tasks are being ended; Text is OnRequest if somebody asked for it
 	HookLine     EventKind = "exit_hook"     // Text: a line that a function of @exit_hook printed, or that it failed
 	RunFinished  EventKind = "run_finished"  // Status, Failure
 )
+
+// OnRequest is why a run stops that somebody asked to end, by Ctrl-C or from elsewhere.
+const OnRequest = "interrupted"
 
 // Event is one thing that happened in a run, for whoever watches it: the
 // console, `--json`, later the server. Events come from one goroutine, in order.

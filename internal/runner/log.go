@@ -30,7 +30,8 @@ type attemptLog struct {
 	enc  tasklog.Writer
 	held []byte // not yet in the file
 	out  *os.File
-	full [2]bool // the stream printed more than is kept
+	full [2]bool // the stream printed more than is kept: the log of it has ended
+	part [2]bool // what is kept of the stream ends within a line
 	kept [2]int64
 
 	file  string // name of the file, if there is one
@@ -63,15 +64,19 @@ func (l *attemptLog) add(a *attempt, now time.Time, s tasklog.Stream, data []byt
 func (l *attemptLog) keep(line tasklog.Line) {
 	l.lines++
 	l.bytes += int64(len(line.Text)) + 1
-	limit, kept := l.r.MaxLogSize, &l.kept[line.Stream&1]
-	if limit > 0 && *kept+int64(len(line.Text)) > limit {
-		if l.full[line.Stream&1] {
-			return
+	i := line.Stream & 1
+	if l.full[i] {
+		return
+	}
+	if limit := l.r.MaxLogSize; limit > 0 && l.kept[i]+int64(len(line.Text)) > limit {
+		l.full[i] = true
+		if l.part[i] { // its line ends here
+			l.held = l.enc.Append(l.held, tasklog.Line{Time: line.Time, Stream: line.Stream, Newline: true})
 		}
-		l.full[line.Stream&1] = true
 		line.Text, line.Newline = []byte(truncated), true
 	}
-	*kept += int64(len(line.Text)) + 1
+	l.kept[i] += int64(len(line.Text)) + 1
+	l.part[i] = !line.Newline
 	l.held = l.enc.Append(l.held, line)
 	if len(l.held) > shortLog {
 		l.spill()

@@ -261,7 +261,7 @@ func (r *Runner) workers() int { return max(r.Config.Run.Info.MaxWorkers, 1) }
 
 // interrupt is Ctrl-C.
 func (r *Runner) interrupt() {
-	r.emit(&Event{Kind: Stopping, Count: len(r.active), Text: "interrupted"})
+	r.emit(&Event{Kind: Stopping, Count: len(r.active), Text: OnRequest})
 	r.stopping = true
 	r.apply(engine.Interrupted{})
 }

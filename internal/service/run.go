@@ -35,7 +35,7 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	if err := f.prepareEnvironments(ctx); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := upkeep.Register(s.c.Home, s.c.Host)
+	staging, err := s.register(ctx)
 	if err != nil {
 		return RunResult{}, err
 	}
@@ -59,6 +59,12 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 		project: project, staging: staging, engine: engine.New(f.graph, policy), parameters: params.Display,
 		begin: metastore.Beginning{First: []metastore.Record{first}},
 	})
+}
+
+// register makes this engine known, and removes what dead ones left.
+func (s *Service) register(ctx context.Context) (staging string, err error) {
+	s.c.Data.Sweep(ctx)
+	return upkeep.Register(s.c.Home, s.c.Host)
 }
 
 // ParametersStep is the name of task 0, which holds the parameters and constants.
@@ -113,7 +119,7 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if err := f.prepareEnvironments(ctx); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := upkeep.Register(s.c.Home, s.c.Host)
+	staging, err := s.register(ctx)
 	if err != nil {
 		return RunResult{}, err
 	}

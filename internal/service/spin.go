@@ -12,7 +12,6 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/runner"
-	"github.com/levadahq/levada/internal/upkeep"
 )
 
 // spinDecorators are the decorators that a spun task keeps. The others are about what happens around a task.
@@ -48,7 +47,7 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err := f.prepareFor(ctx, []string{t.Step}); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := upkeep.Register(s.c.Home, s.c.Host)
+	staging, err := s.register(ctx)
 	if err != nil {
 		return RunResult{}, err
 	}

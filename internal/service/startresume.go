@@ -3,11 +3,11 @@ package service
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io/fs"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,9 +20,9 @@ import (
 // environment takes its time.
 const resumePatience = 2 * time.Minute
 
-// StartResume resumes a run in a process of its own, which goes on when this one ends, and returns the id of the new run. It runs
-// where the run was run, with the same interpreter. What the process prints is kept in the store's folder until it has begun.
-// NotFound if the flow is not on this machine any more; UserCode if the process ends before there is a run, with what it said.
+// StartResume resumes a run in a process of its own, which goes on when this one ends, or nobody waits for it any more, and returns the id
+// of the new run. It runs where the run was run, with the same interpreter. NotFound if the flow is not on this machine any more, or has
+// no such step; UserCode if the process ends before there is a run, with what it said.
 func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64, error) {
 	run, err := s.RunByID(ctx, id)
 	if err != nil {
@@ -34,73 +34,149 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 	if err := s.resumable(run); err != nil {
 		return 0, err
 	}
+	if err := s.checkStep(ctx, run, step); err != nil {
+		return 0, err
+	}
+	file, err := flowOnDisk(run)
+	if err != nil {
+		return 0, err
+	}
+	child, err := s.startResume(run, resumeArguments(run, file, step))
+	if err != nil {
+		return 0, err
+	}
+	return child.await(ctx)
+}
+
+// checkStep makes sure that a step that somebody names is one of the run's flow. Without a name there is nothing to check.
+func (s *Service) checkStep(ctx context.Context, run metastore.Run, step string) error {
+	if step == "" {
+		return nil
+	}
+	def, err := s.Definition(ctx, run)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, st := range def.Steps {
+		names = append(names, st.Name)
+	}
+	if !slices.Contains(names, step) {
+		return fault.New(fault.NotFound, "the flow of run %d has no step %q", run.ID, step).Do("its steps are: %s", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// flowOnDisk returns where the flow of a run is on this machine.
+func flowOnDisk(run metastore.Run) (string, error) {
 	i := run.Info
 	file := i.FlowFile
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(i.WorkingDir, file)
 	}
 	for _, path := range []string{file, i.WorkingDir} {
-		if _, err := os.Stat(path); err != nil {
-			return 0, fault.New(fault.NotFound, "run %d cannot be resumed from here: %s is not on this machine", id, path).
-				Do("resume it where the flow is, or unpack its code with `levada code %d --output FOLDER`", id)
+		if _, err := os.Stat(path); err != nil || !filepath.IsAbs(path) {
+			return "", fault.New(fault.NotFound, "run %d cannot be resumed from here: %s is not on this machine", run.ID, path).
+				Do("resume it where the flow is, or unpack its code with `levada code %d --output FOLDER`", run.ID)
 		}
 	}
-	dir, err := os.MkdirTemp("", "levada-resume-")
-	if err != nil {
-		return 0, fault.Wrap(fault.Permission, "start a resume", err)
-	}
-	defer os.RemoveAll(dir)
-	output, err := os.Create(filepath.Join(dir, "output"))
-	if err != nil {
-		return 0, fault.Wrap(fault.Permission, "start a resume", err)
-	}
-	defer output.Close()
-	args := []string{"resume", file, "--origin-run-id", itoa(id), "--run-id-file", filepath.Join(dir, "run")}
-	if i.Interpreter != "" {
-		args = append(args, "--python", i.Interpreter)
-	}
-	if step != "" {
-		args = append(args, step)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return 0, fault.Wrap(fault.Internal, "start a resume", err)
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Dir, cmd.Env = i.WorkingDir, append(os.Environ(), "LEVADA_HOME="+s.c.Home, "LEVADA_SERVER=")
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, detached
-	if err := cmd.Start(); err != nil {
-		return 0, fault.Wrap(fault.Unavailable, "start a resume", err)
-	}
-	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }()
-	return awaitRun(ctx, dir, ended)
+	return file, nil
 }
 
-// awaitRun waits until a process that was started has told the id of its run.
-func awaitRun(ctx context.Context, dir string, ended <-chan struct{}) (int64, error) {
+// resumeArguments is the command line of a resume. What others have a say in, records and requests, stands where it cannot be
+// taken for an option: behind the = of one, or behind --. A file begins with a slash.
+func resumeArguments(run metastore.Run, file, step string) []string {
+	args := []string{"resume", file, "--origin-run-id=" + itoa(run.ID), "--run-id-descriptor=3"}
+	if python := run.Info.Interpreter; python != "" {
+		args = append(args, "--python="+python)
+	}
+	if step != "" {
+		args = append(args, "--", step)
+	}
+	return args
+}
+
+// resuming is a resume that was started. Neither side needs the other: what the process prints goes to a file without a name, and the
+// id of its run through a pipe, so that nothing stays behind whoever of the two ends first, and however.
+type resuming struct {
+	output *os.File
+	id     chan int64    // gets the id of its run; closed if there is none
+	ended  chan struct{} // closed when the process is gone
+}
+
+// startResume starts the process of a resume.
+func (s *Service) startResume(run metastore.Run, args []string) (*resuming, error) {
+	const op = "start a resume"
+	output, err := nameless()
+	if err != nil {
+		return nil, fault.Wrap(fault.Permission, op, err)
+	}
+	from, to, err := os.Pipe()
+	if err != nil {
+		output.Close()
+		return nil, fault.Wrap(fault.Unavailable, op, err)
+	}
+	defer to.Close() // the process has its own
+	program, err := os.Executable()
+	if err != nil {
+		output.Close()
+		from.Close()
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Env = run.Info.WorkingDir, append(os.Environ(), "LEVADA_HOME="+s.c.Home, "LEVADA_SERVER=")
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, detached
+	cmd.ExtraFiles = []*os.File{to} // descriptor 3
+	if err := cmd.Start(); err != nil {
+		output.Close()
+		from.Close()
+		return nil, fault.Wrap(fault.Unavailable, op, err)
+	}
+	r := &resuming{output: output, id: make(chan int64, 1), ended: make(chan struct{})}
+	go func() {
+		defer close(r.id)
+		defer from.Close()
+		text, _ := io.ReadAll(from)
+		if id, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil {
+			r.id <- id
+		}
+	}()
+	go func() { cmd.Wait(); close(r.ended) }()
+	return r, nil
+}
+
+// nameless returns a new file that goes when the last who has it open closes it.
+func nameless() (*os.File, error) {
+	f, err := os.CreateTemp("", "levada-resume-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// await waits until the process has told the id of its run. It is not ended if nobody waits any longer.
+func (r *resuming) await(ctx context.Context) (int64, error) {
+	defer r.output.Close()
 	ctx, cancel := context.WithTimeout(ctx, resumePatience)
 	defer cancel()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for over := false; ; {
-		text, err := os.ReadFile(filepath.Join(dir, "run"))
-		if id, bad := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil {
+	late := fault.New(fault.Unavailable, "the resume has not begun yet; it goes on by itself").Do("look at the list of runs")
+	select {
+	case id, ok := <-r.id:
+		if ok {
 			return id, nil
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return 0, fault.Wrap(fault.Internal, "start a resume", err)
-		}
-		if over {
-			said, _ := os.ReadFile(filepath.Join(dir, "output"))
-			return 0, fault.New(fault.UserCode, "the resume did not begin: %s", bytes.TrimSpace(said[max(0, len(said)-4096):]))
-		}
-		select {
-		case <-ended:
-			over = true // once more: it may have told its run and ended since
-		case <-look.C:
-		case <-ctx.Done():
-			return 0, fault.New(fault.Unavailable, "the resume has not begun in %s; it may still", resumePatience).Do("look at the list of runs")
-		}
+	case <-ctx.Done():
+		return 0, late
 	}
+	select {
+	case <-r.ended:
+	case <-ctx.Done():
+		return 0, late
+	}
+	said, _ := io.ReadAll(io.NewSectionReader(r.output, 0, 1<<62))
+	return 0, fault.New(fault.UserCode, "the resume did not begin: %s", bytes.TrimSpace(said[max(0, len(said)-4096):]))
 }

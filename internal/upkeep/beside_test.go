@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
@@ -233,10 +235,20 @@ func TestLeftovers(t *testing.T) {
 	goes := []string{
 		write(0, "staging", dead, "1-0-0"), write(0, "staging", dead, "folder", "1-0-1"),
 		write(0, "staging", "items-123"), write(2*unwrittenLong, ".tmp", "put-1"),
+		write(0, ".tmp", "part-1"), // of a writer that is gone: it has no lock
 	}
 	stays := []string{
 		write(0, "staging", filepath.Base(mine), "1-0-0"), write(2*time.Minute, ".tmp", "put-2"), write(2*unwrittenLong, ".tmp", "else"),
 		write(2*unwrittenLong, "mine.txt"), write(2*unwrittenLong, "logs", "notes.txt"),
+	}
+	from, to := io.Pipe()
+	written := make(chan error, 1)
+	go func() { written <- file.New(w.store.Home).Put(ctx, "a/b", from) }()
+	if _, err := to.Write(bytes.Repeat([]byte("x"), 100)); err != nil { // it is being written from here on
+		t.Fatal(err)
+	}
+	if _, err := to.Write([]byte("x")); err != nil { // those before are in the file
+		t.Fatal(err)
 	}
 	dry, err := w.store.Collect(ctx, upkeep.NoRules, true)
 	w.ok(err)
@@ -247,8 +259,18 @@ func TestLeftovers(t *testing.T) {
 	}
 	got, err := w.store.Collect(ctx, upkeep.NoRules, false)
 	w.ok(err)
-	if got.Leftovers != 3 || got.LeftBehind != 400 || dry.LeftBehind != 400 || got.Freed < 400 {
+	if got.Leftovers != 4 || got.LeftBehind != 500 || dry.LeftBehind != 500 || got.Freed < 500 {
 		t.Errorf("dry %+v, then %+v", dry, got)
+	}
+	if dry.Unfinished < 200 || got.Unfinished < 200 { // put-2, and what is being written
+		t.Errorf("kept are %d bytes, then %d", dry.Unfinished, got.Unfinished)
+	}
+	to.Close()
+	w.ok(<-written)
+	abandoned := write(0, ".tmp", "part-2")
+	w.store.Data.Sweep(ctx) // as engines and servers do when they begin
+	if _, err := os.Stat(abandoned); !os.IsNotExist(err) {
+		t.Errorf("what was left half written: %v", err)
 	}
 	for _, path := range goes {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -289,4 +311,57 @@ func TestBrokenOff(t *testing.T) {
 	}
 	delete(w.runs, gone)
 	w.check(true)
+}
+
+// Cards that were shown while their tasks ran are of no use when every attempt is recorded, as it is when a run came to its end. Of a run that
+// died they are the last that was seen.
+func TestCardsLeftBehind(t *testing.T) {
+	w, _ := realWorld(t)
+	died, goes, lives := w.start("A", 0), w.start("A", 0), w.start("A", 0)
+	over := w.start("A", 0)
+	w.work(over, nil, 7, "a log", true)
+	w.end(over)
+	w.end(goes)
+	w.end(w.start("A", over)) // needs the log, not the card
+	w.store.Status = func(r metastore.Run) metastore.RunStatus {
+		if r.ID == died {
+			return metastore.RunDied
+		}
+		return r.Status
+	}
+	show := func(run int64) (paths []string) {
+		for _, name := range []string{"0-0.card-0.html", "0-0.card-0.json", "0-0.card-0.json.new", "card-12.new"} {
+			path := filepath.Join(w.store.Home, "logs", fmt.Sprint(run), name)
+			w.ok(os.MkdirAll(filepath.Dir(path), 0o777))
+			w.ok(os.WriteFile(path, bytes.Repeat([]byte("x"), 100), 0o666))
+			paths = append(paths, path)
+		}
+		return paths
+	}
+	gone := append(show(over), show(goes)...)
+	stay := append(show(died), show(lives)...)
+	dry, err := w.store.Remove(ctx, []int64{goes}, true)
+	w.ok(err)
+	got, err := w.store.Remove(ctx, []int64{goes}, false)
+	w.ok(err)
+	for _, c := range []upkeep.Collected{dry, got} {
+		if c.Leftovers != 4 || c.LeftBehind != 400 || len(c.Runs) != 1 || c.Runs[0].Bytes != 400 {
+			t.Errorf("%+v", c)
+		}
+	}
+	for _, path := range gone {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+	for _, path := range stay {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(w.store.Home, "logs", fmt.Sprint(goes))); !os.IsNotExist(err) {
+		t.Errorf("the folder of a run that is gone: %v", err)
+	}
+	delete(w.runs, goes)
+	w.check(false)
 }

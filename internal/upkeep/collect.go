@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -42,6 +43,7 @@ type Collected struct {
 	Held       int64   // bytes of files that go another time: a flow that runs now may be about to need them
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
+	Unfinished int64   // bytes of files that somebody writes, or may be writing on another machine: they stay
 	// Freed is how many bytes less the store takes on disk: the files that were deleted, and by how much the database
 	// has shrunk. 0 if nothing was done.
 	Freed int64
@@ -92,6 +94,7 @@ type plan struct {
 	files  []datastore.File
 	logs   []logFile
 	remove []leftover
+	parts  []blob.Part
 }
 
 func (s *Store) collect(ctx context.Context, dry bool, choose func([]metastore.Run) ([]metastore.Run, error)) (Collected, error) {
@@ -141,6 +144,10 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		return p, err
 	}
 	l := newLedger(runs, gone)
+	over := make(map[int64]bool) // runs that came to their end: every attempt is recorded, with its cards
+	for _, r := range runs {
+		over[r.ID] = r.Status != metastore.RunRunning && r.Status != metastore.RunDied
+	}
 	var files []datastore.File
 	for f, err := range s.Data.Files(ctx) {
 		if err != nil {
@@ -179,22 +186,31 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		l.log(e.Run, e.Task, e.Attempt, e.Size)
 	}
 	for _, f := range logs {
-		if l.log(f.run, f.task, f.attempt, f.size) {
+		switch {
+		case !f.card && l.log(f.run, f.task, f.attempt, f.size), f.card && l.card(f.run, f.size):
 			p.logs = append(p.logs, f)
+		case f.card && over[f.run]:
+			p.logs = append(p.logs, f)
+			p.Leftovers++
+			p.LeftBehind += f.size
 		}
 	}
 	l.settle()
 	p.rows = slices.DeleteFunc(rows, func(h metastore.Hash) bool { return !l.value(h) })
 	p.files = slices.DeleteFunc(files, func(f datastore.File) bool { return !l.value(f.Hash) })
 
-	half, err := s.halfWritten(e, s.Now())
+	half, writing, err := s.halfWritten(ctx, e, s.Now())
 	if err != nil {
 		return p, err
 	}
-	p.remove = append(e.left, half...)
+	p.Unfinished = e.kept + writing
+	p.remove, p.parts = e.left, half
+	p.Leftovers += len(p.remove) + len(p.parts)
 	for _, r := range p.remove {
-		p.Leftovers++
 		p.LeftBehind += r.bytes
+	}
+	for _, r := range p.parts {
+		p.LeftBehind += r.Bytes
 	}
 	p.Unneeded, p.Held = l.left, l.held
 	for _, r := range gone {
@@ -203,14 +219,18 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 	return p, nil
 }
 
-// logFile is a log in a file.
+// logFile is a log in a file, or a file of a card that was shown while its task ran.
 type logFile struct {
 	logKey
+	card bool
 	path string
 	size int64
 }
 
-// logFiles lists the logs that are files.
+// cardName matches the files of cards, those included that did not get their names.
+var cardName = regexp.MustCompile(`^(card-[^.]*\.new|[0-9]+-[0-9]+\.card-[0-9]+\.(html|json|json\.new))$`)
+
+// logFiles lists the logs that are files, and the cards beside them.
 func (s *Store) logFiles() ([]logFile, error) {
 	root := filepath.Join(s.Home, "logs")
 	folders, err := os.ReadDir(root)
@@ -234,8 +254,9 @@ func (s *Store) logFiles() ([]logFile, error) {
 			if err != nil {
 				continue // it has just gone
 			}
-			if n, _ := fmt.Sscanf(e.Name(), "%d-%d.log", &f.task, &f.attempt); n == 2 {
-				f.size = st.Size()
+			f.size = st.Size()
+			f.card = cardName.MatchString(e.Name())
+			if n, _ := fmt.Sscanf(e.Name(), "%d-%d.log", &f.task, &f.attempt); n == 2 || f.card {
 				all = append(all, f)
 			}
 		}
@@ -277,6 +298,15 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 		}
 		freed += l.bytes
 	}
+	for _, part := range p.parts {
+		ok, err := s.Data.Discard(ctx, part)
+		if err != nil {
+			return freed, err
+		}
+		if ok {
+			freed += part.Bytes
+		}
+	}
 	e, err := s.engines(ctx)
 	if err != nil {
 		return freed, err
@@ -284,7 +314,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	return freed, s.Meta.Shrink(ctx, !e.living)
 }
 
-// deleteLogs deletes files of logs, of runs that are not there any more. A run may have been resumed between the plan and the
+// deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed between the plan and the
 // removal of its origin; now that the origin is gone, that cannot happen any more.
 func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, err error) {
 	if len(files) == 0 {
@@ -298,7 +328,7 @@ func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, e
 		needed[logKey{c.Run, c.Task, c.Attempt}] = true
 	}
 	for _, f := range files {
-		if needed[f.logKey] {
+		if !f.card && needed[f.logKey] {
 			continue
 		}
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -288,13 +288,25 @@ func (s *Store) examineLeftovers(ctx context.Context, x *Examination) error {
 	}
 	switch text := strings.Join(what, ", "); {
 	case text == "":
-		x.tell("leftovers", OK, "none")
+		x.tell("leftovers", OK, "none%s", staying(c))
 	case x.Repair:
-		x.tell("leftovers", Mended, "%s; removed", text)
+		x.tell("leftovers", Mended, "%s; removed%s", text, staying(c))
 	default:
-		x.Tell(Finding{Check: "leftovers", Level: Note, Text: text, Hint: "`levada gc` frees them."})
+		x.Tell(Finding{Check: "leftovers", Level: Note, Text: text + staying(c), Hint: "`levada gc` frees the leftovers."})
 	}
 	return nil
+}
+
+// staying says what is no leftover, but may become one.
+func staying(c Collected) string {
+	text := ""
+	if c.Held > 0 {
+		text += "; " + size(c.Held) + " are kept while the flows go on that run now"
+	}
+	if c.Unfinished > 0 {
+		text += "; " + size(c.Unfinished) + " are in files that are being written, or may be"
+	}
+	return text
 }
 
 func count(n int, what string) string {

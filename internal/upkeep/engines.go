@@ -50,6 +50,7 @@ type engines struct {
 	oldest time.Time // when the first of those that live began
 	left   []leftover
 	others []other
+	kept   int64 // bytes of what engines on other machines may still need
 }
 
 // other is an engine on another machine. Whether it lives is not known from here.
@@ -90,13 +91,13 @@ func look(root, host string) (engines, error) {
 		switch path := filepath.Join(root, entry.Name()); {
 		case n == 3 && where != "" && where != machine(host):
 			if st, err := entry.Info(); err == nil { // else it has just gone
-				e.others = append(e.others, other{leftover{path, sizeOf(path)}, time.Unix(0, began), st.ModTime()})
+				e.others = append(e.others, other{leftover{path: path, bytes: sizeOf(path)}, time.Unix(0, began), st.ModTime()})
 			}
 		case n == 3 && usage.Alive(pid, start):
 			e.live(time.Unix(0, began))
 		// A file that is in none of the engines' folders has lost its name in the moment after it was made, if its engine lives.
 		case n == 3 || entry.Type().IsRegular():
-			e.left = append(e.left, leftover{path, sizeOf(path)})
+			e.left = append(e.left, leftover{path: path, bytes: sizeOf(path)})
 		}
 	}
 	return e, nil
@@ -140,6 +141,7 @@ func (s *Store) engines(ctx context.Context) (engines, error) {
 	for _, o := range e.others {
 		if away || s.Now().Sub(o.touched) < elsewhere {
 			e.live(o.began)
+			e.kept += o.bytes
 		} else {
 			e.left = append(e.left, o.leftover)
 		}
@@ -155,31 +157,28 @@ func (e *engines) young() time.Time {
 	return e.oldest.Add(-coarse)
 }
 
-// temporaryName is the folder of files that are being written.
-const temporaryName = ".tmp"
-
 // unwritten is for how long a file that is being written is not written to, at most, while somebody writes it.
 const unwritten = time.Hour
 
-// halfWritten finds files that somebody began to write and who died before they were whole.
-func (s *Store) halfWritten(e engines, now time.Time) ([]leftover, error) {
-	root := filepath.Join(s.Home, temporaryName)
-	entries, err := os.ReadDir(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, blob.Fault("look for unfinished files", root, err)
+// halfWritten finds files that somebody began to write and who died before they were whole, and how many bytes are in those that somebody
+// writes, or may be writing where that cannot be known.
+func (s *Store) halfWritten(ctx context.Context, e engines, now time.Time) (left []blob.Part, kept int64, err error) {
+	parts, err := s.Data.Parts(ctx)
+	if err != nil {
+		return nil, 0, err
 	}
 	patience := time.Minute
 	if e.living {
 		patience = unwritten
 	}
-	var left []leftover
-	for _, entry := range entries {
-		st, err := entry.Info()
-		if err == nil && strings.HasPrefix(entry.Name(), "put-") && st.Mode().IsRegular() && now.Sub(st.ModTime()) > patience {
-			left = append(left, leftover{filepath.Join(root, entry.Name()), st.Size()})
+	for _, p := range parts {
+		if p.Writer == blob.Gone || p.Writer == blob.Unknown && now.Sub(p.Changed) > patience {
+			left = append(left, p)
+		} else {
+			kept += p.Bytes
 		}
 	}
-	return left, nil
+	return left, kept, nil
 }
 
 // sizeOf is the number of bytes in a file, or in the files of a folder.

@@ -148,6 +148,9 @@ func ask(ctx context.Context, python, sdk string) (map[string]string, error) {
 // scarce is the free space on a disk below which it is said.
 const scarce = 1 << 30
 
+// temporaryName is the folder of files that are being written.
+const temporaryName = ".tmp"
+
 // ExamineDisk looks at the folder of a store: whether it can be written, and how much room there is.
 func ExamineDisk(home string, x Examination) {
 	bad := false

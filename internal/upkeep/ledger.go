@@ -82,8 +82,12 @@ func (l *ledger) needs(c metastore.CarriedLog) {
 
 // log tells of a log, and returns whether it goes.
 func (l *ledger) log(run, task int64, attempt int, size int64) bool {
-	there := !l.gone[run] && (l.known[run] || run > l.last)
-	if there || l.logs[logKey{run, task, attempt}] {
+	return !l.logs[logKey{run, task, attempt}] && l.card(run, size)
+}
+
+// card tells of a file of a card that was shown while its task ran, which nobody but its run needs, and returns whether it goes with it.
+func (l *ledger) card(run, size int64) bool {
+	if !l.gone[run] && (l.known[run] || run > l.last) {
 		return false
 	}
 	if l.gone[run] {

@@ -174,7 +174,12 @@ func testDelete(t *testing.T, b blob.Bucket) {
 	ctx := context.Background()
 	put(t, b, "a/b", "x")
 	for range 2 {
-		if err := b.Delete(ctx, "a/b"); err != nil {
+		err := b.Delete(ctx, "a/b")
+		if fault.Is(err, fault.Unavailable) {
+			wantBytes(t, b, "a/b", "x")
+			t.Skip("the bucket's keys are deleted only where it is")
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

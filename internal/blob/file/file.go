@@ -47,10 +47,7 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
 	if err := b.check(ctx, op, key); err != nil {
 		return err
 	}
-	if err := b.makeFolder(filepath.Join(b.root, temporary)); err != nil {
-		return blob.Fault(op, key, err)
-	}
-	f, err := os.CreateTemp(filepath.Join(b.root, temporary), "put-*")
+	f, err := b.create()
 	if err != nil {
 		return blob.Fault(op, key, err)
 	}

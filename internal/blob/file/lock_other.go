@@ -8,3 +8,5 @@ import (
 )
 
 func flock(*os.File, bool) error { return errors.ErrUnsupported }
+
+func tryFlock(*os.File, bool) (bool, error) { return false, errors.ErrUnsupported }

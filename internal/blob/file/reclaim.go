@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/levadahq/levada/internal/blob"
@@ -45,10 +44,7 @@ func (b *Bucket) replace(path string) error {
 		return err
 	}
 	defer from.Close()
-	if err := b.makeFolder(filepath.Join(b.root, temporary)); err != nil {
-		return err
-	}
-	to, err := os.CreateTemp(filepath.Join(b.root, temporary), "put-*")
+	to, err := b.create()
 	if err != nil {
 		return err
 	}
