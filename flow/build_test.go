@@ -113,7 +113,7 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 		})
 	}
 	s := &session{t: t, home: filepath.Join(t.TempDir(), ".levada")}
-	contains(t, s.in(t.TempDir(), levada, "run", ".").stderr, "there is no Go package in it")
+	contains(t, s.in(t.TempDir(), levada, "run", ".").stderr, "this is a folder without a flow: there is no Go program in it")
 }
 
 // An engine that is killed leaves what was finished, whether tasks are processes or not.

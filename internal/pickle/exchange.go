@@ -276,6 +276,11 @@ func CSV(v Value) (file []byte, ok bool) {
 		for c := range columns {
 			record[c] = columns[c](i)
 		}
+		if len(record) == 1 && record[0] == "" { // a line of nothing would be skipped by whoever reads it
+			w.Flush()
+			out.WriteString("\"\"\n")
+			continue
+		}
 		w.Write(record)
 	}
 	w.Flush()

@@ -14,6 +14,7 @@ from os import _exit, close, dup2, getppid, setpgid
 from struct import unpack
 
 from . import safety, signals
+from .ending import Ending
 from .forkhooks import ForkHooks
 from .hotpages import SCOUTS, HotPages
 from .task import converse, flush
@@ -83,6 +84,7 @@ class ForkServer:
             os.set_blocking(fd, False)
         set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal(SIGCHLD, _wake_up)
+        self._end = Ending(forked=True)
         # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
         # the pages it lies on.
         gc.freeze()
@@ -235,6 +237,7 @@ class ForkServer:
             if self._detach(0, SIGKILL, stdout, stderr, closing) == self._pid:  # else it had ended before
                 signals.enter_task()
                 code = converse(self._flow, self._plans, conversation, first, self._context)
+                self._end()
         except KeyboardInterrupt:
             pass  # it was asked to end before it had begun
         except BaseException:
@@ -244,7 +247,6 @@ class ForkServer:
             self._libc.flush()
             if is_scout:
                 self._hot.tell()
-            # Not exit: what the user's file left for the end of its process belongs to the fork server's.
             _exit(code)
 
     def _detach(self, group, death, stdout, stderr, closing):

@@ -155,12 +155,10 @@ class InputTask:
                 var = described.get("foreach_artifact")
                 found, items = self.inputs._artifact(self.position, var) if var else (False, None)
                 if found:
-                    try:
-                        return items[index]
-                    except (TypeError, KeyError):
-                        from itertools import islice
+                    # The elements are those that iterating gives, as the split took them, not what a key finds.
+                    from itertools import islice
 
-                        return next(islice(items, index, None))
+                    return next(islice(items, index, None), None)
         return None
 
     def foreach_stack(self):

@@ -159,6 +159,7 @@ def _wait_for_end(channel):
 
 def _run_task(flow, fd):
     from . import signals
+    from .ending import Ending
     from .safety import LibC
     from .task import converse, flush
 
@@ -179,6 +180,7 @@ def _run_task(flow, fd):
                 stream.reconfigure(line_buffering=True)
         signals.enter_task()
         code = converse(flow, plans, fd, first)
+    Ending(forked=False)()
     flush()
     LibC().flush()
     os._exit(code)

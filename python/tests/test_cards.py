@@ -14,7 +14,7 @@ from levada.cards.collector import AttachedCard, CardComponentCollector, Compone
 from levada.cards.component import rendered
 from levada.cards.exceptions import ComponentOverwriteNotSupportedException
 from levada.cards.markdown import to_html
-from levada.cards.page import html_of, page
+from levada.cards.page import html_of, number_text, page
 from metaflow.cards import (
     Artifact,
     Error,
@@ -89,6 +89,18 @@ class Components(CardTest):
         shown = component.render()
         self.assertIsInstance(shown.pop("id"), str)
         return shown
+
+    def test_floats(self):
+        for value, text, grouped in (
+            (1 / 3, "0.333333", "0.333333"),
+            (1234567.89, "1234567.89", "1,234,567.89"),
+            (16777217.0, "16777217", "16,777,217"),
+            (-150000.0, "-150000", "-150,000"),
+            (1e-9, "1e-09", "1e-09"),
+            (1e20, "1e+20", "1e+20"),
+            (float("nan"), "nan", "nan"),
+        ):
+            self.assertEqual((number_text(value), number_text(value, grouped=True)), (text, grouped))
 
     def test_markdown(self):
         self.assertEqual(self.described(Markdown("  a\n  b")), {"type": "markdown", "source": "\na\nb"})

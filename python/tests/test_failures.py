@@ -80,10 +80,10 @@ class Ends(FlowTest):
     def test_threads_and_children_left_behind(self):
         host = self.steps("""
             import threading, subprocess
-            threading.Thread(target=time.sleep, args=(30,)).start()
+            from levada import ending
+            ending.SOON, ending.LATE = 0.1, 0.3
+            threading.Thread(target=time.sleep, args=(30,), name="stuck").start()
             self.pid = subprocess.Popen(["sleep", "30"]).pid
-            import atexit
-            atexit.register(print, "never")
             print("kept", end="")
             self.next(self.end)
         """)
@@ -92,6 +92,8 @@ class Ends(FlowTest):
         self.assertOk(result)
         self.assertLess(time.time() - began, 5)
         self.assertEqual(result.stdout, "kept")
+        self.assertIn("its process waits for the thread stuck", result.stderr)
+        self.assertIn("without waiting longer for the thread stuck", result.stderr)
         pid = result.values()["pid"]
         for _ in range(100):
             try:

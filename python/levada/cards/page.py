@@ -186,6 +186,14 @@ def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def number_text(value, grouped=False):
+    """A float in six digits, but none cut off before the point: ``0.333333``, ``1234567.89``, or ``1,234,567.89``."""
+    if not 1e5 <= abs(value) < 1e15:
+        return "%.6g" % value if abs(value) < 1e15 else str(value)
+    text = f"{value:,.2f}".rstrip("0").rstrip(".")
+    return text if grouped else text.replace(",", "")
+
+
 def _cell(value):
     """The inside of a cell."""
     if value is None:
@@ -193,7 +201,7 @@ def _cell(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return escape("%.6g" % value if value == value and abs(value) < 1e15 else str(value))
+        return escape(number_text(value))
     if isinstance(value, int):
         return escape(str(value))
     if isinstance(value, dict) and value.get("type") in _SHOW:
@@ -329,7 +337,7 @@ def _show_value_box(component):
     if isinstance(value, int) and not isinstance(value, bool):
         value = f"{value:,}" if abs(value) >= 10000 else str(value)
     elif isinstance(value, float):
-        value = "%.6g" % value
+        value = number_text(value, grouped=True)
     out = '<div class="%s">' % classes
     for name in ("title", "value", "change_indicator", "subtitle"):
         text = value if name == "value" else component.get(name)
@@ -363,7 +371,7 @@ def _show_timeline(component):
     if stats.get("displayed_events", 0) < stats.get("total_events", 0):
         facts.append("the last %d shown" % stats["displayed_events"])
     if stats.get("events_per_minute"):
-        facts.append("%g a minute" % stats["events_per_minute"])
+        facts.append("%s a minute" % number_text(stats["events_per_minute"], grouped=True))
     if stats.get("total_runtime_seconds"):
         facts.append("over %s" % duration_text(stats["total_runtime_seconds"]))
     facts.append("finished" if stats.get("finished") else "going on")

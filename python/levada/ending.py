@@ -1,0 +1,132 @@
+"""How the process of a task ends: as Python ends any process, as far as the task itself has left something to do.
+
+Threads are waited for, though not for ever: one that is stuck is to end with its task. Functions that were registered
+with ``atexit`` are called, finalizers run, open files are written out. The rest of what Python does, to take modules
+apart, would touch all memory that a task shares with its fork server, for nothing: the process is gone right after.
+
+What the user's file left when it was imported belongs to the fork server. A task that removed, say, a temporary folder
+of it would take it from the tasks to come. ``Ending`` is made before the first fork, and tells the two apart.
+"""
+
+import atexit
+import gc
+import sys
+from _io import _BufferedIOBase, _TextIOBase
+from time import monotonic, sleep
+
+#: Seconds after which a task that waits for its threads says so, and after which it waits no longer.
+SOON, LATE = 5, 30
+_PATIENCE = 2  # seconds for a resource tracker to clean up
+_PAUSE = 0.01
+
+#: Where trackers of shared memory and semaphores are: those of multiprocessing, and of loky, which joblib uses.
+_TRACKERS = (
+    "multiprocessing.resource_tracker",
+    "loky.backend.resource_tracker",
+    "joblib.externals.loky.backend.resource_tracker",
+)
+
+
+class Ending:
+    """What a task has to do at its end."""
+
+    def __init__(self, forked):
+        """``forked``: this process is the fork server, not the one of a task."""
+        #: Files that are open already; they have nothing unwritten.
+        self._files = []
+        if forked:
+            self._files = _open_files()
+            for file in self._files:
+                _flush(file)
+            self._keep()
+
+    def _keep(self):
+        """Keep what is to happen at the end of this process from happening at the end of each that is forked."""
+        atexit._clear()
+        weakref = sys.modules.get("weakref")
+        if weakref is not None:
+            for finalizer in list(weakref.finalize._registry):
+                finalizer.atexit = False
+            weakref.finalize._registered_with_atexit = False  # the next one registers again
+        # These look after what there is when they are called.
+        logging, util = sys.modules.get("logging"), sys.modules.get("multiprocessing.util")
+        if util is not None:
+            atexit.register(util._exit_function)
+        if logging is not None:
+            atexit.register(logging.shutdown)
+
+    def __call__(self):
+        """End the task. What goes wrong is told on stderr and keeps nothing else from being done."""
+        threading = sys.modules.get("threading")
+        if threading is not None and len(threading._active) > 1:
+            _wait_for_threads(threading)
+        if atexit._ncallbacks():
+            _call(atexit._run_exitfuncs)
+        for file in (*self._files, *_open_files()):
+            _flush(file)
+        for name in _TRACKERS:
+            tracker = getattr(sys.modules.get(name), "_resource_tracker", None)
+            if getattr(tracker, "_pid", None) is not None:
+                _end_tracker(tracker)
+
+
+def _wait_for_threads(threading):
+    """Wait for threads that are no daemons, as Python does at the end of a process."""
+    began = monotonic()
+
+    def close_pools():  # which waits for what is in them
+        for close in reversed(threading._threading_atexits):
+            _call(close)
+
+    closing = threading.Thread(target=close_pools, daemon=True)
+    closing.start()
+    threads = [closing, *_alive(threading)]
+    for limit, text in (
+        (SOON, "the step is done; its process waits for %s"),
+        (LATE, "the process ends without waiting longer for %s. Wait for it in the step, or make it a daemon."),
+    ):
+        for thread in threads:
+            thread.join(max(0, began + limit - monotonic()))
+        names = [thread.name for thread in _alive(threading)]
+        if not names:
+            return
+        print("levada: " + text % ("the thread%s %s" % ("s" * (len(names) > 1), ", ".join(names[:4]))), file=sys.stderr)
+
+
+def _alive(threading):
+    return [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+
+
+def _call(function):
+    try:
+        function()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+
+
+def _open_files():
+    """The files that have a buffer, those that a fork server had before its first fork aside."""
+    return [one for one in gc.get_objects() if isinstance(one, (_TextIOBase, _BufferedIOBase))]
+
+
+def _flush(file):
+    try:
+        if not file.closed:
+            file.flush()
+    except Exception:
+        pass  # not open for writing, or gone; what it held could not be written
+
+
+def _end_tracker(tracker):
+    """Let the process that tracks shared memory clean up: it would be ended with the task."""
+    from os import WNOHANG, close, waitpid
+
+    fd, pid = tracker._fd, tracker._pid
+    tracker._fd = tracker._pid = None
+    limit = monotonic() + _PATIENCE
+    try:
+        close(fd)
+        while waitpid(pid, WNOHANG)[0] == 0 and monotonic() < limit:
+            sleep(_PAUSE)
+    except (OSError, TypeError):
+        pass  # it is another process's, or gone
