@@ -31,7 +31,7 @@ func (s *session) python(file string, args ...string) outcome {
 	s.t.Helper()
 	cmd := s.command("Scorer", args...)
 	cmd.Path, cmd.Args = levada, append([]string{"levada", args[0], file}, args[1:]...)
-	if args[0] != "run" && args[0] != "resume" {
+	if args[0] != "run" && args[0] != "resume" && args[0] != "spin" {
 		cmd.Args = append([]string{"levada"}, args...)
 	}
 	exe, err := os.Executable()
@@ -214,6 +214,11 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 	contains(t, o.stdout+o.stderr, "made by make", "the program ./each.sh exited with code 3", "it is broken",
 		`all {"item":"a","index":0}{"item":"b","index":1}{"item":"c","index":2} problem ExitCode the program ./fails.sh exited with code 5 late the program ./slow.sh did not end within its timeout of 1s`)
 	contains(t, s.python(file, "dump", "1/make").stdout, `list [size: 13 type: json] = ["a","b","c"]`, "raw [size: 2 type: <class 'bytes'>]")
+	if o := s.python(file, "spin", "1/make"); o.code != 1 {
+		t.Errorf("spin of a step that a program runs exits with %d", o.code)
+	} else {
+		contains(t, o.stderr, "step make is run by another program (@exec)", "`levada resume make` runs it again")
+	}
 	for change, want := range map[[2]string]string{
 		{"make.sh", "#!/bin/sh\nexit 0\n"}:                                                 "left no file for its output list",
 		{"make.sh", "#!/bin/sh\necho x > $LEVADA_OUTPUTS/list.json\n"}:                     "left list.json, which is not JSON",

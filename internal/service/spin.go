@@ -90,6 +90,10 @@ func (s *Service) spun(ctx context.Context, f *flow, text string) (t metastore.T
 	if node.Parallel || node.Scope != nil && node.Scope.Kind == graph.Parallel {
 		return t, run, fault.New(fault.Invalid, "step %s is a node of a gang, which cannot run alone", p.Step)
 	}
+	if node.Exec != nil {
+		return t, run, fault.New(fault.Invalid, "step %s is run by another program (@exec), and spin runs the flow's own code alone", p.Step).
+			Do("`levada resume %s` runs it again, and all after it", p.Step)
+	}
 	if p.Run != 0 {
 		run, err = s.RunByID(ctx, p.Run)
 	} else {

@@ -153,12 +153,14 @@ class HashSink:
 class Loaded:
     """An artifact as it came from the host."""
 
-    __slots__ = ("value", "hash", "size")
+    __slots__ = ("value", "hash", "size", "data")
 
-    def __init__(self, value, hash, size):
+    def __init__(self, value, hash, size, data=b""):
         self.value = value
         self.hash = hash
         self.size = size
+        #: Its bytes; empty if they came as a file.
+        self.data = data
 
 
 def _explain(name, error, folder="the store"):
@@ -223,6 +225,19 @@ def _unchanged(value, loaded, staging):
     return sink.hexdigest() == loaded.hash
 
 
+def _says_the_same(data, before):
+    """Whether a value that was loaded from ``before`` is unchanged though its pickle, ``data``, is another.
+
+    Pickles of some objects, views of arrays among them, differ once they have been loaded.
+    """
+    if not before or data == before:
+        return False
+    try:
+        return dumps(loads(before), _PROTOCOL) == data
+    except Exception:
+        return False
+
+
 def pack_changed(attributes, loaded, staging, skip_unpicklable=False):
     """The artifacts of an instance that the host does not have: entries, and their bytes in the same order."""
     entries, parts = [], []
@@ -239,6 +254,8 @@ def pack_changed(attributes, loaded, staging, skip_unpicklable=False):
             if skip_unpicklable:
                 continue
             raise
+        if data is not None and before is not None and value is before.value and _says_the_same(data, before.data):
+            continue
         entries.append(entry)
         if data is not None:
             parts.append(data)

@@ -81,7 +81,8 @@ class Task:
             reply, body = self.channel.ask({"type": "get", "name": name})
             if reply["found"]:
                 value = unpack(name, reply, body)
-                self.loaded[name] = Loaded(value, reply.get("hash"), reply.get("size", 0))
+                data = body if reply.get("codec") == "pickle" else b""
+                self.loaded[name] = Loaded(value, reply.get("hash"), reply.get("size", 0), data)
                 flow.__dict__[name] = value
                 return value
             self._absent.add(name)

@@ -82,6 +82,23 @@ class Storing(FlowTest):
         self.assertEqual(result.artifacts["l"].value, ["x" * BIG, 1])
         self.assertEqual(os.listdir(host.staging), [])
 
+    def test_one_whose_pickle_changes_by_being_loaded(self):
+        """As that of a view of an array: nobody has changed it, so it is what was inherited."""
+        host = self.steps(
+            "self.p = P(1); self.q = P(1)\nself.next(self.s1)",
+            "self.p.x; self.q.x = 2\nself.next(self.end)",
+            classbody=(
+                "pass\nglobal P\nclass P:\n    def __init__(self, x): self.x, self.new = x, True\n"
+                "    def __setstate__(self, state): self.x, self.new = state['x'], False\n"
+                "P.__module__, P.__qualname__ = '__main__', 'P'"
+            ),
+        )
+        made = host.task("s0")
+        self.assertOk(made)
+        result = host.task("s1", made.artifacts)
+        self.assertOk(result)
+        self.assertEqual(set(result.artifacts), {"q"})
+
     def test_large_ones_are_sent_again_only_if_changed(self):
         host = self.steps("len(self.same); self.other.append(1)\nself.next(self.end)")
         base = {"same": ["x" * BIG], "other": ["y" * BIG]}
