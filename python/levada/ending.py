@@ -43,11 +43,11 @@ class Ending:
     def _keep(self):
         """Keep what is to happen at the end of this process from happening at the end of each that is forked."""
         atexit._clear()
-        weakref = sys.modules.get("weakref")
-        if weakref is not None:
-            for finalizer in list(weakref.finalize._registry):
-                finalizer.atexit = False
-            weakref.finalize._registered_with_atexit = False  # the next one registers again
+        finalize = getattr(sys.modules.get("weakref"), "finalize", None)
+        for finalizer in list(getattr(finalize, "_registry", ())):
+            finalizer.atexit = False
+        if finalize is not None:
+            finalize._registered_with_atexit = False  # the next one registers again
         # These look after what there is when they are called.
         logging, util = sys.modules.get("logging"), sys.modules.get("multiprocessing.util")
         if util is not None:
@@ -75,7 +75,7 @@ def _wait_for_threads(threading):
     began = monotonic()
 
     def close_pools():  # which waits for what is in them
-        for close in reversed(threading._threading_atexits):
+        for close in reversed(getattr(threading, "_threading_atexits", ())):
             _call(close)
 
     closing = threading.Thread(target=close_pools, daemon=True)

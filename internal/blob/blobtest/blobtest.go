@@ -177,7 +177,7 @@ func testDelete(t *testing.T, b blob.Bucket) {
 		err := b.Delete(ctx, "a/b")
 		if fault.Is(err, fault.Unavailable) {
 			wantBytes(t, b, "a/b", "x")
-			t.Skip("the bucket's keys are deleted only where it is")
+			return // its keys are deleted only where it is
 		}
 		if err != nil {
 			t.Fatal(err)
