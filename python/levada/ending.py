@@ -12,12 +12,20 @@ import atexit
 import gc
 import sys
 from _io import _BufferedIOBase, _TextIOBase
+from _thread import allocate_lock
 from time import monotonic, sleep
+
+from .artifacts import Loaded, Staging
+from .task import Task
+from .wire import Channel
 
 #: Seconds after which a task that waits for its threads says so, and after which it waits no longer.
 SOON, LATE = 5, 30
 _PATIENCE = 2  # seconds for a resource tracker to clean up
 _PAUSE = 0.01
+
+#: What files with a buffer are.
+_FILES = (_TextIOBase, _BufferedIOBase)
 
 #: Where trackers of shared memory and semaphores are: those of multiprocessing, and of loky, which joblib uses.
 _TRACKERS = (
@@ -32,13 +40,26 @@ class Ending:
 
     def __init__(self, forked):
         """``forked``: this process is the fork server, not the one of a task."""
-        #: Files that are open already; they have nothing unwritten.
+        #: Files that are open already, and which the task may write to.
         self._files = []
+        #: Types of objects that are no files, by their ids: a class may have its own idea of being equal to another.
+        self._harmless = frozenset()
         if forked:
-            self._files = _open_files()
-            for file in self._files:
+            files = _open_files()
+            for file in files:
                 _flush(file)
+            # A task writes out its output before it says that it is done.
+            output = [one for stream in (sys.stdout, sys.stderr) for one in (stream, getattr(stream, "buffer", None))]
+            self._files = [file for file in files if _is_writable(file) and not any(file is one for one in output)]
+            # Those that the server has now, and those that most tasks make.
+            made = (Task, Channel, Loaded, Staging, type(allocate_lock()), type(iter([])))
+            kinds = (*map(type, gc.get_objects()), *made)
+            self._harmless = frozenset(id(kind) for kind in kinds if not issubclass(kind, _FILES))
             self._keep()
+        self._has_files = len(self._files) > 0
+        self._threading = sys.modules.get("threading")
+        #: How many modules there were; -1 if one is among them that has to be looked at in any case.
+        self._modules = -1 if any(name in sys.modules for name in _TRACKERS) else len(sys.modules)
 
     def _keep(self):
         """Keep what is to happen at the end of this process from happening at the end of each that is forked."""
@@ -57,12 +78,26 @@ class Ending:
 
     def __call__(self):
         """End the task. What goes wrong is told on stderr and keeps nothing else from being done."""
+        if self.is_due():
+            self._end()
+
+    def is_due(self):
+        """Whether there may be anything left to do. Most tasks leave nothing, so this touches little."""
+        return (
+            len(sys.modules) != self._modules
+            or self._threading is not None and len(self._threading._active) > 1
+            or atexit._ncallbacks() > 0
+            or self._has_files
+            or not self._harmless.issuperset(map(id, map(type, gc.get_objects())))
+        )  # fmt: skip
+
+    def _end(self):
         threading = sys.modules.get("threading")
         if threading is not None and len(threading._active) > 1:
             _wait_for_threads(threading)
         if atexit._ncallbacks():
             _call(atexit._run_exitfuncs)
-        for file in (*self._files, *_open_files()):
+        for file in (sys.stdout, sys.stderr, *self._files, *_open_files()):
             _flush(file)
         for name in _TRACKERS:
             tracker = getattr(sys.modules.get(name), "_resource_tracker", None)
@@ -106,7 +141,14 @@ def _call(function):
 
 def _open_files():
     """The files that have a buffer, those that a fork server had before its first fork aside."""
-    return [one for one in gc.get_objects() if isinstance(one, (_TextIOBase, _BufferedIOBase))]
+    return [one for one in gc.get_objects() if isinstance(one, _FILES)]
+
+
+def _is_writable(file):
+    try:
+        return not file.closed and file.writable()
+    except Exception:
+        return True  # it does not say
 
 
 def _flush(file):

@@ -76,6 +76,7 @@ class ForkServer:
         if any(plan.cards for plan in self._plans.steps.values()):
             from .cards import preload  # noqa: F401  each task would import it
         gc.collect()
+        self._end = Ending(forked=True)
         warm_up(type(self._flow), self._plans.steps, self._rehearse)
         signals.handle(self._on_signal)  # tasks keep it: two system calls less for each
         self._hooks.take_off()
@@ -84,7 +85,6 @@ class ForkServer:
             os.set_blocking(fd, False)
         set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal(SIGCHLD, _wake_up)
-        self._end = Ending(forked=True)
         # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
         # the pages it lies on.
         gc.freeze()
@@ -269,6 +269,7 @@ class ForkServer:
             self._detach(os.getpgrp(), SIGTERM, 1, 2, [os.dup(0), os.dup(0)])
         except OSError:
             pass  # it leads a session, or has no streams
+        self._end.is_due()
         self._libc.flush()
 
 

@@ -509,6 +509,28 @@ class Ends(FlowTest):
         self.assertEqual(rest[0], "atexit")
         self.assertFalse(os.path.exists(result.values()["held"]))  # the process was the task's alone
 
+    def test_one_thing_alone(self):
+        """A task looks whether anything is left to do; each of these alone is something."""
+        path = os.path.join(os.path.dirname(self.write("")), "left")
+        odd = "class Odd(type):\n    def __eq__(self, other):\n        return True\nclass Kind(metaclass=Odd):\n    pass"
+        for head, body in (
+            ("", "global KEPT; KEPT = open(PATH, 'w'); KEPT.write('left')"),
+            ("class Own(io.TextIOWrapper):\n    pass", "global KEPT; KEPT = Own(open(PATH, 'wb')); KEPT.write('left')"),
+            ("KEPT = open(PATH, 'w')", "KEPT.write('left')"),
+            (odd, "global KEPT; KEPT = open(PATH, 'w'); KEPT.write('left')"),
+            ("import atexit", "atexit.register(lambda: print('left', file=open(PATH, 'w'), end=''))"),
+            ("import threading", "threading.Thread(target=lambda: (time.sleep(0.2), open(PATH, 'w').write('left'))).start()"),
+        ):  # fmt: skip
+            with self.subTest(head + body):
+                host = self.host(
+                    "import io\nPATH = %r\n%s\nclass F(FlowSpec):\n    @step\n    def start(self):\n        %s\n"
+                    "        self.next(self.end)\n    @step\n    def end(self):\n        pass\n\nF()\n" % (path, head, body)
+                )  # fmt: skip
+                self.assertOk(host.task("start"))
+                with open(path) as file:
+                    self.assertEqual(file.read(), "left")
+                os.unlink(path)
+
 
 class HandOver(FlowTest):
     SOURCE = """
