@@ -19,7 +19,7 @@ from .forkhooks import ForkHooks
 from .hotpages import SCOUTS, HotPages
 from .task import converse, flush
 from .warmup import warm_up
-from .wire import ConversationEnded, decode, frame, unpack_lengths
+from .wire import ConversationEnded, decode, frame, pack_frame, unpack_lengths
 
 _wait4 = os.wait4
 if not hasattr(select, "poll"):  # a select.py of the user's
@@ -39,6 +39,9 @@ _CANNOT_FORK = 71  # EX_OSERR of sysexits.h
 _CHUNK = 1 << 16
 _ANCILLARY = CMSG_SPACE(253 * 4)  # the kernel passes at most 253 descriptors at once
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+#: Frames that are said of each task, without the work of writing them from a dict.
+_FORKED = '{"type":"forked","id":%d,"pid":%d}'
+_EXITED = '{"type":"exited","id":%d,"code":%d,"signal":%d,"utime":%f,"stime":%f,"maxrss":%d}'
 _WAIT = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
@@ -51,7 +54,7 @@ class ForkServer:
         self._control = socket(fileno=control)
         self._fd = control
         self._buffer = b""
-        self._unsent = []  # frames for the host
+        self._unsent = []  # frames for the host, sent when all that has come is done: so they are read at once
         self._context = {}  # what the tasks of the run have in common
         self._received = []  # descriptors, in the order in which they came
         self._pids = {}  # id of the host -> pid
@@ -182,18 +185,14 @@ class ForkServer:
         os.close(stdout)
         os.close(stderr)
         if pid < 0:
-            self._send({"type": "exited", "id": id, "code": _CANNOT_FORK, "signal": 0, "utime": 0, "stime": 0,
-                        "maxrss": 0, "message": message})  # fmt: skip
+            self._unsent.append(frame({"type": "exited", "id": id, "code": _CANNOT_FORK, "signal": 0, "utime": 0,
+                                       "stime": 0, "maxrss": 0, "message": message}))  # fmt: skip
             return
         self._pids[id] = pid
         self._ids[pid] = id
         if is_scout:
             self._scouts.add(pid)
-        self._send({"type": "forked", "id": id, "pid": pid})
-
-    def _send(self, header):
-        """Send a frame when everything that has come is done: what is said at once is read at once."""
-        self._unsent.append(frame(header))
+        self._unsent.append(pack_frame((_FORKED % (id, pid)).encode()))
 
     def _reap(self):
         while True:
@@ -213,19 +212,11 @@ class ForkServer:
             del self._pids[id]
             if pid in self._scouts:
                 self._scouts.remove(pid)
-                self._hot.ended()
-            signaled = os.WIFSIGNALED(status)
-            self._send(
-                {
-                    "type": "exited",
-                    "id": id,
-                    "code": -1 if signaled else os.WEXITSTATUS(status),
-                    "signal": os.WTERMSIG(status) if signaled else 0,
-                    "utime": usage.ru_utime,
-                    "stime": usage.ru_stime,
-                    "maxrss": usage.ru_maxrss * _MAXRSS_UNIT,
-                }
-            )
+                if self._hot.ended():
+                    gc.freeze()  # what that has made
+            code, number = (-1, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), 0)
+            text = _EXITED % (id, code, number, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
+            self._unsent.append(pack_frame(text.encode()))
 
     def _child(self, first, conversation, stdout, stderr, is_scout):
         """The life of a forked process. Does not return."""

@@ -77,10 +77,12 @@ class HotPages:
             pass  # then others tell
 
     def ended(self):
-        """When a scout has ended, in the fork server. The last one's end is when something is done about it."""
+        """When a scout has ended, in the fork server. The last one's end, which is told, is when something is done."""
         self._left -= 1
-        if self._left or self.descriptor < 0:
-            return
+        if self._left:
+            return False
+        if self.descriptor < 0:
+            return True
         told = self.descriptor
         self.descriptor = -1
         try:
@@ -92,6 +94,7 @@ class HotPages:
         except (OSError, ImportError):
             pass
         os.close(told)
+        return True
 
     def _hot(self, written):
         """The addresses of hot pages. ``written`` has a byte for each page, as one scout after another saw it."""

@@ -70,10 +70,8 @@ class LibC:
 
             library = ctypes.PyDLL(None)
             self._flush = library.fflush
-            self._flush.argtypes = (ctypes.c_void_p,)
             if sys.platform == "linux":
                 self._prctl = library.prctl
-                self._prctl.argtypes = (ctypes.c_int, ctypes.c_ulong)
                 self._syscall = library.syscall
                 self._madvise = library.madvise
                 self._madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)

@@ -28,7 +28,6 @@ from . import running
 _SOON = 0.001  # seconds
 
 _handler = None
-_in_task = False
 _masks = {}  # thread that forks -> the signals that it had blocked
 _alarm = None  # while a signal is to come once more: the handler of SIGALRM before, and what was left of its timer
 
@@ -39,13 +38,11 @@ def handle(handler):
     _handler = handler
     signal(SIGTERM, handler)
     signal(SIGINT, handler)
-    register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 
 
 def enter_task():
     """From here on forks are the step's."""
-    global _in_task
-    _in_task = True
+    register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 
 
 def end_step(signum, frame):
@@ -83,26 +80,23 @@ def _once_more(signum):
 
 
 def _before():
-    if _in_task:
-        _masks[get_ident()] = pthread_sigmask(SIG_BLOCK, (SIGTERM,))
+    _masks[get_ident()] = pthread_sigmask(SIG_BLOCK, (SIGTERM,))
 
 
 def _after_in_parent():
-    if _in_task:
-        pthread_sigmask(SIG_SETMASK, _masks.pop(get_ident()))
+    pthread_sigmask(SIG_SETMASK, _masks.pop(get_ident()))
 
 
 def _after_in_child():
     global _alarm
-    if _in_task:
-        mask = _masks[get_ident()]
-        _masks.clear()
-        if _alarm is not None:
-            signal(SIGALRM, _alarm[0])
-            _alarm = None
-        if getsignal(SIGTERM) is _handler:
-            signal(SIGTERM, SIG_DFL)
-        pthread_sigmask(SIG_SETMASK, mask)
+    mask = _masks[get_ident()]
+    _masks.clear()
+    if _alarm is not None:
+        signal(SIGALRM, _alarm[0])
+        _alarm = None
+    if getsignal(SIGTERM) is _handler:
+        signal(SIGTERM, SIG_DFL)
+    pthread_sigmask(SIG_SETMASK, mask)
 
 
 _HOOKS = (_before.__code__, _after_in_parent.__code__)

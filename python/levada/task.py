@@ -31,15 +31,17 @@ _ENTRY = '{"name":"%s","codec":"pickle","type":"%s","size":%d,"length":%d}'
 class Task:
     """The task that this process runs: what ``flow._levada`` is while a step runs."""
 
-    __slots__ = ("flow", "plans", "plan", "channel", "frame", "loaded", "transition", "stack", "_staging",
-                 "interrupted", "_absent", "_item", "_items", "_shared", "_graph", "_simple", "_at_hand")  # fmt: skip
+    __slots__ = ("flow", "plans", "plan", "channel", "loaded", "transition", "stack", "interrupted",
+                 "_frame", "_context", "_staging", "_absent", "_item", "_items", "_shared", "_graph", "_simple",
+                 "_at_hand")  # fmt: skip
 
-    def __init__(self, flow, plans, channel, frame, body):
+    def __init__(self, flow, plans, channel, frame, body, context=None):
         self.flow = flow
         self.plans = plans
         self.plan = plans.steps[frame["step"]]
         self.channel = channel
-        self.frame = frame
+        self._frame = frame
+        self._context = context
         self.stack = frame.get("stack") or ()
         self.loaded = {}
         self.transition = None
@@ -55,7 +57,7 @@ class Task:
         #: Nothing has to be done but to call the step.
         self._simple = (
             plan.catch is None and plan.timeout is None and plan.cards is None and not plan.is_join
-            and _UNUSUAL.isdisjoint(frame)
+            and _UNUSUAL.isdisjoint(frame) and (context is None or "with" not in context)
         )  # fmt: skip
         item = frame.get("item")
         #: The innermost element has come with the frame.
@@ -63,6 +65,14 @@ class Task:
             item is not None and item.get("inline") and item.get("codec") == "pickle"
             and self.stack and not self.stack[-1].get("gang")
         )  # fmt: skip
+
+    @property
+    def frame(self):
+        """What the host said of the task: the fields of its first frame, and those that the run's tasks share."""
+        if self._context:
+            self._frame = {**self._context, **self._frame}
+            self._context = None
+        return self._frame
 
     @property
     def staging(self):
@@ -495,9 +505,7 @@ def converse(flow, plans, fd, first=None, context=None):
     kind = frame["type"]
     try:
         if kind == "task":
-            if context:
-                frame = {**context, **frame}
-            return Task(flow, plans, channel, frame, body).run()
+            return Task(flow, plans, channel, frame, body, context).run()
         if kind in ("parameters", "defaults"):
             from . import resolve
 
