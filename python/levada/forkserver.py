@@ -17,6 +17,7 @@ from . import safety, signals
 from .ending import Ending
 from .forkhooks import ForkHooks
 from .hotpages import SCOUTS, HotPages
+from .hugetext import use_huge_pages
 from .task import converse, flush
 from .warmup import warm_up
 from .wire import ConversationEnded, decode, frame, pack_frame, unpack_lengths
@@ -213,7 +214,8 @@ class ForkServer:
             if pid in self._scouts:
                 self._scouts.remove(pid)
                 if self._hot.ended():
-                    gc.freeze()  # what that has made
+                    use_huge_pages()
+                    gc.freeze()  # what these have made
             code, number = (-1, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), 0)
             text = _EXITED % (id, code, number, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
             self._unsent.append(pack_frame(text.encode()))

@@ -18,6 +18,7 @@ from fakehost import PYTHON_DIR, Conversation, Result
 from support import FlowTest
 
 from levada.hotpages import SCOUTS, HotPages
+from levada.hugetext import whole_pages
 
 LINUX = sys.platform == "linux"
 
@@ -48,6 +49,37 @@ class Pages(unittest.TestCase):
         told = bytes([0, 1, 1, 0, 0]) + bytes([1, 0, 1, 1, 1]) + bytes([0, 0, 0, 1, 1])
         self.assertEqual(hot._hot(told), [page * 12, page * 20, page * 21])
         self.assertEqual(hot._hot(b""), [])
+
+
+    def test_huge_ones_are_filled_by_the_program_after_the_start_of_its_code(self):
+        shared = """\
+            7f0000000000-7f0000001000 rw-p 00000000 00:00 0
+            7f0000400000-7f00004f5000 r--p 00000000 fe:00 1 /lib/libpython3.so
+            7f00004f5000-7f0000931000 r-xp 000f5000 fe:00 1 /lib/libpython3.so
+            7f0000931000-7f0000b15000 r--p 00331000 fe:00 1 /lib/libpython3.so
+            7f0000b15000-7f0000d78000 rw-p 00443000 fe:00 1 /lib/libpython3.so
+            7f0000e00000-7f0000f00000 r-xp 00000000 fe:00 2 /lib/libother.so
+            """
+        static = """\
+            00400000-0041f000 r--p 00000000 fe:00 1 /usr/bin/python 3 (deleted)
+            0041f000-006dc000 r-xp 0001f000 fe:00 1 /usr/bin/python 3 (deleted)
+            006dc000-00945000 r--p 002dc000 fe:00 1 /usr/bin/python 3 (deleted)
+            00945000-00946000 r--p 00544000 fe:00 3 /usr/bin/other
+            """
+        for maps, address, want in (
+            (shared, 0x7F00004F5000, (0x7F0000600000, 0x7F0000A00000)),
+            (shared, 0x7F0000930FFF, (0x7F0000600000, 0x7F0000A00000)),
+            (static, 0x0041F000, (0x00600000, 0x00800000)),
+            (shared, 0x7F0000000010, None),  # not of a file
+            (shared, 0x7F0000E00000, None),  # too small
+            (shared, 0x7E0000000000, None),  # nowhere
+            ("", 0x1000, None),
+        ):
+            start, end = whole_pages([line.strip() + "\n" for line in maps.strip().splitlines()], address)
+            if want is None:
+                self.assertGreaterEqual(start, end, hex(address))
+            else:
+                self.assertEqual((hex(start), hex(end)), tuple(map(hex, want)))
 
 
 class Processes(FlowTest):
@@ -102,6 +134,26 @@ class Processes(FlowTest):
             self.assertEqual(result.values()["seen"], 1)
             self.assertEqual(result.stderr, "")
             self.assertEqual(len(result.values()["fds"]), 5, result.values()["fds"])
+
+    @unittest.skipUnless(LINUX and os.path.exists("/sys/kernel/mm/transparent_hugepage"), "huge pages")
+    @unittest.skipIf(tuple(map(int, os.uname().release.split(".")[:2])) < (6, 1), "MADV_COLLAPSE")
+    def test_code_on_huge_pages(self):
+        host = self.steps("self.maps = open('/proc/self/maps').read().splitlines(); self.next(self.end)")
+        before = host.task("s0").values()["maps"]
+        named = [line for line in before if " r-xp " in line and "python" in line]
+        fits = [whole_pages(before, int(line.split("-")[0], 16)) for line in named]
+        want = ["%08x-%08x r-xp 00000000" % span for span in fits if span[0] < span[1]]
+        for _ in range(max(SCOUTS) + 2):
+            result = host.task("s0")
+            self.assertOk(result)
+        after = result.values()["maps"]
+        found = [line[: line.index(" ", line.index("r-xp") + 5)] for line in after if " r-xp " in line]
+        self.assertEqual([span for span in want if span in found], want)
+        # Where the code starts the file is still named: profilers look for it.
+        self.assertEqual(
+            [line.split("-")[0] for line in after if " r-xp " in line and "python" in line],
+            [line.split("-")[0] for line in named],
+        )
 
     def test_usage(self):
         host = self.steps(
