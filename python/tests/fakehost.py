@@ -266,13 +266,17 @@ class Host:
         return self.ids, conversation
 
     def _short(self, first):
-        """A first frame without what the fork server knows of all tasks. It is told so before the first of them."""
+        """A first frame without what the fork server knows of all tasks."""
         if first["type"] != "task":
             return first
+        self.tell(first)
+        return {name: value for name, value in first.items() if self.context.get(name, self) != value}
+
+    def tell(self, first):
+        """Tell the fork server what a first frame says of all tasks, once."""
         if self.context is None:
             self.context = {name: first[name] for name in _CONTEXT}
             self.control.send({"type": "context", "context": self.context})
-        return {name: value for name, value in first.items() if self.context.get(name, self) != value}
 
     def control_frame(self):
         """Read one frame of the control conversation, and keep what it says."""
