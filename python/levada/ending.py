@@ -42,8 +42,8 @@ class Ending:
         """``forked``: this process is the fork server, not the one of a task."""
         #: Files that are open already, and which the task may write to.
         self._files = []
-        #: Types of objects that are no files, by their ids: a class may have its own idea of being equal to another.
-        self._harmless = frozenset()
+        #: Types of objects that are no files.
+        self._harmless = set()
         if forked:
             files = _open_files()
             for file in files:
@@ -53,8 +53,9 @@ class Ending:
             self._files = [file for file in files if _is_writable(file) and not any(file is one for one in output)]
             # Those that the server has now, and those that most tasks make.
             made = (Task, Channel, Loaded, Staging, type(allocate_lock()), type(iter([])))
-            kinds = (*map(type, gc.get_objects()), *made)
-            self._harmless = frozenset(id(kind) for kind in kinds if not issubclass(kind, _FILES))
+            for kind in (*map(type, gc.get_objects()), *made):
+                if type(kind).__hash__ is type.__hash__ and not issubclass(kind, _FILES):  # or ask its metaclass
+                    self._harmless.add(kind)
             self._keep()
         self._has_files = len(self._files) > 0
         self._threading = sys.modules.get("threading")
@@ -83,13 +84,16 @@ class Ending:
 
     def is_due(self):
         """Whether there may be anything left to do. Most tasks leave nothing, so this touches little."""
-        return (
-            len(sys.modules) != self._modules
-            or self._threading is not None and len(self._threading._active) > 1
-            or atexit._ncallbacks() > 0
-            or self._has_files
-            or not self._harmless.issuperset(map(id, map(type, gc.get_objects())))
-        )  # fmt: skip
+        try:
+            return (
+                len(sys.modules) != self._modules
+                or self._threading is not None and len(self._threading._active) > 1
+                or atexit._ncallbacks() > 0
+                or self._has_files
+                or not self._harmless.issuperset(map(type, gc.get_objects()))
+            )  # fmt: skip
+        except Exception:
+            return True  # a class that cannot be in a set
 
     def _end(self):
         threading = sys.modules.get("threading")

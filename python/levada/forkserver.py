@@ -65,6 +65,7 @@ class ForkServer:
         self._libc = safety.LibC()
         self._hot = HotPages(self._libc)
         self._scouts = set()  # their pids
+        self._closing = []  # descriptors that no task must keep
         self._hooks = ForkHooks()
         self._reseed = safety.reseeders()
         self._stopping = False
@@ -85,6 +86,7 @@ class ForkServer:
         signals.handle(self._on_signal)  # tasks keep it: two system calls less for each
         self._hooks.take_off()
         self._reseed += self._hooks.reseed
+        self._closing = self._descriptors()
         for fd in (self._wake, self._waker):
             os.set_blocking(fd, False)
         set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -112,6 +114,11 @@ class ForkServer:
         finally:
             self._kill_all()
             os._exit(0)
+
+    def _descriptors(self):
+        """The server's own descriptors, apart from those that it has received."""
+        hot = [self._hot.descriptor] if self._hot.descriptor >= 0 else []
+        return [self._wake, self._waker, self._fd, *hot]
 
     def _on_signal(self, signum, frame):
         if os.getpid() != self._pid:
@@ -174,6 +181,7 @@ class ForkServer:
         is_scout = self._forks in SCOUTS
         if is_scout:
             self._hot.expect()
+            self._closing = self._descriptors()
         child = self._child  # here Python remembers where it found it
         try:
             pid = os.fork()
@@ -214,6 +222,7 @@ class ForkServer:
             if pid in self._scouts:
                 self._scouts.remove(pid)
                 if self._hot.ended():
+                    self._closing = self._descriptors()
                     use_huge_pages()
                     gc.freeze()  # what these have made
             code, number = (-1, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), 0)
@@ -224,10 +233,7 @@ class ForkServer:
         """The life of a forked process. Does not return."""
         code = 1
         try:
-            closing = [stdout, stderr, self._wake, self._waker, self._fd, *self._received]
-            if self._hot.descriptor >= 0:
-                closing.append(self._hot.descriptor)
-            if self._detach(0, SIGKILL, stdout, stderr, closing) == self._pid:  # else it had ended before
+            if self._detach(0, SIGKILL, stdout, stderr) == self._pid:  # else it had ended before
                 signals.enter_task()
                 code = converse(self._flow, self._plans, conversation, first, self._context)
                 self._end()
@@ -242,7 +248,7 @@ class ForkServer:
                 self._hot.tell()
             _exit(code)
 
-    def _detach(self, group, death, stdout, stderr, closing):
+    def _detach(self, group, death, stdout, stderr):
         """Make a forked process one of its own: group, signals, streams. Returns its parent's pid."""
         setpgid(0, group)
         set_wakeup_fd(-1)
@@ -250,7 +256,7 @@ class ForkServer:
         self._libc.die_with_parent(death)
         dup2(stdout, 1)
         dup2(stderr, 2)
-        for fd in closing:
+        for fd in (stdout, stderr, *self._closing, *self._received):
             close(fd)
         gc.enable()
         self._hooks.put_back()
@@ -259,7 +265,7 @@ class ForkServer:
     def _rehearse(self):
         """Do with this process what is done with a forked one, so that nothing is changed by it."""
         try:
-            self._detach(os.getpgrp(), SIGTERM, 1, 2, [os.dup(0), os.dup(0)])
+            self._detach(os.getpgrp(), SIGTERM, os.dup(1), os.dup(2))
         except OSError:
             pass  # it leads a session, or has no streams
         self._end.is_due()
