@@ -18,6 +18,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 
 import capstone
 from capstone import x86
@@ -165,10 +166,18 @@ def task(host):
     id, conversation = host.fork()
     while id not in host.pids:
         host.control_frame()
+    while not _waits(host.pids[id]):
+        time.sleep(0.01)
     life = Life(host.pids[id], lambda: conversation.send(*frame(host, 17)))
     assert conversation.receive()[0]["ok"]
     host.wait_exit(id)
     return life
+
+
+def _waits(pid):
+    """Whether a process waits in the system call 0, read."""
+    with open("/proc/%d/syscall" % pid) as file:
+        return file.read().startswith("0 ")
 
 
 def server(host):

@@ -91,9 +91,6 @@ class ForkServer:
             os.set_blocking(fd, False)
         set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal(SIGCHLD, _wake_up)
-        # Nothing that exists now is garbage to any task: keep the collector from touching it, and so from copying
-        # the pages it lies on.
-        gc.freeze()
         gc.disable()
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
@@ -182,6 +179,9 @@ class ForkServer:
         if is_scout:
             self._hot.expect()
             self._closing = self._descriptors()
+        # Nothing that exists now is garbage to the task: keep the collector from touching it, and so from copying the
+        # pages it lies on.
+        gc.freeze()
         child = self._child  # here Python remembers where it found it
         try:
             pid = os.fork()
@@ -224,7 +224,6 @@ class ForkServer:
                 if self._hot.ended():
                     self._closing = self._descriptors()
                     use_huge_pages()
-                    gc.freeze()  # what these have made
             code, number = (-1, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), 0)
             text = _EXITED % (id, code, number, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
             self._unsent.append(pack_frame(text.encode()))
