@@ -189,7 +189,10 @@ def server(host):
         over.append(True)
         host.kill(host.ids)  # of one that is gone: the server only wakes up
 
-    return Life(host.process.pid, threading.Thread(target=ask).start, lambda: over)
+    asking = threading.Thread(target=ask)
+    life = Life(host.process.pid, asking.start, lambda: over)
+    asking.join()
+    return life
 
 
 def main():

@@ -48,7 +48,7 @@ class Task:
         #: It was asked to end. A KeyboardInterrupt that the step's own code raises is a failure like any other.
         self.interrupted = False
         self._staging = None
-        self._absent = set()
+        self._absent = ()
         self._item = body
         self._items = {}
         self._shared = {}
@@ -95,7 +95,7 @@ class Task:
                 self.loaded[name] = Loaded(value, reply.get("hash"), reply.get("size", 0), data)
                 flow.__dict__[name] = value
                 return value
-            self._absent.add(name)
+            self._absent = {*self._absent, name}
         raise AttributeError("Flow %s has no attribute '%s'" % (type(flow).__name__, name))
 
     def parameter(self, attribute, parameter):
@@ -119,7 +119,7 @@ class Task:
     def merge(self, flow, inputs, exclude, include):
         """Take over what the inputs of a join agree about."""
         merge_artifacts(flow, self, inputs, exclude, include)
-        self._absent.clear()  # what was not there may be now
+        self._absent = ()  # what was not there may be now
 
     def graph(self):
         """The flow as ``_graph_info`` has it."""
