@@ -149,6 +149,8 @@ def floor():
         os.read(read, 1)
         pickle.dumps(17 * 17)
         os._exit(0)
+    while not _waits(pid):
+        time.sleep(0.01)
     return Life(pid, lambda: os.write(write, b"x"))
 
 
