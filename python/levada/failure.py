@@ -4,11 +4,12 @@ import sys
 from os.path import dirname
 
 try:
-    from traceback import TracebackException
+    from traceback import StackSummary, TracebackException
 except ImportError:  # a traceback.py of the user's
     from .standard import load
 
-    TracebackException = load("traceback").TracebackException
+    _traceback = load("traceback")
+    StackSummary, TracebackException = _traceback.StackSummary, _traceback.TracebackException
 
 from .exceptions import MetaflowException, UnpicklableArtifactException
 
@@ -25,8 +26,17 @@ def _is_own(frame):
     return frame.filename.startswith((_OWN, _METAFLOW))
 
 
-def _trim(failure):
-    """Take Levada's frames from the top and the bottom of a traceback, and of those it was caused by."""
+def _trim(stack):
+    """Take Levada's frames from both ends of a stack, and those between functions of the user's."""
+    while stack and _is_own(stack[0]):
+        del stack[0]
+    while stack and _is_own(stack[-1]):
+        del stack[-1]
+    stack[:] = [frame for frame in stack if frame.filename != _BETWEEN]
+
+
+def _trim_all(failure):
+    """Trim a traceback, and those it was caused by."""
     seen = set()
     todo = [failure]
     while todo:
@@ -34,20 +44,26 @@ def _trim(failure):
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        stack = one.stack
-        while stack and _is_own(stack[0]):
-            del stack[0]
-        while stack and _is_own(stack[-1]):
-            del stack[-1]
-        stack[:] = [frame for frame in stack if frame.filename != _BETWEEN]
+        _trim(one.stack)
         todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
 
 
 def traceback_of(exception):
     """The formatted traceback of an exception, with the user's frames only at its ends."""
     failure = TracebackException.from_exception(exception)
-    _trim(failure)
+    _trim_all(failure)
     return without_secrets("".join(failure.format()))
+
+
+def stack_of(frame, caller):
+    """The formatted stack at a frame, as far as it was called by the function ``caller``: as in ``traceback_of``."""
+    frames = []
+    while frame is not None and frame.f_code is not caller.__code__:
+        frames.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    stack = StackSummary.extract(reversed(frames))
+    _trim(stack)
+    return "".join(stack.format())
 
 
 def without_secrets(text):

@@ -348,14 +348,13 @@ class Task:
                 setitimer(ITIMER_REAL, 0)
 
     def _on_alarm(self, signum, frame):
-        from traceback import format_stack
-
         from .exceptions import TimeoutException
+        from .failure import stack_of
 
         total = self.frame.get("timeout") or timeout_seconds(self.plan.timeout)
         exception = TimeoutException(
             "Step %s timed out after %d hours, %d minutes, %g seconds\nStack when it was stopped:\n%s"
-            % (self.plan.name, total // 3600, total // 60 % 60, total % 60, "".join(format_stack(frame)))
+            % (self.plan.name, total // 3600, total // 60 % 60, total % 60, stack_of(frame, Task._call_step))
         )
         self.interrupt(exception)
 

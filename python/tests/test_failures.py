@@ -181,6 +181,19 @@ class Catch(FlowTest):
 
 
 class Timeout(FlowTest):
+    def test_stack_has_users_frames_only(self):
+        decorator = (
+            "pass\nglobal g, around\ndef g():\n    time.sleep(20)\n"
+            "@user_step_decorator\ndef around(name, flow, inputs=None, attributes=None):\n    yield\n"
+        )
+        host = self.steps("@around\n@timeout(seconds=1)\ng()\nself.next(self.end)", classbody=decorator)
+        result = host.task("s0")
+        self.assertFails(result, "Stack when it was stopped:\n", "time.sleep(20)")
+        for text in (result.stderr, result.done["exception"]["message"]):
+            self.assertNotIn("levada/", text)
+        places = [line.rsplit(" ", 1)[1] for line in result.stderr.split("\n") if line.lstrip().startswith("File ")]
+        self.assertEqual(places, ["s0", "g"])
+
     def test_raises_in_the_step(self):
         host = self.steps(
             "@timeout(seconds=1)\ntime.sleep(20)\nself.next(self.end)",
