@@ -366,14 +366,17 @@ def _parsed(config, text):
     return value
 
 
-def read(configs, files, texts, known, context, lenient=False):
+def read(configs, files, texts, known, context, problems=None):
     """Give all configs their values, as plain data by name. UsageError tells all that is wrong.
 
     ``files`` and ``texts`` are what the user gave; ``known`` are values that are certain, those of a run that is
-    resumed. With ``lenient``, what is wrong is left out, and the configs that have no value are missing in the result.
+    resumed. With ``problems``, a list, no exception tells why configs have no value: it is added there, and they are
+    missing in the result.
     """
     from .exceptions import UsageError
 
+    lenient = problems is not None
+    problems = problems if lenient else []
     names = [config.name for config in configs.values()]
     for option, given in (("config", files), ("config-value", texts)):
         for name in given:
@@ -387,7 +390,7 @@ def read(configs, files, texts, known, context, lenient=False):
             "Cannot provide both a value and a file for the same configuration. Found such values for '%s'"
             % "', '".join(both)
         )
-    values, problems = {}, []
+    values = {}
     for config in configs.values():
         name = config.name
         if name in known:
@@ -397,13 +400,18 @@ def read(configs, files, texts, known, context, lenient=False):
             values[name] = load(config, files.get(name), texts.get(name), context)
         except _Problem as problem:
             problems.append(str(problem))
-        except Exception:
+        except Exception as error:
             if not lenient:
                 raise
-            problems.append(name)
+            problems.append("no value for '%s': %s: %s" % (name, type(error).__name__, error))
     if problems and not lenient:
-        raise UsageError("Bad values passed for configuration options: " + ", ".join(problems))
+        raise UsageError(all_of(problems))
     return values
+
+
+def all_of(problems):
+    """What is said about configs that have no value."""
+    return "Bad values passed for configuration options: " + ", ".join(problems)
 
 
 def assign(configs, values):

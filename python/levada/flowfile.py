@@ -11,10 +11,11 @@ from .wire import Channel, ConversationEnded
 
 
 def definition_of(file, python, environment, folder, configs=None):
-    """The definition of the flow in ``file``, as a dict. MetaflowException if the file has none.
+    """The definition of the flow in ``file``, as a dict, and what is wrong with its configs, or None.
 
-    A flow that is shaped by configs is told those of ``configs``: ``config_files`` and ``config_values``, by name. What
-    is wrong with them is not said here: a run says it, and a resumed run has those of its origin.
+    MetaflowException if the file has no flow. A flow that is shaped by configs is told those of ``configs``:
+    ``config_files`` and ``config_values``, by name. What is wrong with them is no failure here: a resumed run has those
+    of its origin.
 
     The file is imported in a fresh interpreter, so nothing of it, neither its modules nor its mistakes, stays here.
     """
@@ -44,7 +45,7 @@ def definition_of(file, python, environment, folder, configs=None):
         raise MetaflowException("There is no flow in %s.\n%s" % (file, output.strip()))
     if "definition" not in said:  # broken, or refused
         raise MetaflowException(said["message"], said.get("line") or None, said.get("file") or None)
-    return said["definition"]
+    return said["definition"], said.get("incomplete")
 
 
 def sdk_environment(env=None):

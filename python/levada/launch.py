@@ -54,11 +54,17 @@ def _describe(flow, setup=None):
         if setup is not None:
             from .prepare import prepare, received
 
-            values, configs = prepare(type(flow), received(*setup))
+            known = received(*setup)
+            values, configs = prepare(type(flow), known)
         definition, plans = describe(type(flow), flow_file(), safety.fork_unsafe(), configs, values)
         _check_decorators(plans)
         protect_constants(type(flow))
-        return {"type": "definition", "definition": definition}, plans
+        frame = {"type": "definition", "definition": definition}
+        if setup is not None and known.problems:
+            from .configs import all_of
+
+            frame["incomplete"] = all_of(known.problems)  # parameters that configs shape are not as they would be
+        return frame, plans
     except Exception as error:
         from .exceptions import MetaflowException, UsageError
         from .failure import traceback_of

@@ -44,7 +44,8 @@ class Setup:
         self.texts = frame.get("config_values") or {}
         self.known = known or {}  # values of configs that are certain, by name
         self.with_ = frame.get("with") or []
-        self.lenient = bool(frame.get("lenient"))  # for help: what is wrong is left out
+        #: Why configs have no value, where the flow is described all the same: for help, and for Runner.
+        self.problems = [] if frame.get("lenient") else None
 
 
 def received(frame, body):
@@ -109,7 +110,7 @@ class Preparation:
             ds_type="local",
             configs=None,
         )
-        plain = configs.read(self.configs, setup.files, setup.texts, setup.known, context, setup.lenient)
+        plain = configs.read(self.configs, setup.files, setup.texts, setup.known, context, setup.problems)
         self.values = configs.assign(self.configs, plain)
         return plain
 

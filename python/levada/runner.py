@@ -268,7 +268,7 @@ class Runner:
             self.env_vars["METAFLOW_PROFILE"] = profile
         self._folders = []
         self._commands = []
-        self._definition = definition_of(
+        self._definition, self._incomplete = definition_of(
             self.flow_file, sys.executable, self.env_vars, self.cwd, given_configs(kwargs, self.env_vars)
         )
 
@@ -326,6 +326,8 @@ class Runner:
         return await self._start("spin", dict(kwargs, pathspec=pathspec), ExecutingTask)
 
     def _command(self, command, kwargs):
+        if command == "run" and self._incomplete:  # which parameters there are is not known
+            raise RuntimeError("No run can be started: %s" % self._incomplete)
         words = command_words(command, self._definition, kwargs)
         from tempfile import mkdtemp
 

@@ -1,9 +1,11 @@
-"""The parts of Runner and NBRunner that need no process."""
+"""Runner and NBRunner, as far as they need no host."""
 
+import os
 import unittest
 
-import support  # noqa: F401  puts the SDK on the path
+from support import FlowTest
 
+from levada import Runner
 from levada.commandline import command_words, top_words
 from levada.notebook import flow_source
 
@@ -62,6 +64,42 @@ class CommandLine(unittest.TestCase):
         ):
             with self.subTest(values), self.assertRaises(error):
                 command_words("run", DEFINITION, values)
+
+
+class Configs(FlowTest):
+    def test_what_is_wrong_with_them_is_said_first(self):
+        flow = """
+            def read(text):
+                raise KeyError("which")
+
+            class F(FlowSpec):
+                c = Config("c", default="nothing.json"PARSER)
+                p = Parameter("p", default=c.n)
+                q = Parameter("q", default=1, type=c.kind)
+
+                @step
+                def start(self):
+                    self.next(self.end)
+
+                @step
+                def end(self):
+                    pass
+
+            F()
+        """
+        bad = self.write("", head="{")
+        for parser, given, want in (
+            ("", {}, "default configuration file 'nothing.json' could not be read for 'c'"),
+            ("", {"config": [("c", "other.json")]}, "configuration file 'other.json' could not be read for 'c'"),
+            ("", {"config": [("c", bad)]}, "configuration value for 'c' is not valid JSON"),
+            (", parser=read", {"config": [("c", bad)]}, "no value for 'c': KeyError: 'which'"),
+        ):
+            with self.subTest(want):
+                path = self.write(flow.replace("PARSER", parser))
+                runner = Runner(path, show_output=False, cwd=os.path.dirname(path), **given)
+                with self.assertRaises(RuntimeError) as raised:
+                    runner.run(p=3)
+                self.assertIn("Bad values passed for configuration options: " + want, str(raised.exception))
 
 
 CELL = '''from metaflow import FlowSpec, NBRunner, step
