@@ -54,6 +54,38 @@ await ex.wait()
 print("- async", ex.status, ex.run.data.x)
 ex.runner.cleanup()
 # cell
+runner = NBRunner(NotebookFlow, show_output=False)
+print("- twice", runner.nbrun(alpha=6).data.x, runner.nbrun(alpha=7).data.x)
+with runner:
+    print("- again", runner.run(alpha=8).run.data.x)
+# cell
+%%capture --no-stdout
+%%time
+
+from metaflow import FlowSpec, NBRunner, step
+class MagicFlow(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+    @step
+    def end(self):
+        pass
+
+print("- magic", NBRunner(MagicFlow, show_output=False).nbrun().successful)
+# cell
+print("- magic, later", NBRunner(MagicFlow, show_output=False).nbrun().successful)
+# cell
+%%writefile module.py
+from metaflow import FlowSpec
+class ModuleFlow(FlowSpec):
+    pass
+# cell
+from module import ModuleFlow
+try:
+    NBRunner(ModuleFlow)
+except ModuleNotFoundError as e:
+    print("- module", "Use Runner with" in str(e))
+# cell
 class Elsewhere(FlowSpec):
     pass
 Elsewhere.__name__ = "Renamed"
@@ -87,12 +119,13 @@ func TestNotebook(t *testing.T) {
 			said = append(said, strings.TrimSpace(line))
 		}
 	}
-	want := "- same cell True 12|- later cell successful 15|- resumed 15|- async successful 3|- not found True"
+	want := "- same cell True 12|- later cell successful 15|- resumed 15|- async successful 3|" +
+		"- twice 18 21|- again 24|- magic True|- magic, later True|- module True|- not found True"
 	if got := strings.Join(said, "|"); got != want || r.code != 0 {
 		t.Errorf("exit code %d, it said %s\nwant %s\n%s", r.code, got, want, r.stderr)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*.py"))
-	if err != nil || len(left) != 2 { // the file of async_run is the NBRunner's, which was not cleaned up
+	if err != nil || len(left) != 3 { // module.py, and the file of async_run: its NBRunner was not cleaned up
 		t.Errorf("files that are left: %v, %v", left, err)
 	}
 }

@@ -6,12 +6,16 @@ the flow is kept, what runs it is left out.
 
 import ast
 import os
+import sys
 
 from .deployer import Deployer
 from .exceptions import MetaflowException
 from .runner import Runner
 
 _NAMES = ("NBRunner", "NBDeployer")
+
+#: Magics of cells whose text is not run in the notebook.
+_ELSEWHERE = frozenset(["file", "pypy", "python", "python2", "python3", "script", "writefile"])
 
 
 class NBRunnerInitializationError(MetaflowException):
@@ -49,6 +53,7 @@ def flow_source(cell, name):
             continue
         nodes = list(ast.walk(statement))
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        names |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and node.attr in _NAMES}
         waits = any(isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)) for node in nodes)
         starts = isinstance(statement, (ast.Expr, ast.If)) and name in names
         if waits or starts or names & foreign:
@@ -66,6 +71,15 @@ def flow_source(cell, name):
     return '%s\n\n\nif __name__ == "__main__":\n    %s()\n' % ("\n".join(text), name)
 
 
+def without_magics(cell):
+    """The text of a cell without the magics that it begins with, like ``%%time``; "" if it is not run here."""
+    while cell.lstrip().startswith("%%"):
+        magic, _, cell = cell.lstrip().partition("\n")
+        if magic[2:].split(" ")[0].strip() in _ELSEWHERE:
+            return ""
+    return cell
+
+
 def _cell_of(flow, failure):
     """The newest cell that defines the class, as plain Python."""
     try:
@@ -76,11 +90,17 @@ def _cell_of(flow, failure):
     shell = get_ipython()
     if shell is None:
         raise ValueError("%s works in notebooks only. Use %s here." % (failure.of, failure.of[2:]))
+    if flow.__module__ != "__main__":
+        file = getattr(sys.modules.get(flow.__module__), "__file__", None) or "its file"
+        raise ModuleNotFoundError(
+            "The class %s is in the module %s, not in a cell. Use %s with %s."
+            % (flow.__name__, flow.__module__, failure.of[2:], file)
+        )
     transform = TransformerManager().transform_cell
     for cell in reversed(shell.history_manager.input_hist_raw):
         if flow.__name__ not in cell:
             continue
-        source = transform(cell)
+        source = transform(without_magics(cell))
         try:
             body = ast.parse(source).body
         except SyntaxError:
@@ -97,17 +117,22 @@ NBDeployerInitializationError.of = "NBDeployer"
 
 
 class _CellFile:
-    """The file that a cell has become."""
+    """The file that a cell has become. It is there from its use until a cleanup, and again after that if need be."""
 
     def __init__(self, flow, base_dir, failure):
         from tempfile import NamedTemporaryFile
 
-        source = flow_source(_cell_of(flow, failure), flow.__name__)
+        self._source = flow_source(_cell_of(flow, failure), flow.__name__)
         with NamedTemporaryFile(
             "w", prefix=flow.__name__, suffix=".py", dir=base_dir or os.getcwd(), delete=False, encoding="utf-8"
         ) as file:
-            file.write(source)
+            file.write(self._source)
         self.path = file.name
+
+    def restore(self):
+        if not os.path.exists(self.path):
+            with open(self.path, "w", encoding="utf-8") as file:
+                file.write(self._source)
 
     def remove(self):
         try:
@@ -120,13 +145,14 @@ class NBRunner:
     """Runs the flow that a cell of this notebook defines.
 
     ``flow`` is the class. The cell that defines it, with all its imports, becomes a file in ``base_dir``, the current
-    folder if it is not given; ``cleanup`` removes it. The other arguments are those of ``Runner``.
+    folder if it is not given; ``cleanup`` removes it, and another run makes it anew. The other arguments are those of
+    ``Runner``.
     """
 
     def __init__(self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs):
         self._file = _CellFile(flow, base_dir, NBRunnerInitializationError)
         try:
-            self.runner = Runner(
+            self._runner = Runner(
                 self._file.path,
                 show_output=show_output,
                 profile=profile,
@@ -138,6 +164,12 @@ class NBRunner:
         except BaseException:
             self._file.remove()
             raise
+
+    @property
+    def runner(self):
+        """The Runner of the flow's file."""
+        self._file.restore()
+        return self._runner
 
     def nbrun(self, **kwargs):
         """Run the flow, wait for its end, clean up, and return the ``metaflow.Run``."""
@@ -175,14 +207,14 @@ class NBRunner:
 
     def cleanup(self):
         """Remove the log files and the file of the flow."""
-        self.runner.cleanup()
+        self._runner.cleanup()
         self._file.remove()
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, trace):
-        self.runner.__exit__(kind, error, trace)
+        self._runner.__exit__(kind, error, trace)
         self._file.remove()
 
 

@@ -7,7 +7,7 @@ from support import FlowTest
 
 from levada import Runner
 from levada.commandline import command_words, top_words
-from levada.notebook import flow_source
+from levada.notebook import flow_source, without_magics
 
 DEFINITION = {
     "name": "F",
@@ -108,6 +108,7 @@ import json as js, os
 # a comment
 LIMIT = 3
 runner = NBRunner(F)
+more = metaflow.NBRunner(F)
 for kept in range(2):
     LIMIT += kept
 result = runner.run()
@@ -138,9 +139,21 @@ class Cell(unittest.TestCase):
         for kept in ("from metaflow import FlowSpec, step", "import json as js, os", "LIMIT = 3", "LIMIT += kept", '@decorated(\n    "x"\n)',
                      "# inside", 'x = """two\nlines"""', "def helper", 'if __name__ == "__main__":\n    F()'):  # fmt: skip
             self.assertIn(kept, source)
-        for gone in ("NBRunner", "runner", "result", "get_ipython", "await", "print"):
+        for gone in ("NBRunner", "runner", "more", "result", "get_ipython", "await", "print"):
             self.assertNotIn(gone, source)
         self.assertEqual(source.count("F()"), 1)
+
+    def test_magics_at_its_beginning_are_left_out(self):
+        for cell, want in (
+            ("x = 1\n%time y = 2\n", "x = 1\n%time y = 2\n"),
+            ("%%time\nx = 1\n", "x = 1\n"),
+            ("\n %%capture out --no-stderr\n\n%%time\nx = 1", "x = 1"),
+            ("%%writefile x.py\nx = 1\n", ""),
+            ("%%time\n%%script bash\nx = 1\n", ""),
+            ("%%", ""),
+        ):
+            with self.subTest(cell):
+                self.assertEqual(without_magics(cell), want)
 
 
 if __name__ == "__main__":
