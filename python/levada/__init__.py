@@ -19,34 +19,38 @@
 
 __version__ = "0.1.0"
 
-from .decorators import (
-    airflow_external_task_sensor,
-    airflow_s3_key_sensor,
-    batch,
-    card,
-    catch,
-    conda,
-    conda_base,
-    environment,
-    exit_hook,
-    kubernetes,
-    parallel,
-    project,
-    pypi,
-    pypi_base,
-    pytorch_parallel,
-    resources,
-    retry,
-    schedule,
-    secrets,
-    step,
-    timeout,
-    trigger,
-    trigger_on_finish,
-)
-from .flowspec import FlowSpec
-from .parameters import JSONType, JSONTypeClass, Parameter
-from .running import current
+from .standard import library
+
+# A file of the user's may have the name of a module that one of these imports.
+with library():
+    from .decorators import (
+        airflow_external_task_sensor,
+        airflow_s3_key_sensor,
+        batch,
+        card,
+        catch,
+        conda,
+        conda_base,
+        environment,
+        exit_hook,
+        kubernetes,
+        parallel,
+        project,
+        pypi,
+        pypi_base,
+        pytorch_parallel,
+        resources,
+        retry,
+        schedule,
+        secrets,
+        step,
+        timeout,
+        trigger,
+        trigger_on_finish,
+    )
+    from .flowspec import FlowSpec
+    from .parameters import JSONType, JSONTypeClass, Parameter
+    from .running import current
 
 #: Names of the API that later versions will have; using one is an error that says so.
 _LATER = frozenset(["S3"])
@@ -135,9 +139,11 @@ def __getattr__(name):
     if name in _LAZY:
         from importlib import import_module
 
-        return getattr(import_module("." + _LAZY[name], __name__), name)
+        with library():
+            return getattr(import_module("." + _LAZY[name], __name__), name)
     if name in _CLIENT:
-        from . import client
+        with library():
+            from . import client
 
         return getattr(client, name)
     if name in _LATER:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from .exceptions import MetaflowException
+from .standard import library
 
 #: Keyword that stands for ``**config`` until the config is known: the number of the expression follows.
 UNPACKED = "_unpacked_delayed_"
@@ -330,7 +331,8 @@ def _called(config, field, value, context):
     try:
         return value(context._replace(parameter_name=config.name))
     except Exception:
-        from traceback import format_exc
+        with library():
+            from traceback import format_exc
 
         raise ParameterFieldFailed(config.name, field, format_exc()) from None
 
@@ -344,7 +346,8 @@ def _parsed(config, text):
 
             parser = _named(parser)
         if isinstance(text, Mapping):
-            from json import dumps
+            with library():
+                from json import dumps
 
             text = dumps(_plain(text))
         value = parser(text)
@@ -355,7 +358,8 @@ def _parsed(config, text):
         return _plain(value)
     if config._plain or isinstance(text, Mapping):
         return _plain(text)
-    from json import loads
+    with library():
+        from json import loads
 
     try:
         value = loads(text)

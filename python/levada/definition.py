@@ -1,7 +1,6 @@
 """The definition of a flow: what the host has to know of it, and what a task keeps of it."""
 
 import sys
-from json import JSONEncoder
 
 from . import __version__
 from .artifacts import type_name
@@ -10,7 +9,7 @@ from .flowspec import class_values
 from .graph import Sources, assignment_lines, clean_doc, decorator_lines, describe_step, plain, steps_of
 from .parameters import parameters_of
 from .transition import Transition
-from .wire import encode
+from .wire import JSONEncoder, encode
 
 _VERSION = 1
 _checked = JSONEncoder(allow_nan=False, default=repr).encode

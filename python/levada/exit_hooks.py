@@ -3,6 +3,7 @@
 import os
 
 from .exceptions import MetaflowException
+from .standard import library
 
 _OUTCOMES = ("on_success", "on_error")
 
@@ -92,7 +93,8 @@ def _named(flow_class, name):
 
 
 def _takes_run(hook):
-    from inspect import Parameter, signature
+    with library():
+        from inspect import Parameter, signature
 
     try:
         parameters = signature(hook).parameters.values()

@@ -3,15 +3,11 @@
 import sys
 from os.path import dirname
 
-try:
-    from traceback import StackSummary, TracebackException
-except ImportError:  # a traceback.py of the user's
-    from .standard import load
-
-    _traceback = load("traceback")
-    StackSummary, TracebackException = _traceback.StackSummary, _traceback.TracebackException
-
 from .exceptions import MetaflowException, UnpicklableArtifactException
+from .standard import library
+
+with library():
+    from traceback import StackSummary, TracebackException
 
 _OWN = dirname(__file__) + "/"
 _METAFLOW = dirname(dirname(__file__)) + "/metaflow/"
@@ -50,9 +46,10 @@ def _trim_all(failure):
 
 def traceback_of(exception):
     """The formatted traceback of an exception, with the user's frames only at its ends."""
-    failure = TracebackException.from_exception(exception)
-    _trim_all(failure)
-    return without_secrets("".join(failure.format()))
+    with library():  # which reads source files with modules that it imports then
+        failure = TracebackException.from_exception(exception)
+        _trim_all(failure)
+        return without_secrets("".join(failure.format()))
 
 
 def stack_of(frame, caller):
@@ -61,9 +58,10 @@ def stack_of(frame, caller):
     while frame is not None and frame.f_code is not caller.__code__:
         frames.append((frame, frame.f_lineno))
         frame = frame.f_back
-    stack = StackSummary.extract(reversed(frames))
-    _trim(stack)
-    return "".join(stack.format())
+    with library():
+        stack = StackSummary.extract(reversed(frames))
+        _trim(stack)
+        return "".join(stack.format())
 
 
 def without_secrets(text):

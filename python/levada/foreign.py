@@ -1,12 +1,14 @@
 """Values that were stored by other languages than Python."""
 
 from .exceptions import DataException
+from .standard import library
 
 
 def decode(name, codec, kind, data):
     """The value of an artifact with a codec that is not Python's own; ``data`` are its bytes."""
     if codec == "json":
-        from json import loads
+        with library():
+            from json import loads
 
         return _numbers(loads(data), kind)
     if codec == "npy":

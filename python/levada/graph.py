@@ -5,8 +5,9 @@ file is parsed once, by ``compile``; the tree is walked by the names of its node
 not be imported. Nothing is checked here: what is wrong is recorded, and the host says so.
 """
 
-from types import FunctionType
+from .standard import library
 
+_FunctionType = type(lambda: None)
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
@@ -44,7 +45,8 @@ def _read(filename):
             return file.read()
     except OSError:
         # Code of notebooks and of exec lives in linecache, if anywhere.
-        import linecache
+        with library():
+            import linecache
 
         lines = linecache.getlines(filename)
         if not lines:
@@ -73,7 +75,7 @@ def steps_of(flow_class):
     steps = {}
     for cls in reversed(flow_class.__mro__):
         for name, value in cls.__dict__.items():
-            if isinstance(value, FunctionType) and getattr(value, "is_step", False):
+            if isinstance(value, _FunctionType) and getattr(value, "is_step", False):
                 steps[name] = value
             elif name in steps:
                 del steps[name]  # overridden by something that is no step

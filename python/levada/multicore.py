@@ -5,6 +5,7 @@ import pickle
 import sys
 
 from .exceptions import MetaflowException
+from .standard import library
 
 
 class MulticoreException(Exception):
@@ -38,7 +39,8 @@ def _ended(running):
     if len(running) == 1:
         (pid,) = running
         return pid, os.waitpid(pid, 0)[1] == 0
-    from select import select
+    with library():
+        from select import select
 
     ready = select([pipe for pipe, _, _ in running.values()], [], [])[0][0]
     pid = next(pid for pid, (pipe, _, _) in running.items() if pipe == ready)
@@ -62,7 +64,8 @@ def parallel_map(func, iterable, max_parallel=None, dir=None):
 
 
 def _indexed(func, iterable, max_parallel, dir):
-    from tempfile import TemporaryDirectory
+    with library():
+        from tempfile import TemporaryDirectory
 
     limit = max_parallel or _cores()
     if limit < 1:

@@ -19,6 +19,7 @@ from .exceptions import (
 )
 from .graph import steps_of
 from .parameters import Parameter, parameters_of
+from .standard import library
 
 
 def parse(spec):
@@ -26,7 +27,8 @@ def parse(spec):
 
     A value is JSON if it reads as such, else a number, else text.
     """
-    from json import loads
+    with library():
+        from json import loads
     from re import split
 
     name, given, rest = spec.partition(":")

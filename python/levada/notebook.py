@@ -11,6 +11,7 @@ import sys
 from .deployer import Deployer
 from .exceptions import MetaflowException
 from .runner import Runner
+from .standard import library
 
 _NAMES = ("NBRunner", "NBDeployer")
 
@@ -120,7 +121,8 @@ class _CellFile:
     """The file that a cell has become. It is there from its use until a cleanup, and again after that if need be."""
 
     def __init__(self, flow, base_dir, failure):
-        from tempfile import NamedTemporaryFile
+        with library():
+            from tempfile import NamedTemporaryFile
 
         self._source = flow_source(_cell_of(flow, failure), flow.__name__)
         with NamedTemporaryFile(

@@ -1,6 +1,7 @@
 """Parameters: the values that a run takes from its command line."""
 
 from .exceptions import MetaflowException, UsageError
+from .standard import library
 
 _RESERVED = frozenset(
     [
@@ -35,7 +36,8 @@ class JSONTypeClass:
         """The value of a JSON text; what is no text is taken as it is."""
         if not isinstance(value, str):
             return value
-        from json import loads
+        with library():
+            from json import loads
 
         try:
             return loads(value)
@@ -202,7 +204,8 @@ class Parameter:
         try:
             value = default(context._replace(parameter_name=self.name))
         except Exception:
-            from traceback import format_exc
+            with library():
+                from traceback import format_exc
 
             raise ParameterFieldFailed(self.name, "default", format_exc()) from None
         expected = self.type if self.type in _EXACT_TYPES else str
@@ -232,7 +235,8 @@ class Parameter:
             return value
         if value is None or isinstance(value, (bool, int, float)):
             return str(value)
-        from json import dumps
+        with library():
+            from json import dumps
 
         try:
             return dumps(value)

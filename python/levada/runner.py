@@ -16,6 +16,7 @@ import time
 from .commandline import command_words, given_configs, top_words
 from .exceptions import MetaflowNotFound
 from .flowfile import definition_of, sdk_environment
+from .standard import library
 
 _PAUSE = 0.02  # seconds between two looks at a process
 _STREAMS = ("stdout", "stderr")
@@ -329,7 +330,8 @@ class Runner:
         if command == "run" and self._incomplete:  # which parameters there are is not known
             raise RuntimeError("No run can be started: %s" % self._incomplete)
         words = command_words(command, self._definition, kwargs)
-        from tempfile import mkdtemp
+        with library():
+            from tempfile import mkdtemp
 
         folder = mkdtemp(prefix="levada-runner-")
         self._folders.append(folder)

@@ -13,6 +13,7 @@ import os
 import re
 
 from .exceptions import MetaflowException
+from .standard import library
 
 #: Shorter values are not taken out of texts: they would hit words that are none.
 _SHORTEST = 4
@@ -77,7 +78,8 @@ class FileSecrets(SecretsProvider):
             why = getattr(error, "strerror", None) or "it is no text"
             raise MetaflowException("@secrets: the file '%s' cannot be read: %s" % (path, why)) from None
         if text.lstrip().startswith("{"):
-            from json import loads
+            with library():
+                from json import loads
 
             try:
                 return loads(text)

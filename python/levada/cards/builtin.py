@@ -2,6 +2,7 @@
 
 from html import escape
 
+from ..standard import library
 from .card import MetaflowCard
 from .page import instant_text, page
 from .values import describe, duration_text, is_frame, rows_of, size_text
@@ -219,7 +220,8 @@ class DefaultCardJSON(MetaflowCard):
 
     def render(self, task):
         """The JSON text."""
-        from json import dumps
+        with library():
+            from json import dumps
 
         return dumps(self._card.document(task), default=repr)
 

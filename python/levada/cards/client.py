@@ -2,6 +2,7 @@
 
 from html import escape
 
+from ..standard import library
 from .exceptions import CardNotPresentException, IncorrectArgumentException, IncorrectPathspecException
 
 _SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox"
@@ -54,7 +55,9 @@ class Card:
         """Open the card in the browser."""
         import os
         import webbrowser
-        from tempfile import mkdtemp
+
+        with library():
+            from tempfile import mkdtemp
 
         path = os.path.join(mkdtemp(prefix="levada-card-"), "card.html")
         with open(path, "w", encoding="utf-8") as file:

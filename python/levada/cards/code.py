@@ -1,9 +1,14 @@
 """Python source with its keywords, texts, numbers and comments marked."""
 
-from html import escape
 from io import StringIO
 from keyword import iskeyword
-from tokenize import COMMENT, NAME, NUMBER, STRING, TokenError, generate_tokens
+
+from ..standard import library
+
+with library():
+    import token
+    from html import escape
+    from tokenize import COMMENT, NAME, NUMBER, STRING, TokenError, generate_tokens
 
 _KINDS = {STRING: "s", NUMBER: "n", COMMENT: "c"}
 
@@ -40,8 +45,6 @@ def highlight(source):
 
 
 def _fstring_kinds():
-    import token
-
     return frozenset(
         getattr(token, name) for name in ("FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END") if hasattr(token, name)
     )

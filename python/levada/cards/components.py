@@ -3,6 +3,7 @@
 from base64 import b64encode
 from textwrap import dedent
 
+from ..standard import library
 from .component import MetaflowCardComponent, rendered, trouble, warn
 from .values import describe, is_frame, rows_of
 
@@ -314,7 +315,8 @@ class PythonCode(MetaflowCardComponent):
     def render(self):
         """The code as a ``pythonCode``."""
         if self._function is not None:
-            from inspect import getsource
+            with library():
+                from inspect import getsource
 
             return self._described("pythonCode", data=getsource(self._function))
         if self._text is None:

@@ -11,6 +11,7 @@ from html import escape
 from re import compile as pattern
 from time import gmtime, strftime
 
+from ..standard import library
 from .markdown import is_picture, to_html
 from .style import SCRIPT, STYLE
 from .values import duration_text
@@ -110,7 +111,8 @@ def html_of(component):
 
 
 def _unknown(component):
-    from json import dumps
+    with library():
+        from json import dumps
 
     text = dumps(component, indent=2, default=repr, ensure_ascii=False)
     return _log("Levada does not know components of the type %r:\n\n%s" % (component.get("type"), text))
@@ -207,7 +209,8 @@ def _cell(value):
     if isinstance(value, dict) and value.get("type") in _SHOW:
         return html_of(value)
     if isinstance(value, (dict, list, tuple)):
-        from json import dumps
+        with library():
+            from json import dumps
 
         return "<code>%s</code>" % escape(dumps(value, default=repr, ensure_ascii=False))
     return escape(str(value))
@@ -293,7 +296,8 @@ def _value(text):
 
 
 def _show_code(component):
-    from textwrap import dedent
+    with library():
+        from textwrap import dedent
 
     from .code import highlight
 
@@ -424,14 +428,16 @@ def _show_yaml(component):
 
 
 def _show_vega(component):
-    from .vega import chart
+    with library():
+        from .vega import chart
 
     controls = component.get("options", {}).get("actions", True)
     return chart(component.get("spec"), controls)
 
 
 def _show_dag(component):
-    from .dag import drawing
+    with library():
+        from .dag import drawing
 
     return drawing(component.get("data") or {}, component.get("step"))
 

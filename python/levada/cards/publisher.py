@@ -6,11 +6,12 @@ an error card.
 """
 
 import sys
+from _signal import ITIMER_REAL, SIG_DFL, SIGALRM, setitimer, signal
 from os import getpid
-from signal import ITIMER_REAL, SIG_DFL, SIGALRM, setitimer, signal
 from threading import current_thread, main_thread
 from time import monotonic, time
 
+from ..standard import library
 from .card import MetaflowCard
 from .collector import AttachedCard, CardComponentCollector
 from .component import warn
@@ -206,7 +207,8 @@ class Publisher:
         return {"position": card.position, "type": card.type, "id": card.id or "", "uuid": card.uuid, "live": live}
 
     def _send(self, card, html, data, live):
-        from json import dumps
+        with library():
+            from json import dumps
 
         entries, parts = [], []
         if html is not None:
@@ -231,7 +233,8 @@ class Publisher:
 
 
 def _names(function, parameter):
-    from inspect import signature
+    with library():
+        from inspect import signature
 
     try:
         return parameter in signature(function).parameters
@@ -240,7 +243,8 @@ def _names(function, parameter):
 
 
 def _is_json(value):
-    from json import dumps
+    with library():
+        from json import dumps
 
     try:
         dumps(value)

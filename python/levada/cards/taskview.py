@@ -9,6 +9,7 @@ from time import time
 
 from .. import __version__
 from ..artifacts import type_name, unpack
+from ..standard import library
 
 _UNSET = object()
 
@@ -99,14 +100,16 @@ class TaskView:
     @property
     def created_at(self):
         """When the attempt began."""
-        from datetime import datetime
+        with library():
+            from datetime import datetime
 
         return datetime.fromtimestamp(self.started)
 
     @property
     def finished_at(self):
         """When the step's code ended, None while it runs."""
-        from datetime import datetime
+        with library():
+            from datetime import datetime
 
         return datetime.fromtimestamp(self.now) if self.finished else None
 
@@ -162,8 +165,9 @@ class TaskView:
 
     def source(self):
         """The source of the step, or ``""`` where it cannot be read."""
-        from inspect import getsource
-        from textwrap import dedent
+        with library():
+            from inspect import getsource
+            from textwrap import dedent
 
         try:
             return dedent(getsource(getattr(type(self._flow), self.step_name)))

@@ -3,6 +3,7 @@
 from re import compile as pattern
 from time import time
 
+from ..standard import library
 from .component import MetaflowCardComponent, rendered
 from .components import Artifact, Image, Markdown, PythonCode
 
@@ -173,7 +174,8 @@ class JSONViewer(_Viewer):
     _name = "JSON"
 
     def _encode(self, data):
-        from json import dumps
+        with library():
+            from json import dumps
 
         return dumps(data, indent=2, default=repr, ensure_ascii=False)
 

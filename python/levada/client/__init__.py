@@ -11,19 +11,22 @@ It works in a script, in a notebook and in a task. It holds no storage code: it 
 when it is first used. All of it may be used from any thread.
 """
 
-from .code import MetaflowCode
-from .data import MetaflowData
-from .objects import DataArtifact, Flow, Metaflow, MetaflowObject, Run, Step, Task
-from .scope import (
-    default_metadata,
-    default_namespace,
-    get_metadata,
-    get_namespace,
-    inspect_spin,
-    metadata,
-    namespace,
-)
-from .task import Metadata
+from ..standard import library
+
+with library():
+    from .code import MetaflowCode
+    from .data import MetaflowData
+    from .objects import DataArtifact, Flow, Metaflow, MetaflowObject, Run, Step, Task
+    from .scope import (
+        default_metadata,
+        default_namespace,
+        get_metadata,
+        get_namespace,
+        inspect_spin,
+        metadata,
+        namespace,
+    )
+    from .task import Metadata
 
 __all__ = [
     "DataArtifact",

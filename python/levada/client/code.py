@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+from ..standard import library
 from .objects import number
 
 
@@ -48,7 +49,8 @@ class MetaflowCode:
 
     def extract(self):
         """The files in a new ``tempfile.TemporaryDirectory``; its ``name`` is the folder."""
-        from tempfile import TemporaryDirectory
+        with library():
+            from tempfile import TemporaryDirectory
 
         folder = TemporaryDirectory(prefix="levada-code-")
         with self.tarball as archive:

@@ -8,9 +8,9 @@ starts a child of its own: the old one's answers belong to the parent.
 import os
 import socket
 import sys
+from _signal import SIGKILL
 from _thread import allocate_lock
 from json import dumps, loads
-from signal import SIGKILL
 from struct import Struct
 
 from ..exceptions import (
