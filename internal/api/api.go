@@ -142,8 +142,15 @@ func (s *Service) runsOf(ctx context.Context, found []metastore.Run, counted boo
 	for i, r := range found {
 		runs[i] = runOf(r)
 	}
-	if counted {
-		err = s.countTasks(ctx, runs, counts)
+	if !counted {
+		return runs, nil
+	}
+	if err := s.countTasks(ctx, runs, counts); err != nil {
+		return nil, err
+	}
+	waiting, err := s.waiting(ctx, found)
+	for i := range runs {
+		runs[i].Tasks.Waiting = sumOf(waiting[runs[i].ID])
 	}
 	return runs, err
 }
@@ -273,29 +280,42 @@ func notNil[T any](list []T) []T {
 
 // Steps returns the steps of a run. NotFound if there is no such run.
 func (s *Service) Steps(ctx context.Context, q StepsRequest) (StepsResult, error) {
+	res, _, err := s.steps(ctx, q)
+	return res, err
+}
+
+// steps returns the steps of a run and how many tasks are known to come, also of steps that have none yet.
+func (s *Service) steps(ctx context.Context, q StepsRequest) (StepsResult, int, error) {
 	run, err := s.c.Cases.RunByID(ctx, q.Run)
 	if err != nil {
-		return StepsResult{}, err
+		return StepsResult{}, 0, err
 	}
 	spans, err := s.c.Store.Steps(ctx, q.Run)
 	if err != nil {
-		return StepsResult{}, err
+		return StepsResult{}, 0, err
 	}
 	var counts []metastore.StepCount
+	var waiting map[string]int
 	if q.Counts {
 		if counts, err = s.c.Store.Counts(ctx, q.Run); err != nil {
-			return StepsResult{}, err
+			return StepsResult{}, 0, err
 		}
+		all, err := s.waiting(ctx, []metastore.Run{run})
+		if err != nil {
+			return StepsResult{}, 0, err
+		}
+		waiting = all[run.ID]
 	}
 	res := StepsResult{Steps: make([]Step, len(spans))}
 	for i, sp := range spans {
 		res.Steps[i] = Step{Run: q.Run, Name: sp.Step, First: sp.First, Last: sp.Last, Created: TimeOf(sp.Created)}
 		if at := slices.IndexFunc(counts, func(c metastore.StepCount) bool { return c.Step == sp.Step }); at >= 0 {
 			c := countsOf(counts[at], run.Status)
+			c.Waiting = waiting[sp.Step]
 			res.Steps[i].Counts = &c
 		}
 	}
-	return res, nil
+	return res, sumOf(waiting), nil
 }
 
 func countsOf(c metastore.StepCount, run metastore.RunStatus) Counts {

@@ -155,13 +155,14 @@ func (f *Follower) Look(ctx context.Context, now time.Time) (News, error) {
 	}
 	if (f.stale || !f.begun) && (news.Over || now.Sub(f.counted) >= f.pause) {
 		// Counting takes longer the more tasks there are, so it gets a tenth of the time at most.
-		steps, err := f.s.Steps(ctx, StepsRequest{Run: f.run, Counts: true})
+		steps, waiting, err := f.s.steps(ctx, StepsRequest{Run: f.run, Counts: true})
 		if err != nil {
 			return News{}, err
 		}
 		took := time.Since(now)
 		news.Steps, f.counted, f.pause, f.stale = &steps, now, 10*took, false
 		run.Tasks = steps.tasks()
+		run.Tasks.Waiting = waiting
 	}
 	f.begun, f.status = true, run.Status
 	return news, nil

@@ -130,16 +130,20 @@ type Step struct {
 
 // Counts is how many tasks a step, or a run, has by the status of their last attempt.
 type Counts struct {
-	Running   int  `json:"running"`
-	Succeeded int  `json:"succeeded"` // caught ones too
-	Failed    int  `json:"failed"`
-	Killed    int  `json:"killed"`
-	Died      int  `json:"died"`
-	Started   Time `json:"started"` // first start and last end of an attempt of the step; 0 if there is none
-	Ended     Time `json:"ended"`
+	Running   int `json:"running"`
+	Succeeded int `json:"succeeded"` // caught ones too
+	Failed    int `json:"failed"`
+	Killed    int `json:"killed"`
+	Died      int `json:"died"`
+	// Waiting is how many more tasks are known to come, of a run that goes on: those that the foreaches and gangs opened so far will have,
+	// in each of their steps, and that have not been launched. Of a foreach within another that is known only once its own step is
+	// done, and never of what follows a switch, so it may grow. The steps outside of foreaches are not in it.
+	Waiting int  `json:"waiting"`
+	Started Time `json:"started"` // first start and last end of an attempt of the step; 0 if there is none
+	Ended   Time `json:"ended"`
 }
 
-// Tasks is how many there are.
+// Tasks is how many there are: those that were launched.
 func (c Counts) Tasks() int { return c.Running + c.Succeeded + c.Failed + c.Killed + c.Died }
 
 // Task is a task with its attempts.

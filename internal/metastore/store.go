@@ -150,6 +150,9 @@ type Reader interface {
 	// TaskCounts returns how many tasks each of the runs has by the status of their last attempt. Task 0 is not
 	// counted, and a run without tasks is not in the map.
 	TaskCounts(ctx context.Context, runs []int64) (map[int64]TaskCount, error)
+	// Widths tells of each step of the runs that opened foreaches or gangs how wide they are together, and of those runs how many
+	// tasks each step has, by name of step. A run that opened none is not in the map.
+	Widths(ctx context.Context, runs []int64) (map[int64][]StepWidth, error)
 }
 
 // RunFilter selects runs. Zero fields do not select.
@@ -214,6 +217,13 @@ type TaskCount struct {
 
 // Total is the number of tasks that were started.
 func (c TaskCount) Total() int { return c.Running + c.Succeeded + c.Failed + c.Killed }
+
+// StepWidth is what a step's tasks opened, and how many tasks it has.
+type StepWidth struct {
+	Step   string
+	Opened int // elements of foreaches and nodes of gangs
+	Tasks  int
+}
 
 // StepCount counts a step's tasks.
 type StepCount struct {

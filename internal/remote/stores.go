@@ -65,6 +65,7 @@ func (h *Handler) stores() {
 	post(h, "Log", func(ctx context.Context, a taskArgs) ([]byte, error) { return s.Log(ctx, a.Run, a.Task, a.Attempt) })
 	post(h, "Counts", s.Counts)
 	post(h, "TaskCounts", s.TaskCounts)
+	post(h, "Widths", s.Widths)
 
 	post(h, "Flows", s.Flows)
 	post(h, "Steps", s.Steps)
@@ -184,6 +185,11 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 // TaskCounts counts the tasks of runs.
 func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metastore.TaskCount, error) {
 	return ask[map[int64]metastore.TaskCount](ctx, s.c, "TaskCounts", runs)
+}
+
+// Widths tells how wide the foreaches and gangs of runs are.
+func (s *Store) Widths(ctx context.Context, runs []int64) (map[int64][]metastore.StepWidth, error) {
+	return ask[map[int64][]metastore.StepWidth](ctx, s.c, "Widths", runs)
 }
 
 // Flows returns the flows.

@@ -87,6 +87,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/runs", "/runs", "", 200, `"succeeded":9`},
 		{"GET", "/runs?flow=Train&user=ann&tag=gold&parameter=alpha=0.5&q=TRA&status=succeeded&limit=1", "/runs", "", 200, `"id":1`},
 		{"GET", "/runs?after=2024-05-06T08:30:00Z", "/runs", "", 200, `"id":3`},
+		{"GET", "/runs/3", "/runs/{run}", "", 200, `"waiting":0`}, // all of its foreach has been launched
 		{"GET", "/runs/2", "/runs/{run}", "", 200, `"status":"failed"`},
 		{"GET", "/runs/99", "/runs/{run}", "", 404, `there is no run 99`},
 		{"GET", "/runs/x", "/runs/{run}", "", 400, `is not the id of a run`},

@@ -10,6 +10,7 @@ export interface Counts {
   failed: number;
   killed: number;
   died: number;
+  waiting: number; // known to come, and not launched
   started: Micros;
   ended: Micros;
 }

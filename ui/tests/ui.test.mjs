@@ -477,7 +477,20 @@ test("a foreach that goes on says how many tasks it will have", async () => {
   const flow = await w.start("growing.py", "--until", stop, "--max-workers", "2");
   const page = await w.page(`/runs/${flow.run}`);
   await page.getByRole("button", { name: "work 0/6 done, 2 running" }).waitFor();
+  const said = "1/7 tasks: 1 succeeded, 2 running, 4 waiting"; // start, and six of which four are not launched
+  await page.getByText(said).first().waitFor();
+  await page.screenshot({ path: join(results, "growing-run.png") });
+  const list = await w.page("/");
+  const line = list.locator(".run-line", { hasText: `GrowingFlow / ${flow.run}` });
+  await line.getByText(said).waitFor();
+  await list.screenshot({ path: join(results, "growing-runs.png") });
+  const task = await w.page(`/runs/${flow.run}/tasks/2`);
+  await task.getByRole("navigation", { name: "Tasks of work" }).getByText("1 of 6").waitFor();
   writeFileSync(stop, "");
+  await line.getByText("9 tasks: 9 succeeded").waitFor();
+  await page.getByText("9 tasks: 9 succeeded").first().waitFor();
+  none(list);
+  none(task);
   await page.getByRole("button", { name: "work 6 done" }).waitFor();
   await flow.ended;
   none(page);

@@ -269,6 +269,32 @@ func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metasto
 	})
 }
 
+// Widths tells how wide the foreaches and gangs of runs are, and how many tasks each step has.
+func (s *Store) Widths(ctx context.Context, runs []int64) (map[int64][]metastore.StepWidth, error) {
+	return read(ctx, s, func() (map[int64][]metastore.StepWidth, error) {
+		widths := make(map[int64][]metastore.StepWidth)
+		for _, run := range tagSet(runs) {
+			opened, tasks := make(map[string]int), make(map[string]int)
+			for _, c := range s.scopes[run] {
+				if c.Kind != "split" {
+					opened[c.Step] += c.Count
+					tasks[c.Step] += 0
+				}
+			}
+			if len(opened) == 0 {
+				continue
+			}
+			for _, t := range s.sortedTasks(run) {
+				tasks[t.Step]++
+			}
+			for _, step := range slices.Sorted(maps.Keys(tasks)) {
+				widths[run] = append(widths[run], metastore.StepWidth{Step: step, Opened: opened[step], Tasks: tasks[step]})
+			}
+		}
+		return widths, nil
+	})
+}
+
 // count adds a task with these attempts.
 func count(c *metastore.StepCount, attempts []metastore.Attempt) {
 	for _, a := range attempts {

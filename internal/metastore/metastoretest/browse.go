@@ -116,6 +116,33 @@ func testOfMany(t *testing.T, s metastore.Store) {
 	equal(t, "scopes of no run", scopes, nil)
 }
 
+func testWidths(t *testing.T, s metastore.Store) {
+	run, none, other := newRun(t, s), newRun(t, s), newRun(t, s)
+	for _, r := range []int64{run, none, other} {
+		for id, step := range []string{"start", "outer", "inner", "inner", "work", "work"} {
+			must(t, record(s, metastore.Record{Task: task(r, int64(id+1), step)}))
+		}
+	}
+	for _, c := range []metastore.Scope{
+		{Run: run, Split: 1, Step: "start", Kind: "split", Count: 2, Parent: -1},
+		{Run: run, Split: 2, Step: "outer", Kind: "foreach", Count: 1000, Parent: 1},
+		{Run: run, Split: 3, Step: "inner", Kind: "gang", Count: 3, Parent: 2},
+		{Run: run, Split: 4, Step: "inner", Kind: "gang", Count: 4, Parent: 2, Index: 1},
+		{Run: none, Split: 1, Step: "start", Kind: "split", Count: 2, Parent: -1},
+		{Run: other, Split: 2, Step: "outer", Kind: "foreach", Count: 7, Parent: -1},
+	} {
+		must(t, record(s, metastore.Record{Scope: &c}))
+	}
+	got, err := s.Widths(ctx, []int64{none, run, run + 99, run})
+	must(t, err)
+	equal(t, "widths", got, map[int64][]metastore.StepWidth{run: {
+		{Step: "inner", Opened: 7, Tasks: 2}, {Step: "outer", Opened: 1000, Tasks: 1}, {Step: "start", Tasks: 1}, {Step: "work", Tasks: 2},
+	}})
+	got, err = s.Widths(ctx, nil)
+	must(t, err)
+	equal(t, "widths of nothing", got, map[int64][]metastore.StepWidth{})
+}
+
 func testChildren(t *testing.T, s metastore.Store) {
 	run := newRun(t, s)
 	for _, x := range []struct {

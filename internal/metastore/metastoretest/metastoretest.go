@@ -62,6 +62,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"Steps", testSteps},
 		{"OfMany", testOfMany},
 		{"Children", testChildren},
+		{"Widths", testWidths},
 		{"RunsChoices", testRunsChoices},
 		{"Parameters", Parameters},
 		{"Search", testSearch},

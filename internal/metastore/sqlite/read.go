@@ -263,6 +263,37 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 		GROUP BY t.step ORDER BY min(t.id)`, run))
 }
 
+// Widths tells how wide the foreaches and gangs of runs are, and how many tasks each step has.
+func (s *Store) Widths(ctx context.Context, runs []int64) (map[int64][]metastore.StepWidth, error) {
+	type wide struct {
+		run int64
+		metastore.StepWidth
+	}
+	scan := func(r *row) (wide, error) {
+		return wide{r.integer(), metastore.StepWidth{Step: r.text(), Opened: r.int(), Tasks: r.int()}}, nil
+	}
+	widths := make(map[int64][]metastore.StepWidth)
+	// The tasks are counted in an index, and of few runs: most have opened nothing.
+	for w, err := range rows(ctx, s, "read widths", scan, `
+		WITH opened AS MATERIALIZED (
+			SELECT c.run, c.step, sum(c.count) AS n
+			FROM (SELECT DISTINCT value FROM json_each(?)) AS id CROSS JOIN scopes AS c ON c.run = id.value AND c.kind <> 'split'
+			GROUP BY c.run, c.step)
+		SELECT run, step, sum(opened), sum(tasks) FROM (
+			SELECT run, step, n AS opened, 0 AS tasks FROM opened
+			UNION ALL
+			SELECT t.run, t.step, 0, count(*)
+			FROM tasks AS t INDEXED BY tasks_by_step WHERE t.run IN (SELECT run FROM opened) -- in the order of the index: nothing to sort
+			GROUP BY t.run, t.step)
+		GROUP BY run, step ORDER BY run, step`, idList(runs)) {
+		if err != nil {
+			return nil, err
+		}
+		widths[w.run] = append(widths[w.run], w.StepWidth)
+	}
+	return widths, nil
+}
+
 // TaskCounts returns how many tasks each of the runs has by the status of their last attempt.
 func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metastore.TaskCount, error) {
 	ids, err := json.Marshal(runs)

@@ -55,18 +55,20 @@ export function Took({ from, to, now }: { from: Micros; to: Micros; now: Micros 
   return <span>{duration(((to || Math.max(now, from)) - from) / 1e6)}</span>;
 }
 
+// total is how many tasks were launched.
 export function total(c: Counts | undefined): number {
   return c ? c.running + c.succeeded + c.failed + c.killed + c.died : 0;
 }
 
 export function TaskBar({ counts }: { counts: Counts | undefined }) {
-  const n = total(counts);
+  const n = total(counts) + (counts?.waiting ?? 0);
   if (!counts || n === 0) return <span class="muted">–</span>;
   const parts: [string, number, string][] = [
     ["ok", counts.succeeded, "succeeded"],
     ["run", counts.running, "running"],
     ["fail", counts.failed + counts.died, "failed"],
     ["warn", counts.killed, "killed"],
+    ["wait", counts.waiting, "waiting"],
   ];
   const said = parts
     .filter(([, k]) => k > 0)

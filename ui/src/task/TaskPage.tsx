@@ -1,7 +1,7 @@
 // A task: why it failed, what it printed, what it made and what it used.
 
 import { useEffect, useState } from "preact/hooks";
-import { address, type Artifact, type Attempt, type Card, type Preview, type Run, type Task, type TaskRef, timeline, type Usage } from "../api";
+import { address, type Artifact, type Attempt, type Card, get, type Preview, type Run, type Step, type Task, type TaskRef, timeline, type Usage } from "../api";
 import { Failure, Lost, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
@@ -178,6 +178,7 @@ interface Among {
 // useSiblings tells which tasks of the same step come before and after a task: those of a foreach, a gang or a loop.
 function useSiblings(run: number, step: string | undefined, id: number): Among {
   const [ids, setIDs] = useState<number[]>([]);
+  const [waiting, setWaiting] = useState(0); // of a foreach that goes on: they have no ids yet
   useEffect(() => {
     if (step === undefined) return;
     const stop = new AbortController();
@@ -185,10 +186,13 @@ function useSiblings(run: number, step: string | undefined, id: number): Among {
     timeline(run, stop.signal, (t) => t.rows.task.forEach((n) => seen.add(n)), step)
       .then(() => setIDs([...seen].sort((a, b) => a - b)))
       .catch(() => {}); // the page is whole without it
+    get<{ steps: Step[] }>(`/runs/${run}/steps`, {}, stop.signal)
+      .then((r) => setWaiting(r.steps.find((s) => s.name === step)?.counts?.waiting ?? 0))
+      .catch(() => {});
     return () => stop.abort();
   }, [run, step]);
   const i = ids.indexOf(id);
-  return i < 0 ? { at: 0, count: 0 } : { at: i + 1, count: ids.length, previous: ids[i - 1], next: ids[i + 1] };
+  return i < 0 ? { at: 0, count: 0 } : { at: i + 1, count: ids.length + waiting, previous: ids[i - 1], next: ids[i + 1] };
 }
 
 function Siblings({ run, step, of, go }: { run: number; step: string; of: Among; go: (to: number) => void }) {
@@ -198,7 +202,7 @@ function Siblings({ run, step, of, go }: { run: number; step: string; of: Among;
         ‹
       </button>
       <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(step)}`}>
-        {of.at} of {of.count}
+        {of.at} of {of.count.toLocaleString("en-US")}
       </a>
       <button class="button" type="button" aria-label="Next task of the step" title="Next ( ] )" disabled={!of.next} onClick={() => go(of.next!)}>
         ›

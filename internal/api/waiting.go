@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+
+	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/metastore"
+)
+
+// waiting tells of runs how many tasks of each step are known to come and have not been launched: a foreach says how many elements it
+// has before the first of them is looked at. Runs that are over, or whose graph is not known, are not in the answer.
+func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]map[string]int, error) {
+	var ask []int64
+	for _, r := range runs {
+		// One that spins a task runs nothing but that.
+		if r.Status == metastore.RunRunning && r.Definition != (metastore.Hash{}) && r.Info.Spin == "" {
+			ask = append(ask, r.ID)
+		}
+	}
+	if len(ask) == 0 {
+		return nil, nil
+	}
+	widths, err := s.c.Store.Widths(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	res := make(map[int64]map[string]int, len(widths))
+	for _, r := range runs {
+		steps, ok := widths[r.ID]
+		if !ok {
+			continue
+		}
+		g, err := s.graph(ctx, r)
+		if err != nil {
+			continue // what was launched is counted all the same
+		}
+		res[r.ID] = missing(g, steps)
+	}
+	return res, nil
+}
+
+// missing is how many tasks steps will have at least, less those that they have.
+func missing(g *graph.Graph, steps []metastore.StepWidth) map[string]int {
+	tasks := make(map[string]int)
+	for _, st := range steps {
+		if n := g.Lookup(st.Step); n != nil && st.Opened > 0 && n.Join != nil {
+			expect(n.Out[0], n.Join, st.Opened, tasks)
+		}
+	}
+	for _, st := range steps {
+		tasks[st.Step] -= st.Tasks
+	}
+	for step, n := range tasks {
+		if n <= 0 { // a loop makes more
+			delete(tasks, step)
+		}
+	}
+	return tasks
+}
+
+// expect adds the tasks of the steps from one to the join around it that come for certain, when as many as width come that way. How wide a foreach
+// in between is, its own scopes say; what comes after a switch is not certain.
+func expect(n, join *graph.Node, width int, tasks map[string]int) {
+	for n != join {
+		tasks[n.Name] += width
+		switch {
+		case n.Kind == graph.Split:
+			for _, branch := range n.Out {
+				expect(branch, n.Join, width, tasks)
+			}
+			n = n.Join
+		case n.Kind.Opens():
+			n = n.Join
+		case len(n.Out) == 1 && n.Kind != graph.Switch:
+			n = n.Out[0]
+		default:
+			return
+		}
+	}
+}
+
+func sumOf(steps map[string]int) (sum int) {
+	for _, n := range steps {
+		sum += n
+	}
+	return sum
+}
