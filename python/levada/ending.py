@@ -58,7 +58,7 @@ class Ending:
                     self._harmless.add(kind)
             self._keep()
         self._has_files = len(self._files) > 0
-        self._threading = sys.modules.get("threading")
+        self._threading = _loaded("threading", "_active")
         #: How many modules there were; -1 if one is among them that has to be looked at in any case.
         self._modules = -1 if any(name in sys.modules for name in _TRACKERS) else len(sys.modules)
 
@@ -71,7 +71,7 @@ class Ending:
         if finalize is not None:
             finalize._registered_with_atexit = False  # the next one registers again
         # These look after what there is when they are called.
-        logging, util = sys.modules.get("logging"), sys.modules.get("multiprocessing.util")
+        logging, util = _loaded("logging", "shutdown"), _loaded("multiprocessing.util", "_exit_function")
         if util is not None:
             atexit.register(util._exit_function)
         if logging is not None:
@@ -96,7 +96,7 @@ class Ending:
             return True  # a class that cannot be in a set
 
     def _end(self):
-        threading = sys.modules.get("threading")
+        threading = _loaded("threading", "_active")
         if threading is not None and len(threading._active) > 1:
             _wait_for_threads(threading)
         if atexit._ncallbacks():
@@ -107,6 +107,12 @@ class Ending:
             tracker = getattr(sys.modules.get(name), "_resource_tracker", None)
             if getattr(tracker, "_pid", None) is not None:
                 _end_tracker(tracker)
+
+
+def _loaded(name, attribute):
+    """A module of Python's, if it is loaded, and not one of the user's with that name."""
+    module = sys.modules.get(name)
+    return module if hasattr(module, attribute) else None
 
 
 def _wait_for_threads(threading):

@@ -10,8 +10,8 @@ import select
 import sys
 from _signal import SIG_DFL, SIGCHLD, SIGKILL, SIGTERM, set_wakeup_fd, signal
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
+from _struct import unpack
 from os import _exit, close, dup2, getppid, setpgid
-from struct import unpack
 
 from . import safety, signals
 from .ending import Ending

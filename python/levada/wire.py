@@ -4,11 +4,11 @@ The page ``internal/protocol/README.md`` is the contract. Reads and writes go st
 lives for a few hundred microseconds, and a socket object would be one more thing to make.
 """
 
+from _struct import Struct
 from _thread import allocate_lock, get_ident
 from json import JSONDecoder, JSONEncoder
 from json.encoder import c_make_encoder, encode_basestring_ascii
 from os import getpid, read, write
-from struct import Struct
 
 #: Version of the protocol that this side speaks.
 PROTOCOL = 1
