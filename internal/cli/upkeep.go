@@ -167,17 +167,30 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	if c.Unfinished > 0 {
 		held += fmt.Sprintf(" %s are in files that are being written, or may be: they stay.", sizeText(c.Unfinished))
 	}
-	less := ""
+	freed := ""
 	if c.Freed > 0 {
-		less = fmt.Sprintf(" The store takes %s less on disk.", sizeText(c.Freed))
+		freed = fmt.Sprintf(" The store takes %s less on disk.", sizeText(c.Freed))
 	}
-	switch {
-	case len(c.Runs) == 0 && c.Bytes() == 0 && c.Leftovers == 0:
-		return "Nothing to remove." + less + held
+	switch nothing := c.Bytes() == 0 && c.Leftovers == 0; {
+	case len(c.Runs) == 0 && nothing && c.Freed > 0:
+		// The database gives back what was free in it already, such as what an earlier removal could not beside a flow.
+		return fmt.Sprintf("No run and no value is to be removed. The database was compacted, and takes %s less on disk.%s",
+			sizeText(c.Freed), held)
+	case len(c.Runs) == 0 && nothing:
+		return "Nothing to remove." + held
+	case len(c.Runs) == 0:
+		what := sizeText(c.Bytes()) + " that belong to no run"
+		if c.Bytes() == 0 {
+			what = "what processes that died left, which is empty"
+		}
+		if dry {
+			return fmt.Sprintf("Would remove %s.%s Nothing was changed.", what, held)
+		}
+		return fmt.Sprintf("Removed %s.%s%s", what, freed, held)
 	case dry:
 		return fmt.Sprintf("Would remove %s and free %s%s.%s Nothing was changed.", runs, sizeText(c.Bytes()), rest, held)
 	}
-	return fmt.Sprintf("Removed %s with %s%s.%s%s", runs, sizeText(c.Bytes()), rest, less, held)
+	return fmt.Sprintf("Removed %s with %s%s.%s%s", runs, sizeText(c.Bytes()), rest, freed, held)
 }
 
 // shareTable lays out the runs that go.

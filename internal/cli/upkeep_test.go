@@ -96,6 +96,35 @@ func TestRm(t *testing.T) {
 	}
 }
 
+// What is said of a collection without runs is true of what it did.
+func TestCollectedWithoutRuns(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		args string
+		gone upkeep.Collected
+		said string
+	}{
+		{"nothing", "gc", upkeep.Collected{}, "Nothing to remove.\n"},
+		{"only the database shrank", "gc", upkeep.Collected{Freed: 4096},
+			"No run and no value is to be removed. The database was compacted, and takes 4.0 KiB less on disk.\n"},
+		{"values of no run", "gc", upkeep.Collected{Unneeded: 1024, Freed: 4096},
+			"Removed 1.0 KiB that belong to no run. The store takes 4.0 KiB less on disk.\n"},
+		{"values of no run would go", "gc --dry-run", upkeep.Collected{Unneeded: 1024}, "Would remove 1.0 KiB that belong to no run. Nothing was changed.\n"},
+		{"empty leftovers", "gc", upkeep.Collected{Leftovers: 2}, "Removed what processes that died left, which is empty.\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newProgram(t)
+			p.service.collected = test.gone
+			if code := p.run(t, strings.Fields(test.args)...); code != 0 {
+				t.Fatalf("exit code %d: %s", code, p.err.String())
+			}
+			if got := p.err.String(); got != test.said {
+				t.Errorf("said is %q, want %q", got, test.said)
+			}
+		})
+	}
+}
+
 func TestDoctorOutput(t *testing.T) {
 	p := newProgram(t)
 	p.service.findings = []upkeep.Finding{

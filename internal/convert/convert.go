@@ -37,9 +37,11 @@ func Language(codec string) string {
 	return "a program"
 }
 
-// advice is what may cross between languages.
-const advice = "between languages go plain data (numbers, text, lists, dicts with text as keys), bytes, numpy arrays of numbers, and tables of plain columns; " +
-	"make one of them of it in a step before"
+// crossing is what may cross between languages.
+const crossing = "between languages go plain data (numbers, text, lists, dicts with text as keys), bytes, numpy arrays of numbers, and tables of plain columns"
+
+// advice is what to do with a value of which no more is known than that it may not cross.
+const advice = crossing + "; make one of them of it in a step before"
 
 // To converts a value into one of the codecs, the first that fits. Invalid if none does.
 func To(v Value, codecs []string) (Value, error) {
@@ -57,19 +59,30 @@ func To(v Value, codecs []string) (Value, error) {
 	if typ == "" {
 		typ = pickle.Type(p)
 	}
-	for _, try := range []struct {
-		codec string
-		make  func() ([]byte, string, bool)
-	}{
-		{"file", func() ([]byte, string, bool) { return bytesOf(p) }},
-		{"npy", func() ([]byte, string, bool) { data, ok := pickle.NPY(p); return data, typ, ok }},
-		{"csv", func() ([]byte, string, bool) { data, ok := pickle.CSV(p); return data, typ, ok }},
-	} {
-		if slices.Contains(codecs, try.codec) {
-			if data, typ, ok := try.make(); ok {
-				return Value{try.codec, typ, data}, nil
-			}
+	if slices.Contains(codecs, "file") {
+		if data, typ, ok := bytesOf(p); ok {
+			return Value{"file", typ, data}, nil
 		}
+	}
+	var refused pickle.Refusal
+	if slices.Contains(codecs, "npy") {
+		data, ok := pickle.NPY(p)
+		if ok {
+			return Value{"npy", typ, data}, nil
+		}
+		refused = pickle.NotNPY(p)
+	}
+	if slices.Contains(codecs, "csv") {
+		data, why, ok := pickle.CSV(p)
+		if ok {
+			return Value{"csv", typ, data}, nil
+		}
+		if why.Why != "" {
+			refused = why
+		}
+	}
+	if refused.Why != "" {
+		return v, fault.New(fault.Invalid, "it is a %s: %s", typ, refused.Why).Do("%s; %s", refused.Do, crossing)
 	}
 	if slices.Contains(codecs, "json") {
 		data, why := pickle.PlainJSON(p)

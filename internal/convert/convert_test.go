@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/levadahq/levada/internal/convert"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/pickle"
 )
 
@@ -66,6 +67,38 @@ func TestPythonsValues(t *testing.T) {
 func elements(file []byte) string {
 	n := int(binary.LittleEndian.Uint16(file[8:]))
 	return strings.Join(strings.Fields(string(file[10:10+n])), "") + base64.StdEncoding.EncodeToString(file[10+n:])
+}
+
+// A refusal tells what to write in Python instead, for what it is that is refused.
+func TestWhatToDoInstead(t *testing.T) {
+	want := map[string]string{
+		"frame of dates":              `frame["t"] = frame["t"].astype(str)`,
+		"frame of several types":      `frame["i"] = frame["i"].astype("float64")`,
+		"frame with numbers as names": "frame.columns = frame.columns.map(str)",
+		"record array":                "pandas.DataFrame(array)",
+		"masked array":                "array.filled(0)",
+		"array of complex numbers":    "array.real and array.imag",
+		"array of objects":            "array.tolist()",
+		"array of days":               "array.astype(str).tolist()",
+		"series":                      "series.to_frame()",
+		"index":                       "index.tolist()",
+		"set":                         "make one of them of it in a step before",
+	}
+	seen := map[string]bool{}
+	for _, v := range vectors(t) {
+		do, ok := want[v.Name]
+		if !ok {
+			continue
+		}
+		seen[v.Name] = true
+		_, err := convert.To(convert.Value{Codec: "pickle", Data: v.Pickle}, plain)
+		if hint := fault.HintOf(err); !strings.Contains(hint, do) || !strings.Contains(hint, "between languages go") {
+			t.Errorf("%s, protocol %d: %q, want %q", v.Name, v.Protocol, hint, do)
+		}
+	}
+	if len(seen) != len(want) {
+		t.Errorf("only %d of %d values are there", len(seen), len(want))
+	}
 }
 
 func TestWhatIsAcceptedStays(t *testing.T) {

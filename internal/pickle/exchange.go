@@ -66,6 +66,9 @@ func (p *plainness) at(v Value, path string, depth int) string {
 			return p.at(x, path, depth+1)
 		}
 	}
+	if path == "" {
+		return "that is no plain data"
+	}
 	return "it has a " + clip(Type(v)) + where
 }
 
@@ -243,30 +246,33 @@ func half(h uint16) float64 {
 	return sign * math.Ldexp(1024+frac, exp-25)
 }
 
-// CSV returns a pandas data frame with plain columns (numbers, bools, text) as a CSV file whose first line names the columns; ok is
-// false if v is none, or has other columns. The index is left out, as it is by to_csv(index=False).
-func CSV(v Value) (file []byte, ok bool) {
-	o, ok := v.(*Object)
-	if !ok || !strings.HasSuffix(objectType(o), ".DataFrame") {
-		return nil, false
+// CSV returns a pandas data frame with plain columns (numbers, bools, text) as a CSV file whose first line names the columns. ok is
+// false if v is none, or has other columns: why then names them, their types and what to do; it is "" if v is no frame. The index is left
+// out, as it is by to_csv(index=False).
+func CSV(v Value) (file []byte, why Refusal, ok bool) {
+	o, isObject := v.(*Object)
+	if !isObject || !strings.HasSuffix(objectType(o), ".DataFrame") {
+		return nil, why, false
 	}
 	axes, blocks, ok := manager(o.attr("_mgr"))
 	if !ok || len(axes) != 2 {
-		return nil, false
+		return nil, unreadable, false
 	}
 	names, ok := columnNames(axes[0])
 	rows := indexLength(axes[1])
-	if !ok || rows < 0 {
-		return nil, false
+	if !ok {
+		return nil, unnamed, false
+	}
+	if rows < 0 {
+		return nil, unreadable, false
 	}
 	columns := make([]func(row int64) string, len(names))
+	plain := true
 	for _, b := range blocks {
-		if !fillColumns(b, columns, rows) {
-			return nil, false
-		}
+		plain = fillColumns(b, columns, rows) && plain
 	}
-	if slices.ContainsFunc(columns, func(c func(int64) string) bool { return c == nil }) {
-		return nil, false
+	if !plain || slices.ContainsFunc(columns, func(c func(int64) string) bool { return c == nil }) {
+		return nil, notPlain(names, blocks, columns), false
 	}
 	var out strings.Builder
 	w := csv.NewWriter(&out)
@@ -284,7 +290,7 @@ func CSV(v Value) (file []byte, ok bool) {
 		w.Write(record)
 	}
 	w.Flush()
-	return []byte(out.String()), true
+	return []byte(out.String()), why, true
 }
 
 // columnNames returns the labels of the columns as text.
@@ -358,9 +364,7 @@ func objectsOf(v Value) ([]string, bool) {
 		return nil, false
 	}
 	items, ok := state.Items[4].(*List)
-	fortran, _ := state.Items[3].(bool)
-	shape, known := shapeOf(state.Items[1])
-	if !ok || !known || fortran && len(shape) > 1 && shape[0] > 1 {
+	if !ok { // the list is in the order of C, also of an array that is not
 		return nil, false
 	}
 	cells := make([]string, len(items.Items))
@@ -378,7 +382,9 @@ func objectsOf(v Value) ([]string, bool) {
 				cells[i] = string(appendFloat(nil, item, 64))
 			}
 		default:
-			return nil, false
+			if !isNA(item) {
+				return nil, false
+			}
 		}
 	}
 	return cells, true

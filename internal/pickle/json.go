@@ -223,6 +223,15 @@ func strOf(o *Object) (string, bool) {
 	case "datetime.datetime", "datetime.time":
 		return isoText(o)
 	}
+	if text, ok := pandasTime(o); ok {
+		return text, text != "NaT" // which is no time
+	}
+	if dtype, b, ok := scalarBytes(o); ok && len(b) == 8 {
+		if code, order := dtypeCode(dtype); code == "M8" {
+			text := moment64(int64(wordOf(b, order)), dtypeUnit(dtype))
+			return text, text != "" && text != "NaT"
+		}
+	}
 	return pathText(o)
 }
 

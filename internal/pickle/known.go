@@ -3,6 +3,7 @@ package pickle
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func objectType(o *Object) string {
 	g := o.Class()
 	name := g.String()
 	switch name {
-	case "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct":
+	case "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct", "numpy.ma.core._mareconstruct":
 		if len(o.Args) > 0 {
 			if class, ok := o.Args[0].(*Global); ok {
 				return class.String()
@@ -38,7 +39,14 @@ func objectType(o *Object) string {
 		if len(o.Args) > 0 {
 			return "numpy." + scalarType(o.Args[0])
 		}
-	case "pandas.core.indexes.base._new_Index":
+	case "pandas._libs.tslibs.timestamps._unpickle_timestamp":
+		return "pandas.Timestamp"
+	case "pandas._libs.tslibs.timedeltas._timedelta_unpickle":
+		return "pandas.Timedelta"
+	case "pandas._libs.tslibs.nattype._nat_unpickle":
+		return "pandas.api.typing.NaTType"
+	case "pandas.core.indexes.base._new_Index", "pandas.core.indexes.datetimes._new_DatetimeIndex", "pandas.core.indexes.timedeltas._new_TimedeltaIndex",
+		"pandas.core.indexes.interval._new_IntervalIndex", "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked":
 		if len(o.Args) > 0 {
 			if class, ok := o.Args[0].(*Global); ok {
 				return class.String()
@@ -180,17 +188,11 @@ func plainText(o *Object) (string, bool) {
 }
 
 func complexText(re, im float64) string {
-	part := func(f float64) string {
-		return strings.TrimSuffix(string(appendFloat(nil, f, 64)), ".0")
+	text := complexOf(re, im, 64)
+	if re == 0 && !math.Signbit(re) { // only the imaginary part is there
+		return text
 	}
-	imaginary := part(im) + "j"
-	if re == 0 && 1/re > 0 {
-		return imaginary
-	}
-	if imaginary[0] != '-' {
-		imaginary = "+" + imaginary
-	}
-	return "(" + part(re) + imaginary + ")"
+	return "(" + text + ")"
 }
 
 // stateBytes returns the bytes that dates and times are made from.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // dtypeNames are numpy's scalar types that are classes in its module.
@@ -22,8 +23,13 @@ func dtypeCode(v Value) (code string, order byte) {
 	if !ok || o.Class().String() != "numpy.dtype" || len(o.Args) == 0 {
 		return "", 0
 	}
-	code, ok = o.Args[0].(string)
-	if !ok || len(code) > 20 {
+	switch of := o.Args[0].(type) {
+	case string:
+		code = of
+	case *Global: // numpy.record or another class of structured scalars stands in place of the code
+		code = "V"
+	}
+	if code == "" || len(code) > 20 {
 		return "", 0
 	}
 	if state, ok := o.State.(*Tuple); ok && len(state.Items) > 1 {
@@ -34,7 +40,7 @@ func dtypeCode(v Value) (code string, order byte) {
 	return code, order
 }
 
-// dtypeName returns the name of a dtype as numpy shows it, "" if v is none.
+// dtypeName returns the name of a dtype as numpy shows it; of one that is not known its class; "" if v is none.
 func dtypeName(v Value) string {
 	o, ok := v.(*Object)
 	if !ok {
@@ -42,11 +48,15 @@ func dtypeName(v Value) string {
 	}
 	code, order := dtypeCode(o)
 	if code == "" {
-		return ""
+		name := o.Class().Name // such as a type of another package
+		if strings.HasSuffix(name, "_convert_to_stringdtype_kwargs") {
+			return "StringDType()"
+		}
+		return clip(name[strings.LastIndexByte(name, '.')+1:])
 	}
 	kind, digits := code[0], code[1:]
 	size, err := strconv.Atoi(digits)
-	if err != nil {
+	if err != nil && kind != 'V' {
 		return code
 	}
 	prefix := ""
@@ -66,7 +76,7 @@ func dtypeName(v Value) string {
 	case 'O':
 		return "object"
 	case 'U':
-		return "<U" + digits
+		return map[bool]string{true: ">U", false: "<U"}[order == '>'] + digits
 	case 'S':
 		return "S" + digits
 	case 'M', 'm':
@@ -74,10 +84,16 @@ func dtypeName(v Value) string {
 		if u := dtypeUnit(o); u != "" {
 			unit = "[" + u + "]"
 		}
+		if prefix != "" {
+			return prefix + code + unit
+		}
 		return map[byte]string{'M': "datetime64", 'm': "timedelta64"}[kind] + unit
 	case 'V':
 		if names := dtypeFields(o); names != "" {
 			return names
+		}
+		if size == 0 {
+			return "void"
 		}
 	}
 	return code
@@ -137,25 +153,54 @@ func dtypeFields(o *Object) string {
 // scalarType returns the name of a dtype's scalar type.
 func scalarType(v Value) string {
 	name := strings.TrimLeft(dtypeName(v), "<>")
+	code, _ := dtypeCode(v)
 	switch {
-	case name == "":
+	case name == "" || code == "":
 		return "generic"
-	case name[0] == 'U':
+	case code[0] == 'U':
 		return "str_"
-	case name[0] == 'S':
+	case code[0] == 'S':
 		return "bytes_"
-	case strings.HasPrefix(name, "struct"):
+	case code[0] == 'V':
+		if class, ok := v.(*Object).Args[0].(*Global); ok { // record
+			return clip(class.Name)
+		}
 		return "void"
+	case code[0] == 'M':
+		return "datetime64"
+	case code[0] == 'm':
+		return "timedelta64"
 	}
-	name, _, _ = strings.Cut(name, "[")
+	switch code { // their width is that of the machine, and their names are not
+	case "f16":
+		return "longdouble"
+	case "c32":
+		return "clongdouble"
+	}
+	if name == code { // big-endian: the scalar's class does not say so
+		if size, err := strconv.Atoi(code[1:]); err == nil {
+			if long := map[byte]string{'i': "int", 'u': "uint", 'f': "float", 'c': "complex"}[code[0]]; long != "" {
+				return long + strconv.Itoa(8*size)
+			}
+		}
+	}
 	return name
 }
 
 // array is what is known of a numpy array.
 type array struct {
-	class string
-	shape []int64
-	dtype string
+	class  string
+	shape  []int64
+	dtype  string
+	masked bool // some elements are not to be seen; their bytes are there all the same
+}
+
+// name is the dtype, or says that it is not known.
+func (a array) name() string {
+	if a.dtype == "" {
+		return "unknown"
+	}
+	return a.dtype
 }
 
 // arrayOf reads an array's shape and type.
@@ -165,19 +210,19 @@ func arrayOf(v Value) (array, bool) {
 		return array{}, false
 	}
 	switch o.Class().String() {
-	case "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct":
+	case "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct", "numpy.ma.core._mareconstruct":
 		state, ok := o.State.(*Tuple)
 		if !ok || len(state.Items) < 3 {
 			return array{}, false
 		}
 		shape, ok := shapeOf(state.Items[1])
-		return array{objectType(o), shape, dtypeName(state.Items[2])}, ok
+		return array{objectType(o), shape, dtypeName(state.Items[2]), o.Class().Name == "_mareconstruct"}, ok
 	case "numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer":
 		if len(o.Args) < 3 {
 			return array{}, false
 		}
 		shape, ok := shapeOf(o.Args[2])
-		return array{"numpy.ndarray", shape, dtypeName(o.Args[1])}, ok
+		return array{"numpy.ndarray", shape, dtypeName(o.Args[1]), false}, ok
 	}
 	return array{}, false
 }
@@ -214,7 +259,7 @@ func shapeText(shape []int64) string {
 // numpy returns how to print one of numpy's objects, nil if it is not known.
 func (p *printer) numpy(o *Object) func() {
 	if a, ok := arrayOf(o); ok {
-		return func() { p.str("<" + clip(a.class) + " shape=" + shapeText(a.shape) + " dtype=" + a.dtype + ">") }
+		return func() { p.str("<" + clip(a.class) + " shape=" + shapeText(a.shape) + " dtype=" + a.name() + ">") }
 	}
 	if name, v, ok := scalar(o); ok {
 		return func() {
@@ -226,7 +271,11 @@ func (p *printer) numpy(o *Object) func() {
 			switch v := v.(type) {
 			case float64:
 				p.str("(")
-				p.b = appendFloat(p.b, v, map[string]int{"float32": 32, "float64": 64}[name])
+				if name == "float16" {
+					p.str(halfText(v))
+				} else {
+					p.b = appendFloat(p.b, v, map[string]int{"float32": 32, "float64": 64}[name])
+				}
 			default:
 				p.str("(")
 				p.value(v)
@@ -234,7 +283,165 @@ func (p *printer) numpy(o *Object) func() {
 			p.str(")")
 		}
 	}
+	if dtype, b, ok := scalarBytes(o); ok {
+		if text := scalarText(dtype, b); text != "" {
+			return func() { p.str(text) }
+		}
+		// Its type is told, but not its bytes, which would say nothing to anybody.
+		return func() {
+			p.str("<" + clip(objectType(o)))
+			if name := dtypeName(dtype); strings.HasPrefix(name, "struct") {
+				p.str(" dtype=" + name)
+			}
+			p.str(", readable only in Python>")
+		}
+	}
 	return nil
+}
+
+// scalarBytes returns the dtype and the bytes of a numpy scalar.
+func scalarBytes(o *Object) (dtype *Object, b Bytes, ok bool) {
+	switch o.Class().String() {
+	case "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar":
+	default:
+		return nil, nil, false
+	}
+	if len(o.Args) != 2 {
+		return nil, nil, false
+	}
+	dtype, ok1 := o.Args[0].(*Object)
+	b, ok2 := o.Args[1].(Bytes)
+	return dtype, b, ok1 && ok2
+}
+
+// scalarText returns the repr of a scalar that is no single plain value: a complex number, a time or a span of time; "" of any other.
+func scalarText(dtype *Object, b []byte) string {
+	code, order := dtypeCode(dtype)
+	if code == "" {
+		return ""
+	}
+	switch {
+	case code == "c8" && len(b) == 8:
+		re, im := math.Float32frombits(uint32(wordOf(b[:4], order))), math.Float32frombits(uint32(wordOf(b[4:], order)))
+		return "np.complex64(" + complexOf(float64(re), float64(im), 32) + ")"
+	case code == "c16" && len(b) == 16:
+		return "np.complex128(" + complexOf(math.Float64frombits(wordOf(b[:8], order)), math.Float64frombits(wordOf(b[8:], order)), 64) + ")"
+	case code == "M8" && len(b) == 8:
+		unit := dtypeUnit(dtype)
+		switch text := moment64(int64(wordOf(b, order)), unit); {
+		case text == "":
+			return ""
+		case unit == "h" || text == "NaT" && unit != "generic" && unit != "": // the text alone would not tell
+			return "np.datetime64('" + text + "','" + unit + "')"
+		default:
+			return "np.datetime64('" + text + "')"
+		}
+	case code == "m8" && len(b) == 8:
+		unit, value := dtypeUnit(dtype), strconv.FormatInt(int64(wordOf(b, order)), 10)
+		if int64(wordOf(b, order)) == math.MinInt64 {
+			value = "'NaT'"
+		}
+		if unit == "generic" || unit == "" {
+			return "np.timedelta64(" + value + ")"
+		}
+		return "np.timedelta64(" + value + ",'" + unit + "')"
+	}
+	return ""
+}
+
+// wordOf reads an unsigned integer of at most 8 bytes.
+func wordOf(b []byte, order byte) uint64 {
+	var full [8]byte
+	copy(full[:], b)
+	if order == '>' {
+		slices.Reverse(full[:len(b)])
+	}
+	return binary.LittleEndian.Uint64(full[:])
+}
+
+// moment64 returns the text of a count of units since 1970 as numpy writes it, "" if the unit is not known here or the year is no common one.
+func moment64(n int64, unit string) string {
+	if n == math.MinInt64 {
+		return "NaT"
+	}
+	at := time.Unix(0, 0).UTC()
+	switch unit {
+	case "Y", "M":
+		if n < -100_000 || n > 100_000 {
+			return ""
+		}
+		if unit == "Y" {
+			return momentText(at.AddDate(int(n), 0, 0), "2006")
+		}
+		return momentText(at.AddDate(0, int(n), 0), "2006-01")
+	}
+	var step int64 // seconds of a unit, or parts of a second
+	var parts int64 = 1
+	layout := "2006-01-02"
+	switch unit {
+	case "W":
+		step = 7 * 86400
+	case "D":
+		step = 86400
+	case "h":
+		step, layout = 3600, layout+"T15"
+	case "m":
+		step, layout = 60, layout+"T15:04"
+	case "s":
+		step, layout = 1, layout+"T15:04:05"
+	case "ms":
+		step, parts, layout = 1, 1e3, layout+"T15:04:05.000"
+	case "us":
+		step, parts, layout = 1, 1e6, layout+"T15:04:05.000000"
+	case "ns":
+		step, parts, layout = 1, 1e9, layout+"T15:04:05.000000000"
+	default:
+		return ""
+	}
+	const most = 300_000_000_000 // seconds: some ten thousand years
+	if n/parts > most/step || n/parts < -most/step {
+		return ""
+	}
+	return momentText(time.Unix(n/parts*step, n%parts*(1e9/parts)).UTC(), layout)
+}
+
+// momentText writes a time of the years that have four digits.
+func momentText(t time.Time, layout string) string {
+	if t.Year() < 1 || t.Year() > 9999 {
+		return ""
+	}
+	return t.Format(layout)
+}
+
+func complexOf(re, im float64, bits int) string {
+	part := func(f float64) string { return strings.TrimSuffix(string(appendFloat(nil, f, bits)), ".0") }
+	imaginary := part(im) + "j"
+	if re == 0 && !math.Signbit(re) {
+		return imaginary
+	}
+	if imaginary[0] != '-' {
+		imaginary = "+" + imaginary
+	}
+	return part(re) + imaginary
+}
+
+// halfText is the shortest text that is nearer to a number of 16 bits than to any other of them.
+func halfText(f float64) string {
+	if math.IsNaN(f) || math.IsInf(f, 0) || f == 0 {
+		return string(appendFloat(nil, f, 64))
+	}
+	_, exp := math.Frexp(f)
+	gap := math.Ldexp(1, max(exp-11, -24)) // between it and the next larger one
+	if fraction, _ := math.Frexp(math.Abs(f)); fraction == 0.5 {
+		gap /= 2 // the next smaller one is nearer
+	}
+	for digits := 1; digits <= 5; digits++ {
+		short, _ := strconv.ParseFloat(strconv.FormatFloat(f, 'g', digits, 64), 64)
+		if math.Abs(short-f) < gap/2 {
+			return string(appendFloat(nil, short, 64))
+		}
+	}
+	return string(appendFloat(nil, f, 64))
 }
 
 // scalar returns the value of a numpy scalar.
@@ -281,6 +488,8 @@ func scalar(v Value) (name string, value Value, ok bool) {
 		return name, int64(n<<shift) >> shift, true
 	case "u1", "u2", "u4", "u8":
 		return name, unsigned(n), true
+	case "f2":
+		return name, half(uint16(n)), len(b) == 2
 	case "f4":
 		return name, float64(math.Float32frombits(uint32(n))), len(b) == 4
 	case "f8":

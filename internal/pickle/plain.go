@@ -7,14 +7,20 @@ import (
 	"time"
 )
 
-// Moment returns the time that a datetime or date stands for. One without a zone, and a date, is in zone; one whose
+// Moment returns the time that a datetime, a date or a Timestamp of pandas' stands for. One without a zone, and a date, is in zone; one whose
 // zone is known only by a name that the system does not have is not ok.
 func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
 	o, isObject := v.(*Object)
 	if !isObject {
 		return t, false
 	}
-	switch o.Class().String() {
+	switch objectType(o) {
+	case "pandas.Timestamp":
+		t, zoned, ok := timestamp(o)
+		if ok && !zoned {
+			t = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone)
+		}
+		return t, ok
 	case "datetime.date":
 		if b := stateBytes(o, 4); b != nil {
 			return time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]), int(b[3]), 0, 0, 0, 0, zone), true
@@ -63,11 +69,19 @@ func zoneOf(v Value) *time.Location {
 	return nil
 }
 
-// Duration returns the duration that a timedelta stands for; not ok if it is longer than Go's durations, which end at 292 years.
+// Duration returns the duration that a timedelta, or a Timedelta of pandas', stands for; not ok if it is longer than Go's durations, which end at 292 years.
 func Duration(v Value) (time.Duration, bool) {
 	o, ok := v.(*Object)
 	if !ok {
 		return 0, false
+	}
+	if objectType(o) == "pandas.Timedelta" && len(o.Args) > 0 {
+		n, isInt := o.Args[0].(int64)
+		parts := partsOf(o.Args, 1)
+		if !isInt || parts == 0 || n/parts > 9e9 || n/parts < -9e9 {
+			return 0, false
+		}
+		return time.Duration(n * (1e9 / parts)), true
 	}
 	d, ok := delta(o)
 	if !ok || d[0] > 106_000 || d[0] < -106_000 || d[1] > 1e9 || d[1] < -1e9 || d[2] > 1e12 || d[2] < -1e12 {
@@ -76,7 +90,7 @@ func Duration(v Value) (time.Duration, bool) {
 	return time.Duration(d[0])*24*time.Hour + time.Duration(d[1])*time.Second + time.Duration(d[2])*time.Microsecond, true
 }
 
-// Text returns what Python's str gives for a Decimal, a Fraction, a UUID, a date, a time or a path.
+// Text returns what Python's str gives for a Decimal, a Fraction, a UUID, a date, a time or a path, those of numpy and pandas too.
 func Text(v Value) (string, bool) {
 	if o, ok := v.(*Object); ok {
 		return strOf(o)
@@ -116,7 +130,7 @@ func ArrayOf(v Value) (*Array, bool) {
 		return nil, false
 	}
 	known, ok := arrayOf(o)
-	if !ok {
+	if !ok || known.masked { // what is masked would be shown
 		return nil, false
 	}
 	var dtype, data Value

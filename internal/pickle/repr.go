@@ -240,6 +240,8 @@ func (p *printer) global(g *Global) {
 	switch {
 	case g.Module == "builtins" && (g.Name == "Ellipsis" || g.Name == "NotImplemented"):
 		p.str(g.Name)
+	case isNA(g):
+		p.str("<NA>")
 	case isClass(g):
 		p.str("<class '" + clip(g.String()) + "'>")
 	case g.Module == "builtins":
@@ -381,6 +383,8 @@ func Type(v Value) string {
 			return "ellipsis"
 		case v.Module == "builtins" && v.Name == "NotImplemented":
 			return "NotImplementedType"
+		case isNA(v):
+			return "pandas.api.typing.NAType"
 		case isClass(v):
 			return "type"
 		case v.Module == "builtins":

@@ -104,24 +104,13 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 		name, _ := o.attr("_name").(string)
 		f.Columns, f.Names = 1, []string{name}
 	} else {
-		labels, named := indexNames(axes[0])
-		columns := indexLength(axes[0])
-		if named {
-			columns = int64(len(labels))
-		}
+		label, columns := columnLabels(axes[0], 0)
 		if len(axes) != 2 || columns < 0 || columns > 1<<20 {
 			return nil, false
 		}
 		f.Columns = int(columns)
 		for i := range min(f.Columns, max) {
-			name := strconv.Itoa(i)
-			if named {
-				var ok bool
-				if name, ok = labels[i].(string); !ok {
-					name = Repr(labels[i], 100)
-				}
-			}
-			f.Names = append(f.Names, name)
+			f.Names = append(f.Names, label(i))
 		}
 	}
 	cells := make([]func(int64) string, f.Columns)
@@ -133,6 +122,66 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 	}
 	f.Cells = cells[:len(f.Names)]
 	return f, true
+}
+
+// columnLabels returns how many labels an index has, -1 if that is not known, and what shows them. A label that cannot be told is shown as #2: its
+// bare number would look like a label.
+func columnLabels(index Value, depth int) (label func(i int) string, count int64) {
+	count = indexLength(index)
+	place := func(i int) string { return "#" + strconv.Itoa(i) }
+	if labels, ok := indexNames(index); ok {
+		return func(i int) string {
+			if text, ok := labels[i].(string); ok {
+				return text
+			}
+			return Repr(labels[i], 100)
+		}, int64(len(labels))
+	}
+	d, ok := indexData(index)
+	if !ok {
+		return place, count
+	}
+	parts := map[string]Value{}
+	for _, e := range d.Entries[:min(16, len(d.Entries))] {
+		if key, ok := e.Key.(string); ok {
+			parts[key] = e.Value
+		}
+	}
+	if start, ok := parts["start"].(int64); ok { // a range
+		step, _ := parts["step"].(int64)
+		return func(i int) string { return strconv.FormatInt(start+int64(i)*step, 10) }, count
+	}
+	if n, ok := numbersOf(parts["data"]); ok && len(n.shape) == 1 && n.shape[0] == count {
+		return func(i int) string { return n.text(int64(i)) }, count
+	}
+	levels, ok1 := parts["levels"].(*List)
+	codes, ok2 := parts["codes"].(*List)
+	if !ok1 || !ok2 || depth > 0 || len(levels.Items) != len(codes.Items) || len(levels.Items) > 8 {
+		return place, count
+	}
+	// A MultiIndex: each label is a tuple of labels of its levels.
+	var names []func(i int) string
+	for k, level := range levels.Items {
+		of, size := columnLabels(level, depth+1)
+		n, ok := numbersOf(codes.Items[k])
+		if !ok || len(n.shape) != 1 || n.shape[0] != count || n.descr[1] != 'i' {
+			return place, count
+		}
+		names = append(names, func(i int) string {
+			code, err := strconv.Atoi(n.text(int64(i)))
+			if err != nil || code < 0 || int64(code) >= size {
+				return "nan" // none, as pandas shows it
+			}
+			return of(code)
+		})
+	}
+	return func(i int) string {
+		var parts []string
+		for _, name := range names {
+			parts = append(parts, name(i))
+		}
+		return strings.Join(parts, ", ")
+	}, count
 }
 
 // seriesBlock makes the elements of a series the block of a frame with a single column.

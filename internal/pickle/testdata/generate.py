@@ -236,6 +236,21 @@ def science_cases():
     yield "array", np.zeros(4, dtype="c16"), nd % ("(4,)", "complex128")
     for x in (np.float64(1.5), np.float32(0.1), np.int8(-3), np.int64(2**40), np.uint64(2**64 - 1), np.bool_(True), np.str_("h\u00e9"), np.bytes_(b"x")):
         yield "scalar", x
+    yield "array", np.array(["a"], dtype=">U2"), nd % ("(1,)", ">U2")
+    yield "array", np.array([1], dtype=">M8[s]"), nd % ("(1,)", ">M8[s]")
+    yield "array", np.array(["a"], dtype=np.dtypes.StringDType()), nd % ("(1,)", "StringDType()")
+    yield "array", np.rec.array([(1, "a")], dtype=[("x", "i4"), ("y", "U3")]), "<numpy.rec.recarray shape=(1,) dtype=struct(x, y)>"
+    yield "array", np.ma.array([1, 2, 3], mask=[0, 1, 0]), "<numpy.ma.MaskedArray shape=(3,) dtype=int64>"
+    for x in (np.float16(0.1), np.float16(1.5), np.float16(6e-8), np.float16("nan"), np.complex64(0.1 + 2j), np.complex128(1 - 2.5j), np.complex128(3j),
+              np.datetime64("2020"), np.datetime64("1965-11"), np.datetime64("2020-02-29"), np.datetime64("2020-01-01T12"), np.datetime64("2020-01-01T12:30"),
+              np.datetime64("1969-12-31T23:59:59"), np.datetime64("1969-12-31T23:59:59.250"), np.datetime64("2020-01-01T12:00:00.000001"),
+              np.datetime64(1, "ns"), np.datetime64("NaT", "s"), np.timedelta64(5, "m"), np.timedelta64(-3, "25s"), np.timedelta64("NaT", "D"), np.timedelta64(7)):
+        yield "scalar", x
+    yield "scalar", np.float16(65504), ("np.float16(65500.0)", "np.float16(6.55e+04)")  # numpy before 2.4, and since
+    yield "scalar", np.longdouble(1.5), "<numpy.longdouble, readable only in Python>"
+    record = np.array([(1, 2.5)], dtype=[("x", "i4"), ("y", "f8")])
+    yield "scalar", record[0], "<numpy.void dtype=struct(x, y), readable only in Python>"
+    yield "scalar", record.view(np.recarray)[0], "<numpy.record dtype=struct(x, y), readable only in Python>"
     yield "dtype", [np.dtype("f8"), np.dtype("O"), np.dtype("bool")], "[dtype('float64'), dtype('object'), dtype('bool')]"
     frame = "<%s shape=%s columns=%s dtype=%s>"
     df = pd.DataFrame({"a": [1, 2, 3], "b": [1.5, 2.5, 3.5]})
@@ -247,6 +262,22 @@ def science_cases():
     sname = name.replace("DataFrame", "Series").replace("frame", "series")
     yield "series", df["b"], "<%s shape=(3,) name='b' dtype=float64>" % sname
     yield "series", pd.Series(["a", "b"], dtype="category"), "<%s shape=(2,) dtype=category>" % sname
+    days = pd.Series(pd.to_datetime(["2024-01-02", "2024-01-03"]))
+    for x, dtype in ((days, days.dtype), (days.dt.tz_localize("Europe/Berlin"), None), (days.dt.tz_localize("UTC"), None), (days - days[0], None),
+                     (pd.Series([1, None], dtype="Int64"), None), (pd.Series([1, None], dtype="UInt8"), None), (pd.Series([1.5, None], dtype="Float32"), None),
+                     (pd.Series([True, None], dtype="boolean"), None), (pd.Series(pd.period_range("2020-01", periods=2, freq="M")), None),
+                     (pd.Series(pd.interval_range(0, 2)), "interval"), (pd.Series(pd.arrays.SparseArray([0.0, 1.0])), "Sparse[float64]")):
+        yield "series", x, "<%s shape=(2,) dtype=%s>" % (sname, dtype or x.dtype)
+    yield "categories", pd.Categorical(["a", "b"]), "<pandas.Categorical shape=(2,) dtype=category>"
+    for x in (pd.date_range("2020-01-01", periods=3), pd.date_range("2020-01-01", periods=3, tz="UTC"), pd.timedelta_range("1D", periods=3),
+              pd.period_range("2020-01", periods=3, freq="M"), pd.interval_range(0, 3), pd.CategoricalIndex(["a", "b", "a"]), pd.RangeIndex(1, 7, 2),
+              pd.MultiIndex.from_tuples([("a", 1), ("b", 2), ("b", 3)])):
+        yield "index", x, "<%s shape=(3,)>" % type_name(x)
+    for x in (pd.Timestamp("2020-01-01 12:00"), pd.Timestamp("1965-01-01 12:00:00.25"), pd.Timestamp("2020-07-01 12:00", tz="Europe/Berlin"),
+              pd.Timestamp("2020-01-01 12:00:00.123456789", tz="UTC"), pd.Timedelta("1D 2h"), pd.Timedelta("-1s"), pd.Timedelta("-25h 1us"), pd.Timedelta(1, "ns"),
+              pd.Period("2020-01", "M"), pd.Period("2020-01-05", "D"), pd.Interval(0, 1.5, closed="left"), pd.NaT, pd.NA):
+        yield "time", x
+    yield "time", pd.Period("2020Q1", "Q"), "<pandas.Period freq=QuarterEnd ordinal=200>"
 
 
 def type_name(value):
