@@ -134,7 +134,7 @@ func (c *runsCommand) run(ctx context.Context, s *session) error {
 		s.inform("No runs.")
 		return nil
 	}
-	return s.print(runTable(rows, now, s.tableWidth()))
+	return s.printGrid(runTable(rows, now))
 }
 
 // tableWidth is the width that a table on stdout may take: no limit where nobody looks.
@@ -233,8 +233,8 @@ func (r *runRow) json(now time.Time) jsonRun {
 }
 
 // runTable lays runs out in columns.
-func runTable(rows []runRow, now time.Time, width int) string {
-	columns := []column{{"RUN", 0}, {"STATUS", 0}, {"FLOW", 8}, {"STARTED", 0}, {"DURATION", 0}, {"TASKS", 0}, {"USER", 0}, {"TAGS", 8}}
+func runTable(rows []runRow, now time.Time) ([]column, [][]string) {
+	columns := []column{{title: "RUN"}, {title: "STATUS"}, {title: "FLOW", least: 8}, {title: "STARTED"}, {title: "DURATION", spare: 2}, {title: "TASKS"}, {title: "USER", spare: 3}, {title: "TAGS", least: 8, spare: 1}}
 	cells := make([][]string, 0, len(rows))
 	for _, r := range rows {
 		took := "-"
@@ -246,7 +246,7 @@ func runTable(rows []runRow, now time.Time, width int) string {
 			r.taskText(), r.User, strings.Join(r.Tags, ","),
 		})
 	}
-	return grid(columns, cells, width)
+	return columns, cells
 }
 
 // ago is a time in the past for people.
