@@ -32,6 +32,7 @@ type session struct {
 }
 
 func newSession(env *Env) *session {
+	env.Stdout = output{env.Stdout}
 	return &session{env: env, interrupt: newInterrupt(), user: env.user()}
 }
 
