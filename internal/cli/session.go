@@ -52,12 +52,14 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	}
 	s.inv, err = normalise(args)
 	if err != nil {
+		s.global.json = s.asksJSON(args)
 		return err
 	}
 	if s.inv.command == nil {
 		return s.generalHelp()
 	}
 	if cmd := s.inv.command; cmd.later != "" {
+		s.global.json = s.asksJSON(args)
 		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s comes later.", cmd.name, cmd.later)
 	}
 	early := s.survey()
@@ -81,6 +83,15 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	}
 	s.banner()
 	return act.run(ctx, s)
+}
+
+// asksJSON reports whether a command line that names no command to read it for asks for JSON.
+func (s *session) asksJSON(args []string) bool {
+	early := &globalOptions{}
+	global := layer{early.options(nil), map[string]bool{}}
+	_, _ = readOptions(args, true, global)
+	_ = s.env.environ(global.options.only("json"), "", global.given)
+	return early.json
 }
 
 // survey reads the command line leniently, for the options that say how to open
