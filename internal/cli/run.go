@@ -78,7 +78,22 @@ func (c *runCommand) run(ctx context.Context, s *session) error {
 	o.Parameters = s.params
 	w := s.watch(&o)
 	res, err := s.store.Service.Run(ctx, s.flow, o)
-	return s.finish(w, res, err)
+	return s.finish(w, res, s.blame(err))
+}
+
+// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that,
+// and it knows parameters as options.
+func (s *session) blame(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Usage {
+		return err
+	}
+	rest, wrong := strings.CutPrefix(f.Message, "Invalid value for '--")
+	name, what, _ := strings.Cut(rest, "'")
+	if variable := s.variables[name]; wrong && variable != "" {
+		return &usageError{text: "Invalid value for '" + variable + "'" + what, hint: f.Hint}
+	}
+	return err
 }
 
 // resumeCommand is `resume`.

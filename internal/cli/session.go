@@ -28,6 +28,7 @@ type session struct {
 	store     Store
 	flow      service.OpenFlow        // nil if the command has none
 	params    map[string][]string     // values of the flow's parameters as given
+	variables map[string]string       // the environment variables that gave some of them their values
 	watched   atomic.Pointer[watcher] // what shows the run that goes on; nil if none does
 }
 
@@ -176,7 +177,7 @@ func (s *session) parse() (action, error) {
 	cmd := s.inv.command
 	s.global = globalOptions{}
 	act := cmd.action(&s.global)
-	s.params = map[string][]string{}
+	s.params, s.variables = map[string][]string{}, map[string]string{}
 	def := &graph.Flow{}
 	if s.flow != nil {
 		def = s.flow.Definition()
@@ -196,6 +197,12 @@ func (s *session) parse() (action, error) {
 	}
 	if err := s.env.environ(global.options, "", global.given); err != nil {
 		return nil, err
+	}
+	for i := range params.options {
+		o := &params.options[i]
+		if name, _, ok := s.env.lookup(o, cmd.scope()); ok && !params.given[o.name] {
+			s.variables[o.name] = name
+		}
 	}
 	for _, l := range []layer{params, own} {
 		if err := s.env.environ(l.options, cmd.scope(), l.given); err != nil {
