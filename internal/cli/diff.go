@@ -138,7 +138,7 @@ func (p *diffPage) runs(runs [2]metastore.Run) {
 	for i, line := range lines[1:] {
 		p.line("%s", p.paint(codes[i], line))
 	}
-	p.WriteString(narrow(missing, p.colour))
+	p.WriteString(narrow(missing, p.width, p.colour))
 }
 
 // pair is a named pair of texts; nil is absent.
@@ -271,7 +271,7 @@ func (p *diffPage) durations(d *service.Diff) {
 	ids := [2]string{strconv.FormatInt(d.Runs[0].ID, 10), strconv.FormatInt(d.Runs[1].ID, 10)}
 	columns := []column{{title: "  STEP", least: 8}, {title: "RUN " + ids[0]}, {title: "TASKS"}, {title: "RUN " + ids[1]}, {title: "TASKS"}, {title: ""}}
 	table, missing := grid(columns, rows, p.width)
-	p.WriteString(table + narrow(missing, p.colour))
+	p.WriteString(table + narrow(missing, p.width, p.colour))
 }
 
 // ratioText tells how much longer the second took, if that is more than noise.

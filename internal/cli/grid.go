@@ -87,16 +87,17 @@ func grid(columns []column, rows [][]string, width int) (table string, missing [
 }
 
 // narrow says, dimly, which columns a table does not have for want of room; "" if it has all.
-func narrow(missing []string, colour bool) string {
+func narrow(missing []string, width int, colour bool) string {
 	if len(missing) == 0 {
 		return ""
 	}
 	style := colours(colour)
-	return style.faint + "Left out on this narrow terminal: " + strings.Join(missing, ", ") + style.plain + "\n"
+	return style.faint + cut("No room for "+strings.Join(missing, ", "), width) + style.plain + "\n"
 }
 
 // printGrid prints rows in columns.
 func (s *session) printGrid(columns []column, rows [][]string) error {
-	table, missing := grid(columns, rows, s.tableWidth())
-	return s.print(table + narrow(missing, s.env.colour(s.env.Terminal.Stdout)))
+	width := s.tableWidth()
+	table, missing := grid(columns, rows, width)
+	return s.print(table + narrow(missing, width, s.env.colour(s.env.Terminal.Stdout)))
 }

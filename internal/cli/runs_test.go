@@ -30,6 +30,7 @@ func TestRunTable(t *testing.T) {
 		7:    {{Step: "start", Succeeded: 1}},
 	}
 	p.env.Terminal.Stdout = true
+	p.env.Environ = append(p.env.Environ, "NO_COLOR=1")
 	columns := 0
 	p.env.Terminal.Size = func() (int, int) { return columns, 24 }
 	for _, tc := range []struct {
@@ -53,12 +54,14 @@ RUN   STATUS   FLOW         STARTED
 1203  running  TrainFlow    1 minute ago
 1202  failed   训练模型Fl…  3 hours ago
 7     died     AVeryLongN…  2 days ago
+No room for DURATION, TASKS, USER, TAGS
 `},
 		{10, `
 RUN   STA…
 1203  run…
 1202  fai…
 7     died
+No room f…
 `},
 	} {
 		columns = tc.width
@@ -247,9 +250,9 @@ func TestTaskGrid(t *testing.T) {
 	}{
 		{80, false, "TASK  STEP   STATUS  INDEX  VALUE       STARTED         PROBLEM\n" +
 			"12    train  failed  4      a rather …  30 minutes ago  ValueError: no rows in …\n" +
-			"Left out on this narrow terminal: DURATION, CPU, MEMORY, ATTEMPTS\n"},
+			"No room for DURATION, CPU, MEMORY, ATTEMPTS\n"},
 		{48, true, "TASK  STEP   STATUS  PROBLEM\n12    train  failed  ValueError: no rows in the…\n" +
-			"\x1b[2mLeft out on this narrow terminal: INDEX, VALUE, STARTED, DURATION, CPU, MEMORY, ATTEMPTS\x1b[0m\n"},
+			"\x1b[2mNo room for INDEX, VALUE, STARTED, DURATION, CP…\x1b[0m\n"},
 	} {
 		var out strings.Builder
 		s.env.Stdout = &out
