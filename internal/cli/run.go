@@ -229,6 +229,9 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 			return service.RunOptions{}, taggingError(err)
 		}
 	}
+	if err := s.tryFiles(o.runIDFile, o.attributeFile); err != nil {
+		return service.RunOptions{}, err
+	}
 	return service.RunOptions{
 		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,
 		Namespace: s.env.namespace(s.user), User: s.user,
@@ -247,10 +250,16 @@ func (s *session) commandLine() []string {
 	return append(append(append([]string{"levada"}, inv.top...), inv.command.name, inv.file), inv.rest...)
 }
 
+// The options that name files for other programs.
+const (
+	runIDOption     = "--run-id-file"
+	attributeOption = "--runner-attribute-file"
+)
+
 // writeRunFiles writes the files that tell other programs of the run.
 func (o *runOptions) writeRunFiles(s *session, id int64) error {
 	run := strconv.FormatInt(id, 10)
-	if err := s.writeFile("--run-id-file", o.runIDFile, []byte(run)); err != nil {
+	if err := s.writeFile(runIDOption, o.runIDFile, []byte(run)); err != nil {
 		return err
 	}
 	attributes, err := json.Marshal(struct {
@@ -261,7 +270,7 @@ func (o *runOptions) writeRunFiles(s *session, id int64) error {
 	if err != nil {
 		return err
 	}
-	return s.writeFile("--runner-attribute-file", o.attributeFile, attributes)
+	return s.writeFile(attributeOption, o.attributeFile, attributes)
 }
 
 // metadataName is the store as Metaflow's clients name one: the folder that holds it.
@@ -275,13 +284,41 @@ func (s *session) metadataName() string {
 	return "local@" + s.store.Path
 }
 
+// besides is what is added to the name of a file until it is whole.
+const besides = ".tmp"
+
+// tryFiles tells whether the files for other programs could be written: a run that could not write them would fail, and then be the
+// latest, which resume takes.
+func (s *session) tryFiles(runID, attributes string) error {
+	if err := s.tryFile(runIDOption, runID); err != nil {
+		return err
+	}
+	return s.tryFile(attributeOption, attributes)
+}
+
+// tryFile tells whether a file that an option names, if it does, could be written, and leaves nothing behind.
+func (s *session) tryFile(option, path string) error {
+	if path == "" {
+		return nil
+	}
+	path = s.path(path)
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return unwritten(option, path, syscall.EISDIR)
+	}
+	if err := os.WriteFile(path+besides, nil, 0o644); err != nil {
+		return unwritten(option, path, err)
+	}
+	_ = os.Remove(path + besides)
+	return nil
+}
+
 // writeFile writes a file that an option names, if it does, whole or not at all.
 func (s *session) writeFile(option, path string, data []byte) error {
 	if path == "" {
 		return nil
 	}
 	path = s.path(path)
-	temporary := path + ".tmp"
+	temporary := path + besides
 	err := os.WriteFile(temporary, data, 0o644)
 	if err == nil {
 		err = os.Rename(temporary, path)
