@@ -78,7 +78,7 @@ func (c *runCommand) run(ctx context.Context, s *session) error {
 	o.Parameters = s.params
 	w := s.watch(&o)
 	res, err := s.store.Service.Run(ctx, s.flow, o)
-	return s.finish(w, res, s.blame(err))
+	return s.finish(ctx, w, res, s.blame(err))
 }
 
 // blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that,
@@ -175,7 +175,7 @@ func (c *resumeCommand) run(ctx context.Context, s *session) error {
 	w := s.watch(&o)
 	w.resuming(s.env.Now())
 	res, err := s.store.Service.Resume(ctx, s.flow, service.ResumeOptions{RunOptions: o, Origin: origin, Step: c.step})
-	return s.finish(w, res, err)
+	return s.finish(ctx, w, res, err)
 }
 
 // checkStep makes sure that STEP is a step of the flow.
@@ -345,7 +345,7 @@ func unwritten(option, path string, err error) error {
 }
 
 // finish tells how a run ended. An error with a run is a run that could not be recorded to its end.
-func (s *session) finish(w *watcher, res service.RunResult, err error) error {
+func (s *session) finish(ctx context.Context, w *watcher, res service.RunResult, err error) error {
 	read := w.close()
 	s.watched.Store(nil)
 	s.interrupt.tell(nil)
@@ -365,9 +365,28 @@ func (s *session) finish(w *watcher, res service.RunResult, err error) error {
 		if err != nil {
 			code = exitFailed
 		}
+		if res.Problem == "" && res.FailedStep != "" {
+			res.Problem = s.problemOf(ctx, res)
+		}
 		s.summary(w, res, code)
 	}
 	return err
+}
+
+// problemOf is what `levada tasks` says is wrong with the task that a run failed at; "" if that cannot be found out.
+func (s *session) problemOf(ctx context.Context, res service.RunResult) string {
+	p, err := service.ParsePathspec(fmt.Sprintf("%d/%s/%d", res.Run, res.FailedStep, res.FailedTask))
+	if err != nil {
+		return ""
+	}
+	for task, err := range s.store.Service.Tasks(ctx, p) {
+		if err != nil {
+			break
+		}
+		row := taskRow{TaskInfo: task}
+		return row.problem()
+	}
+	return ""
 }
 
 // outcome is the error that a run's result is, with its error block told.

@@ -80,7 +80,7 @@ func (c *spinCommand) run(ctx context.Context, s *session) error {
 	if res.Run == 0 && fault.Is(err, fault.NotFound) {
 		err = &failure{headline: "Invalid command", kind: fault.NotFound, text: faultText(err), hint: fault.HintOf(err)}
 	}
-	return s.finish(w, res, err)
+	return s.finish(ctx, w, res, err)
 }
 
 func (c *spinCommand) writeFiles(s *session, run int64, step string, task int64) error {
