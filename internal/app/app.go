@@ -54,10 +54,13 @@ func Version() string {
 
 // Main is the program: it runs a command line and returns the exit code.
 func Main(args []string) int {
-	dir, err := os.Getwd()
-	if err != nil {
-		os.Stderr.WriteString("levada: the current folder cannot be read: " + err.Error() + "\n")
-		return 1
+	dir, gone := os.Getwd()
+	if gone != nil {
+		// What names its store needs no current folder; paths that are relative to what it was called are not found.
+		if dir = os.Getenv("PWD"); !filepath.IsAbs(dir) {
+			os.Stderr.WriteString("levada: the current folder cannot be read: " + gone.Error() + "\n")
+			return 1
+		}
 	}
 	defer profile(os.Getenv("LEVADA_CPUPROFILE"))()
 	signals := make(chan os.Signal, 2)
@@ -69,7 +72,7 @@ func Main(args []string) int {
 	// Whoever reads our output may go away; a run goes on without. Asking for the signal turns it into
 	// an error of the write, and, unlike ignoring it, is not inherited by what we start.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	a := &app{dir: dir, environ: os.Environ()}
+	a := &app{dir: dir, gone: gone, environ: os.Environ()}
 	return cli.Main(context.Background(), cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,
 		Version: Version(), Signals: signals, User: userName(), Open: a.open, Browse: browse,
@@ -115,6 +118,7 @@ func profile(path string) (stop func()) {
 
 type app struct {
 	dir     string
+	gone    error // why the current folder cannot be read; nil if it can
 	environ []string
 }
 
@@ -131,6 +135,10 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	}
 	if where.Server != "" {
 		return a.dial(ctx, where)
+	}
+	if a.gone != nil && !filepath.IsAbs(where.Path) {
+		return cli.Store{}, fault.New(fault.Unavailable, "the current folder cannot be read").Because(a.gone).
+			Do("Go to a folder that is there, or name the store with LEVADA_HOME, by its whole path.")
 	}
 	store, err := local.Open(ctx, local.Where{Dir: where.Dir, Path: where.Path, Access: access[where.Need]})
 	if err != nil {

@@ -84,7 +84,7 @@ func (c *artifactsCommand) run(ctx context.Context, s *session) error {
 		s.inform("No artifacts.")
 		return nil
 	}
-	columns := []column{{"TASK", 0}, {"NAME", 8}, {"TYPE", 8}, {"SIZE", 0}, {"VALUE", 12}}
+	columns := []column{{title: "TASK"}, {title: "NAME", least: 8}, {title: "TYPE", least: 8, spare: 1}, {title: "SIZE", spare: 2}, {title: "VALUE", least: 12}}
 	if len(tasks) == 1 {
 		s.inform("Artifacts of %s", taskPath(tasks[0]))
 		columns = columns[1:]
@@ -92,5 +92,5 @@ func (c *artifactsCommand) run(ctx context.Context, s *session) error {
 			rows[i] = rows[i][1:]
 		}
 	}
-	return s.print(grid(columns, rows, s.tableWidth()))
+	return s.printGrid(columns, rows)
 }

@@ -177,7 +177,7 @@ func (c *cardList) run(ctx context.Context, s *session) error {
 		}
 		rows[i] = []string{taskPath(service.TaskInfo{Task: card.Task}), card.Type, card.ID, card.UUID[:min(8, len(card.UUID))], sizeText(card.Size), state}
 	}
-	return s.print(grid([]column{{"TASK", 0}, {"TYPE", 8}, {"ID", 6}, {"HASH", 0}, {"SIZE", 0}, {"", 0}}, rows, s.tableWidth()))
+	return s.printGrid([]column{{title: "TASK"}, {title: "TYPE", least: 8}, {title: "ID", least: 6}, {title: "HASH"}, {title: "SIZE"}, {title: ""}}, rows)
 }
 
 // printCards prints a JSON object a card.

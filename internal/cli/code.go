@@ -100,5 +100,5 @@ func (c *codeCommand) run(ctx context.Context, s *session) error {
 	case s.global.json:
 		return out.flush()
 	}
-	return s.print(grid([]column{{"FILE", 0}, {"SIZE", 0}}, rows, s.tableWidth()))
+	return s.printGrid([]column{{title: "FILE"}, {title: "SIZE"}}, rows)
 }

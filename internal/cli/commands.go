@@ -191,6 +191,7 @@ func normalise(args []string) (invocation, error) {
 	if word == "" {
 		if slices.Contains(args, "--version") {
 			inv.command = findCommand("version")
+			inv.top = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--version" })
 		}
 		return inv, nil
 	}
@@ -332,7 +333,12 @@ func unknownCommand(word string, python bool) error {
 type versionCommand struct{ bare }
 
 func (versionCommand) run(_ context.Context, s *session) error {
-	if s.inv.python {
+	switch {
+	case s.global.json:
+		return s.printJSON(struct {
+			Version string `json:"version"`
+		}{s.env.Version})
+	case s.inv.python:
 		fmt.Fprintln(s.env.Stderr, s.env.Version)
 		return nil
 	}

@@ -390,9 +390,13 @@ func (s *stamper) append(b []byte, at time.Time) []byte {
 func (s *session) watch(o *service.RunOptions) *watcher {
 	var d display
 	if s.global.json {
-		d = newJSONLines(s.env.Stdout)
+		lines := newJSONLines(s.env.Stdout)
+		lines.out.failed = s.unprinted
+		d = lines
 	} else {
-		d = s.newConsole()
+		c := s.newConsole()
+		c.out.failed = s.unprinted
+		d = c
 	}
 	w := &watcher{display: d}
 	o.Progress = !s.global.json

@@ -123,7 +123,7 @@ func (p *diffPage) runs(runs [2]metastore.Run) {
 		rows[i].Run = run
 	}
 	signs, codes := [2]string{"-", "+"}, [2]string{codeRed, codeGreen}
-	columns := []column{{"", 0}, {"RUN", 0}, {"STATUS", 0}, {"FLOW", 8}, {"STARTED", 0}, {"DURATION", 0}, {"USER", 0}, {"TAGS", 8}}
+	columns := []column{{title: ""}, {title: "RUN"}, {title: "STATUS"}, {title: "FLOW", least: 8}, {title: "STARTED"}, {title: "DURATION", spare: 2}, {title: "USER", spare: 3}, {title: "TAGS", least: 8, spare: 1}}
 	var cells [][]string
 	for i, r := range rows {
 		took := "-"
@@ -132,11 +132,13 @@ func (p *diffPage) runs(runs [2]metastore.Run) {
 		}
 		cells = append(cells, []string{signs[i], strconv.FormatInt(r.ID, 10), string(r.Status), r.Flow, ago(p.now.Sub(r.Created)), took, r.User, strings.Join(r.Tags, ",")})
 	}
-	lines := strings.Split(strings.TrimSuffix(grid(columns, cells, p.width), "\n"), "\n")
+	table, missing := grid(columns, cells, p.width)
+	lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
 	p.line("%s", lines[0])
 	for i, line := range lines[1:] {
 		p.line("%s", p.paint(codes[i], line))
 	}
+	p.WriteString(narrow(missing, p.width, p.colour))
 }
 
 // pair is a named pair of texts; nil is absent.
@@ -267,8 +269,9 @@ func (p *diffPage) durations(d *service.Diff) {
 		rows = append(rows, append(row, ratioText(st.Times)))
 	}
 	ids := [2]string{strconv.FormatInt(d.Runs[0].ID, 10), strconv.FormatInt(d.Runs[1].ID, 10)}
-	columns := []column{{"  STEP", 8}, {"RUN " + ids[0], 0}, {"TASKS", 0}, {"RUN " + ids[1], 0}, {"TASKS", 0}, {"", 0}}
-	p.WriteString(grid(columns, rows, p.width))
+	columns := []column{{title: "  STEP", least: 8}, {title: "RUN " + ids[0]}, {title: "TASKS"}, {title: "RUN " + ids[1]}, {title: "TASKS"}, {title: ""}}
+	table, missing := grid(columns, rows, p.width)
+	p.WriteString(table + narrow(missing, p.width, p.colour))
 }
 
 // ratioText tells how much longer the second took, if that is more than noise.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/worker"
 )
@@ -74,11 +75,59 @@ func (s *session) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
+	err = ofMachine(err)
 	code := s.tell(err)
 	if s.global.json && !errors.Is(err, told) {
 		s.jsonError(err, code)
 	}
 	return code
+}
+
+// ofMachine gives an error that comes of the machine's limits, and is nobody's bug, its kind and what to do.
+func ofMachine(err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		hint = "A process may have only so many files open here: 'ulimit -n' shows how many. Raise that, as in 'ulimit -n 4096', then try again."
+	case errors.Is(err, syscall.ENFILE):
+		hint = "All processes of this machine together have too many files open. End some of them, then try again."
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		hint = "Choose a shorter path. That of the store is named by LEVADA_HOME or --datastore-root."
+	default:
+		return err
+	}
+	var f *failure
+	if errors.As(err, &f) {
+		return err
+	}
+	kind := fault.KindOf(err)
+	if kind == fault.Internal {
+		kind = fault.Unavailable
+	}
+	return fault.New(kind, "%s", faultText(err)).Do("%s", hint)
+}
+
+// output is stdout. What goes wrong with it is told as that; a broken pipe stays as it is.
+type output struct{ io.Writer }
+
+func (o output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return n, err
+	}
+	f := fault.New(fault.Unavailable, "The output could not be written").Because(err)
+	if fault.Is(blob.Fault("", "", err), fault.NoSpace) {
+		f.Kind = fault.NoSpace
+		f.Hint = "Free some space on the disk, or send the output somewhere else."
+	}
+	return n, f
+}
+
+// unprinted tells that nothing more is shown of a run. It goes on: it is its result that counts.
+func (s *session) unprinted(err error) {
+	if !errors.Is(err, syscall.EPIPE) {
+		fmt.Fprintf(s.env.Stderr, "%s. The run does not need it; `levada logs` shows what its tasks printed.\n", faultText(err))
+	}
 }
 
 // tell prints an error on stderr and returns the exit code.

@@ -37,6 +37,8 @@ type outlet struct {
 	timer *time.Timer
 	armed bool
 	err   error // of the first write that failed; nothing is written after it
+	// failed, if not nil, is told of that error.
+	failed func(err error)
 	// draw, if not nil, makes of the waiting lines what is written, and is asked even if there are none.
 	draw func(lines []byte) []byte
 
@@ -116,6 +118,9 @@ func (o *outlet) flush() {
 // write writes.
 func (o *outlet) write(data []byte) {
 	_, err := o.w.Write(data)
+	if err != nil && o.failed != nil {
+		o.failed(err)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.err = err

@@ -78,7 +78,22 @@ func (c *runCommand) run(ctx context.Context, s *session) error {
 	o.Parameters = s.params
 	w := s.watch(&o)
 	res, err := s.store.Service.Run(ctx, s.flow, o)
-	return s.finish(w, res, err)
+	return s.finish(ctx, w, res, s.blame(err))
+}
+
+// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that,
+// and it knows parameters as options.
+func (s *session) blame(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Usage {
+		return err
+	}
+	rest, wrong := strings.CutPrefix(f.Message, "Invalid value for '--")
+	name, what, _ := strings.Cut(rest, "'")
+	if variable := s.variables[name]; wrong && variable != "" {
+		return &usageError{text: "Invalid value for '" + variable + "'" + what, hint: f.Hint}
+	}
+	return err
 }
 
 // resumeCommand is `resume`.
@@ -160,7 +175,7 @@ func (c *resumeCommand) run(ctx context.Context, s *session) error {
 	w := s.watch(&o)
 	w.resuming(s.env.Now())
 	res, err := s.store.Service.Resume(ctx, s.flow, service.ResumeOptions{RunOptions: o, Origin: origin, Step: c.step})
-	return s.finish(w, res, err)
+	return s.finish(ctx, w, res, err)
 }
 
 // checkStep makes sure that STEP is a step of the flow.
@@ -214,6 +229,9 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 			return service.RunOptions{}, taggingError(err)
 		}
 	}
+	if err := s.tryFiles(o.runIDFile, o.attributeFile); err != nil {
+		return service.RunOptions{}, err
+	}
 	return service.RunOptions{
 		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,
 		Namespace: s.env.namespace(s.user), User: s.user,
@@ -232,10 +250,16 @@ func (s *session) commandLine() []string {
 	return append(append(append([]string{"levada"}, inv.top...), inv.command.name, inv.file), inv.rest...)
 }
 
+// The options that name files for other programs.
+const (
+	runIDOption     = "--run-id-file"
+	attributeOption = "--runner-attribute-file"
+)
+
 // writeRunFiles writes the files that tell other programs of the run.
 func (o *runOptions) writeRunFiles(s *session, id int64) error {
 	run := strconv.FormatInt(id, 10)
-	if err := s.writeFile("--run-id-file", o.runIDFile, []byte(run)); err != nil {
+	if err := s.writeFile(runIDOption, o.runIDFile, []byte(run)); err != nil {
 		return err
 	}
 	attributes, err := json.Marshal(struct {
@@ -246,7 +270,7 @@ func (o *runOptions) writeRunFiles(s *session, id int64) error {
 	if err != nil {
 		return err
 	}
-	return s.writeFile("--runner-attribute-file", o.attributeFile, attributes)
+	return s.writeFile(attributeOption, o.attributeFile, attributes)
 }
 
 // metadataName is the store as Metaflow's clients name one: the folder that holds it.
@@ -260,13 +284,41 @@ func (s *session) metadataName() string {
 	return "local@" + s.store.Path
 }
 
+// besides is what is added to the name of a file until it is whole.
+const besides = ".tmp"
+
+// tryFiles tells whether the files for other programs could be written: a run that could not write them would fail, and then be the
+// latest, which resume takes.
+func (s *session) tryFiles(runID, attributes string) error {
+	if err := s.tryFile(runIDOption, runID); err != nil {
+		return err
+	}
+	return s.tryFile(attributeOption, attributes)
+}
+
+// tryFile tells whether a file that an option names, if it does, could be written, and leaves nothing behind.
+func (s *session) tryFile(option, path string) error {
+	if path == "" {
+		return nil
+	}
+	path = s.path(path)
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return unwritten(option, path, syscall.EISDIR)
+	}
+	if err := os.WriteFile(path+besides, nil, 0o644); err != nil {
+		return unwritten(option, path, err)
+	}
+	_ = os.Remove(path + besides)
+	return nil
+}
+
 // writeFile writes a file that an option names, if it does, whole or not at all.
 func (s *session) writeFile(option, path string, data []byte) error {
 	if path == "" {
 		return nil
 	}
 	path = s.path(path)
-	temporary := path + ".tmp"
+	temporary := path + besides
 	err := os.WriteFile(temporary, data, 0o644)
 	if err == nil {
 		err = os.Rename(temporary, path)
@@ -293,7 +345,7 @@ func unwritten(option, path string, err error) error {
 }
 
 // finish tells how a run ended. An error with a run is a run that could not be recorded to its end.
-func (s *session) finish(w *watcher, res service.RunResult, err error) error {
+func (s *session) finish(ctx context.Context, w *watcher, res service.RunResult, err error) error {
 	read := w.close()
 	s.watched.Store(nil)
 	s.interrupt.tell(nil)
@@ -313,9 +365,28 @@ func (s *session) finish(w *watcher, res service.RunResult, err error) error {
 		if err != nil {
 			code = exitFailed
 		}
+		if res.Problem == "" && res.FailedStep != "" {
+			res.Problem = s.problemOf(ctx, res)
+		}
 		s.summary(w, res, code)
 	}
 	return err
+}
+
+// problemOf is what `levada tasks` says is wrong with the task that a run failed at; "" if that cannot be found out.
+func (s *session) problemOf(ctx context.Context, res service.RunResult) string {
+	p, err := service.ParsePathspec(fmt.Sprintf("%d/%s/%d", res.Run, res.FailedStep, res.FailedTask))
+	if err != nil {
+		return ""
+	}
+	for task, err := range s.store.Service.Tasks(ctx, p) {
+		if err != nil {
+			break
+		}
+		row := taskRow{TaskInfo: task}
+		return row.problem()
+	}
+	return ""
 }
 
 // outcome is the error that a run's result is, with its error block told.

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +41,7 @@ func (c *runsCommand) options() table {
 		{name: "since", metavar: "TIME", set: text(&c.since),
 			help: "Only runs that started then or later: a time such as 2026-11-23 or '2026-11-23 14:30', or how long ago: 90s, 30m, 12h, 7d, 2w."},
 		{name: "until", metavar: "TIME", set: text(&c.until), help: "Only runs that started before that time."},
-		{name: "parameter", metavar: "NAME=VALUE", many: true, set: c.setParameter, help: "Only runs that had this value of a parameter. Repeatable."},
+		{name: "parameter", metavar: "NAME=VALUE", many: true, set: c.setParameter, help: "Only runs that had this value of a parameter, as it was typed or as it is shown. Repeatable."},
 		{name: "limit", metavar: "INTEGER", set: number(&c.limit, 0), def: "20", help: "How many runs; 0 for all."},
 	}
 }
@@ -114,7 +118,7 @@ func (c *runsCommand) run(ctx context.Context, s *session) error {
 	now := s.env.Now()
 	out := writer{w: s.env.Stdout}
 	var rows []runRow
-	for run, err := range s.store.Service.Summaries(ctx, filter) {
+	for run, err := range s.summaries(ctx, filter) {
 		if err != nil {
 			return err
 		}
@@ -134,7 +138,33 @@ func (c *runsCommand) run(ctx context.Context, s *session) error {
 		s.inform("No runs.")
 		return nil
 	}
-	return s.print(runTable(rows, now, s.tableWidth()))
+	return s.printGrid(runTable(rows, now))
+}
+
+// summaries returns the runs of a filter, the newest first, whose parameters are recorded as they were typed or in another spelling.
+func (s *session) summaries(ctx context.Context, f metastore.RunFilter) iter.Seq2[service.RunSummary, error] {
+	spellings := spelled(f.Parameters)
+	if len(spellings) == 1 {
+		return s.store.Service.Summaries(ctx, f)
+	}
+	return func(yield func(service.RunSummary, error) bool) {
+		found := map[int64]service.RunSummary{}
+		for _, f.Parameters = range spellings {
+			for run, err := range s.store.Service.Summaries(ctx, f) {
+				if err != nil {
+					yield(run, err)
+					return
+				}
+				found[run.ID] = run
+			}
+		}
+		newest := slices.SortedFunc(maps.Values(found), func(a, b service.RunSummary) int { return cmp.Compare(b.ID, a.ID) })
+		for i, run := range newest {
+			if f.Limit > 0 && i == f.Limit || !yield(run, nil) {
+				return
+			}
+		}
+	}
 }
 
 // tableWidth is the width that a table on stdout may take: no limit where nobody looks.
@@ -233,8 +263,8 @@ func (r *runRow) json(now time.Time) jsonRun {
 }
 
 // runTable lays runs out in columns.
-func runTable(rows []runRow, now time.Time, width int) string {
-	columns := []column{{"RUN", 0}, {"STATUS", 0}, {"FLOW", 8}, {"STARTED", 0}, {"DURATION", 0}, {"TASKS", 0}, {"USER", 0}, {"TAGS", 8}}
+func runTable(rows []runRow, now time.Time) ([]column, [][]string) {
+	columns := []column{{title: "RUN"}, {title: "STATUS"}, {title: "FLOW", least: 8}, {title: "STARTED"}, {title: "DURATION", spare: 2}, {title: "TASKS"}, {title: "USER", spare: 3}, {title: "TAGS", least: 8, spare: 1}}
 	cells := make([][]string, 0, len(rows))
 	for _, r := range rows {
 		took := "-"
@@ -246,7 +276,7 @@ func runTable(rows []runRow, now time.Time, width int) string {
 			r.taskText(), r.User, strings.Join(r.Tags, ","),
 		})
 	}
-	return grid(columns, cells, width)
+	return columns, cells
 }
 
 // ago is a time in the past for people.

@@ -30,6 +30,7 @@ func TestRunTable(t *testing.T) {
 		7:    {{Step: "start", Succeeded: 1}},
 	}
 	p.env.Terminal.Stdout = true
+	p.env.Environ = append(p.env.Environ, "NO_COLOR=1")
 	columns := 0
 	p.env.Terminal.Size = func() (int, int) { return columns, 24 }
 	for _, tc := range []struct {
@@ -53,12 +54,14 @@ RUN   STATUS   FLOW         STARTED
 1203  running  TrainFlow    1 minute ago
 1202  failed   训练模型Fl…  3 hours ago
 7     died     AVeryLongN…  2 days ago
+No room for DURATION, TASKS, USER, TAGS
 `},
 		{10, `
 RUN   STA…
 1203  run…
 1202  fai…
 7     died
+No room f…
 `},
 	} {
 		columns = tc.width
@@ -189,7 +192,7 @@ func TestIDsWith(t *testing.T) {
 }
 
 func TestGridControlCharacters(t *testing.T) {
-	got := grid([]column{{"ID", 0}, {"TAGS", 4}}, [][]string{{"1", "two\nlines,\x1b[31mred\x07\u009b"}, {"2", "wide 世界"}}, 80)
+	got, _ := grid([]column{{title: "ID"}, {title: "TAGS", least: 4}}, [][]string{{"1", "two\nlines,\x1b[31mred\x07\u009b"}, {"2", "wide 世界"}}, 80)
 	want := "ID  TAGS\n1   two\\nlines,\\x1b[31mred\\a\\u009b\n2   wide 世界\n"
 	if got != want {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
@@ -214,7 +217,7 @@ func TestTaskOfDeadRun(t *testing.T) {
 }
 
 func TestGrid(t *testing.T) {
-	columns := []column{{"ID", 0}, {"NAME", 4}, {"WHEN", 0}, {"TEXT", 4}}
+	columns := []column{{title: "ID"}, {title: "NAME", least: 4}, {title: "WHEN"}, {title: "TEXT", least: 4}}
 	rows := [][]string{{"1", "alphabet", "today", "some words"}, {"2", "b", "now", ""}}
 	for _, tc := range []struct {
 		width int
@@ -226,8 +229,43 @@ func TestGrid(t *testing.T) {
 		{20, "ID  NAME      WHEN\n1   alphabet  today\n2   b         now\n"},
 		{10, "ID  NAME\n1   alpha…\n2   b\n"},
 	} {
-		if got := grid(columns, rows, tc.width); got != tc.want {
+		if got, _ := grid(columns, rows, tc.width); got != tc.want {
 			t.Errorf("%d columns:\n%s\nwant\n%s", tc.width, got, tc.want)
+		}
+	}
+}
+
+// TestTaskGrid: what went wrong is the last thing that a table of tasks does without.
+func TestTaskGrid(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	s := session{env: &Env{Now: func() time.Time { return now }, Terminal: Terminal{Stdout: true, Size: func() (int, int) { return 80, 24 }}}}
+	row := taskRow{TaskInfo: service.TaskInfo{Flow: "F", Task: metastore.Task{Run: 3, ID: 12, Step: "train"}, Attempts: []metastore.Attempt{{
+		Status: metastore.AttemptFailed, Started: now.Add(-30 * time.Minute), Ended: now.Add(-29 * time.Minute), PeakMemory: 64 << 20,
+		Exception: &metastore.Exception{Type: "ValueError", Message: "no rows in the table of customers"},
+	}}}, index: []int{4}, value: "a rather long value of an item"}
+	for _, tc := range []struct {
+		columns int
+		colours bool
+		want    string
+	}{
+		{80, false, "TASK  STEP   STATUS  INDEX  VALUE       STARTED         PROBLEM\n" +
+			"12    train  failed  4      a rather …  30 minutes ago  ValueError: no rows in …\n" +
+			"No room for DURATION, CPU, MEMORY, ATTEMPTS\n"},
+		{48, true, "TASK  STEP   STATUS  PROBLEM\n12    train  failed  ValueError: no rows in the…\n" +
+			"\x1b[2mNo room for INDEX, VALUE, STARTED, DURATION, CP…\x1b[0m\n"},
+	} {
+		var out strings.Builder
+		s.env.Stdout = &out
+		s.env.Environ, s.env.variables = []string{"NO_COLOR=1"}, nil
+		if tc.colours {
+			s.env.Environ = nil
+		}
+		s.env.Terminal.Size = func() (int, int) { return tc.columns, 24 }
+		if err := s.printGrid(taskColumns, [][]string{row.cells(now)}); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != tc.want {
+			t.Errorf("%d columns:\n%s\nwant\n%s", tc.columns, out.String(), tc.want)
 		}
 	}
 }

@@ -28,10 +28,12 @@ type session struct {
 	store     Store
 	flow      service.OpenFlow        // nil if the command has none
 	params    map[string][]string     // values of the flow's parameters as given
+	variables map[string]string       // the environment variables that gave some of them their values
 	watched   atomic.Pointer[watcher] // what shows the run that goes on; nil if none does
 }
 
 func newSession(env *Env) *session {
+	env.Stdout = output{env.Stdout}
 	return &session{env: env, interrupt: newInterrupt(), user: env.user()}
 }
 
@@ -51,12 +53,14 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	}
 	s.inv, err = normalise(args)
 	if err != nil {
+		s.global.json = s.asksJSON(args)
 		return err
 	}
 	if s.inv.command == nil {
 		return s.generalHelp()
 	}
 	if cmd := s.inv.command; cmd.later != "" {
+		s.global.json = s.asksJSON(args)
 		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s comes later.", cmd.name, cmd.later)
 	}
 	early := s.survey()
@@ -80,6 +84,15 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	}
 	s.banner()
 	return act.run(ctx, s)
+}
+
+// asksJSON reports whether a command line that names no command to read it for asks for JSON.
+func (s *session) asksJSON(args []string) bool {
+	early := &globalOptions{}
+	global := layer{early.options(nil), map[string]bool{}}
+	_, _ = readOptions(args, true, global)
+	_ = s.env.environ(global.options.only("json"), "", global.given)
+	return early.json
 }
 
 // survey reads the command line leniently, for the options that say how to open
@@ -164,7 +177,7 @@ func (s *session) parse() (action, error) {
 	cmd := s.inv.command
 	s.global = globalOptions{}
 	act := cmd.action(&s.global)
-	s.params = map[string][]string{}
+	s.params, s.variables = map[string][]string{}, map[string]string{}
 	def := &graph.Flow{}
 	if s.flow != nil {
 		def = s.flow.Definition()
@@ -184,6 +197,12 @@ func (s *session) parse() (action, error) {
 	}
 	if err := s.env.environ(global.options, "", global.given); err != nil {
 		return nil, err
+	}
+	for i := range params.options {
+		o := &params.options[i]
+		if name, _, ok := s.env.lookup(o, cmd.scope()); ok && !params.given[o.name] {
+			s.variables[o.name] = name
+		}
 	}
 	for _, l := range []layer{params, own} {
 		if err := s.env.environ(l.options, cmd.scope(), l.given); err != nil {

@@ -53,6 +53,9 @@ func (c *spinCommand) run(ctx context.Context, s *session) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
+	if err := s.tryFiles(c.runIDFile, c.attributeFile); err != nil {
+		return err
+	}
 	o := service.SpinOptions{
 		RunOptions: service.RunOptions{
 			MaxWorkers: 1, MaxLogSize: c.maxLogSize << 20, Namespace: s.env.namespace(s.user), User: s.user,
@@ -77,12 +80,12 @@ func (c *spinCommand) run(ctx context.Context, s *session) error {
 	if res.Run == 0 && fault.Is(err, fault.NotFound) {
 		err = &failure{headline: "Invalid command", kind: fault.NotFound, text: faultText(err), hint: fault.HintOf(err)}
 	}
-	return s.finish(w, res, err)
+	return s.finish(ctx, w, res, err)
 }
 
 func (c *spinCommand) writeFiles(s *session, run int64, step string, task int64) error {
 	id := strconv.FormatInt(run, 10)
-	if err := s.writeFile("--run-id-file", c.runIDFile, []byte(id)); err != nil {
+	if err := s.writeFile(runIDOption, c.runIDFile, []byte(id)); err != nil {
 		return err
 	}
 	attributes, err := json.Marshal(struct {
@@ -95,5 +98,5 @@ func (c *spinCommand) writeFiles(s *session, run int64, step string, task int64)
 	if err != nil {
 		return err
 	}
-	return s.writeFile("--runner-attribute-file", c.attributeFile, attributes)
+	return s.writeFile(attributeOption, c.attributeFile, attributes)
 }

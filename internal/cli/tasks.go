@@ -65,8 +65,14 @@ func (c *tasksCommand) run(ctx context.Context, s *session) error {
 		s.inform("No tasks.")
 		return nil
 	}
-	columns := []column{{"TASK", 0}, {"STEP", 6}, {"STATUS", 0}, {"INDEX", 0}, {"VALUE", 6}, {"STARTED", 0}, {"DURATION", 0}, {"CPU", 0}, {"MEMORY", 0}, {"ATTEMPTS", 0}, {"PROBLEM", 12}}
-	return s.print(grid(columns, rows, s.tableWidth()))
+	return s.printGrid(taskColumns, rows)
+}
+
+// taskColumns are the columns of a table of tasks.
+var taskColumns = []column{
+	{title: "TASK"}, {title: "STEP", least: 6}, {title: "STATUS"}, {title: "INDEX", spare: 1}, {title: "VALUE", least: 6, spare: 2},
+	{title: "STARTED", spare: 3}, {title: "DURATION", spare: 5}, {title: "CPU", spare: 7}, {title: "MEMORY", spare: 6}, {title: "ATTEMPTS", spare: 4},
+	{title: "PROBLEM", least: 24, spare: -1}, // what one looks for after a failure
 }
 
 // taskRow is a task with its place in the loops.

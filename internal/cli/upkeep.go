@@ -142,7 +142,7 @@ func (s *session) printCollected(c upkeep.Collected, dry bool) error {
 		return s.jsonCollected(c, dry)
 	}
 	if len(c.Runs) > 0 {
-		if err := s.print(shareTable(c.Runs, s.env.Now(), s.tableWidth())); err != nil {
+		if err := s.printGrid(shareTable(c.Runs, s.env.Now())); err != nil {
 			return err
 		}
 	}
@@ -194,7 +194,7 @@ func collectedText(c upkeep.Collected, dry bool) string {
 }
 
 // shareTable lays out the runs that go.
-func shareTable(shares []upkeep.Share, now time.Time, width int) string {
+func shareTable(shares []upkeep.Share, now time.Time) ([]column, [][]string) {
 	columns := []column{{title: "RUN"}, {title: "STATUS"}, {title: "FLOW", least: 8}, {title: "STARTED"}, {title: "FREES"}, {title: "TAGS", least: 8}}
 	var rows [][]string
 	for _, x := range shares {
@@ -202,7 +202,7 @@ func shareTable(shares []upkeep.Share, now time.Time, width int) string {
 			strconv.FormatInt(x.Run.ID, 10), string(x.Run.Status), x.Run.Flow, ago(now.Sub(x.Run.Created)), sizeText(x.Bytes), strings.Join(x.Run.Tags, ","),
 		})
 	}
-	return grid(columns, rows, width)
+	return columns, rows
 }
 
 func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {

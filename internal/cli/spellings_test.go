@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSpellings(t *testing.T) {
+	for typed, want := range map[string][]string{
+		"true":                {"true", "True"},
+		"off":                 {"off", "False"},
+		"null":                {"null", "None"},
+		"None":                {"None"},
+		"abc":                 {"abc"},
+		"0.5":                 {"0.5"},
+		"1e-3":                {"1e-3", "0.001"},
+		"1e-5":                {"1e-5", "1e-05"},
+		"1e20":                {"1e20", "1e+20"},
+		"07":                  {"07", "7", "7.0"},
+		"1":                   {"1", "True", "1.0"},
+		"inf":                 {"inf"},
+		`"a"`:                 {`"a"`, "a"},
+		`{"a,b":[1,2],"c":0}`: {`{"a,b":[1,2],"c":0}`, `{"a,b": [1, 2], "c": 0}`},
+		"[1":                  {"[1"},
+		"":                    {""},
+	} {
+		if diff := cmp.Diff(want, valueSpellings(typed)); diff != "" {
+			t.Errorf("%s: %s", typed, diff)
+		}
+	}
+	got := spelled(map[string]string{"long_name": "1e-3", "x": "a"})
+	want := []map[string]string{
+		{"long_name": "1e-3", "x": "a"}, {"long_name": "0.001", "x": "a"}, {"long-name": "1e-3", "x": "a"}, {"long-name": "0.001", "x": "a"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := spelled(nil); len(got) != 1 {
+		t.Errorf("no parameters: %v", got)
+	}
+}
