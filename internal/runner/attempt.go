@@ -13,6 +13,7 @@ import (
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/preview"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/tasklog"
 	"github.com/levadahq/levada/internal/tracing"
@@ -74,6 +75,7 @@ func (r *Runner) launch(l engine.Launch) {
 		return
 	}
 	a := r.newAttempt(l)
+	a.showElement()
 	first, err := r.firstFrame(a)
 	if err != nil {
 		r.stillborn(a, err)
@@ -98,6 +100,26 @@ func (r *Runner) launch(l engine.Launch) {
 		r.post(func() { a.attach(proc, err) })
 	}()
 }
+
+// showElement puts the short form of the element that the attempt works on into its record, if that is a matter of
+// moments. The process tells more exactly how its language shows the element, but only if it lives to its end.
+func (a *attempt) showElement() {
+	n := len(a.launch.Stack)
+	if n == 0 || a.launch.Inputs != nil || a.launch.Stack[n-1].Gang {
+		return
+	}
+	f := a.launch.Stack[n-1]
+	items, err := a.r.openItems(f.Split)
+	if err != nil || items.Size(f.Index) > maxShown {
+		return
+	}
+	if data, err := items.Read(f.Index); err == nil {
+		a.rec.Value = preview.Element(items.codec, data)
+	}
+}
+
+// maxShown is how many bytes an element has at most of which the engine makes a short form.
+const maxShown = 4 << 10
 
 // attach begins to read what a process says, once there is one.
 func (a *attempt) attach(proc *worker.Process, err error) {
@@ -252,13 +274,19 @@ func (a *attempt) judge() {
 	}
 	rec.Status = metastore.AttemptFailed
 	res := a.result
+	if a.shared && (res == nil || !res.ok) {
+		a.showElement() // of those that end well, the process has told; for each of many it would be too much
+	}
 	if res == nil {
 		if a.killed {
 			rec.Status = metastore.AttemptKilled
 		}
 		return
 	}
-	rec.Value, rec.Exception = res.value, res.exception
+	rec.Exception = res.exception
+	if res.value != "" {
+		rec.Value = res.value
+	}
 	switch {
 	case res.ok && res.caught:
 		rec.Status = metastore.AttemptCaught

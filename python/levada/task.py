@@ -438,6 +438,9 @@ class Task:
             entries, parts = [], []
         done["artifacts"] = entries
         done["exception"] = record(exception)
+        value = self._short_value()
+        if value is not None:
+            done["value"] = value
         flush()
         self.channel.send(done, parts)
         return code
