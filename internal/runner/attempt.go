@@ -278,8 +278,13 @@ func (a *attempt) judge() {
 		a.showElement() // of those that end well, the process has told; for each of many it would be too much
 	}
 	if res == nil {
-		if a.killed {
+		switch {
+		case a.killed:
 			rec.Status = metastore.AttemptKilled
+		case a.late:
+			rec.Exception = a.unsaid("timeout")
+		case e.Lost != "":
+			rec.Exception = a.unsaid("Lost")
 		}
 		return
 	}
@@ -298,6 +303,12 @@ func (a *attempt) judge() {
 	if res.ok {
 		rec.Transition, _ = json.Marshal(res.transition)
 	}
+}
+
+// unsaid is the exception of an attempt that could not raise one, and of which exit code and signal do not tell why it failed.
+func (a *attempt) unsaid(kind string) *metastore.Exception {
+	text := a.why()
+	return &metastore.Exception{Type: kind, Message: text, Traceback: text + "\n"}
 }
 
 // settled is called when the attempt's record is durable, or cannot be made so.
