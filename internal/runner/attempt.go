@@ -326,6 +326,7 @@ func (a *attempt) settled(err error) {
 	}
 	id, n := a.launch.Task, a.launch.Attempt
 	if res := a.result; res != nil && res.ok {
+		delete(r.problems, id)
 		r.layers.Add(datastore.Layer{Run: r.Config.Run.ID, Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
 		if res.items != nil {
 			r.keepItems(id, res.items)
@@ -336,6 +337,7 @@ func (a *attempt) settled(err error) {
 		a.emit(&Event{Kind: TaskFinished, Caught: res.caught, Duration: a.seconds()})
 		r.apply(engine.Succeeded{Task: id, Attempt: n, Transition: res.transition})
 	} else {
+		r.problems[id] = a.rec.Problem()
 		raised := a.result != nil
 		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
 		a.emitFailure(raised, noRetry)
@@ -450,6 +452,9 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 		Type: "task", Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
 		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, Iteration: l.Iteration,
 		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Traceparent: r.Trace.Traceparent(a.span), Spin: r.Spin, Stack: make([]protocol.Frame, len(l.Stack)),
+	}
+	if l.Fallback {
+		t.Died = r.problems[l.Task]
 	}
 	for i, f := range l.Stack {
 		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}
