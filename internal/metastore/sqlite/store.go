@@ -23,11 +23,13 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
@@ -47,6 +49,10 @@ type Options struct {
 	// Linger is how long a record that is not Soon waits for others to share its commit
 	// with. Zero means [DefaultLinger], a negative value no wait at all.
 	Linger time.Duration
+	// Reserve keeps a file in the folder whose room is for freeing space on a full disk.
+	Reserve bool
+	// Spend lets the store give the reserve up where there is no other room: to be opened, and for what frees space.
+	Spend bool
 }
 
 // DefaultLinger is how long a record waits for company.
@@ -58,7 +64,11 @@ type Store struct {
 	path    string
 	writer  *writer // nil if opened for reading only
 	readers pool
-	watch   struct { // the connection that looks for changes, dialed when first needed
+
+	maySpend bool        // the reserve
+	spent    atomic.Bool // it was, and is to be made again
+
+	watch struct { // the connection that looks for changes, dialed when first needed
 		mu   sync.Mutex
 		conn *conn
 	}
@@ -94,9 +104,23 @@ func (s *Store) openForWriting(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
 		return fileFault("create folder", filepath.Dir(s.path), err)
 	}
+	s.maySpend = o.Spend
 	c, err := s.dialWriter(ctx)
+	if fault.Is(s.faultOf("", err), fault.NoSpace) && s.spendReserve() {
+		if c, err = s.dialWriter(ctx); err == nil {
+			if err = c.script(frugalPragmas); err != nil {
+				c.close()
+			}
+		}
+	}
 	if err != nil {
+		if s.spent.Load() {
+			s.makeReserve(reserveSize)
+		}
 		return err
+	}
+	if o.Reserve && !s.spent.Load() {
+		s.makeReserve(ample)
 	}
 	s.readers.dial = func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
 	s.writer = startWriter(s, c, o)
@@ -193,6 +217,9 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())
 	}
+	if s.spent.Load() {
+		s.makeReserve(reserveSize)
+	}
 	return s.faultOf("close store", err)
 }
 
@@ -208,6 +235,9 @@ const writerPragmas = `
 	PRAGMA wal_autocheckpoint = 4000;
 	PRAGMA journal_size_limit = 67108864;
 `
+
+// Settings of a connection that writes in the room of the reserve.
+var frugalPragmas = fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", frugal)
 
 // A reader may meet a lock only while another process recovers or removes the log.
 const readerPragmas = `
