@@ -156,19 +156,29 @@ func (s *Store) openForReading(ctx context.Context) error {
 	} else if err != nil {
 		return fileFault("open store", s.path, err)
 	}
-	uri := s.uri("mode", "ro")
-	c, err := dialReader(uri)
+	dial := func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
+	c, err := dial()
 	code := resultCode(err)
-	if (code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY || code == lib.SQLITE_IOERR) && !s.hasLog() {
+	forbidden := code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY
+	switch {
+	case (forbidden || code == lib.SQLITE_IOERR) && !s.hasLog():
 		// A store at rest in a folder where SQLite may not create its lock files, or on a disk
 		// without space for them: nobody can be writing, so it can be read without locks.
-		uri = s.uri("immutable", "1")
-		c, err = dialReader(uri)
+		dial = func() (*conn, error) { return dialReader(s.uri("immutable", "1")) }
+		c, err = dial()
+	case forbidden && !s.hasIndex():
+		// The same with a log that a killed process left, or that was copied with the database. Who has a store open has an
+		// index beside the log, so nobody has. SQLite makes the index in memory if no other connection may need it: each
+		// of ours has its own, and without locks none is in the way of the others.
+		dial = func() (*conn, error) {
+			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), "PRAGMA locking_mode = EXCLUSIVE")
+		}
+		c, err = dial()
 	}
 	if err != nil {
 		return err
 	}
-	s.readers.dial = func() (*conn, error) { return dialReader(uri) }
+	s.readers.dial = dial
 
 	v, err := readVersion(c)
 	if err == nil {
@@ -197,9 +207,19 @@ func (s *Store) hasLog() bool {
 	return err == nil && st.Size() > 0
 }
 
-// uri returns the database file as a URI for SQLite with one parameter.
-func (s *Store) uri(key, value string) string {
-	u := url.URL{Scheme: "file", Path: s.path, RawQuery: url.Values{key: {value}}.Encode()}
+// hasIndex reports whether the log has the index that all who have the store open share.
+func (s *Store) hasIndex() bool {
+	_, err := os.Stat(s.path + "-shm")
+	return err == nil
+}
+
+// uri returns the database file as a URI for SQLite with parameters, names and values in turn.
+func (s *Store) uri(parameters ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(parameters); i += 2 {
+		q.Set(parameters[i], parameters[i+1])
+	}
+	u := url.URL{Scheme: "file", Path: s.path, RawQuery: q.Encode()}
 	return u.String()
 }
 
@@ -247,10 +267,17 @@ const readerPragmas = `
 	PRAGMA temp_store = MEMORY;
 `
 
-func dialReader(uri string) (*conn, error) {
+// dialReader opens a connection for reading; first are pragmas that must come before all others.
+func dialReader(uri string, first ...string) (*conn, error) {
 	c, err := dial(uri)
 	if err != nil {
 		return nil, err
+	}
+	for _, sql := range first {
+		if err := c.script(sql); err != nil {
+			c.close()
+			return nil, err
+		}
 	}
 	if err := c.script(readerPragmas); err != nil {
 		c.close()
