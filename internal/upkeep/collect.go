@@ -280,14 +280,9 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	if err := inPieces(ctx, s, ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
 		return freed, err
 	}
-	if err := s.Meta.Remove(ctx, nil); err != nil {
-		return freed, err
-	}
-	err = inPieces(ctx, s, p.rows, func(some []metastore.Hash) error {
-		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
-		return err
-	})
-	if err != nil {
+	err = s.deleteRows(ctx, p)
+	full := fault.Is(err, fault.NoSpace) // the files, which nobody refers to any more, make room for that
+	if err != nil && !full {
 		return freed, err
 	}
 	if len(p.files) > 0 {
@@ -309,11 +304,27 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 			freed += part.Bytes
 		}
 	}
+	if full {
+		if err := s.deleteRows(ctx, p); err != nil {
+			return freed, err
+		}
+	}
 	e, err := s.engines(ctx)
 	if err != nil {
 		return freed, err
 	}
 	return freed, s.Meta.Shrink(ctx, !e.living)
+}
+
+// deleteRows deletes what is in the database and belongs to no run, and the small values that nobody refers to.
+func (s *Store) deleteRows(ctx context.Context, p *plan) error {
+	if err := s.Meta.Remove(ctx, nil); err != nil {
+		return err
+	}
+	return inPieces(ctx, s, p.rows, func(some []metastore.Hash) error {
+		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
+		return err
+	})
 }
 
 // deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed between the plan and the
