@@ -118,8 +118,11 @@ func (a *attempt) try(have *inherited) *Failure {
 		a.given.Set(a.state)
 	}
 	if a.t.frame.Fallback {
-		return &Failure{Type: "died", Message: "the process of step " + a.t.Step + " ended on each attempt before the step was done",
-			Traceback: "error: the process ended before the step was done\n"}
+		message := "the process of step " + a.t.Step + " ended on each attempt before the step was done"
+		if how := a.t.frame.Died; how != "" {
+			message += "; the last: " + how
+		}
+		return &Failure{Type: "died", Message: message, Traceback: "error: " + message + "\n"}
 	}
 	return a.call(pointer.Interface())
 }

@@ -326,7 +326,7 @@ func TestCatch(t *testing.T) {
 		"panic": "caught panic: assignment to entry in nil map, before=kept",
 		"error": "caught error: reading: file does not exist, before=kept",
 		"path":  "caught *fs.PathError: open /does/not/exist: no such file or directory, before=kept",
-		"exit":  "caught died:",
+		"exit":  "; the last: exit code",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			s := newSession(t)

@@ -78,7 +78,9 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 			where.Access = Read
 		}
 	}
-	meta, err := sqlite.Open(ctx, home, sqlite.Options{ReadOnly: where.Access == Read})
+	meta, err := sqlite.Open(ctx, home, sqlite.Options{
+		ReadOnly: where.Access == Read, Reserve: where.Access == Create, Spend: where.Access == Change,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,7 @@ type Task struct {
 	Attempt     int       `json:"attempt"`
 	Retries     int       `json:"retries,omitempty"`
 	Fallback    bool      `json:"fallback,omitempty"`
+	Died        string    `json:"died,omitempty"` // with Fallback: how the last attempt ended
 	Stack       []Frame   `json:"stack,omitempty"`
 	Item        *Item     `json:"item,omitempty"`
 	Join        *Join     `json:"join,omitempty"`

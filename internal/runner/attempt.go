@@ -13,6 +13,7 @@ import (
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/preview"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/tasklog"
 	"github.com/levadahq/levada/internal/tracing"
@@ -74,6 +75,7 @@ func (r *Runner) launch(l engine.Launch) {
 		return
 	}
 	a := r.newAttempt(l)
+	a.showElement()
 	first, err := r.firstFrame(a)
 	if err != nil {
 		r.stillborn(a, err)
@@ -98,6 +100,26 @@ func (r *Runner) launch(l engine.Launch) {
 		r.post(func() { a.attach(proc, err) })
 	}()
 }
+
+// showElement puts the short form of the element that the attempt works on into its record, if that is a matter of
+// moments. The process tells more exactly how its language shows the element, but only if it lives to its end.
+func (a *attempt) showElement() {
+	n := len(a.launch.Stack)
+	if n == 0 || a.launch.Inputs != nil || a.launch.Stack[n-1].Gang {
+		return
+	}
+	f := a.launch.Stack[n-1]
+	items, err := a.r.openItems(f.Split)
+	if err != nil || items.Size(f.Index) > maxShown {
+		return
+	}
+	if data, err := items.Read(f.Index); err == nil {
+		a.rec.Value = preview.Element(items.codec, data)
+	}
+}
+
+// maxShown is how many bytes an element has at most of which the engine makes a short form.
+const maxShown = 4 << 10
 
 // attach begins to read what a process says, once there is one.
 func (a *attempt) attach(proc *worker.Process, err error) {
@@ -252,13 +274,24 @@ func (a *attempt) judge() {
 	}
 	rec.Status = metastore.AttemptFailed
 	res := a.result
+	if a.shared && (res == nil || !res.ok) {
+		a.showElement() // of those that end well, the process has told; for each of many it would be too much
+	}
 	if res == nil {
-		if a.killed {
+		switch {
+		case a.killed:
 			rec.Status = metastore.AttemptKilled
+		case a.late:
+			rec.Exception = a.unsaid("timeout")
+		case e.Lost != "":
+			rec.Exception = a.unsaid("Lost")
 		}
 		return
 	}
-	rec.Value, rec.Exception = res.value, res.exception
+	rec.Exception = res.exception
+	if res.value != "" {
+		rec.Value = res.value
+	}
 	switch {
 	case res.ok && res.caught:
 		rec.Status = metastore.AttemptCaught
@@ -270,6 +303,12 @@ func (a *attempt) judge() {
 	if res.ok {
 		rec.Transition, _ = json.Marshal(res.transition)
 	}
+}
+
+// unsaid is the exception of an attempt that could not raise one, and of which exit code and signal do not tell why it failed.
+func (a *attempt) unsaid(kind string) *metastore.Exception {
+	text := a.why()
+	return &metastore.Exception{Type: kind, Message: text, Traceback: text + "\n"}
 }
 
 // settled is called when the attempt's record is durable, or cannot be made so.
@@ -287,6 +326,7 @@ func (a *attempt) settled(err error) {
 	}
 	id, n := a.launch.Task, a.launch.Attempt
 	if res := a.result; res != nil && res.ok {
+		delete(r.problems, id)
 		r.layers.Add(datastore.Layer{Run: r.Config.Run.ID, Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
 		if res.items != nil {
 			r.keepItems(id, res.items)
@@ -297,6 +337,7 @@ func (a *attempt) settled(err error) {
 		a.emit(&Event{Kind: TaskFinished, Caught: res.caught, Duration: a.seconds()})
 		r.apply(engine.Succeeded{Task: id, Attempt: n, Transition: res.transition})
 	} else {
+		r.problems[id] = a.rec.Problem()
 		raised := a.result != nil
 		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
 		a.emitFailure(raised, noRetry)
@@ -411,6 +452,9 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 		Type: "task", Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
 		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, Iteration: l.Iteration,
 		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Traceparent: r.Trace.Traceparent(a.span), Spin: r.Spin, Stack: make([]protocol.Frame, len(l.Stack)),
+	}
+	if l.Fallback {
+		t.Died = r.problems[l.Task]
 	}
 	for i, f := range l.Stack {
 		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}

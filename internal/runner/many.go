@@ -125,10 +125,11 @@ func (m *many) onTheirWay(n int) {
 	}
 }
 
-// alike reports whether two tasks differ in no more than their places in one foreach.
+// alike reports whether two tasks differ in no more than their places in one foreach. Of those that fall back, each is told how its
+// own last attempt died.
 func alike(a, b *engine.Launch) bool {
 	return a.Step == b.Step && a.Base == b.Base && a.Scope == b.Scope && a.Iteration == b.Iteration &&
-		a.Fallback == b.Fallback && a.Inputs == nil && b.Inputs == nil
+		!a.Fallback && !b.Fallback && a.Inputs == nil && b.Inputs == nil
 }
 
 // open starts the process, unless it runs.

@@ -36,6 +36,7 @@ type Program struct {
 // what a task says at its end.
 func (r *Runner) launchProgram(l engine.Launch) {
 	a := r.newAttempt(l)
+	a.showElement()
 	c := &conversation{a: a, r: r}
 	found := r.Programs[l.Step.Name]
 	program := worker.Program{Path: found.Path, Args: found.Args}

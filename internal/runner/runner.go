@@ -113,8 +113,9 @@ type Runner struct {
 	stopping bool
 	finish   *engine.Finish
 	sampling bool
-	many     *many // nil before the first task that has no process of its own
-	fatal    error // the store failed: nothing more can be recorded
+	many     *many                    // nil before the first task that has no process of its own
+	problems map[engine.TaskID]string // of tasks whose last attempt failed
+	fatal    error                    // the store failed: nothing more can be recorded
 }
 
 // New prepares a run.
@@ -125,6 +126,8 @@ func New(c Config) *Runner {
 		calls:  newMailbox(),
 		active: make(map[engine.TaskID]*attempt),
 		items:  make(map[engine.TaskID]*foreachItems),
+
+		problems: make(map[engine.TaskID]string),
 	}
 }
 
@@ -325,6 +328,10 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	end := metastore.RunEnd{Status: res.Status, Ended: r.Now(), FailedTask: res.FailedTask, Problem: res.Problem}
+	if why := r.problems[engine.TaskID(res.FailedTask)]; why != "" && end.Problem == "" {
+		// Whoever watches has been told by the task; whoever reads of the run later wants to know it without asking for the task.
+		end.Problem = fmt.Sprintf("step %s, task %d: %s", res.FailedStep, res.FailedTask, why)
+	}
 	err := r.Store.EndRun(ctx, r.Config.Run.ID, end)
 	if r.fatal != nil {
 		err = r.fatal

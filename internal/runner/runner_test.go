@@ -32,6 +32,7 @@ type testBench struct {
 	policy engine.Policy
 	events []runner.Event
 	run    int64
+	watch  runner.Observer // nil is the bench itself
 }
 
 func (b *testBench) Event(e *runner.Event)    { b.events = append(b.events, *e) }
@@ -93,9 +94,13 @@ func (b *testBench) carry(t *testing.T, ctx context.Context, hard <-chan struct{
 		t.Fatal(err)
 	}
 	run.ID, b.run, b.events = id, id, nil
+	watch := b.watch
+	if watch == nil {
+		watch = b
+	}
 	res, err := runner.New(runner.Config{
 		Flow: b.graph.Flow, Graph: b.graph, Engine: e, Run: run, Store: b.store, Data: b.data, Pool: b.pool,
-		Usage: usage.NewSampler(), LogDir: t.TempDir(), Staging: t.TempDir(), Watch: b, Hard: hard, Now: time.Now,
+		Usage: usage.NewSampler(), LogDir: t.TempDir(), Staging: t.TempDir(), Watch: watch, Hard: hard, Now: time.Now,
 	}).Run(ctx)
 	if err != nil {
 		t.Fatal(err)

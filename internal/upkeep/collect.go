@@ -270,33 +270,30 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	for i, share := range p.Runs {
 		ids[i] = share.Run.ID
 	}
+	// What dead processes left refers to nothing and is referred to by nothing. It goes first, for no record needs room for that.
+	for _, l := range p.remove {
+		if err := os.RemoveAll(l.path); err != nil {
+			return freed, blob.Fault("delete", l.path, err)
+		}
+		freed += l.bytes
+	}
 	if err := inPieces(ctx, s, ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
-		return 0, err
+		return freed, err
 	}
-	if err := s.Meta.Remove(ctx, nil); err != nil {
-		return 0, err
-	}
-	err = inPieces(ctx, s, p.rows, func(some []metastore.Hash) error {
-		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
-		return err
-	})
-	if err != nil {
-		return 0, err
+	err = s.deleteRows(ctx, p)
+	full := fault.Is(err, fault.NoSpace) // the files, which nobody refers to any more, make room for that
+	if err != nil && !full {
+		return freed, err
 	}
 	if len(p.files) > 0 {
-		if freed, err = s.Data.DeleteFiles(ctx, p.files, s.guard(p.since)); err != nil {
+		n, err := s.Data.DeleteFiles(ctx, p.files, s.guard(p.since))
+		if freed += n; err != nil {
 			return freed, err
 		}
 	}
 	n, err := s.deleteLogs(ctx, p.logs)
 	if freed += n; err != nil {
 		return freed, err
-	}
-	for _, l := range p.remove {
-		if err := os.RemoveAll(l.path); err != nil {
-			return freed, blob.Fault("delete", l.path, err)
-		}
-		freed += l.bytes
 	}
 	for _, part := range p.parts {
 		ok, err := s.Data.Discard(ctx, part)
@@ -307,11 +304,27 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 			freed += part.Bytes
 		}
 	}
+	if full {
+		if err := s.deleteRows(ctx, p); err != nil {
+			return freed, err
+		}
+	}
 	e, err := s.engines(ctx)
 	if err != nil {
 		return freed, err
 	}
 	return freed, s.Meta.Shrink(ctx, !e.living)
+}
+
+// deleteRows deletes what is in the database and belongs to no run, and the small values that nobody refers to.
+func (s *Store) deleteRows(ctx context.Context, p *plan) error {
+	if err := s.Meta.Remove(ctx, nil); err != nil {
+		return err
+	}
+	return inPieces(ctx, s, p.rows, func(some []metastore.Hash) error {
+		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
+		return err
+	})
 }
 
 // deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed between the plan and the
@@ -365,16 +378,22 @@ const (
 	giveWay = 12 * time.Millisecond
 )
 
-// inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce.
+// inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce. On a full disk there may be room for
+// one at a time only.
 func inPieces[T any](ctx context.Context, s *Store, list []T, f func([]T) error) error {
+	full := false
 	for n := 1; len(list) > 0; {
 		some := list[:min(n, len(list))]
-		list = list[len(some):]
 		began := time.Now()
-		if err := f(some); err != nil {
+		if err := f(some); fault.Is(err, fault.NoSpace) && len(some) > 1 {
+			full, n = true, 1
+			continue
+		} else if err != nil {
 			return err
 		}
+		list = list[len(some):]
 		switch took := time.Since(began); {
+		case full:
 		case took < atOnce/2:
 			n *= 2
 		case took > 2*atOnce:

@@ -328,7 +328,8 @@ class _Wrapped:
         else:
             try:
                 if call is self._inner and not hasattr(call, "runs_fallback") and flow._levada.frame.get("fallback"):
-                    raise FailureHandledByCatch(flow._levada.frame["attempt"])
+                    frame = flow._levada.frame
+                    raise FailureHandledByCatch(frame["attempt"], frame.get("died"))
                 said = call(flow, inputs) if plan.is_join else call(flow)
                 if call is not self._inner and said is not None and said is not False:
                     _transition(flow, plan, said if isinstance(said, dict) else {})

@@ -263,8 +263,9 @@ class FailureHandledByCatch(MetaflowException):
 
     headline = "Task execution failed but @catch handled it"
 
-    def __init__(self, retry_count):
-        super().__init__("The process of the task ended without an exception on each of its %d attempts." % retry_count)
+    def __init__(self, retry_count, died=None):
+        said = "The process of the task ended without an exception on each of its %d attempts" % retry_count
+        super().__init__(said + ("; the last: %s." % died if died else "."))
 
 
 class BadStepDecoratorException(MetaflowException):

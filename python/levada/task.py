@@ -333,7 +333,7 @@ class Task:
         if self.frame.get("fallback") and not hasattr(plan.function, "runs_fallback"):
             from .exceptions import FailureHandledByCatch
 
-            raise FailureHandledByCatch(self.frame["attempt"])
+            raise FailureHandledByCatch(self.frame["attempt"], self.frame.get("died"))
         limit = self.frame.get("timeout") or (plan.timeout is not None and timeout_seconds(plan.timeout)) or 0
         if limit:
             signal(SIGALRM, self._on_alarm)
@@ -437,6 +437,9 @@ class Task:
             entries, parts = [], []
         done["artifacts"] = entries
         done["exception"] = record(exception)
+        value = self._short_value()
+        if value is not None:
+            done["value"] = value
         flush()
         self.channel.send(done, parts)
         return code

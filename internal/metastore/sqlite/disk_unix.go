@@ -8,14 +8,20 @@ import (
 	"syscall"
 )
 
+// freeSpace returns how many bytes are free where path is.
+func freeSpace(path string) (int64, bool) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(filepath.Dir(path), &st); err != nil {
+		return 0, false
+	}
+	return int64(st.Bavail) * int64(st.Bsize), true
+}
+
 // diskIsFull reports whether less than a megabyte is free where path is: SQLite
 // reports some failures for want of space as plain I/O errors.
 func diskIsFull(path string) bool {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(filepath.Dir(path), &st); err != nil {
-		return false
-	}
-	return uint64(st.Bavail)*uint64(st.Bsize) < 1<<20
+	free, ok := freeSpace(path)
+	return ok && free < 1<<20
 }
 
 func isNoSpace(err error) bool {

@@ -55,12 +55,10 @@ func faultOf(op, path string, err error) error {
 	}
 	switch resultCode(err) {
 	case lib.SQLITE_FULL:
-		return problem(fault.NoSpace, "the disk is full").
-			Do("Free some space on the disk that holds %s, then resume the run.", path)
+		return full(problem(fault.NoSpace, "the disk is full"))
 	case lib.SQLITE_IOERR:
 		if diskIsFull(path) {
-			return problem(fault.NoSpace, "the disk is full").
-				Do("Free some space on the disk that holds %s, then resume the run.", path)
+			return full(problem(fault.NoSpace, "the disk is full"))
 		}
 		return problem(fault.Unavailable, "the disk does not read or write").
 			Do("Look for disk errors in the system's log. Network file systems without proper locks cannot hold a store.")
@@ -76,6 +74,16 @@ func faultOf(op, path string, err error) error {
 			Do("Look for a process that hangs while it has %s open.", path)
 	}
 	return problem(fault.Internal, "")
+}
+
+// full says what to do: what was interrupted is a run only if it was recording.
+func full(f *fault.Error) *fault.Error {
+	then := "try again"
+	switch f.Op {
+	case "record", "end run", "renew lease":
+		then = "resume the run"
+	}
+	return f.Do("Free some space on the disk that holds %s, then %s.", f.Subject, then)
 }
 
 func damaged(f *fault.Error) *fault.Error {

@@ -77,3 +77,61 @@ func TestFullDisk(t *testing.T) {
 	}
 	check("with space again")
 }
+
+// TestFreeingAFullDisk removes runs where not a byte is free, twice: the reserve is there again for the second time.
+func TestFreeingAFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=3m"); err != nil {
+		t.Skipf("cannot mount a small disk, TestReserve has to do: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+	folder := filepath.Join(disk, "store")
+	s := open(t, folder, sqlite.Options{Reserve: true})
+	var runs []int64
+	for range 4 {
+		run, err := s.CreateRun(ctx, metastore.Run{Flow: "F"}, metastore.Beginning{First: []metastore.Record{oneTask(0, 0)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fill := func(name string) {
+		if err := os.WriteFile(filepath.Join(disk, name), make([]byte, 4<<20), 0o666); err == nil {
+			t.Fatal("the disk is larger than thought")
+		}
+	}
+	fill("filler")
+	if s, err := sqlite.Open(ctx, folder, sqlite.Options{Reserve: true}); !fault.Is(err, fault.NoSpace) {
+		s.Close()
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	for i := range 2 {
+		s := open(t, folder, sqlite.Options{Spend: true})
+		if err := s.Remove(ctx, runs[2*i:2*i+1]); err != nil {
+			t.Errorf("round %d: %v", i, err)
+		}
+		if err := s.Remove(ctx, nil); err != nil {
+			t.Errorf("round %d: %v", i, err)
+		}
+		if err := s.Shrink(ctx, true); err != nil {
+			t.Errorf("round %d: %v", i, err)
+		}
+		s.Close()
+		fill("filler" + string(rune('0'+i))) // what was freed is gone again
+	}
+	s = open(t, folder, sqlite.Options{Spend: true})
+	defer s.Close()
+	left := 0
+	for _, err := range s.Runs(ctx, metastore.RunFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		left++
+	}
+	if left != 2 {
+		t.Errorf("%d runs are left, want 2", left)
+	}
+}

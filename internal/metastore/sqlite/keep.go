@@ -36,6 +36,10 @@ const deleteLogs = `DELETE FROM logs WHERE run IN (%s)
 
 // Remove deletes runs with all that belongs to them.
 func (s *Store) Remove(ctx context.Context, runs []int64) error {
+	return s.freeing(ctx, func() error { return s.remove(ctx, runs) })
+}
+
+func (s *Store) remove(ctx context.Context, runs []int64) error {
 	return s.do(ctx, "remove runs", func(c *conn) error {
 		if len(runs) == 0 {
 			for _, table := range belongings {
@@ -119,7 +123,7 @@ func (s *Store) DeleteBlobs(ctx context.Context, hashes []metastore.Hash, unless
 		return 0, s.faultOf("delete values", err)
 	}
 	var freed int64
-	err = s.do(ctx, "delete values", func(c *conn) error {
+	job := func(c *conn) error {
 		freed = 0
 		needed := make(map[metastore.Hash]bool)
 		for r, err := range c.query(`SELECT hash FROM (`+references+`)`, after, list) {
@@ -140,7 +144,8 @@ func (s *Store) DeleteBlobs(ctx context.Context, hashes []metastore.Hash, unless
 			}
 		}
 		return nil
-	})
+	}
+	err = s.freeing(ctx, func() error { return s.do(ctx, "delete values", job) })
 	return freed, err
 }
 
@@ -185,6 +190,10 @@ const giveWay = 12 * time.Millisecond
 // Shrink gives the space of what was deleted back to the file system. A store that was made before it could be
 // shrunk in pieces is written anew if nobody else is there; afterwards it can be.
 func (s *Store) Shrink(ctx context.Context, alone bool) error {
+	return s.freeing(ctx, func() error { return s.shrink(ctx, alone) })
+}
+
+func (s *Store) shrink(ctx context.Context, alone bool) error {
 	const op = "shrink store"
 	if err := s.writable(); err != nil {
 		return s.faultOf(op, err)
@@ -194,7 +203,11 @@ func (s *Store) Shrink(ctx context.Context, alone bool) error {
 		return s.faultOf(op, err)
 	}
 	defer c.close()
-	if err := c.script(writerPragmas); err != nil {
+	pragmas, by := writerPragmas, shrinkBy
+	if s.spent.Load() {
+		pragmas, by = pragmas+frugalPragmas, frugal
+	}
+	if err := c.script(pragmas); err != nil {
 		return s.faultOf(op, err)
 	}
 	mode, err := c.pragma("auto_vacuum")
@@ -212,7 +225,7 @@ func (s *Store) Shrink(ctx context.Context, alone bool) error {
 		if free == 0 || free == before {
 			break
 		}
-		if err := insist(func() error { return c.drain(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkBy)) }); err != nil {
+		if err := insist(func() error { return c.drain(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", by)) }); err != nil {
 			return s.faultOf(op, err)
 		}
 		if !alone {

@@ -363,3 +363,28 @@ func TestReadingWhileAnotherWrites(t *testing.T) {
 		t.Errorf("reading: %v\n%s", err, out)
 	}
 }
+
+// TestReadingALogWithoutItsIndex reads a copy of a store, made while its engine wrote or after that was killed, where nothing may be
+// written: what lies in the log only is there, too.
+func TestReadingALogWithoutItsIndex(t *testing.T) {
+	from := t.TempDir()
+	s := open(t, from, sqlite.Options{})
+	run, err := s.CreateRun(context.Background(), metastore.Run{Flow: "F"}, metastore.Beginning{First: []metastore.Record{oneTask(0, 0), oneTask(0, 1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := shared(t, "log")
+	for _, suffix := range []string{"", "-wal"} {
+		name := "/" + sqlite.FileName + suffix
+		copyFile(t, from+name, folder+name)
+		chmod(t, folder+name, 0o444)
+	}
+	chmod(t, folder, 0o555)
+	want := fmt.Sprintf("run %d: 2 tasks\n", run)
+	if out, err := unprivileged(t, "read", folder); err != nil || out != want {
+		t.Errorf("reading: %v\n%s", err, out)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 2 {
+		t.Errorf("reading left %v, %v", left, err)
+	}
+}

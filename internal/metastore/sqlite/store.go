@@ -23,11 +23,13 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
@@ -47,6 +49,10 @@ type Options struct {
 	// Linger is how long a record that is not Soon waits for others to share its commit
 	// with. Zero means [DefaultLinger], a negative value no wait at all.
 	Linger time.Duration
+	// Reserve keeps a file in the folder whose room is for freeing space on a full disk.
+	Reserve bool
+	// Spend lets the store give the reserve up where there is no other room: to be opened, and for what frees space.
+	Spend bool
 }
 
 // DefaultLinger is how long a record waits for company.
@@ -58,7 +64,11 @@ type Store struct {
 	path    string
 	writer  *writer // nil if opened for reading only
 	readers pool
-	watch   struct { // the connection that looks for changes, dialed when first needed
+
+	maySpend bool        // the reserve
+	spent    atomic.Bool // it was, and is to be made again
+
+	watch struct { // the connection that looks for changes, dialed when first needed
 		mu   sync.Mutex
 		conn *conn
 	}
@@ -94,9 +104,23 @@ func (s *Store) openForWriting(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
 		return fileFault("create folder", filepath.Dir(s.path), err)
 	}
+	s.maySpend = o.Spend
 	c, err := s.dialWriter(ctx)
+	if fault.Is(s.faultOf("", err), fault.NoSpace) && s.spendReserve() {
+		if c, err = s.dialWriter(ctx); err == nil {
+			if err = c.script(frugalPragmas); err != nil {
+				c.close()
+			}
+		}
+	}
 	if err != nil {
+		if s.spent.Load() {
+			s.makeReserve(reserveSize)
+		}
 		return err
+	}
+	if o.Reserve && !s.spent.Load() {
+		s.makeReserve(ample)
 	}
 	s.readers.dial = func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
 	s.writer = startWriter(s, c, o)
@@ -132,19 +156,29 @@ func (s *Store) openForReading(ctx context.Context) error {
 	} else if err != nil {
 		return fileFault("open store", s.path, err)
 	}
-	uri := s.uri("mode", "ro")
-	c, err := dialReader(uri)
+	dial := func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
+	c, err := dial()
 	code := resultCode(err)
-	if (code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY || code == lib.SQLITE_IOERR) && !s.hasLog() {
+	forbidden := code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY
+	switch {
+	case (forbidden || code == lib.SQLITE_IOERR) && !s.hasLog():
 		// A store at rest in a folder where SQLite may not create its lock files, or on a disk
 		// without space for them: nobody can be writing, so it can be read without locks.
-		uri = s.uri("immutable", "1")
-		c, err = dialReader(uri)
+		dial = func() (*conn, error) { return dialReader(s.uri("immutable", "1")) }
+		c, err = dial()
+	case forbidden && !s.hasIndex():
+		// The same with a log that a killed process left, or that was copied with the database. Who has a store open has an
+		// index beside the log, so nobody has. SQLite makes the index in memory if no other connection may need it: each
+		// of ours has its own, and without locks none is in the way of the others.
+		dial = func() (*conn, error) {
+			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), "PRAGMA locking_mode = EXCLUSIVE")
+		}
+		c, err = dial()
 	}
 	if err != nil {
 		return err
 	}
-	s.readers.dial = func() (*conn, error) { return dialReader(uri) }
+	s.readers.dial = dial
 
 	v, err := readVersion(c)
 	if err == nil {
@@ -173,9 +207,19 @@ func (s *Store) hasLog() bool {
 	return err == nil && st.Size() > 0
 }
 
-// uri returns the database file as a URI for SQLite with one parameter.
-func (s *Store) uri(key, value string) string {
-	u := url.URL{Scheme: "file", Path: s.path, RawQuery: url.Values{key: {value}}.Encode()}
+// hasIndex reports whether the log has the index that all who have the store open share.
+func (s *Store) hasIndex() bool {
+	_, err := os.Stat(s.path + "-shm")
+	return err == nil
+}
+
+// uri returns the database file as a URI for SQLite with parameters, names and values in turn.
+func (s *Store) uri(parameters ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(parameters); i += 2 {
+		q.Set(parameters[i], parameters[i+1])
+	}
+	u := url.URL{Scheme: "file", Path: s.path, RawQuery: q.Encode()}
 	return u.String()
 }
 
@@ -193,6 +237,9 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())
 	}
+	if s.spent.Load() {
+		s.makeReserve(reserveSize)
+	}
 	return s.faultOf("close store", err)
 }
 
@@ -209,6 +256,9 @@ const writerPragmas = `
 	PRAGMA journal_size_limit = 67108864;
 `
 
+// Settings of a connection that writes in the room of the reserve.
+var frugalPragmas = fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", frugal)
+
 // A reader may meet a lock only while another process recovers or removes the log.
 const readerPragmas = `
 	PRAGMA busy_timeout = 20000;
@@ -217,10 +267,17 @@ const readerPragmas = `
 	PRAGMA temp_store = MEMORY;
 `
 
-func dialReader(uri string) (*conn, error) {
+// dialReader opens a connection for reading; first are pragmas that must come before all others.
+func dialReader(uri string, first ...string) (*conn, error) {
 	c, err := dial(uri)
 	if err != nil {
 		return nil, err
+	}
+	for _, sql := range first {
+		if err := c.script(sql); err != nil {
+			c.close()
+			return nil, err
+		}
 	}
 	if err := c.script(readerPragmas); err != nil {
 		c.close()

@@ -208,7 +208,11 @@ func (w *writer) commit(batch []write) {
 	}
 	for i := range batch {
 		if done := batch[i].record.Done; done != nil {
-			done(w.store.faultOf("record", failed[i]))
+			err := failed[i]
+			if batch[i].job == nil { // who has a job done knows what it is
+				err = w.store.faultOf("record", err)
+			}
+			done(err)
 		}
 	}
 }

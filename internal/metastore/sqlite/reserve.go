@@ -1,0 +1,60 @@
+package sqlite
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"github.com/levadahq/levada/internal/fault"
+)
+
+// SQLite needs room to delete: a transaction is written to the log before it changes the database. So that a full disk can
+// be freed with the store's own means, a file without use lies in its folder. Who is about to free space gives it up, and
+// makes it again at the end.
+const (
+	reserveName = "reserve"
+	reserveSize = 512 << 10
+	ample       = 2 << 20 // free space with which a reserve is made in a store that has none
+)
+
+// frugal is how many pages of log are enough to move them into the database, once the reserve is what there is room in.
+const frugal = 32
+
+func (s *Store) reserve() string { return filepath.Join(filepath.Dir(s.path), reserveName) }
+
+// makeReserve makes the reserve if it is not there and so much is free. A store without one works as well.
+func (s *Store) makeReserve(least int64) {
+	if st, err := os.Lstat(s.reserve()); err == nil && st.Size() >= reserveSize {
+		return
+	}
+	if free, ok := freeSpace(s.path); !ok || free < least {
+		return
+	}
+	data := make([]byte, reserveSize)
+	rand.NewChaCha8([32]byte{1}).Read(data) // what a file system that compresses cannot make smaller
+	if os.WriteFile(s.reserve(), data, 0o666) != nil {
+		os.Remove(s.reserve())
+	}
+}
+
+// spendReserve gives the reserve up, if that is allowed, and reports whether there was one.
+func (s *Store) spendReserve() bool {
+	if !s.maySpend || os.Remove(s.reserve()) != nil {
+		return false
+	}
+	s.spent.Store(true)
+	return true
+}
+
+// freeing does what frees space. If there is no room for that, it is done again in the room of the reserve.
+func (s *Store) freeing(ctx context.Context, f func() error) error {
+	err := f()
+	if !fault.Is(err, fault.NoSpace) || !s.spendReserve() {
+		return err
+	}
+	if err := s.do(ctx, "prepare to free space", func(c *conn) error { return c.script(frugalPragmas) }); err != nil {
+		return err
+	}
+	return f()
+}

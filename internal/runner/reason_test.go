@@ -1,0 +1,84 @@
+package runner_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/runner"
+)
+
+const dyingFlow = `
+import os
+from levada import FlowSpec, step
+
+class Dying(FlowSpec):
+    @step
+    def start(self):
+        %s
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    Dying()
+`
+
+// TestOneReasonEverywhere: a run says of the task that failed what the task says.
+func TestOneReasonEverywhere(t *testing.T) {
+	for how, want := range map[string]string{
+		"os._exit(3)":                "exit code 3",
+		"os.kill(os.getpid(), 9)":    "signal 9",
+		"raise ValueError('no\\nx')": "ValueError: no",
+	} {
+		b := newBench(t, strings.Replace(dyingFlow, "%s", how, 1))
+		res := b.begin(t, context.Background(), nil)
+		a := b.last(t, res.FailedTask)
+		if got := a.Problem(); got != want {
+			t.Errorf("%s: the attempt says %q, want %q", how, got, want)
+		}
+		run, err := b.store.Run(context.Background(), b.run)
+		if err != nil || run.Problem != "step start, task 1: "+want {
+			t.Errorf("%s: the run says %q, %v", how, run.Problem, err)
+		}
+	}
+}
+
+const caughtFlow = `
+import os
+from levada import FlowSpec, catch, step
+
+class Caught(FlowSpec):
+    @catch(var="why", print_exception=False)
+    @step
+    def start(self):
+        os._exit(3)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print(self.why.exception)
+
+if __name__ == "__main__":
+    Caught()
+`
+
+// TestCatchTellsHowTheProcessDied: what @catch leaves says what the attempt said.
+func TestCatchTellsHowTheProcessDied(t *testing.T) {
+	b := newBench(t, caughtFlow)
+	if res := b.begin(t, context.Background(), nil); res.Status != metastore.RunSucceeded {
+		t.Fatalf("%+v", res)
+	}
+	said := ""
+	for _, e := range b.events {
+		if e.Kind == runner.LogLine && e.Step == "end" {
+			said += e.Text
+		}
+	}
+	if !strings.Contains(said, "exit code 3") {
+		t.Errorf("@catch says only %q", said)
+	}
+}
