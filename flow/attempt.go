@@ -28,6 +28,7 @@ type attempt struct {
 	t      *Task
 	state  reflect.Value // the struct
 	given  reflect.Value // as it was before the step ran; made for joins alone
+	before []loaded      // as loaded was then, for joins too
 	loaded []loaded      // by place in plan.fields
 	body   [][]byte      // of the done frame
 	room   int
@@ -116,6 +117,7 @@ func (a *attempt) try(have *inherited) *Failure {
 	if a.t.frame.Join != nil {
 		a.given = reflect.New(a.m.plan.typ).Elem()
 		a.given.Set(a.state)
+		a.before = a.loaded
 	}
 	if a.t.frame.Fallback {
 		return &Failure{Type: "died", Message: "the process of step " + a.t.Step + " ended on each attempt before the step was done",
