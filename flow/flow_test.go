@@ -473,6 +473,9 @@ type params struct {
 
 // Validate is called before the run.
 func (p *params) Validate() error {
+	if p.Whole == 2 {
+		crash(nil)
+	}
 	if p.Whole == 4 {
 		return errors.New("4 brings bad luck")
 	}
@@ -502,6 +505,7 @@ func TestParameters(t *testing.T) {
 		"--share x":                              `Invalid value for '--share': "x" is not a number`,
 		"--share 1 --whole 6":                    "Invalid value for '--whole': 6 is more than 5",
 		"--share 1 --whole 4":                    "4 brings bad luck",
+		"--share 1 --whole 2":                    "Validate panicked: assignment to entry in nil map\n\ngithub.com/levadahq/levada/flow_test.crash",
 		"--share 1 --colour blue":                `"blue" is none of red, green`,
 		"--share 1 --every soon":                 `"soon" is not a duration`,
 		"--share 1 --list 7":                     `"7" is not JSON of a []int`,
@@ -532,6 +536,9 @@ func init() {
 		step := func(*faulty, *flow.Task) error { return nil }
 		flow.New[faulty]("Na/med").Step("start", step).Main()
 	}
+	flows["NoFunction"] = func() {
+		flow.New[faulty]("NoFunction").Step("start", nil, flow.To("end")).Join("end", nil).Main()
+	}
 	flows["Lost"] = func() {
 		step := func(*faulty, *flow.Task) error { return nil }
 		flow.New[faulty]("Lost").Step("start", step, flow.To("endd")).Step("end", step).Main()
@@ -543,6 +550,7 @@ func TestWrongFlowsAreToldAtOnce(t *testing.T) {
 	contains(t, s.fails("Wrong", "check"), "field flow_test.wrong.Channel cannot be stored, because it holds a chan",
 		"fields Twice and Same of flow_test.wrong are both stored as same", `parameter flow_test.wrong.N: the default: "x" is not a whole number`,
 		"step start (flow_test.go:", "flow_test.wrong has no exported field Nothing")
+	contains(t, s.fails("NoFunction", "check"), "step start (flow_test.go:", "step end (flow_test.go:", "its function is nil")
 	contains(t, s.fails("Na/med", "run"), "Flow name \"Na/med\" is not allowed", "flow_test.go on line")
 	contains(t, s.fails("Lost", "run"), "flow_test.go on line", "there is a step end")
 }
