@@ -34,6 +34,7 @@ type attempt struct {
 	room   int
 	log    io.Writer // where a failure is told
 	inside bool      // other tasks run in this process
+	failed bool      // what cannot be stored is left out: it may be why
 }
 
 // loaded is a value as it was before the step ran.
@@ -67,6 +68,7 @@ func (a *attempt) run(have *inherited) (*protocol.Done, [][]byte) {
 		return done, a.body
 	}
 	done.Exception = &protocol.Exception{Type: f.Type, Message: f.Message, Traceback: f.Traceback}
+	a.failed = true
 	if a.catches(f) {
 		fmt.Fprintf(a.log, "@catch caught a failure of %s\n%s", a.t.title(), f.Traceback)
 		if a.s.catch != "" {
@@ -359,6 +361,9 @@ func (a *attempt) artifacts(done *protocol.Done) error {
 			continue
 		}
 		e, err := f.encode(v)
+		if err != nil && a.failed {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -224,6 +224,7 @@ type faulty struct {
 	Before string
 	After  string
 	Ended  *flow.Failure
+	Any    any
 }
 
 func (f *faulty) Start(t *flow.Task) error { f.Before = "kept"; return nil }
@@ -255,6 +256,8 @@ func (f *faulty) Break(t *flow.Task) error {
 		fmt.Println("waiting")
 		<-t.Done()
 		return t.Err()
+	case "unstorable":
+		f.Any = func() {}
 	case "permanent":
 		return flow.Permanent(errors.New("no use"))
 	}
@@ -323,10 +326,11 @@ func TestFailures(t *testing.T) {
 
 func TestCatch(t *testing.T) {
 	for fault, want := range map[string]string{
-		"panic": "caught panic: assignment to entry in nil map, before=kept",
-		"error": "caught error: reading: file does not exist, before=kept",
-		"path":  "caught *fs.PathError: open /does/not/exist: no such file or directory, before=kept",
-		"exit":  "caught died:",
+		"panic":      "caught panic: assignment to entry in nil map, before=kept",
+		"error":      "caught error: reading: file does not exist, before=kept",
+		"path":       "caught *fs.PathError: open /does/not/exist: no such file or directory, before=kept",
+		"exit":       "caught died:",
+		"unstorable": "cannot be stored: json: unsupported type: func(), before=kept",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			s := newSession(t)
