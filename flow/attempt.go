@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/levadahq/levada/internal/graph"
@@ -186,7 +187,21 @@ const timeoutGrace = time.Second
 // userStacks are the stacks of the user's goroutines.
 func userStacks() string {
 	buf := make([]byte, 64<<10)
-	return string(buf[:runtime.Stack(buf, true)])
+	_, others, _ := strings.Cut(string(buf[:runtime.Stack(buf, true)]), "\n\n") // the first is the one that asks
+	var b strings.Builder
+	for block := range strings.SplitSeq(others, "\n\n") {
+		lines, kept := strings.Split(block, "\n"), ""
+		for i := 1; i+1 < len(lines); i += 2 { // a function and, below it, its place
+			name := strings.TrimPrefix(lines[i], "created by ")
+			if !ours(name) && !strings.HasPrefix(name, "os/signal.") {
+				kept += lines[i] + "\n" + lines[i+1] + "\n"
+			}
+		}
+		if kept != "" {
+			b.WriteString(lines[0] + "\n" + kept)
+		}
+	}
+	return b.String()
 }
 
 // load fills the fields with what the task inherits.
