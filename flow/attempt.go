@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/levadahq/levada/internal/graph"
@@ -28,11 +29,13 @@ type attempt struct {
 	t      *Task
 	state  reflect.Value // the struct
 	given  reflect.Value // as it was before the step ran; made for joins alone
+	before []loaded      // as loaded was then, for joins too
 	loaded []loaded      // by place in plan.fields
 	body   [][]byte      // of the done frame
 	room   int
 	log    io.Writer // where a failure is told
 	inside bool      // other tasks run in this process
+	failed bool      // what cannot be stored is left out: it may be why
 }
 
 // loaded is a value as it was before the step ran.
@@ -66,6 +69,7 @@ func (a *attempt) run(have *inherited) (*protocol.Done, [][]byte) {
 		return done, a.body
 	}
 	done.Exception = &protocol.Exception{Type: f.Type, Message: f.Message, Traceback: f.Traceback}
+	a.failed = true
 	if a.catches(f) {
 		fmt.Fprintf(a.log, "@catch caught a failure of %s\n%s", a.t.title(), f.Traceback)
 		if a.s.catch != "" {
@@ -116,6 +120,7 @@ func (a *attempt) try(have *inherited) *Failure {
 	if a.t.frame.Join != nil {
 		a.given = reflect.New(a.m.plan.typ).Elem()
 		a.given.Set(a.state)
+		a.before = a.loaded
 	}
 	if a.t.frame.Fallback {
 		message := "the process of step " + a.t.Step + " ended on each attempt before the step was done"
@@ -185,7 +190,21 @@ const timeoutGrace = time.Second
 // userStacks are the stacks of the user's goroutines.
 func userStacks() string {
 	buf := make([]byte, 64<<10)
-	return string(buf[:runtime.Stack(buf, true)])
+	_, others, _ := strings.Cut(string(buf[:runtime.Stack(buf, true)]), "\n\n") // the first is the one that asks
+	var b strings.Builder
+	for block := range strings.SplitSeq(others, "\n\n") {
+		lines, kept := strings.Split(block, "\n"), ""
+		for i := 1; i+1 < len(lines); i += 2 { // a function and, below it, its place
+			name := strings.TrimPrefix(lines[i], "created by ")
+			if !ours(name) && !strings.HasPrefix(name, "os/signal.") {
+				kept += lines[i] + "\n" + lines[i+1] + "\n"
+			}
+		}
+		if kept != "" {
+			b.WriteString(lines[0] + "\n" + kept)
+		}
+	}
+	return b.String()
 }
 
 // load fills the fields with what the task inherits.
@@ -360,6 +379,9 @@ func (a *attempt) artifacts(done *protocol.Done) error {
 			continue
 		}
 		e, err := f.encode(v)
+		if err != nil && a.failed {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -79,6 +79,9 @@ func (f *Flow[T]) Project(name string) *Flow[T] {
 // keep its arguments when it has returned.
 func (f *Flow[T]) Step(name string, run func(*T, *Task) error, options ...Option) *Flow[T] {
 	s := f.m.add(name, 1, options)
+	if run == nil {
+		f.m.mistake(s, "its function is nil")
+	}
 	s.run = func(state any, t *Task, _ *inputs) error { return run(state.(*T), t) }
 	return f
 }
@@ -86,6 +89,9 @@ func (f *Flow[T]) Step(name string, run func(*T, *Task) error, options ...Option
 // Join adds a step where the branches of a split, or the tasks of a foreach, come together. It inherits the parameters alone.
 func (f *Flow[T]) Join(name string, run func(*T, *Task, Inputs[T]) error, options ...Option) *Flow[T] {
 	s := f.m.add(name, 2, options)
+	if run == nil {
+		f.m.mistake(s, "its function is nil")
+	}
 	s.run = func(state any, t *Task, in *inputs) error { return run(state.(*T), t, Inputs[T]{in, t}) }
 	return f
 }

@@ -224,6 +224,7 @@ type faulty struct {
 	Before string
 	After  string
 	Ended  *flow.Failure
+	Any    any
 }
 
 func (f *faulty) Start(t *flow.Task) error { f.Before = "kept"; return nil }
@@ -255,6 +256,8 @@ func (f *faulty) Break(t *flow.Task) error {
 		fmt.Println("waiting")
 		<-t.Done()
 		return t.Err()
+	case "unstorable":
+		f.Any = func() {}
 	case "permanent":
 		return flow.Permanent(errors.New("no use"))
 	}
@@ -313,6 +316,9 @@ func TestFailures(t *testing.T) {
 			if trace, _, _ := strings.Cut(said, "Step break"); name == "panic" && (strings.Contains(trace, "levada/flow.(") || strings.Contains(trace, "runtime.")) {
 				t.Errorf("frames that are not the user's:\n%s", trace)
 			}
+			if _, trace, _ := strings.Cut(said, "where it was:"); name == "hang" && (strings.Contains(trace, "levada/flow.(") || strings.Contains(trace, "main.main")) {
+				t.Errorf("frames that are not the user's:\n%s", trace)
+			}
 			// Whatever it was, resume goes on where it stopped.
 			s.env = nil
 			contains(t, s.ok(c.flow, "resume"), "Cloning previously run task 1/start/1", "Done!")
@@ -323,10 +329,11 @@ func TestFailures(t *testing.T) {
 
 func TestCatch(t *testing.T) {
 	for fault, want := range map[string]string{
-		"panic": "caught panic: assignment to entry in nil map, before=kept",
-		"error": "caught error: reading: file does not exist, before=kept",
-		"path":  "caught *fs.PathError: open /does/not/exist: no such file or directory, before=kept",
-		"exit":  "; the last: exit code",
+		"panic":      "caught panic: assignment to entry in nil map, before=kept",
+		"error":      "caught error: reading: file does not exist, before=kept",
+		"path":       "caught *fs.PathError: open /does/not/exist: no such file or directory, before=kept",
+		"exit":       "; the last: exit code",
+		"unstorable": "cannot be stored: json: unsupported type: func(), before=kept",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			s := newSession(t)
@@ -473,6 +480,9 @@ type params struct {
 
 // Validate is called before the run.
 func (p *params) Validate() error {
+	if p.Whole == 2 {
+		crash(nil)
+	}
 	if p.Whole == 4 {
 		return errors.New("4 brings bad luck")
 	}
@@ -502,6 +512,7 @@ func TestParameters(t *testing.T) {
 		"--share x":                              `Invalid value for '--share': "x" is not a number`,
 		"--share 1 --whole 6":                    "Invalid value for '--whole': 6 is more than 5",
 		"--share 1 --whole 4":                    "4 brings bad luck",
+		"--share 1 --whole 2":                    "Validate panicked: assignment to entry in nil map\n\ngithub.com/levadahq/levada/flow_test.crash",
 		"--share 1 --colour blue":                `"blue" is none of red, green`,
 		"--share 1 --every soon":                 `"soon" is not a duration`,
 		"--share 1 --list 7":                     `"7" is not JSON of a []int`,
@@ -532,6 +543,9 @@ func init() {
 		step := func(*faulty, *flow.Task) error { return nil }
 		flow.New[faulty]("Na/med").Step("start", step).Main()
 	}
+	flows["NoFunction"] = func() {
+		flow.New[faulty]("NoFunction").Step("start", nil, flow.To("end")).Join("end", nil).Main()
+	}
 	flows["Lost"] = func() {
 		step := func(*faulty, *flow.Task) error { return nil }
 		flow.New[faulty]("Lost").Step("start", step, flow.To("endd")).Step("end", step).Main()
@@ -543,6 +557,7 @@ func TestWrongFlowsAreToldAtOnce(t *testing.T) {
 	contains(t, s.fails("Wrong", "check"), "field flow_test.wrong.Channel cannot be stored, because it holds a chan",
 		"fields Twice and Same of flow_test.wrong are both stored as same", `parameter flow_test.wrong.N: the default: "x" is not a whole number`,
 		"step start (flow_test.go:", "flow_test.wrong has no exported field Nothing")
+	contains(t, s.fails("NoFunction", "check"), "step start (flow_test.go:", "step end (flow_test.go:", "its function is nil")
 	contains(t, s.fails("Na/med", "run"), "Flow name \"Na/med\" is not allowed", "flow_test.go on line")
 	contains(t, s.fails("Lost", "run"), "flow_test.go on line", "there is a step end")
 }

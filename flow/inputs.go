@@ -122,25 +122,41 @@ func (in *inputs) at(i int) (any, error) {
 		if in.a.t.frame.Join.Steps == nil && in.a.m.iterated[f.name] {
 			continue // the list that a foreach went through: each of its tasks has all of it
 		}
-		if f.param != nil { // the same in all tasks of a run
-			v.Set(in.a.given.FieldByIndex(f.index))
-			continue
-		}
 		value, data, err := in.value(i, f)
 		if err != nil {
 			return nil, err
 		}
-		if !value.Found {
-			continue
-		}
-		if err := f.decode(v, p, value, data); err != nil {
-			return nil, fmt.Errorf("input %d: %w", i, err)
+		if err := in.fill(v, f, i, value, data); err != nil {
+			return nil, err
 		}
 	}
 	if in.count() <= maxKept {
 		in.states[i] = state.Interface()
 	}
 	return state.Interface(), nil
+}
+
+// fill gives a field the value that an input left.
+func (in *inputs) fill(v reflect.Value, f *field, i int, value protocol.Value, data []byte) error {
+	switch {
+	case !value.Found:
+		return nil
+	case value.Hash != "" && value.Hash == in.known(f): // a parameter that no step has changed, as nearly always
+		v.Set(in.a.given.FieldByIndex(f.index))
+		return nil
+	}
+	if err := f.decode(v, in.a.m.plan, value, data); err != nil {
+		return fmt.Errorf("input %d: %w", i, err)
+	}
+	return nil
+}
+
+// known is the hash of a field that the join itself has inherited, "" if it has not: only parameters are inherited.
+func (in *inputs) known(f *field) string {
+	if f.param == nil {
+		return ""
+	}
+	return in.a.before[f.place].hash
 }
 
 // value returns one artifact of one input. Its neighbours' come with it.
@@ -152,7 +168,7 @@ func (in *inputs) value(i int, f *field) (protocol.Value, []byte, error) {
 	for page+len(in.values[f]) <= i {
 		from := page + len(in.values[f])
 		reply, body, err := in.a.t.host.ask(&protocol.Request{
-			Type: "get_inputs", Name: f.name, From: from, Count: min(maxPage, in.count()-from), Codecs: accepted,
+			Type: "get_inputs", Name: f.name, From: from, Count: min(maxPage, in.count()-from), Codecs: accepted, Known: in.known(f),
 		})
 		if err != nil {
 			return protocol.Value{}, nil, err
@@ -207,16 +223,27 @@ func (in *inputs) merge(exclude []string) error {
 	}
 	for i, f := range a.m.plan.fields {
 		v := a.state.FieldByIndex(f.index)
-		if !a.loaded[i].found && !v.IsZero() && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
+		if a.loaded[i].found { // a parameter, or what was merged before
+			if e, err := f.encode(v); err != nil || !a.loaded[i].same(e.data) {
+				q.Own = append(q.Own, f.name)
+			}
+			continue
+		}
+		if !v.IsZero() && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
 			q.Own = append(q.Own, f.name)
 		}
+	}
+	params, conflicts, err := in.changedParams(append(q.Exclude, q.Own...))
+	if err != nil {
+		return err
 	}
 	reply, _, err := a.t.host.ask(q)
 	if err != nil {
 		return err
 	}
-	if len(reply.Conflicts) > 0 {
-		return fmt.Errorf("step %s cannot merge %v: its inputs have different values; set the fields before Merge, or exclude them", a.t.Step, reply.Conflicts)
+	if conflicts = append(conflicts, reply.Conflicts...); len(conflicts) > 0 {
+		slices.Sort(conflicts)
+		return fmt.Errorf("step %s cannot merge %v: its inputs have different values; set the fields before Merge, or exclude them", a.t.Step, conflicts)
 	}
 	set := map[string]bool{}
 	for _, name := range q.Own {
@@ -239,5 +266,45 @@ func (in *inputs) merge(exclude []string) error {
 			a.loaded[i] = before[i]
 		}
 	}
+	for _, f := range params {
+		value, data, err := in.value(0, f)
+		if err != nil {
+			return err
+		}
+		v := a.state.FieldByIndex(f.index)
+		v.SetZero()
+		if err := in.fill(v, f, 0, value, data); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// changedParams returns the parameters that all inputs have changed alike, and the names of those that not all have with the
+// same value. The host does not look at them: for it a join has all parameters already.
+func (in *inputs) changedParams(skip []string) (changed []*field, conflicts []string, err error) {
+	for _, f := range in.a.m.plan.fields {
+		if f.param == nil || slices.Contains(skip, f.name) {
+			continue
+		}
+		first, _, err := in.value(0, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		same := true
+		for i := 1; i < in.count() && same; i++ {
+			value, _, err := in.value(i, f)
+			if err != nil {
+				return nil, nil, err
+			}
+			same = value.Hash == first.Hash
+		}
+		switch {
+		case !same:
+			conflicts = append(conflicts, f.name)
+		case first.Found && first.Hash != in.known(f):
+			changed = append(changed, f)
+		}
+	}
+	return changed, conflicts, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -233,11 +234,21 @@ func (p *plan) resolve(state reflect.Value, texts map[string]any) (display map[s
 		display[f.param.option] = text
 	}
 	if v, ok := state.Addr().Interface().(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
+		if err := validate(v); err != nil {
 			return nil, err
 		}
 	}
 	return display, nil
+}
+
+// validate calls the user's Validate. A panic of it is told as one of a step is, with the user's own frames.
+func validate(v interface{ Validate() error }) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.New("Validate panicked: " + strings.TrimPrefix(strings.TrimSpace(failureOfPanic(p).Traceback), "panic: "))
+		}
+	}()
+	return v.Validate()
 }
 
 // badOption is a mistake on the command line, in the words of the command line; without a cause the option is missing.

@@ -21,6 +21,7 @@ type field struct {
 	goName string
 	name   string // of the artifact
 	index  []int
+	place  int // in plan.fields
 	typ    reflect.Type
 	kind   form
 	param  *param // nil if it is none
@@ -56,7 +57,7 @@ func (p *plan) collect(t reflect.Type, at []int, m *machine) {
 		case name == "":
 			name = snake(sf.Name)
 		}
-		f := &field{goName: sf.Name, name: name, index: index, typ: sf.Type}
+		f := &field{goName: sf.Name, name: name, index: index, place: len(p.fields), typ: sf.Type}
 		if !validName(name) {
 			m.problem("field %s.%s: %q cannot be the name of an artifact: use letters, digits and underscores", p.typ, sf.Name, name)
 		}

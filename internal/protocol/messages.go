@@ -174,6 +174,7 @@ type FromTask struct {
 	Names   []string `json:"names"`  // values
 	Codecs  []string `json:"codecs"` // get, values, get_item, get_inputs: those the process reads; nil for all
 	Inputs  []int    `json:"inputs"` // merge: positions; nil is all
+	Known   string   `json:"known"`  // get_inputs: the hash of a value that the process has; its bytes are not sent
 
 	Message string            `json:"message"` // usage
 	Display map[string]string `json:"display"` // defaults, done of parameters

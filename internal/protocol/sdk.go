@@ -31,6 +31,7 @@ type Request struct {
 	Own     []string `json:"own,omitempty"`
 	Names   []string `json:"names,omitempty"`
 	Codecs  []string `json:"codecs,omitempty"`
+	Known   string   `json:"known,omitempty"`
 }
 
 // Done is the last frame of a task process as an SDK sends it.

@@ -317,6 +317,10 @@ func (c *conversation) inputs(m *protocol.FromTask) (*protocol.Reply, [][]byte, 
 			reply.Values = append(reply.Values, protocol.Value{})
 			continue
 		}
+		if m.Known != "" && m.Known == hex.EncodeToString(art.Hash[:]) {
+			reply.Values = append(reply.Values, protocol.Value{Found: true, Codec: art.Codec, Type: art.Type, Hash: m.Known})
+			continue
+		}
 		if art.Size > int64(room) && art.Size <= maxReplyBody {
 			break // the next request begins here
 		}
