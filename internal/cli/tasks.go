@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -115,19 +114,8 @@ func (r *taskRow) took(now time.Time) (time.Duration, bool) {
 
 // problem says in one line why the last attempt is not well.
 func (r *taskRow) problem() string {
-	switch a := r.last(); {
-	case a.Exception != nil:
-		message, _, _ := strings.Cut(a.Exception.Message, "\n")
-		kind := a.Exception.Type[strings.LastIndexByte(a.Exception.Type, '.')+1:]
-		return strings.TrimSuffix(kind+": "+message, ": ")
-	case a.Status != metastore.AttemptFailed:
-		return ""
-	case a.Signal != 0:
-		return fmt.Sprintf("signal %d", a.Signal)
-	case a.ExitCode != 0:
-		return fmt.Sprintf("exit code %d", a.ExitCode)
-	}
-	return ""
+	last := r.last()
+	return last.Problem()
 }
 
 func (r *taskRow) indexText() string {

@@ -358,18 +358,23 @@ func zonedType(dtype *Object) string {
 	return "datetime64[" + clip(unit) + ", " + zone + "]"
 }
 
-// dtypeIn finds a dtype of the given class in the state of an array.
-func dtypeIn(o *Object, class string) (*Object, bool) {
+// inState returns the first values of an object's state, at most so many.
+func inState(o *Object, most int) []Value {
 	var inside []Value
 	switch s := o.State.(type) {
 	case *Tuple:
 		inside = s.Items
 	case *Dict:
-		for _, e := range s.Entries[:min(8, len(s.Entries))] {
+		for _, e := range s.Entries[:min(most, len(s.Entries))] {
 			inside = append(inside, e.Value)
 		}
 	}
-	for _, v := range inside[:min(8, len(inside))] {
+	return inside[:min(most, len(inside))]
+}
+
+// dtypeIn finds a dtype of the given class in the state of an array.
+func dtypeIn(o *Object, class string) (*Object, bool) {
+	for _, v := range inState(o, 8) {
 		if d, ok := v.(*Object); ok && short(d.Class().Name) == class {
 			return d, true
 		}
@@ -459,16 +464,7 @@ func dataArray(v Value, depth int) (*Object, bool) {
 	if _, ok := arrayOf(o); ok {
 		return o, true
 	}
-	var inside []Value
-	switch s := o.State.(type) {
-	case *Tuple:
-		inside = s.Items
-	case *Dict:
-		for _, e := range s.Entries[:min(8, len(s.Entries))] {
-			inside = append(inside, e.Value)
-		}
-	}
-	for _, item := range inside[:min(4, len(inside))] {
+	for _, item := range inState(o, 4) {
 		if a, ok := dataArray(item, depth+1); ok {
 			return a, true
 		}

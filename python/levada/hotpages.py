@@ -77,7 +77,7 @@ class HotPages:
             pass  # then others tell
 
     def ended(self):
-        """When a scout has ended, in the fork server. The last one's end, which is told, is when something is done."""
+        """When a scout has ended, in the fork server. After the last one, which is told, hot pages are held."""
         self._left -= 1
         if self._left:
             return False
