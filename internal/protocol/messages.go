@@ -130,6 +130,7 @@ type Frame struct {
 	Count int    `json:"count"`
 	Index int    `json:"index"`
 	Gang  bool   `json:"gang,omitempty"`
+	Own   bool   `json:"own,omitempty"` // a task between the split and this one has made the list anew
 }
 
 // Item says where the innermost foreach element is.

@@ -458,6 +458,11 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 	}
 	for i, f := range l.Stack {
 		t.Stack[i] = protocol.Frame{Split: strconv.FormatInt(int64(f.Split), 10), Step: f.Step, Var: f.Var, Count: f.Count, Index: f.Index, Gang: f.Gang}
+		own, err := r.hasOwnList(l.Base, f)
+		if err != nil {
+			return worker.First{}, err
+		}
+		t.Stack[i].Own = own
 	}
 	var body []byte
 	var err error
@@ -491,6 +496,20 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 		return worker.First{}, err
 	}
 	return worker.First{Header: t, Body: body}, nil
+}
+
+// hasOwnList reports whether a task between a foreach's split and its child base has made the list anew, of which the
+// elements were taken.
+func (r *Runner) hasOwnList(base engine.TaskID, f engine.Frame) (bool, error) {
+	if f.Gang || base < 0 || base == f.Split {
+		return false, nil
+	}
+	now, found, err := r.layers.Find(r.ctx, r.Config.Run.ID, int64(base), f.Var)
+	if err != nil || !found {
+		return false, err
+	}
+	split, found, err := r.layers.Find(r.ctx, r.Config.Run.ID, int64(f.Split), f.Var)
+	return found && now.Hash != split.Hash, err
 }
 
 // joinSteps tells which step each branch of a static split ended with: step → positions among the inputs.

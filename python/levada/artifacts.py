@@ -11,7 +11,7 @@ from types import FunctionType, MethodType
 
 from .exceptions import DataException, MetaflowException, UnpicklableArtifactException
 
-_PROTOCOL = 5
+PICKLE_PROTOCOL = 5
 
 #: Once so many bytes lie in a frame, everything else is staged.
 _FRAME = 32 << 20
@@ -19,7 +19,7 @@ _FRAME = 32 << 20
 #: Types whose pickles are small enough to be made without asking how large they are.
 _SCALARS = frozenset((int, float, bool, complex, type(None)))
 #: Types whose values cannot change: the same object is the same artifact.
-_IMMUTABLE = frozenset((int, float, bool, complex, type(None), str, bytes))
+IMMUTABLE = frozenset((int, float, bool, complex, type(None), str, bytes))
 #: Types of attributes that are not artifacts.
 _BEHAVIOUR = (FunctionType, MethodType)
 
@@ -163,7 +163,7 @@ class Loaded:
         self.data = data
 
 
-def _explain(name, error, folder="the store"):
+def explain(name, error, folder="the store"):
     """The exception that says why an artifact cannot be pickled into a staging folder."""
     if isinstance(error, MetaflowException):
         return error
@@ -185,15 +185,15 @@ def _explain(name, error, folder="the store"):
 def pickle_into(spill, value, name):
     """Pickle one value into a spill."""
     try:
-        Pickler(spill, _PROTOCOL).dump(value)
+        Pickler(spill, PICKLE_PROTOCOL).dump(value)
     except Exception as error:
-        raise _explain(name, error, spill.folder) from error
+        raise explain(name, error, spill.folder) from error
 
 
 def pack(name, value, staging):
     """An artifact as ``done`` has it: its entry, and its bytes if they travel in the body."""
     if type(value) in _SCALARS:
-        data = dumps(value, _PROTOCOL)
+        data = dumps(value, PICKLE_PROTOCOL)
         return {"name": name, "codec": "pickle", "type": type_name(value), "size": len(data), "length": len(data)}, data
     spill = Spill(staging)
     try:
@@ -212,20 +212,20 @@ def pack(name, value, staging):
 
 def _unchanged(value, loaded, staging):
     """Whether a value that was loaded needs not be sent again."""
-    if type(value) in _IMMUTABLE and value is loaded.value:
+    if type(value) in IMMUTABLE and value is loaded.value:
         return True
     if loaded.size <= staging.limit or value is not loaded.value:
         return False
     # Large: find out by hashing, which costs no memory and no disk.
     sink = HashSink()
     try:
-        Pickler(sink, _PROTOCOL).dump(value)
+        Pickler(sink, PICKLE_PROTOCOL).dump(value)
     except Exception:
         return False  # packing it says what is wrong
     return sink.hexdigest() == loaded.hash
 
 
-def _says_the_same(data, before):
+def says_the_same(data, before):
     """Whether a value that was loaded from ``before`` is unchanged though its pickle, ``data``, is another.
 
     Pickles of some objects, views of arrays among them, differ once they have been loaded.
@@ -233,7 +233,7 @@ def _says_the_same(data, before):
     if not before or data == before:
         return False
     try:
-        return dumps(loads(before), _PROTOCOL) == data
+        return dumps(loads(before), PICKLE_PROTOCOL) == data
     except Exception:
         return False
 
@@ -254,7 +254,7 @@ def pack_changed(attributes, loaded, staging, skip_unpicklable=False):
             if skip_unpicklable:
                 continue
             raise
-        if data is not None and before is not None and value is before.value and _says_the_same(data, before.data):
+        if data is not None and before is not None and value is before.value and says_the_same(data, before.data):
             continue
         entries.append(entry)
         if data is not None:
@@ -306,7 +306,7 @@ def pack_items(items, var, staging):
     try:
         for item in items:
             if type(item) in _SCALARS:
-                data = dumps(item, _PROTOCOL)
+                data = dumps(item, PICKLE_PROTOCOL)
                 spill.write(data)
                 lengths.append(len(data))
                 written += len(data)

@@ -1,6 +1,7 @@
 """The inputs of a join: read-only views of the tasks that lead to it, fetched as they are read."""
 
 from .artifacts import unpack
+from .elements import element
 from .exceptions import (
     MetaflowException,
     MissingInMergeArtifactsException,
@@ -155,10 +156,10 @@ class InputTask:
                 var = described.get("foreach_artifact")
                 found, items = self.inputs._artifact(self.position, var) if var else (False, None)
                 if found:
-                    # The elements are those that iterating gives, as the split took them, not what a key finds.
-                    from itertools import islice
-
-                    return next(islice(items, index, None), None)
+                    try:
+                        return element(items, index)
+                    except (IndexError, TypeError):
+                        return None  # the step has made it something else
         return None
 
     def foreach_stack(self):

@@ -12,6 +12,7 @@ from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
 
 from . import running
 from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
+from .elements import Elements, each
 from .exceptions import METAFLOW_EXIT_DISALLOW_RETRY
 from .inputs import Inputs, merge_artifacts
 from .transition import Transition, decide
@@ -33,7 +34,7 @@ class Task:
 
     __slots__ = ("flow", "plans", "plan", "channel", "loaded", "transition", "stack", "interrupted",
                  "_frame", "_context", "_staging", "_absent", "_item", "_items", "_shared", "_graph", "_simple",
-                 "_at_hand")  # fmt: skip
+                 "_at_hand", "_elements")  # fmt: skip
 
     def __init__(self, flow, plans, channel, frame, body, context=None):
         self.flow = flow
@@ -51,6 +52,7 @@ class Task:
         self._absent = ()
         self._item = body
         self._items = {}
+        self._elements = None
         self._shared = {}
         self._graph = None
         plan = self.plan
@@ -63,7 +65,7 @@ class Task:
         #: The innermost element has come with the frame.
         self._at_hand = (
             item is not None and item.get("inline") and item.get("codec") == "pickle"
-            and self.stack and not self.stack[-1].get("gang")
+            and self.stack and not self.stack[-1].get("gang") and not self.stack[-1].get("own")
         )  # fmt: skip
 
     @property
@@ -92,6 +94,8 @@ class Task:
             if reply["found"]:
                 value = unpack(name, reply, body)
                 data = body if reply.get("codec") == "pickle" else b""
+                if self._elements is not None:
+                    value = self._elements.take_their_places(name, value)
                 self.loaded[name] = Loaded(value, reply.get("hash"), reply.get("size", 0), data)
                 flow.__dict__[name] = value
                 return value
@@ -138,11 +142,16 @@ class Task:
         if level == -1 and self._at_hand:
             items = self._items
             if -1 not in items:
+                if self.stack[-1].get("var") in self.flow.__dict__:
+                    self._at_hand = False
+                    return self.item()
                 try:
-                    items[-1] = items[len(self.stack) - 1] = loads(self._item)
+                    value = items[-1] = items[len(self.stack) - 1] = loads(self._item)
                 except Exception:
                     self._at_hand = False
                     return self.item()  # which says what is wrong
+                if type(value) not in _PLAIN:
+                    self.elements.remember(len(self.stack) - 1, value, self._item)
             return items[-1]
         if not self.stack:
             return None
@@ -153,16 +162,25 @@ class Task:
             self._items[level] = self._fetch_item(level)
         return self._items[level]
 
+    @property
+    def elements(self):
+        """What the step may do to its elements."""
+        if self._elements is None:
+            self._elements = Elements(self)
+        return self._elements
+
     def _fetch_item(self, level):
-        name = "%s[%d]" % (self.stack[level].get("var"), self.stack[level]["index"])
-        if level == len(self.stack) - 1:
-            item = self.frame.get("item")
-            if item is None:
-                return None
-            if item.get("inline"):
-                return unpack(name, item, self._item)
-        reply, body = self.channel.ask({"type": "get_item", "level": level})
-        return unpack(name, reply, body) if reply["found"] else None
+        found, value = self.elements.of_own_list(level)
+        if found:
+            return value
+        described, data = self.frame.get("item"), self._item
+        if level != len(self.stack) - 1 or described is not None and not described.get("inline"):
+            described, data = self.channel.ask({"type": "get_item", "level": level})
+        if described is None or not described.get("found", True):
+            return None
+        value = unpack("%s[%d]" % (self.stack[level].get("var"), self.stack[level]["index"]), described, data)
+        self.elements.remember(level, value, data if described.get("codec") == "pickle" else b"")
+        return value
 
     def foreach_stack(self):
         """The frames around the task as tuples of index, number and element."""
@@ -307,7 +325,7 @@ class Task:
         transition = self.transition
         described = done["transition"] = {"next": transition.steps}
         if transition.items is not None:
-            done["foreach"], data, described["fan"] = pack_items(transition.items, transition.var, self.staging)
+            done["foreach"], data, described["fan"] = pack_items(each(transition.items), transition.var, self.staging)
             if data is not None:
                 parts.append(data)
         elif transition.fan:
@@ -319,6 +337,8 @@ class Task:
         spin = self.frame.get("spin")
         if spin is not None and not spin.get("persist"):
             return [], []
+        if self._elements is not None:
+            self._elements.settle()
         return pack_changed(self.flow.__dict__, self.loaded, self.staging, skip_unpicklable)
 
     def _call_step(self):

@@ -109,6 +109,11 @@ def _foreach(flow, steps, variable, invalid):
             "the foreach variable '%s' cannot be iterated: %s. Use a list or another sized iterable."
             % (variable, error)
         ) from None
+    if hasattr(items, "to_dict") and hasattr(items, "columns"):
+        raise invalid(
+            "the foreach variable '%s' is a table, which is iterated by the names of its columns. For its rows, write "
+            'self.%s = table.to_dict("records"); for its columns, list(table.columns).' % (variable, variable)
+        )
     if count == 0:
         raise invalid("the foreach variable '%s' yields zero splits: it is empty." % variable)
     return Transition(steps, var=variable, items=items)
