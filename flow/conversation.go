@@ -163,7 +163,7 @@ func (m *machine) parameters(c *conn, q *protocol.Parameters) int {
 		done.Artifacts = append(done.Artifacts, protocol.SentValue{Name: "name", Codec: e.codec, Type: e.typ, Size: int64(len(e.data)), Length: len(e.data)})
 		a.body = append(a.body, e.data)
 	}
-	if err := a.artifacts(done); err != nil {
+	if _, err := a.artifacts(done); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		done = &protocol.Done{Type: "done", Artifacts: []protocol.SentValue{}, Exception: &protocol.Exception{Type: typeOf(err), Message: err.Error()}}
 		a.body = nil

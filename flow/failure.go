@@ -16,8 +16,8 @@ type Failure struct {
 	Traceback string `json:"traceback"` // with the user's own frames first
 	Attempt   int    `json:"attempt"`   // the last attempt, counted from 0
 
-	permanent   bool
-	interrupted bool
+	permanent   bool `flow:"-"`
+	interrupted bool `flow:"-"`
 }
 
 // Error returns the message.

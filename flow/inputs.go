@@ -140,6 +140,10 @@ func (in *inputs) at(i int) (any, error) {
 func (in *inputs) fill(v reflect.Value, f *field, i int, value protocol.Value, data []byte) error {
 	switch {
 	case !value.Found:
+		if f.param != nil {
+			_, err := in.a.added(f, v)
+			return err
+		}
 		return nil
 	case value.Hash != "" && value.Hash == in.known(f): // a parameter that no step has changed, as nearly always
 		v.Set(in.a.given.FieldByIndex(f.index))
@@ -192,7 +196,7 @@ func (in *inputs) value(i int, f *field) (protocol.Value, []byte, error) {
 func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		reply, body, err := in.a.t.host.ask(&protocol.Request{
-			Type: "get_inputs", Name: name, From: i, Count: 1, Codecs: []string{protocol.CodecFile},
+			Type: "get_inputs", Name: name, From: i, Count: 1, Codecs: fileCodecs,
 		})
 		if err != nil {
 			return nil, err
@@ -201,6 +205,8 @@ func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
 			return nil, ErrNoFile
 		}
 		switch v := reply.Values[0]; {
+		case v.Codec == protocol.CodecJSON:
+			return nil, noFile(name, body)
 		case v.Path != "":
 			return openStored(v.Path)
 		case v.FIFO != "":
@@ -224,12 +230,12 @@ func (in *inputs) merge(exclude []string) error {
 	for i, f := range a.m.plan.fields {
 		v := a.state.FieldByIndex(f.index)
 		if a.loaded[i].found { // a parameter, or what was merged before
-			if e, err := f.encode(v); err != nil || !a.loaded[i].same(e.data) {
+			if e, err := f.encode(v); err != nil || !f.stays(v, &a.loaded[i], e) {
 				q.Own = append(q.Own, f.name)
 			}
 			continue
 		}
-		if !v.IsZero() && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
+		if !zero(v) && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
 			q.Own = append(q.Own, f.name)
 		}
 	}

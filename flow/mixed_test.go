@@ -62,7 +62,7 @@ func init() {
 		flow.New[scorer]("Scorer").
 			Step("score", func(s *scorer, t *flow.Task) error {
 				for _, row := range s.Rows {
-					s.Scores = append(s.Scores, s.Factor*row["x"].(float64))
+					s.Scores = append(s.Scores, s.Factor*float64(row["x"].(int)))
 				}
 				s.Strange = 1i
 				return nil
