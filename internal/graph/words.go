@@ -19,6 +19,8 @@ var goWords = [][2]string{
 	{`annotate one with @step\(end=True\)`, `give one the option flow.End()`},
 	{`annotated with start=True`, `marked with flow.Start()`},
 	{`annotated with end=True`, `marked with flow.End()`},
+	{`keep the annotation on one`, `keep that option at one`},
+	{`remove the annotation of (\w+)`, `take the option from $1`},
 	{`self\.next\(self\.a, foreach='items'\)`, `flow.Foreach("Items", "a")`},
 	{`self\.next\(self\.(\w+), num_parallel=n\)`, `flow.Gang("N", "$1")`},
 	{`self\.next\(self\.(\w+), self\.(\w+)\)`, `flow.To("$1", "$2")`},
