@@ -358,7 +358,11 @@ func (a *attempt) finish(done *protocol.Done) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("step %s chooses by %s, which is %q; there is no case for that", a.t.Step, n.field, key)
+		keys := make([]string, len(n.cases))
+		for i, c := range n.cases {
+			keys[i] = strconv.Quote(fmt.Sprint(c.Key))
+		}
+		return fmt.Errorf("step %s chooses by %s, which is %q; there is no case for that, only for %s", a.t.Step, n.field, key, strings.Join(keys, ", "))
 	case graph.NextParallel:
 		fan := int(a.state.FieldByIndex(a.m.plan.field(n.field).index).Int())
 		if fan < 1 {

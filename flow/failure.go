@@ -71,7 +71,7 @@ func isContext(err error) bool {
 func typeOf(err error) string {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		name := fmt.Sprintf("%T", e)
-		if !strings.HasPrefix(name, "*errors.") && !strings.HasPrefix(name, "*fmt.") && name != "*flow.permanent" {
+		if !strings.HasPrefix(name, "*errors.") && !strings.HasPrefix(name, "*fmt.") && !strings.HasPrefix(name, "*flow.") {
 			return name
 		}
 	}

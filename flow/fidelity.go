@@ -202,8 +202,9 @@ func keyText(k reflect.Value) string {
 
 // comparison compares a value with what it would come back as.
 type comparison struct {
-	gob      bool // what has been written is a gob, which keeps more than JSON
-	fallback bool // and only because JSON would change it
+	gob      bool   // what has been written is a gob, which keeps more than JSON
+	fallback bool   // and only because JSON would change it
+	culprit  string // if it is not empty, of the types within an any that would become others only this one counts
 }
 
 // differ returns the first difference between a value and what it would come back as, nil if there is none.
@@ -213,6 +214,8 @@ func (c comparison) differ(a, b reflect.Value) *difference {
 		return nil
 	case !a.IsValid() || !b.IsValid():
 		return &difference{what: fmt.Sprintf("is %s and would come back as %s", worded(a), worded(b))}
+	case a.Type() != b.Type() && c.culprit != "" && c.culprit != strings.TrimLeft(a.Type().String(), "*"):
+		return nil
 	case a.Type() != b.Type():
 		return &difference{what: fmt.Sprintf("is %s within an any, and would come back as %s", withArticle(a.Type()), withArticle(b.Type())),
 			do: "make it that, or give the field a type that says what is in it"}
@@ -246,16 +249,21 @@ func (c comparison) differ(a, b reflect.Value) *difference {
 		}
 		return nil
 	case reflect.Map:
+		var first *difference // that of the first key: the order of a map is any
+		least := ""
 		for entries := a.MapRange(); entries.Next(); {
-			y := b.MapIndex(entries.Key())
-			if !y.IsValid() {
-				return lostKey(entries.Key())
+			var d *difference
+			key := keyText(entries.Key())
+			if y := b.MapIndex(entries.Key()); !y.IsValid() {
+				d = lostKey(entries.Key())
+			} else if d = c.differ(entries.Value(), y); d != nil {
+				d.within("[" + key + "]")
 			}
-			if d := c.differ(entries.Value(), y); d != nil {
-				return d.within("[" + keyText(entries.Key()) + "]")
+			if d != nil && (first == nil || key < least) {
+				first, least = d, key
 			}
 		}
-		return nil
+		return first
 	}
 	if same(a, b) {
 		return nil
@@ -412,11 +420,20 @@ func differTime(a, b time.Time) *difference {
 	switch {
 	case reflect.DeepEqual(a, b):
 		return nil
+	case a.Equal(b) && b.Location() == time.UTC && a.Location() == time.Local && alwaysUTC(a):
+		return nil // the local time of a machine that knows UTC alone is UTC
 	case a.Equal(b):
 		return &difference{what: fmt.Sprintf("is a time in the location %q, and would come back with no more than its offset", a.Location()),
 			do: "store its UTC() or its Local(), and the name of the location beside it if it is needed"}
 	}
 	return &difference{what: fmt.Sprintf("is the time %s and would come back as %s", a, b), do: "store its UTC()"}
+}
+
+// alwaysUTC reports whether the location of a time never had and never has another offset than none.
+func alwaysUTC(t time.Time) bool {
+	start, end := t.ZoneBounds()
+	_, offset := t.Zone()
+	return offset == 0 && start.IsZero() && end.IsZero()
 }
 
 // zero reports whether a value is zero to the last bit: minus zero is not.

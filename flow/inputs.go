@@ -6,6 +6,8 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -248,8 +250,15 @@ func (in *inputs) merge(exclude []string) error {
 		return err
 	}
 	if conflicts = append(conflicts, reply.Conflicts...); len(conflicts) > 0 {
+		for i, name := range conflicts { // as Merge takes them
+			if f := a.m.plan.byName[name]; f != nil {
+				name = f.goName
+			}
+			conflicts[i] = strconv.Quote(name)
+		}
 		slices.Sort(conflicts)
-		return fmt.Errorf("step %s cannot merge %v: its inputs have different values; set the fields before Merge, or exclude them", a.t.Step, conflicts)
+		list := strings.Join(conflicts, ", ")
+		return fmt.Errorf("step %s cannot merge %s: its inputs have different values; set these fields before Merge, or leave them out with Merge(%s)", a.t.Step, list, list)
 	}
 	set := map[string]bool{}
 	for _, name := range q.Own {

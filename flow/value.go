@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -85,8 +87,14 @@ func (f *field) encodeJSON(v reflect.Value) (encoded, error) {
 	if errGob == nil {
 		return g, nil
 	}
+	// What is to be told is what keeps it from being a gob. That JSON cannot hold it would not be mended.
+	if _, culprit, found := strings.Cut(errGob.Error(), "type not registered for interface: "); found {
+		if _, err := f.encodeAs(v, asJSON, comparison{culprit: culprit}); err != nil {
+			return e, err
+		}
+	}
 	if errors.As(errGob, &d) && unsupported != nil {
-		return e, errGob // that JSON has no NaN is not what is to be mended
+		return e, errGob
 	}
 	return e, err
 }
@@ -140,10 +148,17 @@ func marshaler(v reflect.Value) encoding.BinaryMarshaler {
 	return v.Addr().Interface().(encoding.BinaryMarshaler)
 }
 
-// plainGobs are the types of JSON within an any, which gob has to be told of.
+// plainGobs tells gob of types that are often within an any. It knows numbers, text and slices of them.
 var plainGobs = sync.OnceFunc(func() {
-	gob.Register(map[string]any{})
-	gob.Register([]any{})
+	for _, x := range []any{
+		map[string]any{}, []any{}, []map[string]any{}, time.Time{}, time.Duration(0), []time.Time{}, map[string]string{}, map[string]int{},
+		map[string]float64{}, map[string]bool{}, map[string][]string{}, [][]int{}, [][]float64{}, [][]string{},
+	} {
+		func() {
+			defer func() { recover() }() // the program has told of it under another name
+			gob.Register(x)
+		}()
+	}
 })
 
 func asGobBytes(v reflect.Value) ([]byte, error) {
