@@ -353,7 +353,13 @@ func (m *machine) transition(s *step) *graph.Next {
 		}
 	case graph.NextSwitch:
 		n.Condition = f.name
+		seen := map[string]bool{}
 		for _, c := range s.next.cases {
+			if text := fmt.Sprint(c.Key); seen[text] {
+				m.mistake(s, "the case %s is there twice, and only the first would be taken", text)
+			} else {
+				seen[text] = true
+			}
 			key := reflect.ValueOf(c.Key)
 			if !key.IsValid() || !key.CanConvert(f.typ) || key.Kind() == reflect.String != (f.typ.Kind() == reflect.String) {
 				m.mistake(s, "the case %v is not of the type of %s.%s, %s", c.Key, m.plan.typ, s.next.field, f.typ)

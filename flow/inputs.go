@@ -225,7 +225,7 @@ func (in *inputs) merge(exclude []string) error {
 	for _, name := range exclude {
 		artifact := a.m.plan.artifact(name)
 		if artifact == "" {
-			return fmt.Errorf("Merge leaves out %s, which is not a field of %s", name, a.m.plan.typ)
+			return fmt.Errorf("Merge leaves out %s, which is not a field of %s%s", name, a.m.plan.typ, a.m.plan.similar(name))
 		}
 		q.Exclude = append(q.Exclude, artifact)
 	}

@@ -163,7 +163,7 @@ func (t *Table) encode() ([]byte, error) {
 	}
 	for i, row := range t.Rows {
 		if len(row) != len(t.Columns) {
-			return nil, fmt.Errorf("row %d has %d values, and there are %d columns", i+1, len(row), len(t.Columns))
+			return nil, fmt.Errorf("row %d has %d cells, which is not the number of its columns, %d", i+1, len(row), len(t.Columns))
 		}
 		write(row)
 	}

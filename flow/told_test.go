@@ -14,12 +14,16 @@ type embedded struct{ Lost int }
 type embedding struct {
 	*embedded
 	Items []int
+	lower int `param:""`
+	Where string
 }
 
 func init() {
 	flows["Embedding"] = func() {
+		_ = embedding{}.lower // it is there for its tag
 		step := func(*embedding, *flow.Task) error { return nil }
-		flow.New[embedding]("Embedding").Step("start", step, flow.Foreach("items", "end")).Step("end", step).Main()
+		flow.New[embedding]("Embedding").Step("start", step, flow.Foreach("items", "choose")).
+			Step("choose", step, flow.Switch("Where", flow.Case{Key: "a", Step: "end"}, flow.Case{Key: "a", Step: "choose"})).Step("end", step).Main()
 	}
 }
 
@@ -47,7 +51,8 @@ func TestMistakesAreProblems(t *testing.T) {
 			t.Errorf("problem %d: %+v", i, p)
 		}
 	}
-	contains(t, s.fails("Embedding", "run"), "What is in the embedded *flow_test.embedded of flow_test.embedding is not stored", "no exported field items; it has Items.")
+	contains(t, s.fails("Embedding", "run"), "What is in the embedded *flow_test.embedded of flow_test.embedding is not stored", "no exported field items; it has Items.",
+		"Field flow_test.embedding.lower has a param tag, but it is not exported", "Step choose: the case a is there twice")
 }
 
 func TestUnknownDecoratorsAreRefused(t *testing.T) {

@@ -29,6 +29,7 @@ var goWords = [][2]string{
 	{`Add condition='name' with the attribute`, `Name the field`},
 	{`@(retry|catch|timeout|resources|environment|exec)\b`, `flow.$1`},
 	{`@in_process`, `flow.InProcess`},
+	{`Give seconds, minutes or hours`, `Give a duration above 0`},
 	{`times=(\d)`, `flow.Retry($1)`},
 }
 
