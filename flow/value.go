@@ -215,6 +215,11 @@ func decodeJSON(v reflect.Value, data []byte, own bool) error {
 	if err := d.Decode(v.Addr().Interface()); err != nil {
 		return err
 	}
+	if !own {
+		if err := notTaken(data, v); err != nil {
+			return err
+		}
+	}
 	if numbers {
 		return eachAny(v, false, 0, settleNumbers)
 	}
