@@ -69,7 +69,11 @@ func TestUnknownDecoratorsAreRefused(t *testing.T) {
 		}
 		if with == "nonsense" {
 			s.env = []string{"METAFLOW_DEFAULT_DECOSPECS=nonsense"}
-			contains(t, s.fails("Faulty", "run"), "It comes from the variable METAFLOW_DEFAULT_DECOSPECS.")
+			contains(t, s.fails("Faulty", "run"), "There is no step decorator 'nonsense', which METAFLOW_DEFAULT_DECOSPECS names. "+known)
+			s.env = []string{"METAFLOW_DEFAULT_DECOSPECS=card"} // meant for other flows
+			if o := s.flow("Faulty", "run"); o.code != 0 || !strings.Contains(o.stdout+o.stderr, "@card, which METAFLOW_DEFAULT_DECOSPECS names, has no effect on flows in Go.") {
+				t.Errorf("exit code %d: %s%s", o.code, o.stdout, o.stderr)
+			}
 			s.env = nil
 		}
 	}

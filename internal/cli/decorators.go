@@ -54,15 +54,18 @@ func (s *session) checkWith() error {
 		}
 		attributes, known := all[d.Name]
 		if !known && goFlow {
-			text := fmt.Sprintf("There is no step decorator '%s'.", d.Name)
-			if _, python := stepDecorators[d.Name]; python {
-				text = fmt.Sprintf("There is no step decorator '%s' for flows in Go, only for those in Python.", d.Name)
+			_, python := stepDecorators[d.Name]
+			text := fmt.Sprintf("There is no step decorator '%s'", d.Name)
+			switch byDefault := i >= len(s.global.with); {
+			case byDefault && python: // it is meant for other flows
+				s.inform("    @%s, which METAFLOW_DEFAULT_DECOSPECS names, has no effect on flows in Go.", d.Name)
+				continue
+			case byDefault:
+				text += ", which METAFLOW_DEFAULT_DECOSPECS names"
+			case python:
+				text += " for flows in Go, only for those in Python"
 			}
-			text += " Known: " + strings.Join(sortedKeys(all), ", ") + "."
-			if i >= len(s.global.with) {
-				text += " It comes from the variable METAFLOW_DEFAULT_DECOSPECS."
-			}
-			return &failure{headline: "Unknown step decorator", kind: fault.UserCode, text: text}
+			return &failure{headline: "Unknown step decorator", kind: fault.UserCode, text: text + ". Known: " + strings.Join(sortedKeys(all), ", ") + "."}
 		}
 		if !known {
 			continue // a decorator of the user's, which the flow's own process has looked for
