@@ -51,7 +51,7 @@ func (a *Array[E]) At(indices ...int) E { return a.Data[a.Offset(indices...)] }
 
 // npyValue is what every Array can do.
 type npyValue interface {
-	appendNPY(b []byte) []byte
+	appendNPY(b []byte) ([]byte, error)
 	parseNPY(data []byte) error
 }
 
@@ -77,8 +77,13 @@ func (a *Array[E]) dtype() string {
 
 const npyMagic = "\x93NUMPY"
 
-// appendNPY appends the array in the format of numpy.save, version 1.
-func (a *Array[E]) appendNPY(b []byte) []byte {
+// appendNPY appends the array in the format of numpy.save, version 1. Data that does not fill the shape is an error.
+func (a *Array[E]) appendNPY(b []byte) ([]byte, error) {
+	if n, err := elements(a.Shape); err != nil {
+		return nil, err
+	} else if n != len(a.Data) {
+		return nil, fmt.Errorf("its shape %v says that it has %d elements, and Data has %d; let one be as the other", a.Shape, n, len(a.Data))
+	}
 	shape := ""
 	for i, n := range a.Shape {
 		if i > 0 {
@@ -92,8 +97,19 @@ func (a *Array[E]) appendNPY(b []byte) []byte {
 	b = append(append(b, npyMagic...), 1, 0)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(header)))
 	b = append(b, header...)
-	b, _ = binary.Append(b, binary.LittleEndian, a.Data)
-	return b
+	return binary.Append(b, binary.LittleEndian, a.Data)
+}
+
+// elements returns how many elements an array of a shape has.
+func elements(shape []int) (int, error) {
+	n := 1
+	for _, s := range shape {
+		if s < 0 || s > 0 && n > math.MaxInt/s {
+			return 0, fmt.Errorf("its shape %v is not possible", shape)
+		}
+		n *= s
+	}
+	return n, nil
 }
 
 // parseNPY reads what numpy.save wrote.
@@ -105,12 +121,9 @@ func (a *Array[E]) parseNPY(data []byte) error {
 	if want := a.dtype(); h.descr != want {
 		return fmt.Errorf("it is an array of %s, not of %s (%s)", h.descr, want, reflect.TypeFor[E]())
 	}
-	n := 1
-	for _, s := range h.shape {
-		if s < 0 || s > 0 && n > math.MaxInt/s {
-			return fmt.Errorf("its shape %v is not possible", h.shape)
-		}
-		n *= s
+	n, err := elements(h.shape)
+	if err != nil {
+		return err
 	}
 	size := int(reflect.TypeFor[E]().Size())
 	if n != len(rest)/size || len(rest)%size != 0 {

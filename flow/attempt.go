@@ -36,12 +36,15 @@ type attempt struct {
 	log    io.Writer // where a failure is told
 	inside bool      // other tasks run in this process
 	failed bool      // what cannot be stored is left out: it may be why
+	why    string    // the message of the failure
 }
 
 // loaded is a value as it was before the step ran.
 type loaded struct {
 	found bool
 	data  []byte     // as it would be stored again; nil if only the hash is kept
+	gob   bool       // data is a gob, the same value of which may be written otherwise
+	alien bool       // another program wrote it, and it could not be stored again just so
 	hash  string     // hex
 	file  *fileState // of a File
 }
@@ -69,14 +72,17 @@ func (a *attempt) run(have *inherited) (*protocol.Done, [][]byte) {
 		return done, a.body
 	}
 	done.Exception = &protocol.Exception{Type: f.Type, Message: f.Message, Traceback: f.Traceback}
-	a.failed = true
+	a.failed, a.why = true, f.Message
+	if a.t.item != nil && a.t.frame.Join == nil {
+		done.Value = short(a.t.item)
+	}
 	if a.catches(f) {
 		fmt.Fprintf(a.log, "@catch caught a failure of %s\n%s", a.t.title(), f.Traceback)
 		if a.s.catch != "" {
 			a.state.FieldByIndex(a.m.plan.byName[a.s.catch].index).Set(reflect.ValueOf(f))
 		}
 		a.reset(done)
-		if err := a.artifacts(done); err == nil {
+		if _, err := a.artifacts(done); err == nil {
 			done.OK, done.Caught = true, true
 			done.Transition = &protocol.Transition{Next: a.s.next.to}
 			return done, a.body
@@ -85,8 +91,10 @@ func (a *attempt) run(have *inherited) (*protocol.Done, [][]byte) {
 		fmt.Fprintf(a.log, "%s failed:\n%s", a.t.title(), f.Traceback)
 	}
 	a.reset(done)
-	if a.state.IsValid() && a.artifacts(done) != nil { // what it had set, for whoever looks into the failure
-		a.reset(done)
+	if a.state.IsValid() { // what it had set, for whoever looks into the failure
+		if _, err := a.artifacts(done); err != nil {
+			a.reset(done)
+		}
 	}
 	done.NoRetry = f.permanent
 	if f.interrupted {
@@ -228,6 +236,11 @@ func (a *attempt) load(have *inherited) error {
 		value, data := have.values[at], have.data[at]
 		at++
 		if !value.Found {
+			if f.param != nil {
+				if a.loaded[i], err = a.added(f, v); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if data, err = readStored(value.Path, value.FIFO, value.Size, data); err != nil {
@@ -239,17 +252,38 @@ func (a *attempt) load(have *inherited) error {
 		if err := f.decode(v, a.m.plan, value, data); err != nil {
 			return err
 		}
-		a.loaded[i] = loaded{found: true, hash: value.Hash, data: data}
+		a.loaded[i] = loaded{found: true, hash: value.Hash, data: data, gob: value.Codec == protocol.CodecGob}
 		switch {
-		case value.From != "":
-			if e, err := f.encode(v); err == nil { // other languages write the same value in another form
-				a.loaded[i].data = e.data
+		case !ownValue(value): // other programs write the same value in another form
+			if e, err := f.encode(v); err == nil {
+				a.loaded[i].data, a.loaded[i].gob = e.data, e.codec == protocol.CodecGob
+			} else if e.data != nil {
+				a.loaded[i].data, a.loaded[i].alien = e.data, true
 			}
+		case a.loaded[i].gob: // it has to be compared as a value
 		case f.kind == asBytes || len(data) > protocol.InlineLimit:
 			a.loaded[i].data = nil
 		}
 	}
 	return nil
+}
+
+// added gives a parameter its default that the run has no value of: it was added to the flow since the run began that is resumed. The default
+// is not stored: each task has it from the code, and so a branch that was taken over has the same as one that runs again.
+func (a *attempt) added(f *field, v reflect.Value) (loaded, error) {
+	p := f.param
+	if p.required {
+		return loaded{}, fmt.Errorf("the run has no value of the parameter %s, which is required: it was added to the flow after the run began that this one resumes; "+
+			"give the field %s.%s a default, or start a new run with --%s", f.name, a.m.plan.typ, f.goName, p.option)
+	}
+	if p.standard == nil {
+		return loaded{}, nil
+	}
+	if err := p.set(f, v, *p.standard); err != nil {
+		return loaded{}, fmt.Errorf("the default of the parameter %s: %w", f.name, err)
+	}
+	e, err := f.encode(v)
+	return loaded{found: true, data: e.data, gob: e.codec == protocol.CodecGob}, err
 }
 
 // fetch asks for all that a task inherits and has not got yet.
@@ -287,12 +321,14 @@ func fetch(t *Task, p *plan, have *inherited) (*inherited, error) {
 // opener returns how to open an inherited File.
 func (a *attempt) opener(name string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
-		reply, body, err := a.t.host.ask(&protocol.Request{Type: "get", Name: name, Codecs: []string{protocol.CodecFile}})
+		reply, body, err := a.t.host.ask(&protocol.Request{Type: "get", Name: name, Codecs: fileCodecs})
 		switch {
 		case err != nil:
 			return nil, err
 		case !reply.Found:
 			return nil, ErrNoFile
+		case reply.Codec == protocol.CodecJSON:
+			return nil, noFile(name, body)
 		case reply.Path != "":
 			return openStored(reply.Path)
 		case reply.FIFO != "":
@@ -304,7 +340,8 @@ func (a *attempt) opener(name string) func() (io.ReadCloser, error) {
 
 // finish makes what the done frame of a step that ended well has to say.
 func (a *attempt) finish(done *protocol.Done) error {
-	if err := a.artifacts(done); err != nil {
+	codecs, err := a.artifacts(done)
+	if err != nil {
 		return err
 	}
 	n := &a.s.next
@@ -321,7 +358,11 @@ func (a *attempt) finish(done *protocol.Done) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("step %s chooses by %s, which is %q; there is no case for that", a.t.Step, n.field, key)
+		keys := make([]string, len(n.cases))
+		for i, c := range n.cases {
+			keys[i] = strconv.Quote(fmt.Sprint(c.Key))
+		}
+		return fmt.Errorf("step %s chooses by %s, which is %q; there is no case for that, only for %s", a.t.Step, n.field, key, strings.Join(keys, ", "))
 	case graph.NextParallel:
 		fan := int(a.state.FieldByIndex(a.m.plan.field(n.field).index).Int())
 		if fan < 1 {
@@ -329,23 +370,25 @@ func (a *attempt) finish(done *protocol.Done) error {
 		}
 		done.Transition.Fan = fan
 	case graph.NextForeach:
-		return a.foreach(done, a.m.plan.field(n.field))
+		f := a.m.plan.field(n.field)
+		return a.foreach(done, f, codecs[f.place] == protocol.CodecJSON)
 	}
 	return nil
 }
 
-// foreach writes the elements of a foreach so that each can be read alone.
-func (a *attempt) foreach(done *protocol.Done, f *field) error {
+// foreach writes the elements of a foreach so that each can be read alone. Those of a list that was found to be kept by JSON are.
+func (a *attempt) foreach(done *protocol.Done, f *field, kept bool) error {
 	list := a.state.FieldByIndex(f.index)
+	one := &field{name: f.name, typ: f.typ.Elem(), kind: asJSON}
 	n := list.Len()
 	if n == 0 {
 		return fmt.Errorf("step %s goes through %s, which is empty: a foreach needs at least one element", a.t.Step, f.goName)
 	}
 	var data, lengths []byte
 	for i := range n {
-		e, err := asJSONBytes(list.Index(i))
+		e, err := one.element(list.Index(i), kept)
 		if err != nil {
-			return fmt.Errorf("element %d of %s: elements of a foreach are stored as JSON: %w", i, f.goName, err)
+			return fmt.Errorf("step %s goes through %s, whose elements are stored as JSON, and element %d cannot be: %w", a.t.Step, f.goName, i, one.locate(err))
 		}
 		data = append(data, e...)
 		lengths = binary.LittleEndian.AppendUint64(lengths, uint64(len(e)))
@@ -364,40 +407,64 @@ func (a *attempt) foreach(done *protocol.Done, f *field) error {
 	return nil
 }
 
-// artifacts adds what changed to the done frame.
-func (a *attempt) artifacts(done *protocol.Done) error {
+// element writes an element of a foreach. kept says that JSON is known to keep it as it is.
+func (f *field) element(v reflect.Value, kept bool) ([]byte, error) {
+	if kept {
+		return asJSONBytes(v)
+	}
+	e, err := f.encodeAs(v, asJSON, comparison{})
+	return e.data, err
+}
+
+// artifacts adds what changed to the done frame. It returns the codecs of the fields, "" of those that need not be stored at all.
+func (a *attempt) artifacts(done *protocol.Done) (codecs []string, err error) {
+	codecs = make([]string, len(a.m.plan.fields))
 	for i, f := range a.m.plan.fields {
 		v := a.state.FieldByIndex(f.index)
 		before := &a.loaded[i]
 		if f.kind == asFile {
 			if err := a.file(done, f, v.Interface().(File), before); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
-		if !before.found && v.IsZero() {
+		if !before.found && zero(v) {
 			continue
 		}
 		e, err := f.encode(v)
-		if err != nil && a.failed {
+		codecs[i] = e.codec
+		switch {
+		case err == nil && before.found && f.stays(v, before, e):
 			continue
-		}
-		if err != nil {
-			return err
-		}
-		if before.found && before.same(e.data) {
+		case err != nil && before.alien && before.same(e.data):
+			continue // as it came
+		case err != nil && a.failed:
+			if err.Error() != a.why {
+				fmt.Fprintf(a.log, "%s: %v; it is left out\n", a.t.title(), err)
+			}
 			continue
+		case err != nil:
+			return nil, err
 		}
 		sent := protocol.SentValue{Name: f.name, Codec: e.codec, Type: e.typ, Size: int64(len(e.data))}
 		if sent.Path, err = a.send(e.data); err != nil {
-			return err
+			return nil, err
 		}
 		if sent.Path == "" {
 			sent.Length = len(e.data)
 		}
 		done.Artifacts = append(done.Artifacts, sent)
 	}
-	return nil
+	return codecs, nil
+}
+
+// stays reports whether a value is the one that was loaded.
+func (f *field) stays(v reflect.Value, before *loaded, e encoded) bool {
+	if before.gob && e.codec == protocol.CodecGob { // of equal values, gobs may differ: the keys of a map are written in any order
+		was := reflect.New(f.typ).Elem()
+		return decodeAs(was, protocol.CodecGob, before.data, true) == nil && comparison{gob: true}.differ(v, was) == nil
+	}
+	return before.same(e.data)
 }
 
 // same reports whether bytes are those that were loaded.
@@ -411,7 +478,13 @@ func (l *loaded) same(data []byte) bool {
 
 // file adds a File to the done frame if it is a new one.
 func (a *attempt) file(done *protocol.Done, f *field, file File, before *loaded) error {
-	if file.fileState == nil || file.fileState == before.file {
+	switch {
+	case file.fileState == before.file:
+		return nil
+	case file.fileState == nil: // the step has emptied the field
+		const none = "null"
+		a.body, a.room = append(a.body, []byte(none)), a.room+len(none)
+		done.Artifacts = append(done.Artifacts, protocol.SentValue{Name: f.name, Codec: protocol.CodecJSON, Type: f.typ.String(), Size: int64(len(none)), Length: len(none)})
 		return nil
 	}
 	if file.staged == "" { // of an input of a join

@@ -89,16 +89,6 @@ func (m *machine) serveControl(fd int) {
 // described is the frame that describes the flow, or says why it cannot be.
 func (m *machine) described() protocol.FromWorker {
 	m.define()
-	if len(m.problems) > 0 {
-		text := ""
-		for i, p := range m.problems {
-			if i > 0 {
-				text += "\n"
-			}
-			text += p
-		}
-		return protocol.FromWorker{Type: "broken", Message: text, File: m.def.File, Line: m.def.Line}
-	}
 	raw, err := json.Marshal(m.def)
 	if err != nil {
 		return protocol.FromWorker{Type: "broken", Message: err.Error(), File: m.def.File, Line: m.def.Line}
@@ -140,9 +130,6 @@ func (m *machine) serveTask(fd int) {
 
 // parameters resolves the parameters of a run.
 func (m *machine) parameters(c *conn, q *protocol.Parameters) int {
-	if len(m.problems) > 0 {
-		return 1
-	}
 	state := reflect.New(m.plan.typ)
 	display, err := m.plan.resolve(state.Elem(), q.Values)
 	if err != nil {
@@ -163,7 +150,7 @@ func (m *machine) parameters(c *conn, q *protocol.Parameters) int {
 		done.Artifacts = append(done.Artifacts, protocol.SentValue{Name: "name", Codec: e.codec, Type: e.typ, Size: int64(len(e.data)), Length: len(e.data)})
 		a.body = append(a.body, e.data)
 	}
-	if err := a.artifacts(done); err != nil {
+	if _, err := a.artifacts(done); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		done = &protocol.Done{Type: "done", Artifacts: []protocol.SentValue{}, Exception: &protocol.Exception{Type: typeOf(err), Message: err.Error()}}
 		a.body = nil

@@ -39,13 +39,18 @@
 //
 // A value is stored as JSON if JSON can hold it; a []byte as it is; an [Array] as npy and a [Table] as CSV, which
 // Python reads as well; large data as a [File]; what has encoding.BinaryMarshaler, or what JSON cannot hold (complex numbers,
-// maps with struct keys, NaN), by that or by encoding/gob, which only Go reads.
+// maps with struct keys, NaN, text that is not UTF-8, an int64 within an any), by that or by encoding/gob, which only Go reads.
+//
+// A value comes back as it was, or the step fails with an error that names the artifact, the place in it, and what to do. So a
+// field within it that is not stored (its name begins with a small letter, it is tagged `json:"-"`, or another field hides it) must be zero, or be tagged
+// `flow:"-"`. In an any, whole numbers come back as int and others as float64, whatever language wrote them. A time has to be in UTC, local time, or
+// have no more than an offset; what the monotonic clock said of it is not kept.
 //
 // Before a step runs, its fields are filled with what it inherits. After it, what changed is stored, and only
 // that. A field that is zero and was never anything else is not stored. A join inherits the parameters alone; what
 // it wants of its inputs it takes, or has merged with [Inputs.Merge].
 //
-// A field whose type is another than that of the stored value is an error that names both, so that resuming a run
+// A parameter that was added to a flow has its default in runs that resume older ones. A field whose type is another than that of the stored value is an error that names both, so that resuming a run
 // with changed code never reads a value as something that it is not.
 //
 // # Parameters

@@ -16,8 +16,8 @@ type Failure struct {
 	Traceback string `json:"traceback"` // with the user's own frames first
 	Attempt   int    `json:"attempt"`   // the last attempt, counted from 0
 
-	permanent   bool
-	interrupted bool
+	permanent   bool `flow:"-"`
+	interrupted bool `flow:"-"`
 }
 
 // Error returns the message.
@@ -71,7 +71,7 @@ func isContext(err error) bool {
 func typeOf(err error) string {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		name := fmt.Sprintf("%T", e)
-		if !strings.HasPrefix(name, "*errors.") && !strings.HasPrefix(name, "*fmt.") && name != "*flow.permanent" {
+		if !strings.HasPrefix(name, "*errors.") && !strings.HasPrefix(name, "*fmt.") && !strings.HasPrefix(name, "*flow.") {
 			return name
 		}
 	}

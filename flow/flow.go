@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"runtime"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/graph"
 )
@@ -23,7 +25,6 @@ type machine struct {
 	steps    []*step
 	byName   map[string]*step
 	def      *graph.Flow
-	problems []string        // mistakes that the definition cannot show
 	iterated map[string]bool // artifacts that a foreach goes through
 }
 
@@ -151,17 +152,22 @@ func (m *machine) add(name string, args int, options []Option) *step {
 	return s
 }
 
+// problem is a mistake that the rest of the definition does not show.
 func (m *machine) problem(format string, args ...any) {
-	m.problems = append(m.problems, fmt.Sprintf(format, args...))
+	m.def.Mistakes = append(m.def.Mistakes, graph.Mistake{Line: m.def.Line, Message: sentence(fmt.Sprintf(format, args...))})
 }
 
-// mistake is a problem of a step. It is told with the place of the step.
+// mistake is a problem of a step.
 func (m *machine) mistake(s *step, format string, args ...any) {
-	file := m.def.File
-	if s.def.File != "" {
-		file = s.def.File
-	}
-	m.problem("step %s (%s:%d): %s", s.def.Name, filepath.Base(file), s.def.Line, fmt.Sprintf(format, args...))
+	m.def.Mistakes = append(m.def.Mistakes, graph.Mistake{
+		Step: s.def.Name, File: s.def.File, Line: s.def.Line, Message: fmt.Sprintf("Step %s: %s.", s.def.Name, fmt.Sprintf(format, args...)),
+	})
+}
+
+// sentence writes a text as the checks of the graph write theirs.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
 }
 
 // Option is a choice of a step.
@@ -327,7 +333,11 @@ func (m *machine) transition(s *step) *graph.Next {
 	n := &graph.Next{Kind: s.next.kind, Targets: s.next.to, Line: s.def.Line}
 	f := m.plan.field(s.next.field)
 	if f == nil && s.next.field != "" {
-		m.mistake(s, "%s has no exported field %s", m.plan.typ, s.next.field)
+		m.mistake(s, "%s has no exported field %s%s", m.plan.typ, s.next.field, m.plan.similar(s.next.field))
+		n.Foreach, n.Condition = s.next.field, s.next.field // so that this is told once
+		for _, c := range s.next.cases {
+			n.Cases = append(n.Cases, graph.Case{Key: fmt.Sprint(c.Key), Target: c.Step})
+		}
 		return n
 	}
 	switch s.next.kind {
@@ -343,7 +353,13 @@ func (m *machine) transition(s *step) *graph.Next {
 		}
 	case graph.NextSwitch:
 		n.Condition = f.name
+		seen := map[string]bool{}
 		for _, c := range s.next.cases {
+			if text := fmt.Sprint(c.Key); seen[text] {
+				m.mistake(s, "the case %s is there twice, and only the first would be taken", text)
+			} else {
+				seen[text] = true
+			}
 			key := reflect.ValueOf(c.Key)
 			if !key.IsValid() || !key.CanConvert(f.typ) || key.Kind() == reflect.String != (f.typ.Kind() == reflect.String) {
 				m.mistake(s, "the case %v is not of the type of %s.%s, %s", c.Key, m.plan.typ, s.next.field, f.typ)

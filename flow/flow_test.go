@@ -554,10 +554,10 @@ func init() {
 
 func TestWrongFlowsAreToldAtOnce(t *testing.T) {
 	s := newSession(t)
-	contains(t, s.fails("Wrong", "check"), "field flow_test.wrong.Channel cannot be stored, because it holds a chan",
-		"fields Twice and Same of flow_test.wrong are both stored as same", `parameter flow_test.wrong.N: the default: "x" is not a whole number`,
-		"step start (flow_test.go:", "flow_test.wrong has no exported field Nothing")
-	contains(t, s.fails("NoFunction", "check"), "step start (flow_test.go:", "step end (flow_test.go:", "its function is nil")
+	contains(t, s.fails("Wrong", "check"), "Field flow_test.wrong.Channel cannot be stored, because it holds a chan",
+		"Fields Twice and Same of flow_test.wrong are both stored as same", `Parameter flow_test.wrong.N: the default: "x" is not a whole number`,
+		"flow_test.go on line", "Step start: flow_test.wrong has no exported field Nothing")
+	contains(t, s.fails("NoFunction", "check"), "flow_test.go on line", "Step start: its function is nil.", "Step end: its function is nil.")
 	contains(t, s.fails("Na/med", "run"), "Flow name \"Na/med\" is not allowed", "flow_test.go on line")
 	contains(t, s.fails("Lost", "run"), "flow_test.go on line", "there is a step end")
 }

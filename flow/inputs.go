@@ -6,6 +6,8 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -140,6 +142,10 @@ func (in *inputs) at(i int) (any, error) {
 func (in *inputs) fill(v reflect.Value, f *field, i int, value protocol.Value, data []byte) error {
 	switch {
 	case !value.Found:
+		if f.param != nil {
+			_, err := in.a.added(f, v)
+			return err
+		}
 		return nil
 	case value.Hash != "" && value.Hash == in.known(f): // a parameter that no step has changed, as nearly always
 		v.Set(in.a.given.FieldByIndex(f.index))
@@ -192,7 +198,7 @@ func (in *inputs) value(i int, f *field) (protocol.Value, []byte, error) {
 func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		reply, body, err := in.a.t.host.ask(&protocol.Request{
-			Type: "get_inputs", Name: name, From: i, Count: 1, Codecs: []string{protocol.CodecFile},
+			Type: "get_inputs", Name: name, From: i, Count: 1, Codecs: fileCodecs,
 		})
 		if err != nil {
 			return nil, err
@@ -201,6 +207,8 @@ func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
 			return nil, ErrNoFile
 		}
 		switch v := reply.Values[0]; {
+		case v.Codec == protocol.CodecJSON:
+			return nil, noFile(name, body)
 		case v.Path != "":
 			return openStored(v.Path)
 		case v.FIFO != "":
@@ -217,19 +225,19 @@ func (in *inputs) merge(exclude []string) error {
 	for _, name := range exclude {
 		artifact := a.m.plan.artifact(name)
 		if artifact == "" {
-			return fmt.Errorf("Merge leaves out %s, which is not a field of %s", name, a.m.plan.typ)
+			return fmt.Errorf("Merge leaves out %s, which is not a field of %s%s", name, a.m.plan.typ, a.m.plan.similar(name))
 		}
 		q.Exclude = append(q.Exclude, artifact)
 	}
 	for i, f := range a.m.plan.fields {
 		v := a.state.FieldByIndex(f.index)
 		if a.loaded[i].found { // a parameter, or what was merged before
-			if e, err := f.encode(v); err != nil || !a.loaded[i].same(e.data) {
+			if e, err := f.encode(v); err != nil || !f.stays(v, &a.loaded[i], e) {
 				q.Own = append(q.Own, f.name)
 			}
 			continue
 		}
-		if !v.IsZero() && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
+		if !zero(v) && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
 			q.Own = append(q.Own, f.name)
 		}
 	}
@@ -242,8 +250,15 @@ func (in *inputs) merge(exclude []string) error {
 		return err
 	}
 	if conflicts = append(conflicts, reply.Conflicts...); len(conflicts) > 0 {
+		for i, name := range conflicts { // as Merge takes them
+			if f := a.m.plan.byName[name]; f != nil {
+				name = f.goName
+			}
+			conflicts[i] = strconv.Quote(name)
+		}
 		slices.Sort(conflicts)
-		return fmt.Errorf("step %s cannot merge %v: its inputs have different values; set the fields before Merge, or exclude them", a.t.Step, conflicts)
+		list := strings.Join(conflicts, ", ")
+		return fmt.Errorf("step %s cannot merge %s: its inputs have different values; set these fields before Merge, or leave them out with Merge(%s)", a.t.Step, list, list)
 	}
 	set := map[string]bool{}
 	for _, name := range q.Own {

@@ -62,8 +62,8 @@ func TestAJoinSeesChangedParameters(t *testing.T) {
 		want string
 	}{
 		"unchanged":   {nil, "seen [0.5 0.5] rate 0.5 same"},
-		"differently": {[]string{"A=1", "B=2"}, "step meet cannot merge [rate]: its inputs have different values"},
-		"by one":      {[]string{"B=2"}, "step meet cannot merge [rate]: its inputs have different values"},
+		"differently": {[]string{"A=1", "B=2"}, `step meet cannot merge "Rate": its inputs have different values`},
+		"by one":      {[]string{"B=2"}, `step meet cannot merge "Rate": its inputs have different values`},
 		"alike":       {[]string{"A=2", "B=2"}, "seen [2 2] rate 2 same"},
 		"set anew":    {[]string{"A=1", "B=2", "OWN=3"}, "seen [1 2] rate 3 same"},
 		"left out":    {[]string{"A=1", "B=2", "EXCLUDE=1"}, "seen [1 2] rate 0.5 same"},

@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
+
+	"github.com/levadahq/levada/internal/protocol"
 )
 
 // File is an artifact of any size that stays on the disk: it is never read into memory as a whole, and a task
@@ -85,6 +88,17 @@ func (t *Task) TakeFile(path string) (File, error) {
 	return f, os.Remove(path)
 }
 
+// fileCodecs are the codecs that a File is asked for with: JSON is that of a field that a step has emptied.
+var fileCodecs = []string{protocol.CodecFile, protocol.CodecJSON}
+
+// noFile is the error of opening what is stored as JSON.
+func noFile(name string, data []byte) error {
+	if string(data) == "null" {
+		return ErrNoFile
+	}
+	return fmt.Errorf("the artifact %s is plain data, which is not read as a flow.File; give the field another type", name)
+}
+
 func openStored(path string) (io.ReadCloser, error) { return os.Open(path) }
 
 // bytesOf makes a reader of bytes.
@@ -92,6 +106,8 @@ func bytesOf(data []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(da
 
 // Table is a table of text: what a CSV file holds. In Python it is a pandas DataFrame, or, without pandas, a list of
 // dicts; a DataFrame of plain columns that Python wrote is read as a Table.
+//
+// No rows and rows that are nil are the same to it.
 type Table struct {
 	Columns []string
 	Rows    [][]string // each as long as Columns
@@ -128,35 +144,115 @@ func (t *Table) Floats(name string) ([]float64, error) {
 	return values, nil
 }
 
+// encode writes the table as CSV. Cells are written as they are, with their line ends and whatever bytes they have.
 func (t *Table) encode() ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if len(t.Columns) > 0 {
-		w.Write(t.Columns)
-	}
-	for i, row := range t.Rows {
-		if len(row) != len(t.Columns) {
-			return nil, fmt.Errorf("row %d has %d values, and there are %d columns", i+1, len(row), len(t.Columns))
-		}
-		w.Write(row)
-		if len(row) == 1 && row[0] == "" { // a line of nothing would be skipped by whoever reads it
+	write := func(cells []string) {
+		w.Write(cells)
+		if len(cells) == 1 && cells[0] == "" { // a line of nothing would be skipped by whoever reads it
 			w.Flush()
 			b.Truncate(b.Len() - 1)
 			b.WriteString("\"\"\n")
 		}
 	}
+	if len(t.Columns) > 0 {
+		write(t.Columns)
+	} else if len(t.Rows) > 0 {
+		return nil, fmt.Errorf("it has %d rows, and no columns; name them in Columns", len(t.Rows))
+	}
+	for i, row := range t.Rows {
+		if len(row) != len(t.Columns) {
+			return nil, fmt.Errorf("row %d has %d cells, which is not the number of its columns, %d", i+1, len(row), len(t.Columns))
+		}
+		write(row)
+	}
 	w.Flush()
 	return b.Bytes(), w.Error()
 }
 
+// decode reads CSV. It takes what encoding/csv takes, whose reader would make \n of \r\n within a cell.
 func (t *Table) decode(data []byte) error {
-	all, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
-	if err != nil {
-		return err
-	}
 	*t = Table{}
-	if len(all) > 0 {
-		t.Columns, t.Rows = all[0], all[1:]
+	line := 1
+	for len(data) > 0 {
+		began := line
+		record, rest, err := csvRecord(data)
+		if err != nil {
+			return fmt.Errorf("the CSV is wrong in the record on line %d: %w", began, err)
+		}
+		line += bytes.Count(data[:len(data)-len(rest)], []byte("\n"))
+		data = rest
+		switch {
+		case record == nil: // an empty line
+		case t.Columns == nil:
+			t.Columns = record
+		case len(record) != len(t.Columns):
+			return fmt.Errorf("the CSV is wrong in the record on line %d: it has %d cells, and there are %d columns", began, len(record), len(t.Columns))
+		default:
+			t.Rows = append(t.Rows, record)
+		}
 	}
 	return nil
+}
+
+// csvRecord cuts a record from the beginning of CSV, nil for an empty line.
+func csvRecord(data []byte) (record []string, rest []byte, err error) {
+	for first := true; ; first = false {
+		cell, ended := "", false
+		if len(data) > 0 && data[0] == '"' {
+			if cell, data, err = csvQuoted(data[1:]); err != nil {
+				return nil, nil, err
+			}
+			switch {
+			case len(data) == 0:
+				ended = true
+			case data[0] == ',':
+				data = data[1:]
+			case data[0] == '\n':
+				data, ended = data[1:], true
+			case bytes.HasPrefix(data, []byte("\r\n")):
+				data, ended = data[2:], true
+			default:
+				return nil, nil, errors.New("after the quote that ends a cell comes neither a comma nor the end of the line")
+			}
+		} else {
+			n := bytes.IndexAny(data, ",\n")
+			ended = n < 0 || data[n] == '\n'
+			bare := data
+			if n < 0 {
+				data = nil
+			} else {
+				bare, data = data[:n], data[n+1:]
+			}
+			if ended {
+				bare = bytes.TrimSuffix(bare, []byte("\r"))
+			}
+			if first && ended && len(bare) == 0 {
+				return nil, data, nil
+			}
+			if bytes.IndexByte(bare, '"') >= 0 {
+				return nil, nil, errors.New("there is a quote in a cell that does not begin with one")
+			}
+			cell = string(bare)
+		}
+		if record = append(record, cell); ended {
+			return record, data, nil
+		}
+	}
+}
+
+// csvQuoted reads a cell up to the quote that ends it.
+func csvQuoted(data []byte) (cell string, rest []byte, err error) {
+	for at := 0; ; {
+		n := bytes.IndexByte(data[at:], '"')
+		if n < 0 {
+			return "", nil, errors.New("a quote that begins a cell has none that ends it")
+		}
+		at += n
+		if at+1 == len(data) || data[at+1] != '"' {
+			return strings.ReplaceAll(string(data[:at]), `""`, `"`), data[at+1:], nil
+		}
+		at += 2
+	}
 }

@@ -48,6 +48,14 @@ func (s *session) python(file string, args ...string) outcome {
 	return outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
+// number is a number of Python's, which is an int or a float64 as it was there.
+func number(x any) float64 {
+	if i, ok := x.(int); ok {
+		return float64(i)
+	}
+	return x.(float64)
+}
+
 // scorer is a flow in Go, steps of which are steps of flows in Python.
 type scorer struct {
 	Rows    []map[string]any
@@ -62,7 +70,7 @@ func init() {
 		flow.New[scorer]("Scorer").
 			Step("score", func(s *scorer, t *flow.Task) error {
 				for _, row := range s.Rows {
-					s.Scores = append(s.Scores, s.Factor*row["x"].(float64))
+					s.Scores = append(s.Scores, s.Factor*number(row["x"]))
 				}
 				s.Strange = 1i
 				return nil

@@ -154,7 +154,7 @@ func (p *param) set(f *field, v reflect.Value, text string) error {
 		}
 		v.SetInt(n)
 	default:
-		if err := json.Unmarshal([]byte(text), v.Addr().Interface()); err != nil {
+		if err := decodeJSON(v, []byte(text), false); err != nil {
 			return fmt.Errorf("%q is not JSON of a %s: %w", text, f.typ, err)
 		}
 	}

@@ -50,8 +50,15 @@ func (p *plan) collect(t reflect.Type, at []int, m *machine) {
 			p.collect(sf.Type, index, m)
 			continue
 		case !sf.IsExported():
+			if sf.Anonymous && sf.Type.Kind() == reflect.Pointer {
+				m.problem("what is in the embedded *%s of %s is not stored, because it is a pointer of a type that is not exported; embed it without the star, or tag it `flow:\"-\"`",
+					sf.Type.Elem(), p.typ)
+			}
 			if tagged {
 				m.problem("field %s.%s has a flow tag, but it is not exported, so it is not stored", p.typ, sf.Name)
+			}
+			if _, is := sf.Tag.Lookup("param"); is {
+				m.problem("field %s.%s has a param tag, but it is not exported, so it is no parameter; let its name begin with a capital letter", p.typ, sf.Name)
 			}
 			continue
 		case name == "":
@@ -72,12 +79,25 @@ func (p *plan) collect(t reflect.Type, at []int, m *machine) {
 			f.param = newParam(p.typ.String(), f, option, sf.Tag, m)
 		}
 		p.fields = append(p.fields, f)
-		p.byName[name], p.byGo[sf.Name] = f, f
+		p.byName[name] = f
+		if other := p.byGo[sf.Name]; other == nil || len(index) < len(other.index) { // the name means the outer one, as in Go
+			p.byGo[sf.Name] = f
+		}
 	}
 }
 
 // field returns a field by its name in Go, nil if there is none.
 func (p *plan) field(name string) *field { return p.byGo[name] }
+
+// similar proposes the field that a wrong name may have meant.
+func (p *plan) similar(name string) string {
+	for _, f := range p.fields {
+		if strings.EqualFold(f.goName, name) || f.name == name || strings.EqualFold(f.name, name) {
+			return "; it has " + f.goName
+		}
+	}
+	return ""
+}
 
 // artifact returns the name of the artifact of a field, "" if there is no such field.
 func (p *plan) artifact(name string) string {

@@ -2,10 +2,10 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"sync/atomic"
 
@@ -91,7 +91,7 @@ func ItemAt[X any](t *Task, level int) (X, error) {
 	if err != nil {
 		return x, err
 	}
-	if err := json.Unmarshal(data, &x); err != nil {
+	if err := decodeJSON(reflect.ValueOf(&x).Elem(), data, false); err != nil {
 		return x, fmt.Errorf("the element %d of the foreach over %s is not of type %T: %w", t.frame.Stack[level].Index, t.frame.Stack[level].Var, x, err)
 	}
 	return x, nil

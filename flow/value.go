@@ -10,6 +10,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -23,33 +25,118 @@ type encoded struct {
 	data       []byte
 }
 
-// encode returns what is stored of a field's value.
-func (f *field) encode(v reflect.Value) (encoded, error) {
-	e := encoded{typ: f.typ.String()}
-	var err error
-	switch f.kind {
+// encode returns what is stored of a field's value. What would come back as something else is an error.
+func (f *field) encode(v reflect.Value) (e encoded, err error) {
+	defer func() { // methods of the user's may be called
+		if p := recover(); p != nil {
+			err = f.unstorable(fmt.Errorf("panic while it was written: %v", p))
+		}
+	}()
+	if f.kind != asJSON && nothing(v) {
+		return encoded{protocol.CodecJSON, f.typ.String(), []byte("null")}, nil
+	}
+	if f.kind == asJSON {
+		e, err = f.encodeJSON(v)
+	} else {
+		e, err = f.encodeAs(v, f.kind, comparison{gob: f.kind == asGob})
+	}
+	if err != nil {
+		return e, f.unstorable(err)
+	}
+	return e, nil
+}
+
+// nothing reports whether a value has no form of its own but that of nil: bytes, arrays, tables and pointers that are not there.
+func nothing(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Pointer:
+		return v.IsNil()
+	}
+	return zero(v)
+}
+
+func (f *field) unstorable(err error) error {
+	var d *difference
+	if errors.As(err, &d) {
+		return fmt.Errorf("the artifact %s, %s, cannot be stored as it is: %w", f.name, withArticle(f.typ), f.locate(err))
+	}
+	return fmt.Errorf("the artifact %s, %s, cannot be stored: %w", f.name, withArticle(f.typ), err)
+}
+
+// locate says of a difference in which field it is.
+func (f *field) locate(err error) error {
+	var d *difference
+	if errors.As(err, &d) && f.goName != "" {
+		d.at = f.goName + d.at
+	}
+	return err
+}
+
+// encodeJSON writes a value as JSON, or, if JSON would change it, as a gob, if that does not.
+func (f *field) encodeJSON(v reflect.Value) (encoded, error) {
+	e, err := f.encodeAs(v, asJSON, comparison{})
+	if err == nil {
+		return e, nil
+	}
+	var d *difference
+	var unsupported *json.UnsupportedValueError // NaN and the infinities
+	if errors.As(err, &d) && d.never || !errors.As(err, &d) && !errors.As(err, &unsupported) || tooDeep(v, 0) {
+		return e, err
+	}
+	g, errGob := f.encodeAs(v, asGob, comparison{gob: true, fallback: true})
+	if errGob == nil {
+		return g, nil
+	}
+	// What is to be told is what keeps it from being a gob. That JSON cannot hold it would not be mended.
+	if _, culprit, found := strings.Cut(errGob.Error(), "type not registered for interface: "); found {
+		if _, err := f.encodeAs(v, asJSON, comparison{culprit: culprit}); err != nil {
+			return e, err
+		}
+	}
+	if errors.As(errGob, &d) && unsupported != nil {
+		return e, errGob
+	}
+	return e, err
+}
+
+// encodeAs writes a value in a form and makes sure that it would come back as it is.
+func (f *field) encodeAs(v reflect.Value, kind form, c comparison) (e encoded, err error) {
+	e.typ = f.typ.String()
+	switch kind {
 	case asBytes:
-		e.codec, e.typ, e.data = protocol.CodecFile, "bytes", v.Bytes()
+		return encoded{protocol.CodecFile, "bytes", v.Bytes()}, nil
 	case asNPY:
-		e.codec, e.data = protocol.CodecNPY, v.Addr().Interface().(npyValue).appendNPY(nil)
+		e.codec = protocol.CodecNPY
+		e.data, err = v.Addr().Interface().(npyValue).appendNPY(nil)
+		return e, err
 	case asCSV:
 		e.codec = protocol.CodecCSV
 		e.data, err = v.Addr().Interface().(*Table).encode()
+		return e, err
 	case asBinary:
 		e.codec = protocol.CodecBinary
 		e.data, err = marshaler(v).MarshalBinary()
 	case asGob:
-		e.codec, e.data, err = asGobBytes(v)
+		e.codec = protocol.CodecGob
+		e.data, err = asGobBytes(v)
 	default:
 		e.codec = protocol.CodecJSON
-		e.data, err = asJSONBytes(v)
-		var unsupported *json.UnsupportedValueError
-		if errors.As(err, &unsupported) && !strings.Contains(unsupported.Str, "cycle") { // NaN and the infinities
-			e.codec, e.data, err = asGobBytes(v)
+		if e.data, err = asJSONBytes(v); err == nil && natureOf(f.typ).plain {
+			if d := badText(v); d != nil {
+				return e, d
+			}
+			return e, nil
 		}
 	}
 	if err != nil {
-		return e, fmt.Errorf("the artifact %s, a %s, cannot be stored: %w", f.name, f.typ, err)
+		return e, err
+	}
+	back := reflect.New(f.typ).Elem()
+	if err := decodeAs(back, e.codec, e.data, true); err != nil {
+		return e, &difference{what: fmt.Sprintf("would be written so that it cannot be read again: %v", err)}
+	}
+	if d := c.differ(v, back); d != nil {
+		return e, d
 	}
 	return e, nil
 }
@@ -61,13 +148,36 @@ func marshaler(v reflect.Value) encoding.BinaryMarshaler {
 	return v.Addr().Interface().(encoding.BinaryMarshaler)
 }
 
-func asGobBytes(v reflect.Value) (string, []byte, error) {
+// plainGobs tells gob of types that are often within an any. It knows numbers, text and slices of them.
+var plainGobs = sync.OnceFunc(func() {
+	for _, x := range []any{
+		map[string]any{}, []any{}, []map[string]any{}, time.Time{}, time.Duration(0), []time.Time{}, map[string]string{}, map[string]int{},
+		map[string]float64{}, map[string]bool{}, map[string][]string{}, [][]int{}, [][]float64{}, [][]string{},
+	} {
+		func() {
+			defer func() { recover() }() // the program has told of it under another name
+			gob.Register(x)
+		}()
+	}
+})
+
+func asGobBytes(v reflect.Value) ([]byte, error) {
+	plainGobs()
 	var b bytes.Buffer
 	err := gob.NewEncoder(&b).EncodeValue(v)
-	return protocol.CodecGob, b.Bytes(), err
+	return b.Bytes(), err
 }
 
+// asJSONBytes writes a value as JSON. Of a number within an any, it shows whether it is an int or a float64.
 func asJSONBytes(v reflect.Value) ([]byte, error) {
+	if natureOf(v.Type()).any {
+		marked := reflect.New(v.Type())
+		marked.Elem().Set(v)
+		if err := eachAny(marked.Elem(), true, 0, markFloats); err != nil {
+			return nil, err
+		}
+		v = marked.Elem()
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -78,9 +188,47 @@ func asJSONBytes(v reflect.Value) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// decodeAs reads a value in one of the codecs that reads into any type. own says that this SDK has written it, for the same type.
+func decodeAs(v reflect.Value, codec string, data []byte, own bool) error {
+	switch codec {
+	case protocol.CodecJSON:
+		return decodeJSON(v, data, own)
+	case protocol.CodecGob:
+		plainGobs()
+		return gob.NewDecoder(bytes.NewReader(data)).DecodeValue(v.Addr())
+	case protocol.CodecBinary:
+		return v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(data)
+	}
+	return fmt.Errorf("the codec %q is not known", codec)
+}
+
+// decodeJSON reads JSON into a zero value. Numbers within an any become int if they are written as whole numbers, else float64.
+func decodeJSON(v reflect.Value, data []byte, own bool) error {
+	numbers := natureOf(v.Type()).any
+	d := json.NewDecoder(bytes.NewReader(data))
+	if own {
+		d.DisallowUnknownFields() // what was a field of a struct must not get lost unseen
+	}
+	if numbers {
+		d.UseNumber()
+	}
+	if err := d.Decode(v.Addr().Interface()); err != nil {
+		return err
+	}
+	if !own {
+		if err := notTaken(data, v); err != nil {
+			return err
+		}
+	}
+	if numbers {
+		return eachAny(v, false, 0, settleNumbers)
+	}
+	return nil
+}
+
 // decode gives a field the value that was stored.
 func (f *field) decode(v reflect.Value, p *plan, s protocol.Value, data []byte) error {
-	own := s.From == "" && s.Type != "json" // stored by this SDK, so the type is Go's
+	own := ownValue(s)
 	if err := f.read(v, p, s, data, own); err != nil {
 		var changed *typeChanged
 		if errors.As(err, &changed) {
@@ -96,6 +244,9 @@ func (f *field) decode(v reflect.Value, p *plan, s protocol.Value, data []byte) 
 	}
 	return nil
 }
+
+// ownValue reports whether this SDK has stored a value, so that its type is Go's.
+func ownValue(s protocol.Value) bool { return s.From == "" && s.Type != "json" }
 
 // typeChanged is the error of a field that was stored with another type.
 type typeChanged struct{ artifact, field, was, is string }
@@ -132,25 +283,14 @@ func (f *field) read(v reflect.Value, p *plan, s protocol.Value, data []byte, ow
 	if own && s.Type != f.typ.String() {
 		return changed()
 	}
-	switch s.Codec {
-	case protocol.CodecJSON:
-		if f.kind == asBytes || f.kind == asNPY || f.kind == asCSV || f.kind == asBinary {
-			return changed()
+	if s.Codec == protocol.CodecJSON && (f.kind == asBytes || f.kind == asNPY || f.kind == asCSV || f.kind == asBinary) {
+		if own && string(data) == "null" {
+			v.SetZero()
+			return nil
 		}
-		d := json.NewDecoder(bytes.NewReader(data))
-		if own {
-			d.DisallowUnknownFields() // what was a field of a struct must not get lost unseen
-		}
-		if err := d.Decode(v.Addr().Interface()); err != nil {
-			return err
-		}
-		return nil
-	case protocol.CodecGob:
-		return gob.NewDecoder(bytes.NewReader(data)).DecodeValue(v.Addr())
-	case protocol.CodecBinary:
-		return v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(data)
+		return changed()
 	}
-	return fmt.Errorf("the codec %q is not known", s.Codec)
+	return decodeAs(v, s.Codec, data, own)
 }
 
 // readStored returns the bytes of a value that came in a reply's body, or lies in a file.

@@ -43,6 +43,9 @@ func (s *session) helpCommand() string {
 
 // json prints what the check found as one object.
 func (c *checkCommand) json(s *session) error {
+	if err := s.checkWith(); err != nil {
+		return err
+	}
 	def := s.flow.Definition()
 	result := struct {
 		Flow     string        `json:"flow"`

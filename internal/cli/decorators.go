@@ -33,17 +33,46 @@ var withoutEffect = []struct{ name, instead string }{
 	{"batch", "the step runs on this machine"},
 }
 
-// checkWith makes sure that --with gives decorators attributes that they have.
+// goDecorators are those of them that a flow in Go takes. The others are made by the SDK for Python; what has no effect is told elsewhere.
+var goDecorators = map[string][]string{
+	"retry": stepDecorators["retry"], "catch": {}, "timeout": stepDecorators["timeout"], "resources": stepDecorators["resources"],
+	"environment": stepDecorators["environment"], "batch": nil, "kubernetes": nil,
+}
+
+// checkWith makes sure that --with names decorators that there are, and gives them attributes that they have.
 func (s *session) checkWith() error {
 	specs := append(slices.Clone(s.global.with), strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
-	for _, spec := range specs {
+	goFlow := s.flow.Definition().Language == "go"
+	all := stepDecorators
+	if goFlow {
+		all = goDecorators
+	}
+	for i, spec := range specs {
 		d, err := graph.ParseDecorator(spec)
 		if err != nil {
 			return err
 		}
-		attributes, known := stepDecorators[d.Name]
+		attributes, known := all[d.Name]
+		if !known && goFlow {
+			_, python := stepDecorators[d.Name]
+			text := fmt.Sprintf("There is no step decorator '%s'", d.Name)
+			switch byDefault := i >= len(s.global.with); {
+			case byDefault && python: // it is meant for other flows
+				s.inform("    @%s, which METAFLOW_DEFAULT_DECOSPECS names, has no effect on flows in Go.", d.Name)
+				continue
+			case byDefault:
+				text += ", which METAFLOW_DEFAULT_DECOSPECS names"
+			case python:
+				text += " for flows in Go, only for those in Python"
+			}
+			return &failure{headline: "Unknown step decorator", kind: fault.UserCode, text: text + ". Known: " + strings.Join(sortedKeys(all), ", ") + "."}
+		}
 		if !known {
 			continue // a decorator of the user's, which the flow's own process has looked for
+		}
+		if goFlow && d.Name == "catch" && len(d.Attributes) > 0 {
+			return &failure{headline: "Unknown decorator attribute", kind: fault.Usage, text: fmt.Sprintf(
+				"--with %s: for flows in Go, catch has no attributes here. Give the step flow.Catch(\"Field\"), whose field gets the failure, or write --with catch.", spec)}
 		}
 		for _, name := range sortedKeys(d.Attributes) {
 			if attributes != nil && !slices.Contains(attributes, name) {

@@ -12,6 +12,7 @@ type check int
 
 const (
 	checkDefinition     check = iota
+	checkDeclaration          // what the SDK found wrong
 	checkReserved             // step names that a flow object uses itself
 	checkStart                // exactly one start
 	checkEnd                  // exactly one end
@@ -45,7 +46,7 @@ const (
 )
 
 var checkNames = [...]string{
-	checkDefinition: "definition", checkReserved: "reserved-name", checkStart: "start", checkEnd: "end",
+	checkDefinition: "definition", checkDeclaration: "declaration", checkReserved: "reserved-name", checkStart: "start", checkEnd: "end",
 	checkAmbiguous: "ambiguous", checkStartIn: "start-incoming", checkEndOut: "end-outgoing",
 	checkEndNext: "end-next", checkEndJoin: "end-join", checkName: "step-name", checkFlowName: "flow-name", checkArguments: "arguments",
 	checkJoinSplits: "join-splits", checkSelf: "self", checkNoNext: "no-next", checkNext: "next",
@@ -120,6 +121,19 @@ func (c *compiler) findEnd(k check, name string, annotated func(*Step) bool) *ve
 			found[0].Name, name, name, name, name, found[0].Name)
 	}
 	return found[0]
+}
+
+// tellMistakes reports what the SDK found wrong.
+func (c *compiler) tellMistakes() {
+	for i, m := range c.flow.Mistakes {
+		file := m.File
+		if file == "" {
+			file = c.flow.File
+		}
+		c.problems = append(c.problems, Problem{
+			Check: checkDeclaration.String(), Step: m.Step, File: file, Line: m.Line, Message: m.Message, check: checkDeclaration, order: i,
+		})
+	}
 }
 
 // checkSteps makes the checks of each step that need no more than its neighbours.

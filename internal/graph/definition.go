@@ -31,6 +31,15 @@ type Flow struct {
 	Decorators []Decorator `json:"decorators,omitempty"`  // flow decorators, nearest the class first
 	ForkUnsafe string      `json:"fork_unsafe,omitempty"` // why tasks must not be forked; empty if they may
 	Reads      *Reads      `json:"reads,omitempty"`       // nil if tasks read artifacts when the code first touches them
+	Mistakes   []Mistake   `json:"mistakes,omitempty"`    // what is wrong and nothing else here shows
+}
+
+// Mistake is what an SDK has found wrong in the declaration of a flow. The checks tell it with what they find.
+type Mistake struct {
+	Step    string `json:"step,omitempty"` // empty if it is about the flow, a field or a parameter
+	File    string `json:"file,omitempty"` // where it differs from the flow's file
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
 }
 
 // Reads is what every task of a flow reads before its step runs. It may be sent ahead.

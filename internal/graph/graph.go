@@ -139,6 +139,7 @@ func (p Problem) String() string {
 func Compile(f *Flow) (*Graph, []Problem) {
 	c := &compiler{flow: f, byName: make(map[string]*vertex, len(f.Steps))}
 	c.collect()
+	c.tellMistakes()
 	c.checkFlowName()
 	c.findEnds()
 	c.checkSteps()

@@ -19,6 +19,8 @@ var goWords = [][2]string{
 	{`annotate one with @step\(end=True\)`, `give one the option flow.End()`},
 	{`annotated with start=True`, `marked with flow.Start()`},
 	{`annotated with end=True`, `marked with flow.End()`},
+	{`keep the annotation on one`, `keep that option at one`},
+	{`remove the annotation of (\w+)`, `take the option from $1`},
 	{`self\.next\(self\.a, foreach='items'\)`, `flow.Foreach("Items", "a")`},
 	{`self\.next\(self\.(\w+), num_parallel=n\)`, `flow.Gang("N", "$1")`},
 	{`self\.next\(self\.(\w+), self\.(\w+)\)`, `flow.To("$1", "$2")`},
@@ -27,6 +29,7 @@ var goWords = [][2]string{
 	{`Add condition='name' with the attribute`, `Name the field`},
 	{`@(retry|catch|timeout|resources|environment|exec)\b`, `flow.$1`},
 	{`@in_process`, `flow.InProcess`},
+	{`Give seconds, minutes or hours`, `Give a duration above 0`},
 	{`times=(\d)`, `flow.Retry($1)`},
 }
 

@@ -162,6 +162,9 @@ func (f *flow) start(ctx context.Context, spec worker.Spec) (OpenFlow, error) {
 		f.Close()
 		return nil, err
 	}
+	if spec.Program != "" {
+		def.Mistakes = append(def.Mistakes, gobuild.Unreached(def.File)...)
+	}
 	f.graph, f.problems = graph.Compile(def)
 	switch src := f.src; {
 	case spec.Program != "":
