@@ -56,9 +56,19 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 	}
 	var id int64
 	err = s.do(ctx, "create run", func(c *conn) error {
+		if begin.Mark != nil {
+			if id, err = markedRun(c, *begin.Mark); err != nil || id != 0 {
+				return err
+			}
+		}
 		id, err = insertRun(c, run, string(info))
 		if err != nil {
 			return err
+		}
+		if begin.Mark != nil {
+			if _, err := s.writer.marked(c, *begin.Mark, id); err != nil {
+				return err
+			}
 		}
 		if len(begin.Tasks) > 0 {
 			if err := carry(c, id, begin.From, begin.Tasks); err != nil {
