@@ -187,6 +187,22 @@ func BenchmarkReaders(b *testing.B) {
 			}
 		}
 	})
+	b.Run("FirstTaskCounts100k", func(b *testing.B) {
+		for range b.N {
+			sqlite.Forget(s)
+			if c, err := s.TaskCounts(ctx, []int64{run}); err != nil || c[run].Succeeded != tasks-1 {
+				b.Fatal(c, err)
+			}
+		}
+	})
+	b.Run("FirstWidths100k", func(b *testing.B) {
+		for range b.N {
+			sqlite.Forget(s)
+			if w, err := s.Widths(ctx, []int64{run}); err != nil || w[run][0].Tasks != tasks {
+				b.Fatal(w, err)
+			}
+		}
+	})
 	b.Run("Widths100k", func(b *testing.B) {
 		for range b.N {
 			if w, err := s.Widths(ctx, []int64{run}); err != nil || w[run][0].Tasks != tasks {

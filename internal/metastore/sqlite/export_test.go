@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"time"
+
+	"github.com/levadahq/levada/internal/metastore"
 )
 
 // SetFewValues changes how many runs with a value are few, until the function it returns is called.
@@ -31,3 +33,6 @@ func AgeMarks(t interface{ Fatal(...any) }, s *Store, by time.Duration) {
 		t.Fatal(err)
 	}
 }
+
+// Forget has a store count anew.
+func Forget(s *Store) { s.counts, s.steps = blocks[metastore.TaskCount]{}, blocks[map[string]int]{} }
