@@ -65,7 +65,8 @@ type Beginning struct {
 	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
 	// included: tasks, their last good attempt, artifact and card records, scopes. They keep their
 	// ids. The tasks' Origin is the run they really ran in. Logs stay where they are, with
-	// that run. The new run must have an Origin. NotFound if one of the tasks is not there or has no good attempt.
+	// that run. The new run must have an Origin. NotFound if that run or one of the
+	// tasks is not there, or has no good attempt.
 	From  int64
 	Tasks []int64
 	// Mark, if not nil, names the creation: if the store has the mark, CreateRun returns the run that was created with it.

@@ -3,7 +3,6 @@ package remote_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -70,7 +69,7 @@ func (u *unreliable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestLikeTheModelWithCuts(t *testing.T) {
-	few(t, 15)
+	metastoretest.Few(t, 15)
 	var cuts int64
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		home := t.TempDir()
@@ -93,19 +92,6 @@ func TestLikeTheModelWithCuts(t *testing.T) {
 	if cuts == 0 {
 		t.Error("no connection was cut")
 	}
-}
-
-// few has a property checked a few times, unless -rapid.checks says how often: its cases take long, because clients wait.
-func few(t *testing.T, times int) {
-	checks := flag.Lookup("rapid.checks")
-	usual := checks.Value.String()
-	if usual != checks.DefValue {
-		return
-	}
-	if checks.Value.Set(fmt.Sprint(times)) != nil {
-		t.Fatal("rapid has no number of checks")
-	}
-	t.Cleanup(func() { _ = checks.Value.Set(usual) })
 }
 
 // TestOnceThroughRestarts has engines record through a server that is started anew at the worst moments.

@@ -280,6 +280,11 @@ func (s *Store) forget(id int64) {
 
 // carry copies the tasks that a resumed run takes over.
 func (s *Store) carry(to int64, begin metastore.Beginning) error {
+	if len(begin.Tasks) > 0 {
+		if _, err := s.run(begin.From); err != nil {
+			return err
+		}
+	}
 	for _, id := range tagSet(begin.Tasks) {
 		from := taskKey{begin.From, id}
 		t, ok := s.tasks[begin.From][id]

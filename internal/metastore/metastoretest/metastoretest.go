@@ -81,6 +81,13 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 	}
 }
 
+// Removing runs the part of the suite that is about removing.
+func Removing(t *testing.T, open func(t *testing.T) metastore.Store) {
+	t.Run("Remove", func(t *testing.T) { testRemove(t, open(t)) })
+	t.Run("RemoveOrigin", func(t *testing.T) { testRemoveOrigin(t, open(t)) })
+	t.Run("Orphans", func(t *testing.T) { testOrphans(t, open(t)) })
+}
+
 var ctx = context.Background()
 
 // at is a moment, the same in every test.

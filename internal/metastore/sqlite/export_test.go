@@ -36,3 +36,17 @@ func AgeMarks(t interface{ Fatal(...any) }, s *Store, by time.Duration) {
 
 // Forget has a store count anew.
 func Forget(s *Store) { s.counts, s.steps = blocks[metastore.TaskCount]{}, blocks[map[string]int]{} }
+
+// SetRemovedAtOnce changes how many tasks are removed in one transaction, until the function it returns is called.
+func SetRemovedAtOnce(n int64) (restore func()) {
+	before := removedAtOnce
+	removedAtOnce = n
+	return func() { removedAtOnce = before }
+}
+
+// SetBlockSize changes how many tasks are counted together, until the function it returns is called.
+func SetBlockSize(n int64) (restore func()) {
+	before := blockSize
+	blockSize = n
+	return func() { blockSize = before }
+}

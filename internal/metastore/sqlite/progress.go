@@ -13,10 +13,9 @@ import (
 // whole, which is faster than block by block: most processes ask once.
 
 // blockSize is how many ids of tasks a block has, and fewBlocks from how many blocks on a run is counted by blocks.
-const (
-	blockSize = 1024
-	fewBlocks = 4
-)
+const fewBlocks = 4
+
+var blockSize int64 = 1024
 
 // maxRemembered is of how many runs something is remembered. They are those that go on and are looked at.
 const maxRemembered = 64
@@ -101,7 +100,7 @@ func (s *Store) countBlocks(ctx context.Context, run, largest int64) (sum metast
 			if block == 0 {
 				all-- // task 0 is not counted
 			}
-			if c.Succeeded == all { // those are all that there can be, and what ended well is not tried again
+			if int64(c.Succeeded) == all { // those are all that there can be, and what ended well is not tried again
 				s.counts.keep(run, block, c)
 			}
 		}
@@ -128,14 +127,14 @@ func (s *Store) stepBlocks(ctx context.Context, run, largest int64) (map[string]
 		steps, ok := s.steps.get(run, block)
 		if !ok {
 			steps = make(map[string]int)
-			all := 0
+			all := int64(0)
 			for c, err := range rows(ctx, s, "count tasks", scan, `SELECT step, count(*) FROM tasks
 				WHERE run = ? AND id BETWEEN ? AND ? GROUP BY +step`, run, block*blockSize, (block+1)*blockSize-1) {
 				if err != nil {
 					return nil, err
 				}
 				steps[c.step] = c.tasks
-				all += c.tasks
+				all += int64(c.tasks)
 			}
 			if all == blockSize {
 				s.steps.keep(run, block, steps)

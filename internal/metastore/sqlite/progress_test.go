@@ -15,10 +15,11 @@ import (
 // TestCountsOfWideRuns looks at runs that go on, again and again, while tasks come in any order, fail and are tried again. What is
 // counted must be what a store counts that remembers nothing.
 func TestCountsOfWideRuns(t *testing.T) {
+	defer sqlite.SetBlockSize(64)()
 	s, model := open(t, t.TempDir(), sqlite.Options{}), mem.New()
 	defer model.Close()
 	random := rand.New(rand.NewPCG(1, 2))
-	const tasks = 5000
+	const tasks = 600
 	records := func(run int64) (list []metastore.Record) {
 		for i := range int64(tasks) {
 			step := []string{"work", "more"}[random.IntN(2)]
@@ -69,8 +70,8 @@ func TestCountsOfWideRuns(t *testing.T) {
 	look("at the beginning")
 	for run := int64(1); run <= 2; run++ {
 		list := records(run)
-		for i := 0; i < len(list); i += 1000 {
-			part := list[i : i+1000]
+		for i := 0; i < len(list); i += 100 {
+			part := list[i : i+100]
 			for _, r := range part {
 				part = append(part[:len(part):len(part)], status(run, r.Task.ID, 0, metastore.AttemptRunning))
 			}
@@ -81,14 +82,14 @@ func TestCountsOfWideRuns(t *testing.T) {
 	for i, task := range random.Perm(tasks) {
 		n := int64(task)
 		switch {
-		case i%100 == 0:
+		case i%50 == 0:
 			both([]metastore.Record{status(1, n, 0, metastore.AttemptFailed), status(1, n, 1, metastore.AttemptRunning)})
 		case i%3 == 0:
 			both([]metastore.Record{status(1, n, 0, metastore.AttemptCaught)})
 		default:
 			both([]metastore.Record{status(1, n, 0, metastore.AttemptSucceeded)})
 		}
-		if i%500 == 0 {
+		if i%60 == 0 {
 			look(fmt.Sprint(i, " tasks have ended"))
 		}
 	}

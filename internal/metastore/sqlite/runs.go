@@ -129,6 +129,9 @@ func carry(c *conn, to, from int64, tasks []int64) error {
 		return err
 	}
 
+	if err := updateRun(c, from, `UPDATE runs SET id = id WHERE id = ?1`); err != nil {
+		return err // it has been removed, and what is left of it goes
+	}
 	for _, q := range []string{carryTasks, carryAttempts} {
 		res, err := c.exec(q, to, from, string(list))
 		if err != nil {
@@ -139,9 +142,6 @@ func carry(c *conn, to, from int64, tasks []int64) error {
 			return err
 		}
 		if missing := len(ids) - int(n); missing > 0 {
-			if err := updateRun(c, from, `UPDATE runs SET id = id WHERE id = ?1`); err != nil {
-				return err // it has been removed
-			}
 			return fault.New(fault.NotFound, "%d of the %d tasks to be taken over have not ended well", missing, len(ids)).
 				On(fmt.Sprintf("run %d", from))
 		}

@@ -69,6 +69,71 @@ func TestCommonValues(t *testing.T) {
 	metastoretest.Parameters(t, open(t, t.TempDir(), sqlite.Options{}))
 }
 
+// TestRemovedInPieces removes all runs as those are removed that have very many tasks.
+func TestRemovedInPieces(t *testing.T) {
+	defer sqlite.SetRemovedAtOnce(-1)()
+	metastoretest.Removing(t, func(t *testing.T) metastore.Store { return open(t, t.TempDir(), sqlite.Options{}) })
+	metastoretest.Few(t, 15)
+	t.Run("LikeTheModel", TestLikeTheModel)
+}
+
+// TestOthersRecordWhileARunIsRemoved has another store on the same file record while a run with many tasks goes.
+func TestOthersRecordWhileARunIsRemoved(t *testing.T) {
+	folder := t.TempDir()
+	s, other := open(t, folder, sqlite.Options{}), open(t, folder, sqlite.Options{})
+	create := func() int64 {
+		t.Helper()
+		id, err := s.CreateRun(ctx, metastore.Run{Flow: "F"}, metastore.Beginning{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	large, running := create(), create()
+	const tasks = 40_000
+	for i := range int64(tasks) {
+		r := oneTask(large, i)
+		r.Log = []byte("log")
+		s.Record(r)
+	}
+	if err := s.EndRun(ctx, large, metastore.RunEnd{Status: metastore.RunSucceeded}); err != nil {
+		t.Fatal(err)
+	}
+	removed := make(chan error)
+	go func() { removed <- s.Remove(ctx, []int64{large}) }()
+	recorded := 0
+	for id := int64(1); ; id++ {
+		done := make(chan error, 1)
+		r := oneTask(running, id)
+		r.Soon, r.Done = true, func(err error) { done <- err }
+		other.Record(r)
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			recorded++
+			continue
+		case err := <-removed:
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-done
+		}
+		break
+	}
+	if recorded < 5 {
+		t.Errorf("%d records were written while a run was removed", recorded)
+	}
+	h, err := s.Check(ctx, false)
+	if err != nil || h.Orphans > 0 {
+		t.Errorf("%+v, %v", h, err)
+	}
+	for l, err := range s.Logs(ctx) {
+		t.Fatalf("a log is left: %+v, %v", l, err)
+	}
+}
+
 func TestLikeTheModel(t *testing.T) {
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		s, err := sqlite.Open(ctx, t.TempDir(), sqlite.Options{})
