@@ -1,0 +1,10 @@
+package remote
+
+import "time"
+
+// SetCallWait changes how long a client may take, until the function it returns is called.
+func SetCallWait(d time.Duration) (restore func()) {
+	before := callWait
+	callWait = d
+	return func() { callWait = before }
+}
