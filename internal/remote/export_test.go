@@ -8,3 +8,10 @@ func SetCallWait(d time.Duration) (restore func()) {
 	callWait = d
 	return func() { callWait = before }
 }
+
+// Writers returns of how many clients the last answer is kept.
+func (h *Handler) Writers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.writers)
+}

@@ -45,6 +45,28 @@ func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
+// TestClientsThatSayGoodbyeAreForgotten counts the clients whose last answer is kept.
+func TestClientsThatSayGoodbyeAreForgotten(t *testing.T) {
+	home := t.TempDir()
+	h, stop := handler(t, home)
+	defer stop()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for range 3 {
+		c := dial(t, server.URL, filepath.Join(home, "cache"))
+		if _, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{}); err != nil {
+			t.Fatal(err)
+		}
+		if n := h.Writers(); n != 1 {
+			t.Errorf("%d clients are known while one writes", n)
+		}
+		c.Store.Close()
+		if n := h.Writers(); n != 0 {
+			t.Errorf("%d clients are known when all have said goodbye", n)
+		}
+	}
+}
+
 // TestSecondIsNoReplay has a second write like the first, one that has to be refused, sent twice, since its first connection was cut. It
 // is not the first write, and is refused; also by a server that was started anew in between and remembers nobody.
 func TestSecondIsNoReplay(t *testing.T) {

@@ -219,7 +219,8 @@ func (r *recorder) take() (queue []queued, wait time.Duration, closed bool) {
 func (r *recorder) send(queue []queued) {
 	r.number++
 	b := batch{Session: r.c.session.ID, Number: r.number, Writes: make([]write, len(queue))}
-	// What is not to be sent: its log could not be carried over.
+	// Those whose log could not be carried over. They are sent all the same, since no record is to be missing before others, but
+	// whoever waits for them is told.
 	lost := make(map[int]error)
 	for i := range queue {
 		b.Writes[i] = queue[i].write

@@ -77,6 +77,13 @@ func (h *Handler) writer(session string) *writer {
 	return w
 }
 
+// forget forgets a client that has nothing more to write.
+func (h *Handler) forget(session string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.writers, session)
+}
+
 // write handles a batch, once.
 func (h *Handler) write(ctx context.Context, b batch) ([]written, error) {
 	if b.Session == "" || b.Number <= 0 {
