@@ -80,6 +80,7 @@ func TestRemovedInPieces(t *testing.T) {
 
 // TestOthersRecordWhileARunIsRemoved has another store on the same file record while a run with many tasks goes.
 func TestOthersRecordWhileARunIsRemoved(t *testing.T) {
+	defer sqlite.SetRemovedAtOnce(1000)()
 	folder := t.TempDir()
 	s, other := open(t, folder, sqlite.Options{}), open(t, folder, sqlite.Options{})
 	create := func() int64 {
@@ -91,7 +92,7 @@ func TestOthersRecordWhileARunIsRemoved(t *testing.T) {
 		return id
 	}
 	large, running := create(), create()
-	const tasks = 40_000
+	const tasks = 20_000
 	for i := range int64(tasks) {
 		r := oneTask(large, i)
 		r.Log = []byte("log")
