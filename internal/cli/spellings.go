@@ -1,13 +1,15 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // spelled returns the ways in which runs may have recorded parameters that were typed, that of the typing first. What is recorded
@@ -59,7 +61,7 @@ func valueSpellings(typed string) []string {
 	case strings.HasPrefix(number, `"`) && json.Unmarshal([]byte(number), &text) == nil:
 		all = append(all, text)
 	case strings.HasPrefix(number, "{") || strings.HasPrefix(number, "["):
-		all = append(all, pythonJSON(number))
+		all = append(all, jsonSpellings(number)...)
 	}
 	return distinct(all...)
 }
@@ -86,26 +88,152 @@ func pythonFloat(f float64) string {
 	return text
 }
 
-// pythonJSON is JSON with white space as json.dumps writes it; what is no JSON stays as it is.
-func pythonJSON(text string) string {
-	var tight bytes.Buffer
-	if json.Compact(&tight, []byte(text)) != nil {
-		return text
+// jsonSpellings are the ways in which JSON may have been recorded: as Python's json.dumps writes it, and without needless escapes, tight and
+// with spaces. What is no JSON has none.
+func jsonSpellings(text string) []string {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	v, err := readJSON(d)
+	if err != nil {
+		return nil
 	}
-	var b strings.Builder
-	quoted, escaped := false, false
-	for _, c := range tight.Bytes() {
-		b.WriteByte(c)
-		switch {
-		case escaped:
-			escaped = false
-		case c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-		case (c == ',' || c == ':') && !quoted:
-			b.WriteByte(' ')
+	if _, err := d.Token(); err != io.EOF {
+		return nil
+	}
+	var all []string
+	for _, style := range []jsonStyle{
+		{comma: ", ", colon: ": ", python: true}, {comma: ",", colon: ":"}, {comma: ", ", colon: ": "},
+	} {
+		var b strings.Builder
+		style.write(&b, v)
+		all = append(all, b.String())
+	}
+	return all
+}
+
+// member is one of a JSON object, in which the order counts.
+type member struct {
+	name  string
+	value any
+}
+
+// readJSON reads a value: nil, a bool, a json.Number, a string, a []any or a []member. Of members with one name the last value counts, in the
+// place of the first, as Python reads them.
+func readJSON(d *json.Decoder) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			v, err := readJSON(d)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err := d.Token()
+		return list, err
+	case json.Delim('{'):
+		members, place := []member{}, map[string]int{}
+		for d.More() {
+			name, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			v, err := readJSON(d)
+			if err != nil {
+				return nil, err
+			}
+			m := member{name.(string), v} // Token sees to it that it is one
+			if at, twice := place[m.name]; twice {
+				members[at] = m
+				continue
+			}
+			place[m.name] = len(members)
+			members = append(members, m)
+		}
+		_, err := d.Token()
+		return members, err
+	}
+	return token, nil
+}
+
+// jsonStyle is a way to write JSON.
+type jsonStyle struct {
+	comma, colon string
+	python       bool // numbers as Python writes what it read, and texts in ASCII
+}
+
+func (s jsonStyle) write(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case nil:
+		b.WriteString("null")
+	case bool:
+		b.WriteString(strconv.FormatBool(v))
+	case json.Number:
+		b.WriteString(s.number(v.String()))
+	case string:
+		s.quote(b, v)
+	case []any:
+		b.WriteByte('[')
+		for i, x := range v {
+			if i > 0 {
+				b.WriteString(s.comma)
+			}
+			s.write(b, x)
+		}
+		b.WriteByte(']')
+	case []member:
+		b.WriteByte('{')
+		for i, m := range v {
+			if i > 0 {
+				b.WriteString(s.comma)
+			}
+			s.quote(b, m.name)
+			b.WriteString(s.colon)
+			s.write(b, m.value)
+		}
+		b.WriteByte('}')
+	}
+}
+
+func (s jsonStyle) number(text string) string {
+	switch {
+	case !s.python:
+		return text
+	case text == "-0":
+		return "0"
+	case strings.ContainsAny(text, ".eE"):
+		switch f, err := strconv.ParseFloat(text, 64); {
+		case err == nil:
+			return pythonFloat(f)
+		case math.IsInf(f, 0):
+			return map[bool]string{true: "Infinity", false: "-Infinity"}[f > 0]
 		}
 	}
-	return b.String()
+	return text
+}
+
+// The characters that JSON has a short escape for.
+var shortEscapes = map[rune]string{'"': `\"`, '\\': `\\`, '\b': `\b`, '\f': `\f`, '\n': `\n`, '\r': `\r`, '\t': `\t`}
+
+func (s jsonStyle) quote(b *strings.Builder, text string) {
+	b.WriteByte('"')
+	for _, r := range text {
+		short, ok := shortEscapes[r]
+		switch {
+		case ok:
+			b.WriteString(short)
+		case r >= ' ' && r <= '~', r >= '\x7f' && !s.python:
+			b.WriteRune(r)
+		default:
+			for _, unit := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(b, `\u%04x`, unit)
+			}
+		}
+	}
+	b.WriteByte('"')
 }

@@ -7,11 +7,12 @@ import (
 
 // Forgetter removes runs, and tells what those that stay refer to.
 //
-// What belongs to a run goes with its row, in one transaction. What runs share, small values and logs, goes when nobody
+// What belongs to a run goes with its row, or right after it. What runs share, small values and logs, goes when nobody
 // refers to it any more: which values those are is found out without the lock that writers take, and looked at once more,
 // under it, for the runs that may have got new records since ([RunSet]).
 type Forgetter interface {
-	// Remove deletes runs with all that belongs to them, in one transaction. An id that is not there is no error; that a run
+	// Remove deletes runs with all that belongs to them, in one transaction, or, where that would keep others from recording for long,
+	// the runs in one and then, piece by piece, what belongs to them. An id that is not there is no error; that a run
 	// still goes on is for the caller to know. Logs stay as long as a task that another run carried over needs
 	// them. Without runs it deletes what is left of runs that are not there.
 	Remove(ctx context.Context, runs []int64) error

@@ -65,10 +65,27 @@ type Beginning struct {
 	// From and Tasks name the run and the tasks that a resumed run takes over, task 0
 	// included: tasks, their last good attempt, artifact and card records, scopes. They keep their
 	// ids. The tasks' Origin is the run they really ran in. Logs stay where they are, with
-	// that run. The new run must have an Origin. NotFound if one of the tasks is not there or has no good attempt.
+	// that run. The new run must have an Origin. NotFound if that run or one of the
+	// tasks is not there, or has no good attempt.
 	From  int64
 	Tasks []int64
+	// Mark, if not nil, names the creation: if the store has the mark, CreateRun returns the run that was created with it.
+	Mark *Mark `json:"-"`
 }
+
+// Mark names a write, so that one which is asked for again, since nobody knows whether it was done, is not done twice: the store
+// keeps the mark with what was written, and a write whose mark it has is done. A write that only looks the same has another mark.
+//
+// A writer makes its writes in batches and goes on to the next when it knows of all of one what became of it. So a store
+// may forget the marks of a writer when it gets one of a later batch, and those of a writer of which it has heard nothing for a day.
+type Mark struct {
+	Writer string
+	Batch  int64
+	Item   int // of the batch
+}
+
+// MarksKept is for how long the marks of a writer are kept at least, unless it goes on.
+const MarksKept = 24 * time.Hour
 
 // Record is one queued write. Nil parts are left alone. Artifacts, Cards and Log belong to
 // Attempt and need one. A record is written whole or not at all; one that cannot be
@@ -83,6 +100,8 @@ type Record struct {
 	Cards     []Card     // of Attempt; insert, or replace those of the same position
 	Log       []byte     // the attempt's log (package tasklog), replaces an earlier one
 	Notes     []Note     // insert; they name their tasks themselves
+	// Mark, if not nil, names the record: if the store has the mark, it was written, and is not written again.
+	Mark *Mark `json:"-"`
 	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.
 	Done func(error) `json:"-"`
 	// Soon asks for a commit without waiting for company.

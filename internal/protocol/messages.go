@@ -25,6 +25,7 @@ type FromWorker struct {
 	PID    int     `json:"pid,omitempty"`
 	Code   int     `json:"code,omitempty"`
 	Signal int     `json:"signal,omitempty"`
+	Errno  int     `json:"errno,omitempty"` // exited: why the system gave no process
 	UTime  float64 `json:"utime,omitempty"`
 	STime  float64 `json:"stime,omitempty"`
 	MaxRSS int64   `json:"maxrss,omitempty"`

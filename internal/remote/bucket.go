@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"net/http"
@@ -34,12 +33,17 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = io.Copy(f, contextReader{ctx, r})
-	if err := errors.Join(err, f.Close()); err != nil {
-		if ctx.Err() != nil {
-			return fault.Wrap(fault.Interrupted, "store value", ctx.Err())
-		}
-		return err
+	out := &counter{w: f}
+	_, err = io.Copy(out, contextReader{ctx, r})
+	switch closed := f.Close(); {
+	case ctx.Err() != nil:
+		return fault.Wrap(fault.Interrupted, "store value", ctx.Err())
+	case out.err != nil:
+		return blob.Fault("keep a value on its way", f.Name(), out.err)
+	case err != nil:
+		return err // of who reads it
+	case closed != nil:
+		return blob.Fault("keep a value on its way", f.Name(), closed)
 	}
 	return b.TakeFile(ctx, key, f.Name())
 }

@@ -3,7 +3,6 @@ package remote_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -70,29 +69,29 @@ func (u *unreliable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestLikeTheModelWithCuts(t *testing.T) {
-	few(t, 15)
+	metastoretest.Few(t, 15)
 	var cuts int64
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		home := t.TempDir()
-		h, stop := handler(rt, home)
-		u := &unreliable{random: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1)), sides: 100, handler: h}
+		meta, err := sqlite.Open(context.Background(), home, sqlite.Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		bucket := file.New(filepath.Join(home, "bucket"))
+		start := func() http.Handler {
+			return remote.New(remote.Config{Store: meta, Bucket: bucket, Data: datastore.New(meta, bucket, home), Home: home})
+		}
+		u := &unreliable{random: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1)), sides: 100, handler: start()}
+		if rapid.Bool().Draw(rt, "restarts") {
+			u.restart = start
+		}
 		server := httptest.NewServer(u)
 		server.Config.ErrorLog = nil
-		return closing{dial(rt, server.URL, filepath.Join(home, "cache")).Store, func() { cuts += u.cuts.Load(); server.Close(); stop() }}, mem.New()
+		return closing{dial(rt, server.URL, filepath.Join(home, "cache")).Store, func() { cuts += u.cuts.Load(); server.Close(); meta.Close() }}, mem.New()
 	})
 	if cuts == 0 {
 		t.Error("no connection was cut")
 	}
-}
-
-// few has a property checked a few times: its cases take long, because clients wait.
-func few(t *testing.T, times int) {
-	checks := flag.Lookup("rapid.checks")
-	usual := checks.Value.String()
-	if checks.Value.Set(fmt.Sprint(times)) != nil {
-		t.Fatal("rapid has no number of checks")
-	}
-	t.Cleanup(func() { _ = checks.Value.Set(usual) })
 }
 
 // TestOnceThroughRestarts has engines record through a server that is started anew at the worst moments.

@@ -59,19 +59,29 @@ func New(c Config) *Handler {
 	return h
 }
 
-// ServeHTTP answers a request. It sets its own limits of time: a large value takes as long as it takes.
+// callWait is how long a client may take to send the arguments of a call, and to take a part of its answer. Who reads a list keeps the
+// database from tidying up its log, which grows meanwhile: a client that was put to sleep in the middle of one must not do so for ever. It is
+// longer than a client waits for a call.
+var callWait = 5 * time.Minute
+
+// ServeHTTP answers a request. It sets its own limits of time: a large value takes as long as it takes, and so does what is to be done.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Time{}) // a connection that cannot has no deadline
-	_ = rc.SetWriteDeadline(time.Time{})
+	readBy(w, time.Time{})
+	writeBy(w, time.Time{})
 	h.mux.ServeHTTP(w, r)
+}
+
+// readBy and writeBy set until when a client has to send, and to take. A connection that cannot has no such limit.
+func readBy(w http.ResponseWriter, t time.Time) { _ = http.NewResponseController(w).SetReadDeadline(t) }
+func writeBy(w http.ResponseWriter, t time.Time) {
+	_ = http.NewResponseController(w).SetWriteDeadline(t)
 }
 
 // post mounts a call that is answered by one value.
 func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, error)) {
 	h.mux.HandleFunc("POST "+Prefix+name, func(w http.ResponseWriter, r *http.Request) {
 		var args A
-		if err := readBody(r, &args); err != nil {
+		if err := readBody(w, r, &args); err != nil {
 			refuse(w, err)
 			return
 		}
@@ -90,7 +100,7 @@ func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, erro
 func list[A, T any](h *Handler, name string, f func(context.Context, A) iter.Seq2[T, error]) {
 	h.mux.HandleFunc("POST "+Prefix+name, func(w http.ResponseWriter, r *http.Request) {
 		var args A
-		if err := readBody(r, &args); err != nil {
+		if err := readBody(w, r, &args); err != nil {
 			refuse(w, err)
 			return
 		}
@@ -118,6 +128,7 @@ func send(w http.ResponseWriter, v any) error {
 		return err
 	}
 	w.Header().Set("Content-Type", contentType)
+	writeBy(w, time.Now().Add(callWait))
 	_, err = w.Write(data)
 	return err
 }
@@ -141,11 +152,15 @@ var unpackers = sync.Pool{New: func() any {
 	return d
 }}
 
-func readBody(r *http.Request, v any) error {
+func readBody(w http.ResponseWriter, r *http.Request, v any) error {
 	if t := r.Header.Get("Content-Type"); t != contentType {
 		return fault.New(fault.Usage, "a request of type %q", t)
 	}
+	readBy(w, time.Now().Add(callWait))
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err == nil {
+		readBy(w, time.Time{}) // else it would end what is done now; of a body that does not come, it ends what would read the rest
+	}
 	if err == nil && len(data) > maxBody {
 		err = errors.New("the request is too large")
 	}

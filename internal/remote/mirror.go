@@ -238,6 +238,7 @@ func (h *Handler) files() {
 		return s, err
 	})
 	post(h, "goodbye", func(_ context.Context, s session) (none, error) {
+		h.forget(s.ID)
 		return none{}, upkeep.Goodbye(h.c.Home, s.Host, s.ID, s.Began)
 	})
 	post(h, "log", func(_ context.Context, p logPiece) (int64, error) { return h.appendLog(p) })

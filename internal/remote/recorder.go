@@ -25,11 +25,10 @@ type queued struct {
 
 // recorder is the writing half of a client: a queue, and a goroutine that sends what is in it.
 type recorder struct {
-	c       *Client
-	wake    chan struct{}
-	ended   chan struct{}
-	number  int64 // of the last batch; the goroutine's
-	lastRun int64 // that this client created; the goroutine's
+	c      *Client
+	wake   chan struct{}
+	ended  chan struct{}
+	number int64 // of the last batch; the goroutine's
 
 	mu     sync.Mutex
 	room   sync.Cond
@@ -219,8 +218,9 @@ func (r *recorder) take() (queue []queued, wait time.Duration, closed bool) {
 // send sends a batch until there is an answer, and tells who waits.
 func (r *recorder) send(queue []queued) {
 	r.number++
-	b := batch{Session: r.c.session.ID, Number: r.number, After: r.lastRun, Writes: make([]write, len(queue))}
-	// What is not to be sent: its log could not be carried over.
+	b := batch{Session: r.c.session.ID, Number: r.number, Writes: make([]write, len(queue))}
+	// Those whose log could not be carried over. They are sent all the same, since no record is to be missing before others, but
+	// whoever waits for them is told.
 	lost := make(map[int]error)
 	for i := range queue {
 		b.Writes[i] = queue[i].write
@@ -241,7 +241,6 @@ func (r *recorder) send(queue []queued) {
 			failed = lost[i]
 		}
 		if failed == nil && w.Run != 0 {
-			r.lastRun = max(r.lastRun, w.Run)
 			r.c.mirror.begin(w.Run)
 		}
 		if rec := queue[i].Record; rec != nil && rec.Attempt != nil && failed == nil {

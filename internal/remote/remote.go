@@ -19,14 +19,13 @@
 //  1. The server knows this batch: it handled it, or does so now. It handles one batch of a client at a time and keeps the last
 //     answer, so the batch that is sent again waits for the first and gets its answer.
 //  2. The server does not, because it was started anew. Any beginning of the batch may be durable, records being committed in order. All
-//     of it is passed on again. A record that brings a task or a scope and was committed is refused as a Conflict, and whole,
-//     since it is written whole or not at all; the server then compares what it has with what the record brings and calls it written
-//     if that is equal. Records without such a part only replace (attempts, artifacts, cards, logs, values), and a run has one
-//     writer whose later batches wait: replacing brings back the same state. A run that was created is found by who began it and when (its lease
-//     and its time of creation, above the runs that the client knows to be its own) instead of created once more. The end of
-//     a run, requests to stop, and changes of tags say what shall be, and may be said twice.
+//     of it is passed on again. The session, the number of the batch and the place in it name each write, and the store commits that
+//     name, a [metastore.Mark], together with what is written. So a record that was committed is not written again, and a run that
+//     was created is the one that is answered. The end of a run, requests to stop, and changes of tags say what shall be,
+//     and may be said twice.
 //
-// A genuine Conflict, of a record that was not sent before, stays one: only a batch that is sent again is looked at so.
+// A write that only looks like another has a name of its own. If it brings a task or a scope that is there, it is a Conflict,
+// whether it was sent once or again. The store forgets the names of a client's batch when its next one comes.
 //
 // # Patience
 //

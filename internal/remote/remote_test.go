@@ -87,7 +87,7 @@ func (c closing) Close() error {
 }
 
 func TestLikeTheModel(t *testing.T) {
-	few(t, 30)
+	metastoretest.Few(t, 30)
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		home, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {

@@ -1,10 +1,7 @@
 package remote
 
 import (
-	"bytes"
 	"context"
-	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +13,7 @@ import (
 type batch struct {
 	Session string
 	Number  int64 // counted from 1 by session
-	Again   bool  // it was sent before, and no answer came
-	After   int64 // the last run that the client knows to be its own
+	Again   bool  // it was sent before, and no answer came; servers that do not mark what they write need to know
 	Writes  []write
 }
 
@@ -81,6 +77,13 @@ func (h *Handler) writer(session string) *writer {
 	return w
 }
 
+// forget forgets a client that has nothing more to write.
+func (h *Handler) forget(session string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.writers, session)
+}
+
 // write handles a batch, once.
 func (h *Handler) write(ctx context.Context, b batch) ([]written, error) {
 	if b.Session == "" || b.Number <= 0 {
@@ -107,13 +110,16 @@ func (h *Handler) apply(ctx context.Context, b batch) []written {
 	failed := make([]error, len(b.Writes))
 	var pending sync.WaitGroup
 	for i := range b.Writes {
+		mark := &metastore.Mark{Writer: b.Session, Batch: b.Number, Item: i}
 		switch x := &b.Writes[i]; {
 		case x.Record != nil:
 			pending.Add(1)
+			x.Record.Mark = mark
 			x.Record.Done = func(err error) { failed[i] = err; pending.Done() }
 			h.c.Store.Record(*x.Record)
 		case x.Create != nil:
-			answer[i].Run, failed[i] = h.create(ctx, b, *x.Create)
+			x.Create.Begin.Mark = mark
+			answer[i].Run, failed[i] = h.c.Store.CreateRun(ctx, x.Create.Run, x.Create.Begin)
 		case x.End != nil:
 			failed[i] = h.c.Store.EndRun(ctx, x.End.Run, x.End.End)
 		case x.Stop != nil:
@@ -127,67 +133,7 @@ func (h *Handler) apply(ctx context.Context, b batch) []written {
 	h.c.Store.Flush()
 	pending.Wait()
 	for i, err := range failed {
-		if r := b.Writes[i].Record; b.Again && r != nil && fault.Is(err, fault.Conflict) && h.there(ctx, r) {
-			err = nil
-		}
 		answer[i].Fault = packFault(err)
 	}
 	return answer
-}
-
-// create creates a run, unless it was created by an earlier try.
-func (h *Handler) create(ctx context.Context, b batch, c create) (int64, error) {
-	if b.Again {
-		created := c.Run.Created.Truncate(time.Microsecond)
-		for r, err := range h.c.Store.Runs(ctx, metastore.RunFilter{
-			Flows: []string{c.Run.Flow}, Spun: true, CreatedAfter: created, CreatedBefore: created.Add(time.Microsecond),
-		}) {
-			if err != nil {
-				return 0, err
-			}
-			was, is := r.Lease, c.Run.Lease
-			if r.ID > b.After && was.Host == is.Host && was.Boot == is.Boot && was.PID == is.PID && was.Start == is.Start {
-				return r.ID, nil
-			}
-		}
-	}
-	return h.c.Store.CreateRun(ctx, c.Run, c.Begin)
-}
-
-// there reports whether what a record brings, and what only one record can bring, is in the store as it brings it.
-func (h *Handler) there(ctx context.Context, r *metastore.Record) bool {
-	if r.Task == nil && r.Scope == nil {
-		return false
-	}
-	if t := r.Task; t != nil {
-		have, err := h.c.Store.Task(ctx, t.Run, t.ID)
-		if err != nil || !same(have, *t) {
-			return false
-		}
-	}
-	if s := r.Scope; s != nil {
-		have, err := h.c.Store.ScopesOf(ctx, s.Run, []int64{s.Split})
-		if err != nil || len(have) != 1 || !same(have[0], *s) {
-			return false
-		}
-	}
-	return true
-}
-
-// same compares a record with what the store made of it.
-func same[T any](stored, given T) bool {
-	switch g := any(&given).(type) {
-	case *metastore.Task:
-		s := any(&stored).(*metastore.Task)
-		if !s.Created.Equal(g.Created.Truncate(time.Microsecond)) || !slices.Equal(s.Inputs, g.Inputs) {
-			return false
-		}
-		s.Created, s.Inputs, g.Created, g.Inputs = time.Time{}, nil, time.Time{}, nil
-	case *metastore.Scope:
-		s := any(&stored).(*metastore.Scope)
-		if !bytes.Equal(s.Items[:], g.Items[:]) {
-			return false
-		}
-	}
-	return reflect.DeepEqual(stored, given)
 }

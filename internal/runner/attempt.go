@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/preview"
@@ -145,8 +147,13 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 // stillborn records an attempt whose process could not be started as failed.
 func (r *Runner) stillborn(a *attempt, err error) {
 	a.open = 0
-	a.exit, a.gone = worker.Exit{Code: -1, Lost: err.Error()}, true
+	a.exit, a.gone = lostTo(err), true
 	r.post(a.complete)
+}
+
+// lostTo is the end of a process that never came to be.
+func lostTo(err error) worker.Exit {
+	return worker.Exit{Code: -1, Lost: err.Error(), Hint: fault.HintOf(err)}
 }
 
 // started is called when the process runs.
@@ -234,6 +241,7 @@ func (a *attempt) complete() {
 		return
 	}
 	a.judge()
+	a.tellLoss()
 	rec := metastore.Record{Attempt: copyOf(a.rec), Log: a.log.close()}
 	rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
 	if (a.rec.PID == 0 || a.shared) && a.launch.Attempt == 0 {
@@ -305,10 +313,25 @@ func (a *attempt) judge() {
 	}
 }
 
+// tellLoss writes why the attempt was lost to its log, if that would be empty otherwise: it is where one looks first.
+func (a *attempt) tellLoss() {
+	if a.exit.Lost == "" || a.log.lines > 0 || a.rec.Exception == nil {
+		return
+	}
+	for line := range strings.Lines(a.rec.Exception.Traceback) {
+		text := strings.TrimSuffix(line, "\n")
+		a.log.keep(tasklog.Line{Time: a.rec.Ended, Stream: tasklog.Stderr, Text: []byte("[levada] " + text), Newline: true})
+	}
+}
+
 // unsaid is the exception of an attempt that could not raise one, and of which exit code and signal do not tell why it failed.
 func (a *attempt) unsaid(kind string) *metastore.Exception {
 	text := a.why()
-	return &metastore.Exception{Type: kind, Message: text, Traceback: text + "\n"}
+	more := "\n"
+	if a.exit.Hint != "" {
+		more = "\n" + a.exit.Hint + "\n"
+	}
+	return &metastore.Exception{Type: kind, Message: text, Traceback: text + more}
 }
 
 // settled is called when the attempt's record is durable, or cannot be made so.
@@ -327,6 +350,7 @@ func (a *attempt) settled(err error) {
 	id, n := a.launch.Task, a.launch.Attempt
 	if res := a.result; res != nil && res.ok {
 		delete(r.problems, id)
+		delete(r.hints, id)
 		r.layers.Add(datastore.Layer{Run: r.Config.Run.ID, Task: int64(id), Base: a.task.Base, Complete: res.complete, Own: res.artifacts})
 		if res.items != nil {
 			r.keepItems(id, res.items)
@@ -338,6 +362,9 @@ func (a *attempt) settled(err error) {
 		r.apply(engine.Succeeded{Task: id, Attempt: n, Transition: res.transition})
 	} else {
 		r.problems[id] = a.rec.Problem()
+		if a.exit.Hint != "" {
+			r.hints[id] = a.exit.Hint
+		}
 		raised := a.result != nil
 		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
 		a.emitFailure(raised, noRetry)

@@ -92,7 +92,7 @@ func (m *many) flush() {
 	}
 	if err := m.open(); err != nil {
 		for _, a := range now {
-			a.exit = worker.Exit{Code: -1, Lost: err.Error()}
+			a.exit = lostTo(err)
 			a.complete()
 		}
 		return
@@ -105,7 +105,7 @@ func (m *many) flush() {
 		}
 		if err := m.tell(now[from:to]); err != nil {
 			for _, a := range now[from:to] {
-				m.lose(a, err.Error())
+				m.lose(a, err)
 			}
 		}
 		from = to
@@ -474,13 +474,13 @@ func itAnd(n int) string {
 }
 
 // lose gives up one attempt that could not be told.
-func (m *many) lose(a *attempt, why string) {
+func (m *many) lose(a *attempt, why error) {
 	m.mu.Lock()
 	_, there := m.tasks[int64(a.launch.Task)]
 	delete(m.tasks, int64(a.launch.Task))
 	m.mu.Unlock()
 	if there || a.rec.Ended.IsZero() {
-		a.exit = worker.Exit{Code: -1, Lost: why}
+		a.exit = lostTo(why)
 		m.onTheirWay(-1)
 		a.complete()
 	}

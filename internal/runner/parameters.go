@@ -89,6 +89,8 @@ func ask(ctx context.Context, pool *worker.Pool, purpose string, question any, s
 	switch {
 	case ctx.Err() != nil:
 		return nil, nil, fault.Wrap(fault.Interrupted, "wait for the process that "+purpose, ctx.Err())
+	case err != nil && exit.Lost != "":
+		return nil, nil, fault.New(fault.Unavailable, "the process that %s is lost: %s", purpose, exit.Lost).Do("%s", exit.Hint)
 	case err != nil:
 		return nil, nil, fault.New(fault.UserCode, "the process that %s ended with code %d, signal %d, without an answer", purpose, exit.Code, exit.Signal)
 	case m.Type == "usage":

@@ -54,3 +54,61 @@ func TestWhyAProcessCouldNotBeStartedIsKept(t *testing.T) {
 		t.Errorf("its problem is %q", why)
 	}
 }
+
+// TestProcessThatTheSystemDoesNotGive has a fork fail as it does at a limit: what is wrong, and what to do about it, is told by the task, its
+// log and the run.
+func TestProcessThatTheSystemDoesNotGive(t *testing.T) {
+	for number, want := range map[string][2]string{
+		"EAGAIN": {"ulimit -u", "raise the limit of processes"},
+		"ENOMEM": {"no memory for another process", "give it more memory"},
+		"EPERM":  {"fork: Operation not permitted", ""},
+	} {
+		b := newBench(t, strings.ReplaceAll(forklessFlow, "NUMBER", number))
+		res := b.begin(t, context.Background(), nil)
+		if res.Status != metastore.RunFailed || res.FailedStep != "start" || res.Problem == "" != (want[1] == "") || !strings.Contains(res.Problem, want[1]) {
+			t.Fatalf("%s: %+v", number, res)
+		}
+		a := b.last(t, res.FailedTask)
+		if why := a.Problem(); !strings.Contains(why, want[0]) || strings.Contains(why, "\n") {
+			t.Errorf("%s: its problem is %q", number, why)
+		}
+		run, err := b.store.Run(context.Background(), b.run)
+		if err != nil || !strings.Contains(run.Problem, want[0]) {
+			t.Errorf("%s: the run says %q, %v", number, run.Problem, err)
+		}
+		log, err := b.store.Log(context.Background(), b.run, res.FailedTask, 0)
+		if err != nil || !strings.Contains(string(log), want[0]) || !strings.Contains(string(log), want[1]) || a.LogLines == 0 {
+			t.Errorf("%s: the log of %d lines says %q, %v", number, a.LogLines, log, err)
+		}
+	}
+}
+
+const forklessFlow = `
+import errno
+import os
+from levada import FlowSpec, step
+
+class Forkless(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+forks = 0
+fork = os.fork
+
+def limited():
+    global forks
+    forks += 1
+    if forks > 1:  # the first is for the parameters
+        raise OSError(errno.NUMBER, os.strerror(errno.NUMBER))
+    return fork()
+
+os.fork = limited
+
+if __name__ == "__main__":
+    Forkless()
+`

@@ -264,7 +264,7 @@ func (c *conversation) collect(dir string, e programExit) *result {
 	}
 	switch {
 	case e.Lost != "":
-		return fail("Lost", "%s", e.Lost)
+		return fail("Lost", "%s", strings.TrimSuffix(e.Lost+"\n"+e.Hint, "\n"))
 	case e.late:
 		return fail("timeout", "%s did not end within its timeout of %s", what, c.a.launch.Step.Timeout)
 	case e.killed:

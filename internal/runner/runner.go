@@ -115,6 +115,7 @@ type Runner struct {
 	sampling bool
 	many     *many                    // nil before the first task that has no process of its own
 	problems map[engine.TaskID]string // of tasks whose last attempt failed
+	hints    map[engine.TaskID]string // what to do about it, of those that could not be started
 	fatal    error                    // the store failed: nothing more can be recorded
 }
 
@@ -127,7 +128,7 @@ func New(c Config) *Runner {
 		active: make(map[engine.TaskID]*attempt),
 		items:  make(map[engine.TaskID]*foreachItems),
 
-		problems: make(map[engine.TaskID]string),
+		problems: make(map[engine.TaskID]string), hints: make(map[engine.TaskID]string),
 	}
 }
 
@@ -331,6 +332,9 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	if why := r.problems[engine.TaskID(res.FailedTask)]; why != "" && end.Problem == "" {
 		// Whoever watches has been told by the task; whoever reads of the run later wants to know it without asking for the task.
 		end.Problem = fmt.Sprintf("step %s, task %d: %s", res.FailedStep, res.FailedTask, why)
+	}
+	if hint := r.hints[engine.TaskID(res.FailedTask)]; hint != "" && res.Problem == "" {
+		res.Problem = hint // why it failed, its task has told
 	}
 	err := r.Store.EndRun(ctx, r.Config.Run.ID, end)
 	if r.fatal != nil {

@@ -28,7 +28,7 @@ type Program struct {
 func startProgram(p Program, speech []byte, watch Watch) (*Process, error) {
 	proc, far, err := newProcess(0)
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
+		return nil, noProcess(err)
 	}
 	proc.watch = watch
 	defer far.close()
@@ -41,7 +41,7 @@ func startProgram(p Program, speech []byte, watch Watch) (*Process, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		proc.Close()
-		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
+		return nil, noProcess(err)
 	}
 	defer null.Close()
 	env, files := p.Env, []uintptr{null.Fd(), uintptr(far.stdout), uintptr(far.stderr)}
@@ -81,6 +81,9 @@ func startProgram(p Program, speech []byte, watch Watch) (*Process, error) {
 
 // notStarted says why a program could not be started. What the system says is of little help where the file is there.
 func notStarted(path string, cause error) error {
+	if why, _ := refused(cause); why != "" {
+		return noProcess(cause)
+	}
 	e := &fault.Error{Kind: fault.Unavailable, Op: "start a process", Subject: path, Cause: cause}
 	_, missing := os.Stat(path)
 	switch {

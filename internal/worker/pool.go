@@ -218,6 +218,9 @@ func (p *Pool) startServer(set Setting) (*Server, error) {
 	cmd.Stdout, cmd.Stderr = p.spec.Stdout, p.spec.Stderr
 	if err := cmd.Start(); err != nil {
 		near.Close()
+		if why, _ := refused(err); why != "" {
+			return nil, noProcess(err)
+		}
 		if p.spec.Program != "" {
 			return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start the flow", Subject: p.spec.Program, Cause: err}).
 				Do("build it for this machine: `levada run` does, given the package's folder")

@@ -45,6 +45,7 @@ type Exit struct {
 	MaxRSS    int64 // bytes; counts pages shared with the fork server
 	// Lost is why nobody saw the process end: the fork server died, the process could not be started.
 	Lost string
+	Hint string // with Lost: what to do about it; may be empty
 }
 
 // PID is the process id, 0 while it is not known.

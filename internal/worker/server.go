@@ -201,10 +201,14 @@ func (s *Server) serve() {
 		case "forked":
 			p.started(m.PID)
 		case "exited":
-			p.exited(Exit{
+			e := Exit{
 				Code: m.Code, Signal: m.Signal, MaxRSS: m.MaxRSS, Lost: m.Message,
 				UserCPU: seconds(m.UTime), SystemCPU: seconds(m.STime),
-			})
+			}
+			if why, hint := refused(syscall.Errno(m.Errno)); m.Errno != 0 && why != "" {
+				e.Lost, e.Hint = why, hint
+			}
+			p.exited(e)
 		}
 	}
 	s.lose(why)
@@ -229,7 +233,10 @@ func (s *Server) lose(why string) {
 			p.Close()
 			continue
 		}
-		p.exited(Exit{Code: -1, Signal: int(syscall.SIGKILL), Lost: why})
+		p.exited(Exit{
+			Code: -1, Signal: int(syscall.SIGKILL), Lost: why,
+			Hint: "the system's log (`dmesg`) tells whether memory ran out; if it did, run fewer tasks at once with --max-workers",
+		})
 	}
 }
 
@@ -296,7 +303,7 @@ func (s *Server) fork(first First) (*Process, error) {
 	id := s.next
 	p, far, err := newProcess(id)
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "start a process", err)
+		return nil, noProcess(err)
 	}
 	defer far.close()
 	p.kill = func(sig syscall.Signal) { s.send(protocol.ToWorker{Type: "kill", ID: id, Signal: int(sig)}) }

@@ -16,8 +16,11 @@ def keep():
         return
     if not os.path.exists(os.path.join(root, ".complete")) or not os.access(package, os.W_OK):
         return
-    if os.fork() != 0:
-        return
+    try:
+        if os.fork() != 0:
+            return
+    except OSError:
+        return  # a limit is reached: who needs a process will say so
     try:
         os.closerange(3, 256)  # the host must not take this process for the worker
         os.nice(10)

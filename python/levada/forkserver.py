@@ -108,6 +108,8 @@ class ForkServer:
                     self._unsent.clear()
         except (ConversationEnded, OSError, ValueError):
             pass  # the host is gone, or talks nonsense: both end the conversation
+        except Exception:
+            sys.excepthook(*sys.exc_info())  # nobody else would tell of it
         finally:
             self._kill_all()
             os._exit(0)
@@ -186,7 +188,7 @@ class ForkServer:
         try:
             pid = os.fork()
         except OSError as error:
-            pid = -1
+            pid, number = -1, error.errno or 0
             message = "fork: %s" % error.strerror
         if pid == 0:
             child(first, conversation, stdout, stderr, is_scout)
@@ -195,7 +197,7 @@ class ForkServer:
         os.close(stderr)
         if pid < 0:
             self._unsent.append(frame({"type": "exited", "id": id, "code": _CANNOT_FORK, "signal": 0, "utime": 0,
-                                       "stime": 0, "maxrss": 0, "message": message}))  # fmt: skip
+                                       "stime": 0, "maxrss": 0, "message": message, "errno": number}))  # fmt: skip
             return
         self._pids[id] = pid
         self._ids[pid] = id

@@ -30,6 +30,7 @@ type Store struct {
 	names     map[int64]map[string]int64 // tasks of a run by name
 	notes     map[int64][]metastore.Note // of a run, in order
 	lastNote  int64
+	marks     map[string]marks // by writer
 
 	queue chan func()
 	done  chan struct{}
@@ -61,6 +62,7 @@ func New() *Store {
 		blobs:     make(map[metastore.Hash][]byte),
 		names:     make(map[int64]map[string]int64),
 		notes:     make(map[int64][]metastore.Note),
+		marks:     make(map[string]marks),
 		queue:     make(chan func(), 1024),
 		done:      make(chan struct{}),
 	}
@@ -133,8 +135,36 @@ func (s *Store) write(f func() error) error {
 	return f()
 }
 
+// marks are those of a writer's last batch: by item, the run that was created.
+type marks struct {
+	batch int64
+	items map[int]int64
+}
+
+// marked returns the run that was created with a mark, and whether the mark is there.
+func (s *Store) marked(m *metastore.Mark) (run int64, there bool) {
+	if m == nil || s.marks[m.Writer].batch != m.Batch {
+		return 0, false
+	}
+	run, there = s.marks[m.Writer].items[m.Item]
+	return run, there
+}
+
+func (s *Store) mark(m *metastore.Mark, run int64) {
+	if m == nil {
+		return
+	}
+	if s.marks[m.Writer].batch != m.Batch {
+		s.marks[m.Writer] = marks{m.Batch, make(map[int]int64)}
+	}
+	s.marks[m.Writer].items[m.Item] = run
+}
+
 // insert writes a record, all of it or nothing.
 func (s *Store) insert(r metastore.Record) error {
+	if _, there := s.marked(r.Mark); there {
+		return nil
+	}
 	if r.Attempt == nil && (len(r.Artifacts) > 0 || len(r.Cards) > 0 || r.Log != nil) {
 		return fault.New(fault.Internal, "a record has artifacts, cards or a log but no attempt")
 	}
@@ -148,6 +178,7 @@ func (s *Store) insert(r metastore.Record) error {
 			return conflict("run %d, scope %d", c.Run, c.Split)
 		}
 	}
+	s.mark(r.Mark, 0)
 	if r.Task != nil {
 		putIn(s.tasks, r.Task.Run, r.Task.ID, cloneTask(*r.Task))
 	}
@@ -199,6 +230,10 @@ func putIn[K, L comparable, V any](m map[K]map[L]V, k K, l L, v V) {
 func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastore.Beginning) (int64, error) {
 	var id int64
 	err := s.do(ctx, func() error {
+		if run, there := s.marked(begin.Mark); there {
+			id = run
+			return nil
+		}
 		if s.namedRun(run.Flow, run.Info.Name) != 0 {
 			return conflict("run %s/%s", run.Flow, run.Info.Name)
 		}
@@ -216,8 +251,10 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 		}
 		if err != nil {
 			s.forget(id)
+			return err
 		}
-		return err
+		s.mark(begin.Mark, id)
+		return nil
 	})
 	if err != nil {
 		return 0, err
@@ -243,6 +280,11 @@ func (s *Store) forget(id int64) {
 
 // carry copies the tasks that a resumed run takes over.
 func (s *Store) carry(to int64, begin metastore.Beginning) error {
+	if len(begin.Tasks) > 0 {
+		if _, err := s.run(begin.From); err != nil {
+			return err
+		}
+	}
 	for _, id := range tagSet(begin.Tasks) {
 		from := taskKey{begin.From, id}
 		t, ok := s.tasks[begin.From][id]

@@ -1,6 +1,7 @@
 package metastoretest
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 	"time"
@@ -32,6 +33,19 @@ func Compare(t *testing.T, open func(*rapid.T) (store, model metastore.Store)) {
 			rt.Fatalf("the store differs from the model (-model +store):\n%s", d)
 		}
 	})
+}
+
+// Few has a property checked a few times, unless -rapid.checks says how often: its cases take long.
+func Few(t *testing.T, times int) {
+	checks := flag.Lookup("rapid.checks")
+	usual := checks.Value.String()
+	if usual != checks.DefValue {
+		return
+	}
+	if checks.Value.Set(fmt.Sprint(times)) != nil {
+		t.Fatal("rapid has no number of checks")
+	}
+	t.Cleanup(func() { _ = checks.Value.Set(usual) })
 }
 
 type comparison struct {

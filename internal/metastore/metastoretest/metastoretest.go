@@ -81,6 +81,13 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 	}
 }
 
+// Removing runs the part of the suite that is about removing.
+func Removing(t *testing.T, open func(t *testing.T) metastore.Store) {
+	t.Run("Remove", func(t *testing.T) { testRemove(t, open(t)) })
+	t.Run("RemoveOrigin", func(t *testing.T) { testRemoveOrigin(t, open(t)) })
+	t.Run("Orphans", func(t *testing.T) { testOrphans(t, open(t)) })
+}
+
 var ctx = context.Background()
 
 // at is a moment, the same in every test.
@@ -288,6 +295,59 @@ func testTags(t *testing.T, s metastore.Store) {
 	}
 	_, err = s.ChangeTags(ctx, 99, nil, []string{"a"})
 	wantKind(t, "ChangeTags of no run", err, fault.NotFound)
+}
+
+// Marks asks for writes twice: the same, which are done once, and others that look the same. A store far away is not tested so: it marks
+// what it sends itself.
+func Marks(t *testing.T, s metastore.Store) {
+	mark := func(batch int64, item int) *metastore.Mark {
+		return &metastore.Mark{Writer: "w", Batch: batch, Item: item}
+	}
+	create := func(m *metastore.Mark, want int64) {
+		t.Helper()
+		id, err := s.CreateRun(ctx, metastore.Run{Flow: "F", Created: at(0)}, metastore.Beginning{Mark: m, First: []metastore.Record{{Task: task(0, 0, "start")}}})
+		must(t, err)
+		equal(t, "run", id, want)
+	}
+	create(mark(1, 0), 1)
+	create(mark(1, 1), 2)
+	create(mark(1, 0), 1)
+	create(mark(1, 1), 2)
+	create(&metastore.Mark{Writer: "v", Batch: 1}, 3)
+	create(mark(2, 0), 4)
+	create(nil, 5)
+
+	again := func(what string, r metastore.Record, first, other *metastore.Mark) {
+		t.Helper()
+		r.Mark = first
+		must(t, record(s, r))
+		must(t, record(s, r))
+		for _, m := range []*metastore.Mark{other, nil} {
+			r.Mark = m
+			wantKind(t, "another "+what, record(s, r), fault.Conflict)
+		}
+		r.Mark = other
+		wantKind(t, "another "+what+", asked for again", record(s, r), fault.Conflict)
+	}
+	again("task", metastore.Record{Task: task(1, 1, "a"), Attempt: attempt(1, 1, 0, metastore.AttemptRunning)}, mark(2, 1), mark(2, 2))
+	again("scope", metastore.Record{Scope: &metastore.Scope{Run: 1, Split: 1, Step: "a", Kind: "foreach", Count: 2, Parent: -1}}, mark(3, 0), mark(4, 0))
+
+	// What was written later stays.
+	first := metastore.Record{Attempt: attempt(1, 1, 0, metastore.AttemptRunning), Mark: mark(5, 0)}
+	must(t, record(s, first))
+	must(t, record(s, metastore.Record{Attempt: attempt(1, 1, 0, metastore.AttemptSucceeded), Mark: mark(5, 1)}))
+	must(t, record(s, first))
+	got, err := s.Attempts(ctx, 1, 1)
+	must(t, err)
+	equal(t, "attempts", got, []metastore.Attempt{*attempt(1, 1, 0, metastore.AttemptSucceeded)})
+
+	// A write that was refused leaves no mark.
+	r := metastore.Record{Task: task(1, 1, "a"), Mark: mark(6, 0)}
+	wantKind(t, "another task", record(s, r), fault.Conflict)
+	r.Task = task(1, 2, "a")
+	must(t, record(s, r))
+	_, err = s.Task(ctx, 1, 2)
+	must(t, err)
 }
 
 func testRecordRoundTrip(t *testing.T, s metastore.Store) {

@@ -155,6 +155,7 @@ func BenchmarkReaders(b *testing.B) {
 	for i := range int64(tasks) {
 		s.Record(oneTask(run, i))
 	}
+	s.Record(metastore.Record{Scope: &metastore.Scope{Run: run, Split: 0, Step: "start", Kind: "foreach", Count: tasks, Parent: -1}})
 	if err := s.Beat(ctx, run, time.Now()); err != nil {
 		b.Fatal(err)
 	}
@@ -176,6 +177,36 @@ func BenchmarkReaders(b *testing.B) {
 		for range b.N {
 			if c, err := s.Counts(ctx, run); err != nil || c[0].Succeeded != tasks {
 				b.Fatal(c, err)
+			}
+		}
+	})
+	b.Run("TaskCounts100k", func(b *testing.B) {
+		for range b.N {
+			if c, err := s.TaskCounts(ctx, []int64{run}); err != nil || c[run].Succeeded != tasks-1 {
+				b.Fatal(c, err)
+			}
+		}
+	})
+	b.Run("FirstTaskCounts100k", func(b *testing.B) {
+		for range b.N {
+			sqlite.Forget(s)
+			if c, err := s.TaskCounts(ctx, []int64{run}); err != nil || c[run].Succeeded != tasks-1 {
+				b.Fatal(c, err)
+			}
+		}
+	})
+	b.Run("FirstWidths100k", func(b *testing.B) {
+		for range b.N {
+			sqlite.Forget(s)
+			if w, err := s.Widths(ctx, []int64{run}); err != nil || w[run][0].Tasks != tasks {
+				b.Fatal(w, err)
+			}
+		}
+	})
+	b.Run("Widths100k", func(b *testing.B) {
+		for range b.N {
+			if w, err := s.Widths(ctx, []int64{run}); err != nil || w[run][0].Tasks != tasks {
+				b.Fatal(w, err)
 			}
 		}
 	})

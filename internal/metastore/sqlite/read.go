@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -265,62 +267,110 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 
 // Widths tells how wide the foreaches and gangs of runs are, and how many tasks each step has.
 func (s *Store) Widths(ctx context.Context, runs []int64) (map[int64][]metastore.StepWidth, error) {
-	type wide struct {
+	type opened struct {
 		run int64
 		metastore.StepWidth
 	}
-	scan := func(r *row) (wide, error) {
-		return wide{r.integer(), metastore.StepWidth{Step: r.text(), Opened: r.int(), Tasks: r.int()}}, nil
+	scan := func(r *row) (opened, error) {
+		return opened{r.integer(), metastore.StepWidth{Step: r.text(), Opened: r.int()}}, nil
 	}
-	widths := make(map[int64][]metastore.StepWidth)
-	// The tasks are counted in an index, and of few runs: most have opened nothing.
-	for w, err := range rows(ctx, s, "read widths", scan, `
-		WITH opened AS MATERIALIZED (
-			SELECT c.run, c.step, sum(c.count) AS n
-			FROM (SELECT DISTINCT value FROM json_each(?)) AS id CROSS JOIN scopes AS c ON c.run = id.value AND c.kind <> 'split'
-			GROUP BY c.run, c.step)
-		SELECT run, step, sum(opened), sum(tasks) FROM (
-			SELECT run, step, n AS opened, 0 AS tasks FROM opened
-			UNION ALL
-			SELECT t.run, t.step, 0, count(*)
-			FROM tasks AS t INDEXED BY tasks_by_step WHERE t.run IN (SELECT run FROM opened) -- in the order of the index: nothing to sort
-			GROUP BY t.run, t.step)
-		GROUP BY run, step ORDER BY run, step`, idList(runs)) {
+	// Most runs have opened nothing: of those, no tasks are counted.
+	widths := make(map[int64]map[string]metastore.StepWidth)
+	var ids []int64
+	for o, err := range rows(ctx, s, "read widths", scan, `
+		SELECT c.run, c.step, sum(c.count)
+		FROM (SELECT DISTINCT value FROM json_each(?)) AS id CROSS JOIN scopes AS c ON c.run = id.value AND c.kind <> 'split'
+		GROUP BY c.run, c.step`, idList(runs)) {
 		if err != nil {
 			return nil, err
 		}
-		widths[w.run] = append(widths[w.run], w.StepWidth)
+		if widths[o.run] == nil {
+			widths[o.run] = make(map[string]metastore.StepWidth)
+			ids = append(ids, o.run)
+		}
+		widths[o.run][o.Step] = o.StepWidth
 	}
-	return widths, nil
+	if len(ids) == 0 {
+		return map[int64][]metastore.StepWidth{}, nil
+	}
+	wide, others, err := split(ctx, s, &s.steps, ids, `SELECT max(id) FROM tasks WHERE run = asked.value`)
+	if err != nil {
+		return nil, err
+	}
+	add := func(run int64, step string, tasks int) {
+		w := widths[run][step]
+		w.Step, w.Tasks = step, tasks
+		widths[run][step] = w
+	}
+	for run, largest := range wide {
+		steps, err := s.stepBlocks(ctx, run, largest)
+		if err != nil {
+			return nil, err
+		}
+		for step, n := range steps {
+			add(run, step, n)
+		}
+	}
+	scanTasks := func(r *row) (opened, error) {
+		return opened{r.integer(), metastore.StepWidth{Step: r.text(), Tasks: r.int()}}, nil
+	}
+	for o, err := range rows(ctx, s, "read widths", scanTasks, `
+		SELECT run, step, count(*) FROM tasks INDEXED BY tasks_by_step -- in the order of the index: nothing to sort
+		WHERE run IN (SELECT value FROM json_each(?)) GROUP BY run, step`, idList(others)) {
+		if err != nil {
+			return nil, err
+		}
+		add(o.run, o.Step, o.Tasks)
+	}
+	sorted := make(map[int64][]metastore.StepWidth, len(widths))
+	for run, steps := range widths {
+		for _, step := range slices.Sorted(maps.Keys(steps)) {
+			sorted[run] = append(sorted[run], steps[step])
+		}
+	}
+	return sorted, nil
+}
+
+// countedByStatus are the columns of [scanTaskCount], of rows with the last attempts of tasks.
+const countedByStatus = `
+	count(*) FILTER (WHERE status = 'running'),
+	count(*) FILTER (WHERE status IN ('succeeded', 'caught')),
+	count(*) FILTER (WHERE status = 'failed'),
+	count(*) FILTER (WHERE status = 'killed'),
+	coalesce(max(max(started, ended)), 0)`
+
+func scanTaskCount(r *row) (metastore.TaskCount, error) {
+	return metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), Last: r.time()}, nil
 }
 
 // TaskCounts returns how many tasks each of the runs has by the status of their last attempt.
 func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metastore.TaskCount, error) {
-	ids, err := json.Marshal(runs)
+	wide, others, err := split(ctx, s, &s.counts, runs, `SELECT max(task) FROM attempts WHERE run = asked.value`)
 	if err != nil {
-		return nil, s.faultOf("count tasks", err)
+		return nil, err
+	}
+	counts := make(map[int64]metastore.TaskCount, len(runs))
+	for run, largest := range wide {
+		if counts[run], err = s.countBlocks(ctx, run, largest); err != nil {
+			return nil, err
+		}
 	}
 	type counted struct {
 		run int64
 		metastore.TaskCount
 	}
-	scan := func(r *row) (counted, error) {
-		return counted{r.integer(), metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), Last: r.time()}}, nil
+	scan := func(r *row) (c counted, err error) {
+		c.run = r.integer()
+		c.TaskCount, err = scanTaskCount(r)
+		return c, err
 	}
 	// With max(n), SQLite takes the other columns from the row that has it.
-	counts := make(map[int64]metastore.TaskCount, len(runs))
 	for c, err := range rows(ctx, s, "count tasks", scan, `
-		SELECT run,
-			count(*) FILTER (WHERE status = 'running'),
-			count(*) FILTER (WHERE status IN ('succeeded', 'caught')),
-			count(*) FILTER (WHERE status = 'failed'),
-			count(*) FILTER (WHERE status = 'killed'),
-			max(max(started, ended))
-		FROM (
+		SELECT run, `+countedByStatus+` FROM (
 			SELECT a.run AS run, a.status AS status, a.started AS started, a.ended AS ended, max(a.n)
 			FROM json_each(?) AS id CROSS JOIN attempts AS a ON a.run = id.value AND a.task > 0
 			GROUP BY a.run, a.task)
-		GROUP BY run`, string(ids)) {
+		GROUP BY run`, idList(others)) {
 		if err != nil {
 			return nil, err
 		}

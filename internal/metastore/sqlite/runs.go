@@ -56,9 +56,19 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 	}
 	var id int64
 	err = s.do(ctx, "create run", func(c *conn) error {
+		if begin.Mark != nil {
+			if id, err = markedRun(c, *begin.Mark); err != nil || id != 0 {
+				return err
+			}
+		}
 		id, err = insertRun(c, run, string(info))
 		if err != nil {
 			return err
+		}
+		if begin.Mark != nil {
+			if _, err := s.writer.marked(c, *begin.Mark, id); err != nil {
+				return err
+			}
 		}
 		if len(begin.Tasks) > 0 {
 			if err := carry(c, id, begin.From, begin.Tasks); err != nil {
@@ -119,6 +129,9 @@ func carry(c *conn, to, from int64, tasks []int64) error {
 		return err
 	}
 
+	if err := updateRun(c, from, `UPDATE runs SET id = id WHERE id = ?1`); err != nil {
+		return err // it has been removed, and what is left of it goes
+	}
 	for _, q := range []string{carryTasks, carryAttempts} {
 		res, err := c.exec(q, to, from, string(list))
 		if err != nil {
@@ -129,9 +142,6 @@ func carry(c *conn, to, from int64, tasks []int64) error {
 			return err
 		}
 		if missing := len(ids) - int(n); missing > 0 {
-			if err := updateRun(c, from, `UPDATE runs SET id = id WHERE id = ?1`); err != nil {
-				return err // it has been removed
-			}
 			return fault.New(fault.NotFound, "%d of the %d tasks to be taken over have not ended well", missing, len(ids)).
 				On(fmt.Sprintf("run %d", from))
 		}

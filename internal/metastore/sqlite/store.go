@@ -68,6 +68,9 @@ type Store struct {
 	maySpend bool        // the reserve
 	spent    atomic.Bool // it was, and is to be made again
 
+	counts blocks[metastore.TaskCount] // of tasks that are over
+	steps  blocks[map[string]int]      // of tasks by step
+
 	watch struct { // the connection that looks for changes, dialed when first needed
 		mu   sync.Mutex
 		conn *conn

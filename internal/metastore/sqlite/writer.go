@@ -34,6 +34,8 @@ type writer struct {
 	sql    recordStatements
 	linger time.Duration
 
+	batches map[string]int64 // at which batch writers with marks are; the goroutine's
+
 	wake chan struct{} // there may be something to do; capacity 1
 	done chan struct{} // the goroutine has ended
 	err  error         // of closing the connection; read after done
@@ -235,9 +237,7 @@ func (w *writer) transact(batch []write, skip map[int]error) (culprit int, err e
 		if x.job != nil {
 			err = x.job(w.conn)
 		} else {
-			a := x.record.Attempt
-			superseded := a != nil && last != nil && last[attemptKey{a.Run, a.Task, a.N}] > i
-			err = w.sql.insert(&x.record, superseded)
+			err = w.insert(&x.record, func(a *metastore.Attempt) bool { return last[attemptKey{a.Run, a.Task, a.N}] > i })
 		}
 		if err != nil {
 			w.conn.script("ROLLBACK") // fails if SQLite has rolled back by itself
@@ -252,6 +252,16 @@ func (w *writer) transact(batch []write, skip map[int]error) (culprit int, err e
 		return -1, err
 	}
 	return -1, nil
+}
+
+// insert writes a record unless its mark says that it was. superseded tells whether a later record of the transaction has the same attempt.
+func (w *writer) insert(r *metastore.Record, superseded func(*metastore.Attempt) bool) error {
+	if r.Mark != nil {
+		if there, err := w.marked(w.conn, *r.Mark, 0); err != nil || there {
+			return err
+		}
+	}
+	return w.sql.insert(r, r.Attempt != nil && superseded(r.Attempt))
 }
 
 // isOwnFault reports whether err is about x alone, not about the store.

@@ -1,0 +1,17 @@
+package remote
+
+import "time"
+
+// SetCallWait changes how long a client may take, until the function it returns is called.
+func SetCallWait(d time.Duration) (restore func()) {
+	before := callWait
+	callWait = d
+	return func() { callWait = before }
+}
+
+// Writers returns of how many clients the last answer is kept.
+func (h *Handler) Writers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.writers)
+}
