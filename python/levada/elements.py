@@ -1,9 +1,9 @@
 """The elements of foreaches, and what a step may do to them.
 
-A task gets its element alone, not the list that it is of: that is what keeps a wide foreach cheap. A step may see the two
-side by side, though, and expects ``self.input`` to be ``self.items[self.index]``. So the element takes its place in the list
-when the step looks at that as well, and one that the step has changed in place is put there at the end, where later steps and
-the join look for it. Only then is the list loaded, and stored once more.
+A task gets its element alone, not the list that it is of: that is what keeps a wide foreach cheap. A step may see the
+two side by side, though, and expects ``self.input`` to be ``self.items[self.index]``. So the element takes its place in
+the list when the step looks at that as well, and one that the step has changed in place is put there at the end, where
+later steps and the join look for it. Only then is the list loaded, and stored once more.
 """
 
 import sys
@@ -18,7 +18,7 @@ _SMALL = 1 << 18
 
 
 def each(items):
-    """What a foreach goes through, to be iterated. A Series of pandas gives its own types only so, as it does by index."""
+    """What a foreach goes through, to be iterated. So a Series of pandas gives its own types, as it does by index."""
     return items.array if type(items).__module__.partition(".")[0] == "pandas" and hasattr(items, "array") else items
 
 
@@ -27,7 +27,7 @@ def _has_positions(items):
 
 
 def element(items, index):
-    """The element at a position, which is what iterating gives there, not what a key finds. IndexError if there is none."""
+    """The element at a position: what iterating gives there, not what a key finds. IndexError if there is none."""
     if _has_positions(items):
         return items[index]
     for found in islice(each(items), index, None):
@@ -36,7 +36,7 @@ def element(items, index):
 
 
 def replaced(items, index, value):
-    """The items with another element at a position: themselves, or another tuple. TypeError if they have no positions."""
+    """The items with another element at a position: the same ones, or a new tuple. TypeError without positions."""
     if not _has_positions(items):
         raise TypeError("that is a %s, which has no positions" % type(items).__name__)
     if isinstance(items, tuple):
@@ -57,7 +57,7 @@ class Elements:
         self._originals = {}  # level -> what lay in the list where the element lies now
 
     def of_own_list(self, level):
-        """The element as the list has it that this task, or one before it in the foreach, has made anew: found, element."""
+        """Whether this task, or one before it in the foreach, has made the list anew; and its element there."""
         frame = self._task.stack[level]
         name = frame.get("var")
         if not frame.get("own") and name not in self._flow.__dict__:
@@ -71,7 +71,7 @@ class Elements:
             return False, None  # by now it is something else
 
     def remember(self, level, value, data):
-        """Take down an element as it came. ``data`` is its pickle; empty if it came as a file or from another language."""
+        """Take down an element as it came. ``data`` is its pickle; empty from a file or another language."""
         if type(value) in IMMUTABLE:
             return
         try:
@@ -103,7 +103,7 @@ class Elements:
             value = self._task.item(level)
             if not self._is_changed(level, value):
                 if level in self._originals:
-                    # Neighbours in a list share what they are made of, and its pickle tells. The element shares nothing.
+                    # Elements in a list share what they are made of, and its pickle tells; this one shares nothing.
                     attributes[name] = loaded.value = replaced(loaded.value, index, self._originals[level])
                 continue
             try:
