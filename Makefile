@@ -8,6 +8,10 @@ VENV := $(TOOLS)/venv
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RUFF := ruff==0.17.6
 
+# Programs with the race detector sleep for a second before they end, in case a goroutine does something yet. Tests start them by
+# the thousand.
+test-go: export GORACE += atexit_sleep_ms=0
+
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
