@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -49,6 +50,12 @@ func testMain(m *testing.M) int {
 	}
 	if seed == 0 {
 		seed = rand.Uint64N(1_000_000)
+	}
+	// What a shell starts in the background ignores these, and so would levada. What is caught is not ignored by a child.
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	var err error
 	if shared, err = os.MkdirTemp("", "levada-fault-"); err != nil {
