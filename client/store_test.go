@@ -98,6 +98,7 @@ func TestMain(m *testing.M) {
 		levada = filepath.Join(tools, "levada")
 		build := exec.Command("go", "build", "-o", levada, "./cmd/levada")
 		build.Dir = root
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			return 1, fmt.Errorf("go build: %w\n%s", err, out)
 		}

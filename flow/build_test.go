@@ -121,7 +121,7 @@ func TestKilledEngine(t *testing.T) {
 	for _, name := range []string{"Crowd", "Waiting"} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession(t)
-			cmd := s.command(name, "run", "--n", "20000")
+			cmd := s.command(name, "run", "--n", "5000")
 			if name == "Waiting" {
 				cmd = s.command(name, "run")
 			}

@@ -81,9 +81,11 @@ func findLevada(exe string) string {
 	return path
 }
 
-// builtByGoRun reports whether a program lies where `go run` puts what it builds: a temporary folder, or the build cache.
+// builtByGoRun reports whether a program lies where `go run` puts what it builds: a temporary folder, or the build cache, which
+// GOCACHE may have put anywhere, but in which a program always lies in a folder named HASH-d.
 func builtByGoRun(exe string) bool {
-	return strings.Contains(exe, string(filepath.Separator)+"go-build")
+	hash, cached := strings.CutSuffix(filepath.Base(filepath.Dir(exe)), "-d")
+	return cached && len(hash) == 64 || strings.Contains(exe, string(filepath.Separator)+"go-build")
 }
 
 func exists(path string) bool {

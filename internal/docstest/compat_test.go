@@ -52,7 +52,7 @@ func checkClaims(t *testing.T, pattern string) {
 				if err != nil {
 					return result{}, err
 				}
-				env = environment(append(env, "PYTHONPATH="+filepath.Join(root, "python"), "LEVADA_BIN="+binary)...)
+				env = environment(append(env, "PYTHONPATH="+sdk, "LEVADA_BIN="+binary)...)
 				return command(dir, env, python, append([]string{flow}, args...)...)
 			})
 			want := theirs

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -50,6 +51,12 @@ func testMain(m *testing.M) int {
 	if seed == 0 {
 		seed = rand.Uint64N(1_000_000)
 	}
+	// What a shell starts in the background ignores these, and so would levada. What is caught is not ignored by a child.
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 	var err error
 	if shared, err = os.MkdirTemp("", "levada-fault-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -81,8 +88,8 @@ func testMain(m *testing.M) int {
 // is to be watched, so it is built with it.
 func again() int {
 	tests := filepath.Join(shared, "tests")
-	if out, err := exec.Command("go", "test", "-c", "-o", tests, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go test -c: %v\n%s", err, out)
+	if err := compile("test", "-c", "-o", tests, "."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	cmd := exec.Command(tests, os.Args[1:]...)
@@ -100,8 +107,16 @@ func again() int {
 }
 
 func build(to string, flags ...string) error {
-	args := append(append([]string{"build"}, flags...), "-o", to, "github.com/levadahq/levada/cmd/levada")
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+	return compile(append(append([]string{"build"}, flags...), "-o", to, "github.com/levadahq/levada/cmd/levada")...)
+}
+
+// compile runs the go command: without cgo, as users get it, unless the race detector is wanted, which needs it.
+func compile(args ...string) error {
+	cmd := exec.Command("go", args...)
+	if !slices.Contains(args, "-race") {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil

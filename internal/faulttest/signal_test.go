@@ -110,13 +110,8 @@ func TestInterruptTwice(t *testing.T) {
 			t.Parallel()
 			b := newBox(t)
 			c := b.waiting("deaf", "--isolation", isolation)
-			stopping := make(chan struct{})
-			go func() { // the second signal comes when the first has been heard
-				until(t, "the run is stopping", func() bool { return c.said("stopping") })
-				close(stopping)
-			}()
-			c.cmd.Process.Signal(syscall.SIGINT)
-			<-stopping
+			c.cmd.Process.Signal(syscall.SIGINT) // the second signal comes when the first has been heard
+			until(t, "the run is stopping", func() bool { return c.said("stopping") })
 			began := time.Now()
 			c.cmd.Process.Signal(syscall.SIGINT)
 			c.wait().want(130)

@@ -77,7 +77,10 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"Concurrent", testConcurrent},
 		{"Close", testClose},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.f(t, open(t)) })
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.f(t, open(t))
+		})
 	}
 }
 
