@@ -27,9 +27,7 @@ build: ## build ./levada, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o levada ./cmd/levada
 
 .PHONY: test
-test: lint ## set up what the tests need, check the style and run all tests
-	$(MAKE) $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target) test-python test-ui # each waits much, or uses one processor
-	$(MAKE) test-go
+test: lint test-python test-ui test-go ## set up what the tests need, check the style and run all tests
 
 .PHONY: test-go
 test-go: ## run the Go tests with the race detector; make lint has vetted them
