@@ -121,6 +121,28 @@ test("the log of a task that has ended does not go on", async () => {
   assert.equal(await page.getByRole("button", { name: "Follow" }).count(), 0);
 });
 
+test("of a long log the end comes first, and stays in sight when the rest has come", async () => {
+  const page = await w.page("/no/such/page");
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  await page.route("**/log/events?*", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(log());
+  await page.getByText("the last 1,000 lines of 6,002, and more is being loaded").waitFor();
+  await page.getByRole("log").getByText("the last line").waitFor();
+  await page.getByRole("log").hover();
+  await page.mouse.wheel(0, -5000);
+  const top = () => page.getByRole("log").evaluate((el) => [...el.querySelectorAll(".line")].find((l) => l.getBoundingClientRect().bottom > el.getBoundingClientRect().top + 1).innerText.split("\n")[0]);
+  await until(async () => Number(await top()) < 5900, "it is scrolled");
+  const before = await top();
+  go();
+  await page.getByText("6,002 lines", { exact: true }).waitFor();
+  await until(async () => (await top()) === before, "what was in sight stays");
+  none(page);
+});
+
 test("values are shown as what they are", async () => {
   const page = await w.page(`/runs/${shapes}/tasks/1?tab=artifacts`);
   const row = (name) => page.locator(".artifacts > tbody > tr", { has: page.getByRole("button", { name, exact: true }) });

@@ -1,7 +1,7 @@
 // The log of an attempt, as it comes. Only what is in sight is drawn, so a million lines scroll as ten do.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { address, type LogLine, type LogPage } from "../api";
+import { address, get, type LogLine, type LogPage } from "../api";
 import { copy, toastError } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { marked } from "../components/Value";
@@ -42,8 +42,12 @@ function rowsOf(l: Line, columns: number): number {
   return Math.max(1, Math.ceil(width / columns));
 }
 
-// live says whether the attempt runs.
-export function LogView({ run, task, attempt, live }: { run: number; task: number; attempt: number; live: boolean }) {
+// Of a long log that is complete its end is shown first, where errors are, until all of it has come.
+const long = 5000;
+const tailLines = 1000;
+
+// live says whether the attempt runs, and recorded how many lines it printed, which is known when it has ended.
+export function LogView({ run, task, attempt, live, recorded }: { run: number; task: number; attempt: number; live: boolean; recorded: number }) {
   const at = useAddress();
   const stream = at.searchParams.get("stream") ?? "";
   const text = at.searchParams.get("find") ?? "";
@@ -51,6 +55,7 @@ export function LogView({ run, task, attempt, live }: { run: number; task: numbe
   const open = useRef(false);
   const [count, setCount] = useState(0);
   const [ended, setEnded] = useState(false);
+  const [tail, setTail] = useState<Line[]>();
   const [connection, setConnection] = useState<Connection>("connecting");
   const [stamps, setStamps] = useState(false);
   const [wrap, setWrap] = useState(false);
@@ -68,6 +73,7 @@ export function LogView({ run, task, attempt, live }: { run: number; task: numbe
     open.current = false;
     setCount(0);
     setEnded(false);
+    setTail(undefined);
     const source = listen(
       (cursor) => address(`${path}/log/events`, { attempt, cursor }),
       {
@@ -82,10 +88,26 @@ export function LogView({ run, task, attempt, live }: { run: number; task: numbe
       },
       setConnection,
     );
-    return () => source.close();
+    const stop = new AbortController();
+    if (!live && recorded > long) {
+      get<LogPage>(`${path}/log`, { attempt, cursor: String(recorded - tailLines) }, stop.signal)
+        .then((page) => {
+          const last: Line[] = [];
+          join(last, false, page.lines);
+          last.forEach((l, i) => (l.n = recorded - last.length + 1 + i));
+          setTail(last);
+        })
+        .catch(() => {}); // it comes with all of it
+    }
+    return () => {
+      source.close();
+      stop.abort();
+    };
   }, [path, attempt]);
 
-  const shown = useMemo(() => (stream ? lines.current.filter((l) => (stream === "stderr") === l.stderr) : lines.current), [count, stream]);
+  const onlyTail = !ended && tail !== undefined && count < recorded;
+  const all = onlyTail ? tail : lines.current;
+  const shown = useMemo(() => (stream ? all.filter((l) => (stream === "stderr") === l.stderr) : all), [all, count, stream]);
   const found = useMemo(() => {
     if (!text) return [];
     const want = text.toLowerCase();
@@ -127,16 +149,22 @@ export function LogView({ run, task, attempt, live }: { run: number; task: numbe
     const watch = new ResizeObserver(measure);
     watch.observe(box.current);
     return () => watch.disconnect();
-  }, [wrap, stamps, String(count).length]);
+  }, [wrap, stamps, String(onlyTail ? recorded : count).length]);
   // What was in sight stays when lines are wrapped in another way.
   const first = useRef(0);
   useLayoutEffect(() => {
     if (!follow && box.current) box.current.scrollTop = startOf(first.current);
   }, [columns]);
+  // So does the end of a log when all of it is there.
+  const before = useRef(0);
+  useLayoutEffect(() => {
+    if (onlyTail) before.current = total;
+    else if (before.current && !follow && box.current) box.current.scrollTop += startOf(total - before.current);
+  }, [onlyTail]);
 
   useEffect(() => {
     if (follow && !text && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [count, follow, stream, columns]);
+  }, [count, follow, stream, columns, onlyTail]);
   const show = (i: number) => {
     if (box.current) box.current.scrollTop = Math.max(0, startOf(i) - box.current.clientHeight / 2);
   };
@@ -152,7 +180,7 @@ export function LogView({ run, task, attempt, live }: { run: number; task: numbe
   useEffect(() => {
     if (!named) seen.current = 0;
     if (!named || named === seen.current) return;
-    const i = stream ? shown.findIndex((l) => l.n === named) : named - 1;
+    const i = stream || onlyTail ? shown.findIndex((l) => l.n === named) : named - 1;
     if (i < 0 || i >= total) return;
     seen.current = named;
     setFollow(false);
@@ -233,7 +261,7 @@ export function LogView({ run, task, attempt, live }: { run: number; task: numbe
         role="log"
         aria-label="What the task printed"
         aria-live="off"
-        style={`--digits: ${String(count).length}; ${high < 12 * lineHeight ? "height: auto; min-height: 5rem" : ""}`}
+        style={`--digits: ${String(onlyTail ? recorded : count).length}; ${high < 12 * lineHeight ? "height: auto; min-height: 5rem" : ""}`}
         onScroll={(e) => {
           const el = e.currentTarget;
           setTop(el.scrollTop);
@@ -273,8 +301,9 @@ export function LogView({ run, task, attempt, live }: { run: number; task: numbe
         </div>
       </div>
       <div class="muted" style={{ marginTop: "0.3rem" }}>
-        {plural(shown.length, "line")}
-        {stream ? ` of ${count.toLocaleString("en-US")}` : ""}
+        {onlyTail ? "the last " : ""}
+        {plural(total, "line")}
+        {stream || onlyTail ? ` of ${(onlyTail ? recorded : count).toLocaleString("en-US")}` : ""}
         {ended ? "" : connection === "lost" ? (live ? "; whether it goes on is not known" : "; the rest is not loaded") : live ? ", and it goes on" : ", and more is being loaded"}
         {lines.current.length >= most ? `; the rest is in the download` : ""}
       </div>

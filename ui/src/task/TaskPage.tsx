@@ -154,7 +154,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "log" ? (
           at ? (
-            <LogView run={runID} task={id} attempt={at.n} live={live} key={at.n} />
+            <LogView run={runID} task={id} attempt={at.n} live={live} recorded={at.log_lines} key={at.n} />
           ) : (
             <p class="empty panel">It has printed nothing yet.</p>
           )
