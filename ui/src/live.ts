@@ -16,16 +16,16 @@ const hiddenFor = 10_000; // after which a page that nobody looks at gives its s
 
 // place waits for one of the few places for streams and resolves to what gives it back. Where pages cannot speak about locks, as in a window
 // without TLS that is not of this machine, each takes what it wants.
-function place(given_up: AbortSignal): Promise<() => void> {
+function place(givenUp: AbortSignal): Promise<() => void> {
   return new Promise((resolve) => {
     if (!navigator.locks) return resolve(() => {});
-    const got = new AbortController();
-    const signal = AbortSignal.any([given_up, got.signal]);
+    const over = new AbortController(); // no other place is wanted
+    givenUp.addEventListener("abort", () => over.abort());
     for (let i = 0; i < places; i++) {
       navigator.locks
-        .request(`levada stream ${i}`, { signal }, () => {
-          if (signal.aborted) return; // of two that came at once, one is enough
-          got.abort();
+        .request(`levada stream ${i}`, { signal: over.signal }, () => {
+          if (over.signal.aborted) return; // of two that came at once, one is enough
+          over.abort();
           return new Promise<void>((giveBack) => resolve(giveBack));
         })
         .catch(() => {}); // given up, or another place was free

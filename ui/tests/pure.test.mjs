@@ -168,6 +168,10 @@ test("text in a log can be read, whatever colours it asks for", async () => {
       const of = (name, other) => new RegExp(`(?:^|;)${name}:(#[0-9a-f]{6});`).exec(style)?.[1] ?? other;
       assert.ok(contrast(of("color", "#dbe4ec"), of("background", "#10161c")) >= 4.5, `${bg}${fg}: ${style}`);
     }
+  for (let n = 30; n < 38; n++) {
+    const colour = /color:(#\w+)/.exec(spans(`\x1b[${n}mtext`)[0].style)[1];
+    assert.ok(contrast(colour, "#3c3413") >= 4.5, `${n} on a line that was found: ${colour}`);
+  }
   assert.match(spans("\x1b[44mtext")[0].style, /color:#dbe4ec;background:#1a4a9c/, "a ground is dark, so that the text stays light");
 });
 

@@ -10,8 +10,8 @@ export interface Span {
 const ground = "#10161c";
 const ink = "#dbe4ec";
 
-// The 16 colours, chosen to be readable on the dark ground of the log; and as grounds of their own, chosen so that its light text is.
-const palette = ["#7d8b99", "#ff8a80", "#7fd99a", "#e8c76b", "#8ab4ff", "#d6a4ff", "#6fd3e3", "#dbe4ec", "#a3b1bd", "#ffaaa2", "#a1e8b5", "#f5da92", "#aecbff", "#e4c4ff", "#9be4ef", "#ffffff"];
+// The 16 colours, chosen to be readable on the dark ground of the log and of lines that were found; and as grounds of their own, chosen so that its light text is.
+const palette = ["#94a2b0", "#ff8a80", "#7fd99a", "#e8c76b", "#8ab4ff", "#d6a4ff", "#6fd3e3", "#dbe4ec", "#a3b1bd", "#ffaaa2", "#a1e8b5", "#f5da92", "#aecbff", "#e4c4ff", "#9be4ef", "#ffffff"];
 const grounds = ["#000000", "#8c1d18", "#1c5c34", "#6b5200", "#1a4a9c", "#6a3091", "#0b5f6e", "#c3ccd4", "#4a5763", "#a82e27", "#256b3f", "#765c00", "#2a5bb8", "#7d3fa8", "#106d80", "#ffffff"];
 
 const hex = (...rgb: number[]) => "#" + rgb.map((v) => v.toString(16).padStart(2, "0")).join("");
