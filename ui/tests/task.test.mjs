@@ -142,6 +142,21 @@ test("of a long log the end comes first, and stays in sight when the rest has co
   await page.getByText("6,002 lines", { exact: true }).waitFor();
   await until(async () => (await top()) === before, "what was in sight stays");
   none(page);
+
+  const search = await w.page("/no/such/page");
+  let goOn;
+  const heldBack = new Promise((resolve) => (goOn = resolve));
+  await search.route("**/log/events?*", async (route) => {
+    await heldBack;
+    await route.continue();
+  });
+  await search.goto(log() + "?find=line+5500+");
+  const hit = search.locator(".log .line.at", { hasText: "line 5500 " });
+  const inSight = () => hit.evaluate((el) => el.getBoundingClientRect().bottom <= document.querySelector(".log").getBoundingClientRect().bottom);
+  await hit.waitFor();
+  goOn();
+  await search.getByText("6,002 lines", { exact: true }).waitFor();
+  await until(async () => (await hit.count()) === 1 && (await inSight()), "so does what was found");
 });
 
 test("values are shown as what they are", async () => {

@@ -159,7 +159,7 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
   const before = useRef(0);
   useLayoutEffect(() => {
     if (onlyTail) before.current = total;
-    else if (before.current && !follow && box.current) box.current.scrollTop += startOf(total - before.current);
+    else if (before.current && (!follow || text) && box.current) box.current.scrollTop += startOf(total - before.current);
   }, [onlyTail]);
 
   useEffect(() => {
