@@ -103,21 +103,25 @@ func pandasTime(o *Object) (text string, ok bool) {
 		if !isInt || parts == 0 {
 			return "", false
 		}
-		seconds, nano := n/parts, n%parts*(1e9/parts)
-		if nano < 0 {
-			seconds, nano = seconds-1, nano+1e9
-		}
-		days, clock := seconds/86400, seconds%86400
-		if clock < 0 {
-			days, clock = days-1, clock+86400
-		}
-		sign := ""
-		if days < 0 {
-			sign = "+" // what follows the days is added to them
-		}
-		return fmt.Sprintf("%d days %s", days, sign) + time.Unix(clock, nano).UTC().Format("15:04:05"+fractionLayout(nano)), true
+		return spanText(n/parts, n%parts*(1e9/parts)), true
 	}
 	return "", false
+}
+
+// spanText is a span of time as pandas writes it.
+func spanText(seconds, nano int64) string {
+	if nano < 0 {
+		seconds, nano = seconds-1, nano+1e9
+	}
+	days, clock := seconds/86400, seconds%86400
+	if clock < 0 {
+		days, clock = days-1, clock+86400
+	}
+	sign := ""
+	if days < 0 {
+		sign = "+" // what follows the days is added to them
+	}
+	return fmt.Sprintf("%d days %s", days, sign) + time.Unix(clock, nano).UTC().Format("15:04:05"+fractionLayout(nano))
 }
 
 // partsOf returns how many of the units of a time are a second, 0 if there is no such unit: the argument with that place is numpy's number of

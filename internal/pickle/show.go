@@ -79,6 +79,7 @@ type Frame struct {
 	Columns int                      // all of them
 	Names   []string                 // of the first columns
 	Cells   []func(row int64) string // of each; nil for a column whose elements cannot be told
+	Index   func(row int64) string   // the label of a row; nil if rows have nothing but their numbers
 }
 
 // FrameOf returns the data frame or series that a value is, with at most max columns; not ok if it is none.
@@ -96,32 +97,73 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 	if !ok || len(axes) == 0 {
 		return nil, false
 	}
-	f := &Frame{Rows: indexLength(axes[len(axes)-1])}
+	rows, count := columnLabels(axes[len(axes)-1], 0)
+	f := &Frame{Rows: count}
 	if f.Rows < 0 {
 		return nil, false
 	}
+	if !isCount(axes[len(axes)-1]) {
+		f.Index = func(row int64) string { return rows(int(row)) }
+	}
 	if short == "Series" {
-		name, _ := o.attr("_name").(string)
-		f.Columns, f.Names = 1, []string{name}
-	} else {
-		label, columns := columnLabels(axes[0], 0)
-		if len(axes) != 2 || columns < 0 || columns > 1<<20 {
-			return nil, false
+		name := ""
+		if o.attr("_name") != nil {
+			name = shown(o.attr("_name"))
 		}
-		f.Columns = int(columns)
-		for i := range min(f.Columns, max) {
-			f.Names = append(f.Names, label(i))
+		f.Columns, f.Names, f.Cells = 1, []string{name}, make([]func(int64) string, 1)
+		if len(blocks) == 1 {
+			if show, n := elements(blocks[0], 0); n == f.Rows {
+				f.Cells[0] = show
+			}
 		}
+		return f, true
 	}
-	cells := make([]func(int64) string, f.Columns)
+	label, columns := columnLabels(axes[0], 0)
+	if len(axes) != 2 || columns < 0 || columns > 1<<20 {
+		return nil, false
+	}
+	f.Columns = int(columns)
+	for i := range min(f.Columns, max) {
+		f.Names = append(f.Names, label(i))
+	}
+	f.Cells = make([]func(int64) string, len(f.Names))
 	for _, b := range blocks {
-		if short == "Series" {
-			b = seriesBlock(b)
-		}
-		fillColumns(b, cells, f.Rows)
+		f.fill(b)
 	}
-	f.Cells = cells[:len(f.Names)]
 	return f, true
+}
+
+// fill gives the columns of a block what shows their elements.
+func (f *Frame) fill(block Value) {
+	o, ok := block.(*Object)
+	if !ok || !strings.HasSuffix(o.Class().Name, "_unpickle_block") || len(o.Args) < 2 {
+		return
+	}
+	places, ok := placesOf(o.Args[1])
+	show, n := elements(o.Args[0], 0)
+	if !ok || show == nil || n != f.Rows*int64(len(places)) {
+		return
+	}
+	for i, at := range places {
+		if at >= 0 && at < int64(len(f.Cells)) {
+			f.Cells[at] = func(row int64) string { return show(int64(i)*f.Rows + row) }
+		}
+	}
+}
+
+// isCount reports whether an index is the numbers from 0 on, which pandas gives to rows that have no labels.
+func isCount(index Value) bool {
+	d, ok := indexData(index)
+	if !ok {
+		return false
+	}
+	seen := 0
+	for _, e := range d.Entries[:min(16, len(d.Entries))] {
+		if e.Key == Value("start") && e.Value == Value(int64(0)) || e.Key == Value("step") && e.Value == Value(int64(1)) {
+			seen++
+		}
+	}
+	return seen == 2
 }
 
 // columnLabels returns how many labels an index has, -1 if that is not known, and what shows them. A label that cannot be told is shown as #2: its
@@ -130,12 +172,7 @@ func columnLabels(index Value, depth int) (label func(i int) string, count int64
 	count = indexLength(index)
 	place := func(i int) string { return "#" + strconv.Itoa(i) }
 	if labels, ok := indexNames(index); ok {
-		return func(i int) string {
-			if text, ok := labels[i].(string); ok {
-				return text
-			}
-			return Repr(labels[i], 100)
-		}, int64(len(labels))
+		return func(i int) string { return shown(labels[i]) }, int64(len(labels))
 	}
 	d, ok := indexData(index)
 	if !ok {
@@ -151,8 +188,8 @@ func columnLabels(index Value, depth int) (label func(i int) string, count int64
 		step, _ := parts["step"].(int64)
 		return func(i int) string { return strconv.FormatInt(start+int64(i)*step, 10) }, count
 	}
-	if n, ok := numbersOf(parts["data"]); ok && len(n.shape) == 1 && n.shape[0] == count {
-		return func(i int) string { return n.text(int64(i)) }, count
+	if show, n := elements(parts["data"], depth+1); show != nil && n == count {
+		return func(i int) string { return show(int64(i)) }, count
 	}
 	levels, ok1 := parts["levels"].(*List)
 	codes, ok2 := parts["codes"].(*List)
@@ -182,25 +219,6 @@ func columnLabels(index Value, depth int) (label func(i int) string, count int64
 		}
 		return strings.Join(parts, ", ")
 	}, count
-}
-
-// seriesBlock makes the elements of a series the block of a frame with a single column.
-func seriesBlock(data Value) Value {
-	first := &Object{Func: &Global{"builtins", "slice"}, Args: []Value{int64(0), int64(1), int64(1)}} // the place of its only column
-	if a, ok := ArrayOf(data); ok && len(a.Shape) == 1 {
-		wide := *data.(*Object)
-		shape := &Tuple{Items: []Value{int64(1), int64(a.Shape[0])}}
-		if state, ok := wide.State.(*Tuple); ok {
-			items := append([]Value(nil), state.Items...)
-			items[1] = shape
-			wide.State = &Tuple{Items: items}
-		} else {
-			wide.Args = append([]Value(nil), wide.Args...)
-			wide.Args[2] = shape
-		}
-		data = &wide
-	}
-	return &Object{Func: &Global{"pandas", "_unpickle_block"}, Args: []Value{data, first}}
 }
 
 var npyHeader = regexp.MustCompile(`^\{'descr': '([<>|])([biuf])([1248])', 'fortran_order': (True|False), 'shape': \(((?:[0-9]{1,18}(?:, ?|,)?)*)\), ?\}\s*$`)

@@ -31,10 +31,10 @@ const (
 	Text    Kind = "text"   // Text is the text itself
 	Bool    Kind = "bool"
 	None    Kind = "none"
-	Table   Kind = "table"   // Columns, Rows, TotalRows
-	Array   Kind = "array"   // Shape, DType; Values if it has numbers; one of two dimensions has Rows too
+	Table   Kind = "table"   // Columns, Rows, Index if rows have labels, TotalRows, Shape
+	Array   Kind = "array"   // Shape, DType; Values and NotFinite if it has numbers; one of one or two dimensions has Rows too
 	Image   Kind = "image"   // MediaType
-	JSON    Kind = "json"    // Text is JSON
+	JSON    Kind = "json"    // Text is JSON; Length
 	Bytes   Kind = "bytes"   // Text is a hex dump
 	Unknown Kind = "unknown" // Text is what is known of the value: its class, its attributes
 )
@@ -49,20 +49,25 @@ type Preview struct {
 	Truncated bool       `json:"truncated"` // there is more of it than this shows
 	Number    *Float     `json:"number,omitempty"`
 	Columns   []string   `json:"columns,omitempty"`
-	Rows      [][]string `json:"rows,omitempty"` // the first ones
+	Rows      [][]string `json:"rows,omitempty"`  // the first ones; of an array of one dimension, its elements
+	Index     []string   `json:"index,omitempty"` // the labels of these rows
 	TotalRows int64      `json:"total_rows,omitempty"`
 	Shape     []int64    `json:"shape,omitempty"`
 	DType     string     `json:"dtype,omitempty"`
-	Values    []Float    `json:"values,omitempty"` // evenly sampled, in the order of the array
+	Values    []Float    `json:"values,omitempty"`     // evenly sampled, in the order of the array
+	NotFinite int64      `json:"not_finite,omitempty"` // how many elements are NaN or infinite
+	Length    int64      `json:"length,omitempty"`     // of a list, dict or the like: the parts that it has, shown or not
 	MediaType string     `json:"media_type,omitempty"`
 }
 
 // Float is a number as JSON has it: null if it is not a finite one.
 type Float float64
 
+func (f Float) finite() bool { return !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0) }
+
 // MarshalJSON writes null for what JSON has no number for.
 func (f Float) MarshalJSON() ([]byte, error) {
-	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+	if !f.finite() {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(f))
@@ -266,15 +271,14 @@ func (p *Preview) value(v pickle.Value) {
 	}
 }
 
-// minNumbers is from how many numbers on a list is shown as an array is, a curve: a shorter one is easier to read as it is.
+// minNumbers is from how many numbers on a list is shown as an array is, a curve: a shorter one is easier to read as it is, unless it has numbers
+// that JSON cannot have.
 const minNumbers = 10
 
 // numbers shows a list of nothing but numbers.
 func (p *Preview) numbers(items []pickle.Value) bool {
-	if len(items) < minNumbers {
-		return false
-	}
 	values := make([]Float, len(items))
+	notFinite := int64(0)
 	for i, item := range items {
 		switch x := item.(type) {
 		case int64:
@@ -284,8 +288,17 @@ func (p *Preview) numbers(items []pickle.Value) bool {
 		default:
 			return false
 		}
+		if !values[i].finite() {
+			notFinite++
+		}
 	}
-	p.Kind, p.Shape, p.Text = Array, []int64{int64(len(items))}, fmt.Sprintf("list of %d numbers", len(items))
+	if len(items) < minNumbers && notFinite == 0 {
+		return false
+	}
+	p.Kind, p.Shape, p.Text, p.NotFinite = Array, []int64{int64(len(items))}, fmt.Sprintf("list of %d numbers", len(items)), notFinite
+	for _, item := range items[:min(len(items), maxRows)] {
+		p.Rows = append(p.Rows, []string{pickle.Repr(item, maxCell)})
+	}
 	if len(values) > maxValues {
 		p.Truncated = true
 		for i := range maxValues {
@@ -343,6 +356,7 @@ func (p *Preview) repr(v pickle.Value) {
 
 // asJSON shows a list, dict or the like as JSON; of one that is too long, as many of its first parts as there is room for.
 func (p *Preview) asJSON(v pickle.Value) {
+	p.Length = int64(partsOf(v))
 	for n := partsOf(v); ; n /= 2 {
 		text, _, err := pickle.ToJSON(firstParts(v, n), maxText)
 		if err == nil && len(text) <= maxText {

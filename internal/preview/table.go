@@ -42,6 +42,16 @@ func (p *Preview) sample(a *pickle.Array) {
 		p.Values[i] = Float(a.Float(at))
 	}
 	p.Truncated = n > maxValues
+	for i := range n {
+		if a.Kind == 'f' && !Float(a.Float(i)).finite() {
+			p.NotFinite++
+		}
+	}
+	if len(a.Shape) == 1 {
+		for i := range min(n, maxRows) {
+			p.Rows = append(p.Rows, []string{element(a, i)})
+		}
+	}
 	if len(a.Shape) != 2 {
 		return
 	}
@@ -49,10 +59,18 @@ func (p *Preview) sample(a *pickle.Array) {
 	for r := range min(a.Shape[0], maxRows) {
 		row := make([]string, min(a.Shape[1], maxColumns))
 		for c := range row {
-			row[c] = a.Text(r*a.Shape[1] + c)
+			row[c] = element(a, r*a.Shape[1]+c)
 		}
 		p.Rows = append(p.Rows, row)
 	}
+}
+
+// element is an element of an array as numpy shows it.
+func element(a *pickle.Array, i int) string {
+	if text := a.Text(i); text != "" {
+		return text
+	}
+	return "nan"
 }
 
 // frame shows a data frame or series of pandas'.
@@ -77,6 +95,9 @@ func (p *Preview) frame(v pickle.Value) bool {
 			}
 			row[c] = cell(f.Cells[c](r))
 		}
+		if f.Index != nil {
+			p.Index = append(p.Index, cell(f.Index(r)))
+		}
 		p.Rows = append(p.Rows, row)
 	}
 	return true
@@ -95,8 +116,8 @@ func (p *Preview) records(list *pickle.List) bool {
 	if len(list.Items) == 0 {
 		return false
 	}
-	var columns []string
-	more := false
+	var columns []string // in the order in which they come
+	known := map[string]bool{}
 	for _, item := range list.Items[:min(len(list.Items), maxRows)] {
 		d, ok := item.(*pickle.Dict)
 		if !ok || len(d.Entries) == 0 {
@@ -104,22 +125,19 @@ func (p *Preview) records(list *pickle.List) bool {
 		}
 		for _, e := range d.Entries {
 			key, ok := e.Key.(string)
-			switch {
-			case !ok:
+			if !ok {
 				return false
-			case slices.Contains(columns, key):
-			case len(columns) == maxColumns:
-				more = true
-			default:
-				columns = append(columns, key)
 			}
-			if more {
-				break
+			if !known[key] {
+				known[key] = true
+				columns = append(columns, key)
 			}
 		}
 	}
 	p.Kind, p.TotalRows = Table, int64(len(list.Items))
-	p.Truncated = more || len(list.Items) > maxRows
+	p.Shape = []int64{p.TotalRows, int64(len(columns))}
+	p.Truncated = len(columns) > maxColumns || len(list.Items) > maxRows
+	columns = columns[:min(len(columns), maxColumns)]
 	for _, name := range columns {
 		p.Columns = append(p.Columns, cell(name))
 	}
@@ -241,6 +259,7 @@ func (p *Preview) csv(data []byte) {
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
 	p.Kind = Table
+	columns := int64(0)
 	for n := int64(-1); ; n++ {
 		record, err := r.Read()
 		if err != nil {
@@ -257,12 +276,13 @@ func (p *Preview) csv(data []byte) {
 		p.Truncated = p.Truncated || len(record) > maxColumns
 		switch {
 		case n < 0:
-			p.Columns = row
+			p.Columns, columns = row, int64(len(record))
 		case n < maxRows:
 			p.Rows = append(p.Rows, row)
 		}
 	}
 	p.Truncated = p.Truncated || p.TotalRows > maxRows
+	p.Shape = []int64{p.TotalRows, columns}
 	p.Text = strconv.FormatInt(p.TotalRows, 10) + " rows"
 }
 

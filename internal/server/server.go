@@ -10,11 +10,14 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,6 +25,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -144,6 +148,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 // pages serves the files of the UI. Every path that is no file is one of its pages.
 func (s *Server) pages() http.Handler {
 	files := http.FileServerFS(s.c.UI)
+	small := packed{files: s.c.UI}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			webapi.WriteNotAllowed(w, r, http.MethodGet, http.MethodHead)
@@ -163,9 +168,49 @@ func (s *Server) pages() http.Handler {
 		}
 		if strings.HasPrefix(name, "assets/") { // their names have a hash of what is in them
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")
+			h.Set("Vary", "Accept-Encoding")
+			if data := small.file(name); data != nil && webapi.AcceptsGzip(r) && r.Header.Get("Range") == "" {
+				h.Set("Content-Encoding", "gzip")
+				h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+				h.Set("Content-Length", strconv.Itoa(len(data)))
+				w.Write(data) // an error means that the reader is gone
+				return
+			}
 		}
 		files.ServeHTTP(w, r)
 	})
+}
+
+// packed is the files that compression makes smaller, each compressed when it is first asked for: there are few, and they do not change.
+type packed struct {
+	files fs.FS
+	mu    sync.Mutex
+	known map[string][]byte
+}
+
+// file returns a file compressed, nil if it cannot be read, or is of a kind that is better sent as it is.
+func (p *packed) file(name string) []byte {
+	if ext := path.Ext(name); ext != ".js" && ext != ".css" && ext != ".svg" {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if data, ok := p.known[name]; ok {
+		return data
+	}
+	plain, err := fs.ReadFile(p.files, name)
+	if err != nil {
+		return nil
+	}
+	var buf bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	z.Write(plain)
+	z.Close()
+	if p.known == nil {
+		p.known = map[string][]byte{}
+	}
+	p.known[name] = buf.Bytes()
+	return buf.Bytes()
 }
 
 // guard refuses what does not come from this machine's own programs and pages.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -118,6 +119,43 @@ func TestServer(t *testing.T) {
 		}
 		if strings.Contains(body, "the app") && !strings.Contains(res.Header.Get("Content-Security-Policy"), "script-src 'self';") {
 			t.Errorf("%s: the policy is %q", c.path, res.Header.Get("Content-Security-Policy"))
+		}
+	}
+}
+
+// Scripts and styles are sent compressed to those who take them so, and whole parts of them to those who ask for parts.
+func TestCompression(t *testing.T) {
+	url, _ := start(t, io.Discard)
+	for _, c := range []struct{ path, accepts, part, encoding, has string }{
+		{"/assets/app-1.js", "gzip, br", "", "gzip", ""},
+		{"/assets/app-1.js", "br", "", "", "run()"},
+		{"/assets/app-1.js", "gzip;q=0", "", "", "run()"},
+		{"/assets/app-1.js", "gzip", "bytes=0-2", "", "run"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", url+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Encoding", c.accepts)
+		if c.part != "" {
+			req.Header.Set("Range", c.part)
+		}
+		res, body := get(t, req)
+		if res.Header.Get("Content-Encoding") != c.encoding || res.Header.Get("Vary") != "Accept-Encoding" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/javascript") {
+			t.Errorf("%+v: %v", c, res.Header)
+		}
+		if c.encoding == "" {
+			if body != c.has {
+				t.Errorf("%+v: %q", c, body)
+			}
+			continue
+		}
+		z, err := gzip.NewReader(strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain, err := io.ReadAll(z); err != nil || string(plain) != "run()" {
+			t.Errorf("%+v: %q, %v", c, plain, err)
 		}
 	}
 }

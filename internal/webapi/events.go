@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -329,7 +328,7 @@ func (a *API) listen(r *request, run int64) error {
 		return err
 	}
 	defer b.remove(events)
-	s := a.openStream(r)
+	s := a.openStream(r, false)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
@@ -350,30 +349,30 @@ func (a *API) listen(r *request, run int64) error {
 
 // stream is an answer of server-sent events. A reader that takes nothing of one for a while is cut off.
 type stream struct {
-	w        http.ResponseWriter
-	control  *http.ResponseController
+	out      *output
 	patience time.Duration
 }
 
-func (a *API) openStream(r *request) *stream {
+// openStream begins a stream of events. Those of a log are long; of others there may be many, which mostly wait.
+func (a *API) openStream(r *request, long bool) *stream {
 	h := r.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // of nginx
-	s := &stream{w: r.w, control: http.NewResponseController(r.w), patience: a.Patience}
+	s := &stream{out: r.output(long), patience: a.Patience}
 	s.write([]byte("retry: 1000\n\n"))
 	return s
 }
 
 // write sends parts of an event, each as it is: events may be large, and are not copied.
 func (s *stream) write(parts ...[]byte) error {
-	s.control.SetWriteDeadline(time.Now().Add(s.patience))
+	s.out.control.SetWriteDeadline(time.Now().Add(s.patience))
 	for _, part := range parts {
-		if _, err := s.w.Write(part); err != nil {
+		if _, err := s.out.Write(part); err != nil {
 			return err
 		}
 	}
-	return s.control.Flush()
+	return s.out.Flush()
 }
 
 // send sends an event. Its data must not have line breaks, as JSON has none.
@@ -430,7 +429,8 @@ func (a *API) logEvents(r *request) error {
 			}
 		}
 	}()
-	t := &logTeller{s: a.openStream(r), at: q.Cursor}
+	t := &logTeller{s: a.openStream(r, true), at: q.Cursor}
+	defer t.s.out.Close()
 	if t.tell(ctx, come) != nil {
 		return nil // the reader is gone, or has taken nothing for long
 	}

@@ -1,7 +1,6 @@
 package webapi
 
 import (
-	"bufio"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -269,8 +268,7 @@ func (a *API) logFile(r *request) error {
 	r.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	name := "run-" + r.PathValue("run") + "-task-" + r.PathValue("task") + ".log"
 	r.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	out := bufio.NewWriter(r.w)
-	defer out.Flush()
+	out := r.output(true)
 	for begins := true; ; {
 		data := res.Data
 		for _, l := range res.Lines {
@@ -284,6 +282,7 @@ func (a *API) logFile(r *request) error {
 			}
 		}
 		if res.Next == "" {
+			out.Close() // an error means that the reader is gone
 			return nil
 		}
 		q.Cursor = res.Next
@@ -305,8 +304,20 @@ func (a *API) card(r *request) error {
 	if err != nil {
 		return err
 	}
+	defer src.Close()
+	html, err := io.ReadAll(src)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "read the card", err)
+	}
 	r.w.Header().Set("Content-Security-Policy", sandbox)
-	return r.stream("text/html; charset=utf-8", "", src)
+	r.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if r.known(html) { // a page that shows the card of a running task asks for it again and again
+		return nil
+	}
+	out := r.output(true)
+	out.Write(html)
+	out.Close() // an error means that the reader is gone
+	return nil
 }
 
 func (a *API) code(r *request) error {

@@ -333,18 +333,11 @@ func (r *request) json(status int, result any) error {
 	}
 	h := r.w.Header()
 	h.Set("Content-Type", "application/json")
-	if r.Method == http.MethodGet {
-		sum := sha256.Sum256(body)
-		etag := `W/"` + hex.EncodeToString(sum[:12]) + `"`
-		h.Set("ETag", etag)
-		h.Set("Cache-Control", "no-cache") // it may be kept, but must be asked for again
-		if has(r.Header.Get("If-None-Match"), etag) {
-			r.w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
+	if r.Method == http.MethodGet && r.known(body) {
+		return nil
 	}
-	if len(body) >= gzipFrom && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		h.Set("Vary", "Accept-Encoding")
+	h.Set("Vary", "Accept-Encoding")
+	if len(body) >= gzipFrom && AcceptsGzip(r.Request) {
 		h.Set("Content-Encoding", "gzip")
 		var buf bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed)
@@ -356,6 +349,20 @@ func (r *request) json(status int, result any) error {
 	r.w.WriteHeader(status)
 	r.w.Write(body) // an error means that the reader is gone
 	return nil
+}
+
+// known gives an answer to GET its ETag, and is the answer if the reader has it already.
+func (r *request) known(body []byte) bool {
+	h := r.w.Header()
+	sum := sha256.Sum256(body)
+	etag := `W/"` + hex.EncodeToString(sum[:12]) + `"`
+	h.Set("ETag", etag)
+	h.Set("Cache-Control", "no-cache") // it may be kept, but must be asked for again
+	if !has(r.Header.Get("If-None-Match"), etag) {
+		return false
+	}
+	r.w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // has reports whether an If-None-Match names an ETag.
@@ -381,12 +388,18 @@ func (r *request) stream(contentType, fileName string, src io.ReadCloser) error 
 	if fileName != "" {
 		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName}))
 	}
-	if _, err := r.w.Write(first[:n]); err != nil {
+	to, end := io.Writer(r.w), func() error { return nil }
+	if strings.HasPrefix(contentType, "text/") {
+		o := r.output(true)
+		to, end = o, o.Close
+	}
+	if _, err := to.Write(first[:n]); err != nil {
 		return nil
 	}
-	if _, err := io.Copy(r.w, src); err != nil && r.Context().Err() == nil {
+	if _, err := io.Copy(to, src); err != nil && r.Context().Err() == nil {
 		panic(http.ErrAbortHandler) // so that the reader sees that it is not whole
 	}
+	end() // an error means that the reader is gone
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/api/apitest"
+	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/webapi"
 )
@@ -272,6 +273,27 @@ func TestETags(t *testing.T) {
 	}
 }
 
+// A page that shows the card of a running task asks for it again and again, and gets it again when it has changed.
+func TestCardETag(t *testing.T) {
+	f := serve(t)
+	card := livecard.Card{Task: 9, Type: "blank", UUID: "u"}
+	f.store.ShowCard(t, 3, card, "<p>one</p>")
+	const path = "/runs/3/tasks/9/cards/u"
+	res, data := f.do(t, "GET", path, "")
+	if string(data) != "<p>one</p>" || res.Header.Get("Content-Security-Policy") == "" {
+		t.Fatalf("%q, %v", data, res.Header)
+	}
+	etag := res.Header.Get("ETag")
+	f.store.ShowCard(t, 3, card, "<p>one</p>")
+	if res, data := f.do(t, "GET", path, "", "If-None-Match", etag); res.StatusCode != 304 || len(data) > 0 {
+		t.Errorf("shown again as it was: %d, %q", res.StatusCode, data)
+	}
+	f.store.ShowCard(t, 3, card, "<p>two</p>")
+	if res, data := f.do(t, "GET", path, "", "If-None-Match", etag); res.StatusCode != 200 || string(data) != "<p>two</p>" {
+		t.Errorf("changed: %d, %q", res.StatusCode, data)
+	}
+}
+
 func TestCompression(t *testing.T) {
 	f := serve(t)
 	for range 60 {
@@ -284,6 +306,18 @@ func TestCompression(t *testing.T) {
 	}
 	if plain, err := io.ReadAll(z); err != nil || !json.Valid(plain) {
 		t.Error(err)
+	}
+	const log = "/runs/1/tasks/4/log"
+	for _, path := range []string{log + ".txt", log + "/events"} {
+		_, plain := f.do(t, "GET", path, "", "Accept-Encoding", "br, gzip;q=0")
+		res, data := f.do(t, "GET", path, "", "Accept-Encoding", "br, gzip;q=0.5")
+		z, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil || res.Header.Get("Content-Encoding") != "gzip" || res.Header.Get("Vary") != "Accept-Encoding" {
+			t.Fatal(path, err, res.Header)
+		}
+		if unpacked, err := io.ReadAll(z); err != nil || !bytes.Equal(unpacked, plain) || !bytes.Contains(plain, []byte("out")) {
+			t.Errorf("%s: %v, %q is not %q", path, err, unpacked, plain)
+		}
 	}
 }
 

@@ -154,11 +154,14 @@ export interface Preview extends Artifact {
   truncated?: boolean;
   number?: number | null; // null: not finite
   columns?: string[];
-  rows?: string[][];
+  rows?: string[][]; // the first ones; of an array of one dimension, its elements
+  index?: string[]; // their labels
   total_rows?: number;
   shape?: number[];
   dtype?: string;
   values?: (number | null)[];
+  not_finite?: number;
+  length?: number; // of all of a list or map, shown or not
   media_type?: string;
 }
 
@@ -193,6 +196,7 @@ export interface Card {
   id?: string;
   uuid: string;
   size: number;
+  hash?: string; // a live card has none
   live: boolean;
   changed: Micros;
 }

@@ -1,4 +1,8 @@
 // Server-sent events. The browser connects again by itself and says what it saw last; the server then tells what was missed, or "reset".
+//
+// A browser has six connections to a server, for all its windows together, and a stream keeps one for as long as it is open: six streams, and
+// no page gets an answer any more. So a page that nobody looks at has no stream, and those in sight have four at most. If there are more
+// windows than that, they take turns; a stream that begins anew catches up.
 
 export type Connection = "connecting" | "open" | "lost";
 
@@ -6,8 +10,33 @@ export interface Source {
   close(): void;
 }
 
-// A browser has six connections to a server, for all its tabs: one that nobody looks at gives its own back.
-const hiddenFor = 10_000;
+const places = 4;
+const turn = 5_000; // for which a stream is kept at least while others wait for its place
+const hiddenFor = 10_000; // after which a page that nobody looks at gives its stream back
+
+// place waits for one of the few places for streams and resolves to what gives it back. Where pages cannot speak about locks, as in a window
+// without TLS that is not of this machine, each takes what it wants.
+function place(givenUp: AbortSignal): Promise<() => void> {
+  return new Promise((resolve) => {
+    if (!navigator.locks) return resolve(() => {});
+    const over = new AbortController(); // no other place is wanted
+    givenUp.addEventListener("abort", () => over.abort());
+    for (let i = 0; i < places; i++) {
+      navigator.locks
+        .request(`levada stream ${i}`, { signal: over.signal }, () => {
+          if (over.signal.aborted) return; // of two that came at once, one is enough
+          over.abort();
+          return new Promise<void>((giveBack) => resolve(giveBack));
+        })
+        .catch(() => {}); // given up, or another place was free
+    }
+  });
+}
+
+async function othersWait(): Promise<boolean> {
+  const { pending } = await navigator.locks.query();
+  return !!pending?.some((l) => l.name?.startsWith("levada stream "));
+}
 
 // listen calls handlers with the parsed data of events by their names, and connection when that changes. A server that refuses ends
 // what the browser would try again, so that is done here. A new stream cannot tell the server what was seen by a header, as the browser
@@ -18,6 +47,7 @@ export function listen(
   connection: (c: Connection) => void = () => {},
 ): Source {
   let source: EventSource | undefined;
+  let begun: AbortController | undefined; // while there is a stream, or one waits for a place
   let timer = 0;
   let last = "";
   const connect = () => {
@@ -38,22 +68,43 @@ export function listen(
       });
     }
   };
-  const end = () => {
-    clearTimeout(timer);
-    source?.close();
-    source = undefined;
+  const begin = async () => {
+    if (begun) return;
+    const mine = new AbortController();
+    begun = mine;
+    const giveBack = await place(mine.signal);
+    if (mine.signal.aborted) return giveBack();
+    const turns = window.setInterval(async () => {
+      if (!navigator.locks || !(await othersWait()) || mine !== begun) return;
+      end();
+      void begin(); // behind those who wait
+    }, turn);
+    mine.signal.addEventListener("abort", () => {
+      clearInterval(turns);
+      clearTimeout(timer);
+      source?.close();
+      source = undefined;
+      giveBack();
+    });
+    connect();
   };
+  const end = () => {
+    begun?.abort();
+    begun = undefined;
+  };
+  let leaving = 0;
   const seen = () => {
-    clearTimeout(timer);
-    if (document.hidden) timer = window.setTimeout(end, hiddenFor);
-    else if (!source || source.readyState === EventSource.CLOSED) connect();
+    clearTimeout(leaving);
+    if (document.hidden) leaving = window.setTimeout(end, hiddenFor);
+    else void begin();
   };
   document.addEventListener("visibilitychange", seen);
   connection("connecting");
-  connect();
+  seen();
   return {
     close() {
       document.removeEventListener("visibilitychange", seen);
+      clearTimeout(leaving);
       end();
     },
   };

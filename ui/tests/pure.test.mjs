@@ -157,6 +157,24 @@ test("characters that turn the order of text are written out", async () => {
   assert.equal(splitTurns("plain"), undefined);
 });
 
+test("text in a log can be read, whatever colours it asks for", async () => {
+  const { contrast, spans } = await load("task/ansi.ts");
+  assert.ok(Math.abs(contrast("#000000", "#ffffff") - 21) < 1e-9);
+  const grounds = ["", "7;", ...[40, 41, 42, 43, 44, 45, 46, 47, 100, 101, 102, 103, 104, 105, 106, 107].map((n) => `${n};`), "48;5;4;", "48;5;120;", "48;2;10;20;200;"];
+  const texts = ["0", ...[30, 31, 32, 33, 34, 35, 36, 37, 90, 97].map(String), "38;5;16", "38;5;232", "38;5;21", "38;2;0;0;0"];
+  for (const bg of grounds)
+    for (const fg of texts) {
+      const { style } = spans(`\x1b[${fg === "0" ? bg + "1" : bg + fg}mtext`)[0];
+      const of = (name, other) => new RegExp(`(?:^|;)${name}:(#[0-9a-f]{6});`).exec(style)?.[1] ?? other;
+      assert.ok(contrast(of("color", "#dbe4ec"), of("background", "#10161c")) >= 4.5, `${bg}${fg}: ${style}`);
+    }
+  for (let n = 30; n < 38; n++) {
+    const colour = /color:(#\w+)/.exec(spans(`\x1b[${n}mtext`)[0].style)[1];
+    assert.ok(contrast(colour, "#3c3413") >= 4.5, `${n} on a line that was found: ${colour}`);
+  }
+  assert.match(spans("\x1b[44mtext")[0].style, /color:#dbe4ec;background:#1a4a9c/, "a ground is dark, so that the text stays light");
+});
+
 test("an address tells the page, and one that is no address none", async () => {
   const { pageOf } = await load("router.ts");
   const page = (path) => pageOf(path, new URLSearchParams());

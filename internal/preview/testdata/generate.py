@@ -28,15 +28,15 @@ def png():
 
 
 def text(x):
-    """An element as the SDK of pickle shows it."""
-    if isinstance(x, (float, np.floating)) and math.isnan(x):
-        return ""
-    return str(x)
+    """An element as it is shown."""
+    return str(float(x) if isinstance(x, np.float16) else x)
 
 
 def array(a, **more):
     flat = [float(x) for x in a.ravel(order="C")]
     want = {"kind": "array", "shape": list(a.shape), "dtype": str(a.dtype), "values": flat, **more}
+    if a.ndim == 1:
+        want["rows"] = [[text(x)] for x in a]
     if a.ndim == 2:
         want["rows"] = [[text(x) for x in row] for row in a]
         want["total_rows"] = a.shape[0]
@@ -45,7 +45,7 @@ def array(a, **more):
 
 grid = np.arange(6, dtype="float64").reshape(2, 3) / 4
 frame = pd.DataFrame({"a": [1, 2, 3], "b": [0.5, None, 2.5], "c": ["x", None, "z"], "d": [True, False, True], "e": [7, 8, 9]})
-rows = [["1", "0.5", "x", "True", "7"], ["2", "", "", "False", "8"], ["3", "2.5", "z", "True", "9"]]
+rows = [["1", "0.5", "x", "True", "7"], ["2", "NaN", "NaN", "False", "8"], ["3", "2.5", "z", "True", "9"]]
 values = {
     "int": (7, {"kind": "number", "number": 7, "text": "7", "type": "int"}),
     "large int": (10**30, {"kind": "number", "number": 1e30, "text": str(10**30)}),
@@ -95,9 +95,27 @@ values = {
     "frame": (frame, {"kind": "table", "columns": list("abcde"), "rows": rows, "total_rows": 3, "shape": [3, 5]}),
     "long frame": (pd.DataFrame({"n": range(150)}), {"kind": "table", "columns": ["n"], "total_rows": 150, "truncated": True}),
     "frame with days": (pd.DataFrame({"n": [1], "day": pd.to_datetime(["2024-01-02"])}),
-                        {"kind": "table", "columns": ["n", "day"], "rows": [["1", "…"]], "truncated": True}),
-    "empty frame": (pd.DataFrame(), {"kind": "table", "total_rows": 0}),
-    "series": (pd.Series([1.5, 2.5], name="s"), {"kind": "table", "columns": ["s"], "rows": [["1.5"], ["2.5"]], "total_rows": 2}),
+                        {"kind": "table", "columns": ["n", "day"], "rows": [["1", "2024-01-02 00:00:00"]], "truncated": False}),
+    "frame of all types": (
+        pd.DataFrame(
+            {"zoned": pd.to_datetime(["2024-01-02 03:04:05.000001", None]).tz_localize("Europe/Berlin"), "kind": pd.Categorical(["x", None]),
+             "day": pd.to_datetime(["2024-01-02", None]), "count": pd.array([7, None], dtype="Int64"), "took": pd.to_timedelta([-1, None], unit="h"),
+             "text": pd.array(["a", None], dtype="string"), "any": [datetime.date(2024, 2, 29), None], "year": pd.Categorical([2020, 2021])},
+            index=pd.Index(["r", "s"])),
+        {"kind": "table", "shape": [2, 8], "index": ["r", "s"], "truncated": False,
+         "rows": [["2024-01-02 03:04:05.000001+01:00", "x", "2024-01-02 00:00:00", "7", "-1 days +23:00:00", "a", "2024-02-29", "2020"],
+                  ["NaT", "NaN", "NaT", "<NA>", "NaT", "<NA>", "None", "2021"]]}),
+    "frame by day": (pd.DataFrame({"n": [1, 2]}, index=pd.date_range("2024-01-02", periods=2)),
+                     {"kind": "table", "rows": [["1"], ["2"]], "index": ["2024-01-02 00:00:00", "2024-01-03 00:00:00"]}),
+    "wide frame": (pd.DataFrame(np.zeros((2, 120))), {"kind": "table", "shape": [2, 120], "truncated": True, "index": None}),
+    "empty frame": (pd.DataFrame(), {"kind": "table", "total_rows": 0, "shape": [0, 0]}),
+    "series": (pd.Series([1.5, None], name="s"), {"kind": "table", "columns": ["s"], "rows": [["1.5"], ["NaN"]], "total_rows": 2, "index": None}),
+    "series with labels": (pd.Series([1, 2], index=["a", "b"], name=7), {"kind": "table", "columns": ["7"], "index": ["a", "b"], "rows": [["1"], ["2"]]}),
+    "series of moments": (pd.Series(pd.to_datetime(["2024-01-02", None])), {"kind": "table", "rows": [["2024-01-02 00:00:00"], ["NaT"]]}),
+    "not finite": (np.array([1, math.nan, 3, math.inf]), {"kind": "array", "values": [1, None, 3, None], "not_finite": 2, "rows": [["1.0"], ["nan"], ["3.0"], ["inf"]]}),
+    "list that is not finite": ([1, math.nan], {"kind": "array", "values": [1, None], "not_finite": 1, "rows": [["1"], ["nan"]]}),
+    "long dict": ({str(i): i for i in range(10_000)}, {"kind": "json", "length": 10_000, "truncated": True}),
+    "wide records": ([{"c%d" % i: i for i in range(60)}], {"kind": "table", "shape": [1, 60], "truncated": True}),
 }
 
 with open(pathlib.Path(__file__).with_name("values.jsonl"), "w") as out:

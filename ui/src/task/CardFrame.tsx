@@ -1,29 +1,77 @@
-// A card: somebody's page, in a frame with an origin of its own.
+// A card: somebody's page, in a frame with an origin of its own. That of a running task is drawn again when it has changed.
 
-import { useEffect, useState } from "preact/hooks";
-import { address, type Card } from "../api";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { address, type Card, get } from "../api";
 import { Value } from "../components/Value";
 
+const every = 5000;
+
 export function CardFrame({ card }: { card: Card }) {
-  const [turn, setTurn] = useState(0);
+  const [live, setLive] = useState(card.live);
+  const [drawn, setDrawn] = useState(""); // the content that is in sight, or is loaded to be, by its ETag
+  const [shown, setShown] = useState(""); // the one in sight
+  const [newer, setNewer] = useState(""); // one that waits, since somebody reads the one in sight
+  const box = useRef<HTMLDivElement>(null);
+  const task = `/runs/${card.run}/tasks/${card.task}`;
+  const src = address(`${task}/cards/${card.uuid}`);
+
   useEffect(() => {
-    if (!card.live) return;
-    const timer = setInterval(() => setTurn((n) => n + 1), 5000);
-    return () => clearInterval(timer);
-  }, [card.uuid, card.live]);
-  const src = address(`/runs/${card.run}/tasks/${card.task}/cards/${card.uuid}`);
+    let ended = false;
+    const look = async () => {
+      if (document.hidden) return;
+      try {
+        const [page, list] = await Promise.all([fetch(src, { method: "HEAD" }), get<{ cards: Card[] }>(`${task}/cards`)]);
+        const etag = page.headers.get("ETag");
+        if (ended || !page.ok || !etag) return;
+        setLive(list.cards.some((c) => c.uuid === card.uuid && c.live));
+        // A frame of another origin cannot be asked where it is scrolled to, so one that is in use stays as it is.
+        const used = box.current?.contains(document.activeElement) || !!box.current?.querySelector("iframe:hover");
+        if (!used) setDrawn(etag);
+        setNewer(used ? etag : "");
+      } catch {
+        // the server is away: what is there stays
+      }
+    };
+    void look();
+    const timer = live ? setInterval(look, every) : 0;
+    return () => {
+      ended = true;
+      clearInterval(timer);
+    };
+  }, [src, live]);
+
+  const name = card.id ?? card.type;
   return (
     <div class="stack" style={{ gap: "0.3rem" }}>
       <div class="row spread">
         <span class="muted">
-          <Value of={card.id ?? card.type} />
-          {card.live ? ", as it is while the task runs" : ""}
+          <Value of={name} />
+          {live ? ", as it is while the task runs" : ""}
+          {newer && newer !== drawn ? (
+            <>
+              ; it has changed{" "}
+              <button class="button" type="button" onClick={() => setDrawn(newer)}>
+                Show
+              </button>
+            </>
+          ) : null}
         </span>
         <a href={src} target="_blank" rel="noopener">
           Open alone
         </a>
       </div>
-      <iframe key={turn} class="card" src={src} sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox" title={`Card ${card.id ?? card.type} of ${card.step}/${card.task}`} />
+      <div class="frames" ref={box}>
+        {[...new Set([shown, drawn])].filter(Boolean).map((etag) => (
+          <iframe
+            key={etag}
+            class={etag === shown || !shown ? "card" : "card coming"}
+            src={src}
+            sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"
+            title={`Card ${name} of ${card.step}/${card.task}`}
+            onLoad={() => etag === drawn && setShown(etag)}
+          />
+        ))}
+      </div>
     </div>
   );
 }

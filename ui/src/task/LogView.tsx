@@ -1,13 +1,14 @@
 // The log of an attempt, as it comes. Only what is in sight is drawn, so a million lines scroll as ten do.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { address, type LogLine, type LogPage } from "../api";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { address, get, type LogLine, type LogPage } from "../api";
 import { copy, toastError } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { marked } from "../components/Value";
 import { clock, plural } from "../format";
 import { type Connection, listen } from "../live";
-import { useAddress } from "../router";
+import { inSight } from "../pages/list";
+import { setQuery, useAddress } from "../router";
 import { spans, stripped } from "./ansi";
 
 const lineHeight = 18;
@@ -15,6 +16,7 @@ const margin = 20; // lines that are drawn above and below what is in sight
 const most = 1_000_000;
 
 interface Line {
+  n: number; // from 1, in the whole log
   time: number;
   stderr: boolean;
   text: string;
@@ -24,26 +26,45 @@ interface Line {
 function join(to: Line[], open: boolean, from: LogLine[]): boolean {
   for (const l of from) {
     if (open) to[to.length - 1]!.text += l.text;
-    else to.push({ time: l.time, stderr: l.stderr ?? false, text: l.text });
+    else to.push({ n: to.length + 1, time: l.time, stderr: l.stderr ?? false, text: l.text });
     open = !l.newline;
   }
   return open;
 }
 
-export function LogView({ run, task, attempt }: { run: number; task: number; attempt: number }) {
+// rowsOf is how many rows a line takes that is wrapped wherever it reaches the last column, as terminals do. A letter of double width, or a tab,
+// may make that one row wrong, which moves nothing but the lines below it that are in sight.
+function rowsOf(l: Line, columns: number): number {
+  let width = 0;
+  const text = stripped(l.text);
+  if (/^[ -~]*$/.test(text)) width = text.length;
+  else for (const c of text) width += c === "\t" ? 8 : c >= "\u1100" ? 2 : 1;
+  return Math.max(1, Math.ceil(width / columns));
+}
+
+// Of a long log that is complete its end is shown first, where errors are, until all of it has come.
+const long = 5000;
+const tailLines = 1000;
+
+// live says whether the attempt runs, and recorded how many lines it printed, which is known when it has ended.
+export function LogView({ run, task, attempt, live, recorded }: { run: number; task: number; attempt: number; live: boolean; recorded: number }) {
+  const at = useAddress();
+  const stream = at.searchParams.get("stream") ?? "";
+  const text = at.searchParams.get("find") ?? "";
   const lines = useRef<Line[]>([]);
   const open = useRef(false);
   const [count, setCount] = useState(0);
   const [ended, setEnded] = useState(false);
+  const [tail, setTail] = useState<Line[]>();
   const [connection, setConnection] = useState<Connection>("connecting");
-  const [stream, setStream] = useState("");
-  const [text, setText] = useState("");
   const [stamps, setStamps] = useState(false);
   const [wrap, setWrap] = useState(false);
+  const [columns, setColumns] = useState(0); // that a wrapped line has; 0: lines are not wrapped
   const [follow, setFollow] = useState(true);
-  const [at, setAt] = useState(0); // place among what was found
+  const [place, setPlace] = useState(0); // among what was found
   const [top, setTop] = useState(0);
   const box = useRef<HTMLDivElement>(null);
+  const probe = useRef<HTMLSpanElement>(null);
   const search = useRef<HTMLInputElement>(null);
   const path = `/runs/${run}/tasks/${task}`;
 
@@ -52,6 +73,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     open.current = false;
     setCount(0);
     setEnded(false);
+    setTail(undefined);
     const source = listen(
       (cursor) => address(`${path}/log/events`, { attempt, cursor }),
       {
@@ -66,10 +88,26 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
       },
       setConnection,
     );
-    return () => source.close();
+    const stop = new AbortController();
+    if (!live && recorded > long) {
+      get<LogPage>(`${path}/log`, { attempt, cursor: String(recorded - tailLines) }, stop.signal)
+        .then((page) => {
+          const last: Line[] = [];
+          join(last, false, page.lines);
+          last.forEach((l, i) => (l.n = recorded - last.length + 1 + i));
+          setTail(last);
+        })
+        .catch(() => {}); // it comes with all of it
+    }
+    return () => {
+      source.close();
+      stop.abort();
+    };
   }, [path, attempt]);
 
-  const shown = useMemo(() => (stream ? lines.current.filter((l) => (stream === "stderr") === l.stderr) : lines.current), [count, stream]);
+  const onlyTail = !ended && tail !== undefined && count < recorded;
+  const all = onlyTail ? tail : lines.current;
+  const shown = useMemo(() => (stream ? all.filter((l) => (stream === "stderr") === l.stderr) : all), [all, count, stream]);
   const found = useMemo(() => {
     if (!text) return [];
     const want = text.toLowerCase();
@@ -78,33 +116,82 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
     return out;
   }, [shown, count, text]);
   const foundSet = useMemo(() => new Set(found), [found]);
+  const total = shown.length; // that are drawn now: before the next time, more may have come
+
+  // Where each line begins, and where the last one ends. How high a wrapped line is is reckoned, for only what is in sight can be measured.
+  const rows = useRef({ columns, of: new WeakMap<Line, number>() });
+  const starts = useMemo(() => {
+    if (!columns) return undefined;
+    if (rows.current.columns !== columns) rows.current = { columns, of: new WeakMap() };
+    const known = rows.current.of;
+    const out = [0];
+    shown.forEach((l, i) => {
+      const n = known.get(l) ?? rowsOf(l, columns);
+      if (i < shown.length - 1) known.set(l, n); // the last one may still grow
+      out.push(out[i]! + n * lineHeight);
+    });
+    return out;
+  }, [shown, count, columns]);
+  const startOf = (i: number) => (starts ? starts[Math.min(i, total)]! : i * lineHeight);
+  const lineAt = (y: number) => (starts ? inSight(starts, y, y)[0] : Math.floor(y / lineHeight));
+  const high = startOf(total);
+
+  // The columns are measured on a line that is not seen.
+  useLayoutEffect(() => {
+    if (!wrap || !box.current) return setColumns(0);
+    const measure = () => {
+      const letters = probe.current?.firstElementChild;
+      if (!letters) return;
+      const n = Math.floor(probe.current!.clientWidth / (letters.getBoundingClientRect().width / 100));
+      setColumns(Math.max(1, n));
+    };
+    measure();
+    const watch = new ResizeObserver(measure);
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, [wrap, stamps, String(onlyTail ? recorded : count).length]);
+  // What was in sight stays when lines are wrapped in another way.
+  const first = useRef(0);
+  useLayoutEffect(() => {
+    if (!follow && box.current) box.current.scrollTop = startOf(first.current);
+  }, [columns]);
+  // So does the end of a log when all of it is there.
+  const before = useRef(0);
+  useLayoutEffect(() => {
+    if (onlyTail) before.current = total;
+    else if (before.current && (!follow || text) && box.current) box.current.scrollTop += startOf(total - before.current);
+  }, [onlyTail]);
 
   useEffect(() => {
     if (follow && !text && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [count, follow, stream, wrap]);
-  const show = (line: number) => {
-    if (box.current) box.current.scrollTop = Math.max(0, line * lineHeight - box.current.clientHeight / 2);
+  }, [count, follow, stream, columns, onlyTail]);
+  const show = (i: number) => {
+    if (box.current) box.current.scrollTop = Math.max(0, startOf(i) - box.current.clientHeight / 2);
   };
   const step = (by: number) => {
     if (!found.length) return;
-    const to = (at + by + found.length) % found.length;
-    setAt(to);
+    const to = (place + by + found.length) % found.length;
+    setPlace(to);
     show(found[to]!);
   };
-  useEffect(() => {
-    setAt(0);
-    if (found.length) show(found[0]!);
-  }, [text]);
   // The line that the address names is shown once: when it is there, and when the address comes to name another.
-  const named = Number(/^#L(\d+)$/.exec(useAddress().hash)?.[1] ?? 0) - 1;
-  const seen = useRef(-1);
+  const named = Number(/^#L(\d+)$/.exec(at.hash)?.[1] ?? 0);
+  const seen = useRef(0);
   useEffect(() => {
-    if (named < 0) seen.current = -1;
-    if (named < 0 || named === seen.current || named >= count) return;
+    if (!named) seen.current = 0;
+    if (!named || named === seen.current) return;
+    const i = stream || onlyTail ? shown.findIndex((l) => l.n === named) : named - 1;
+    if (i < 0 || i >= total) return;
     seen.current = named;
     setFollow(false);
-    show(named);
-  }, [count, named]);
+    show(i);
+  }, [count, named, shown]);
+  // So is the first place of what is searched, unless one comes by an address that names a line.
+  const searched = useRef(!named);
+  useEffect(() => {
+    setPlace(0);
+    if (found.length && searched.current) show(found[0]!);
+  }, [text, found.length > 0]);
   useKeys([
     { keys: "/", about: "Search in the log", run: () => search.current?.focus() },
     { keys: "n", about: "Next place in the log", run: () => step(1) },
@@ -113,10 +200,8 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
   ]);
 
   const height = box.current?.clientHeight ?? 500;
-  // Wrapped lines have no height that is known, so all of them are drawn, up to a number that browsers bear.
-  const wrapped = wrap && shown.length <= 5000;
-  const first = wrapped ? 0 : Math.max(0, Math.floor(top / lineHeight) - margin);
-  const last = wrapped ? shown.length : Math.min(shown.length, Math.ceil((top + height) / lineHeight) + margin);
+  const from = Math.max(0, lineAt(top) - margin);
+  const to = Math.min(shown.length, lineAt(top + height) + 1 + margin);
   return (
     <section class="panel" aria-label="Log">
       <div class="row" style={{ marginBottom: "0.5rem" }}>
@@ -128,12 +213,15 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
           placeholder="Search the log"
           aria-label="Search the log"
           value={text}
-          onInput={(e) => setText(e.currentTarget.value)}
+          onInput={(e) => {
+            searched.current = true;
+            setQuery({ find: e.currentTarget.value });
+          }}
           onKeyDown={(e) => e.key === "Enter" && step(e.shiftKey ? -1 : 1)}
         />
         {text ? (
           <span class="row" style={{ gap: "0.3rem" }}>
-            <span role="status">{found.length ? `${at + 1} of ${found.length}` : "not there"}</span>
+            <span role="status">{found.length ? `${place + 1} of ${found.length}` : "not there"}</span>
             <button class="button" type="button" aria-label="Previous place" onClick={() => step(-1)}>
               ↑
             </button>
@@ -142,7 +230,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
             </button>
           </span>
         ) : null}
-        <select class="input" aria-label="Stream" value={stream} onChange={(e) => setStream(e.currentTarget.value)}>
+        <select class="input" aria-label="Stream" value={stream} onChange={(e) => setQuery({ stream: e.currentTarget.value })}>
           <option value="">stdout and stderr</option>
           <option value="stdout">stdout</option>
           <option value="stderr">stderr</option>
@@ -153,7 +241,7 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
         <button class="button" type="button" aria-pressed={wrap} onClick={() => setWrap(!wrap)}>
           Wrap
         </button>
-        {!ended ? (
+        {live && !ended ? (
           <button class="button" type="button" aria-pressed={follow} onClick={() => setFollow(!follow)}>
             Follow
           </button>
@@ -168,32 +256,42 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
       </div>
       <div
         ref={box}
-        class={wrapped ? "log wrap" : "log"}
+        class={columns ? "log wrap" : "log"}
         tabIndex={0}
         role="log"
         aria-label="What the task printed"
         aria-live="off"
-        style={shown.length < 12 ? { height: "auto", minHeight: "5rem" } : undefined}
+        style={`--digits: ${String(onlyTail ? recorded : count).length}; ${high < 12 * lineHeight ? "height: auto; min-height: 5rem" : ""}`}
         onScroll={(e) => {
           const el = e.currentTarget;
           setTop(el.scrollTop);
+          first.current = lineAt(el.scrollTop);
           const bottom = el.scrollTop + el.clientHeight >= el.scrollHeight - 4;
           if (!bottom && follow && el.scrollTop < top) setFollow(false);
-          if (bottom && !follow && !text) setFollow(true);
+          if (bottom && live && !follow && !text) setFollow(true);
         }}
       >
-        {shown.length === 0 ? <div style={{ padding: "0.6rem" }}>{ended ? "It printed nothing." : "Nothing yet."}</div> : null}
-        <div style={wrapped ? undefined : { height: `${shown.length * lineHeight}px`, position: "relative", minWidth: "max-content" }}>
-          <div style={wrapped ? undefined : { position: "absolute", top: `${first * lineHeight}px`, minWidth: "100%" }}>
-            {shown.slice(first, last).map((l, i) => {
-              const n = first + i;
+        {shown.length === 0 ? <div style={{ padding: "0.6rem" }}>{ended ? (stream ? `It printed nothing to ${stream}.` : "It printed nothing.") : live ? "Nothing yet." : "Loading …"}</div> : null}
+        {wrap ? (
+          <div class="line probe" aria-hidden="true">
+            <span class="no" />
+            {stamps ? <span class="when">{clock(0)}</span> : null}
+            <span class="text" ref={probe}>
+              <span>{"0".repeat(100)}</span>
+            </span>
+          </div>
+        ) : null}
+        <div class="all" style={{ height: `${high}px` }}>
+          <div class="drawn" style={{ top: `${startOf(from)}px` }}>
+            {shown.slice(from, to).map((l, k) => {
+              const i = from + k;
               return (
-                <div class={`line ${foundSet.has(n) ? "found" : ""} ${found[at] === n || n === named ? "at" : ""}`} key={n}>
-                  <a class="no" href={`#L${n + 1}`} aria-label={`Line ${n + 1}`} tabIndex={-1}>
-                    {n + 1}
+                <div class={`line ${foundSet.has(i) ? "found" : ""} ${found[place] === i || l.n === named ? "at" : ""}`} key={l.n}>
+                  <a class="no" href={`#L${l.n}`} aria-label={`Line ${l.n}`} tabIndex={-1}>
+                    {l.n}
                   </a>
                   {stamps ? <span class="when">{clock(l.time)}</span> : null}
-                  <span class={l.stderr ? "err" : ""}>
+                  <span class={l.stderr ? "text err" : "text"}>
                     {spans(l.text).map((s) => (s.style ? <span style={s.style}>{marked(s.text)}</span> : marked(s.text)))}
                   </span>
                 </div>
@@ -203,10 +301,11 @@ export function LogView({ run, task, attempt }: { run: number; task: number; att
         </div>
       </div>
       <div class="muted" style={{ marginTop: "0.3rem" }}>
-        {plural(shown.length, "line")}
-        {ended ? "" : connection === "lost" ? "; whether it goes on is not known" : ", and it goes on"}
+        {onlyTail ? "the last " : ""}
+        {plural(total, "line")}
+        {stream || onlyTail ? ` of ${(onlyTail ? recorded : count).toLocaleString("en-US")}` : ""}
+        {ended ? "" : connection === "lost" ? (live ? "; whether it goes on is not known" : "; the rest is not loaded") : live ? ", and it goes on" : ", and more is being loaded"}
         {lines.current.length >= most ? `; the rest is in the download` : ""}
-        {wrap && !wrapped ? "; too many to be wrapped" : ""}
       </div>
     </section>
   );

@@ -4,56 +4,72 @@ import { useState } from "preact/hooks";
 import { address, type Preview } from "../api";
 import { Chart } from "../components/Chart";
 import { marked, Value } from "../components/Value";
-import { number } from "../format";
+import { bytes, number, plural } from "../format";
 
 // oneLine is what is shown of a value where there is one line.
 export function oneLine(p: Preview): string {
   switch (p.kind) {
     case "number":
-      return typeof p.number === "number" ? number(p.number) : (p.text ?? "");
+      return figure(p);
     case "table":
-      return `table of ${p.total_rows} × ${p.columns?.length}`;
+      return `table of ${(p.shape ?? []).map((n) => n.toLocaleString("en-US")).join(" × ")}`;
     case "json": {
-      const text = p.text ?? "";
-      return text.length > 120 ? text.slice(0, 120) + "…" : text;
+      const [left, right] = brackets(p);
+      const text = (p.text ?? "").slice(1, -1);
+      if (text === "" && left === "{" && isSet(p)) return "set()";
+      return short(left + text + (p.type === "tuple" && p.length === 1 ? "," : "") + right);
     }
     case "image":
       return `${p.media_type}`;
     case "bytes":
-      return `${p.size} bytes`;
+      return `bytes, ${bytes(p.size)}`;
+    case "array":
+      if (p.shape?.length === 1 && p.rows && p.rows.length === p.shape[0] && p.rows.length < 10) return short(`[${p.rows.map((r) => r[0]).join(", ")}]`);
+      break;
+    case "text":
+      if (!p.text?.trim()) return JSON.stringify(p.text ?? ""); // which would not be seen
   }
-  const text = (p.text ?? "").replace(/\s+/g, " ");
-  return text.length > 120 ? text.slice(0, 120) + "…" : text;
+  return short((p.text ?? "").replace(/\s+/g, " "));
+}
+
+const short = (text: string) => (text.length > 120 ? text.slice(0, 120) + "…" : text);
+
+// figure is a number as it is read: an integer whole, however large, and of one with a fraction what matters.
+function figure(p: Preview): string {
+  const text = p.text ?? "";
+  if (/^-?\d+$/.test(text)) return text.replace(/\B(?=(\d{3})+$)/g, ",");
+  if (typeof p.number !== "number") return text;
+  const a = Math.abs(p.number);
+  return a >= 1e6 && a < 1e15 ? p.number.toLocaleString("en-US", { maximumFractionDigits: 3 }) : number(p.number);
+}
+
+const isSet = (p: Preview) => p.type === "set" || p.type === "frozenset";
+
+// brackets are those that Python writes around a value that came as JSON: of a tuple or set, JSON makes a list.
+function brackets(p: Preview): [string, string] {
+  if (p.type === "tuple") return ["(", ")"];
+  if (isSet(p) || p.text?.startsWith("{")) return ["{", "}"];
+  return ["[", "]"];
 }
 
 export function PreviewView({ p, path }: { p: Preview; path: string }) {
   return (
     <div class="preview stack">
-      {p.kind === "number" || p.kind === "bool" || p.kind === "none" ? <strong style={{ fontSize: "1.3rem" }}>{p.text}</strong> : null}
-      {p.kind === "text" || p.kind === "bytes" || p.kind === "unknown" ? (
+      {p.kind === "number" || p.kind === "bool" || p.kind === "none" ? <strong class="value">{p.text}</strong> : null}
+      {p.kind === "text" && !p.text ? <span class="muted">An empty text.</span> : null}
+      {(p.kind === "text" && p.text) || p.kind === "bytes" || p.kind === "unknown" ? (
         <pre class="trace" style={{ whiteSpace: "pre-wrap" }} tabIndex={0}>
           {marked(p.text ?? "")}
         </pre>
       ) : null}
       {p.kind === "image" ? <img src={address(`${path}/image`)} alt={`The picture ${p.name}`} loading="lazy" /> : null}
-      {p.kind === "array" && p.values && p.values.length > 1 ? (
-        <Chart
-          label={`${p.name}, ${p.values.length} values`}
-          height={150}
-          series={[
-            {
-              name: p.name,
-              colour: "accent",
-              points: p.values.map((y, x) => ({ x: (x * ((p.shape ?? []).reduce((a, b) => a * b, 1) - 1)) / (p.values!.length - 1), y })).filter((d): d is { x: number; y: number } => d.y !== null),
-            },
-          ]}
-        />
-      ) : null}
+      {p.kind === "array" && p.shape?.length === 1 ? <Curve p={p} /> : null}
       {p.kind === "array" ? <span class="muted">{p.text}</span> : null}
-      {p.rows && p.rows.length > 0 ? <Rows p={p} /> : null}
+      {p.rows && p.rows.length > 0 && !(p.kind === "array" && p.shape?.length === 1) ? <Rows p={p} /> : null}
+      {p.kind === "table" && !p.rows?.length ? <span class="muted">A {oneLine(p)}, without rows.</span> : null}
       {p.kind === "json" ? (
         <div class="tree" tabIndex={0}>
-          <Tree value={JSON.parse(p.text ?? "null") as unknown} open />
+          <Tree value={JSON.parse(p.text ?? "null") as unknown} open root={p} />
         </div>
       ) : null}
       {p.truncated ? <span class="muted">This is a part of it. The download has all.</span> : null}
@@ -61,13 +77,49 @@ export function PreviewView({ p, path }: { p: Preview; path: string }) {
   );
 }
 
+// An array of one dimension: a curve, and its first elements as they are. The curve has a gap where there is no finite number.
+function Curve({ p }: { p: Preview }) {
+  const n = p.shape![0]!;
+  const values = p.values ?? [];
+  const parts: { x: number; y: number }[][] = [];
+  values.forEach((y, i) => {
+    if (y === null) return;
+    if (i === 0 || values[i - 1] === null) parts.push([]);
+    parts.at(-1)!.push({ x: (i * (n - 1)) / (values.length - 1), y });
+  });
+  const cells = (p.rows ?? []).map((r) => r[0]!);
+  return (
+    <>
+      {values.length > 1 && parts.length > 0 ? <Chart label={`${p.name}, ${plural(values.length, "value")}`} height={150} series={parts.map((points) => ({ name: p.name, colour: "accent", points }))} /> : null}
+      {p.not_finite ? (
+        <span>
+          {p.not_finite.toLocaleString("en-US")} of {plural(n, "value")} {p.not_finite === 1 ? "is" : "are"} not finite, and not in the curve.
+        </span>
+      ) : null}
+      {cells.length > 0 ? (
+        <div class="mono" style={{ overflowWrap: "anywhere" }}>
+          {cells.join(", ")}
+          {cells.length < n ? ", …" : ""}
+        </div>
+      ) : null}
+    </>
+  );
+}
+
 function Rows({ p }: { p: Preview }) {
+  const [rows = 0, columns = 0] = p.shape ?? [];
+  const all = [rows > p.rows!.length ? plural(rows, "row") : "", columns > p.rows![0]!.length ? plural(columns, "column") : ""].filter(Boolean);
   return (
     <div class="scroll" style={{ maxHeight: "22rem", overflow: "auto" }} tabIndex={0} role="region" aria-label={`Rows of ${p.name}`}>
       <table class="grid">
         {p.columns ? (
           <thead>
             <tr>
+              {p.index ? (
+                <th>
+                  <span class="hidden">Label</span>
+                </th>
+              ) : null}
               {p.columns.map((c) => (
                 <th>{marked(c)}</th>
               ))}
@@ -75,22 +127,23 @@ function Rows({ p }: { p: Preview }) {
           </thead>
         ) : null}
         <tbody>
-          {p.rows!.map((row) => (
+          {p.rows!.map((row, i) => (
             <tr>
+              {p.index ? <th scope="row">{marked(p.index[i] ?? "")}</th> : null}
               {row.map((c) => (
-                <td class={c !== "" && Number.isFinite(Number(c)) ? "num" : ""}>{marked(c)}</td>
+                <td class={c !== "" && Number.isFinite(Number(c)) ? "num" : c === "NaN" || c === "NaT" || c === "<NA>" ? "num muted" : ""}>{marked(c)}</td>
               ))}
             </tr>
           ))}
         </tbody>
       </table>
-      {p.total_rows && p.total_rows > p.rows!.length ? <p class="muted">{p.total_rows.toLocaleString("en-US")} rows in all</p> : null}
+      {all.length > 0 ? <p class="muted">{all.join(", ")} in all</p> : null}
     </div>
   );
 }
 
-// A tree of lists and maps. What is not open is not drawn.
-function Tree({ name, value, open = false }: { name?: string; value: unknown; open?: boolean }) {
+// A tree of lists and maps. What is not open is not drawn. Of what has a preview of its own, the root, more is known than JSON tells.
+function Tree({ name, value, open = false, root }: { name?: string; value: unknown; open?: boolean; root?: Preview }) {
   const [is, set] = useState(open);
   const head = name === undefined ? null : (
       <span class="muted">
@@ -106,12 +159,16 @@ function Tree({ name, value, open = false }: { name?: string; value: unknown; op
     );
   }
   const entries = Array.isArray(value) ? value.map((v, i) => [String(i), v] as const) : Object.entries(value);
-  const size = Array.isArray(value) ? `[${entries.length}]` : `{${entries.length}}`;
+  const [left, right] = root ? brackets(root) : Array.isArray(value) ? ["[", "]"] : ["{", "}"];
+  const size = Math.max(root?.length ?? 0, entries.length);
   return (
     <details open={is} onToggle={(e) => set(e.currentTarget.open)}>
       <summary>
         {head}
-        <span class="muted">{size}</span>
+        <span class="muted">
+          {root && (isSet(root) || root.type === "tuple") ? `${root.type} ` : ""}
+          {left + size.toLocaleString("en-US") + right}
+        </span>
       </summary>
       {is ? (
         <ul>
@@ -120,7 +177,7 @@ function Tree({ name, value, open = false }: { name?: string; value: unknown; op
               <Tree name={k} value={v} open={entries.length < 20 && open} />
             </li>
           ))}
-          {entries.length > 500 ? <li class="muted">… {entries.length - 500} more</li> : null}
+          {size > Math.min(entries.length, 500) ? <li class="muted">… {(size - Math.min(entries.length, 500)).toLocaleString("en-US")} more</li> : null}
         </ul>
       ) : null}
     </details>

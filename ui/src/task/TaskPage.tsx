@@ -26,7 +26,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const asked = q.get("attempt");
   const at = t?.attempts.find((a) => String(a.n) === asked) ?? t?.attempts.at(-1);
   const live = at?.status === "running";
-  const now = useNow(live);
+  const now = useNow(true, live ? 1000 : 20_000);
   const tab = q.get("tab") ?? "log";
 
   useEffect(() => {
@@ -101,11 +101,11 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <span class="grow" />
         {siblings.count > 1 ? <Siblings run={runID} step={t.step} of={siblings} go={go} /> : null}
       </div>
-      <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
+      <div class="row muted said" style={{ margin: "0.4rem 0 0.8rem" }}>
         {at ? (
           <>
             <span title={moment(at.started)}>
-              started <When at={at.started} now={live ? now : Date.now() * 1000} />
+              started <When at={at.started} now={now} />
             </span>
             <span>
               {live ? "runs for" : "took"} <Took from={at.started} to={at.ended} now={now} />
@@ -136,7 +136,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <Related run={runID} refs={related.data?.parents ?? []} word="after" />
         <Related run={runID} refs={related.data?.children ?? []} word="before" />
       </div>
-      {at ? <Failed at={at} folder={run.data?.working_dir ?? ""} /> : null}
+      {at ? <Failed at={at} run={runID} folder={run.data?.working_dir ?? ""} /> : null}
       <div style={{ margin: "0.9rem 0" }}>
         <Tabs
           label="Parts of the task"
@@ -154,14 +154,14 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "log" ? (
           at ? (
-            <LogView run={runID} task={id} attempt={at.n} key={at.n} />
+            <LogView run={runID} task={id} attempt={at.n} live={live} recorded={at.log_lines} key={at.n} />
           ) : (
             <p class="empty panel">It has printed nothing yet.</p>
           )
         ) : null}
         {tab === "artifacts" ? <Artifacts path={path} attempt={asked} version={at?.ended ?? 0} /> : null}
         {tab === "usage" && at ? <UsageView path={path} at={at} now={now} /> : null}
-        {tab === "cards" ? <TaskCards path={path} /> : null}
+        {tab === "cards" ? <TaskCards path={path} live={live} /> : null}
         {tab === "metadata" ? <Metadata path={path} /> : null}
       </div>
     </>
@@ -235,17 +235,21 @@ function Related({ run, refs, word }: { run: number; refs: TaskRef[]; word: stri
   );
 }
 
-function Failed({ at, folder }: { at: Attempt; folder: string }) {
+function Failed({ at, run, folder }: { at: Attempt; run: number; folder: string }) {
   if (at.status !== "failed" && at.status !== "killed" && at.status !== "died" && at.status !== "caught") return null;
   const e = at.exception;
   const why =
-    at.status === "died"
-      ? "Its run died while it ran."
-      : at.signal
-        ? `It was ended by signal ${at.signal}${at.signal === 9 ? ", as when memory runs out" : at.signal === 11 ? ", a segmentation fault" : ""}.`
-        : at.exit_code
-          ? `Its process ended with exit code ${at.exit_code}.`
-          : "";
+    at.status === "died" ? (
+      <>
+        <a href={`/runs/${run}`}>Its run</a> died while it ran.
+      </>
+    ) : at.signal ? (
+      `It was ended by signal ${at.signal}${at.signal === 9 ? ", as when memory runs out" : at.signal === 11 ? ", a segmentation fault" : ""}.`
+    ) : at.exit_code ? (
+      `Its process ended with exit code ${at.exit_code}.`
+    ) : (
+      ""
+    );
   return (
     <section class="note fail" aria-label="What went wrong">
       <strong>{e ? marked(e.type) : why}</strong>
@@ -275,7 +279,7 @@ function Artifacts({ path, attempt, version }: { path: string; attempt: string |
   }
   return (
     <section class="panel scroll" style={{ padding: 0 }}>
-      <table class="grid">
+      <table class="grid artifacts">
         <caption class="hidden">Artifacts</caption>
         <thead>
           <tr>
@@ -321,7 +325,7 @@ function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: st
         </td>
       </tr>
       {open ? (
-        <tr>
+        <tr class="opened">
           <td colSpan={5}>{p.error ? <Failure error={p.error} /> : p.data ? <PreviewView p={p.data} path={path} /> : <Skeleton lines={3} />}</td>
         </tr>
       ) : null}
@@ -347,10 +351,10 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
       <section class="panel">
         <dl class="facts">
           <dt>processor time</dt>
-          <dd>{duration(u.cpu_seconds)}</dd>
+          <dd>{u.cpu_seconds || at.ended ? duration(u.cpu_seconds) : "not known yet"}</dd>
           <dt>most memory</dt>
           <dd>
-            {u.peak_memory ? bytes(u.peak_memory) : "not measured"}
+            {u.peak_memory ? bytes(u.peak_memory) : at.ended ? "not measured" : "not known yet"}
             {u.memory_source ? <span class="muted"> by {u.memory_source}</span> : null}
           </dd>
           <dt>asked for</dt>
@@ -385,8 +389,14 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
   );
 }
 
-function TaskCards({ path }: { path: string }) {
+function TaskCards({ path, live }: { path: string; live: boolean }) {
   const cards = useGet<{ cards: Card[] }>(`${path}/cards`);
+  useEffect(() => {
+    cards.again();
+    if (!live) return;
+    const timer = setInterval(cards.again, 5000); // a step may show more of them
+    return () => clearInterval(timer);
+  }, [live]);
   if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
   if (!cards.data) return <Skeleton />;
   if (cards.data.cards.length === 0) {
