@@ -26,6 +26,11 @@ class FlowSpec:
 
             launch(self)
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.__init__ is not FlowSpec.__init__:
+            cls.__init__ = _noticed(cls.__init__)
+
     # Artifacts.
 
     def __getattr__(self, name):
@@ -135,6 +140,22 @@ class FlowSpec:
         return task.title()
 
     __repr__ = __str__
+
+
+def _noticed(init):
+    """A constructor of a flow that notices when FlowSpec's is not called: no flow starts then, and nothing says why."""
+
+    def __init__(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        # Only the outermost constructor has seen all that there was to be called.
+        if type(self).__init__ is __init__ and not hasattr(self, "_levada"):
+            from .launch import constructor_lost
+
+            constructor_lost(self)
+
+    __init__.__wrapped__ = init
+    __init__.__doc__ = init.__doc__
+    return __init__
 
 
 _Method = type(FlowSpec(use_cli=False).next)  # types.MethodType, without an import
