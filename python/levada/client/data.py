@@ -1,6 +1,6 @@
 """Values of artifacts."""
 
-from functools import lru_cache
+from functools import cache
 
 from ..artifacts import unpack
 from ..exceptions import DataException
@@ -43,7 +43,7 @@ def unreadable(kind, message):
     return _unreadable_class(kind)(message)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _unreadable_class(kind):
     def reduce(self):
         return unreadable, (kind, self.message)
