@@ -71,7 +71,7 @@ class ComponentStore:
 
     def __getitem__(self, id):
         if id not in self._components:
-            self._components[id] = _Placeholder(id)
+            self._components[id] = MissingComponent(id)
             self.changes += 1
         return self._components[id]
 
@@ -92,7 +92,7 @@ class ComponentStore:
         return len(self._components)
 
 
-class _Placeholder(MetaflowCardComponent):
+class MissingComponent(MetaflowCardComponent):
     """Stands where a component was asked for that is not in the card."""
 
     REALTIME_UPDATABLE = True
