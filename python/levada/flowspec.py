@@ -10,6 +10,11 @@ import sys
 from .exceptions import MetaflowException
 from .parameters import Parameter
 
+_IN_A_JOIN = (
+    "%s. This step is a join: what its branches made is an attribute of its inputs, such as inputs[0].%s, and one of "
+    "self only after self.merge_artifacts(inputs)."
+)
+
 
 class FlowSpec:
     """The base class of all flows.
@@ -38,7 +43,12 @@ class FlowSpec:
         if name[:2] != "__" and name != "_levada":
             task = getattr(self, "_levada", None)
             if task is not None:
-                return task.load(self, name)
+                try:
+                    return task.load(self, name)
+                except AttributeError as error:
+                    if task.plan.is_join and name[:1] != "_":
+                        raise AttributeError(_IN_A_JOIN % (error, name)) from None
+                    raise
             if name == "name":
                 return type(self).__name__
         raise AttributeError("Flow %s has no attribute '%s'" % (type(self).__name__, name))

@@ -473,6 +473,7 @@ class Store(unittest.TestCase):
         store.append(Markdown("b"))
         store.append("no component")
         self.assertEqual(len(store), 3)  # the warning is seen in the card
+        self.assertIn("not str. It was left out; append Markdown(text).", list(store)[2].render()["source"])
         self.assertRegex(store.keys()[1], r"^markdown_[0-9a-f]{6}$")
         self.assertIn("x", store)
         with self.assertRaises(TypeError):

@@ -112,6 +112,12 @@ class ClientTest(unittest.TestCase):
         self.assertIs(data.large, data.large)
         self.assertEqual(client.Run("Look/1").parameters, {"alpha": 0.5, "text": data.text})
 
+    def test_artifact_that_is_not_there(self):
+        task = client.Run("Look/1")["start"].task
+        with self.assertRaisesRegex(AttributeError, "^the task Look/1/start/1 has no artifact 'nope'$"):
+            task.data.nope
+        self.assertFalse(hasattr(task.data, "nope"))
+
     def test_pages(self):
         tasks = list(client.Run("Look/1")["each"])
         self.assertEqual([task.index for task in tasks], sorted(range(150), reverse=True))

@@ -10,6 +10,7 @@ from uuid import uuid4
 from .component import MetaflowCardComponent, new_id, rendered, warn
 from .components import Markdown
 from .exceptions import ComponentOverwriteNotSupportedException
+from .values import is_frame
 
 _ID = pattern(r"[a-zA-Z0-9_]+\Z")
 
@@ -19,6 +20,17 @@ def silent():
     from os import environ
 
     return environ.get("METAFLOW_CARD_NO_WARNING", "").lower() not in ("", "0", "false")
+
+
+def _wrapper(value):
+    """The component that shows a value, as text."""
+    if isinstance(value, str):
+        return "Markdown(text)"
+    if is_frame(value):
+        return "Table.from_dataframe(frame)"
+    if hasattr(value, "savefig"):
+        return "Image.from_matplotlib(figure)"
+    return "Artifact(value)"
 
 
 class ComponentStore:
@@ -34,8 +46,8 @@ class ComponentStore:
         """Add a component at the end, under ``id`` if one is given (TypeError if that is no string)."""
         if not isinstance(component, MetaflowCardComponent):
             text = (
-                "a card takes components, such as Markdown or Table, not %s. It was left out."
-                % type(component).__name__
+                "a card takes components, such as Markdown or Table, not %s. It was left out; append %s."
+                % (type(component).__name__, _wrapper(component))
             )
             warn(text)
             if not silent():

@@ -112,7 +112,7 @@ class MetaflowData:
             raise AttributeError(name)
         found = self._task._values([name])
         if name not in found:
-            raise AttributeError(name)
+            raise AttributeError("the task %s has no artifact '%s'" % (self._task.pathspec, name))
         value = self.__dict__[name] = found[name]
         return value
 
