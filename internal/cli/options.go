@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -242,8 +246,26 @@ func defaultText(p graph.Parameter, evaluated map[string]string) string {
 	if raw == "" || raw == "null" {
 		return ""
 	}
-	if text, err := strconv.Unquote(raw); err == nil {
+	var text string
+	if json.Unmarshal(p.Default, &text) == nil {
 		return text
 	}
-	return raw
+	return readable(raw)
+}
+
+var escapes = regexp.MustCompile(`(?:\\u[0-9a-fA-F]{4})+|\\.`)
+
+// readable is JSON with its letters as they are, which Python writes as escapes such as \u00fc.
+func readable(raw string) string {
+	return escapes.ReplaceAllStringFunc(raw, func(escape string) string {
+		var letters string
+		if json.Unmarshal([]byte(`"`+escape+`"`), &letters) != nil || strings.ContainsFunc(letters, needsEscape) {
+			return escape
+		}
+		return letters
+	})
+}
+
+func needsEscape(r rune) bool {
+	return r < utf8.RuneSelf || r == utf8.RuneError || !unicode.IsPrint(r)
 }

@@ -61,7 +61,8 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	}
 	if cmd := s.inv.command; cmd.later != "" {
 		s.global.json = s.asksJSON(args)
-		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s comes later.", cmd.name, cmd.later)
+		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s comes later.", cmd.name, cmd.later).
+			Do("docs/compatibility.md says what there is; flows run on this machine with `levada run FILE`.")
 	}
 	early := s.survey()
 	s.global.json = early.json // for errors before the strict reading

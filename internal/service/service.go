@@ -154,7 +154,7 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 func (f *flow) start(ctx context.Context, spec worker.Spec) (OpenFlow, error) {
 	var err error
 	if f.pool, err = worker.Open(ctx, spec); err != nil {
-		return nil, err
+		return nil, orMissing(ctx, err, spec)
 	}
 	def := f.pool.Definition()
 	f.packSource(ctx, def)

@@ -36,7 +36,10 @@ class Deployer:
 
 
 def _missing(scheduler):
-    return NotAvailable("Deployment to %s" % _SCHEDULERS[scheduler])
+    return NotAvailable(
+        "Deployment to %s" % _SCHEDULERS[scheduler],
+        "Meanwhile let a scheduler such as cron start `levada run`, or your program use Runner.",
+    )
 
 
 def _scheduler(impl):

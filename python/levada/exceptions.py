@@ -339,5 +339,8 @@ class NotAvailable(MetaflowException, AttributeError):
 
     headline = "Not available"
 
-    def __init__(self, name):
-        super().__init__("'%s' is not available in this version of Levada." % name)
+    def __init__(self, name, instead=""):
+        super().__init__(
+            "'%s' is not available in this version of Levada. %sWhat comes later is listed on the page about "
+            "compatibility (docs/compatibility.md)." % (name, instead and instead + " ")
+        )

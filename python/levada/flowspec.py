@@ -10,6 +10,11 @@ import sys
 from .exceptions import MetaflowException
 from .parameters import Parameter
 
+_IN_A_JOIN = (
+    "%s. This step is a join: what its branches made is an attribute of its inputs, such as inputs[0].%s, and one of "
+    "self only after self.merge_artifacts(inputs)."
+)
+
 
 class FlowSpec:
     """The base class of all flows.
@@ -26,6 +31,11 @@ class FlowSpec:
 
             launch(self)
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.__init__ is not FlowSpec.__init__:
+            cls.__init__ = _noticed(cls.__init__)
+
     # Artifacts.
 
     def __getattr__(self, name):
@@ -33,7 +43,12 @@ class FlowSpec:
         if name[:2] != "__" and name != "_levada":
             task = getattr(self, "_levada", None)
             if task is not None:
-                return task.load(self, name)
+                try:
+                    return task.load(self, name)
+                except AttributeError as error:
+                    if task.plan.is_join and name[:1] != "_":
+                        raise AttributeError(_IN_A_JOIN % (error, name)) from None
+                    raise
             if name == "name":
                 return type(self).__name__
         raise AttributeError("Flow %s has no attribute '%s'" % (type(self).__name__, name))
@@ -135,6 +150,22 @@ class FlowSpec:
         return task.title()
 
     __repr__ = __str__
+
+
+def _noticed(init):
+    """A constructor of a flow that notices when FlowSpec's is not called: no flow starts then, and nothing says why."""
+
+    def __init__(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        # Only the outermost constructor has seen all that there was to be called.
+        if type(self).__init__ is __init__ and not hasattr(self, "_levada"):
+            from .launch import constructor_lost
+
+            constructor_lost(self)
+
+    __init__.__wrapped__ = init
+    __init__.__doc__ = init.__doc__
+    return __init__
 
 
 _Method = type(FlowSpec(use_cli=False).next)  # types.MethodType, without an import

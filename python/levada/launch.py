@@ -20,6 +20,46 @@ def launch(flow):
         _hand_over(flow)
 
 
+def constructor_lost(flow):
+    """Say that FlowSpec's constructor was not called, if this flow is what the process is for.
+
+    An object that some other program makes is left alone, as in Metaflow: it may want nothing but the object.
+    """
+    if "LEVADA_CONTROL_FD" in os.environ or "LEVADA_TASK_FD" in os.environ or _is_script(type(flow)):
+        launch(flow)  # what describes the flow finds out, and tells the host
+
+
+def _check_constructor(flow):
+    """MetaflowException if the constructor of FlowSpec was not called; it names the one that should have."""
+    if hasattr(flow, "_levada"):
+        return
+    from .exceptions import MetaflowException
+
+    for cls in type(flow).__mro__:
+        init = cls.__dict__.get("__init__")
+        while hasattr(init, "__wrapped__"):
+            init = init.__wrapped__
+        code = getattr(init, "__code__", None)
+        if code is not None and "__init__" not in code.co_names:  # it calls no other
+            raise MetaflowException(
+                "%s defines __init__ (line %d) and does not call super().__init__(use_cli), which starts the flow.\n"
+                "Take use_cli, and end with that call:\n"
+                "    def __init__(self, use_cli=True):\n"
+                "        ...\n"
+                "        super().__init__(use_cli)" % (init.__qualname__.rpartition(".")[0], code.co_firstlineno),
+                source_file=code.co_filename,
+            )
+    raise MetaflowException(
+        "FlowSpec.__init__ was not called, and so no flow was started. "
+        "Let each __init__ of %s and its bases call super().__init__(use_cli)." % type(flow).__name__
+    )
+
+
+def _is_script(flow_class):
+    """Whether the class is in the file that Python was started with."""
+    return flow_class.__module__ == "__main__" and flow_file() is not None
+
+
 def _take(variable):
     """The descriptor that an environment variable names; the variable is removed, so that no other process sees it."""
     value = os.environ.pop(variable, None)
@@ -50,6 +90,7 @@ def _describe(flow, setup=None):
     from .flowspec import protect_constants
 
     try:
+        _check_constructor(flow)
         values = configs = None
         if setup is not None:
             from .prepare import prepare, received

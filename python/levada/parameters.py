@@ -239,7 +239,7 @@ class Parameter:
             from json import dumps
 
         try:
-            return dumps(value)
+            return dumps(value, ensure_ascii=False)
         except (TypeError, ValueError):
             return repr(value)
 

@@ -24,11 +24,15 @@ def _pathspec(frame):
     return "%s/%s/%s/%s" % (frame["flow"], frame["run"], frame["step"], frame["task"])
 
 
+def _missing(name, why):
+    return AttributeError("'current' has no attribute '%s' here: %s" % (name, why))
+
+
 def _parallel(task):
     from .tuples import Parallel
 
     if not task.plans.has_parallel:
-        raise AttributeError("parallel")
+        raise _missing("parallel", "no step of the flow is run by num_parallel")
     gang = task.frame.get("parallel")
     if gang is None:
         return Parallel("127.0.0.1", 1, 0, None)
@@ -37,15 +41,15 @@ def _parallel(task):
 
 def _is_parallel(task):
     if not task.plan.parallel:
-        raise AttributeError("is_parallel")
+        raise _missing("is_parallel", "the step is not marked with @parallel")
     return True
 
 
-def _project(field):
+def _project(name, field):
     def read(task):
         project = task.frame.get("project")
         if project is None:
-            raise AttributeError(field)
+            raise _missing(name, "the flow has no @project")
         return project[field]
 
     return read
@@ -57,7 +61,7 @@ def _field(name):
 
 def _card(task):
     if task.plan.cards is None:
-        raise AttributeError("card")
+        raise _missing("card", "the step has no @card; write it above @step, or run with --with card")
     from .cards.publisher import collector
 
     return collector(task)
@@ -76,7 +80,7 @@ def _client(name, depth):
 def _trigger(task):
     runs = task.frame.get("triggers")
     if not runs:
-        raise AttributeError("trigger")
+        raise _missing("trigger", "no event started the run")
     from .client import Run
     from .events import Trigger
 
@@ -97,11 +101,11 @@ _ATTRIBUTES = {
     "parameter_names": lambda task: sorted([*task.plans.parameters, *task.plans.configs]),
     "graph": lambda task: task.graph(),
     "graph_info": lambda task: task.graph(),
-    "project_name": _project("name"),
-    "branch_name": _project("branch"),
-    "is_user_branch": _project("user_branch"),
-    "is_production": _project("production"),
-    "project_flow_name": _project("flow_name"),
+    "project_name": _project("project_name", "name"),
+    "branch_name": _project("branch_name", "branch"),
+    "is_user_branch": _project("is_user_branch", "user_branch"),
+    "is_production": _project("is_production", "production"),
+    "project_flow_name": _project("project_flow_name", "flow_name"),
     "parallel": _parallel,
     "is_parallel": _is_parallel,
     "task": _client("Task", 4),

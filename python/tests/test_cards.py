@@ -306,6 +306,17 @@ class Components(CardTest):
         self.assertNotIn("data-copy", html_of(rendered(JSONViewer({}, show_copy_button=False))))
         self.assertNotIn("expression", html_of(rendered(JSONViewer({}, max_height="1px;x:expression(1)"))))
 
+    def test_messages_name_public_classes(self):
+        if sys.version_info < (3, 10):
+            self.skipTest("this Python names no class")
+        for cls in (Artifact, Error, Image, JSONViewer, Markdown, ProgressBar, PythonCode, Table, ValueBox, VegaChart, YAMLViewer):
+            for method in ("__init__", "update"):
+                with self.subTest(cls=cls, method=method):
+                    owner = getattr(cls, method).__qualname__.partition(".")[0]
+                    self.assertIn(owner, (cls.__name__, "MetaflowCardComponent"))
+        with self.assertRaisesRegex(TypeError, r"^JSONViewer\.__init__\(\) got an unexpected"):
+            JSONViewer({}, collapsed=True)
+
     def test_yaml(self):
         data = {"a": [1, {"b": "c: d", "e": [[], {}]}], "n": None, "t": True, "yes": "no", "x": "it's", "l": "a\nb", "f": 1.5, "i": float("inf"), "s": "", "num": "12"}
         text = yaml.dump(data)
@@ -462,6 +473,7 @@ class Store(unittest.TestCase):
         store.append(Markdown("b"))
         store.append("no component")
         self.assertEqual(len(store), 3)  # the warning is seen in the card
+        self.assertIn("not str. It was left out; append Markdown(text).", list(store)[2].render()["source"])
         self.assertRegex(store.keys()[1], r"^markdown_[0-9a-f]{6}$")
         self.assertIn("x", store)
         with self.assertRaises(TypeError):
@@ -472,7 +484,7 @@ class Store(unittest.TestCase):
         self.assertIn("nosuch", store)
         del store["x"]
         store["x"] = Markdown("e")
-        self.assertEqual([type(c).__name__ for c in store], ["Markdown", "Markdown", "_Placeholder", "Markdown"])
+        self.assertEqual([type(c).__name__ for c in store], ["Markdown", "Markdown", "MissingComponent", "Markdown"])
         store.clear()
         self.assertEqual((store.keys(), store.values(), list(store)), ([], [], []))
 

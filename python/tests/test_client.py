@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "python"))
 
 from levada import client  # noqa: E402
 from levada.client import connection, scope  # noqa: E402
+from levada.client.data import decode  # noqa: E402
 from levada.exceptions import DataException, MetaflowException, MetaflowInternalError, MetaflowNotFound  # noqa: E402
 
 FLOW = """
@@ -110,6 +111,12 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(data.text, "grün".encode("latin-1"))
         self.assertIs(data.large, data.large)
         self.assertEqual(client.Run("Look/1").parameters, {"alpha": 0.5, "text": data.text})
+
+    def test_artifact_that_is_not_there(self):
+        task = client.Run("Look/1")["start"].task
+        with self.assertRaisesRegex(AttributeError, "^the task Look/1/start/1 has no artifact 'nope'$"):
+            task.data.nope
+        self.assertFalse(hasattr(task.data, "nope"))
 
     def test_pages(self):
         tasks = list(client.Run("Look/1")["each"])
@@ -397,6 +404,25 @@ class ClientTest(unittest.TestCase):
             file.write(b"damage")
         with self.assertRaises(DataException):
             artifact.data
+
+    def test_values_that_cannot_be_unpickled(self):
+        described = {"codec": "pickle", "type": "x"}
+        for data, kind, said in [
+            (b"cnowhere_at_all\nSpec\n.", ModuleNotFoundError, "Install the module"),
+            (b"cos\nSpec\n.", AttributeError, "Define or import"),
+            (b"cbuiltins\nint\n(S'a'\ntR.", ValueError, "invalid literal"),
+            (b"", EOFError, "could not be unpickled"),
+        ]:
+            with self.subTest(kind), self.assertRaisesRegex(kind, said) as caught:
+                decode("spec", described, data)
+            self.assertIsInstance(caught.exception, DataException)
+            self.assertIn("'spec'", str(caught.exception))
+            copy = pickle.loads(pickle.dumps(caught.exception))
+            self.assertEqual((type(copy), str(copy)), (type(caught.exception), str(caught.exception)))
+        # An exception that is not made of a message alone can only be the cause.
+        with self.assertRaises(DataException) as caught:
+            decode("spec", described, b"c_codecs\ndecode\n(C\x01\xffS'ascii'\ntR.")
+        self.assertIsInstance(caught.exception.__cause__, UnicodeDecodeError)
 
     def test_scope(self):
         self.assertEqual(client.default_namespace(), "user:ada")

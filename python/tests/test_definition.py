@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import unittest
 
 from support import FLOWS, FlowTest, Host
@@ -259,6 +261,61 @@ class Broken(FlowTest):
         """)
         self.assertEqual(found["type"], "broken")
         self.assertIn("start", found["message"])
+
+    def test_constructors_that_do_not_call_that_of_flowspec(self):
+        body = "\n    @step\n    def start(self):\n        pass\n\nF()\n"
+        for source, said in [
+            ("class F(FlowSpec):\n    def __init__(self):\n        self.n = 1\n", "F defines __init__ (line 5)"),
+            (
+                "class Named:\n    def __init__(self, n=1):\n        self.n = n\n\nclass F(Named, FlowSpec):\n",
+                "Named defines __init__ (line 5)",
+            ),
+            (
+                "class B(FlowSpec):\n    def __init__(self):\n        pass\n\n"
+                "class F(B):\n    def __init__(self):\n        super().__init__()\n",
+                "B defines __init__ (line 5)",
+            ),
+        ]:
+            with self.subTest(source):
+                found = self.broken(source + body)
+                self.assertEqual(found["type"], "broken")
+                self.assertIn(said + " and does not call super().__init__(use_cli)", found["message"])
+
+    def test_constructors_that_call_that_of_flowspec(self):
+        host = self.host("""
+            class B(FlowSpec):
+                def __init__(self, use_cli=True):
+                    self.n = 1
+                    super().__init__(use_cli)
+
+            class F(B):
+                def __init__(self, use_cli=True):
+                    self.m = 2
+                    super().__init__(use_cli)
+
+                @step
+                def start(self):
+                    print(self.n + self.m)
+
+            B(use_cli=False)
+            F()
+        """)
+        self.assertEqual(host.definition["name"], "F")
+
+    def test_a_program_may_make_an_object_without_a_command_line(self):
+        path = self.write("""
+            class F(FlowSpec):
+                def __init__(self):
+                    self.n = 1
+        """)
+        done = subprocess.run(
+            [sys.executable, "-c", "import flow; print(flow.F().n)"],
+            cwd=os.path.dirname(path),
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path[:2])),
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual((done.stdout, done.stderr), ("1\n", ""))
 
 
 class ImportTime(FlowTest):

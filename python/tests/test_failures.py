@@ -33,6 +33,11 @@ class Output(FlowTest):
         self.assertFails(result, "direct cause", "AttributeError: Flow F has no attribute 'nope'")
         self.assertNotIn("levada/", result.stderr)
 
+    def test_an_artifact_of_the_branches_in_a_join(self):
+        host = self.steps("JOIN\nself.loss")
+        result = host.join("s0", [{"loss": 1}, {"loss": 2}])
+        self.assertFails(result, "Flow F has no attribute 'loss'. This step is a join", "inputs[0].loss")
+
     def test_exceptions_that_explain_themselves(self):
         host = self.steps(
             "from metaflow.exception import MetaflowException\nclass E(MetaflowException):\n    headline = 'Head'\n"

@@ -266,7 +266,7 @@ class Current(FlowTest):
              "p", "user.t", True, False, "p.user.t.F", "/x"],
         )  # fmt: skip
         self.assertEqual([request["type"] for request in result.requests], ["graph"])
-        self.assertFails(host.task("s1"), "AttributeError: card")
+        self.assertFails(host.task("s1"), "AttributeError: 'current' has no attribute 'card' here: the step has no @card;")
 
 
 if __name__ == "__main__":

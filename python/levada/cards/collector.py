@@ -10,6 +10,7 @@ from uuid import uuid4
 from .component import MetaflowCardComponent, new_id, rendered, warn
 from .components import Markdown
 from .exceptions import ComponentOverwriteNotSupportedException
+from .values import is_frame
 
 _ID = pattern(r"[a-zA-Z0-9_]+\Z")
 
@@ -19,6 +20,17 @@ def silent():
     from os import environ
 
     return environ.get("METAFLOW_CARD_NO_WARNING", "").lower() not in ("", "0", "false")
+
+
+def _wrapper(value):
+    """The component that shows a value, as text."""
+    if isinstance(value, str):
+        return "Markdown(text)"
+    if is_frame(value):
+        return "Table.from_dataframe(frame)"
+    if hasattr(value, "savefig"):
+        return "Image.from_matplotlib(figure)"
+    return "Artifact(value)"
 
 
 class ComponentStore:
@@ -34,8 +46,8 @@ class ComponentStore:
         """Add a component at the end, under ``id`` if one is given (TypeError if that is no string)."""
         if not isinstance(component, MetaflowCardComponent):
             text = (
-                "a card takes components, such as Markdown or Table, not %s. It was left out."
-                % type(component).__name__
+                "a card takes components, such as Markdown or Table, not %s. It was left out; append %s."
+                % (type(component).__name__, _wrapper(component))
             )
             warn(text)
             if not silent():
@@ -71,7 +83,7 @@ class ComponentStore:
 
     def __getitem__(self, id):
         if id not in self._components:
-            self._components[id] = _Placeholder(id)
+            self._components[id] = MissingComponent(id)
             self.changes += 1
         return self._components[id]
 
@@ -92,7 +104,7 @@ class ComponentStore:
         return len(self._components)
 
 
-class _Placeholder(MetaflowCardComponent):
+class MissingComponent(MetaflowCardComponent):
     """Stands where a component was asked for that is not in the card."""
 
     REALTIME_UPDATABLE = True

@@ -73,7 +73,8 @@ class Table(MetaflowCardComponent):
     def from_dataframe(cls, dataframe=None, truncate=True):
         """A table of a pandas or polars data frame; ``truncate`` shows at most 100 rows and 50 columns."""
         if not is_frame(dataframe):
-            warn("Table.from_dataframe: a data frame is needed, not %s." % type(dataframe).__name__)
+            make = " to_frame() makes one of it." if hasattr(dataframe, "to_frame") else ""
+            warn("Table.from_dataframe: a data frame is needed, not %s.%s" % (type(dataframe).__name__, make))
             return cls()
         headers, rows, note = rows_of(dataframe, *((MAX_ROWS, MAX_COLUMNS) if truncate else (None, None)))
         table = cls(rows, headers)

@@ -54,7 +54,7 @@ class _Data:
     def __getattr__(self, name):
         artifact = None if name[:2] == "__" else self._view.artifact(name)
         if artifact is None:
-            raise AttributeError(name)
+            raise AttributeError("the task has no artifact '%s'" % name)
         return artifact.data
 
     def __contains__(self, name):

@@ -152,15 +152,11 @@ class _Viewer(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, data, collapsible=True, max_height=None, show_copy_button=True, title=None):
+    def _show(self, data, collapsible, max_height, show_copy_button, title):
         self._data = data
         self._options = {"collapsible": collapsible, "show_copy_button": show_copy_button, "title": title or self._name}
         if max_height is not None:
             self._options["max_height"] = max_height
-
-    def update(self, data):
-        """Show other data."""
-        self._data = data
 
     def render(self):
         """The data as text, with how to show it."""
@@ -173,6 +169,14 @@ class JSONViewer(_Viewer):
 
     _name = "JSON"
 
+    # Each class has these of its own, for Python's messages name the class that has the method.
+    def __init__(self, data, collapsible=True, max_height=None, show_copy_button=True, title=None):
+        self._show(data, collapsible, max_height, show_copy_button, title)
+
+    def update(self, data):
+        """Show other data."""
+        self._data = data
+
     def _encode(self, data):
         with library():
             from json import dumps
@@ -184,6 +188,13 @@ class YAMLViewer(_Viewer):
     """Structured data as YAML. What YAML does not have is shown as its repr."""
 
     _name = "YAML"
+
+    def __init__(self, data, collapsible=True, max_height=None, show_copy_button=True, title=None):
+        self._show(data, collapsible, max_height, show_copy_button, title)
+
+    def update(self, data):
+        """Show other data."""
+        self._data = data
 
     def _encode(self, data):
         from .yaml import dump

@@ -1,6 +1,9 @@
 """Values of artifacts."""
 
+from functools import cache
+
 from ..artifacts import unpack
+from ..exceptions import DataException
 
 #: How many values are fetched ahead, and of how many bytes each at most.
 _AHEAD = 256
@@ -16,6 +19,42 @@ def decode(name, described, data):
     except UnicodeDecodeError:
         with open(described["path"], "rb") as file:
             return file.read()
+    except DataException as error:
+        cause = error.__cause__
+        if cause is None:
+            raise
+        raise unreadable(type(cause), str(error) + _mend(cause)) from cause
+
+
+def _mend(cause):
+    """What to do about a value that this process cannot read, where that is known."""
+    if isinstance(cause, ModuleNotFoundError):
+        return ". Install the module, or put its folder on sys.path, then read again."
+    if isinstance(cause, (AttributeError, ImportError)):
+        return (
+            ". Define or import what is missing under that name first, then read again: what the flow's own file "
+            "defines is stored as part of __main__, so import it there (from flow import ...)."
+        )
+    return ""
+
+
+def unreadable(kind, message):
+    """A DataException that is an exception of ``kind``, too: Metaflow raises what unpickling raised, as it is."""
+    return _unreadable_class(kind)(message)
+
+
+@cache
+def _unreadable_class(kind):
+    def reduce(self):
+        return unreadable, (kind, self.message)
+
+    try:
+        own = {"__doc__": DataException.__doc__, "__module__": DataException.__module__, "__reduce__": reduce}
+        cls = type("DataException", (DataException, kind), own)
+        cls("")
+        return cls
+    except TypeError:  # one that is not made of a message alone
+        return DataException
 
 
 def _text(data):
@@ -73,7 +112,7 @@ class MetaflowData:
             raise AttributeError(name)
         found = self._task._values([name])
         if name not in found:
-            raise AttributeError(name)
+            raise AttributeError("the task %s has no artifact '%s'" % (self._task.pathspec, name))
         value = self.__dict__[name] = found[name]
         return value
 
