@@ -163,13 +163,16 @@ class Loaded:
         self.data = data
 
 
-def explain(name, error, folder="the store"):
-    """The exception that says why an artifact cannot be pickled into a staging folder."""
+def explain(name, value, error, folder="the store"):
+    """The exception that says why an artifact cannot be pickled into a staging folder, and what of it."""
     if isinstance(error, MetaflowException):
         return error
-    text = "%s: %s" % (type(error).__name__, error)
+    from .whereabouts import at
+
+    place = "" if isinstance(error, OSError) else at(name, value)
+    text = "%s: %s%s" % (type(error).__name__, error, place)
     if isinstance(error, TypeError):
-        return UnpicklableArtifactException(name, str(error))
+        return UnpicklableArtifactException(name, "%s%s" % (error, place))
     if isinstance(error, OSError):
         from errno import EDQUOT, ENOSPC
 
@@ -187,7 +190,7 @@ def pickle_into(spill, value, name):
     try:
         Pickler(spill, PICKLE_PROTOCOL).dump(value)
     except Exception as error:
-        raise explain(name, error, spill.folder) from error
+        raise explain(name, value, error, spill.folder) from error
 
 
 def pack(name, value, staging):

@@ -124,7 +124,7 @@ class Elements:
             return data != given and not says_the_same(data, given)
         except Exception as error:
             frame = self._task.stack[level]
-            raise explain("%s[%d]" % (frame["var"], frame["index"]), error) from error
+            raise explain("%s[%d]" % (frame["var"], frame["index"]), value, error) from error
 
 
 def _hash_of(value):
