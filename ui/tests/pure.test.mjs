@@ -117,6 +117,22 @@ function longest(a, b) {
   return t[a.length][b.length];
 }
 
+test("values that differ look different, and where they do", async () => {
+  const { parts, written } = await load("pages/unlike.ts");
+  assert.deepEqual(written(["a", "b c"]), ["a", "b c"]);
+  assert.deepEqual(written(["", " ", "x"]), ['""', '" "', '"x"']);
+  assert.deepEqual(written(["line1\nline2", "line1 line2"]), ['"line1\\nline2"', '"line1 line2"']);
+  assert.deepEqual(written(["a b", "a\u00a0b", "a\u200bb"]), ['"a b"', '"a\\u00a0b"', '"a\\u200bb"']);
+  assert.deepEqual(written(["–", "x"]), ['"–"', '"x"'], "not as a value that is missing");
+  const marked = (...values) => parts(values).map((list) => list.map((p) => (p.unlike ? `[${p.text}]` : p.text)).join(""));
+  assert.deepEqual(marked("a", "b"), ["a", "b"], "one sees by oneself");
+  assert.deepEqual(marked("s3://bucket/2026-11-23.parquet", "s3://bucket/2026-11-24.parquet"), ["s3://bucket/2026-11-2[3].parquet", "s3://bucket/2026-11-2[4].parquet"]);
+  assert.deepEqual(marked("a sentence with an end", "a sentence with an end, and more"), ["a sentence with an end", "a sentence with an end[, and more]"]);
+  assert.deepEqual(marked("aaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaa"), ["aaaaaaaaaaaaaaaaaaaaaaaa[a]", "aaaaaaaaaaaaaaaaaaaaaaaa"]);
+  assert.deepEqual(marked("long ".repeat(99) + "x", "long ".repeat(99) + "y"), ["x", "y"].map((end) => `${"long ".repeat(8)} … ${"long ".repeat(8)}[${end}]`));
+  assert.deepEqual(marked(`${"x".repeat(30)}😀`, `${"x".repeat(30)}😁`), [`${"x".repeat(30)}[😀]`, `${"x".repeat(30)}[😁]`], "characters are whole");
+});
+
 test("steps that have as many tasks as their foreach is wide", async () => {
   const { asWide, many } = await load("run/layout.ts");
   // "a>b c" is a step with those after it; a type, and the join of a foreach, may stand in front.
