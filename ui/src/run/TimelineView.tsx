@@ -163,10 +163,10 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
           onDblClick={() => setRange(undefined)}
         />
         {drag && Math.abs(drag[1] - drag[0]) > 6 ? (
-          <div style={{ position: "absolute", top: 0, height: "100%", left: Math.min(...drag), width: Math.abs(drag[1] - drag[0]), background: "var(--accent)", opacity: 0.15, pointerEvents: "none" }} />
+          <div style={{ position: "absolute", top: 0, height: "100%", left: `${Math.min(...drag)}px`, width: `${Math.abs(drag[1] - drag[0])}px`, background: "var(--accent)", opacity: 0.15, pointerEvents: "none" }} />
         ) : null}
         {tip ? (
-          <div class="tip" style={{ left: Math.min(tip.x + 12, Math.max(0, width - 240)), top: tip.y + 14 }}>
+          <div class="tip" style={{ left: `${Math.min(tip.x + 12, Math.max(0, width - 240))}px`, top: `${tip.y + 14}px` }}>
             <strong>
               {tip.row.step}/{tip.row.task}
             </strong>
