@@ -7,6 +7,7 @@ export type Status = "running" | "succeeded" | "failed" | "interrupted" | "died"
 export interface Counts {
   running: number;
   succeeded: number;
+  caught: number; // of those that succeeded
   failed: number;
   killed: number;
   died: number;

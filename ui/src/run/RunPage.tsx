@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
-import { copy, Dialog, Failure, Lost, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
+import { copy, Dialog, Failure, Lost, Ran, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
 import { bytes, moment, plural, visible } from "../format";
@@ -11,7 +11,7 @@ import { navigate, setQuery, useAddress } from "../router";
 import { CardFrame } from "../task/CardFrame";
 import { Code } from "./Code";
 import { Dag } from "./Dag";
-import { Rows } from "./rows";
+import { isFiltered, Rows, shown } from "./rows";
 import { Tags } from "./Tags";
 import { TasksTable } from "./TasksTable";
 import { TimelineView } from "./TimelineView";
@@ -32,7 +32,7 @@ export function RunPage({ run: id }: { run: number }) {
   const [dialog, setDialog] = useState<"" | "cancel" | "resume">("");
   const r = run.data;
   const live = r?.status === "running";
-  const now = useNow(live);
+  const now = useNow(true, live ? 1000 : 30_000);
   const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
 
   useEffect(() => {
@@ -82,18 +82,19 @@ export function RunPage({ run: id }: { run: number }) {
   }, [names.join(), asked]);
 
   useKeys([
-    { keys: "o", about: "Overview", run: () => setQuery({ tab: undefined }) },
-    { keys: "l", about: "List of tasks", run: () => setQuery({ tab: "tasks" }) },
-    { keys: "p", about: "Parameters and origin", run: () => setQuery({ tab: "details" }) },
-    { keys: "e", about: "Code", run: () => setQuery({ tab: "code" }) },
+    { keys: "o", about: "Overview", run: () => setQuery({ tab: undefined }, false) },
+    { keys: "l", about: "List of tasks", run: () => setQuery({ tab: "tasks" }, false) },
+    { keys: "p", about: "Parameters and origin", run: () => setQuery({ tab: "details" }, false) },
+    { keys: "e", about: "Code", run: () => setQuery({ tab: "code" }, false) },
   ]);
 
   if (run.error && !r) {
     return (
       <>
         <nav class="crumbs" aria-label="Where this is">
-          <a href="/">Runs</a> <span>/</span> run {id}
+          <a href="/">Runs</a>
         </nav>
+        <h1 style={{ marginBottom: "0.7rem" }}>Run {id}</h1>
         <Failure error={run.error} retry={run.again} />
       </>
     );
@@ -113,6 +114,11 @@ export function RunPage({ run: id }: { run: number }) {
           </h1>
           <StatusPill status={r.status} />
           <TaskBar counts={r.tasks} />
+          {r.tasks?.caught ? (
+            <a href={`/runs/${id}?tab=tasks&status=caught`} title="Their steps raised what @catch took">
+              {r.tasks.caught.toLocaleString("en-US")} caught
+            </a>
+          ) : null}
         </div>
         <div class="row">
           <a class="button" href={`/flows/${encodeURIComponent(r.flow)}/metrics`}>
@@ -132,11 +138,9 @@ export function RunPage({ run: id }: { run: number }) {
       </div>
       <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
         <span>
-          started <When at={r.created} now={live ? now : Date.now() * 1000} /> by <Value of={r.user} />
+          started <When at={r.created} now={now} /> by <Value of={r.user} />
         </span>
-        <span>
-          {live ? "runs for" : "took"} <Took from={r.created} to={r.ended} now={now} />
-        </span>
+        <Ran from={r.created} to={r.ended} now={now} status={r.status} />
         {r.git_commit ? (
           <span>
             commit <code title={r.git_commit}>{r.git_commit.slice(0, 10)}</code>
@@ -167,7 +171,7 @@ export function RunPage({ run: id }: { run: number }) {
         <Tabs
           label="Parts of the run"
           at={tab}
-          choose={(name) => setQuery({ tab: name === "overview" ? undefined : name })}
+          choose={(name) => setQuery({ tab: name === "overview" ? undefined : name }, false)}
           names={[
             ["overview", "Overview"],
             ["tasks", "Tasks"],
@@ -207,7 +211,8 @@ export function RunPage({ run: id }: { run: number }) {
                 {[
                   ["ok", "succeeded"],
                   ["run", "running"],
-                  ["fail", "failed, crossed"],
+                  ["caught", "caught, struck"],
+                  ["fail", "failed or died, crossed"],
                   ["warn", "killed"],
                 ].map(([name, text]) => (
                   <span>
@@ -215,7 +220,7 @@ export function RunPage({ run: id }: { run: number }) {
                     {text}
                   </span>
                 ))}
-                <span>{plural(rows.size, "task")}</span>
+                <span>{isFiltered(filter) ? `${shown(rows, filter).toLocaleString("en-US")} of ${plural(rows.size, "task")}` : plural(rows.size, "task")}</span>
               </div>
             </section>
           </div>
