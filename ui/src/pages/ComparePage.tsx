@@ -67,7 +67,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
   if (runs.length < 2) {
     return (
       <div class="empty panel">
-        <h2>Choose two runs or more</h2>
+        <h1>Choose two runs or more</h1>
         <p>
           In <a href="/">the list of runs</a>, tick those that you want to compare.
         </p>
@@ -162,7 +162,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
               <th scope="row">took</th>
               {all.map((r) => (
                 <td>
-                  <Took from={r.created} to={r.ended} now={now} />
+                  <Took from={r.created} to={r.ended} now={now} status={r.status} />
                 </td>
               ))}
             </tr>
