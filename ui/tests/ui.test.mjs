@@ -210,7 +210,7 @@ test("the graph and the timeline of a wide run", async () => {
   await page.getByRole("tab", { name: "Tasks" }).click();
   await page.getByText("200 of 200 tasks").waitFor();
   await page.getByLabel("Task or foreach value").fill("item-117");
-  await page.getByText("1 of 1 task").waitFor();
+  await page.getByText("1 of 203 tasks").waitFor();
   await page.getByRole("link", { name: /^work\// }).click();
   await page.getByText("items 118 of 200").waitFor();
   await page.getByRole("navigation", { name: "Tasks of work" }).getByText("118 of 200").waitFor();
