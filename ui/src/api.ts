@@ -25,6 +25,7 @@ export interface Run {
   ended: Micros;
   origin?: number;
   failed_task: number;
+  stop_asked?: Micros; // when somebody asked for its end
   problem?: string;
   tags: string[];
   system_tags: string[];

@@ -14,6 +14,7 @@ before(async () => {
   ids.whole = w.run("branches.py", "--data", data(23), "--note", "line1\nline2", "--tag", "nightly");
   ids.other = w.run("branches.py", "--data", data(24), "--note", "line1 line2", "--tag", "hello");
   ids.failed = w.run("branches.py", "--fail", "True");
+  ids.broken = w.run("broken.py");
   const flow = await w.start("slow.py", "--until", join(w.dir, "never"));
   ids.died = flow.run;
   await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -241,4 +242,33 @@ test("the focus stays near when tags go and come", async () => {
   await page.keyboard.press("?");
   assert.equal(await focused(), "Close");
   none(page);
+});
+
+test("a line of a traceback is a link to the code that ran", async () => {
+  const page = await w.page(`/runs/${ids.broken}`, { height: 500 });
+  await page.getByRole("link", { name: "broken.py:8" }).click();
+  const line = page.locator(".source .at");
+  await line.getByText("raise ValueError").waitFor();
+  assert.equal(await line.evaluate((el) => getComputedStyle(el, "::before").content), '"8"');
+  await until(() => line.evaluate((el) => el.getBoundingClientRect().top > 0 && el.getBoundingClientRect().bottom < innerHeight), "the line is in sight");
+  assert.deepEqual(await violations(page), []);
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  assert.ok(await page.locator("header.top").isHidden());
+  assert.ok(await page.locator(".source").evaluate((el) => el.scrollHeight <= el.clientHeight + 1), "on paper all of it is there");
+  await page.screenshot({ path: join(results, "print.png"), fullPage: true });
+  await page.goto(`/runs/${ids.failed}`);
+  await page.getByText("ended by signal 9, as when memory runs out").waitFor();
+  none(page);
+});
+
+// The last one: the server goes away.
+test("code that was asked for while the server was away is there when it is back", async () => {
+  const page = await w.page(`/runs/${ids.broken}`);
+  await page.getByRole("button", { name: "start done" }).waitFor();
+  const port = Number(new URL(w.url).port);
+  await w.stopServer();
+  await page.getByRole("tab", { name: "Code" }).click();
+  await page.getByRole("alert").getByText("The server does not answer.").waitFor();
+  await w.serve(port);
+  await page.locator(".source").getByText("class BrokenFlow").waitFor();
 });

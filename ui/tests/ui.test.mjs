@@ -459,6 +459,7 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await run.getByRole("button", { name: "Cancel", exact: true }).click();
   await run.getByRole("button", { name: "Cancel it" }).click();
   await run.getByText("interrupted", { exact: true }).first().waitFor();
+  await run.getByText("It was cancelled: somebody asked for its end").waitFor();
   await flow.ended;
   await list.locator(".run-line", { has: link }).getByText("interrupted", { exact: true }).waitFor();
 

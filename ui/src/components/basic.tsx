@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Counts, type Micros, Problem, type Status } from "../api";
-import { ago, duration, moment } from "../format";
+import { ago, duration, exact } from "../format";
 import type { Connection } from "../live";
 import { marked } from "./Value";
 
@@ -44,7 +44,7 @@ export function useNow(active: boolean, every = 1000): Micros {
 
 export function When({ at, now }: { at: Micros; now: Micros }) {
   return (
-    <time dateTime={new Date(at / 1000).toISOString()} title={moment(at)}>
+    <time dateTime={new Date(at / 1000).toISOString()} title={exact(at)}>
       {ago(at, now)}
     </time>
   );

@@ -5,7 +5,7 @@ import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Sta
 import { copy, Dialog, Failure, Lost, Ran, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
-import { bytes, moment, plural, visible } from "../format";
+import { bytes, exact, ofSignal, plural, visible } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
 import { CardFrame } from "../task/CardFrame";
@@ -63,6 +63,7 @@ export function RunPage({ run: id }: { run: number }) {
     const fail = (err: unknown) => {
       if (!stop.signal.aborted) setError(err);
     };
+    setError(undefined);
     if (turn > 1) run.again();
     get<{ steps: Step[] }>(`/runs/${id}/steps`, {}, stop.signal)
       .then((res) => setSteps(res.steps))
@@ -160,7 +161,8 @@ export function RunPage({ run: id }: { run: number }) {
         ) : null}
         <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
       </div>
-      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? (
+      {r.status === "interrupted" ? <Interrupted run={r} /> : null}
+      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" && r.status !== "interrupted" ? (
         <div class="note fail">
           <Message text={r.problem} />
         </div>
@@ -234,8 +236,8 @@ export function RunPage({ run: id }: { run: number }) {
           </section>
         ) : null}
         {tab === "details" ? <Details run={r} /> : null}
-        {tab === "code" ? <Code run={r} /> : null}
-        {tab === "cards" ? <Cards run={id} /> : null}
+        {tab === "code" ? <Code run={r} turn={turn} /> : null}
+        {tab === "cards" ? <Cards run={id} version={live ? version : 0} turn={turn} /> : null}
       </div>
       {dialog === "cancel" ? (
         <Dialog title={`Cancel run ${id}?`} close={() => setDialog("")}>
@@ -303,7 +305,7 @@ function FirstFailure({ run: r }: { run: Run }) {
           )}{" "}
           failed
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
-          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by signal ${at.signal}` : ""}
+          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : ""}
         </strong>
         <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
           Its log
@@ -312,12 +314,27 @@ function FirstFailure({ run: r }: { run: Run }) {
       {at?.exception ? (
         <>
           <Message text={at.exception.message} />
-          {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} /> : null}
+          {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} run={r} /> : null}
         </>
       ) : r.problem ? (
         <Message text={r.problem} />
       ) : null}
     </section>
+  );
+}
+
+function Interrupted({ run: r }: { run: Run }) {
+  return (
+    <div class="note warn">
+      {r.stop_asked ? (
+        <>
+          It was cancelled: somebody asked for its end on a page or by <code>levada cancel</code>, at {exact(r.stop_asked)}.
+        </>
+      ) : (
+        "It was interrupted where it ran, as by Ctrl-C or by its terminal that was closed."
+      )}
+      {canResume(r) ? " What was finished is kept: resume goes on from there." : " What was finished is kept."}
+    </div>
   );
 }
 
@@ -385,8 +402,8 @@ function Details({ run: r }: { run: Run }) {
   const command = r.command_line.map((w) => (/^[\w./=:,@%+-]+$/.test(w) ? w : `'${w.replaceAll("'", "'\\''")}'`)).join(" ");
   const parameters = Object.entries(r.parameters ?? {});
   const facts: [string, string | undefined][] = [
-    ["started", moment(r.created)],
-    ["ended", r.ended ? moment(r.ended) : "not yet"],
+    ["started", exact(r.created)],
+    ["ended", r.status === "died" ? `not known; it was heard of last at ${exact(r.ended)}` : r.ended ? exact(r.ended) : "not yet"],
     ["host", r.host],
     ["folder", r.working_dir],
     ["flow file", r.flow_file],
@@ -437,11 +454,20 @@ function Details({ run: r }: { run: Run }) {
   );
 }
 
-function Cards({ run }: { run: number }) {
+const cardsEvery = 1000; // ms between two looks for new cards, of a run that goes on
+
+// version and turn change when tasks do, and when the server is there again.
+function Cards({ run, version, turn }: { run: number; version: number; turn: number }) {
   const cards = useGet<{ cards: Card[] }>(`/runs/${run}/cards`);
-  const [at, setAt] = useState(0);
+  const [chosen, choose] = useState("");
   const list = cards.data?.cards ?? [];
-  const shown = useRef<HTMLDivElement>(null);
+  const asked = useRef(`${version}/${turn}`);
+  useEffect(() => {
+    if (asked.current === `${version}/${turn}`) return;
+    asked.current = `${version}/${turn}`;
+    const timer = setTimeout(cards.again, cardsEvery);
+    return () => clearTimeout(timer);
+  }, [version, turn]);
   if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
   if (!cards.data) return <Skeleton />;
   if (list.length === 0) {
@@ -453,15 +479,15 @@ function Cards({ run }: { run: number }) {
       </div>
     );
   }
-  const card = list[Math.min(at, list.length - 1)]!;
+  const card = list.find((c) => c.uuid === chosen) ?? list[0]!;
   return (
-    <div class="stack" ref={shown}>
+    <div class="stack">
       <div class="row">
         <label>
           Card{" "}
-          <select class="input" value={at} onChange={(e) => setAt(Number(e.currentTarget.value))}>
-            {list.map((c, i) => (
-              <option value={i}>
+          <select class="input" value={card.uuid} onChange={(e) => choose(e.currentTarget.value)}>
+            {list.map((c) => (
+              <option key={c.uuid} value={c.uuid}>
                 {c.step}/{c.task} {visible(c.id ?? c.type)} ({bytes(c.size)})
               </option>
             ))}
