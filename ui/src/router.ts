@@ -48,6 +48,7 @@ export function navigate(to: string, replace = false): void {
 }
 
 // What a page keeps of itself that is not worth a place in the address. It is there again after the way back, and after a reload.
+// Who keeps something does so at once, in a layout effect: later, the page may be another.
 export function keep(name: string, value: unknown): void {
   history.replaceState({ ...(history.state as object | null), [name]: value }, "");
 }

@@ -208,7 +208,7 @@ test("the graph and the timeline of a wide run", async () => {
   await page.getByRole("button", { name: "Show less time" }).click();
   await until(() => page.getByRole("button", { name: "All", exact: true }).isEnabled(), "a part is shown");
   await page.getByRole("tab", { name: "Tasks" }).click();
-  await page.getByText("200 of 200 tasks").waitFor();
+  await page.getByText("200 of 203 tasks").waitFor();
   await page.getByLabel("Task or foreach value").fill("item-117");
   await page.getByText("1 of 203 tasks").waitFor();
   await page.getByRole("link", { name: /^work\// }).click();

@@ -27,7 +27,7 @@ const underHeader = 90;
 export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   const list = runs.list!;
   const [closed, setClosed] = useState<ReadonlySet<string>>(() => new Set(kept<string[]>("closed")));
-  useEffect(() => keep("closed", [...closed]), [closed, location.search]);
+  useLayoutEffect(() => keep("closed", [...closed]), [closed, location.search]);
   const [at, setAt] = useState<number>(); // the run where the keys are
   const from = useRef<number>(undefined); // where a range of choices begins
   const body = useRef<HTMLDivElement>(null);
@@ -261,7 +261,7 @@ const waysBack = 5000; // ms for the list to be as long as it was
 function useWayBack(loaded: number, whole: boolean): void {
   const target = useRef(kept<number>("scroll") ?? 0);
   const until = useRef(Date.now() + waysBack);
-  useEffect(() => {
+  useLayoutEffect(() => {
     keep("loaded", loaded);
     if (!target.current) return;
     window.scrollTo(0, target.current);

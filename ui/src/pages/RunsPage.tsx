@@ -1,6 +1,6 @@
 // The list of runs.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Failure, Lost, Skeleton, useNow } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { plural } from "../format";
@@ -18,7 +18,7 @@ export function RunsPage() {
   const now = useNow(true);
   const search = useRef<HTMLInputElement>(null);
   const [chosen, setChosen] = useState<ReadonlySet<number>>(() => new Set(kept<number[]>("chosen")));
-  useEffect(() => keep("chosen", [...chosen]), [chosen, location.search]);
+  useLayoutEffect(() => keep("chosen", [...chosen]), [chosen, location.search]);
   useEffect(() => {
     document.title = "Runs – Levada";
   }, []);
