@@ -99,6 +99,12 @@ func (s *Service) Flows(ctx context.Context, q FlowsRequest) (FlowsResult, error
 	return res, err
 }
 
+// Names returns what runs can be asked for by.
+func (s *Service) Names(ctx context.Context, _ struct{}) (NamesResult, error) {
+	n, err := s.c.Store.Names(ctx)
+	return NamesResult{Users: notNil(n.Users), Tags: notNil(n.Tags)}, err
+}
+
 // Runs returns a page of runs.
 func (s *Service) Runs(ctx context.Context, q RunsRequest) (RunsResult, error) {
 	before, err := parseCursor(q.Cursor, 0)
@@ -216,7 +222,7 @@ func (s *Service) countTasks(ctx context.Context, runs []Run, known map[int64]me
 			continue
 		}
 		n := counts[r.ID]
-		c := Counts{Running: n.Running, Succeeded: n.Succeeded, Failed: n.Failed, Killed: n.Killed}
+		c := Counts{Running: n.Running, Succeeded: n.Succeeded, Caught: n.Caught, Failed: n.Failed, Killed: n.Killed}
 		if r.Status != Running {
 			c.Running, c.Died = 0, n.Running
 		}
@@ -320,7 +326,7 @@ func (s *Service) steps(ctx context.Context, q StepsRequest) (StepsResult, int, 
 
 func countsOf(c metastore.StepCount, run metastore.RunStatus) Counts {
 	n := Counts{
-		Running: c.Running, Succeeded: c.Succeeded, Failed: c.Failed, Killed: c.Killed, Started: TimeOf(c.First), Ended: TimeOf(c.Last),
+		Running: c.Running, Succeeded: c.Succeeded, Caught: c.Caught, Failed: c.Failed, Killed: c.Killed, Started: TimeOf(c.First), Ended: TimeOf(c.Last),
 	}
 	if run != metastore.RunRunning { // nothing of a run that is over goes on
 		n.Running, n.Died = 0, c.Running

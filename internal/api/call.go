@@ -31,6 +31,7 @@ func method[Q, R any](f func(*Service, context.Context, Q) (R, error)) handler {
 var methods = map[string]handler{
 	"info":           method((*Service).Info),
 	"flows":          method((*Service).Flows),
+	"names":          method((*Service).Names),
 	"runs":           method((*Service).Runs),
 	"run":            method((*Service).Run),
 	"steps":          method((*Service).Steps),

@@ -132,6 +132,7 @@ type Step struct {
 type Counts struct {
 	Running   int `json:"running"`
 	Succeeded int `json:"succeeded"` // caught ones too
+	Caught    int `json:"caught"`    // of those that succeeded: @catch took what they raised
 	Failed    int `json:"failed"`
 	Killed    int `json:"killed"`
 	Died      int `json:"died"`
@@ -280,6 +281,13 @@ type FlowsRequest struct {
 // FlowsResult answers it.
 type FlowsResult struct {
 	Flows []Flow `json:"flows"`
+}
+
+// NamesResult is what runs can be asked for by: the users that have runs, and the tags that users gave them, each sorted. Of very many
+// the first.
+type NamesResult struct {
+	Users []string `json:"users"`
+	Tags  []string `json:"tags"`
 }
 
 // RunsRequest asks for runs, newest first. Zero fields do not select.

@@ -13,6 +13,8 @@ type Browser interface {
 	// Flows returns the flows that have runs with a tag, which is how a run is in a namespace,
 	// sorted by name. An empty tag is all runs.
 	Flows(ctx context.Context, tag string) ([]FlowSummary, error)
+	// Names returns the users that have runs, and the tags that users gave them.
+	Names(ctx context.Context) (Names, error)
 	// Steps returns the steps that a run has tasks of, in the order of their first tasks.
 	Steps(ctx context.Context, run int64) ([]StepSpan, error)
 	// AttemptsOf yields the attempts of some tasks of a run, by task and number.
@@ -45,6 +47,10 @@ type FlowSummary struct {
 	Latest  int64     // the newest of them
 	Created time.Time // of the oldest of them
 }
+
+// Names are what runs can be asked for by, each sorted, and of the first ListedNames. A tag that the newest run with it has from Levada
+// alone is left out.
+type Names struct{ Users, Tags []string }
 
 // StepSpan is a step of a run with its first and last task.
 type StepSpan struct {

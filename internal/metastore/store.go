@@ -182,9 +182,9 @@ type RunFilter struct {
 	Tags     []string    // all of them, user or system
 	Before   int64       // only ids below this one
 	Spun     bool        // those that spun a task, too
-	// Search is what one types to find a run: the beginning of its id, or a part of its flow, its user, a tag, or, in the
-	// newest SearchedParameters runs, the value of a parameter, of a long one its first SearchedValue characters. The case of
-	// letters does not matter: see Cases. A NUL is in none of them.
+	// Search is what one types to find a run: words, each the beginning of its id, or a part of its flow, its user, a tag, or, in the
+	// newest SearchedParameters runs, of the value of a parameter, of a long one its first SearchedValue characters. The case of
+	// letters does not matter: see Words and Cases. A NUL is in none of them.
 	Search string
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
@@ -200,6 +200,9 @@ const (
 	SearchedValue      = 256
 	SearchedNames      = 20_000
 )
+
+// ListedNames is how many different users and tags [Browser.Names] looks at, in the order of the alphabet.
+const ListedNames = 2000
 
 // Only is the choice of one thing, none if it is empty.
 func Only[T ~string](v T) []T {
@@ -231,6 +234,7 @@ type FinishedTask struct {
 // TaskCount counts a run's tasks by the status of their last attempt; caught counts as succeeded.
 type TaskCount struct {
 	Running, Succeeded, Failed, Killed int
+	Caught                             int       // of those that succeeded
 	Last                               time.Time // when a last attempt began or ended last
 }
 
@@ -248,5 +252,6 @@ type StepWidth struct {
 type StepCount struct {
 	Step                               string
 	Running, Succeeded, Failed, Killed int       // caught counts as succeeded
+	Caught                             int       // of those that succeeded
 	First, Last                        time.Time // first start and last end of any attempt
 }

@@ -68,6 +68,7 @@ func (h *Handler) stores() {
 	post(h, "Widths", s.Widths)
 
 	post(h, "Flows", s.Flows)
+	post(h, "Names", func(ctx context.Context, _ struct{}) (metastore.Names, error) { return s.Names(ctx) })
 	post(h, "Steps", s.Steps)
 	list(h, "AttemptsOf", func(ctx context.Context, a tasksArgs) iter.Seq2[metastore.Attempt, error] {
 		return s.AttemptsOf(ctx, a.Run, a.Tasks)
@@ -195,6 +196,11 @@ func (s *Store) Widths(ctx context.Context, runs []int64) (map[int64][]metastore
 // Flows returns the flows.
 func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary, error) {
 	return ask[[]metastore.FlowSummary](ctx, s.c, "Flows", tag)
+}
+
+// Names returns the users that have runs, and the tags that users gave them.
+func (s *Store) Names(ctx context.Context) (metastore.Names, error) {
+	return ask[metastore.Names](ctx, s.c, "Names", struct{}{})
 }
 
 // Steps returns the steps of a run.

@@ -23,6 +23,8 @@ var routes = []route{
 		answer: ask(func(*request) (none struct{}) { return }, (*api.Service).Info)},
 	{method: "GET", path: "/flows", about: "The flows that have runs.", query: "namespace", result: api.FlowsResult{},
 		answer: ask(func(r *request) api.FlowsRequest { return api.FlowsRequest{Namespace: r.text("namespace")} }, (*api.Service).Flows)},
+	{method: "GET", path: "/names", about: "The users that have runs, and the tags that users gave them. Of very many the first.", result: api.NamesResult{},
+		answer: ask(func(*request) (none struct{}) { return }, (*api.Service).Names)},
 
 	{method: "GET", path: "/runs", about: "Runs, the newest first, with their tasks counted.",
 		query: "flow user tag status parameter after before q cursor limit", result: api.RunsResult{},

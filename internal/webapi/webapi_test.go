@@ -85,6 +85,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"GET", "/info", "/info", "", 200, `"version":"1.2.3"`},
 		{"GET", "/flows?namespace=user:ann", "/flows", "", 200, `"runs":2`},
+		{"GET", "/names", "/names", "", 200, `"users":["ann"`},
 		{"GET", "/runs", "/runs", "", 200, `"succeeded":9`},
 		{"GET", "/runs?flow=Train&user=ann&tag=gold&parameter=alpha=0.5&q=TRA&status=succeeded&limit=1", "/runs", "", 200, `"id":1`},
 		{"GET", "/runs?after=2024-05-06T08:30:00Z", "/runs", "", 200, `"id":3`},

@@ -61,6 +61,7 @@ func TestAnswersAreTheSame(t *testing.T) {
 	first := 0
 	same[api.Info](t, store, c, "info", struct{}{})
 	same[api.FlowsResult](t, store, c, "flows", api.FlowsRequest{})
+	same[api.NamesResult](t, store, c, "names", struct{}{})
 	same[api.RunsResult](t, store, c, "runs", api.RunsRequest{Limit: 1})
 	same[api.Run](t, store, c, "run", api.RunRequest{Run: 1})
 	same[api.Run](t, store, c, "run", api.RunRequest{Run: 99})

@@ -7,6 +7,7 @@ export type Status = "running" | "succeeded" | "failed" | "interrupted" | "died"
 export interface Counts {
   running: number;
   succeeded: number;
+  caught: number; // of those that succeeded
   failed: number;
   killed: number;
   died: number;
@@ -24,6 +25,7 @@ export interface Run {
   ended: Micros;
   origin?: number;
   failed_task: number;
+  stop_asked?: Micros; // when somebody asked for its end
   problem?: string;
   tags: string[];
   system_tags: string[];

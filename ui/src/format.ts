@@ -34,6 +34,19 @@ export function moment(t: Micros): string {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
+// The same where it stands alone, and may be read by somebody elsewhere.
+export function exact(t: Micros): string {
+  if (!t) return "";
+  const minutes = -new Date(t / 1000).getTimezoneOffset();
+  const off = Math.abs(minutes);
+  return `${moment(t)} ${minutes < 0 ? "−" : "+"}${two(Math.floor(off / 60))}:${two(off % 60)}`;
+}
+
+// What a signal that ended a process often means.
+export function ofSignal(n: number): string {
+  return `signal ${n}${n === 9 ? ", as when memory runs out" : n === 11 ? ", a segmentation fault" : ""}`;
+}
+
 // A moment as short as a span of seconds allows.
 export function shortMoment(t: Micros, span: number): string {
   const text = moment(t);

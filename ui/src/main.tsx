@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "./api";
 import { Dialog, Toasts } from "./components/basic";
 import { hearKeys, shortcuts, useKeys } from "./components/hooks";
@@ -16,6 +16,13 @@ function App() {
   const page = pageOf(url.pathname, url.searchParams);
   const [home, setHome] = useState("");
   const [help, setHelp] = useState(false);
+  // What had the focus is gone with the page before, and so would be the place from which Tab goes on.
+  const place = useRef(url.pathname);
+  useEffect(() => {
+    if (page.name === "none") document.title = "No such page – Levada";
+    if (place.current !== url.pathname) document.getElementById("main")?.focus({ preventScroll: true });
+    place.current = url.pathname;
+  }, [url.pathname]);
   useEffect(() => {
     get<{ home: string }>("/info")
       .then((i) => setHome(i.home))
@@ -56,7 +63,7 @@ function App() {
         {page.name === "compare" ? <ComparePage runs={page.runs} key={page.runs.join()} /> : null}
         {page.name === "none" ? (
           <div class="empty">
-            <h2>There is no such page</h2>
+            <h1>There is no such page</h1>
             <p>
               <a href="/">The list of runs</a>
             </p>
@@ -77,7 +84,7 @@ function App() {
           </dl>
           <p class="row spread" style={{ marginBottom: 0 }}>
             <a href="/api/v1/openapi.json">The HTTP API</a>
-            <button class="button" type="button" onClick={() => setHelp(false)}>
+            <button class="button" type="button" autofocus onClick={() => setHelp(false)}>
               Close
             </button>
           </p>

@@ -39,9 +39,22 @@ const changed = "levada:navigate";
 
 export function navigate(to: string, replace = false): void {
   if (to === location.pathname + location.search + location.hash) return;
-  if (replace) history.replaceState(null, "", to);
-  else history.pushState(null, "", to);
+  if (replace) history.replaceState(history.state, "", to);
+  else {
+    keep("scroll", scrollY);
+    history.pushState(null, "", to);
+  }
   window.dispatchEvent(new Event(changed));
+}
+
+// What a page keeps of itself that is not worth a place in the address. It is there again after the way back, and after a reload.
+// Who keeps something does so at once, in a layout effect: later, the page may be another.
+export function keep(name: string, value: unknown): void {
+  history.replaceState({ ...(history.state as object | null), [name]: value }, "");
+}
+
+export function kept<T>(name: string): T | undefined {
+  return (history.state as Record<string, T> | null)?.[name];
 }
 
 export function useAddress(): URL {

@@ -61,12 +61,15 @@ test("filters are read from an address, and select as the server does", async ()
   assert.deepEqual([wrong.since, wrong.from, wrong.parameters, wrong.group, wrong.tags, wrong.status], ["", "", [], "", ["a"], ""]);
   assert.deepEqual(read("parameter=a=1&parameter=b=1&parameter=a=2=3").parameters, ["a=2=3", "b=1"]);
   const now = 1_000_000 * 60e6;
-  const r = run(42, { created: now - 30 * 60e6, tags: ["Exp:one"], parameters: { alpha: "0.1=x" } });
+  const r = run(42, { created: now - 30 * 60e6, tags: ["Exp:one"], system_tags: ["user:ann"], parameters: { alpha: "0.1=x" } });
   for (const [text, is] of [
     ["q=4", true],
     ["q=2", false],
     ["q=exp", true],
     ["q=0.1", true],
+    ["q=ONE+ann+0.1", true],
+    ["q=one+two", false],
+    ["q=user:", false],
     ["parameter=alpha=0.1=x", true],
     ["parameter=alpha=0.1", false],
     ["tag=Exp:one", true],
@@ -117,6 +120,22 @@ function longest(a, b) {
   return t[a.length][b.length];
 }
 
+test("values that differ look different, and where they do", async () => {
+  const { parts, written } = await load("pages/unlike.ts");
+  assert.deepEqual(written(["a", "b c"]), ["a", "b c"]);
+  assert.deepEqual(written(["", " ", "x"]), ['""', '" "', '"x"']);
+  assert.deepEqual(written(["line1\nline2", "line1 line2"]), ['"line1\\nline2"', '"line1 line2"']);
+  assert.deepEqual(written(["a b", "a\u00a0b", "a\u200bb"]), ['"a b"', '"a\\u00a0b"', '"a\\u200bb"']);
+  assert.deepEqual(written(["–", "x"]), ['"–"', '"x"'], "not as a value that is missing");
+  const marked = (...values) => parts(values).map((list) => list.map((p) => (p.unlike ? `[${p.text}]` : p.text)).join(""));
+  assert.deepEqual(marked("a", "b"), ["a", "b"], "one sees by oneself");
+  assert.deepEqual(marked("s3://bucket/2026-11-23.parquet", "s3://bucket/2026-11-24.parquet"), ["s3://bucket/2026-11-2[3].parquet", "s3://bucket/2026-11-2[4].parquet"]);
+  assert.deepEqual(marked("a sentence with an end", "a sentence with an end, and more"), ["a sentence with an end", "a sentence with an end[, and more]"]);
+  assert.deepEqual(marked("aaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaa"), ["aaaaaaaaaaaaaaaaaaaaaaaa[a]", "aaaaaaaaaaaaaaaaaaaaaaaa"]);
+  assert.deepEqual(marked("long ".repeat(99) + "x", "long ".repeat(99) + "y"), ["x", "y"].map((end) => `${"long ".repeat(8)} … ${"long ".repeat(8)}[${end}]`));
+  assert.deepEqual(marked(`${"x".repeat(30)}😀`, `${"x".repeat(30)}😁`), [`${"x".repeat(30)}[😀]`, `${"x".repeat(30)}[😁]`], "characters are whole");
+});
+
 test("steps that have as many tasks as their foreach is wide", async () => {
   const { asWide, many } = await load("run/layout.ts");
   // "a>b c" is a step with those after it; a type, and the join of a foreach, may stand in front.
@@ -140,12 +159,14 @@ test("steps that have as many tasks as their foreach is wide", async () => {
 
 test("what a box of the graph says", async () => {
   const { said } = await load("run/Dag.tsx");
-  const counts = (more) => ({ running: 0, succeeded: 0, failed: 0, killed: 0, died: 0, ...more });
+  const counts = (more) => ({ running: 0, succeeded: 0, caught: 0, failed: 0, killed: 0, died: 0, ...more });
   assert.equal(said(undefined, 6), "not started");
   assert.equal(said(counts({ succeeded: 1 }), 1), "done");
   assert.equal(said(counts({ succeeded: 1, running: 2 }), 6), "1/6 done, 2 running");
   assert.equal(said(counts({ succeeded: 1, running: 2 }), undefined), "1 done, 2 running");
   assert.equal(said(counts({ running: 2 }), undefined), "2 running");
+  assert.equal(said(counts({ succeeded: 1, caught: 1 }), 1), "done, an exception caught");
+  assert.equal(said(counts({ succeeded: 3, caught: 1, died: 1 }), 4), "3/4 done, 1 died, 1 caught");
 });
 
 test("characters that turn the order of text are written out", async () => {

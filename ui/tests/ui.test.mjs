@@ -208,9 +208,9 @@ test("the graph and the timeline of a wide run", async () => {
   await page.getByRole("button", { name: "Show less time" }).click();
   await until(() => page.getByRole("button", { name: "All", exact: true }).isEnabled(), "a part is shown");
   await page.getByRole("tab", { name: "Tasks" }).click();
-  await page.getByText("200 of 200 tasks").waitFor();
+  await page.getByText("200 of 203 tasks").waitFor();
   await page.getByLabel("Task or foreach value").fill("item-117");
-  await page.getByText("1 of 1 task").waitFor();
+  await page.getByText("1 of 203 tasks").waitFor();
   await page.getByRole("link", { name: /^work\// }).click();
   await page.getByText("items 118 of 200").waitFor();
   await page.getByRole("navigation", { name: "Tasks of work" }).getByText("118 of 200").waitFor();
@@ -459,6 +459,7 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await run.getByRole("button", { name: "Cancel", exact: true }).click();
   await run.getByRole("button", { name: "Cancel it" }).click();
   await run.getByText("interrupted", { exact: true }).first().waitFor();
+  await run.getByText("It was cancelled: somebody asked for its end").waitFor();
   await flow.ended;
   await list.locator(".run-line", { has: link }).getByText("interrupted", { exact: true }).waitFor();
 

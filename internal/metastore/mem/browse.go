@@ -32,6 +32,28 @@ func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary,
 	})
 }
 
+// Names returns the users that have runs, and the tags that users gave them.
+func (s *Store) Names(ctx context.Context) (metastore.Names, error) {
+	return read(ctx, s, func() (metastore.Names, error) {
+		users, tags := make(map[string]bool), make(map[string]bool) // whether to list them
+		for _, r := range s.runs {
+			users[r.User] = r.User != ""
+			for _, tag := range r.SystemTags {
+				tags[tag] = false
+			}
+			for _, tag := range r.Tags {
+				tags[tag] = true
+			}
+		}
+		return metastore.Names{Users: listed(users), Tags: listed(tags)}, nil
+	})
+}
+
+func listed(names map[string]bool) []string {
+	list := slices.Sorted(maps.Keys(names))
+	return slices.DeleteFunc(list[:min(len(list), metastore.ListedNames)], func(name string) bool { return !names[name] })
+}
+
 // Steps returns the steps that a run has tasks of.
 func (s *Store) Steps(ctx context.Context, run int64) ([]metastore.StepSpan, error) {
 	return read(ctx, s, func() ([]metastore.StepSpan, error) {

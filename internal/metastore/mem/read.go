@@ -94,14 +94,23 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 
 func among[T comparable](choice []T, v T) bool { return len(choice) == 0 || slices.Contains(choice, v) }
 
-// searched reports whether a search finds a run. newest is the id of the newest run.
+// searched reports whether a search finds a run.
 func (s *Store) searched(r *metastore.Run, text string) bool {
+	for _, word := range metastore.Words(text) {
+		if !s.hasWord(r, word) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) hasWord(r *metastore.Run, text string) bool {
 	if strings.Contains(text, "\x00") {
 		return false
 	}
 	folded := metastore.Folded(text)
 	has := func(v string) bool { return strings.Contains(metastore.Folded(v), folded) }
-	if text == "" || strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
+	if strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
 		return true
 	}
 	place := slices.Index(s.runs, r)
@@ -261,6 +270,7 @@ func (s *Store) TaskCounts(ctx context.Context, runs []int64) (map[int64]metasto
 			sum.Succeeded += c.Succeeded
 			sum.Failed += c.Failed
 			sum.Killed += c.Killed
+			sum.Caught += c.Caught
 			last := attempts[len(attempts)-1]
 			sum.Last = slices.MaxFunc([]time.Time{sum.Last, last.Started, last.Ended}, time.Time.Compare)
 			counts[key.run] = sum
@@ -311,8 +321,11 @@ func count(c *metastore.StepCount, attempts []metastore.Attempt) {
 	switch attempts[len(attempts)-1].Status {
 	case metastore.AttemptRunning:
 		c.Running++
-	case metastore.AttemptSucceeded, metastore.AttemptCaught:
+	case metastore.AttemptSucceeded:
 		c.Succeeded++
+	case metastore.AttemptCaught:
+		c.Succeeded++
+		c.Caught++
 	case metastore.AttemptFailed:
 		c.Failed++
 	case metastore.AttemptKilled:

@@ -30,6 +30,24 @@ func testFlows(t *testing.T, s metastore.Store) {
 	}
 }
 
+func testNames(t *testing.T, s metastore.Store) {
+	got, err := s.Names(ctx)
+	must(t, err)
+	equal(t, "names of nothing", got, metastore.Names{})
+	for _, r := range []metastore.Run{
+		{User: "cat", SystemTags: []string{"user:cat", "once"}, Tags: []string{"gold", "was"}},
+		{User: "ann", SystemTags: []string{"user:ann", "was"}, Tags: []string{"gold", "a b", "user:ann"}},
+		{SystemTags: []string{"user:cat"}, Tags: []string{"once"}},
+	} {
+		r.Flow, r.Created = "F", at(1)
+		_, err := s.CreateRun(ctx, r, metastore.Beginning{})
+		must(t, err)
+	}
+	got, err = s.Names(ctx)
+	must(t, err)
+	equal(t, "names", got, metastore.Names{Users: []string{"ann", "cat"}, Tags: []string{"a b", "gold", "once", "user:ann"}})
+}
+
 // A tag that many runs have is looked up in another way than one that few have.
 func testManyTagged(t *testing.T, s metastore.Store) {
 	const many = 600

@@ -165,6 +165,12 @@ func testSearch(t *testing.T, s metastore.Store) {
 		"a NUL after something":   {metastore.RunFilter{Search: "gold\x00"}, nil},
 		"of tag":                  {metastore.RunFilter{Search: "t 100%"}, []int64{1}},
 		"not of a system tag":     {metastore.RunFilter{Search: "user:"}, nil},
+		"words of several things": {metastore.RunFilter{Search: " TRAIN  bob 1000 "}, []int64{2}},
+		"one word not there":      {metastore.RunFilter{Search: "train bob gold"}, nil},
+		"an id and a word":        {metastore.RunFilter{Search: "60 score", Limit: 2}, []int64{602, 601}},
+		"two words of many":       {metastore.RunFilter{Search: "score bob", Limit: 2}, []int64{602, 601}},
+		"very many words":         {metastore.RunFilter{Search: strings.Repeat("score ", 8) + "bob"}, nil}, // the last ones together
+		"blanks alone":            {metastore.RunFilter{Search: "  ", Limit: 1}, []int64{603}},
 		"of parameter":            {metastore.RunFilter{Search: "gold"}, []int64{603}},
 		"of an old one's":         {metastore.RunFilter{Search: `c:\data_1`}, []int64{1}},
 		"not of its name":         {metastore.RunFilter{Search: "path"}, nil},

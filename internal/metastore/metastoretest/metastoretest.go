@@ -57,6 +57,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"Shrink", testShrink},
 		{"Guest", testGuest},
 		{"Flows", testFlows},
+		{"Names", testNames},
 		{"ManyTagged", testManyTagged},
 		{"NewestTasks", testNewestTasks},
 		{"Steps", testSteps},

@@ -145,7 +145,7 @@ func testCounts(t *testing.T, s metastore.Store) {
 	must(t, err)
 	equal(t, "counts", got, []metastore.StepCount{
 		{Step: "z", Succeeded: 1, First: at(10), Last: at(10.5)},
-		{Step: "m", Running: 1, Succeeded: 2, Failed: 1, Killed: 1, First: at(20), Last: at(60.5)},
+		{Step: "m", Running: 1, Succeeded: 2, Failed: 1, Killed: 1, Caught: 1, First: at(20), Last: at(60.5)},
 		{Step: "a", Running: 1, First: at(70)},
 		{Step: "none"},
 	})
@@ -155,7 +155,7 @@ func testCounts(t *testing.T, s metastore.Store) {
 	totals, err := s.TaskCounts(ctx, []int64{other, 99, run})
 	must(t, err)
 	equal(t, "counts of runs", totals, map[int64]metastore.TaskCount{
-		run: {Running: 2, Succeeded: 3, Failed: 1, Killed: 1, Last: at(70)}, other: {Failed: 1, Last: at(1.5)},
+		run: {Running: 2, Succeeded: 3, Failed: 1, Killed: 1, Caught: 1, Last: at(70)}, other: {Failed: 1, Last: at(1.5)},
 	})
 	if n := totals[run].Total(); n != 7 {
 		t.Errorf("%d tasks in all", n)

@@ -36,6 +36,17 @@ func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary,
 		FROM (SELECT DISTINCT run FROM tags WHERE tag = ?) AS t JOIN runs AS r ON r.id = t.run WHERE r.`+notSpun+` GROUP BY r.flow`+joined, tag))
 }
 
+// Names returns the users that have runs, and the tags that users gave them. Each name is jumped to in its index, however many runs have it.
+func (s *Store) Names(ctx context.Context) (n metastore.Names, err error) {
+	scan := func(r *row) (string, error) { return r.text(), nil }
+	if n.Users, err = all(rows(ctx, s, "list users", scan, jump("runs", "user", metastore.ListedNames)+`WHERE name <> ''`)); err != nil {
+		return n, err
+	}
+	n.Tags, err = all(rows(ctx, s, "list tags", scan, jump("tags", "tag", metastore.ListedNames)+
+		`WHERE 0 = (SELECT system FROM tags WHERE tag = name ORDER BY run DESC, system LIMIT 1)`))
+	return n, err
+}
+
 // Steps returns the steps that a run has tasks of. It jumps from step to step in the index.
 func (s *Store) Steps(ctx context.Context, run int64) ([]metastore.StepSpan, error) {
 	scan := func(r *row) (metastore.StepSpan, error) {

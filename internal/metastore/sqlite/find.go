@@ -111,7 +111,7 @@ type runQuery struct {
 	rare   []string          // tags that few runs have; the others stay in Tags
 	values []value           // of parameters, that an index has
 	read   map[string]string // parameters whose values are compared with those of a run itself
-	found  *found            // by the search; nil without one
+	found  []*found          // by each word of the search
 }
 
 // value is one that a parameter has in the runs that match.
@@ -123,7 +123,7 @@ type value struct {
 // hasValue is the condition for a name and a value in the index of parameters, which has the first metastore.SearchedValue characters.
 const hasValue = "name = ? AND value = substr(?, 1, 256)"
 
-// found is what a search comes to: the names that the text is part of, and runs.
+// found is what a word of a search comes to: the names that the text is part of, and runs.
 type found struct {
 	flows, users, tags []string
 	ids                []int64 // by their ids and parameters; all that match if few
@@ -165,12 +165,14 @@ func (s *Store) prepare(ctx context.Context, q *runQuery) error {
 		}
 		q.values = append(q.values, value{name, v, n < fewValues})
 	}
-	if q.Search == "" {
-		return nil
+	for _, word := range metastore.Words(q.Search) {
+		f, err := s.search(ctx, word)
+		if err != nil {
+			return err
+		}
+		q.found = append(q.found, f)
 	}
-	var err error
-	q.found, err = s.search(ctx, q.Search)
-	return err
+	return nil
 }
 
 func distinct[T ~string](list []T) []T {
@@ -198,14 +200,8 @@ func (s *Store) search(ctx context.Context, text string) (*found, error) {
 		to            *[]string
 		table, column string
 	}{{&f.flows, "runs", "flow"}, {&f.users, "runs", "user"}, {&f.tags, "tags", "tag"}} {
-		sql := strings.NewReplacer("TABLE", names.table, "COLUMN", names.column, "HAS", has).Replace(`
-			WITH RECURSIVE names (name, n) AS (
-				SELECT min(COLUMN), 1 FROM TABLE
-				UNION ALL
-				SELECT (SELECT min(COLUMN) FROM TABLE WHERE COLUMN > name), n + 1 FROM names WHERE name IS NOT NULL AND n < ?2)
-			SELECT name FROM names WHERE name HAS`)
 		scan := func(r *row) (string, error) { return r.text(), nil }
-		if *names.to, err = all(rows(ctx, s, "search runs", scan, sql, pattern, int64(metastore.SearchedNames))); err != nil {
+		if *names.to, err = all(rows(ctx, s, "search runs", scan, jump(names.table, names.column, metastore.SearchedNames)+`WHERE name `+has, pattern)); err != nil {
 			return nil, err
 		}
 	}
@@ -249,6 +245,16 @@ func (s *Store) search(ctx context.Context, text string) (*found, error) {
 		(SELECT coalesce(max(id), 0) FROM (SELECT (SELECT max(run) FROM tags WHERE tag = l.value) AS id FROM json_each(?3) AS l)),
 		(SELECT coalesce(max(value), 0) FROM json_each(?4)))`, flows, users, tags, listed)
 	return f, err
+}
+
+// jump begins a query of the different names in a column, at most so many. It jumps from one to the next in their index.
+func jump(table, column string, most int) string {
+	return strings.NewReplacer("TABLE", table, "COLUMN", column, "MOST", strconv.Itoa(most)).Replace(`
+		WITH RECURSIVE names (name, n) AS (
+			SELECT min(COLUMN), 1 FROM TABLE
+			UNION ALL
+			SELECT (SELECT min(COLUMN) FROM TABLE WHERE COLUMN > name), n + 1 FROM names WHERE name IS NOT NULL AND n < MOST)
+		SELECT name FROM names `)
 }
 
 // longestPattern is the size in bytes of the longest pattern that SQLite takes. Nothing that is searched is as long.
@@ -307,7 +313,7 @@ func notNilList[T any](list []T) []T {
 
 // split makes a query of several orders into one for each.
 func (q runQuery) split() []runQuery {
-	if q.found != nil && q.found.few {
+	if slices.ContainsFunc(q.found, func(f *found) bool { return f.few }) {
 		return []runQuery{q}
 	}
 	parts := []runQuery{}
@@ -404,9 +410,11 @@ func (q runQuery) sql() (string, []driver.Value) {
 		and(`(SELECT count(*) FROM json_each(?) AS w CROSS JOIN json_each(info, '$.parameters') AS p ON p.key = w.key AND p.value = w.value) = ?`,
 			string(wanted), int64(len(q.read)))
 	}
-	if f := q.found; f != nil && f.few {
-		and("id IN (SELECT value FROM json_each(?))", idList(f.ids))
-	} else if f != nil {
+	for _, f := range q.found {
+		if f.few {
+			and("id IN (SELECT value FROM json_each(?))", idList(f.ids))
+			continue
+		}
 		and(`(+flow IN (SELECT value FROM json_each(?)) OR +user IN (SELECT value FROM json_each(?))
 			OR EXISTS (SELECT 1 FROM tags WHERE run = id AND system = 0 AND +tag IN (SELECT value FROM json_each(?)))
 			OR +id IN (SELECT value FROM json_each(?)))`, textList(f.flows), textList(f.users), textList(f.tags), idList(f.ids))

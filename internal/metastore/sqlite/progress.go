@@ -108,6 +108,7 @@ func (s *Store) countBlocks(ctx context.Context, run, largest int64) (sum metast
 		sum.Succeeded += c.Succeeded
 		sum.Failed += c.Failed
 		sum.Killed += c.Killed
+		sum.Caught += c.Caught
 		if c.Last.After(sum.Last) {
 			sum.Last = c.Last
 		}

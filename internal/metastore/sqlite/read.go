@@ -247,7 +247,7 @@ func (s *Store) Log(ctx context.Context, run, task int64, attempt int) ([]byte, 
 func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, error) {
 	scan := func(r *row) (metastore.StepCount, error) {
 		return metastore.StepCount{
-			Step: r.text(), Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), First: r.time(), Last: r.time(),
+			Step: r.text(), Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), Caught: r.int(), First: r.time(), Last: r.time(),
 		}, nil
 	}
 	return all(rows(ctx, s, "count tasks", scan, `
@@ -256,6 +256,7 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 			count(*) FILTER (WHERE a.status IN ('succeeded', 'caught')),
 			count(*) FILTER (WHERE a.status = 'failed'),
 			count(*) FILTER (WHERE a.status = 'killed'),
+			count(*) FILTER (WHERE a.status = 'caught'),
 			coalesce(min(t.first), 0), coalesce(max(t.last), 0)
 		FROM (
 			SELECT t.id, t.step, max(a.n) AS n, min(nullif(a.started, 0)) AS first, max(a.ended) AS last
@@ -337,10 +338,11 @@ const countedByStatus = `
 	count(*) FILTER (WHERE status IN ('succeeded', 'caught')),
 	count(*) FILTER (WHERE status = 'failed'),
 	count(*) FILTER (WHERE status = 'killed'),
+	count(*) FILTER (WHERE status = 'caught'),
 	coalesce(max(max(started, ended)), 0)`
 
 func scanTaskCount(r *row) (metastore.TaskCount, error) {
-	return metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), Last: r.time()}, nil
+	return metastore.TaskCount{Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), Caught: r.int(), Last: r.time()}, nil
 }
 
 // TaskCounts returns how many tasks each of the runs has by the status of their last attempt.

@@ -3,14 +3,14 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Counts, type Micros, Problem, type Status } from "../api";
-import { ago, duration, moment } from "../format";
+import { ago, duration, exact } from "../format";
 import type { Connection } from "../live";
 import { marked } from "./Value";
 
 // A status is never told by its colour alone: each has a sign and its name.
 const signs: Record<string, string> = {
   succeeded: "M3 8.5l3.2 3.2L13 5",
-  caught: "M3 8.5l3.2 3.2L13 5",
+  caught: "M8 3v6M8 12.6v.2",
   failed: "M4 4l8 8M12 4l-8 8",
   died: "M4 4l8 8M12 4l-8 8",
   running: "M8 2.5a5.5 5.5 0 1 0 5.5 5.5",
@@ -44,15 +44,39 @@ export function useNow(active: boolean, every = 1000): Micros {
 
 export function When({ at, now }: { at: Micros; now: Micros }) {
   return (
-    <time dateTime={new Date(at / 1000).toISOString()} title={moment(at)}>
+    <time dateTime={new Date(at / 1000).toISOString()} title={exact(at)}>
       {ago(at, now)}
     </time>
   );
 }
 
-export function Took({ from, to, now }: { from: Micros; to: Micros; now: Micros }) {
-  if (!from) return null;
-  return <span>{duration(((to || Math.max(now, from)) - from) / 1e6)}</span>;
+interface Span {
+  from: Micros;
+  to: Micros; // 0: not yet
+  now: Micros;
+  status?: Status | undefined;
+}
+
+// took is how long something ran. Nobody saw the end of what died: it ran until it was heard of last, at least.
+export function took({ from, to, now, status }: Span): string {
+  if (!from) return "";
+  if (status !== "died") return duration(((to || Math.max(now, from)) - from) / 1e6);
+  return to > from ? `≥ ${duration((to - from) / 1e6)}` : "unknown";
+}
+
+export function Took(span: Span) {
+  return <span title={span.status === "died" ? "Nobody saw its end. This is until it was heard of last." : undefined}>{took(span)}</span>;
+}
+
+// Ran says the same in words.
+export function Ran(span: Span & { status: Status }) {
+  const died = span.status === "died";
+  if (died && span.to <= span.from) return <span>how long it ran is not known</span>;
+  return (
+    <span>
+      {span.status === "running" ? "runs for" : died ? "ran at least" : "took"} {took(span).replace("≥ ", "")}
+    </span>
+  );
 }
 
 // total is how many tasks were launched.
@@ -64,9 +88,11 @@ export function TaskBar({ counts }: { counts: Counts | undefined }) {
   const n = total(counts) + (counts?.waiting ?? 0);
   if (!counts || n === 0) return <span class="muted">–</span>;
   const parts: [string, number, string][] = [
-    ["ok", counts.succeeded, "succeeded"],
+    ["ok", counts.succeeded - counts.caught, "succeeded"],
+    ["caught", counts.caught, "caught"],
     ["run", counts.running, "running"],
-    ["fail", counts.failed + counts.died, "failed"],
+    ["fail", counts.failed, "failed"],
+    ["died", counts.died, "died"],
     ["warn", counts.killed, "killed"],
     ["wait", counts.waiting, "waiting"],
   ];

@@ -5,12 +5,13 @@ import { useEffect, useState } from "preact/hooks";
 import { type Artifact, get, lastTask, type Preview, type Run, type Step } from "../api";
 import { Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
-import { Value } from "../components/Value";
+import { marked, Value } from "../components/Value";
 import { number } from "../format";
 import { setQuery, useAddress } from "../router";
 import { oneLine } from "../task/PreviewView";
 import { CodeDiff } from "./CodeDiff";
 import { mostCompared } from "./RunsPage";
+import { missing, parts, written } from "./unlike";
 
 interface Side {
   run: Run;
@@ -66,7 +67,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
   if (runs.length < 2) {
     return (
       <div class="empty panel">
-        <h2>Choose two runs or more</h2>
+        <h1>Choose two runs or more</h1>
         <p>
           In <a href="/">the list of runs</a>, tick those that you want to compare.
         </p>
@@ -88,26 +89,26 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
   ];
   const parameters = [...new Set(all.flatMap((r) => Object.keys(r.parameters ?? {})))].sort();
   const numbers = [...previews].filter(([, list]) => list.some((p) => p?.kind === "number" && typeof p.number === "number"));
-  const curves = [...previews].filter(([, list]) => list.filter((p) => p?.kind === "array" && (p.values?.length ?? 0) > 1).length > 1);
-  const row = (name: string, values: unknown[], cells: (string | preact.JSX.Element)[]) =>
-    only && !differ(values) ? null : (
-      <tr>
+  const hashesOf = (name: string) => sides.map((s) => s.artifacts.get(name)?.hash);
+  const curves = [...previews].filter(([name, list]) => (!only || differ(hashesOf(name))) && list.filter((p) => p?.kind === "array" && (p.values?.length ?? 0) > 1).length > 1);
+  const row = (name: string, values: unknown[], cells: Cell[]) => {
+    const unlike = differ(values);
+    if (only && !unlike) return null;
+    return (
+      <tr key={name}>
         <th scope="row">
           <Value of={name} />
-          {differ(values) ? (
+          {unlike ? (
             <span class="unlike" title="Not the same in all runs">
               {" "}
               ≠
             </span>
           ) : null}
         </th>
-        {cells.map((c) => (
-          <td class={differ(values) ? "differs" : ""}>
-            <div class="clip">{typeof c === "string" ? <Value of={c} /> : c}</div>
-          </td>
-        ))}
+        {unlike ? <Unlike cells={cells} /> : cells.map((c) => <Alike cell={c} />)}
       </tr>
     );
+  };
   const head = (text: string) => (
     <tr class="group">
       <td colSpan={all.length + 1}>{text}</td>
@@ -128,9 +129,11 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
         <table class="grid compared">
           <thead>
             <tr>
-              <th />
+              <th scope="col">
+                <span class="hidden">What is compared</span>
+              </th>
               {all.map((r) => (
-                <th>
+                <th scope="col">
                   <a href={`/runs/${r.id}`}>
                     <Value of={r.flow} /> / {r.id}
                   </a>
@@ -159,39 +162,21 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
               <th scope="row">took</th>
               {all.map((r) => (
                 <td>
-                  <Took from={r.created} to={r.ended} now={now} />
+                  <Took from={r.created} to={r.ended} now={now} status={r.status} />
                 </td>
               ))}
             </tr>
-            {facts.map(([name, of]) => row(name, all.map(of), all.map(of)))}
+            {facts.map(([name, of]) => row(name, all.map(of), all.map((r) => ({ text: of(r) || undefined }))))}
             {parameters.length ? head("Parameters") : null}
-            {parameters.map((p) =>
-              row(
-                p,
-                all.map((r) => r.parameters?.[p]),
-                all.map((r) => r.parameters?.[p] ?? "–"),
-              ),
-            )}
+            {parameters.map((p) => {
+              const values = all.map((r) => r.parameters?.[p]);
+              return row(p, values, values.map((text) => ({ text })));
+            })}
             {previews.size ? head("What they ended with") : null}
-            {[...previews].map(([name, list]) =>
-              row(
-                name,
-                sides.map((s) => s.artifacts.get(name)?.hash),
-                list.map((p, i) =>
-                  p ? (
-                    p.kind === "number" && i > 0 && typeof list[0]?.number === "number" && typeof p.number === "number" && p.number !== list[0].number ? (
-                      <>
-                        <Value of={oneLine(p)} /> <span class="muted">{change(p.number, list[0].number)}</span>
-                      </>
-                    ) : (
-                      oneLine(p)
-                    )
-                  ) : (
-                    "–"
-                  ),
-                ),
-              ),
-            )}
+            {[...previews].map(([name, list]) => {
+              const hashes = hashesOf(name);
+              return row(name, hashes, differ(hashes) ? apart(list) : list.map((p) => ({ text: p && oneLine(p) })));
+            })}
           </tbody>
         </table>
       </div>
@@ -208,7 +193,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
                         name: String(all[i]!.id),
                         colour: colours[i % colours.length]!,
                         dashed: i % 2 === 1,
-                        points: p.values.map((y, x) => ({ x, y })).filter((d): d is { x: number; y: number } => d.y !== null),
+                        points: p.values.map((y, j) => ({ x: placeOf(p, j), y })).filter((d): d is { x: number; y: number } => d.y !== null),
                       },
                     ]
                   : [],
@@ -237,6 +222,57 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       <CodeDiff runs={all} />
     </>
   );
+}
+
+// A value of one run, undefined if it has none, with what is said of it beside.
+interface Cell {
+  text: string | undefined;
+  beside?: string | undefined;
+}
+
+function Alike({ cell }: { cell: Cell }) {
+  return (
+    <td>
+      <div class="clip">{cell.text === undefined ? <span class="muted">{missing}</span> : <Value of={cell.text} />}</div>
+    </td>
+  );
+}
+
+function Unlike({ cells }: { cells: Cell[] }) {
+  const taken = parts(written(cells.flatMap((c) => c.text ?? [])));
+  return cells.map((c) => (
+    <td class="differs">
+      {c.text === undefined ? (
+        <span class="muted">{missing}</span>
+      ) : (
+        <bdi>{taken.shift()!.map((p) => (p.unlike ? <mark>{marked(p.text)}</mark> : marked(p.text)))}</bdi>
+      )}
+      {c.beside ? <span class="muted"> {c.beside}</span> : null}
+    </td>
+  ));
+}
+
+// apart returns artifacts that are not the same as they can be told apart: by all of their text, else by their types or what they are stored as.
+function apart(list: (Preview | undefined)[]): Cell[] {
+  const has = list.filter((p) => p !== undefined);
+  const unlike = (of: (p: Preview) => unknown) => new Set(has.map(of)).size > 1;
+  const whole = (p: Preview) => (p.kind === "text" || p.kind === "json" || p.kind === "unknown" ? (p.text ?? "") : oneLine(p));
+  const text = unlike(whole) ? whole : (p: Preview) => p.text ?? oneLine(p);
+  const more = has.length < 2 || unlike(text) ? () => undefined : unlike((p) => p.type) ? (p: Preview) => p.type : (p: Preview) => `stored as ${p.hash.slice(0, 12)}`;
+  const first = list[0]?.number;
+  return list.map((p, i) => {
+    if (!p) return { text: undefined };
+    const n = p.number;
+    const by = i > 0 && typeof first === "number" && typeof n === "number" && n !== first ? change(n, first) : undefined;
+    return { text: text(p), beside: by ?? more(p) };
+  });
+}
+
+// placeOf is where in an array the i-th number that is shown of it stands: of a long one only some are shown, evenly chosen.
+function placeOf(p: Preview, i: number): number {
+  const shown = p.values!.length;
+  const all = p.shape?.length ? p.shape.reduce((a, b) => a * b, 1) : shown;
+  return shown > 1 ? Math.round((i * (all - 1)) / (shown - 1)) : i;
 }
 
 function change(to: number, from: number): string {

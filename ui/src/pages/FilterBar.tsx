@@ -9,7 +9,6 @@ import { visible } from "../format";
 import { navigate, setQuery } from "../router";
 import { type Filters, groups, isFiltered, onePerName, spans, statuses } from "./filters";
 
-// What can be chosen comes from the runs that are loaded.
 export function FilterBar({ f, runs, search }: { f: Filters; runs: Run[]; search: preact.RefObject<HTMLInputElement | null> }) {
   const narrow = useMedia("(max-width: 640px)");
   const [open, setOpen] = useState(false);
@@ -68,18 +67,18 @@ function SearchField({ value, field }: { value: string; field: preact.RefObject<
 
 function Choices({ f, runs }: { f: Filters; runs: Run[] }) {
   const flows = useGet<{ flows: Flow[] }>("/flows");
+  const names = useGet<{ users: string[]; tags: string[] }>("/names");
   const sorted = (list: string[]) => [...new Set(list)].filter(Boolean).sort();
-  const parameters = runs.flatMap((r) => Object.entries(r.parameters ?? {}).flatMap(([name, v]) => (v.length < 80 ? [`${name}=${v}`] : [])));
   return (
     <>
       <Choice label="Flow" all="all flows" value={f.flow} name="flow" options={(flows.data?.flows ?? []).map((x) => [x.name, x.name])} />
       <Choice label="Status" all="any status" value={f.status} name="status" options={statuses.map((s) => [s, s])} />
-      <Choice label="User" all="all users" value={f.user} name="user" options={sorted([f.user, ...runs.map((r) => r.user)]).map((u) => [u, u])} />
+      <Choice label="User" all="all users" value={f.user} name="user" options={sorted([...(names.data?.users ?? []), ...runs.map((r) => r.user)]).map((u) => [u, u])} />
       <Popover text="Tags" active={f.tags.length > 0}>
-        {() => <Several name="tag" hint="a tag" chosen={f.tags} known={sorted(runs.flatMap((r) => r.tags))} right={() => true} />}
+        {() => <Several name="tag" hint="a tag" chosen={f.tags} known={sorted([...(names.data?.tags ?? []), ...runs.flatMap((r) => r.tags)])} right={() => true} />}
       </Popover>
       <Popover text="Parameters" active={f.parameters.length > 0}>
-        {() => <Several name="parameter" hint="name=value" chosen={f.parameters} known={sorted(parameters)} tidy={onePerName} right={(text) => text.indexOf("=") > 0} />}
+        {() => <Parameters f={f} runs={runs} />}
       </Popover>
       <Popover text="Time" active={timeOf(f) !== ""}>
         {(close) => <Time f={f} close={close} />}
@@ -87,6 +86,15 @@ function Choices({ f, runs }: { f: Filters; runs: Run[] }) {
       <Choice label="Group" all="not grouped" value={f.group} name="group" options={groups} />
     </>
   );
+}
+
+const newest = 200;
+
+// Parameters have too many values to ask for all: those of the newest runs can be chosen, whatever the other filters are, and of the runs that are loaded.
+function Parameters({ f, runs }: { f: Filters; runs: Run[] }) {
+  const more = useGet<{ runs: Run[] }>("/runs", { flow: f.flow, limit: newest });
+  const values = [...runs, ...(more.data?.runs ?? [])].flatMap((r) => Object.entries(r.parameters ?? {}).flatMap(([name, v]) => (v.length < 80 ? [`${name}=${v}`] : [])));
+  return <Several name="parameter" hint="name=value" chosen={f.parameters} known={[...new Set(values)].sort()} tidy={onePerName} right={(text) => text.indexOf("=") > 0} />;
 }
 
 function Choice({ label, all, value, name, options }: { label: string; all: string; value: string; name: string; options: [string, string][] }) {
@@ -149,23 +157,29 @@ function Several({ name, hint, chosen, known, right, tidy = (list) => list }: Se
           </label>
         ))}
       </div>
-      {shown.length === 0 ? <p class="muted">{typed && right(typed) ? "Enter takes it as it is." : `Type ${hint}; the runs that are loaded have no such.`}</p> : null}
+      {shown.length === 0 ? <p class="muted">{typed && right(typed) ? "Enter takes it as it is." : `Type ${hint}; none is known that has this.`}</p> : null}
     </div>
   );
 }
 
 function Time({ f, close }: { f: Filters; close: () => void }) {
+  const choose = (value: string) => setQuery({ since: value, from: "", to: "" }, false);
+  // Arrows go from one to the next, which is a choice too, and then the panel stays; a click, or Enter, closes it.
   const radio = (value: string, text: string) => (
-    <label key={value}>
-      <input
-        type="radio"
-        name="since"
-        checked={f.since === value && !f.from && !f.to}
-        onChange={() => {
-          setQuery({ since: value, from: "", to: "" }, false);
-          close();
-        }}
-      />
+    <label
+      key={value}
+      onClick={(e) => {
+        if (e.detail === 0) return; // made by a key
+        choose(value);
+        close();
+      }}
+      onKeyDown={(e) => {
+        if (e.key !== "Enter") return;
+        e.preventDefault();
+        close();
+      }}
+    >
+      <input type="radio" name="since" checked={f.since === value && !f.from && !f.to} onChange={() => choose(value)} />
       {text}
     </label>
   );

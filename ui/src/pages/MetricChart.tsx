@@ -52,7 +52,7 @@ export function MetricChart({ name, flow, points, by, logX, logY }: Props) {
               <g key={p.point.run} transform={`translate(${x.at(p.x).toFixed(1)} ${y.at(p.y).toFixed(1)})`}>
                 <a
                   href={`/runs/${p.point.run}`}
-                  tabIndex={p === active ? 0 : -1}
+                  tabindex={p === active ? 0 : -1} // in SVG an attribute, and in small letters
                   aria-label={`run ${p.point.run}: ${name} = ${number(p.y)}, ${p.point.status}`}
                   onFocus={() => setAt(i)}
                   onBlur={() => setAt(undefined)}

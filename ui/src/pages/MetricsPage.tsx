@@ -120,11 +120,11 @@ export function MetricsPage({ flow }: { flow: string }) {
                   <th>Run</th>
                   <th>Status</th>
                   <th>Started</th>
-                  {parameters.map((p) => (
-                    <th class="num">{visible(p)}</th>
-                  ))}
                   {shown.map((n) => (
                     <th class="num">{visible(n)}</th>
+                  ))}
+                  {parameters.map((p) => (
+                    <th class="num">{visible(p)}</th>
                   ))}
                 </tr>
               </thead>
@@ -140,13 +140,15 @@ export function MetricsPage({ flow }: { flow: string }) {
                     <td>
                       <When at={p.created} now={now} />
                     </td>
-                    {parameters.map((name) => (
-                      <td class="num">
-                        <Value of={p.parameters?.[name] ?? ""} />
-                      </td>
-                    ))}
                     {shown.map((n) => (
                       <td class="num">{p.values[n] === undefined ? <span class="muted">–</span> : number(p.values[n])}</td>
+                    ))}
+                    {parameters.map((name) => (
+                      <td class="num">
+                        <div class="clip" title={visible(p.parameters?.[name] ?? "")}>
+                          <Value of={p.parameters?.[name] ?? ""} />
+                        </div>
+                      </td>
                     ))}
                   </tr>
                 ))}

@@ -6,7 +6,7 @@ import { StatusPill, TaskBar, Took, When } from "../components/basic";
 import { useKeys, useMedia } from "../components/hooks";
 import { Value } from "../components/Value";
 import { plural, visible } from "../format";
-import { navigate, setQuery } from "../router";
+import { keep, kept, navigate, setQuery } from "../router";
 import type { Filters } from "./filters";
 import { type Head, inSight, type Row, rowsOf } from "./list";
 import type { Runs } from "./useRuns";
@@ -26,7 +26,8 @@ const underHeader = 90;
 
 export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   const list = runs.list!;
-  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const [closed, setClosed] = useState<ReadonlySet<string>>(() => new Set(kept<string[]>("closed")));
+  useLayoutEffect(() => keep("closed", [...closed]), [closed, location.search]);
   const [at, setAt] = useState<number>(); // the run where the keys are
   const from = useRef<number>(undefined); // where a range of choices begins
   const body = useRef<HTMLDivElement>(null);
@@ -42,6 +43,7 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   const sight = useSight(body);
   const [first, end] = inSight(starts, sight[0] - beyond, sight[1] + beyond);
   useStay(body, rows, starts);
+  useWayBack(list.runs.length, !list.next);
   useEffect(() => {
     if (starts.at(-1)! - sight[1] < loadBefore) runs.more();
   });
@@ -179,15 +181,18 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
           />
         </label>
       </span>
-      <span role="cell" class="c-run cut">
+      <span role="cell" class="c-run">
         <a href={`/runs/${r.id}`}>
-          <strong>
+          <strong class="cut" title={visible(r.flow)}>
             <Value of={r.flow} />
-          </strong> <span class="muted">/</span> {r.id}
+          </strong>
+          <span>
+            {" "}
+            <span class="muted">/</span> {r.id}
+          </span>
         </a>
         {r.origin ? (
           <span class="muted" title={`Resumes run ${r.origin}`}>
-            {" "}
             ↩ {r.origin}
           </span>
         ) : null}
@@ -199,7 +204,7 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
         <When at={r.created} now={now} />
       </span>
       <span role="cell" class="c-took num">
-        <Took from={r.created} to={r.ended} now={now} />
+        <Took from={r.created} to={r.ended} now={now} status={r.status} />
       </span>
       <span role="cell" class="c-tasks">
         <TaskBar counts={r.tasks} />
@@ -248,6 +253,34 @@ function useSight(ref: preact.RefObject<HTMLElement | null>): [number, number] {
     };
   }, []);
   return sight;
+}
+
+const waysBack = 5000; // ms for the list to be as long as it was
+
+// useWayBack scrolls to where the list was when it was left, as soon as it is as long again.
+function useWayBack(loaded: number, whole: boolean): void {
+  const target = useRef(kept<number>("scroll") ?? 0);
+  const until = useRef(Date.now() + waysBack);
+  useLayoutEffect(() => {
+    keep("loaded", loaded);
+    if (!target.current) return;
+    window.scrollTo(0, target.current);
+    if (whole || Math.abs(scrollY - target.current) < 2 || Date.now() > until.current) target.current = 0;
+  }, [loaded, whole]);
+  useEffect(() => {
+    let timer = 0;
+    const scrolled = () => {
+      const where = location.href;
+      clearTimeout(timer);
+      // A browser takes only so many changes of its history in a time.
+      timer = window.setTimeout(() => location.href === where && !target.current && keep("scroll", scrollY), 200);
+    };
+    window.addEventListener("scroll", scrolled, { passive: true });
+    return () => {
+      clearTimeout(timer);
+      window.removeEventListener("scroll", scrolled);
+    };
+  }, []);
 }
 
 // useStay keeps what is being read where it is when rows come in above.

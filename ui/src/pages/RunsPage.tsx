@@ -1,10 +1,10 @@
 // The list of runs.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Failure, Lost, Skeleton, useNow } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { plural } from "../format";
-import { navigate, useAddress } from "../router";
+import { keep, kept, navigate, useAddress } from "../router";
 import { FilterBar } from "./FilterBar";
 import { filtersOf, isFiltered } from "./filters";
 import { RunsGrid } from "./RunsGrid";
@@ -17,7 +17,8 @@ export function RunsPage() {
   const runs = useRuns(f);
   const now = useNow(true);
   const search = useRef<HTMLInputElement>(null);
-  const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
+  const [chosen, setChosen] = useState<ReadonlySet<number>>(() => new Set(kept<number[]>("chosen")));
+  useLayoutEffect(() => keep("chosen", [...chosen]), [chosen, location.search]);
   useEffect(() => {
     document.title = "Runs – Levada";
   }, []);

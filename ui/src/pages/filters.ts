@@ -78,10 +78,18 @@ export function queryOf(f: Filters, now: Micros, limit: number, cursor = ""): Re
   return { q: f.q.trim(), flow: f.flow, user: f.user, status: f.status, tag: f.tags, parameter: f.parameters, after, before, cursor, limit };
 }
 
+const mostWords = 8;
+
+// The words of a search, each of which a run has somewhere, as the server takes them: what comes after the last of so many is one with it.
+function words(search: string): string[] {
+  const all = search.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  return all.length > mostWords ? [...all.slice(0, mostWords - 1), all.slice(mostWords - 1).join(" ")] : all;
+}
+
 // Whether a run that the server tells of belongs to what is shown.
 export function matches(f: Filters, r: Run, now: Micros): boolean {
   const tags = [...r.tags, ...r.system_tags];
-  const q = f.q.trim().toLowerCase();
+  const texts = [r.flow, r.user, ...r.tags, ...Object.values(r.parameters ?? {})].map((text) => text.toLowerCase());
   const [after, before] = range(f, now);
   return (
     (!f.flow || r.flow === f.flow) &&
@@ -94,8 +102,6 @@ export function matches(f: Filters, r: Run, now: Micros): boolean {
     }) &&
     (after === undefined || r.created >= after) &&
     (before === undefined || r.created < before) &&
-    (!q ||
-      String(r.id).startsWith(q) ||
-      [r.flow, r.user, ...tags, ...Object.values(r.parameters ?? {})].some((text) => text.toLowerCase().includes(q)))
+    words(f.q).every((word) => String(r.id).startsWith(word) || texts.some((text) => text.includes(word)))
   );
 }

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { get, Problem, type Run } from "../api";
 import { type Connection, listen } from "../live";
 import { type Filters, matches, queryOf } from "./filters";
+import { kept } from "../router";
 import { append, type List, merge } from "./list";
 
 const page = 100;
@@ -34,7 +35,7 @@ export function useRuns(filters: Filters): Runs {
     const stop = new AbortController();
     let retry = 0;
     const { state } = latest.current;
-    const shown = state.key === key ? (state.list?.runs.length ?? 0) : 0;
+    const shown = state.key === key ? (state.list?.runs.length ?? 0) : state.key ? 0 : (kept<number>("loaded") ?? 0);
     get<List>("/runs", queryOf(filters, Date.now() * 1000, Math.min(Math.max(page, shown), most)), stop.signal)
       .then((list) => setState({ key, list }))
       .catch((error: unknown) => {

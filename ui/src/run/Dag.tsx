@@ -1,16 +1,17 @@
 // The graph of a run, with how many tasks of each step are where.
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Counts, get, type Graph, type Status, type Step, type Task } from "../api";
 import { total } from "../components/basic";
-import { asWide, layout } from "./layout";
+import { asWide, boxHeight, layout, many, shortName, widthOf } from "./layout";
 
 // stateOf is how a step is, by its tasks.
-export function stateOf(c: Counts | undefined): "" | "running" | "failed" | "stopped" | "succeeded" {
+export function stateOf(c: Counts | undefined): "" | "running" | "failed" | "stopped" | "caught" | "succeeded" {
   if (!c || total(c) === 0) return "";
   if (c.failed + c.died > 0) return "failed";
   if (c.running > 0) return "running";
   if (c.killed > 0) return "stopped";
+  if (c.caught > 0) return "caught";
   return "succeeded";
 }
 
@@ -19,8 +20,10 @@ export function said(c: Counts | undefined, of: number | undefined): string {
   if (!c || total(c) === 0) return "not started";
   const parts = [];
   if (c.running) parts.push(`${c.running} running`);
-  if (c.failed + c.died) parts.push(`${c.failed + c.died} failed`);
+  if (c.failed) parts.push(`${c.failed} failed`);
+  if (c.died) parts.push(`${c.died} died`);
   if (c.killed) parts.push(`${c.killed} killed`);
+  if (c.caught) parts.push(of === 1 ? "an exception caught" : `${c.caught} caught`);
   const s = c.succeeded.toLocaleString("en-US");
   if (of === undefined) return [...(c.succeeded ? [`${s} done`] : []), ...parts].join(", ");
   const done = c.succeeded === of ? (of === 1 ? "done" : `${s} done`) : `${s}/${of.toLocaleString("en-US")} done`;
@@ -62,6 +65,12 @@ const around = (points: [number, number][]) => {
   return `M${a[0]},${a[1]}C${b[0]},${b[1]} ${c[0]},${c[1]} ${d[0] + 1},${d[1]}`;
 };
 
+// From this width on a graph has the whole width of the page to itself.
+const broad = 440;
+
+// It is drawn smaller when there is no room for it, down to this; then it scrolls.
+const smallest = 0.75;
+
 interface Props {
   run: number;
   status: Status;
@@ -72,12 +81,32 @@ interface Props {
 }
 
 export function Dag({ run, status, graph, steps, chosen, choose }: Props) {
-  const l = useMemo(() => layout(graph), [graph]);
   const widths = useWidths(run, status, graph, steps);
+  const stacked = useMemo(() => many(graph), [graph]);
   const counts = new Map(steps.map((s) => [s.name, s.counts]));
+  const texts = new Map(
+    Object.keys(graph.steps).map((name) => {
+      const c = counts.get(name);
+      const width = widths.get(name) ?? (status === "running" && stacked.has(name) ? undefined : 0);
+      return [name, said(c, width === undefined ? undefined : Math.max(width, total(c)))];
+    }),
+  );
+  const room = new Map([...texts].map(([name, text]) => [name, widthOf(name, text)]));
+  const l = useMemo(() => layout(graph, room), [graph, [...room].join()]);
+  const view = useRef<HTMLDivElement>(null);
+  // What failed is to be seen, else the middle, where the first step is.
+  const failed = l.boxes.find((b) => stateOf(counts.get(b.name)) === "failed");
+  const first = failed ?? l.boxes[0];
+  useEffect(() => {
+    const el = view.current;
+    if (!el || !first) return;
+    const scale = el.scrollWidth / l.width;
+    el.scrollLeft = (first.x + first.w / 2) * scale - el.clientWidth / 2;
+    el.scrollTop = failed ? (failed.y + boxHeight / 2) * scale - el.clientHeight / 2 : 0;
+  }, [first?.name, l.width]);
   return (
-    <div class="dag" tabIndex={0} role="region" aria-label="Graph of the flow">
-      <svg width={l.width} height={l.height}>
+    <div class={`dag ${l.width > broad ? "broad" : ""}`} ref={view} tabIndex={0} role="region" aria-label="Graph of the flow">
+      <svg viewBox={`0 0 ${l.width} ${l.height}`} style={{ maxWidth: `${l.width}px`, minWidth: `${Math.round(l.width * smallest)}px` }}>
         <defs>
           <marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
             <path class="head" d="M0,0L8,4L0,8z" />
@@ -87,19 +116,16 @@ export function Dag({ run, status, graph, steps, chosen, choose }: Props) {
           <path class="edge" d={e.back ? around(e.points) : smooth(e.points)} marker-end="url(#head)" />
         ))}
         {l.boxes.map((b) => {
-          const c = counts.get(b.name);
-          const grows = status === "running" && b.stacked;
-          const width = widths.get(b.name) ?? (grows ? undefined : 0);
-          const text = said(c, width === undefined ? undefined : Math.max(width, total(c)));
-          const name = b.name.length > 27 ? b.name.slice(0, 26) + "…" : b.name;
+          const text = texts.get(b.name)!;
           const pick = () => choose(chosen === b.name ? "" : b.name);
           return (
             <g
-              class={`${stateOf(c)} ${chosen === b.name ? "chosen" : ""}`}
+              key={b.name}
+              class={`${stateOf(counts.get(b.name))} ${chosen === b.name ? "chosen" : ""}`}
               role="button"
-              tabIndex={0}
+              tabindex={0} // in SVG an attribute, and in small letters
               aria-pressed={chosen === b.name}
-              aria-label={`${name} ${text}`}
+              aria-label={`${b.name} ${text}`}
               style={{ cursor: "pointer" }}
               onClick={pick}
               onKeyDown={(e) => {
@@ -109,12 +135,13 @@ export function Dag({ run, status, graph, steps, chosen, choose }: Props) {
                 }
               }}
             >
+              {shortName(b.name) === b.name ? null : <title>{b.name}</title>}
               {b.stacked
                 ? [6, 3].map((d) => <rect class="box" x={b.x + d} y={b.y + d} width={b.w} height={b.h} rx="6" />)
                 : null}
               <rect class="box" x={b.x} y={b.y} width={b.w} height={b.h} rx="6" />
               <text x={b.x + b.w / 2} y={b.y + 19} text-anchor="middle" font-weight="600">
-                {name + " "}
+                {shortName(b.name) + " "}
               </text>
               <text class="count" x={b.x + b.w / 2} y={b.y + 35} text-anchor="middle">
                 {text}

@@ -2,16 +2,16 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
-import { copy, Dialog, Failure, Lost, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, Took, useNow, When } from "../components/basic";
+import { copy, Dialog, Failure, Lost, Ran, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
-import { bytes, moment, plural, visible } from "../format";
+import { bytes, exact, ofSignal, plural, visible } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
 import { CardFrame } from "../task/CardFrame";
 import { Code } from "./Code";
 import { Dag } from "./Dag";
-import { Rows } from "./rows";
+import { isFiltered, Rows, shown } from "./rows";
 import { Tags } from "./Tags";
 import { TasksTable } from "./TasksTable";
 import { TimelineView } from "./TimelineView";
@@ -32,7 +32,7 @@ export function RunPage({ run: id }: { run: number }) {
   const [dialog, setDialog] = useState<"" | "cancel" | "resume">("");
   const r = run.data;
   const live = r?.status === "running";
-  const now = useNow(live);
+  const now = useNow(true, live ? 1000 : 30_000);
   const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
 
   useEffect(() => {
@@ -63,6 +63,7 @@ export function RunPage({ run: id }: { run: number }) {
     const fail = (err: unknown) => {
       if (!stop.signal.aborted) setError(err);
     };
+    setError(undefined);
     if (turn > 1) run.again();
     get<{ steps: Step[] }>(`/runs/${id}/steps`, {}, stop.signal)
       .then((res) => setSteps(res.steps))
@@ -82,18 +83,19 @@ export function RunPage({ run: id }: { run: number }) {
   }, [names.join(), asked]);
 
   useKeys([
-    { keys: "o", about: "Overview", run: () => setQuery({ tab: undefined }) },
-    { keys: "l", about: "List of tasks", run: () => setQuery({ tab: "tasks" }) },
-    { keys: "p", about: "Parameters and origin", run: () => setQuery({ tab: "details" }) },
-    { keys: "e", about: "Code", run: () => setQuery({ tab: "code" }) },
+    { keys: "o", about: "Overview", run: () => setQuery({ tab: undefined }, false) },
+    { keys: "l", about: "List of tasks", run: () => setQuery({ tab: "tasks" }, false) },
+    { keys: "p", about: "Parameters and origin", run: () => setQuery({ tab: "details" }, false) },
+    { keys: "e", about: "Code", run: () => setQuery({ tab: "code" }, false) },
   ]);
 
   if (run.error && !r) {
     return (
       <>
         <nav class="crumbs" aria-label="Where this is">
-          <a href="/">Runs</a> <span>/</span> run {id}
+          <a href="/">Runs</a>
         </nav>
+        <h1 style={{ marginBottom: "0.7rem" }}>Run {id}</h1>
         <Failure error={run.error} retry={run.again} />
       </>
     );
@@ -113,6 +115,11 @@ export function RunPage({ run: id }: { run: number }) {
           </h1>
           <StatusPill status={r.status} />
           <TaskBar counts={r.tasks} />
+          {r.tasks?.caught ? (
+            <a href={`/runs/${id}?tab=tasks&status=caught`} title="Their steps raised what @catch took">
+              {r.tasks.caught.toLocaleString("en-US")} caught
+            </a>
+          ) : null}
         </div>
         <div class="row">
           <a class="button" href={`/flows/${encodeURIComponent(r.flow)}/metrics`}>
@@ -132,11 +139,9 @@ export function RunPage({ run: id }: { run: number }) {
       </div>
       <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
         <span>
-          started <When at={r.created} now={live ? now : Date.now() * 1000} /> by <Value of={r.user} />
+          started <When at={r.created} now={now} /> by <Value of={r.user} />
         </span>
-        <span>
-          {live ? "runs for" : "took"} <Took from={r.created} to={r.ended} now={now} />
-        </span>
+        <Ran from={r.created} to={r.ended} now={now} status={r.status} />
         {r.git_commit ? (
           <span>
             commit <code title={r.git_commit}>{r.git_commit.slice(0, 10)}</code>
@@ -156,7 +161,8 @@ export function RunPage({ run: id }: { run: number }) {
         ) : null}
         <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
       </div>
-      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" ? (
+      {r.status === "interrupted" ? <Interrupted run={r} /> : null}
+      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" && r.status !== "interrupted" ? (
         <div class="note fail">
           <Message text={r.problem} />
         </div>
@@ -167,7 +173,7 @@ export function RunPage({ run: id }: { run: number }) {
         <Tabs
           label="Parts of the run"
           at={tab}
-          choose={(name) => setQuery({ tab: name === "overview" ? undefined : name })}
+          choose={(name) => setQuery({ tab: name === "overview" ? undefined : name }, false)}
           names={[
             ["overview", "Overview"],
             ["tasks", "Tasks"],
@@ -207,7 +213,8 @@ export function RunPage({ run: id }: { run: number }) {
                 {[
                   ["ok", "succeeded"],
                   ["run", "running"],
-                  ["fail", "failed, crossed"],
+                  ["caught", "caught, struck"],
+                  ["fail", "failed or died, crossed"],
                   ["warn", "killed"],
                 ].map(([name, text]) => (
                   <span>
@@ -215,7 +222,7 @@ export function RunPage({ run: id }: { run: number }) {
                     {text}
                   </span>
                 ))}
-                <span>{plural(rows.size, "task")}</span>
+                <span>{isFiltered(filter) ? `${shown(rows, filter).toLocaleString("en-US")} of ${plural(rows.size, "task")}` : plural(rows.size, "task")}</span>
               </div>
             </section>
           </div>
@@ -229,8 +236,8 @@ export function RunPage({ run: id }: { run: number }) {
           </section>
         ) : null}
         {tab === "details" ? <Details run={r} /> : null}
-        {tab === "code" ? <Code run={r} /> : null}
-        {tab === "cards" ? <Cards run={id} /> : null}
+        {tab === "code" ? <Code run={r} turn={turn} /> : null}
+        {tab === "cards" ? <Cards run={id} version={live ? version : 0} turn={turn} /> : null}
       </div>
       {dialog === "cancel" ? (
         <Dialog title={`Cancel run ${id}?`} close={() => setDialog("")}>
@@ -298,7 +305,7 @@ function FirstFailure({ run: r }: { run: Run }) {
           )}{" "}
           failed
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
-          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by signal ${at.signal}` : ""}
+          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : ""}
         </strong>
         <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
           Its log
@@ -307,12 +314,27 @@ function FirstFailure({ run: r }: { run: Run }) {
       {at?.exception ? (
         <>
           <Message text={at.exception.message} />
-          {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} /> : null}
+          {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} run={r} /> : null}
         </>
       ) : r.problem ? (
         <Message text={r.problem} />
       ) : null}
     </section>
+  );
+}
+
+function Interrupted({ run: r }: { run: Run }) {
+  return (
+    <div class="note warn">
+      {r.stop_asked ? (
+        <>
+          It was cancelled: somebody asked for its end on a page or by <code>levada cancel</code>, at {exact(r.stop_asked)}.
+        </>
+      ) : (
+        "It was interrupted where it ran, as by Ctrl-C or by its terminal that was closed."
+      )}
+      {canResume(r) ? " What was finished is kept: resume goes on from there." : " What was finished is kept."}
+    </div>
   );
 }
 
@@ -380,8 +402,8 @@ function Details({ run: r }: { run: Run }) {
   const command = r.command_line.map((w) => (/^[\w./=:,@%+-]+$/.test(w) ? w : `'${w.replaceAll("'", "'\\''")}'`)).join(" ");
   const parameters = Object.entries(r.parameters ?? {});
   const facts: [string, string | undefined][] = [
-    ["started", moment(r.created)],
-    ["ended", r.ended ? moment(r.ended) : "not yet"],
+    ["started", exact(r.created)],
+    ["ended", r.status === "died" ? `not known; it was heard of last at ${exact(r.ended)}` : r.ended ? exact(r.ended) : "not yet"],
     ["host", r.host],
     ["folder", r.working_dir],
     ["flow file", r.flow_file],
@@ -432,11 +454,20 @@ function Details({ run: r }: { run: Run }) {
   );
 }
 
-function Cards({ run }: { run: number }) {
+const cardsEvery = 1000; // ms between two looks for new cards, of a run that goes on
+
+// version and turn change when tasks do, and when the server is there again.
+function Cards({ run, version, turn }: { run: number; version: number; turn: number }) {
   const cards = useGet<{ cards: Card[] }>(`/runs/${run}/cards`);
-  const [at, setAt] = useState(0);
+  const [chosen, choose] = useState("");
   const list = cards.data?.cards ?? [];
-  const shown = useRef<HTMLDivElement>(null);
+  const asked = useRef(`${version}/${turn}`);
+  useEffect(() => {
+    if (asked.current === `${version}/${turn}`) return;
+    asked.current = `${version}/${turn}`;
+    const timer = setTimeout(cards.again, cardsEvery);
+    return () => clearTimeout(timer);
+  }, [version, turn]);
   if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
   if (!cards.data) return <Skeleton />;
   if (list.length === 0) {
@@ -448,15 +479,15 @@ function Cards({ run }: { run: number }) {
       </div>
     );
   }
-  const card = list[Math.min(at, list.length - 1)]!;
+  const card = list.find((c) => c.uuid === chosen) ?? list[0]!;
   return (
-    <div class="stack" ref={shown}>
+    <div class="stack">
       <div class="row">
         <label>
           Card{" "}
-          <select class="input" value={at} onChange={(e) => setAt(Number(e.currentTarget.value))}>
-            {list.map((c, i) => (
-              <option value={i}>
+          <select class="input" value={card.uuid} onChange={(e) => choose(e.currentTarget.value)}>
+            {list.map((c) => (
+              <option key={c.uuid} value={c.uuid}>
                 {c.step}/{c.task} {visible(c.id ?? c.type)} ({bytes(c.size)})
               </option>
             ))}

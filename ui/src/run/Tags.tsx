@@ -1,6 +1,6 @@
 // The tags of a run, which can be changed here.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { type Run, send } from "../api";
 import { toastError } from "../components/basic";
 import { Value } from "../components/Value";
@@ -9,18 +9,33 @@ import { visible } from "../format";
 export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => void }) {
   const [typing, setTyping] = useState(false);
   const [text, setText] = useState("");
+  const all = useRef<HTMLSpanElement>(null);
+  const next = useRef<number>(undefined); // which button gets the focus when the one that had it is gone
   const change = (body: { add?: string[]; remove?: string[] }) =>
     send<{ tags: string[] }>("PATCH", `/runs/${run.id}/tags`, body)
       .then((res) => changed(res.tags))
       .catch(toastError);
+  useEffect(() => {
+    if (next.current === undefined) return;
+    const buttons = all.current?.querySelectorAll("button");
+    buttons?.[Math.min(next.current, buttons.length - 1)]?.focus();
+    next.current = undefined;
+  }, [run.tags, typing]);
   return (
-    <span class="row tags">
-      {run.tags.map((t) => (
-        <span class="tag">
+    <span class="row tags" ref={all}>
+      {run.tags.map((t, i) => (
+        <span class="tag" key={t}>
           <a class="cut" href={`/?tag=${encodeURIComponent(t)}`} title={visible(t)}>
             <Value of={t} />
           </a>
-          <button type="button" aria-label={`Remove the tag ${visible(t)}`} onClick={() => change({ remove: [t] })}>
+          <button
+            type="button"
+            aria-label={`Remove the tag ${visible(t)}`}
+            onClick={() => {
+              next.current = i;
+              void change({ remove: [t] });
+            }}
+          >
             ×
           </button>
         </span>
@@ -32,6 +47,7 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
             const tag = text.trim();
             setTyping(false);
             setText("");
+            next.current = run.tags.length;
             if (tag) void change({ add: [tag] });
           }}
         >

@@ -6,22 +6,35 @@ import { StatusPill, Took } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { Value } from "../components/Value";
 import { clock, plural } from "../format";
-import { navigate } from "../router";
-import { belongs, type Filter, type Rows } from "./rows";
+import { navigate, setQuery, useAddress } from "../router";
+import { belongs, compare, type Filter, isFiltered, type Order, type Rows } from "./rows";
 
 const page = 200;
+
+// What tasks are sorted by, and how first: who asks how long tasks took looks for the longest.
+const orders: [Order, "" | "-"][] = [
+  ["task", ""],
+  ["status", ""],
+  ["started", ""],
+  ["took", "-"],
+];
 
 export function TasksTable({ run, rows, version, filter, now }: { run: number; rows: Rows; version: number; filter: Filter; now: Micros }) {
   const [shown, setShown] = useState(page);
   const [at, setAt] = useState(-1);
+  const sort = useAddress().searchParams.get("sort") ?? "";
+  const order = orders.find(([name]) => name === sort.replace("-", ""))?.[0] ?? "task";
+  const down = sort.startsWith("-");
+  const ticks = order === "took" ? now : 0; // what runs takes longer and longer
   const list = useMemo(() => {
     const all = [];
     for (const attempts of rows.byTask.values()) {
       const last = attempts.at(-1)!;
       if (belongs(last, filter)) all.push({ ...last, attempts: attempts.length });
     }
-    return all.sort((a, b) => a.task - b.task);
-  }, [rows, version, filter.step, filter.status, filter.text]);
+    all.sort(compare(order, now));
+    return down ? all.reverse() : all;
+  }, [rows, version, filter.step, filter.status, filter.text, order, down, ticks]);
   const move = (by: number) => {
     const to = Math.max(0, Math.min(Math.min(shown, list.length) - 1, at + by));
     setAt(to);
@@ -32,6 +45,18 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
     { keys: "k", about: "Previous task", run: () => move(-1) },
     { keys: "Enter", about: "Open the task", run: () => list[at] && navigate(`/runs/${run}/tasks/${list[at].task}`) },
   ]);
+  const head = (name: Order, text: string, kind?: string) => {
+    const is = name === order;
+    const first = orders.find(([n]) => n === name)![1]; // as it is sorted by the first click
+    const next = is ? (down ? "" : "-") : first;
+    return (
+      <th class={kind} aria-sort={is ? (down ? "descending" : "ascending") : undefined}>
+        <button class="sort" type="button" onClick={() => setQuery({ sort: next + name === "task" ? undefined : next + name })}>
+          {text} <span aria-hidden="true">{is ? (down ? "▾" : "▴") : ""}</span>
+        </button>
+      </th>
+    );
+  };
   if (list.length === 0) return <p class="empty">No task is like that.</p>;
   return (
     <div class="scroll">
@@ -39,12 +64,12 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
         <caption class="hidden">Tasks of run {run}</caption>
         <thead>
           <tr>
-            <th>Task</th>
-            <th>Status</th>
+            {head("task", "Task")}
+            {head("status", "Status")}
             <th class="wide">Value</th>
             <th class="num wide">Attempts</th>
-            <th>Started</th>
-            <th class="num">Took</th>
+            {head("started", "Started")}
+            {head("took", "Took", "num")}
           </tr>
         </thead>
         <tbody>
@@ -65,14 +90,16 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
               </td>
               <td class="num wide">{r.attempts}</td>
               <td>{r.attempt < 0 ? "" : clock(r.started)}</td>
-              <td class="num">{r.attempt < 0 ? "" : <Took from={r.started} to={r.ended} now={now} />}</td>
+              <td class="num">{r.attempt < 0 ? "" : <Took from={r.started} to={r.ended} now={now} status={r.status} />}</td>
             </tr>
           ))}
         </tbody>
       </table>
       <div class="row" style={{ padding: "0.6rem" }}>
         <span class="muted">
-          {Math.min(shown, list.length).toLocaleString("en-US")} of {plural(list.length, "task")}
+          {Math.min(shown, list.length).toLocaleString("en-US")} of{" "}
+          {isFiltered(filter) && list.length > shown ? `${list.length.toLocaleString("en-US")} like that, of ` : ""}
+          {plural(isFiltered(filter) ? rows.size : list.length, "task")}
         </span>
         {list.length > shown ? (
           <button class="button" type="button" onClick={() => setShown(shown + 5 * page)}>

@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Micros } from "../api";
+import { took } from "../components/basic";
 import { useWidth } from "../components/Chart";
 import { Value } from "../components/Value";
 import { clock, duration } from "../format";
@@ -34,7 +35,7 @@ function look(list: Section[]): Look {
 
 const colours: Record<string, string> = {
   succeeded: "ok",
-  caught: "ok",
+  caught: "caught",
   failed: "fail",
   died: "fail",
   running: "run",
@@ -163,10 +164,10 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
           onDblClick={() => setRange(undefined)}
         />
         {drag && Math.abs(drag[1] - drag[0]) > 6 ? (
-          <div style={{ position: "absolute", top: 0, height: "100%", left: Math.min(...drag), width: Math.abs(drag[1] - drag[0]), background: "var(--accent)", opacity: 0.15, pointerEvents: "none" }} />
+          <div style={{ position: "absolute", top: 0, height: "100%", left: `${Math.min(...drag)}px`, width: `${Math.abs(drag[1] - drag[0])}px`, background: "var(--accent)", opacity: 0.15, pointerEvents: "none" }} />
         ) : null}
         {tip ? (
-          <div class="tip" style={{ left: Math.min(tip.x + 12, Math.max(0, width - 240)), top: tip.y + 14 }}>
+          <div class="tip" style={{ left: `${Math.min(tip.x + 12, Math.max(0, width - 240))}px`, top: `${tip.y + 14}px` }}>
             <strong>
               {tip.row.step}/{tip.row.task}
             </strong>
@@ -178,7 +179,7 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
             ) : null}
             <div>
               {tip.row.status}
-              {tip.row.attempt > 0 ? `, attempt ${tip.row.attempt + 1}` : ""}, {duration(((tip.row.ended || now) - tip.row.started) / 1e6)}
+              {tip.row.attempt > 0 ? `, attempt ${tip.row.attempt + 1}` : ""}, {took({ from: tip.row.started, to: tip.row.ended, now, status: tip.row.status })}
             </div>
             <div class="muted">{clock(tip.row.started)}</div>
           </div>
@@ -239,14 +240,17 @@ function paint(el: HTMLCanvasElement, width: number, placed: Look, x: (t: Micros
         if (px + w - lastX < 0.8 && fill === lastPaint) continue;
         c.fillStyle = fill;
         c.fillRect(px, top, w > 3 ? w - 0.7 : w, bar);
-        if ((row.status === "failed" || row.status === "died") && w > 8 && bar > 6) {
-          // A failure is told by more than its colour.
+        const bad = row.status === "failed" || row.status === "died";
+        if ((bad || row.status === "caught") && w > 8 && bar > 6) {
+          // A failure is told by more than its colour, and one that was caught by half of that.
           c.strokeStyle = surface2;
           c.beginPath();
-          c.moveTo(px + 2, top + 2);
-          c.lineTo(px + bar - 2, top + bar - 2);
           c.moveTo(px + bar - 2, top + 2);
           c.lineTo(px + 2, top + bar - 2);
+          if (bad) {
+            c.moveTo(px + 2, top + 2);
+            c.lineTo(px + bar - 2, top + bar - 2);
+          }
           c.stroke();
         }
         [lastX, lastPaint] = [px + w, fill];

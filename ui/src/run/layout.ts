@@ -85,7 +85,22 @@ export function asWide(g: Graph): Set<string> {
   return out;
 }
 
-export function layout(g: Graph): Layout {
+const name = { letter: 7.8, room: 30, longest: 40 };
+const text = { letter: 6.9, room: 24 };
+
+// shortName is the name of a step as it is drawn.
+export function shortName(of: string): string {
+  return of.length > name.longest ? of.slice(0, name.longest - 1) + "…" : of;
+}
+
+// widthOf is how wide a box is that has a name and a text under it. It grows in steps, so that not every task that ends moves all boxes.
+export function widthOf(of: string, said: string): number {
+  const need = Math.max(148, shortName(of).length * name.letter + name.room, said.length * text.letter + text.room);
+  return Math.ceil(need / 24) * 24;
+}
+
+// layout places the boxes of steps, which are as wide as widths has them.
+export function layout(g: Graph, widths: ReadonlyMap<string, number> = new Map()): Layout {
   const names = Object.keys(g.steps);
   const row = rows(g, names);
   const stacked = many(g);
@@ -97,7 +112,7 @@ export function layout(g: Graph): Layout {
     return p;
   };
   for (const name of [...names].sort((a, b) => row.get(a)! - row.get(b)!)) {
-    const w = Math.max(148, Math.min(230, name.length * 7.6 + 34));
+    const w = widths.get(name) ?? widthOf(name, "");
     places.set(name, put({ name, row: row.get(name)!, order: 0, w, x: 0, up: [], down: [] }));
   }
   const edges: { from: Place; to: Place; via: Place[]; back: boolean }[] = [];

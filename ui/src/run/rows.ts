@@ -21,13 +21,14 @@ export class Rows {
   add(t: Timeline): void {
     const r = t.rows;
     for (let i = 0; i < r.task.length; i++) {
+      const status = t.statuses[r.status[i]!]!;
       const row: Row = {
         task: r.task[i]!,
         step: t.steps[r.step[i]!]!,
         attempt: r.attempt[i]!,
-        status: t.statuses[r.status[i]!]!,
+        status,
         started: r.started[i]!,
-        ended: r.ended[i]!,
+        ended: r.ended[i]! || (status === "died" ? r.started[i]! : 0), // it does not go on
         value: r.value[i]!,
       };
       const list = this.byTask.get(row.task);
@@ -54,6 +55,29 @@ export interface Filter {
   step: string;
   status: string;
   text: string; // of the id or of the foreach element
+}
+
+export type Order = "task" | "status" | "started" | "took";
+
+const statuses: Status[] = ["failed", "died", "killed", "running", "caught", "succeeded"];
+
+// compare orders tasks: by what needs a look first, by time, or by id.
+export function compare(order: Order, now: Micros): (a: Row, b: Row) => number {
+  const keys: Record<Order, (r: Row) => number> = {
+    task: (r) => r.task,
+    status: (r) => (r.attempt < 0 ? statuses.length : statuses.indexOf(r.status)),
+    started: (r) => (r.attempt < 0 ? Number.POSITIVE_INFINITY : r.started),
+    took: (r) => (r.attempt < 0 ? -1 : (r.ended || now) - r.started),
+  };
+  const key = keys[order];
+  return (a, b) => {
+    const [x, y] = [key(a), key(b)];
+    return x === y ? a.task - b.task : x < y ? -1 : 1;
+  };
+}
+
+export function isFiltered(f: Filter): boolean {
+  return Boolean(f.step || f.status || f.text);
 }
 
 export function belongs(row: Row, f: Filter): boolean {
@@ -135,4 +159,11 @@ export function pick(lane: Row[], at: Micros, now: Micros, within: number): Row 
     if (d <= distance) [best, distance] = [row, d];
   }
   return best;
+}
+
+// shown is how many tasks belong to what is shown.
+export function shown(rows: Rows, f: Filter): number {
+  let n = 0;
+  for (const list of rows.byTask.values()) if (list.some((row) => belongs(row, f))) n++;
+  return n;
 }

@@ -52,6 +52,12 @@ export function parse(text: string): Raised[] | undefined {
   return out.length ? out : undefined;
 }
 
+// inCode is where a file is in the code of a run, which is the folder of its flow's file; undefined for one that is elsewhere.
+export function inCode(file: string, flow: string): string | undefined {
+  const folder = flow.slice(0, flow.lastIndexOf("/") + 1);
+  return folder && isOwn(file) && file.startsWith(folder) ? file.slice(folder.length) : undefined;
+}
+
 // runs puts neighbouring places together that are own or are not.
 export function runs(places: Place[]): { own: boolean; places: Place[] }[] {
   const out: { own: boolean; places: Place[] }[] = [];

@@ -1,0 +1,274 @@
+// The list of runs, the page of a run and runs side by side: what is hard to see, to reach, or to find again.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { results, until, violations, World } from "./world.mjs";
+
+let w;
+const ids = {};
+const data = (day) => `s3://a-bucket/of/the/team/features/customers/daily/partitioned/2026-11-${day}.parquet`;
+
+before(async () => {
+  w = new World();
+  ids.whole = w.run("branches.py", "--data", data(23), "--note", "line1\nline2", "--tag", "nightly");
+  ids.other = w.run("branches.py", "--data", data(24), "--note", "line1 line2", "--tag", "hello");
+  ids.failed = w.run("branches.py", "--fail", "True");
+  ids.broken = w.run("broken.py");
+  const flow = await w.start("slow.py", "--until", join(w.dir, "never"));
+  ids.died = flow.run;
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  flow.child.kill("SIGKILL");
+  await flow.ended;
+  await w.serve();
+  await w.browse();
+});
+
+after(() => w?.end());
+
+const none = (page) => assert.deepEqual(page.complaints, []);
+const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+
+test("runs side by side: what differs looks different", async () => {
+  const page = await w.page(`/compare?run=${ids.whole}&run=${ids.other}&run=${ids.failed}`);
+  const cells = (name) => page.getByRole("row", { name: new RegExp(`^${name} ≠`) }).first().getByRole("cell");
+  await cells("data").first().waitFor();
+  assert.deepEqual(await cells("data").allInnerTexts(), [data(23), data(24), data(23)]);
+  assert.deepEqual(await cells("data").locator("mark").allInnerTexts(), ["3", "4", "3"]);
+  assert.deepEqual(await cells("note").allInnerTexts(), ['"line1\\nline2"', '"line1 line2"', '""']);
+  const whole = (el) => el.scrollWidth <= el.clientWidth && el.scrollHeight <= el.clientHeight + 1;
+  for (const cell of await cells("data").all()) assert.ok(await cell.evaluate(whole), "nothing is cut");
+  const curve = page.getByRole("img", { name: "curve of 3 runs" });
+  await curve.getByText("2,500", { exact: true }).waitFor(); // of 3,000 values, of which 1,000 are drawn
+  await page.getByRole("button", { name: "Only differences" }).click();
+  await curve.waitFor({ state: "detached" });
+  assert.deepEqual(await violations(page), []);
+  await page.screenshot({ path: join(results, "compare-branches.png") });
+  none(page);
+});
+
+test("a wide graph is whole where there is room, begins at what failed where there is none, and keys reach it", async () => {
+  const page = await w.page(`/runs/${ids.failed}`);
+  const graph = page.getByRole("region", { name: "Graph of the flow" });
+  const step = graph.getByRole("button", { name: "train 39/40 done, 1 failed", exact: true });
+  await step.waitFor();
+  assert.ok(await graph.evaluate((el) => el.scrollWidth <= el.clientWidth), "nothing is outside");
+  for (const text of await graph.locator("g[role=button]").all()) {
+    assert.ok(await text.evaluate((g) => [...g.querySelectorAll("text")].every((t) => t.getBBox().width <= g.querySelector("rect:last-of-type").getBBox().width - 8)), "a text is inside its box");
+  }
+  await graph.focus();
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "start done");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/step=start/);
+  await page.getByText(/^1 of \d+ tasks$/).waitFor();
+
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.goto(`/runs/${ids.failed}`);
+  await step.waitFor();
+  const seen = async () => {
+    const [outer, box] = [await graph.boundingBox(), await step.boundingBox()];
+    return box.x >= outer.x && box.x + box.width <= outer.x + outer.width;
+  };
+  await until(seen, "the step that failed is in sight");
+  assert.ok(await fits(page));
+  none(page);
+});
+
+test("a run that succeeded with an exception caught says so, and where", async () => {
+  const page = await w.page(`/runs/${ids.whole}`);
+  await page.getByRole("button", { name: "clean_addresses done, an exception caught" }).waitFor();
+  await page.getByText("tasks: 49 succeeded, 1 caught").waitFor();
+  await page.getByRole("link", { name: "1 caught" }).click();
+  await page.getByRole("link", { name: /^clean_addresses\// }).waitFor();
+  await page.getByText("1 of 50 tasks").waitFor();
+  none(page);
+});
+
+test("nobody knows how long a run that died ran", async () => {
+  const page = await w.page(`/runs/${ids.died}`);
+  await page.getByText(/^(ran at least|how long it ran is not known)/).waitFor();
+  await page.getByRole("button", { name: "work 0/1 done, 1 died" }).waitFor();
+  await page.getByText("tasks: 1 succeeded, 1 died").waitFor();
+  await page.getByRole("tab", { name: "Tasks" }).click();
+  await page.getByRole("row", { name: /work.*died/ }).getByText(/^(unknown|≥ .*)$/).waitFor();
+  await page.goBack(); // a tab is a step of the way
+  await page.getByRole("heading", { name: "Graph" }).waitFor();
+  none(page);
+});
+
+test("tasks are sorted by a click on a head", async () => {
+  const page = await w.page(`/runs/${ids.failed}?tab=tasks`);
+  const head = (name) => page.getByRole("columnheader", { name });
+  await head("Task").waitFor();
+  assert.equal(await head("Task").getAttribute("aria-sort"), "ascending");
+  await head("Status").getByRole("button").click();
+  const first = page.locator("[data-task-row='0']");
+  await first.getByText("failed").waitFor();
+  await head("Took").getByRole("button").click();
+  assert.equal(await head("Took").getAttribute("aria-sort"), "descending");
+  assert.match(page.url(), /sort=-took/);
+  const longest = await first.getByRole("link").innerText();
+  await page.reload();
+  await first.waitFor();
+  assert.equal(await first.getByRole("link").innerText(), longest);
+  assert.equal(await page.locator("[data-task-row='0'] td").first().innerText(), longest);
+  assert.deepEqual(await violations(page), []);
+  none(page);
+});
+
+test("what the pointer is on is said beside it", async () => {
+  const page = await w.page(`/runs/${ids.failed}`);
+  const canvas = page.locator("canvas");
+  await until(() => page.evaluate(() => performance.getEntriesByName("timeline").length > 0), "the timeline is drawn");
+  await canvas.evaluate((el) => el.scrollIntoView({ block: "center" }));
+  const box = await canvas.boundingBox();
+  const tip = page.locator(".tip");
+  await until(async () => {
+    for (let x = 140; x < box.width; x += 20) {
+      await page.mouse.move(box.x + x, box.y + 34); // in the row of start
+      if (await tip.isVisible()) {
+        const at = await tip.boundingBox();
+        return Math.abs(at.x - box.x - x) < 40 && Math.abs(at.y - box.y - 34) < 40;
+      }
+    }
+  }, "the tip is near");
+});
+
+test("filters lead to other values, and words of a search hold by themselves", async () => {
+  const page = await w.page("/?tag=hello&parameter=" + encodeURIComponent(`data=${data(24)}`));
+  const rows = page.locator(".run-line");
+  await rows.first().waitFor();
+  await page.getByRole("button", { name: "Tags" }).click();
+  await page.getByRole("checkbox", { name: "nightly" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Parameters" }).click();
+  await page.getByRole("checkbox", { name: "fail=True" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.goto("/");
+  await page.getByLabel("Search runs").fill("branches NIGHTLY ann");
+  await until(async () => (await rows.count()) === 1, "one has all words");
+  await page.getByLabel("Search runs").fill("hello nightly");
+  await page.getByText("No run is like that").waitFor();
+
+  await page.goto("/");
+  await page.getByRole("button", { name: "Time" }).click();
+  await page.getByRole("radio", { name: "any time" }).focus();
+  await page.keyboard.press("ArrowDown");
+  await page.waitForURL(/since=1h/);
+  await page.keyboard.press("ArrowDown");
+  await page.waitForURL(/since=1d/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("radio", { name: "any time" }).waitFor({ state: "detached" });
+  none(page);
+});
+
+test("the way back finds the list as it was", async () => {
+  const one = await (await fetch(`${w.url}/api/v1/runs/${ids.whole}`)).json();
+  const page = await w.page("/no/such/page");
+  await page.getByRole("heading", { level: 1, name: "There is no such page" }).waitFor();
+  await page.route("**/api/v1/runs?*", async (route) => {
+    const q = new URL(route.request().url()).searchParams;
+    const from = Number(q.get("cursor") ?? 1000);
+    const n = Number(q.get("limit"));
+    await route.fulfill({ json: { runs: Array.from({ length: Math.min(n, from) }, (_, i) => ({ ...one, id: from - i, flow: `Flow${(from - i) % 2}` })), next: from > n ? String(from - n) : "" } });
+  });
+  await page.goto("/");
+  for (const id of [1000, 999]) await page.getByRole("checkbox", { name: `Choose run ${id}`, exact: true }).click();
+  await page.keyboard.press("c");
+  await page.waitForURL(/compare/);
+  await page.goBack();
+  await page.getByText("2 runs chosen").waitFor();
+
+  await until(async () => {
+    await page.mouse.wheel(0, 2000);
+    return page.evaluate(() => scrollY > 9000);
+  }, "the list is scrolled");
+  const link = page.locator(".run-line").nth(25).getByRole("link");
+  const name = await link.innerText();
+  await link.click();
+  await page.waitForURL(/runs/);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.goBack();
+  await until(async () => {
+    const again = page.getByRole("link", { name, exact: true });
+    return (await again.count()) === 1 && again.evaluate((el) => el.getBoundingClientRect().top > 0 && el.getBoundingClientRect().bottom < innerHeight);
+  }, "the run is in sight again");
+
+  await page.goto("/?group=flow");
+  await page.locator(".run-group").first().getByRole("button").click();
+  await page.locator(".run-group button[aria-expanded=false]").waitFor();
+  await page.reload();
+  await page.locator(".run-group button[aria-expanded=false]").waitFor();
+});
+
+test("names that are long make no page wider than the screen, and leave ids in sight", async () => {
+  const long = `A${"VeryLongNameOfAFlow".repeat(6)}`;
+  const one = { ...(await (await fetch(`${w.url}/api/v1/runs/${ids.whole}`)).json()), flow: long };
+  for (const width of [390, 768, 776, 1280]) {
+    const page = await w.page("/no/such/page", { width });
+    await page.route("**/api/v1/runs?*", (route) => route.fulfill({ json: { runs: [one], next: "" } }));
+    await page.route("**/api/v1/flows", (route) => route.fulfill({ json: { flows: [{ name: long, runs: 1, latest: one.id, created: one.created }] } }));
+    await page.route(`**/api/v1/runs/${one.id}`, (route) => route.fulfill({ json: one }));
+    await page.goto("/");
+    const link = page.getByRole("link", { name: new RegExp(`/ ${one.id}$`) });
+    await link.waitFor();
+    const cell = await page.locator(".c-run").boundingBox();
+    const id = await link.locator("> span").boundingBox();
+    assert.ok(id.x + id.width <= cell.x + cell.width + 1, `${width}: the id is in sight`);
+    assert.ok(await fits(page), `the list at ${width}`);
+    await link.click();
+    await page.getByRole("heading", { name: long }).waitFor();
+    assert.ok(await fits(page), `the run at ${width}`);
+    await page.context().close();
+  }
+});
+
+test("the focus stays near when tags go and come", async () => {
+  const page = await w.page(`/runs/${ids.other}`);
+  await page.getByRole("button", { name: "+ tag" }).click();
+  await page.getByLabel("New tag").fill("a-new-one");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "a-new-one" }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
+  assert.equal(await focused(), "+ tag");
+  const remove = page.getByRole("button", { name: "Remove the tag a-new-one" });
+  const box = await remove.boundingBox();
+  assert.ok(box.width >= 24 && box.height >= 24);
+  await remove.focus();
+  await page.keyboard.press("Enter");
+  await remove.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Remove the tag hello");
+  await page.keyboard.press("?");
+  assert.equal(await focused(), "Close");
+  none(page);
+});
+
+test("a line of a traceback is a link to the code that ran", async () => {
+  const page = await w.page(`/runs/${ids.broken}`, { height: 500 });
+  await page.getByRole("link", { name: "broken.py:8" }).click();
+  const line = page.locator(".source .at");
+  await line.getByText("raise ValueError").waitFor();
+  assert.equal(await line.evaluate((el) => getComputedStyle(el, "::before").content), '"8"');
+  await until(() => line.evaluate((el) => el.getBoundingClientRect().top > 0 && el.getBoundingClientRect().bottom < innerHeight), "the line is in sight");
+  assert.deepEqual(await violations(page), []);
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  assert.ok(await page.locator("header.top").isHidden());
+  assert.ok(await page.locator(".source").evaluate((el) => el.scrollHeight <= el.clientHeight + 1), "on paper all of it is there");
+  await page.screenshot({ path: join(results, "print.png"), fullPage: true });
+  await page.goto(`/runs/${ids.failed}`);
+  await page.getByText("ended by signal 9, as when memory runs out").waitFor();
+  none(page);
+});
+
+// The last one: the server goes away.
+test("code that was asked for while the server was away is there when it is back", async () => {
+  const page = await w.page(`/runs/${ids.broken}`);
+  await page.getByRole("button", { name: "start done" }).waitFor();
+  const port = Number(new URL(w.url).port);
+  await w.stopServer();
+  await page.getByRole("tab", { name: "Code" }).click();
+  await page.getByRole("alert").getByText("The server does not answer.").waitFor();
+  await w.serve(port);
+  await page.locator(".source").getByText("class BrokenFlow").waitFor();
+});
