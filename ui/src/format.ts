@@ -76,7 +76,8 @@ export function number(n: number): string {
   if (!Number.isFinite(n)) return String(n);
   if (Number.isInteger(n) && Math.abs(n) < 1e15) return n.toLocaleString("en-US");
   const a = Math.abs(n);
-  return a >= 1e6 || a < 1e-4 ? n.toExponential(3) : String(Number(n.toPrecision(6)));
+  if (a >= 1e15 || a < 1e-4) return n.toExponential(3);
+  return a >= 1e6 ? Math.round(n).toLocaleString("en-US") : String(Number(n.toPrecision(6)));
 }
 
 export function plural(n: number, what: string): string {

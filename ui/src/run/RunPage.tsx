@@ -459,7 +459,7 @@ const cardsEvery = 1000; // ms between two looks for new cards, of a run that go
 // version and turn change when tasks do, and when the server is there again.
 function Cards({ run, version, turn }: { run: number; version: number; turn: number }) {
   const cards = useGet<{ cards: Card[] }>(`/runs/${run}/cards`);
-  const [chosen, choose] = useState("");
+  const chosen = useAddress().searchParams.get("card");
   const list = cards.data?.cards ?? [];
   const asked = useRef(`${version}/${turn}`);
   useEffect(() => {
@@ -485,7 +485,7 @@ function Cards({ run, version, turn }: { run: number; version: number; turn: num
       <div class="row">
         <label>
           Card{" "}
-          <select class="input" value={card.uuid} onChange={(e) => choose(e.currentTarget.value)}>
+          <select class="input" value={card.uuid} onChange={(e) => setQuery({ card: e.currentTarget.value })}>
             {list.map((c) => (
               <option key={c.uuid} value={c.uuid}>
                 {c.step}/{c.task} {visible(c.id ?? c.type)} ({bytes(c.size)})

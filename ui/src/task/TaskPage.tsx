@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { address, type Artifact, type Attempt, type Card, get, type Preview, type Run, type Step, type Task, type TaskRef, timeline, type Usage } from "../api";
-import { Failure, Lost, Skeleton, StatusPill, Tabs, Took, useNow, When } from "../components/basic";
+import { Failure, Lost, Ran, Skeleton, StatusPill, Tabs, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
-import { bytes, duration, moment, number } from "../format";
+import { bytes, duration, exact, number, ofSignal } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
 import { Message, Traceback } from "../run/Traceback";
@@ -104,12 +104,10 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
       <div class="row muted said" style={{ margin: "0.4rem 0 0.8rem" }}>
         {at ? (
           <>
-            <span title={moment(at.started)}>
+            <span title={exact(at.started)}>
               started <When at={at.started} now={now} />
             </span>
-            <span>
-              {live ? "runs for" : "took"} <Took from={at.started} to={at.ended} now={now} />
-            </span>
+            <Ran from={at.started} to={at.ended} now={now} status={at.status} />
           </>
         ) : (
           <span>It has not started yet.</span>
@@ -136,7 +134,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <Related run={runID} refs={related.data?.parents ?? []} word="after" />
         <Related run={runID} refs={related.data?.children ?? []} word="before" />
       </div>
-      {at ? <Failed at={at} run={runID} folder={run.data?.working_dir ?? ""} /> : null}
+      {at ? <Failed at={at} run={runID} of={run.data} /> : null}
       <div style={{ margin: "0.9rem 0" }}>
         <Tabs
           label="Parts of the task"
@@ -235,7 +233,7 @@ function Related({ run, refs, word }: { run: number; refs: TaskRef[]; word: stri
   );
 }
 
-function Failed({ at, run, folder }: { at: Attempt; run: number; folder: string }) {
+function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | undefined }) {
   if (at.status !== "failed" && at.status !== "killed" && at.status !== "died" && at.status !== "caught") return null;
   const e = at.exception;
   const why =
@@ -244,7 +242,7 @@ function Failed({ at, run, folder }: { at: Attempt; run: number; folder: string 
         <a href={`/runs/${run}`}>Its run</a> died while it ran.
       </>
     ) : at.signal ? (
-      `It was ended by signal ${at.signal}${at.signal === 9 ? ", as when memory runs out" : at.signal === 11 ? ", a segmentation fault" : ""}.`
+      `It was ended by ${ofSignal(at.signal)}.`
     ) : at.exit_code ? (
       `Its process ended with exit code ${at.exit_code}.`
     ) : (
@@ -255,7 +253,7 @@ function Failed({ at, run, folder }: { at: Attempt; run: number; folder: string 
       <strong>{e ? marked(e.type) : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
       {e ? <Message text={e.message} /> : null}
-      {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={folder} /> : null}
+      {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={of?.working_dir ?? ""} {...(of ? { run: of } : {})} /> : null}
     </section>
   );
 }
