@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -161,6 +162,43 @@ func TestDiskFullFromTheStart(t *testing.T) {
 	b.examine()
 	b.run("run", flow).want(0)
 	b.run("resume", flow).want(0)
+}
+
+// TestFreeingThroughAServer removes runs where not a byte is free, by a server that has served them before, and more than once: it has a
+// reserve again each time.
+func TestFreeingThroughAServer(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	disk := b.disk("size=16m")
+	flow := testdata(t, "filling.py")
+	for range 4 {
+		b.run("run", flow).want(0)
+	}
+	server := b.serve()
+	through := func(args ...string) *command {
+		c := b.prepare("levada", append(args, "--server", server)...)
+		c.cmd.Env = slices.DeleteFunc(slices.Clone(b.env), func(kv string) bool { return strings.HasPrefix(kv, "LEVADA_HOME=") })
+		return c.begin().wait()
+	}
+	through("runs").want(0).says("FillingFlow")
+	free := fill(t, disk, 0)
+	if _, err := os.Stat(filepath.Join(b.home, "reserve")); err != nil {
+		t.Fatalf("there is no reserve: %v", err)
+	}
+	saysFull(t, b.run("run", flow).want(1), disk)
+	through("rm", "1").want(0)
+	free()
+	free = fill(t, disk, 1<<20+256<<10) // what others wrote meanwhile
+	through("rm", "2").want(0)
+	if _, err := os.Stat(filepath.Join(b.home, "reserve")); err != nil {
+		t.Errorf("there is no reserve again: %v", err)
+	}
+	free()
+	defer fill(t, disk, 0)()
+	through("gc", "--keep", "1").want(0)
+	if left := b.statuses(); len(left) != 1 || left[4] != "succeeded" {
+		t.Errorf("left are %v", left)
+	}
 }
 
 // TestLargeValueFillsDisk stores what is larger than the disk.
