@@ -1,6 +1,9 @@
 package remote
 
-import "time"
+import (
+	"net"
+	"time"
+)
 
 // SetCallWait changes how long a client may take, until the function it returns is called.
 func SetCallWait(d time.Duration) (restore func()) {
@@ -14,4 +17,9 @@ func (h *Handler) Writers() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.writers)
+}
+
+// PeerOf says whose a connection is.
+func PeerOf(c net.Conn) string {
+	return map[peer]string{stranger: "a stranger's", own: "own", gone: "gone"}[peerOf(c)]
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/remote"
 	"github.com/levadahq/levada/internal/webapi"
 )
 
@@ -100,7 +101,7 @@ func Listen(host string, port int) (net.Listener, error) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	h := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: answerTime, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes: 64 << 10, ConnContext: remote.WithPeer, ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(l) }()
