@@ -186,8 +186,18 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of %s may not use this server", origin))
 			return
 		}
+		if site := r.Header.Get("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && !followsLink(r) {
+			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of other sites may not use this server"))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// followsLink reports whether somebody comes from another site by a link: that shows him ours, and the other site nothing.
+func followsLink(r *http.Request) bool {
+	read := r.Method == http.MethodGet || r.Method == http.MethodHead
+	return read && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // scheme is how the reader came here: as a proxy before us says, if there is one. A page that is not ours cannot say so in its place:
