@@ -306,3 +306,42 @@ func TestReadOnlyCache(t *testing.T) {
 	b.setenv("LEVADA_CACHE", filepath.Join(disk, "cache"))
 	b.run("run", testdata(t, "filling.py")).want(1).says("LEVADA_CACHE", "read-only", disk)
 }
+
+// TestCacheForOneCommand has no home, and the usual folder in its place is one that others can write: the command's own is gone at its end,
+// whether that is a good one or not.
+func TestCacheForOneCommand(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	tmp := filepath.Join(b.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.env = slices.DeleteFunc(b.env, func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains([]string{"HOME", "XDG_CACHE_HOME", "LEVADA_CACHE"}, name)
+	})
+	b.setenv("TMPDIR", tmp)
+	b.setenv("LEVADA_PYTHON", python(t))
+	b.run("run", testdata(t, "filling.py")).want(0)
+	usual, err := filepath.Glob(filepath.Join(tmp, "levada-*"))
+	if err != nil || len(usual) != 1 {
+		t.Fatalf("in the folder for temporary files is %v, %v", usual, err)
+	}
+	if err := os.Chmod(usual[0], 0o777); err != nil {
+		t.Fatal(err)
+	}
+	b.run("run", testdata(t, "filling.py")).want(0)
+	b.run("check", filepath.Join(b.dir, "none.py")).want(1)
+	c := b.waiting("gentle")
+	c.cmd.Process.Signal(syscall.SIGTERM)
+	c.wait().want(1)
+	left, err := os.ReadDir(tmp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left {
+		if path := filepath.Join(tmp, e.Name()); path != usual[0] {
+			t.Errorf("%s is left", path)
+		}
+	}
+}
