@@ -18,7 +18,7 @@ func peerOf(c net.Conn) peer {
 	if !ok1 || !ok2 {
 		return stranger
 	}
-	lists := false // some systems have the tables, with nothing in them
+	lists := false                                                      // some systems have the tables, with nothing in them
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} { // in the latter are such as ::ffff:127.0.0.1, too
 		uid, found, serving := ownerOf(table, far, near)
 		switch lists = lists || serving; {
