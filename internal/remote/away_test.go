@@ -112,13 +112,13 @@ func TestPatience(t *testing.T) {
 
 // held is a server that takes requests and does not answer while it is held.
 type held struct {
-	mu sync.Mutex
+	mu sync.RWMutex
 	http.Handler
 }
 
 func (h *held) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	h.mu.Unlock() //nolint:staticcheck // only whether it is free is asked
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	h.Handler.ServeHTTP(w, r)
 }
 

@@ -20,7 +20,6 @@ type cutter struct {
 	handler http.Handler
 	next    []string            // of each batch: "", "before" or "after"
 	restart func() http.Handler // the handler of a server that was started anew; called after each cut if it is not nil
-	batches int
 }
 
 func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
