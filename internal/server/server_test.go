@@ -126,31 +126,6 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestLinksFromOtherSites: a link to our pages may be anywhere, but nothing else of other sites.
-func TestLinksFromOtherSites(t *testing.T) {
-	url, _ := start(t, io.Discard)
-	for _, c := range []struct {
-		method, mode, dest string
-		status             int
-	}{
-		{"GET", "navigate", "document", 200},
-		{"GET", "navigate", "iframe", 403},
-		{"GET", "no-cors", "image", 403},
-		{"POST", "navigate", "document", 403},
-	} {
-		req, err := http.NewRequestWithContext(t.Context(), c.method, url+"/runs/1", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Sec-Fetch-Site", "cross-site")
-		req.Header.Set("Sec-Fetch-Mode", c.mode)
-		req.Header.Set("Sec-Fetch-Dest", c.dest)
-		if res, body := get(t, req); res.StatusCode != c.status {
-			t.Errorf("%+v: %d, %.200s", c, res.StatusCode, body)
-		}
-	}
-}
-
 // A proxy that speaks TLS says so; then its pages are ours, and those without TLS are not.
 func TestBehindTLS(t *testing.T) {
 	url, _ := start(t, io.Discard)
@@ -220,6 +195,31 @@ func TestGracefulEnd(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "path=/api/v1/events status=200") {
 		t.Errorf("the log is %s", log.String())
+	}
+}
+
+// TestLinksFromOtherSites: a link to our pages may be anywhere, but nothing else of other sites.
+func TestLinksFromOtherSites(t *testing.T) {
+	url, _ := start(t, io.Discard)
+	for _, c := range []struct {
+		method, mode, dest string
+		status             int
+	}{
+		{"GET", "navigate", "document", 200},
+		{"GET", "navigate", "iframe", 403},
+		{"GET", "no-cors", "image", 403},
+		{"POST", "navigate", "document", 403},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, url+"/runs/1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		req.Header.Set("Sec-Fetch-Mode", c.mode)
+		req.Header.Set("Sec-Fetch-Dest", c.dest)
+		if res, body := get(t, req); res.StatusCode != c.status {
+			t.Errorf("%+v: %d, %.200s", c, res.StatusCode, body)
+		}
 	}
 }
 
