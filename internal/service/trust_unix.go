@@ -79,12 +79,20 @@ func changedByUs(path string, st fs.FileInfo) error {
 // ownGroup reports whether a group has nobody in it but this process's user and administrators: many systems give each user one of his
 // own, with his name, and let it write what is his.
 func ownGroup(gid int) bool {
-	const admin = 80
-	if gid == 0 || gid == admin && runtime.GOOS == "darwin" {
+	g, err := user.LookupGroupId(strconv.Itoa(gid))
+	name := ""
+	if err == nil {
+		name = g.Name
+	}
+	switch {
+	case gid == 0:
+		return true
+	case runtime.GOOS == "darwin" && gid == 80: // admin, to which /Applications and the like belong
+		return true
+	case runtime.GOOS == "linux" && gid == 50 && name == "staff": // Debian's, to which /usr/local belongs
 		return true
 	}
-	g, err := user.LookupGroupId(strconv.Itoa(gid))
-	return err == nil && g.Name == userName(os.Geteuid())
+	return name != "" && name == userName(os.Geteuid())
 }
 
 // userName is the name of a user, or his number where there is none.
