@@ -14,6 +14,7 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -63,6 +64,7 @@ func Main(args []string) int {
 		}
 	}
 	defer profile(os.Getenv("LEVADA_CPUPROFILE"))()
+	defer leave()
 	signals := make(chan os.Signal, 2)
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		if !signal.Ignored(sig) { // as nohup, and shells for what they run in the background, ask for
@@ -262,24 +264,39 @@ func (a *app) cache() string {
 }
 
 // temporary is the cache of a user without a home.
-var temporary = sync.OnceValue(func() string { return cacheIn(os.TempDir(), "levada-"+userName()) })
+var temporary = sync.OnceValue(func() string {
+	dir, own := cacheIn(os.TempDir(), "levada-"+userName())
+	if own {
+		passing.Store(&dir)
+	}
+	return dir
+})
+
+// passing is the cache that was made for this command alone, nil if there is none.
+var passing atomic.Pointer[string]
+
+// leave removes it. What the command started has ended; what it left running does without, or has a cache of its own.
+func leave() {
+	if dir := passing.Load(); dir != nil {
+		os.RemoveAll(*dir)
+	}
+}
 
 // cacheIn chooses a cache in a folder where others can make folders too. Python is going to run what lies in it, so the usual
-// one is only used if nobody else can have put it there; else it is one for this command alone.
-func cacheIn(parent, name string) string {
-	dir := filepath.Join(parent, name)
+// one is only used if nobody else can have put it there; else it is one for this command alone, its own, which goes with it.
+func cacheIn(parent, name string) (dir string, own bool) {
+	dir = filepath.Join(parent, name)
 	os.Mkdir(dir, 0o700)
 	st, err := os.Lstat(dir)
 	if err == nil && st.IsDir() && st.Mode().Perm()&0o022 == 0 {
 		if sys, ok := st.Sys().(*syscall.Stat_t); ok && int(sys.Uid) == os.Getuid() {
-			return dir
+			return dir, false
 		}
 	}
-	own, err := os.MkdirTemp(parent, "levada-")
-	if err != nil {
-		return filepath.Join(os.DevNull, name) // unpacking the SDK tells what to do
+	if dir, err = os.MkdirTemp(parent, "levada-"); err != nil {
+		return filepath.Join(os.DevNull, name), false // unpacking the SDK tells what to do
 	}
-	return own
+	return dir, true
 }
 
 // userName is the name of the operating system's user.

@@ -10,8 +10,8 @@ func TestACacheThatOthersCanWriteIsNotUsed(t *testing.T) {
 	parent := t.TempDir()
 	mine := filepath.Join(parent, "mine")
 	for range 2 { // made, then found
-		if got := cacheIn(parent, "mine"); got != mine {
-			t.Errorf("the cache is %s, want %s", got, mine)
+		if got, own := cacheIn(parent, "mine"); got != mine || own {
+			t.Errorf("the cache is %s, %v, want %s", got, own, mine)
 		}
 	}
 	if err := os.Chmod(mine, 0o777); err != nil {
@@ -21,9 +21,9 @@ func TestACacheThatOthersCanWriteIsNotUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"mine", "link"} {
-		got := cacheIn(parent, name)
+		got, own := cacheIn(parent, name)
 		st, err := os.Lstat(got)
-		if err != nil || got == filepath.Join(parent, name) || st.Mode().Perm() != 0o700 {
+		if err != nil || !own || got == filepath.Join(parent, name) || st.Mode().Perm() != 0o700 {
 			t.Errorf("%s: the cache is %s, %v, %v", name, got, st, err)
 		}
 	}

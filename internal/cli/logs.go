@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/tasklog"
 )
@@ -205,5 +206,13 @@ func (c *logsCommand) tail(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	return nil
+	if ctx.Err() != nil {
+		return nil
+	}
+	// That nothing more comes may be because nobody is there any more who could write it.
+	run, err := s.store.Service.RunByID(ctx, p.Run)
+	if err == nil && run.Status == metastore.RunDied {
+		_, err = fmt.Fprintf(s.env.Stderr, "levada: run %d died: the process that carried it is gone. `levada resume` goes on with what it had finished.\n", p.Run)
+	}
+	return err
 }

@@ -295,6 +295,22 @@ func (b *box) run(args ...string) *command {
 	return b.start(args...).wait()
 }
 
+// serve starts a server of the box's store, which ends with the test, and returns its address.
+func (b *box) serve() string {
+	b.t.Helper()
+	c := b.start("server", "--port", "0")
+	b.t.Cleanup(func() {
+		c.cmd.Process.Signal(syscall.SIGTERM)
+		c.wait()
+	})
+	var note struct{ URL string }
+	until(b.t, "the server tells its address", func() bool {
+		data, err := os.ReadFile(filepath.Join(b.home, "server.json"))
+		return err == nil && json.Unmarshal(data, &note) == nil || c.dead.Load()
+	})
+	return note.URL
+}
+
 // wait waits for the end of the command and checks what every command must keep to.
 func (c *command) wait() *command {
 	c.b.t.Helper()

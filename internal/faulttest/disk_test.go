@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -163,6 +164,43 @@ func TestDiskFullFromTheStart(t *testing.T) {
 	b.run("resume", flow).want(0)
 }
 
+// TestFreeingThroughAServer removes runs where not a byte is free, by a server that has served them before, and more than once: it has a
+// reserve again each time.
+func TestFreeingThroughAServer(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	disk := b.disk("size=16m")
+	flow := testdata(t, "filling.py")
+	for range 4 {
+		b.run("run", flow).want(0)
+	}
+	server := b.serve()
+	through := func(args ...string) *command {
+		c := b.prepare("levada", append(args, "--server", server)...)
+		c.cmd.Env = slices.DeleteFunc(slices.Clone(b.env), func(kv string) bool { return strings.HasPrefix(kv, "LEVADA_HOME=") })
+		return c.begin().wait()
+	}
+	through("runs").want(0).says("FillingFlow")
+	free := fill(t, disk, 0)
+	if _, err := os.Stat(filepath.Join(b.home, "reserve")); err != nil {
+		t.Fatalf("there is no reserve: %v", err)
+	}
+	saysFull(t, b.run("run", flow).want(1), disk)
+	through("rm", "1").want(0)
+	free()
+	free = fill(t, disk, 1<<20+256<<10) // what others wrote meanwhile
+	through("rm", "2").want(0)
+	if _, err := os.Stat(filepath.Join(b.home, "reserve")); err != nil {
+		t.Errorf("there is no reserve again: %v", err)
+	}
+	free()
+	defer fill(t, disk, 0)()
+	through("gc", "--keep", "1").want(0)
+	if left := b.statuses(); len(left) != 1 || left[4] != "succeeded" {
+		t.Errorf("left are %v", left)
+	}
+}
+
 // TestLargeValueFillsDisk stores what is larger than the disk.
 func TestLargeValueFillsDisk(t *testing.T) {
 	t.Parallel()
@@ -267,4 +305,43 @@ func TestReadOnlyCache(t *testing.T) {
 	b.setenv("LEVADA_HOME", b.home)
 	b.setenv("LEVADA_CACHE", filepath.Join(disk, "cache"))
 	b.run("run", testdata(t, "filling.py")).want(1).says("LEVADA_CACHE", "read-only", disk)
+}
+
+// TestCacheForOneCommand has no home, and the usual folder in its place is one that others can write: the command's own is gone at its end,
+// whether that is a good one or not.
+func TestCacheForOneCommand(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	tmp := filepath.Join(b.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.env = slices.DeleteFunc(b.env, func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains([]string{"HOME", "XDG_CACHE_HOME", "LEVADA_CACHE"}, name)
+	})
+	b.setenv("TMPDIR", tmp)
+	b.setenv("LEVADA_PYTHON", python(t))
+	b.run("run", testdata(t, "filling.py")).want(0)
+	usual, err := filepath.Glob(filepath.Join(tmp, "levada-*"))
+	if err != nil || len(usual) != 1 {
+		t.Fatalf("in the folder for temporary files is %v, %v", usual, err)
+	}
+	if err := os.Chmod(usual[0], 0o777); err != nil {
+		t.Fatal(err)
+	}
+	b.run("run", testdata(t, "filling.py")).want(0)
+	b.run("check", filepath.Join(b.dir, "none.py")).want(1)
+	c := b.waiting("gentle")
+	c.cmd.Process.Signal(syscall.SIGTERM)
+	c.wait().want(1)
+	left, err := os.ReadDir(tmp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left {
+		if path := filepath.Join(tmp, e.Name()); path != usual[0] {
+			t.Errorf("%s is left", path)
+		}
+	}
 }

@@ -325,3 +325,15 @@ func (s *story) hit(pid int, victim string) {
 	s.hits = append(s.hits, engine)
 	s.kill(pid)
 }
+
+// TestFollowingARunThatDies has somebody follow the log of a run whose engine is killed.
+func TestFollowingARunThatDies(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	c := b.waiting("gentle")
+	follower := b.start("logs", "-f", "1")
+	b.kill(c.cmd.Process.Pid)
+	follower.wait().want(0).says("run 1 died", "levada resume")
+	<-c.ended
+	b.alone()
+}

@@ -103,6 +103,46 @@ func TestInterruptDeaf(t *testing.T) {
 	b.goesOn("interrupted")
 }
 
+// TestInterruptStuck interrupts a run whose fork server is stopped, so that it can neither tell tasks to end nor kill them.
+func TestInterruptStuck(t *testing.T) {
+	for how, end := range map[string]func(b *box, c *command){
+		"SIGTERM": func(_ *box, c *command) { c.cmd.Process.Signal(syscall.SIGTERM) },
+		"cancel":  func(b *box, _ *command) { b.run("cancel", "1").want(0) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.levada = racing
+			c := b.waiting("gentle")
+			for _, p := range b.servers(c.cmd.Process.Pid) {
+				if err := syscall.Kill(p.pid, syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			end(b, c)
+			c.wait().want(1).says("Aborted!", "levada resume", `"status":"interrupted"`)
+			b.goesOn("interrupted")
+		})
+	}
+}
+
+// TestInterruptStuckTwice demands the end of such a run.
+func TestInterruptStuckTwice(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	c := b.waiting("gentle")
+	for _, p := range b.servers(c.cmd.Process.Pid) {
+		if err := syscall.Kill(p.pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.cmd.Process.Signal(syscall.SIGINT)
+	until(t, "the run is stopping", func() bool { return c.said("stopping") })
+	c.cmd.Process.Signal(syscall.SIGINT)
+	c.wait().want(130)
+	b.alone()
+}
+
 // TestInterruptTwice demands an end.
 func TestInterruptTwice(t *testing.T) {
 	for _, isolation := range []string{"fork", "spawn"} {

@@ -409,3 +409,20 @@ func BenchmarkTask(b *testing.B) {
 		}
 	})
 }
+
+// TestWhatIsNoNameIsRefused registers what no flow of Metaflow's could be called or tagged with.
+func TestWhatIsNoNameIsRefused(t *testing.T) {
+	f := inMemory(t)
+	for _, flow := range []string{"%3Cscript%3E", "1Flow", "a%20b", "a%00b", "a%0Ab", "a.b", "%FF"} {
+		f.want(400, "POST", "/flows/"+flow, `{}`, "the name of a flow")
+		f.want(400, "POST", "/flows/"+flow+"/run", `{}`, "the name of a flow")
+	}
+	f.want(400, "POST", "/flows/F/run", `{"run_number": "a\u0000b"}`, "the name of a run")
+	f.want(400, "POST", "/flows/F/run", `{"run_number": " a"}`, "the name of a run")
+	for _, tag := range []string{`a\u0000b`, `a\nb`, ` `, ``} {
+		f.want(400, "POST", "/flows/F/run", `{"tags": ["`+tag+`"]}`, "a tag is text")
+		f.want(400, "POST", "/flows/F/run", `{"system_tags": ["`+tag+`"]}`, "a tag is text")
+	}
+	f.want(200, "POST", "/flows/Flüsse_2/run", `{"run_number": "argo-flow-x1", "tags": ["a b", "训练"]}`, "argo-flow-x1")
+	f.want(400, "POST", "/flows/Flüsse_2/runs/argo-flow-x1/steps/%3Cb%3E/task", `{}`, "the name of a step")
+}

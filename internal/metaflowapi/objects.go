@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
@@ -191,7 +193,7 @@ func (h *Handler) flow(q *request) (any, error) {
 // createFlow keeps nothing: a flow is there as soon as it has a run, which is what Metaflow makes next.
 func (h *Handler) createFlow(q *request) (any, error) {
 	var o newObject
-	if err := q.body(&o); err != nil {
+	if err := q.object(&o); err != nil {
 		return nil, err
 	}
 	name := q.PathValue("flow")
@@ -209,12 +211,47 @@ func (h *Handler) createFlow(q *request) (any, error) {
 	}, nil
 }
 
+// object reads what is to be made from the body.
+func (q *request) object(o *newObject) error {
+	if err := q.body(o); err != nil {
+		return err
+	}
+	return checkTags(o.Tags, o.SystemTags)
+}
+
 // maxName is the length in bytes of the longest name of a flow, run, step or task.
 const maxName = 255
 
 func checkName(what, name string) error {
-	if name == "" || len(name) > maxName || strings.ContainsAny(name, "/\x00") {
-		return refused("the name of a %s has 1 to %d characters and no slash", what, maxName)
+	switch {
+	case name == "" || len(name) > maxName || strings.Contains(name, "/"):
+		return refused("the name of a %s has 1 to %d bytes and no slash", what, maxName)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) || strings.TrimSpace(name) != name:
+		return refused("the name of a %s is text, without control characters and without space around it, unlike %q", what, name)
+	case (what == "flow" || what == "step") && !isIdentifier(name):
+		return refused("the name of a %s is that of a class or function in Python: letters, digits and _, unlike %q", what, name)
+	}
+	return nil
+}
+
+// isIdentifier reports whether a name can be one in Python.
+func isIdentifier(name string) bool {
+	for i, r := range name {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r) && !unicode.IsMark(r)) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkTags makes sure that tags are text that can be shown and found again. What else Metaflow allows is its own business.
+func checkTags(lists ...[]string) error {
+	for _, tags := range lists {
+		for _, tag := range tags {
+			if strings.TrimSpace(tag) == "" || !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl) {
+				return refused("a tag is text, and has no control characters, unlike %q", tag)
+			}
+		}
 	}
 	return nil
 }
@@ -297,7 +334,7 @@ func (h *Handler) run(q *request) (any, error) {
 
 func (h *Handler) createRun(q *request) (any, error) {
 	var o newObject
-	if err := q.body(&o); err != nil {
+	if err := q.object(&o); err != nil {
 		return nil, err
 	}
 	flow := q.PathValue("flow")
@@ -411,7 +448,7 @@ func (h *Handler) step(q *request) (any, error) {
 // createStep keeps nothing: a step is there as soon as it has a task, which is what Metaflow makes next.
 func (h *Handler) createStep(q *request) (any, error) {
 	var o newObject
-	if err := q.body(&o); err != nil {
+	if err := q.object(&o); err != nil {
 		return nil, err
 	}
 	step := q.PathValue("step")
@@ -464,7 +501,7 @@ func (h *Handler) task(q *request) (any, error) {
 
 func (h *Handler) createTask(q *request) (any, error) {
 	var o newObject
-	if err := q.body(&o); err != nil {
+	if err := q.object(&o); err != nil {
 		return nil, err
 	}
 	step := q.PathValue("step")

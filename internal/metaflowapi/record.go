@@ -42,6 +42,9 @@ func (h *Handler) addMetadata(q *request) (any, error) {
 	notes := make([]metastore.Note, len(list))
 	for i := range list {
 		m := &list[i]
+		if err := checkTags(m.Tags); err != nil {
+			return nil, err
+		}
 		if len(m.Value) == 0 {
 			m.Value = json.RawMessage("null")
 		}

@@ -72,6 +72,8 @@ type RunInfo struct {
 	// Name is what a run is also called, unique in its flow, and Engine what runs it; both are empty for Levada's own. See [Guest].
 	Name   string `json:"name,omitempty"`
 	Engine string `json:"engine,omitempty"`
+	// Foreign is set of a run that was recorded through a server by somebody of whom the server could not tell that it is its own user.
+	Foreign bool `json:"foreign,omitempty"`
 	// Spin is the task that this run ran again, alone: "MyFlow/12/train/3". Such runs are listed only on request.
 	Spin string `json:"spin,omitempty"`
 	// Environments are those of steps that do not run in Interpreter.

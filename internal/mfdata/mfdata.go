@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -152,7 +153,7 @@ func (p Place) Artifacts() map[string]Info {
 	if p == "" {
 		return nil
 	}
-	f, err := os.Open(string(p) + ".data.json")
+	f, err := openPlain(string(p) + ".data.json")
 	if err != nil {
 		return nil
 	}
@@ -220,7 +221,7 @@ var lineForm = sync.OnceValue(func() *regexp.Regexp {
 
 // readLog reads a stream. A line without a time has that of the line before.
 func readLog(path string, stream tasklog.Stream) ([]tasklog.Line, error) {
-	f, err := os.Open(path)
+	f, err := openPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -256,4 +257,18 @@ func unlessEOF(err error) error {
 		return nil
 	}
 	return err
+}
+
+// openPlain opens a file of Metaflow's. Where it is was told by whoever records runs, and what is in it is told to whoever asks: it is no link,
+// which could lead to any file that this process may read, and no pipe, which could be waited for without end.
+func openPlain(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is no plain file")}
+	}
+	return f, nil
 }

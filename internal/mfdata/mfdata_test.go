@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,6 +130,31 @@ func TestLog(t *testing.T) {
 		string(got[4].Text) != "last]x" || got[4].Newline {
 		for _, l := range got {
 			t.Errorf("%v %v %v %.20q", l.Time, l.Stream, l.Newline, l.Text)
+		}
+	}
+}
+
+// TestLinksAreNotFollowed has links and pipes in the place of logs: whoever records a run says where they are, and whoever asks is told what is
+// in them.
+func TestLinksAreNotFollowed(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	write(t, secret, "secret\n")
+	if err := os.Symlink(secret, filepath.Join(dir, "0.task_stdout.log")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "1.task_stdout.log"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, attempt := range []string{"0", "1"} {
+		n := 0
+		for line, err := range Place(filepath.Join(dir, attempt)).Log() {
+			if n++; !fault.Is(err, fault.Permission) {
+				t.Errorf("attempt %s: %q, %v", attempt, line.Text, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("attempt %s: %d lines and errors, want an error", attempt, n)
 		}
 	}
 }

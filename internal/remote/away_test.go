@@ -111,6 +111,63 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// held is a server that takes requests and does not answer while it is held.
+type held struct {
+	mu sync.RWMutex
+	http.Handler
+}
+
+func (h *held) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	h.Handler.ServeHTTP(w, r)
+}
+
+// TestASilentServerIsTold has a server that takes what is sent and says nothing, as one that was stopped does: its clients are not waiting for a
+// connection that was cut, and say all the same that they wait.
+func TestASilentServerIsTold(t *testing.T) {
+	h, stop := handler(t, t.TempDir())
+	defer stop()
+	s := &held{Handler: h}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	told := make(chan string, 10)
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Silence: 50 * time.Millisecond, Tell: func(text string) { told <- text }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Store.Close()
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case text := <-told:
+			if !strings.Contains(text, want) {
+				t.Errorf("told %q, want %q", text, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("nothing is told of %q", want)
+		}
+	}
+	s.mu.Lock()
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Store.CreateRun(context.Background(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
+		done <- err
+	}()
+	expect("is away; waiting for it, for at most 15m")
+	if text := c.Store.Waits(); !strings.Contains(text, "is away") || !strings.Contains(text, server.URL) {
+		t.Errorf("it is said to wait for %q", text)
+	}
+	s.mu.Unlock()
+	if err := <-done; err != nil {
+		t.Errorf("what the server answered late: %v", err)
+	}
+	expect("is back")
+	if text := c.Store.Waits(); text != "" {
+		t.Errorf("though it is back it is said: %q", text)
+	}
+}
+
 func TestDialSaysWhatIsWrong(t *testing.T) {
 	page := httptest.NewServer(http.NotFoundHandler())
 	defer page.Close()

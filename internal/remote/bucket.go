@@ -72,7 +72,7 @@ func (b *Bucket) send(ctx context.Context, key, path string) error {
 	if err != nil {
 		return blob.Fault("send a value", path, err)
 	}
-	ctx, stop := watched(ctx)
+	ctx, stop := b.c.watched(ctx)
 	defer stop()
 	req, err := b.c.request(ctx, http.MethodPut, "values/"+key, progress{f, ctx})
 	if err != nil {
@@ -137,7 +137,7 @@ func (b *Bucket) Path(ctx context.Context, key string) (string, error) {
 
 // fetch reads a value from at on into a file.
 func (b *Bucket) fetch(ctx context.Context, key string, to *os.File, at *int64) error {
-	ctx, stop := watched(ctx)
+	ctx, stop := b.c.watched(ctx)
 	defer stop()
 	req, err := b.c.request(ctx, http.MethodGet, "values/"+key, nil)
 	if err != nil {
@@ -216,10 +216,11 @@ const stalled = 2 * time.Minute
 type watchKey struct{}
 
 // watched returns a context that ends when nothing has passed through a progress reader for a while.
-func watched(ctx context.Context) (context.Context, func()) {
+func (c *Client) watched(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	timer := time.AfterFunc(stalled, cancel)
-	return context.WithValue(ctx, watchKey{}, timer), func() { timer.Stop(); cancel() }
+	moved := func() { timer.Reset(stalled); c.hear() }
+	return context.WithValue(ctx, watchKey{}, moved), func() { timer.Stop(); cancel() }
 }
 
 type progress struct {
@@ -229,8 +230,8 @@ type progress struct {
 
 func (p progress) Read(buf []byte) (int, error) {
 	n, err := p.r.Read(buf)
-	if t, ok := p.ctx.Value(watchKey{}).(*time.Timer); ok && n > 0 {
-		t.Reset(stalled)
+	if moved, ok := p.ctx.Value(watchKey{}).(func()); ok && n > 0 {
+		moved()
 	}
 	return n, err
 }

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -37,6 +38,7 @@ const (
 	helloTime  = 10 * time.Second
 	callTime   = 2 * time.Minute
 	beatTime   = 2 * time.Second
+	silence    = 10 * time.Second // after which a server that says nothing at all is told to be away
 )
 
 // Options are how a client behaves.
@@ -44,8 +46,9 @@ type Options struct {
 	Cache     string // the folder for what is kept of this server's values, and for files of tasks that run
 	CacheSize int64  // its bound in bytes; 0 is DefaultCacheSize
 	Patience  time.Duration
-	Host      string       // the name of this machine
-	Tell      func(string) // is told that the server is away, and that it is back; may be nil
+	Silence   time.Duration // after which a server that takes requests and says nothing counts as away; 0 is 10 seconds
+	Host      string        // the name of this machine
+	Tell      func(string)  // is told that the server is away, and that it is back; may be nil
 }
 
 // Client is the connection to a server.
@@ -61,8 +64,9 @@ type Client struct {
 	Store   *Store
 	Bucket  *Bucket
 
-	mu   sync.Mutex
-	away time.Time // since when; zero while it answers
+	mu    sync.Mutex
+	away  time.Time    // since when; zero while it answers
+	heard atomic.Int64 // when something came of the server or went to it, in nanoseconds since 1970
 
 	registering sync.Mutex         // held while the session is made known
 	stop        context.CancelFunc // of the goroutine that renews it; nil until it is known
@@ -77,6 +81,9 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	}
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
+	}
+	if o.Silence == 0 {
+		o.Silence = silence
 	}
 	if o.Tell == nil {
 		o.Tell = func(string) {}
@@ -159,7 +166,11 @@ func isAway(err error) bool {
 // patiently calls f until it gives something else than a server that is away, or the patience is over.
 func (c *Client) patiently(ctx context.Context, f func(again bool) error) error {
 	for pause, again := firstPause, false; ; again = true {
+		ended := make(chan struct{})
+		quiet := time.AfterFunc(c.o.Silence, func() { c.noticeSilence(ended) })
 		err := f(again)
+		quiet.Stop()
+		close(ended)
 		if !isAway(err) {
 			c.back(err)
 			return err
@@ -186,14 +197,56 @@ func (c *Client) gone(tell bool) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if c.away.IsZero() {
-		if !tell {
-			return 0
+	if c.away.IsZero() && !tell {
+		return 0
+	}
+	c.leave(now)
+	return now.Sub(c.away)
+}
+
+// noticeSilence is called when a request has not ended for a while: the server may be stopped, or the network may swallow what is sent. Unless
+// something else is heard of the server, it is told to be away. The request itself goes on.
+func (c *Client) noticeSilence(ended <-chan struct{}) {
+	for {
+		rest := c.o.Silence - time.Since(time.Unix(0, c.heard.Load()))
+		if rest <= 0 {
+			break
 		}
+		select {
+		case <-ended:
+			return
+		case <-time.After(rest):
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-ended:
+	default:
+		c.leave(time.Now())
+	}
+}
+
+// hear notes that the server is there.
+func (c *Client) hear() { c.heard.Store(time.Now().UnixNano()) }
+
+// leave notes that the server is away, and tells it once. c.mu is held.
+func (c *Client) leave(now time.Time) {
+	if c.away.IsZero() {
 		c.away = now
 		c.o.Tell(fmt.Sprintf("the server %s is away; waiting for it, for at most %s", c.url, c.o.Patience))
 	}
-	return now.Sub(c.away)
+}
+
+// Waits says that the server is away and how long it is waited for; "" if it answers.
+func (s *Store) Waits() string {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.c.away.IsZero() {
+		return ""
+	}
+	left := max(s.c.o.Patience-time.Since(s.c.away), 0).Round(time.Second)
+	return fmt.Sprintf("the server %s is away; it is waited for, for at most %s more", s.c.url, left)
 }
 
 func (c *Client) back(err error) {
@@ -216,6 +269,7 @@ func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &away{err}
 	}
+	c.hear()
 	switch {
 	case resp.StatusCode < 300:
 		return resp, nil

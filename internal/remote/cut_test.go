@@ -85,7 +85,7 @@ func TestLikeTheModelWithCuts(t *testing.T) {
 		if rapid.Bool().Draw(rt, "restarts") {
 			u.restart = start
 		}
-		server := httptest.NewServer(u)
+		server := httptest.NewServer(remote.AsOwn(u))
 		server.Config.ErrorLog = nil
 		return closing{dial(rt, server.URL, filepath.Join(home, "cache")).Store, func() { cuts += u.cuts.Load(); server.Close(); meta.Close() }}, mem.New()
 	})
@@ -113,7 +113,7 @@ func onceThroughRestarts(t *testing.T, seed uint64) {
 		return remote.New(remote.Config{Store: meta, Bucket: bucket, Data: datastore.New(meta, bucket, home), Home: home})
 	}
 	u := &unreliable{random: rand.New(rand.NewPCG(seed, 1)), sides: 12, handler: start(), restart: start}
-	server := httptest.NewServer(u)
+	server := httptest.NewServer(remote.AsOwn(u))
 	defer server.Close()
 	const engines, runs = 3, 3
 	tasks := int64(10 + 8*seed)

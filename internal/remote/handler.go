@@ -92,6 +92,10 @@ func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, erro
 			}
 		}
 		result, err := f(r.Context(), args)
+		if errors.Is(err, errGone) {
+			fail(w, http.StatusServiceUnavailable, err)
+			return
+		}
 		send(w, answer[R]{Items: []R{result}, Fault: packFault(err), Last: true})
 	})
 }

@@ -27,10 +27,15 @@
 // A write that only looks like another has a name of its own. If it brings a task or a scope that is there, it is a Conflict,
 // whether it was sent once or again. The store forgets the names of a client's batch when its next one comes.
 //
+// # Whose
+//
+// Of a connection from its own machine a server on Linux knows whose it is (peer_linux.go). Runs that are not recorded by its own user, or root,
+// are marked as Foreign: it starts nothing of them. Who is not known to be that user adds records to Foreign runs alone.
+//
 // # Patience
 //
 // While the server is away, requests are tried again, slower and slower, until it has been away for the patience of the client; then they fail with a
-// fault that says how to go on. Whoever waits is told once, and once more when the server is back. The first request of all,
+// fault that says how to go on. Whoever waits is told once, of a server that takes requests and says nothing after ten seconds, and once more when the server is back. The first request of all,
 // the hello, does not wait: a wrong address is told at once.
 //
 // # Values and files

@@ -64,7 +64,7 @@ func serve(t *testing.T) (*remote.Client, string) {
 	t.Helper()
 	home := t.TempDir()
 	h, stop := handler(t, home)
-	server := httptest.NewServer(h)
+	server := httptest.NewServer(remote.AsOwn(h))
 	c := dial(t, server.URL, t.TempDir())
 	t.Cleanup(func() { c.Store.Close(); server.Close(); stop() })
 	return c, home
@@ -94,7 +94,7 @@ func TestLikeTheModel(t *testing.T) {
 			rt.Fatal(err)
 		}
 		h, stop := handler(rt, home)
-		server := httptest.NewServer(h)
+		server := httptest.NewServer(remote.AsOwn(h))
 		return closing{dial(rt, server.URL, filepath.Join(home, "cache")).Store, func() { server.Close(); stop() }}, mem.New()
 	})
 }

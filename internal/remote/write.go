@@ -53,7 +53,8 @@ type writer struct {
 	mu     sync.Mutex // held while a batch is handled
 	number int64      // of the last batch that was
 	answer []written
-	used   time.Time // under Handler.mu
+	used   time.Time      // under Handler.mu
+	runs   map[int64]bool // runs that records of this client may go to, of one that is not known
 }
 
 // forgetWriters is after what time the last answer of a client that says nothing is forgotten. Clients give up much earlier.
@@ -98,14 +99,19 @@ func (h *Handler) write(ctx context.Context, b batch) ([]written, error) {
 	case b.Number < w.number:
 		return nil, fault.New(fault.Conflict, "batch %d of a client came after its batch %d", b.Number, w.number)
 	}
+	p := peerOfRequest(ctx)
+	if p == gone {
+		return nil, errGone
+	}
 	// It is handled to its end also if the client goes away: then it is sent again, and this answer is waiting.
-	answer := h.apply(context.WithoutCancel(ctx), b)
+	answer := h.apply(context.WithoutCancel(ctx), b, w, p == own)
 	w.number, w.answer = b.Number, answer
 	return answer, nil
 }
 
-// apply passes a batch on to the store, in order, and returns when all of it is durable or has failed.
-func (h *Handler) apply(ctx context.Context, b batch) []written {
+// apply passes a batch on to the store, in order, and returns when all of it is durable or has failed. known says that it is of the server's
+// own user.
+func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []written {
 	answer := make([]written, len(b.Writes))
 	failed := make([]error, len(b.Writes))
 	var pending sync.WaitGroup
@@ -113,12 +119,18 @@ func (h *Handler) apply(ctx context.Context, b batch) []written {
 		mark := &metastore.Mark{Writer: b.Session, Batch: b.Number, Item: i}
 		switch x := &b.Writes[i]; {
 		case x.Record != nil:
+			if !known {
+				if failed[i] = h.foreign(ctx, w, x.Record); failed[i] != nil {
+					break
+				}
+			}
 			pending.Add(1)
 			x.Record.Mark = mark
 			x.Record.Done = func(err error) { failed[i] = err; pending.Done() }
 			h.c.Store.Record(*x.Record)
 		case x.Create != nil:
 			x.Create.Begin.Mark = mark
+			x.Create.Run.Info.Foreign = !known
 			answer[i].Run, failed[i] = h.c.Store.CreateRun(ctx, x.Create.Run, x.Create.Begin)
 		case x.End != nil:
 			failed[i] = h.c.Store.EndRun(ctx, x.End.Run, x.End.End)
@@ -136,4 +148,39 @@ func (h *Handler) apply(ctx context.Context, b batch) []written {
 		answer[i].Fault = packFault(err)
 	}
 	return answer
+}
+
+// foreign makes sure that a record of a client that is not known goes to a run of such a client. What tasks left is read as Python does by
+// whoever resumes a run, so nobody else may add to the runs of the server's user.
+func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record) error {
+	var runs []int64
+	if rec.Task != nil {
+		runs = append(runs, rec.Task.Run)
+	}
+	if rec.Attempt != nil {
+		runs = append(runs, rec.Attempt.Run)
+	}
+	if rec.Scope != nil {
+		runs = append(runs, rec.Scope.Run)
+	}
+	for i := range rec.Notes {
+		runs = append(runs, rec.Notes[i].Run)
+	}
+	for _, id := range runs {
+		if w.runs[id] {
+			continue
+		}
+		run, err := h.c.Store.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !run.Info.Foreign {
+			return fault.New(fault.Permission, "run %d is one of the server's own user, and tasks of it are recorded by that user alone", id)
+		}
+		if w.runs == nil {
+			w.runs = make(map[int64]bool)
+		}
+		w.runs[id] = true
+	}
+	return nil
 }

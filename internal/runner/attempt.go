@@ -85,7 +85,7 @@ func (r *Runner) launch(l engine.Launch) {
 	}
 	set := worker.Setting{Python: r.Pythons[l.Step.Name], Vars: l.Step.Environment}
 	start := func() (*worker.Process, error) {
-		return r.Pool.Start(r.ctx, first, set, worker.Watch{
+		return r.Pool.Start(r.starts, first, set, worker.Watch{
 			Started: func(pid int) { r.post(func() { a.started(pid) }) },
 			Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
 		})

@@ -38,9 +38,19 @@ import (
 // grace is how long a task that is asked to end may take before it is killed.
 const grace = 5 * time.Second
 
+// stuckGrace is how long after that the fork servers are killed, and what they run with them: they are who kills a task, and they may be
+// stopped or stuck themselves. What is said of the end of tasks meanwhile is waited for, on a machine with much else to do.
+const stuckGrace = 3 * time.Second
+
 // timeoutGrace is how long after its @timeout a task is killed whose own alarm did
 // not end it: code that does not return to the interpreter cannot be interrupted.
 const timeoutGrace = 10 * time.Second
+
+// recordGrace is how long after an end that was asked for its run says that it waits for what has ended to be recorded.
+const recordGrace = grace + stuckGrace + time.Second
+
+// hardGrace is the same after an end that was demanded. The command ends soon after.
+const hardGrace = time.Second
 
 const (
 	beatEvery     = 10 * time.Second
@@ -103,6 +113,8 @@ type Runner struct {
 	Config
 	layers *datastore.Layers
 	ctx    context.Context // of the work in goroutines: ends when the loop does
+	starts context.Context // of processes that are being started: ends when all are killed
+	slain  func()          // ends starts
 
 	calls    *mailbox
 	active   map[engine.TaskID]*attempt
@@ -111,6 +123,7 @@ type Runner struct {
 	elements map[engine.TaskID]metastore.Hash // of the foreach that were recorded when one was last looked for
 	started  time.Time
 	stopping bool
+	waiting  bool // it was told that the run waits for its records
 	finish   *engine.Finish
 	sampling bool
 	many     *many                    // nil before the first task that has no process of its own
@@ -142,6 +155,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	defer cancel()
 	defer narrow()()
 	r.ctx = work
+	r.starts, r.slain = context.WithCancel(work)
 	r.started = r.Now()
 	r.Pool.SetContext(r.context())
 	r.emit(&Event{Kind: RunStarted, Origin: r.Config.Run.Origin})
@@ -156,6 +170,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	}
 	r.apply(engine.Started{})
 	r.loop(ctx)
+	r.slain() // whoever would have been killed has ended; hooks have all the time they need
 	return r.end(ctx)
 }
 
@@ -165,6 +180,8 @@ func (r *Runner) loop(ctx context.Context) {
 	defer sample.Stop()
 	asked := make(chan struct{})
 	go r.keepLease(asked)
+	// It is not the loop that does this: it may be who waits for a fork server that takes nothing any more.
+	defer context.AfterFunc(ctx, func() { r.slayLater(grace + stuckGrace) })()
 	var progress <-chan time.Time
 	if r.Progress {
 		t := time.NewTicker(progressEvery)
@@ -194,6 +211,7 @@ func (r *Runner) loop(ctx context.Context) {
 		case <-hard:
 			hard = nil
 			r.killAll()
+			r.slayLater(hardGrace)
 		case <-sample.C:
 			r.sample()
 		case <-progress:
@@ -227,6 +245,7 @@ func (r *Runner) keepLease(asked chan<- struct{}) {
 			// What cannot be read now is read a second later.
 			if run, err := r.Store.Run(r.ctx, id); err == nil && !run.StopAsked.IsZero() {
 				r.Watch.Hurry()
+				r.slayLater(grace + stuckGrace)
 				close(asked)
 				asked = nil
 			}
@@ -268,6 +287,58 @@ func (r *Runner) interrupt() {
 	r.emit(&Event{Kind: Stopping, Count: len(r.active), Text: OnRequest})
 	r.stopping = true
 	r.apply(engine.Interrupted{})
+	if r.storeAway() != "" {
+		r.tellWaiting()
+	}
+	time.AfterFunc(recordGrace, func() { r.post(r.tellWaiting) })
+}
+
+// waiter is a store that may have to be waited for, such as one on a server.
+type waiter interface {
+	// Waits says for what writes wait that cannot be done now, and how long at most; "" if nothing is known to be in their way.
+	Waits() string
+}
+
+func (r *Runner) storeAway() string {
+	if w, ok := r.Store.(waiter); ok {
+		return w.Waits()
+	}
+	return ""
+}
+
+// tellWaiting says, once, why a run does not end whose end was asked for: what happened is still to be recorded.
+func (r *Runner) tellWaiting() {
+	if r.waiting || r.fatal != nil {
+		return
+	}
+	r.waiting = true
+	why := r.storeAway()
+	if why != "" {
+		why += ". "
+	}
+	r.warn("%sThe run ends when what its tasks did is recorded. A second Ctrl-C or SIGTERM ends it at once; what is not recorded then, a resume runs again", why)
+}
+
+// recordEnd records how the run ended. If somebody asks for its end meanwhile, or has done so, and it takes long, it says so.
+func (r *Runner) recordEnd(parent context.Context, end metastore.RunEnd) error {
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		done <- r.Store.EndRun(ctx, r.Config.Run.ID, end)
+	}()
+	asked := parent.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-asked:
+			asked, late = nil, time.After(time.Second)
+		case <-late:
+			r.tellWaiting()
+		}
+	}
 }
 
 // killAll ends everything at once.
@@ -295,6 +366,21 @@ func (r *Runner) kill(id engine.TaskID) {
 	a.killed = true
 	a.signal(syscall.SIGTERM)
 	a.later(grace, func() { a.signal(syscall.SIGKILL) })
+	if r.Engine.Ending() {
+		a.later(grace+stuckGrace, r.slay)
+	}
+}
+
+// slay ends all fork servers with what they run, and those that are being started.
+func (r *Runner) slay() {
+	r.slain()
+	go r.Pool.Kill()
+}
+
+// slayLater does so after d, unless the run is over by then. It may be called from any goroutine.
+func (r *Runner) slayLater(d time.Duration) {
+	timer := time.AfterFunc(d, r.slay)
+	context.AfterFunc(r.starts, func() { timer.Stop() })
 }
 
 // fail gives the run up: what has happened cannot be recorded.
@@ -304,6 +390,7 @@ func (r *Runner) fail(err error) {
 	}
 	r.fatal = err
 	r.killAll()
+	r.slayLater(stuckGrace)
 }
 
 // end seals the run and calls its exit hooks.
@@ -326,8 +413,6 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	if r.fatal != nil {
 		res.Problem = r.fatal.Error()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
 	end := metastore.RunEnd{Status: res.Status, Ended: r.Now(), FailedTask: res.FailedTask, Problem: res.Problem}
 	if why := r.problems[engine.TaskID(res.FailedTask)]; why != "" && end.Problem == "" {
 		// Whoever watches has been told by the task; whoever reads of the run later wants to know it without asking for the task.
@@ -336,7 +421,7 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	if hint := r.hints[engine.TaskID(res.FailedTask)]; hint != "" && res.Problem == "" {
 		res.Problem = hint // why it failed, its task has told
 	}
-	err := r.Store.EndRun(ctx, r.Config.Run.ID, end)
+	err := r.recordEnd(parent, end)
 	if r.fatal != nil {
 		err = r.fatal
 	}

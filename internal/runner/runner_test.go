@@ -305,6 +305,70 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// awayStore is a store whose server is away when the run ends, until that is told.
+type awayStore struct {
+	metastore.Store
+	ending func()
+	told   chan struct{}
+}
+
+func (awayStore) Waits() string { return "the server is away; it is waited for, for at most 1m more" }
+
+func (s awayStore) EndRun(ctx context.Context, id int64, e metastore.RunEnd) error {
+	s.ending()
+	<-s.told
+	return s.Store.EndRun(ctx, id, e)
+}
+
+// whoHears is told why a run waits.
+type whoHears struct {
+	atReady
+	told chan struct{}
+}
+
+func (w whoHears) Event(e *runner.Event) {
+	w.atReady.Event(e)
+	if e.Kind == runner.Warning && strings.Contains(e.Text, "for at most 1m more. The run ends when") {
+		close(w.told)
+	}
+}
+
+// TestAnEndThatIsWaitedForIsTold asks runs to end that cannot record their end, since the server of their store is away: while a task runs,
+// and when only the end is to be recorded.
+func TestAnEndThatIsWaitedForIsTold(t *testing.T) {
+	for name, late := range map[string]bool{"a task runs": false, "nothing runs": true} {
+		t.Run(name, func(t *testing.T) {
+			source, want := strings.Replace(endlessFlow, "%s", "False", 1), metastore.RunInterrupted
+			if late {
+				source, want = strings.Replace(source, "time.sleep(1000)", "", 1), metastore.RunSucceeded
+			}
+			b := newBench(t, source)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			id, err := b.store.CreateRun(ctx, metastore.Run{Flow: "Endless", Status: metastore.RunRunning}, metastore.Beginning{First: []metastore.Record{{
+				Task:    &metastore.Task{Step: "_parameters", Scope: -1, Base: -1},
+				Attempt: &metastore.Attempt{Status: metastore.AttemptSucceeded},
+			}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			atReadiness, atEnd := cancel, func() {}
+			if late {
+				atReadiness, atEnd = func() {}, cancel
+			}
+			told := make(chan struct{})
+			res, err := runner.New(runner.Config{
+				Flow: b.graph.Flow, Graph: b.graph, Engine: engine.New(b.graph, b.policy), Run: metastore.Run{ID: id, Flow: "Endless"},
+				Store: awayStore{b.store, atEnd, told}, Data: b.data, Pool: b.pool, Usage: usage.NewSampler(), LogDir: t.TempDir(), Staging: t.TempDir(),
+				Watch: whoHears{atReady{b, atReadiness}, told}, Now: time.Now,
+			}).Run(ctx)
+			if err != nil || res.Status != want {
+				t.Fatalf("%+v, %v", res, err)
+			}
+		})
+	}
+}
+
 const slowEndFlow = `
 import os, time
 from levada import FlowSpec, step

@@ -30,6 +30,7 @@ import (
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/remote"
 	"github.com/levadahq/levada/internal/webapi"
 )
 
@@ -104,7 +105,7 @@ func Listen(host string, port int) (net.Listener, error) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	h := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: answerTime, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes: 64 << 10, ConnContext: remote.WithPeer, ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(l) }()
@@ -230,8 +231,18 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of %s may not use this server", origin))
 			return
 		}
+		if site := r.Header.Get("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && !followsLink(r) {
+			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of other sites may not use this server"))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// followsLink reports whether somebody comes from another site by a link: that shows him ours, and the other site nothing.
+func followsLink(r *http.Request) bool {
+	read := r.Method == http.MethodGet || r.Method == http.MethodHead
+	return read && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // scheme is how the reader came here: as a proxy before us says, if there is one. A page that is not ours cannot say so in its place:

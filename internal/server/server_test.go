@@ -94,6 +94,10 @@ func TestServer(t *testing.T) {
 		{"GET", "/api/v1/runs", "Origin: null", 403, "may not use this server"},
 		{"GET", "/api/v1/runs", "Origin: " + url, 200, "runs"},
 		{"GET", "/api/v1/runs", "Origin: https" + strings.TrimPrefix(url, "http"), 403, "may not use this server"},
+		{"GET", "/api/v1/runs", "Sec-Fetch-Site: cross-site", 403, "pages of other sites"},
+		{"GET", "/api/v1/runs", "Sec-Fetch-Site: same-site", 403, "pages of other sites"},
+		{"GET", "/api/v1/runs", "Sec-Fetch-Site: same-origin", 200, "runs"},
+		{"GET", "/api/v1/runs", "Sec-Fetch-Site: none", 200, "runs"},
 		{"GET", "/metrics", "", 200, `levada_runs{flow="Train"} 2`},
 		{"GET", "/metrics", "", 200, `levada_http_request_duration_seconds_count{route="/api/v1/runs/{run}",method="GET",status="200"} 1`},
 		{"GET", "/metrics", "", 200, "levada_tasks_running 1\n"},
@@ -229,6 +233,31 @@ func TestGracefulEnd(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "path=/api/v1/events status=200") {
 		t.Errorf("the log is %s", log.String())
+	}
+}
+
+// TestLinksFromOtherSites: a link to our pages may be anywhere, but nothing else of other sites.
+func TestLinksFromOtherSites(t *testing.T) {
+	url, _ := start(t, io.Discard)
+	for _, c := range []struct {
+		method, mode, dest string
+		status             int
+	}{
+		{"GET", "navigate", "document", 200},
+		{"GET", "navigate", "iframe", 403},
+		{"GET", "no-cors", "image", 403},
+		{"POST", "navigate", "document", 403},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, url+"/runs/1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		req.Header.Set("Sec-Fetch-Mode", c.mode)
+		req.Header.Set("Sec-Fetch-Dest", c.dest)
+		if res, body := get(t, req); res.StatusCode != c.status {
+			t.Errorf("%+v: %d, %.200s", c, res.StatusCode, body)
+		}
 	}
 }
 

@@ -192,6 +192,9 @@ func (s *Service) logFile(ctx context.Context, t TaskInfo, a metastore.Attempt) 
 	if name == "" {
 		return "", nil
 	}
+	if name != filepath.Base(name) || name == ".." { // a record may come from anywhere, and is not to name other files
+		return "", fault.New(fault.Corrupt, "the record of task %d of run %d names a file that cannot be its log: %q", t.Task.ID, t.Task.Run, name)
+	}
 	dir, err := s.c.Look(ctx, logRun(t), name)
 	return filepath.Join(dir, name), err
 }

@@ -95,6 +95,31 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestALogIsInItsFolder has records that name other files as logs.
+func TestALogIsInItsFolder(t *testing.T) {
+	home := t.TempDir()
+	store := mem.New()
+	s := New(Config{Store: store, Home: home, Now: time.Now})
+	run, err := store.CreateRun(t.Context(), metastore.Run{Flow: "F"}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(home, "secret")
+	var w tasklog.Writer
+	if err := os.WriteFile(secret, w.Append(nil, tasklog.Line{Text: []byte("secret"), Newline: true}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../../secret", secret, ".."} {
+		a := metastore.Attempt{Run: run, Task: 1, Status: metastore.AttemptSucceeded, LogFile: name}
+		task := TaskInfo{Task: metastore.Task{Run: run, ID: 1, Step: "start"}, Attempts: []metastore.Attempt{a}}
+		for line, err := range s.Log(t.Context(), task, -1) {
+			if !fault.Is(err, fault.Corrupt) {
+				t.Errorf("%q: %q, %v", name, line.Text, err)
+			}
+		}
+	}
+}
+
 func TestTagRules(t *testing.T) {
 	ctx := t.Context()
 	store := mem.New()

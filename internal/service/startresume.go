@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -22,7 +23,8 @@ const resumePatience = 2 * time.Minute
 
 // StartResume resumes a run in a process of its own, which goes on when this one ends, or nobody waits for it any more, and returns the id
 // of the new run. It runs where the run was run, with the same interpreter. NotFound if the flow is not on this machine any more, or has
-// no such step; UserCode if the process ends before there is a run, with what it said.
+// no such step; Permission if anybody but the user of this process has a say in what would be started; UserCode if the process ends before
+// there is a run, with what it said.
 func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64, error) {
 	run, err := s.RunByID(ctx, id)
 	if err != nil {
@@ -37,7 +39,7 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 	if err := s.checkStep(ctx, run, step); err != nil {
 		return 0, err
 	}
-	file, err := flowOnDisk(run)
+	file, err := startable(run)
 	if err != nil {
 		return 0, err
 	}
@@ -65,6 +67,39 @@ func (s *Service) checkStep(ctx context.Context, run metastore.Run, step string)
 		return fault.New(fault.NotFound, "the flow of run %d has no step %q", run.ID, step).Do("its steps are: %s", strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// startable returns where the flow of a run is, if it may be started on behalf of whoever asks: many may be able to reach a server, and what
+// it starts runs as its user. So the run has to be one that this user recorded, as far as can be told, for a resume reads what a run left as
+// Python does; and nobody else may be able to change the flow, its folder, and its interpreter.
+func startable(run metastore.Run) (file string, err error) {
+	trust := func(err error) error {
+		if err == nil {
+			return nil
+		}
+		return fault.New(fault.Permission, "run %d is not resumed on behalf of others: %v", run.ID, err).
+			Do("resume it by hand, as the user whose flow it is: levada resume %s --origin-run-id %d", filepath.Base(run.Info.FlowFile), run.ID)
+	}
+	if run.Info.Foreign {
+		return "", trust(errors.New("it was recorded through a server, and not by a process of the server's user on the server's machine"))
+	}
+	if file, err = flowOnDisk(run); err != nil {
+		return "", err
+	}
+	paths := []string{file, run.Info.WorkingDir}
+	// A name without a slash is looked for on the path of this process, which is its own.
+	if python := run.Info.Interpreter; strings.Contains(python, "/") {
+		if !filepath.IsAbs(python) {
+			python = filepath.Join(run.Info.WorkingDir, python)
+		}
+		paths = append(paths, python)
+	}
+	for _, path := range paths {
+		if err := trust(onlyOurs(path)); err != nil {
+			return "", err
+		}
+	}
+	return file, nil
 }
 
 // flowOnDisk returns where the flow of a run is on this machine.

@@ -364,6 +364,10 @@ func (p *Pool) spawn(first First, set Setting, watch Watch) (*Process, error) {
 	return startProgram(program, speech, watch)
 }
 
+// Kill ends all fork servers and what they run, at once, those that do not listen any more too. It waits for those that start: the
+// context that they were started with has to have ended.
+func (p *Pool) Kill() { p.each((*Server).Kill) }
+
 // Close ends all workers and what they run.
 func (p *Pool) Close() error {
 	var wg sync.WaitGroup

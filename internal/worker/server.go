@@ -338,13 +338,33 @@ func (s *Server) write(m protocol.ToWorker) {
 	}
 }
 
+// Kill ends the server and what it runs, though it may not listen any more: it was stopped, or is stuck. It may be called while
+// others wait for the server to take what they say, and ends their wait.
+func (s *Server) Kill() {
+	s.slay()
+	s.conn.Close() // serve sees the end of the conversation, and gives up all processes
+}
+
+// slay kills the server's process. It is our child, also if it was handed over: its number is its own until it is reaped.
+func (s *Server) slay() {
+	if s.cmd != nil {
+		s.cmd.Process.Kill()
+	} else if s.pid > 1 {
+		syscall.Kill(s.pid, syscall.SIGKILL)
+	}
+}
+
 // Close ends the server and what it runs.
 func (s *Server) Close() error {
+	s.conn.SetWriteDeadline(time.Now().Add(stopGrace)) // one that is stuck takes nothing
 	s.send(protocol.ToWorker{Type: "stop"})
 	s.conn.CloseWrite()
 	select {
 	case <-s.gone:
 	case <-time.After(stopGrace):
+		if s.cmd == nil { // one that was handed over is not waited for
+			s.slay()
+		}
 	}
 	s.conn.Close()
 	if s.cmd == nil {
@@ -355,7 +375,7 @@ func (s *Server) Close() error {
 	select {
 	case <-done:
 	case <-time.After(stopGrace):
-		s.cmd.Process.Kill()
+		s.slay()
 		<-done
 	}
 	return nil

@@ -293,6 +293,42 @@ func TestForkServerDies(t *testing.T) {
 	}
 }
 
+// TestKillOfAForkServerThatDoesNotListen ends one that is stopped: neither what it is asked reaches it, nor is there room to ask.
+func TestKillOfAForkServerThatDoesNotListen(t *testing.T) {
+	p, err := open(t, flow, worker.Fork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	o := run(t, p, map[string]string{"MODE": "hang"}, func(proc *worker.Process) {
+		out, err := exec.Command("ps", "-o", "ppid=", "-p", itoa(proc.PID())).Output()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		syscall.Kill(atoi(strings.TrimSpace(string(out))), syscall.SIGSTOP)
+		asking.Go(func() {
+			for range 20_000 { // more than a socket holds
+				proc.Signal(syscall.SIGTERM)
+			}
+		})
+		asking.Go(func() { proc.Signal(syscall.SIGKILL) })
+		p.Kill()
+	})
+	asking.Wait()
+	if o.exit.Signal != int(syscall.SIGKILL) {
+		t.Errorf("exit %+v, want the end by SIGKILL", o.exit)
+	}
+	for limit := time.Now().Add(10 * time.Second); alive(o.pid); runtime.Gosched() {
+		if time.Now().After(limit) {
+			t.Fatal("the task outlived its fork server")
+		}
+	}
+	if o := run(t, p, map[string]string{"MODE": "exit"}, nil); o.exit.Code != 7 {
+		t.Errorf("after the fork server was replaced: %+v", o)
+	}
+}
+
 const configFlow = `
 import os
 from levada import Config, FlowSpec, step

@@ -126,7 +126,10 @@ const giveWay = 12 * time.Millisecond
 // Shrink gives the space of what was deleted back to the file system. A store that was made before it could be
 // shrunk in pieces is written anew if nobody else is there; afterwards it can be.
 func (s *Store) Shrink(ctx context.Context, alone bool) error {
-	return s.freeing(ctx, func() error { return s.shrink(ctx, alone) })
+	if err := s.freeing(ctx, func() error { return s.shrink(ctx, alone) }); err != nil {
+		return err
+	}
+	return s.restoreReserve(ctx)
 }
 
 func (s *Store) shrink(ctx context.Context, alone bool) error {

@@ -10,12 +10,13 @@ import (
 )
 
 // SQLite needs room to delete: a transaction is written to the log before it changes the database. So that a full disk can
-// be freed with the store's own means, a file without use lies in its folder. Who is about to free space gives it up, and
-// makes it again at the end.
+// be freed with the store's own means, a file without use lies in its folder. Who frees space and has no room for that gives it up, and
+// makes it again at the end: when the store is closed and, so that a server that lives on has one, when the space has been given back.
 const (
 	reserveName = "reserve"
 	reserveSize = 512 << 10
-	ample       = 2 << 20 // free space with which a reserve is made in a store that has none
+	ample       = 2 << 20         // free space with which a reserve is made in a store that has none
+	enough      = 2 * reserveSize // with which one is made again in a store that goes on: what it writes needs room, too
 )
 
 // frugal is how many pages of log are enough to move them into the database, once the reserve is what there is room in.
@@ -23,24 +24,26 @@ const frugal = 32
 
 func (s *Store) reserve() string { return filepath.Join(filepath.Dir(s.path), reserveName) }
 
-// makeReserve makes the reserve if it is not there and so much is free. A store without one works as well.
-func (s *Store) makeReserve(least int64) {
+// makeReserve makes the reserve if it is not there and so much is free, and reports whether there is one. A store without one works as well.
+func (s *Store) makeReserve(least int64) (made bool) {
 	if st, err := os.Lstat(s.reserve()); err == nil && st.Size() >= reserveSize {
-		return
+		return true
 	}
 	if free, ok := freeSpace(s.path); !ok || free < least {
-		return
+		return false
 	}
 	data := make([]byte, reserveSize)
 	rand.NewChaCha8([32]byte{1}).Read(data) // what a file system that compresses cannot make smaller
 	if os.WriteFile(s.reserve(), data, 0o666) != nil {
 		os.Remove(s.reserve())
+		return false
 	}
+	return true
 }
 
-// spendReserve gives the reserve up, if that is allowed, and reports whether there was one.
+// spendReserve gives the reserve up and reports whether there was one.
 func (s *Store) spendReserve() bool {
-	if !s.maySpend || os.Remove(s.reserve()) != nil {
+	if os.Remove(s.reserve()) != nil {
 		return false
 	}
 	s.spent.Store(true)
@@ -50,11 +53,21 @@ func (s *Store) spendReserve() bool {
 // freeing does what frees space. If there is no room for that, it is done again in the room of the reserve.
 func (s *Store) freeing(ctx context.Context, f func() error) error {
 	err := f()
-	if !fault.Is(err, fault.NoSpace) || !s.spendReserve() {
+	// Another who frees space in this store may have spent it: then there is room now.
+	if !fault.Is(err, fault.NoSpace) || !s.spendReserve() && !s.spent.Load() {
 		return err
 	}
 	if err := s.do(ctx, "prepare to free space", func(c *conn) error { return c.script(frugalPragmas) }); err != nil {
 		return err
 	}
 	return f()
+}
+
+// restoreReserve makes a reserve again that was spent, as soon as there is room, and ends the thrift.
+func (s *Store) restoreReserve(ctx context.Context) error {
+	if !s.spent.Load() || !s.makeReserve(enough) {
+		return nil
+	}
+	s.spent.Store(false)
+	return s.do(ctx, "go on with space", func(c *conn) error { return c.script(amplePragmas) })
 }

@@ -37,8 +37,11 @@ func TestReserve(t *testing.T) {
 		}
 		return nil
 	}
-	if err := s.freeing(ctx, frees); err != full || calls != 1 || reserveOf(folder) != reserveSize {
-		t.Errorf("a store that may not spend the reserve: %v, %d calls, reserve of %d bytes", err, calls, reserveOf(folder))
+	if err := s.freeing(ctx, frees); err != nil || calls != 2 || reserveOf(folder) != -1 {
+		t.Errorf("a store that goes on, such as a server's: %v, %d calls, reserve of %d bytes", err, calls, reserveOf(folder))
+	}
+	if err := s.Shrink(ctx, false); err != nil || reserveOf(folder) != reserveSize || s.spent.Load() {
+		t.Errorf("when space was given back: %v, reserve of %d bytes", err, reserveOf(folder))
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ type Options struct {
 	Linger time.Duration
 	// Reserve keeps a file in the folder whose room is for freeing space on a full disk.
 	Reserve bool
-	// Spend lets the store give the reserve up where there is no other room: to be opened, and for what frees space.
+	// Spend lets the store give the reserve up to be opened, where there is no other room. For what frees space any store does.
 	Spend bool
 }
 
@@ -65,8 +65,7 @@ type Store struct {
 	writer  *writer // nil if opened for reading only
 	readers pool
 
-	maySpend bool        // the reserve
-	spent    atomic.Bool // it was, and is to be made again
+	spent atomic.Bool // the reserve was, and is to be made again
 
 	counts blocks[metastore.TaskCount] // of tasks that are over
 	steps  blocks[map[string]int]      // of tasks by step
@@ -107,9 +106,8 @@ func (s *Store) openForWriting(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
 		return fileFault("create folder", filepath.Dir(s.path), err)
 	}
-	s.maySpend = o.Spend
 	c, err := s.dialWriter(ctx)
-	if fault.Is(s.faultOf("", err), fault.NoSpace) && s.spendReserve() {
+	if fault.Is(s.faultOf("", err), fault.NoSpace) && o.Spend && s.spendReserve() {
 		if c, err = s.dialWriter(ctx); err == nil {
 			if err = c.script(frugalPragmas); err != nil {
 				c.close()
@@ -255,8 +253,11 @@ const writerPragmas = `
 	PRAGMA synchronous = FULL;
 	PRAGMA cache_size = -16384;
 	PRAGMA temp_store = MEMORY;
-	PRAGMA wal_autocheckpoint = 4000;
 	PRAGMA journal_size_limit = 67108864;
+` + amplePragmas
+
+const amplePragmas = `
+	PRAGMA wal_autocheckpoint = 4000;
 `
 
 // Settings of a connection that writes in the room of the reserve.

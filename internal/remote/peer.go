@@ -1,0 +1,35 @@
+package remote
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"github.com/levadahq/levada/internal/fault"
+)
+
+// peer is whose process is at the far end of a connection.
+type peer int
+
+const (
+	stranger peer = iota // not one of the server's user and not root's, or nobody can tell
+	own                  // one of the server's user, or root's, on this machine
+	gone                 // one on this machine that has closed the connection, so that nobody can tell any more
+)
+
+type peerKey struct{}
+
+// WithPeer is for http.Server.ConnContext. With it, the handler knows of connections from this machine whose they are, where the system tells.
+func WithPeer(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() peer { return peerOf(c) }))
+}
+
+func peerOfRequest(ctx context.Context) peer {
+	if f, ok := ctx.Value(peerKey{}).(func() peer); ok {
+		return f()
+	}
+	return stranger
+}
+
+// errGone refuses what depends on who asks for it. If that is somebody who still lives, he asks again.
+var errGone = fault.New(fault.Unavailable, "who asked for this closed the connection")

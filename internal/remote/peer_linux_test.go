@@ -1,0 +1,150 @@
+package remote_test
+
+import (
+	"bufio"
+	"bytes"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/remote"
+)
+
+// dialAs connects to an address with a socket of a user's.
+func dialAs(t *testing.T, uid int, address string) net.Conn {
+	t.Helper()
+	type dialed struct {
+		net.Conn
+		err error
+	}
+	done := make(chan dialed)
+	go func() {
+		runtime.LockOSThread() // and not unlocked: the thread ends, with what it was
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETFSUID, uintptr(uid), 0, 0); errno != 0 {
+			done <- dialed{err: errno}
+			return
+		}
+		c, err := net.Dial("tcp", address)
+		done <- dialed{c, err}
+	}()
+	d := <-done
+	if d.err != nil {
+		t.Fatal(d.err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d.Conn
+}
+
+// TestOthersOnThisMachine has another user of the server's machine record a run, and try to add to one of the server's own user: what that
+// left would be read, as Python reads values, by whoever resumes it.
+func TestOthersOnThisMachine(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can be another user")
+	}
+	const nobody = 65534
+	home := t.TempDir()
+	h, stop := handler(t, home)
+	defer stop()
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ConnContext = remote.WithPeer
+	server.Start()
+	defer server.Close()
+	c := dial(t, server.URL, filepath.Join(home, "cache"))
+	ours, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning, Info: metastore.RunInfo{Foreign: true}}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run, err := c.Store.Run(t.Context(), ours); err != nil || run.Info.Foreign {
+		t.Errorf("a run of the server's user is recorded as another's: %v", err)
+	}
+	number := 0
+	type fields = map[string]any
+	var answer struct {
+		Items [][]struct {
+			Run   int64
+			Fault *struct{ Message string }
+		}
+	}
+	write := func(conn net.Conn, w fields) *http.Response {
+		t.Helper()
+		number++
+		body, err := cbor.Marshal(fields{"Session": "other", "Number": number, "Writes": []fields{w}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequest(http.MethodPost, server.URL+remote.Prefix+"write", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/cbor")
+		if err := req.Write(conn); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		answer.Items = nil
+		if err := cbor.NewDecoder(resp.Body).Decode(&answer); err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	conn := dialAs(t, nobody, strings.TrimPrefix(server.URL, "http://"))
+	write(conn, fields{"Create": fields{"Run": fields{"Flow": "F", "Status": metastore.RunRunning}}})
+	theirs := answer.Items[0][0].Run
+	if run, err := c.Store.Run(t.Context(), theirs); err != nil || !run.Info.Foreign {
+		t.Errorf("a run of another user is recorded as the server's: %v", err)
+	}
+	for run, want := range map[int64]string{ours: "one of the server's own user", theirs: ""} {
+		write(conn, fields{"Record": fields{"Task": fields{"Run": run, "ID": 1, "Step": "start"}}})
+		switch f := answer.Items[0][0].Fault; {
+		case want == "" && f != nil:
+			t.Errorf("their run cannot be recorded: %s", f.Message)
+		case want != "" && (f == nil || !strings.Contains(f.Message, want)):
+			t.Errorf("another user records a task of our run: %v", f)
+		}
+	}
+}
+
+// TestWhoClosedAConnectionIsNotKnown asks whose connections are, before and after they are closed: the kernel says of a socket that is being
+// closed that it is root's.
+func TestWhoClosedAConnectionIsNotKnown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	far, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	near, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	if got := remote.PeerOf(near); got != "own" {
+		t.Errorf("our own connection is %s", got)
+	}
+	if err := far.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := near.Read(make([]byte, 1)); err == nil {
+		t.Fatal("it is not closed")
+	}
+	if got := remote.PeerOf(near); got != "gone" {
+		t.Errorf("one that was closed is %s", got)
+	}
+}
