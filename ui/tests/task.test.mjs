@@ -187,6 +187,7 @@ test("values are shown as what they are", async () => {
   await open("gaps");
   await page.getByText("2 of 4 values are not finite").waitFor();
   const curve = page.getByRole("img", { name: "gaps, 4 values" });
+  await curve.waitFor();
   assert.deepEqual([await curve.locator("circle").count(), await curve.locator("polyline").count()], [2, 0], "two values with none beside them are two points");
   assert.deepEqual(await violations(page), []);
   none(page);

@@ -262,6 +262,12 @@ function useWayBack(loaded: number, whole: boolean): void {
   const target = useRef(kept<number>("scroll") ?? 0);
   const until = useRef(Date.now() + waysBack);
   useLayoutEffect(() => {
+    history.scrollRestoration = "manual"; // the browser would scroll too, whenever it likes, and as far as the list is long then
+    return () => {
+      history.scrollRestoration = "auto";
+    };
+  }, []);
+  useLayoutEffect(() => {
     keep("loaded", loaded);
     if (!target.current) return;
     window.scrollTo(0, target.current);
