@@ -48,8 +48,8 @@ func TestGCRules(t *testing.T) {
 			if code := p.run(t, args...); code != 0 || p.home.Need != ChangeStore {
 				t.Errorf("%s: exit code %d, the store is opened for %v\n%s", line, code, p.home.Need, p.err.String())
 			}
-			if d := cmp.Diff(want, p.service.rules); d != "" || p.service.dry != dry {
-				t.Errorf("%s: dry %t, rules (-want +got):\n%s", line, p.service.dry, d)
+			if d := cmp.Diff(want, p.service.rules); d != "" || p.service.mode.Dry != dry {
+				t.Errorf("%s: dry %t, rules (-want +got):\n%s", line, p.service.mode.Dry, d)
 			}
 		}
 	}
@@ -82,8 +82,8 @@ func TestRm(t *testing.T) {
 	if got := p.err.String(); got != said {
 		t.Errorf("said is %q", got)
 	}
-	if code := p.run(t, "rm", "12", "--json", "--dry-run"); code != 0 || !p.service.dry {
-		t.Errorf("exit code %d, dry %t", code, p.service.dry)
+	if code := p.run(t, "rm", "12", "--json", "--dry-run"); code != 0 || !p.service.mode.Dry {
+		t.Errorf("exit code %d, dry %t", code, p.service.mode.Dry)
 	}
 	if got := p.out.String(); !strings.Contains(got, `{"run":12,"flow":"F","status":"failed",`) ||
 		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"unfinished_bytes":200,"freed_on_disk":4096}`) {

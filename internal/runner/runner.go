@@ -27,6 +27,7 @@ import (
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
@@ -217,9 +218,7 @@ func (r *Runner) keepLease(asked chan<- struct{}) {
 		case <-r.ctx.Done():
 			return
 		case <-beat.C:
-			if err := r.Store.Beat(r.ctx, id, r.Now()); err != nil && r.ctx.Err() == nil {
-				r.post(func() { r.warn("the run's heartbeat could not be written: %v", err) })
-			}
+			r.beat()
 		case <-look.C:
 			if asked == nil {
 				continue
@@ -231,6 +230,18 @@ func (r *Runner) keepLease(asked chan<- struct{}) {
 				asked = nil
 			}
 		}
+	}
+}
+
+// beat renews the lease once.
+func (r *Runner) beat() {
+	switch err := r.Store.Beat(r.ctx, r.Config.Run.ID, r.Now()); {
+	case err == nil || r.ctx.Err() != nil:
+	case fault.Is(err, fault.NotFound):
+		// The run was removed, or its whole store: nothing of what its tasks still do can be kept.
+		r.post(func() { r.fail(err) })
+	default:
+		r.post(func() { r.warn("the run's heartbeat could not be written: %v", err) })
 	}
 }
 
@@ -339,6 +350,11 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	err := r.Store.EndRun(ctx, r.Config.Run.ID, end)
 	if r.fatal != nil {
 		err = r.fatal
+	}
+	if err != nil && r.fatal == nil {
+		// However its tasks ended: whoever reads of the run later does not find that.
+		res = Result{Status: metastore.RunFailed, FailedTask: -1, Problem: err.Error()}
+		end.Status, end.FailedTask, end.Problem = res.Status, res.FailedTask, res.Problem
 	}
 	took := r.Now().Sub(r.started).Seconds()
 	if err == nil && r.Spin == nil { // hooks tell of runs, not of a task that is tried alone
