@@ -352,12 +352,12 @@ func (s *session) finish(ctx context.Context, w *watcher, res service.RunResult,
 	if res.Run == 0 {
 		return err
 	}
-	if err == nil || s.interrupt.pressed() && !fault.Is(err, fault.NotFound) {
+	if err == nil || s.interrupt.pressed() && !res.Lost {
 		err = s.outcome(res, err)
 	} else {
 		res.Problem = faultText(err)
 		s.tell(err)
-		if !fault.Is(err, fault.NotFound) { // else the run is not there, or its store: nothing goes on from it
+		if !res.Lost { // else nothing goes on from it
 			s.afterwards(res)
 		}
 		err = told

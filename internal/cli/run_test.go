@@ -309,7 +309,7 @@ func TestARunThatWasRemoved(t *testing.T) {
 	} {
 		p := newProgram(t)
 		p.service.during = story(event(runner.RunStarted, "", 0, 0))
-		p.service.result, p.service.runErr = service.RunResult{Run: 12, Status: metastore.RunFailed, FailedTask: -1}, err
+		p.service.result, p.service.runErr = service.RunResult{Run: 12, Status: metastore.RunFailed, FailedTask: -1, Lost: fault.Is(err, fault.NotFound)}, err
 		if code := p.run(t, "run", "flow.py", "--quiet"); code != 1 {
 			t.Errorf("%v: exit code %d", err, code)
 		}

@@ -71,7 +71,7 @@ func TestARunThatIsRemoved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, strings.Replace(waitingFlow, "%s", c.endless, 1))
 			res, err := b.carryRemoved(t, c.removed)
-			if res.Status != metastore.RunFailed || !fault.Is(err, fault.NotFound) {
+			if res.Status != metastore.RunFailed || !res.Lost || !fault.Is(err, fault.NotFound) {
 				t.Errorf("%+v, %v", res, err)
 			}
 			last := b.events[len(b.events)-1]

@@ -97,6 +97,7 @@ type Result struct {
 	FailedStep string
 	FailedTask int64
 	Problem    string
+	Lost       bool // the run was removed while it went on, or its store: nothing goes on from it
 }
 
 // Runner runs one run.
@@ -348,20 +349,20 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 		res.Problem = hint // why it failed, its task has told
 	}
 	err := r.Store.EndRun(ctx, r.Config.Run.ID, end)
-	if r.fatal != nil {
+	lost := fault.Is(err, fault.NotFound) // which is why, then, whatever failed before
+	if r.fatal != nil && !lost {
 		err = r.fatal
-	}
-	if err != nil && r.fatal == nil {
+	} else if err != nil {
 		// However its tasks ended: whoever reads of the run later does not find that.
-		res = Result{Status: metastore.RunFailed, FailedTask: -1, Problem: err.Error()}
+		res = Result{Status: metastore.RunFailed, FailedTask: -1, Problem: err.Error(), Lost: lost}
 		end.Status, end.FailedTask, end.Problem = res.Status, res.FailedTask, res.Problem
 	}
 	took := r.Now().Sub(r.started).Seconds()
 	if err == nil && r.Spin == nil { // hooks tell of runs, not of a task that is tried alone
 		r.exitHooks(parent, res.Status)
 	}
-	if lost := r.Trace.End(end, r.Hard); lost != "" {
-		r.warn("%s", lost)
+	if untold := r.Trace.End(end, r.Hard); untold != "" {
+		r.warn("%s", untold)
 	}
 	os.Remove(r.LogDir) // fails unless it was made for live cards alone
 	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),

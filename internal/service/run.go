@@ -197,7 +197,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
 	res, err := r.Run(ctx)
-	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem}, err
+	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem, Lost: res.Lost}, err
 }
 
 // describe makes the record of the run.
