@@ -220,6 +220,19 @@ func TestEngineElsewhere(t *testing.T) {
 		Lease: metastore.Lease{Host: "there", PID: 1 << 30}}, metastore.Beginning{})
 	w.ok(err)
 	w.runs[run] = &history{}
+	_, err = w.store.Remove(ctx, []int64{run, w.start("B", 0)}, upkeep.Mode{})
+	if hint := fault.HintOf(err); !fault.Is(err, fault.Conflict) || !strings.Contains(hint, "kill") {
+		t.Errorf("a run here: %v; %s", err, hint)
+	}
+	for id := range w.runs {
+		if id != run {
+			w.end(id)
+		}
+	}
+	_, err = w.store.Remove(ctx, []int64{run}, upkeep.Mode{})
+	if hint := fault.HintOf(err); !fault.Is(err, fault.Conflict) || !strings.Contains(hint, "levada cancel") || strings.Contains(hint, "kill") {
+		t.Errorf("a run there: %v; %s", err, hint)
+	}
 	collect()
 	if !there(theirs) || len(w.files()) != 1 {
 		t.Errorf("while its run goes on, its folder is there: %t; files %v", there(theirs), w.files())

@@ -78,8 +78,12 @@ func (s *Store) Remove(ctx context.Context, ids []int64, m Mode) (Collected, err
 				continue
 			}
 			if r.Status == metastore.RunRunning {
+				how := fmt.Sprintf("Ctrl-C, or `kill %d`", r.Lease.PID)
+				if !r.Lease.In(s.Here) {
+					how = fmt.Sprintf("Ctrl-C there, or `levada cancel %d`", r.ID) // the process of this number here is another
+				}
 				return nil, fault.New(fault.Conflict, "run %d still goes on, in process %d on %s", r.ID, r.Lease.PID, r.Lease.Host).
-					Do("stop it first (Ctrl-C, or `kill %d`), or wait until it has ended", r.Lease.PID)
+					Do("stop it first (%s), or wait until it has ended", how)
 			}
 			if until := silent[r.ID]; !until.IsZero() && !m.Force {
 				return nil, mayReturn(r, until, s.Now())
