@@ -81,8 +81,8 @@ func TestPatience(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.set(true)
-	done, read := make(chan error, 1), make(chan error, 1)
-	c.Store.Record(metastore.Record{Task: &metastore.Task{Run: run, ID: 1, Step: "a"}, Done: func(err error) { done <- err }})
+	recorded, read := make(chan error, 1), make(chan error, 1)
+	c.Store.Record(metastore.Record{Task: &metastore.Task{Run: run, ID: 1, Step: "a"}, Done: func(err error) { recorded <- err }})
 	go func() { _, err := c.Store.Task(context.Background(), run, 1); read <- err }()
 	expect("is away; waiting")
 	if err := c.Store.Beat(t.Context(), run, time.Now()); err != nil {
@@ -90,10 +90,10 @@ func TestPatience(t *testing.T) {
 	}
 	s.set(false)
 	expect("is back")
-	if err := <-done; err != nil {
+	if err := <-recorded; err != nil {
 		t.Error(err)
 	}
-	if err := <-read; err != nil && !fault.Is(err, fault.NotFound) { // it may come before the record
+	if err := <-read; err != nil && !fault.Is(err, fault.NotFound) { // the read may come before the record
 		t.Error(err)
 	}
 	s.set(true)
@@ -108,32 +108,6 @@ func TestPatience(t *testing.T) {
 	before := time.Now()
 	if err := c.Store.EndRun(t.Context(), run, metastore.RunEnd{}); !fault.Is(err, fault.Unavailable) || time.Since(before) > time.Second {
 		t.Errorf("who gave up waits again: %v, %v", err, time.Since(before))
-	}
-}
-
-// A server whose store was deleted says so to everybody, at once, and makes nothing in its place.
-func TestAStoreThatIsGone(t *testing.T) {
-	c, home := serve(t)
-	ctx := t.Context()
-	run, err := c.Store.CreateRun(ctx, metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(home); err != nil {
-		t.Fatal(err)
-	}
-	_, created := c.Store.CreateRun(ctx, metastore.Run{Flow: "F"}, metastore.Beginning{})
-	_, dialed := remote.Dial(ctx, c.URL(), remote.Options{Cache: t.TempDir()})
-	for what, err := range map[string]error{
-		"a heartbeat": c.Store.Beat(ctx, run, time.Now()), "a new run": created, "a new client": dialed,
-		"the end of a run": c.Store.EndRun(ctx, run, metastore.RunEnd{}), "a value": c.Bucket.Put(ctx, "blobs/aa/"+strings.Repeat("0", 62), strings.NewReader("x")),
-	} {
-		if !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "levada.db: the store was deleted") || fault.HintOf(err) == "" {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if _, err := os.Stat(home); !os.IsNotExist(err) {
-		t.Errorf("there is something in its place: %v", err)
 	}
 }
 
