@@ -155,12 +155,12 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	}
 	cases := service.New(c)
 	opened := cli.Store{
-		Service: cases, Path: c.Home, Created: store.Created, Gone: store.Gone(), Close: store.Close,
+		Service: cases, Path: c.Home, Created: store.Created, Gone: store.Gone(), Present: store.Present, Close: store.Close,
 		API: api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Home, Version: c.Version}),
 	}
 	opened.Records = func() http.Handler {
 		c.Data.Sweep(ctx) // what a server left that was killed
-		return remote.New(remote.Config{Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Version: c.Version})
+		return remote.New(remote.Config{Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Present: store.Present, Version: c.Version})
 	}
 	if guests, ok := c.Store.(metaflowapi.Store); ok {
 		opened.Metaflow = func() http.Handler {
@@ -192,7 +192,7 @@ func (a *app) dial(ctx context.Context, where cli.Home) (cli.Store, error) {
 		}
 	}
 	window := server.Window()
-	c.Home, c.Name, c.Look, c.Upkeep = server.Home(), server.URL(), window.Look, server
+	c.Home, c.Name, c.Look, c.Upkeep, c.Patience = server.Home(), server.URL(), window.Look, server, server.Patience()
 	c.Store, c.Data = server.Store, datastore.New(server.Store, server.Bucket, filepath.Join(c.Home, "staging"))
 	cases := service.New(c)
 	return cli.Store{

@@ -121,6 +121,8 @@ type Store struct {
 	Remote  bool        // it is on a server
 	Created bool        // it was made just now
 	Gone    func() bool // it would not be opened any more: it was deleted, replaced, or another one is nearer
+	// Present returns a fault if it is no longer where it was, so that nothing can be kept in it; nil where that cannot be.
+	Present func() error
 	Close   func() error
 }
 

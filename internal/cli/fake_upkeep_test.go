@@ -11,19 +11,19 @@ import (
 type fakeUpkeep struct {
 	removed   []service.Pathspec
 	rules     upkeep.Rules
-	dry       bool
+	mode      upkeep.Mode
 	collected upkeep.Collected
 	findings  []upkeep.Finding
 	examined  upkeep.Examination
 }
 
-func (u *fakeUpkeep) Remove(_ context.Context, runs []service.Pathspec, dry bool) (upkeep.Collected, error) {
-	u.removed, u.dry = runs, dry
+func (u *fakeUpkeep) Remove(_ context.Context, runs []service.Pathspec, m upkeep.Mode) (upkeep.Collected, error) {
+	u.removed, u.mode = runs, m
 	return u.collected, nil
 }
 
-func (u *fakeUpkeep) Collect(_ context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
-	u.rules, u.dry = rules, dry
+func (u *fakeUpkeep) Collect(_ context.Context, rules upkeep.Rules, m upkeep.Mode) (upkeep.Collected, error) {
+	u.rules, u.mode = rules, m
 	return u.collected, rules.Check()
 }
 

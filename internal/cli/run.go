@@ -352,12 +352,14 @@ func (s *session) finish(ctx context.Context, w *watcher, res service.RunResult,
 	if res.Run == 0 {
 		return err
 	}
-	if err == nil || s.interrupt.pressed() {
+	if err == nil || s.interrupt.pressed() && !res.Lost {
 		err = s.outcome(res, err)
 	} else {
 		res.Problem = faultText(err)
 		s.tell(err)
-		s.afterwards(res)
+		if !res.Lost { // else nothing goes on from it
+			s.afterwards(res)
+		}
 		err = told
 	}
 	if s.global.json && read {

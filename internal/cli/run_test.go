@@ -301,6 +301,25 @@ func TestErrorsOfTheService(t *testing.T) {
 	}
 }
 
+// A run that was removed while it went on cannot be resumed, so nobody is told to. One that could not be recorded to its end can.
+func TestARunThatWasRemoved(t *testing.T) {
+	for _, err := range []error{
+		fault.New(fault.NotFound, "the run was removed").On("run 12").Do("Run the flow again."),
+		fault.New(fault.NoSpace, "the disk is full").On("levada.db").Do("Free some space."),
+	} {
+		p := newProgram(t)
+		p.service.during = story(event(runner.RunStarted, "", 0, 0))
+		p.service.result, p.service.runErr = service.RunResult{Run: 12, Status: metastore.RunFailed, FailedTask: -1, Lost: fault.Is(err, fault.NotFound)}, err
+		if code := p.run(t, "run", "flow.py", "--quiet"); code != 1 {
+			t.Errorf("%v: exit code %d", err, code)
+		}
+		got := p.err.String()
+		if !strings.Contains(got, fault.HintOf(err)) || strings.Contains(got, "resume") == fault.Is(err, fault.NotFound) {
+			t.Errorf("%v: said is\n%s", err, got)
+		}
+	}
+}
+
 func TestAPanicIsABugReport(t *testing.T) {
 	p := newProgram(t)
 	p.service.during = func(context.Context, service.RunOptions) { panic("index out of range") }

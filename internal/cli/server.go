@@ -84,7 +84,7 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	if c.global.json {
 		handler = slog.NewJSONHandler(s.env.Stderr, options)
 	}
-	config := server.Config{API: s.store.API, UI: ui.Files(), Version: s.env.Version, Log: slog.New(handler)}
+	config := server.Config{API: s.store.API, UI: ui.Files(), Present: s.store.Present, Version: s.env.Version, Log: slog.New(handler)}
 	if s.store.Metaflow != nil {
 		config.Metaflow = s.store.Metaflow()
 	}

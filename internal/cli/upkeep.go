@@ -17,28 +17,35 @@ import (
 
 // Upkeep removes runs and keeps the store in order.
 type Upkeep interface {
-	Remove(ctx context.Context, runs []service.Pathspec, dry bool) (upkeep.Collected, error)
-	Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error)
+	Remove(ctx context.Context, runs []service.Pathspec, m upkeep.Mode) (upkeep.Collected, error)
+	Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode) (upkeep.Collected, error)
 	Examine(ctx context.Context, python string, x upkeep.Examination) error
 }
 
 const rmAbout = `Removes whole runs and frees what no other run needs. Nothing is asked; --dry-run shows what would go.
-A run that still goes on is not removed. What later runs took over from a removed one stays theirs.`
+A run that still goes on is not removed, nor one that fell silent a short while ago, on another machine or in a container, and may come
+back. What later runs took over from a removed one stays theirs.`
 
 const gcAbout = `Removes the runs to which all given rules apply, and frees what no run needs then. Without rules it removes no run.
-A run that still goes on never goes. It may run beside flows, and be stopped at any time.`
+A run that still goes on never goes, and one that fell silent a short while ago and may come back stays for now. It may run beside
+flows, and be stopped at any time.`
 
 // rmCommand is `rm`.
 type rmCommand struct {
 	runs []string
-	dry  bool
+	mode upkeep.Mode
 }
 
 func dryOption(to *bool) option {
 	return option{name: "dry-run", off: "no-dry-run", set: flag(to), help: "Show what would go, and change nothing."}
 }
 
-func (c *rmCommand) options() table { return table{dryOption(&c.dry)} }
+func forceOption(to *bool) option {
+	return option{name: "force", off: "no-force", set: flag(to),
+		help: "Also runs that fell silent a short while ago and may come back. If one does, it fails, and what it did is lost."}
+}
+
+func (c *rmCommand) options() table { return table{dryOption(&c.mode.Dry), forceOption(&c.mode.Force)} }
 
 func (c *rmCommand) arguments() []argument {
 	return []argument{{name: "RUN", required: true, many: true, help: "The runs: 12 or MyFlow/12.",
@@ -54,18 +61,18 @@ func (c *rmCommand) run(ctx context.Context, s *session) error {
 		}
 		runs = append(runs, p)
 	}
-	gone, err := s.store.Service.Remove(ctx, runs, c.dry)
+	gone, err := s.store.Service.Remove(ctx, runs, c.mode)
 	if err != nil {
 		return err
 	}
-	return s.printCollected(gone, c.dry)
+	return s.printCollected(gone, c.mode.Dry)
 }
 
 // gcCommand is `gc`.
 type gcCommand struct {
 	bare
 	rules upkeep.Rules
-	dry   bool
+	mode  upkeep.Mode
 }
 
 func (c *gcCommand) options() table {
@@ -78,7 +85,7 @@ func (c *gcCommand) options() table {
 			help: "Runs with this status: " + strings.Join(ended, ", ") + ". Repeatable: any of them."},
 		{name: "tag", metavar: "TEXT", many: true, set: texts(&c.rules.Tags), help: "Runs with this tag. Repeatable: all of them."},
 		{name: "keep-tag", metavar: "TEXT", many: true, set: texts(&c.rules.KeepTags), help: "Not runs with this tag, whatever the other rules say. Repeatable."},
-		dryOption(&c.dry),
+		dryOption(&c.mode.Dry), forceOption(&c.mode.Force),
 	}
 }
 
@@ -86,11 +93,11 @@ func (c *gcCommand) run(ctx context.Context, s *session) error {
 	if s.flow != nil && len(c.rules.Flows) == 0 && !c.rules.Empty() {
 		c.rules.Flows = []string{s.flow.Definition().Name}
 	}
-	gone, err := s.store.Service.Collect(ctx, c.rules, c.dry)
+	gone, err := s.store.Service.Collect(ctx, c.rules, c.mode)
 	if err != nil {
 		return err
 	}
-	return s.printCollected(gone, c.dry)
+	return s.printCollected(gone, c.mode.Dry)
 }
 
 func statuses(to *[]metastore.RunStatus, names []string) func([]string) error {
@@ -167,6 +174,9 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	if c.Unfinished > 0 {
 		held += fmt.Sprintf(" %s are in files that are being written, or may be: they stay.", sizeText(c.Unfinished))
 	}
+	if len(c.Silent) > 0 {
+		held += silentText(c)
+	}
 	freed := ""
 	if c.Freed > 0 {
 		freed = fmt.Sprintf(" The store takes %s less on disk.", sizeText(c.Freed))
@@ -191,6 +201,16 @@ func collectedText(c upkeep.Collected, dry bool) string {
 		return fmt.Sprintf("Would remove %s and free %s%s.%s Nothing was changed.", runs, sizeText(c.Bytes()), rest, held)
 	}
 	return fmt.Sprintf("Removed %s with %s%s.%s%s", runs, sizeText(c.Bytes()), rest, freed, held)
+}
+
+// silentText says of runs that were selected why they stay.
+func silentText(c upkeep.Collected) string {
+	until := c.Until.Local().Format(time.TimeOnly)
+	if len(c.Silent) == 1 {
+		return fmt.Sprintf(" Run %d is not heard of and stays: it may come back until %s. --force removes it.", c.Silent[0], until)
+	}
+	return fmt.Sprintf(" %d runs are not heard of and stay, such as run %d: they may come back, the last until %s. --force removes them.",
+		len(c.Silent), c.Silent[0], until)
 }
 
 // shareTable lays out the runs that go.
@@ -229,8 +249,9 @@ func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {
 		Held      int64  `json:"held_bytes"`
 		Leftovers int64  `json:"leftover_bytes"`
 		Written   int64  `json:"unfinished_bytes"`
+		Silent    int    `json:"silent_runs"` // that stay, since they may come back
 		Freed     int64  `json:"freed_on_disk"`
-	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Unfinished, c.Freed})
+	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Unfinished, len(c.Silent), c.Freed})
 }
 
 const doctorAbout = `Looks at the Python that flows run with, the SDK, whether tasks can be forked, and at everything in the store: each value

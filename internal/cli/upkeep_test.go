@@ -48,8 +48,8 @@ func TestGCRules(t *testing.T) {
 			if code := p.run(t, args...); code != 0 || p.home.Need != ChangeStore {
 				t.Errorf("%s: exit code %d, the store is opened for %v\n%s", line, code, p.home.Need, p.err.String())
 			}
-			if d := cmp.Diff(want, p.service.rules); d != "" || p.service.dry != dry {
-				t.Errorf("%s: dry %t, rules (-want +got):\n%s", line, p.service.dry, d)
+			if d := cmp.Diff(want, p.service.rules); d != "" || p.service.mode.Dry != dry {
+				t.Errorf("%s: dry %t, rules (-want +got):\n%s", line, p.service.mode.Dry, d)
 			}
 		}
 	}
@@ -82,11 +82,14 @@ func TestRm(t *testing.T) {
 	if got := p.err.String(); got != said {
 		t.Errorf("said is %q", got)
 	}
-	if code := p.run(t, "rm", "12", "--json", "--dry-run"); code != 0 || !p.service.dry {
-		t.Errorf("exit code %d, dry %t", code, p.service.dry)
+	if code := p.run(t, "rm", "12", "--force"); code != 0 || !p.service.mode.Force {
+		t.Errorf("exit code %d, %+v", code, p.service.mode)
+	}
+	if code := p.run(t, "rm", "12", "--json", "--dry-run"); code != 0 || !p.service.mode.Dry {
+		t.Errorf("exit code %d, dry %t", code, p.service.mode.Dry)
 	}
 	if got := p.out.String(); !strings.Contains(got, `{"run":12,"flow":"F","status":"failed",`) ||
-		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"unfinished_bytes":200,"freed_on_disk":4096}`) {
+		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"unfinished_bytes":200,"silent_runs":0,"freed_on_disk":4096}`) {
 		t.Errorf("printed is\n%s", got)
 	}
 	for _, line := range []string{"rm", "rm x", "rm 12 0"} {
@@ -110,6 +113,10 @@ func TestCollectedWithoutRuns(t *testing.T) {
 		{"values of no run", "gc", upkeep.Collected{Unneeded: 1024, Freed: 4096},
 			"Removed 1.0 KiB that belong to no run. The store takes 4.0 KiB less on disk.\n"},
 		{"values of no run would go", "gc --dry-run", upkeep.Collected{Unneeded: 1024}, "Would remove 1.0 KiB that belong to no run. Nothing was changed.\n"},
+		{"a run that may come back", "gc --status died", upkeep.Collected{Silent: []int64{7}, Until: noon},
+			"Nothing to remove. Run 7 is not heard of and stays: it may come back until " + noon.Local().Format(time.TimeOnly) + ". --force removes it.\n"},
+		{"runs that may come back", "gc --status died --dry-run", upkeep.Collected{Silent: []int64{7, 5}, Until: noon},
+			"Nothing to remove. 2 runs are not heard of and stay, such as run 7: they may come back, the last until " + noon.Local().Format(time.TimeOnly) + ". --force removes them.\n"},
 		{"empty leftovers", "gc", upkeep.Collected{Leftovers: 2}, "Removed what processes that died left, which is empty.\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -41,10 +41,14 @@ type Store struct {
 	Bucket  blob.Bucket    // where large values are
 	Created bool           // it was made just now
 	where   Where          // where it was looked for
+	meta    *sqlite.Store
 }
 
 // Close closes the store.
 func (s *Store) Close() error { return s.Config.Store.Close() }
+
+// Present returns a fault of kind NotFound if the store that is open is no longer the one at its path.
+func (s *Store) Present() error { return s.meta.Present() }
 
 // Gone returns a function that tells whether the store's database is no longer the one that would be opened: it was
 // deleted, replaced by another, or there is a store that is nearer to where this one was looked for.
@@ -63,7 +67,7 @@ func (s *Store) Gone() func() bool {
 // Machine is what a service knows of this machine, without a store.
 func Machine(dir string) service.Config {
 	host, _ := os.Hostname()
-	return service.Config{Host: host, Boot: usage.BootID(), Dir: dir, Now: time.Now}
+	return service.Config{Host: host, Boot: usage.BootID(), Namespace: usage.PIDNamespace(), Dir: dir, Now: time.Now}
 }
 
 // Open opens a store.
@@ -84,7 +88,7 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Config: Machine(where.Dir), Created: created, where: where}
+	s := &Store{Config: Machine(where.Dir), Created: created, where: where, meta: meta}
 	s.where.Access = Read // looking again makes nothing
 	s.Config.Home, s.Config.Store = home, meta
 	s.Bucket = file.New(home)

@@ -95,7 +95,29 @@ type Lease struct {
 	PID       int
 	Start     int64 // start time of that process, in clock ticks since boot, so that a reused pid is not taken for it; 0 if unknown
 	Heartbeat time.Time
+	// Namespace is that of the pid on that host, as package usage tells it; "" where there are none, and in leases of older versions.
+	Namespace string
+	// Patience is how long the engine waits for the server that it records on, before it gives up; 0 if it records in a store of its own.
+	Patience time.Duration
 }
+
+// Place is where the numbers of processes mean something: a host from one start to the next, and in it a namespace of processes.
+type Place struct {
+	Host      string
+	Boot      string // "" if processes cannot be told apart there
+	Namespace string
+}
+
+// In reports whether the process of a lease can be looked for by its number by who is at a place. If not, whether it lives is told
+// by its heartbeats alone: a number that means another process there, or none, says nothing.
+func (l Lease) In(p Place) bool { return p.Boot != "" && p == Place{l.Host, l.Boot, l.Namespace} }
+
+// Patience is for how long an engine waits for a server that is away, unless it was told otherwise.
+const Patience = 15 * time.Minute
+
+// MayReturn is until when the engine of a run that cannot be looked for may come back after it fell silent: its machine
+// slept, was paused, or had no connection. What it needs is kept until then.
+func (l Lease) MayReturn() time.Time { return l.Heartbeat.Add(max(Patience, l.Patience)) }
 
 // Task is one task of a run: a step with its place in the graph.
 type Task struct {

@@ -502,9 +502,9 @@ func TestCollectionSparesClients(t *testing.T) {
 	now := time.Now()
 	collect := func() {
 		t.Helper()
-		u := &upkeep.Store{Meta: c.Store, Data: here, Home: home, Host: "server", Now: func() time.Time { return now },
-			Status: func(r metastore.Run) metastore.RunStatus { return r.Status }}
-		if _, err := u.Collect(t.Context(), upkeep.NoRules, false); err != nil {
+		u := &upkeep.Store{Meta: c.Store, Data: here, Home: home, Here: metastore.Place{Host: "server", Boot: "b"}, Now: func() time.Time { return now },
+			Status: func(r metastore.Run) (metastore.RunStatus, time.Time) { return r.Status, time.Time{} }}
+		if _, err := u.Collect(t.Context(), upkeep.NoRules, upkeep.Mode{}); err != nil {
 			t.Fatal(err)
 		}
 	}

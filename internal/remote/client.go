@@ -29,7 +29,7 @@ import (
 )
 
 // DefaultPatience is how long a client waits for a server that is away.
-const DefaultPatience = 15 * time.Minute
+const DefaultPatience = metastore.Patience
 
 // The pauses between tries, and how long one try of a call may take that sends no value.
 const (
@@ -109,17 +109,20 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	return c, nil
 }
 
+// Patience is how long the client waits for a server that is away.
+func (c *Client) Patience() time.Duration { return c.o.Patience }
+
 // URL is the server's address.
 func (c *Client) URL() string { return c.url }
 
 // Remove removes runs on the server.
-func (c *Client) Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error) {
-	return ask[upkeep.Collected](ctx, c, "remove", removeArgs{runs, dry})
+func (c *Client) Remove(ctx context.Context, runs []int64, m upkeep.Mode) (upkeep.Collected, error) {
+	return ask[upkeep.Collected](ctx, c, "remove", removeArgs{runs, m.Dry, m.Force})
 }
 
 // Collect frees what nobody needs on the server.
-func (c *Client) Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
-	return ask[upkeep.Collected](ctx, c, "collect", collectArgs{rules, dry})
+func (c *Client) Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode) (upkeep.Collected, error) {
+	return ask[upkeep.Collected](ctx, c, "collect", collectArgs{rules, m.Dry, m.Force})
 }
 
 // Home is the folder on this machine in which engines have their staged values and the logs of running tasks.

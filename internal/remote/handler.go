@@ -23,18 +23,20 @@ import (
 
 // Config is what a handler gives access to.
 type Config struct {
-	Store   metastore.Store
-	Bucket  blob.Bucket
-	Data    *datastore.Store // on both
-	Upkeep  Upkeep           // of both; may be nil
-	Home    string           // the store's folder; sessions and the files of running tasks are in it
+	Store  metastore.Store
+	Bucket blob.Bucket
+	Data   *datastore.Store // on both
+	Upkeep Upkeep           // of both; may be nil
+	Home   string           // the store's folder; sessions and the files of running tasks are in it
+	// Present returns a fault if the store is no longer where it was; nil is a store that cannot be lost.
+	Present func() error
 	Version string
 }
 
 // Upkeep removes runs and frees what nobody needs, as package upkeep does.
 type Upkeep interface {
-	Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error)
-	Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error)
+	Remove(ctx context.Context, runs []int64, m upkeep.Mode) (upkeep.Collected, error)
+	Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode) (upkeep.Collected, error)
 }
 
 // Handler answers clients. It is mounted at [Prefix].
@@ -47,6 +49,9 @@ type Handler struct {
 
 // New returns a handler.
 func New(c Config) *Handler {
+	if c.Present == nil {
+		c.Present = func() error { return nil }
+	}
 	h := &Handler{c: c, mux: http.NewServeMux(), writers: make(map[string]*writer)}
 	post(h, "hello", func(ctx context.Context, _ struct{}) (hello, error) {
 		return hello{Protocol, c.Version, c.Home}, nil
@@ -68,6 +73,11 @@ var callWait = 5 * time.Minute
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	readBy(w, time.Time{})
 	writeBy(w, time.Time{})
+	// Of a store that is gone nothing can be read that lasts; and folders for what is sent would be made in its place.
+	if err := h.c.Present(); err != nil {
+		fail(w, http.StatusConflict, err)
+		return
+	}
 	h.mux.ServeHTTP(w, r)
 }
 
@@ -180,13 +190,15 @@ func readBody(w http.ResponseWriter, r *http.Request, v any) error {
 }
 
 type removeArgs struct {
-	Runs []int64
-	Dry  bool
+	Runs  []int64
+	Dry   bool
+	Force bool
 }
 
 type collectArgs struct {
 	Rules upkeep.Rules
 	Dry   bool
+	Force bool
 }
 
 // upkeep mounts what is done for the whole store, where it is.
@@ -195,10 +207,10 @@ func (h *Handler) upkeep() {
 		return
 	}
 	post(h, "remove", func(ctx context.Context, a removeArgs) (upkeep.Collected, error) {
-		return h.c.Upkeep.Remove(ctx, a.Runs, a.Dry)
+		return h.c.Upkeep.Remove(ctx, a.Runs, upkeep.Mode{Dry: a.Dry, Force: a.Force})
 	})
 	post(h, "collect", func(ctx context.Context, a collectArgs) (upkeep.Collected, error) {
-		return h.c.Upkeep.Collect(ctx, a.Rules, a.Dry)
+		return h.c.Upkeep.Collect(ctx, a.Rules, upkeep.Mode{Dry: a.Dry, Force: a.Force})
 	})
 }
 

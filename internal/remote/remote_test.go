@@ -46,7 +46,7 @@ func handler(t fataler, home string) (*remote.Handler, func()) {
 	}
 	bucket := file.New(filepath.Join(home, "bucket"))
 	return remote.New(remote.Config{
-		Store: meta, Bucket: bucket, Data: datastore.New(meta, bucket, filepath.Join(home, "staging")), Home: home, Version: "test",
+		Store: meta, Bucket: bucket, Data: datastore.New(meta, bucket, filepath.Join(home, "staging")), Home: home, Present: meta.Present, Version: "test",
 	}), func() { meta.Close() }
 }
 

@@ -27,6 +27,7 @@ import (
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
@@ -106,6 +107,7 @@ type Result struct {
 	FailedStep string
 	FailedTask int64
 	Problem    string
+	Lost       bool // the run was removed while it went on, or its store: nothing goes on from it
 }
 
 // Runner runs one run.
@@ -235,9 +237,7 @@ func (r *Runner) keepLease(asked chan<- struct{}) {
 		case <-r.ctx.Done():
 			return
 		case <-beat.C:
-			if err := r.Store.Beat(r.ctx, id, r.Now()); err != nil && r.ctx.Err() == nil {
-				r.post(func() { r.warn("the run's heartbeat could not be written: %v", err) })
-			}
+			r.beat()
 		case <-look.C:
 			if asked == nil {
 				continue
@@ -250,6 +250,18 @@ func (r *Runner) keepLease(asked chan<- struct{}) {
 				asked = nil
 			}
 		}
+	}
+}
+
+// beat renews the lease once.
+func (r *Runner) beat() {
+	switch err := r.Store.Beat(r.ctx, r.Config.Run.ID, r.Now()); {
+	case err == nil || r.ctx.Err() != nil:
+	case fault.Is(err, fault.NotFound):
+		// The run was removed, or its whole store: nothing of what its tasks still do can be kept.
+		r.post(func() { r.fail(err) })
+	default:
+		r.post(func() { r.warn("the run's heartbeat could not be written: %v", err) })
 	}
 }
 
@@ -422,15 +434,20 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 		res.Problem = hint // why it failed, its task has told
 	}
 	err := r.recordEnd(parent, end)
-	if r.fatal != nil {
+	lost := fault.Is(err, fault.NotFound) // which is why, then, whatever failed before
+	if r.fatal != nil && !lost {
 		err = r.fatal
+	} else if err != nil {
+		// However its tasks ended: whoever reads of the run later does not find that.
+		res = Result{Status: metastore.RunFailed, FailedTask: -1, Problem: err.Error(), Lost: lost}
+		end.Status, end.FailedTask, end.Problem = res.Status, res.FailedTask, res.Problem
 	}
 	took := r.Now().Sub(r.started).Seconds()
 	if err == nil && r.Spin == nil { // hooks tell of runs, not of a task that is tried alone
 		r.exitHooks(parent, res.Status)
 	}
-	if lost := r.Trace.End(end, r.Hard); lost != "" {
-		r.warn("%s", lost)
+	if untold := r.Trace.End(end, r.Hard); untold != "" {
+		r.warn("%s", untold)
 	}
 	os.Remove(r.LogDir) // fails unless it was made for live cards alone
 	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),

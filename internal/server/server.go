@@ -41,8 +41,10 @@ type Config struct {
 	// Store and Metaflow answer what is below /store/v1/ and /metaflow/; nil ones are not there. The sizes and times of
 	// what they are sent are theirs to limit: values of any size go through them.
 	Store, Metaflow http.Handler
-	Version         string
-	Log             *slog.Logger // nil is none
+	// Present returns a fault if the store is no longer where it was; nil is a store that cannot be lost.
+	Present func() error
+	Version string
+	Log     *slog.Logger // nil is none
 }
 
 // The limits of requests.
@@ -133,8 +135,14 @@ func (s *Server) healthy(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// ready says whether the store can be read.
+// ready says whether the store is there, where it was, and can be read.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.c.Present != nil {
+		if err := s.c.Present(); err != nil {
+			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store is not there any more").Because(err).Do("%s", fault.HintOf(err)))
+			return
+		}
+	}
 	if _, err := s.c.API.Runs(r.Context(), api.RunsRequest{Limit: 1}); err != nil {
 		webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store cannot be read").Because(err))
 		return

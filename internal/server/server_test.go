@@ -64,6 +64,28 @@ func get(t *testing.T, req *http.Request) (*http.Response, string) {
 	return res, string(body)
 }
 
+// Who asks whether the server is ready is told of a store that was deleted: what is left of it can be read, but keeps nothing.
+func TestNotReadyWithoutItsStore(t *testing.T) {
+	for want, err := range map[int]error{200: nil, 503: fault.New(fault.NotFound, "the store was deleted").On("levada.db")} {
+		h := server.New(server.Config{API: apitest.New(t).Service, Version: "1", Present: func() error { return err }})
+		l, listens := server.Listen("127.0.0.1", 0)
+		if listens != nil {
+			t.Fatal(listens)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- h.Serve(ctx, l) }()
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+l.Addr().String()+"/readyz", nil)
+		if res, body := get(t, req); res.StatusCode != want || err != nil && !strings.Contains(body, "levada.db: the store was deleted") {
+			t.Errorf("%v: %d\n%s", err, res.StatusCode, body)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestServer(t *testing.T) {
 	url, _ := start(t, io.Discard)
 	for _, c := range []struct {

@@ -108,6 +108,7 @@ type RunResult struct {
 	FailedStep string
 	FailedTask int64
 	Problem    string
+	Lost       bool // the run was removed while it went on, or its store: nothing goes on from it
 }
 
 // Pathspec names a run, step or task: "Flow/12/start/3", "12/start", "12".

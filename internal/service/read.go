@@ -14,7 +14,7 @@ import (
 	"github.com/levadahq/levada/internal/usage"
 )
 
-// leaseTime is how long an engine on another machine may be silent before its run counts as died.
+// leaseTime is how long an engine that cannot be looked for may be silent before its run counts as died.
 const leaseTime = 60 * time.Second
 
 // metaflowLease is how long a run of Metaflow may be silent. It says that it goes on every few seconds (package metaflowapi), and
@@ -27,12 +27,13 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 		return r
 	}
 	l := r.Lease
-	if l.Host == s.c.Host && s.c.Boot != "" {
-		if l.Boot != s.c.Boot || !usage.Alive(l.PID, l.Start) {
+	if l.In(s.here()) {
+		if !usage.Alive(l.PID, l.Start) {
 			r.Status = metastore.RunDied
 		}
 		return r
 	}
+	// Another machine, or what may be one: a container has processes of its own, and two machines may have the same name.
 	lease, silent := leaseTime, metastore.RunDied
 	if r.Info.Engine == metastore.EngineMetaflow {
 		lease = metaflowLease
@@ -44,6 +45,17 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 		r.Status = silent
 	}
 	return r
+}
+
+// here is where this process looks for others.
+func (s *Service) here() metastore.Place {
+	return metastore.Place{Host: s.c.Host, Boot: s.c.Boot, Namespace: s.c.Namespace}
+}
+
+// mayReturn reports whether the engine of a run that is recorded as running may be alive although nothing is heard of it: it cannot be
+// looked for, and was heard of a short while ago.
+func (s *Service) mayReturn(r metastore.Run) bool {
+	return r.Status == metastore.RunRunning && !r.Lease.In(s.here()) && s.c.Now().Before(r.Lease.MayReturn())
 }
 
 // Runs yields the runs that match, newest first, with honest statuses.

@@ -35,13 +35,13 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	if err := f.prepareEnvironments(ctx); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := s.register(ctx)
+	known, err := s.register(ctx)
 	if err != nil {
 		return RunResult{}, err
 	}
-	defer os.RemoveAll(staging)
+	defer known.Leave()
 	params, err := runner.ResolveParameters(ctx, f.pool, s.c.Data, runner.ParameterRequest{
-		Values: o.Parameters, User: o.User, Project: project, Staging: staging, Stdout: f.out(), Stderr: f.err(),
+		Values: o.Parameters, User: o.User, Project: project, Staging: known.Staging, Stdout: f.out(), Stderr: f.err(),
 	})
 	if err != nil {
 		return RunResult{}, err
@@ -56,15 +56,15 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	policy := s.policy(o)
 	policy.FirstTask = 1
 	return s.carry(ctx, f, o, work{
-		project: project, staging: staging, engine: engine.New(f.graph, policy), parameters: params.Display,
+		project: project, staging: known.Staging, engine: engine.New(f.graph, policy), parameters: params.Display,
 		begin: metastore.Beginning{First: []metastore.Record{first}},
 	})
 }
 
 // register makes this engine known, and removes what dead ones left.
-func (s *Service) register(ctx context.Context) (staging string, err error) {
+func (s *Service) register(ctx context.Context) (*upkeep.Engine, error) {
 	s.c.Data.Sweep(ctx)
-	return upkeep.Register(s.c.Home, s.c.Host)
+	return upkeep.Register(s.c.Home, s.here())
 }
 
 // ParametersStep is the name of task 0, which holds the parameters and constants.
@@ -119,11 +119,11 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if err := f.prepareEnvironments(ctx); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := s.register(ctx)
+	known, err := s.register(ctx)
 	if err != nil {
 		return RunResult{}, err
 	}
-	defer os.RemoveAll(staging)
+	defer known.Leave()
 	begin := metastore.Beginning{From: origin.ID, Tasks: make([]int64, len(carried))}
 	for i, t := range carried {
 		begin.Tasks[i] = t.ID
@@ -133,7 +133,7 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 		warnings = append(warnings, fmt.Sprintf("run %d still goes on; what it has not finished yet is done again here", origin.ID))
 	}
 	return s.carry(ctx, f, o.RunOptions, work{
-		project: project, staging: staging, engine: eng, begin: begin, carried: carried[1:],
+		project: project, staging: known.Staging, engine: eng, begin: begin, carried: carried[1:],
 		warnings: warnings, origin: origin.ID, rerun: o.Step, parameters: origin.Info.Parameters,
 	})
 }
@@ -197,7 +197,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
 	})
 	res, err := r.Run(ctx)
-	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem}, err
+	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem, Lost: res.Lost}, err
 }
 
 // describe makes the record of the run.
@@ -219,6 +219,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 		Tags: o.Tags,
 		Lease: metastore.Lease{
 			Host: s.c.Host, Boot: s.c.Boot, PID: os.Getpid(), Start: usage.ProcessStart(os.Getpid()), Heartbeat: now,
+			Namespace: s.c.Namespace, Patience: s.c.Patience,
 		},
 		Info: metastore.RunInfo{
 			Host: s.c.Host, CommandLine: o.CommandLine, WorkingDir: s.c.Dir, FlowFile: f.src.File,

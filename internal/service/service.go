@@ -60,15 +60,18 @@ type Config struct {
 	Cgroups     *usage.Cgroups   // nil: tasks have no cgroups of their own
 	Version     string
 	Host        string
-	Boot        string // boot id of this machine
-	Dir         string // working directory
-	Now         func() time.Time
+	Boot        string // boot id of this machine, "" if processes cannot be told apart by their numbers
+	Namespace   string // in which this process sees the numbers of processes, "" where there are none
+	// Patience is how long the store waits for a server that is away; 0 if the store is here.
+	Patience time.Duration
+	Dir      string // working directory
+	Now      func() time.Time
 }
 
 // Upkeep removes runs and frees what nobody needs, as package upkeep does.
 type Upkeep interface {
-	Remove(ctx context.Context, runs []int64, dry bool) (upkeep.Collected, error)
-	Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error)
+	Remove(ctx context.Context, runs []int64, m upkeep.Mode) (upkeep.Collected, error)
+	Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode) (upkeep.Collected, error)
 }
 
 // Service is the use cases on one store.

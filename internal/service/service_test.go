@@ -96,15 +96,19 @@ func TestHonestStatus(t *testing.T) {
 		lease metastore.Lease
 		want  metastore.RunStatus
 	}{
-		"alive here":                {metastore.Lease{Host: "here", Boot: "b", PID: 1, Start: self}, metastore.RunRunning},
-		"gone here":                 {metastore.Lease{Host: "here", Boot: "b", PID: 1 << 30, Start: 5, Heartbeat: now}, metastore.RunDied},
-		"before a restart":          {metastore.Lease{Host: "here", Boot: "a", PID: 1, Start: self, Heartbeat: now}, metastore.RunDied},
+		"alive here":                {metastore.Lease{Host: "here", Boot: "b", Namespace: "1", PID: 1, Start: self}, metastore.RunRunning},
+		"gone here":                 {metastore.Lease{Host: "here", Boot: "b", Namespace: "1", PID: 1 << 30, Start: 5, Heartbeat: now}, metastore.RunDied},
+		"before a restart":          {metastore.Lease{Host: "here", Boot: "a", Namespace: "1", PID: 1, Start: self, Heartbeat: now.Add(-2 * leaseTime)}, metastore.RunDied},
+		"a namesake":                {metastore.Lease{Host: "here", Boot: "a", Namespace: "1", PID: 1 << 30, Heartbeat: now}, metastore.RunRunning},
+		"in a container":            {metastore.Lease{Host: "here", Boot: "b", Namespace: "2", PID: 1 << 30, Start: 5, Heartbeat: now}, metastore.RunRunning},
+		"in a container, silent":    {metastore.Lease{Host: "here", Boot: "b", Namespace: "2", PID: 1, Start: self, Heartbeat: now.Add(-2 * leaseTime)}, metastore.RunDied},
+		"of an older version":       {metastore.Lease{Host: "here", Boot: "b", PID: 1 << 30, Start: 5, Heartbeat: now}, metastore.RunRunning},
 		"elsewhere, heard lately":   {metastore.Lease{Host: "there", Boot: "x", PID: 1, Heartbeat: now.Add(-leaseTime / 2)}, metastore.RunRunning},
 		"elsewhere, long not heard": {metastore.Lease{Host: "there", Boot: "x", PID: 1, Heartbeat: now.Add(-2 * leaseTime)}, metastore.RunDied},
 	}
 	ctx := context.Background()
 	store := mem.New()
-	s := New(Config{Store: store, Host: "here", Boot: "b", Now: func() time.Time { return now }})
+	s := New(Config{Store: store, Host: "here", Boot: "b", Namespace: "1", Now: func() time.Time { return now }})
 	want := map[int64]metastore.RunStatus{}
 	names := map[int64]string{}
 	for name, c := range leases {
@@ -137,5 +141,36 @@ func TestHonestStatus(t *testing.T) {
 	}
 	if _, err := s.LatestRun(ctx, "G"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the latest run of a flow that never ran: %v", err)
+	}
+}
+
+// A run that is known to be gone is told from one that nothing is heard of, which may come back as long as its engine has patience.
+func TestMayReturn(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s := New(Config{Store: mem.New(), Host: "here", Boot: "b", Namespace: "1", Now: func() time.Time { return now }})
+	ago := func(d time.Duration) metastore.Lease {
+		return metastore.Lease{Host: "there", Boot: "x", Heartbeat: now.Add(-d)}
+	}
+	patient := ago(time.Hour)
+	patient.Patience = 2 * time.Hour
+	for name, c := range map[string]struct {
+		run    metastore.Run
+		status metastore.RunStatus
+		until  time.Time
+	}{
+		"gone here":        {metastore.Run{Lease: metastore.Lease{Host: "here", Boot: "b", Namespace: "1", PID: 1 << 30, Start: 5, Heartbeat: now}}, metastore.RunDied, time.Time{}},
+		"heard lately":     {metastore.Run{Lease: ago(leaseTime / 2)}, metastore.RunRunning, time.Time{}},
+		"silent":           {metastore.Run{Lease: ago(2 * leaseTime)}, metastore.RunDied, now.Add(metastore.Patience - 2*leaseTime)},
+		"silent for long":  {metastore.Run{Lease: ago(metastore.Patience)}, metastore.RunDied, time.Time{}},
+		"patient":          {metastore.Run{Lease: patient}, metastore.RunDied, now.Add(time.Hour)},
+		"silent, Metaflow": {metastore.Run{Lease: ago(leaseTime), FailedTask: 3, Info: metastore.RunInfo{Engine: metastore.EngineMetaflow}}, metastore.RunFailed, now.Add(metastore.Patience - leaseTime)},
+		"over":             {metastore.Run{Status: metastore.RunFailed, Lease: ago(2 * leaseTime)}, metastore.RunFailed, time.Time{}},
+	} {
+		if c.run.Status == "" {
+			c.run.Status = metastore.RunRunning
+		}
+		if status, until := s.upkeep().Status(c.run); status != c.status || !until.Equal(c.until) {
+			t.Errorf("%s: %s, until %v; want %s, until %v", name, status, until, c.status, c.until)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -47,11 +46,11 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err := f.prepareFor(ctx, []string{t.Step}); err != nil {
 		return RunResult{}, err
 	}
-	staging, err := s.register(ctx)
+	known, err := s.register(ctx)
 	if err != nil {
 		return RunResult{}, err
 	}
-	defer os.RemoveAll(staging)
+	defer known.Leave()
 	begin := metastore.Beginning{From: origin.ID, Tasks: make([]int64, len(carried))}
 	for i, c := range carried {
 		begin.Tasks[i] = c.ID
@@ -64,7 +63,7 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 		return o.OnTask(run, t.Step, id, repeats)
 	}
 	w := work{
-		project: project, staging: staging, engine: eng, begin: begin, parameters: origin.Info.Parameters, of: repeats.String(),
+		project: project, staging: known.Staging, engine: eng, begin: begin, parameters: origin.Info.Parameters, of: repeats.String(),
 		spin: &protocol.Spin{Without: without, Artifacts: o.Artifacts, Persist: o.Persist},
 	}
 	if len(without) > 0 && !o.SkipDecorators {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/interp"
@@ -9,9 +10,9 @@ import (
 	"github.com/levadahq/levada/internal/upkeep"
 )
 
-// Remove removes whole runs and frees what no other run needs; dry only says what would go. All of them are looked at
-// first: NotFound if one does not exist, Conflict if one still goes on, Usage for a pathspec of less than a run.
-func (s *Service) Remove(ctx context.Context, runs []Pathspec, dry bool) (upkeep.Collected, error) {
+// Remove removes whole runs and frees what no other run needs. All of them are looked at
+// first: NotFound if one does not exist, Conflict if one still goes on or may come back, Usage for a pathspec of less than a run.
+func (s *Service) Remove(ctx context.Context, runs []Pathspec, m upkeep.Mode) (upkeep.Collected, error) {
 	ids := make([]int64, len(runs))
 	for i, p := range runs {
 		if p.Step != "" {
@@ -26,12 +27,12 @@ func (s *Service) Remove(ctx context.Context, runs []Pathspec, dry bool) (upkeep
 		}
 		ids[i] = p.Run
 	}
-	return s.c.Upkeep.Remove(ctx, ids, dry)
+	return s.c.Upkeep.Remove(ctx, ids, m)
 }
 
-// Collect removes the runs that the rules select and frees what nobody needs; dry only says what would go.
-func (s *Service) Collect(ctx context.Context, rules upkeep.Rules, dry bool) (upkeep.Collected, error) {
-	return s.c.Upkeep.Collect(ctx, rules, dry)
+// Collect removes the runs that the rules select and frees what nobody needs.
+func (s *Service) Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode) (upkeep.Collected, error) {
+	return s.c.Upkeep.Collect(ctx, rules, m)
 }
 
 // Examine looks at the Python, the SDK and, if there is one, the store. python is what the user named, possibly nothing.
@@ -48,8 +49,14 @@ func (s *Service) Examine(ctx context.Context, python string, x upkeep.Examinati
 
 func (s *Service) upkeep() *upkeep.Store {
 	return &upkeep.Store{
-		Meta: s.c.Store, Data: s.c.Data, Home: s.c.Home, Host: s.c.Host, Now: s.c.Now,
-		Status: func(r metastore.Run) metastore.RunStatus { return s.honest(r).Status },
+		Meta: s.c.Store, Data: s.c.Data, Home: s.c.Home, Here: s.here(), Now: s.c.Now,
+		Status: func(r metastore.Run) (metastore.RunStatus, time.Time) {
+			status := s.honest(r).Status
+			if status == r.Status || !s.mayReturn(r) {
+				return status, time.Time{}
+			}
+			return status, r.Lease.MayReturn()
+		},
 	}
 }
 

@@ -54,7 +54,7 @@ func TestBesideACollection(t *testing.T) {
 		"one that begins, stores, records and ends": func(w *world, _ int64) func() {
 			staging := w.register()
 			w.end(w.full(sizes))
-			w.ok(os.RemoveAll(staging))
+			staging.Leave()
 			return nil
 		},
 		"one that begins, stores and records": func(w *world, _ int64) func() {
@@ -73,26 +73,26 @@ func TestBesideACollection(t *testing.T) {
 				run := w.start("B", 0)
 				w.recordOnly(run, sizes)
 				w.end(run)
-				w.ok(os.RemoveAll(staging))
+				staging.Leave()
 			}
 		},
 		"one that is resumed from a run that goes": func(w *world, old int64) func() {
 			staging := w.register()
 			w.end(w.start("A", old))
-			w.ok(os.RemoveAll(staging))
+			staging.Leave()
 			return nil
 		},
 		"another collection": func(w *world, old int64) func() {
-			_, err := w.store.Remove(ctx, []int64{old}, false)
+			_, err := w.store.Remove(ctx, []int64{old}, upkeep.Mode{})
 			w.ok(err)
 			return nil
 		},
 		"another collection, and then one that stores": func(w *world, old int64) func() {
-			_, err := w.store.Remove(ctx, []int64{old}, false)
+			_, err := w.store.Remove(ctx, []int64{old}, upkeep.Mode{})
 			w.ok(err)
 			staging := w.register()
 			w.end(w.full(sizes))
-			w.ok(os.RemoveAll(staging))
+			staging.Leave()
 			return nil
 		},
 	} {
@@ -103,7 +103,7 @@ func TestBesideACollection(t *testing.T) {
 			w.end(old)
 			var after func()
 			hook.happens = func() { after = c(w, old) }
-			if _, err := w.store.Remove(ctx, []int64{old}, false); err != nil {
+			if _, err := w.store.Remove(ctx, []int64{old}, upkeep.Mode{}); err != nil {
 				t.Fatal(err)
 			}
 			delete(w.runs, old)
@@ -111,7 +111,7 @@ func TestBesideACollection(t *testing.T) {
 				after()
 			}
 			w.check(false)
-			if _, err := w.store.Collect(ctx, upkeep.NoRules, false); err != nil {
+			if _, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{}); err != nil {
 				t.Fatal(err)
 			}
 			w.check(false)
@@ -134,10 +134,27 @@ func (w *world) recordOnly(run int64, sizes []int) {
 	w.withoutPut = false
 }
 
-func (w *world) register() string {
-	folder, err := upkeep.Register(w.store.Home, w.store.Host)
+func (w *world) register() *upkeep.Engine {
+	e, err := upkeep.Register(w.store.Home, w.store.Here)
 	w.ok(err)
-	return folder
+	return e
+}
+
+// unseen makes a folder as that of an engine which runs at a place, with a process of which nothing is to be seen here. It is locked as
+// long as the engine lives where it can be told by that.
+func (w *world) unseen(place metastore.Place, locked bool) string {
+	e, err := upkeep.Register(w.store.Home, place)
+	w.ok(err)
+	name := filepath.Base(e.Staging)
+	theirs := filepath.Join(filepath.Dir(e.Staging), strings.Replace(name, strconv.Itoa(os.Getpid()), strconv.Itoa(1<<30), 1))
+	if locked {
+		w.ok(os.Rename(e.Staging, theirs))
+		w.engines = append(w.engines, e) // a lock goes when nobody has the file any more
+	} else {
+		w.ok(os.Mkdir(theirs, 0o777))
+		e.Leave()
+	}
+	return theirs
 }
 
 // What an engine relies on that began before the collection is not even planned to go, and told.
@@ -154,7 +171,7 @@ func TestHeldForARunningFlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dry := range []bool{true, false} {
-		got, err := w.store.Remove(ctx, []int64{old}, dry)
+		got, err := w.store.Remove(ctx, []int64{old}, upkeep.Mode{Dry: dry})
 		w.ok(err)
 		if len(got.Runs) != 1 || got.Runs[0].Bytes < 70_000 || got.Runs[0].Bytes > 80_000 || got.Held < 100_000 || len(w.files()) == 0 {
 			t.Errorf("dry %t: %+v, files %v", dry, got, w.files())
@@ -163,8 +180,8 @@ func TestHeldForARunningFlow(t *testing.T) {
 	if len(w.files()) != 1 {
 		t.Errorf("there are the files %v", w.files())
 	}
-	w.ok(os.RemoveAll(staging))
-	got, err := w.store.Collect(ctx, upkeep.NoRules, false)
+	staging.Leave()
+	got, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
 	w.ok(err)
 	if got.Unneeded < 100_000 || got.Freed < 100_000 || len(w.files()) != 0 {
 		t.Errorf("when the flow has ended: %+v, files %v", got, w.files())
@@ -181,22 +198,18 @@ func (w *world) files() []string {
 // after its last sign, and as long as a run goes on there.
 func TestEngineElsewhere(t *testing.T) {
 	w, meta := realWorld(t)
-	theirs, err := upkeep.Register(w.store.Home, "there")
-	w.ok(err)
-	name := filepath.Base(theirs)
-	theirs = filepath.Join(filepath.Dir(theirs), strings.Replace(name, strconv.Itoa(os.Getpid()), strconv.Itoa(1<<30), 1))
-	w.ok(os.Rename(filepath.Join(w.store.Home, "staging", name), theirs))
+	theirs := w.unseen(metastore.Place{Host: "there", Boot: "b", Namespace: "1"}, false)
 	if _, err := w.store.Data.Put(ctx, contentOf(7, 1, 200_000)); err != nil {
 		t.Fatal(err)
 	}
 	there := func(path string) bool { _, err := os.Stat(path); return err == nil }
 	collect := func() {
 		t.Helper()
-		_, err := w.store.Collect(ctx, upkeep.NoRules, false)
+		_, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
 		w.ok(err)
 	}
 	collect()
-	w.ok(os.RemoveAll(w.register())) // another engine here removes what the dead left, not this
+	w.register().Leave() // another engine here removes what the dead left, not this
 	if !there(theirs) || len(w.files()) != 1 {
 		t.Fatalf("its folder is there: %t; files %v", there(theirs), w.files())
 	}
@@ -207,6 +220,19 @@ func TestEngineElsewhere(t *testing.T) {
 		Lease: metastore.Lease{Host: "there", PID: 1 << 30}}, metastore.Beginning{})
 	w.ok(err)
 	w.runs[run] = &history{}
+	_, err = w.store.Remove(ctx, []int64{run, w.start("B", 0)}, upkeep.Mode{})
+	if hint := fault.HintOf(err); !fault.Is(err, fault.Conflict) || !strings.Contains(hint, "kill") {
+		t.Errorf("a run here: %v; %s", err, hint)
+	}
+	for id := range w.runs {
+		if id != run {
+			w.end(id)
+		}
+	}
+	_, err = w.store.Remove(ctx, []int64{run}, upkeep.Mode{})
+	if hint := fault.HintOf(err); !fault.Is(err, fault.Conflict) || !strings.Contains(hint, "levada cancel") || strings.Contains(hint, "kill") {
+		t.Errorf("a run there: %v; %s", err, hint)
+	}
 	collect()
 	if !there(theirs) || len(w.files()) != 1 {
 		t.Errorf("while its run goes on, its folder is there: %t; files %v", there(theirs), w.files())
@@ -215,6 +241,107 @@ func TestEngineElsewhere(t *testing.T) {
 	collect()
 	if there(theirs) || len(w.files()) != 0 {
 		t.Errorf("when it has been silent for long, its folder is there: %t; files %v", there(theirs), w.files())
+	}
+}
+
+// A container has processes of its own, also where it has the name of its machine. So has an engine of an older version, which did not
+// say where it runs, for all that is known. What they are about to store is not taken for what the dead left: not by an
+// engine that begins, nor by a collection.
+func TestEngineInAContainer(t *testing.T) {
+	for name, place := range map[string]metastore.Place{
+		"in a container":        {Host: "here", Boot: "b", Namespace: "2"},
+		"of an older version":   {Host: "here", Boot: "b"},
+		"seen from a container": here,
+	} {
+		for _, locked := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, locked: %t", name, locked), func(t *testing.T) {
+				w, _ := realWorld(t)
+				if place == here {
+					w.store.Here.Namespace = "2"
+				}
+				theirs := w.unseen(place, locked)
+				w.ok(os.WriteFile(filepath.Join(theirs, "1-0-0"), []byte("a value"), 0o666))
+				if _, err := w.store.Data.Put(ctx, contentOf(7, 1, 200_000)); err != nil {
+					t.Fatal(err)
+				}
+				there := func() bool { _, err := os.Stat(filepath.Join(theirs, "1-0-0")); return err == nil }
+				w.register().Leave()
+				if !there() {
+					t.Fatal("an engine that begins has removed its folder")
+				}
+				collect := func() {
+					t.Helper()
+					_, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
+					w.ok(err)
+				}
+				collect()
+				if !there() || len(w.files()) != 1 {
+					t.Errorf("it is there: %t; files %v", there(), w.files())
+				}
+				long := time.Now().Add(-48 * time.Hour)
+				w.ok(os.Chtimes(theirs, long, long))
+				collect() // it is paused, or a task takes that long: who sees its lock knows
+				if there() != locked || len(w.files()) == 1 != locked {
+					t.Errorf("after two days it is there: %t; files %v", there(), w.files())
+				}
+			})
+		}
+	}
+}
+
+// A run whose engine cannot be seen, and that fell silent a short while ago, may come back. It stays with all that it may need.
+func TestSilentRun(t *testing.T) {
+	w, meta := realWorld(t)
+	died, silent := w.start("A", 0), w.start("A", 0)
+	until := time.Now().Add(10 * time.Minute)
+	place := metastore.Lease{Host: "there", PID: 7, Heartbeat: time.Now().Add(-5 * time.Minute)}
+	w.store.Status = func(r metastore.Run) (metastore.RunStatus, time.Time) {
+		switch {
+		case r.ID == silent && w.store.Now().Before(until):
+			return metastore.RunDied, until
+		case r.Status == metastore.RunRunning:
+			return metastore.RunDied, time.Time{}
+		}
+		return r.Status, time.Time{}
+	}
+	far, err := meta.CreateRun(ctx, metastore.Run{Flow: "A", Status: metastore.RunRunning, Created: time.Now(), FailedTask: -1, Lease: place}, metastore.Beginning{})
+	w.ok(err)
+	silent = far
+	theirs := w.unseen(metastore.Place{Host: "there"}, false)
+	long := time.Now().Add(-2 * time.Hour)
+	w.ok(os.Chtimes(theirs, long, long))
+	if _, err := w.store.Data.Put(ctx, contentOf(7, 1, 200_000)); err != nil { // and not recorded yet
+		t.Fatal(err)
+	}
+	_, err = w.store.Remove(ctx, []int64{died, silent}, upkeep.Mode{})
+	if text := fmt.Sprint(err); !fault.Is(err, fault.Conflict) || !strings.Contains(text, until.Format(time.TimeOnly)) ||
+		!strings.Contains(text, "5m") || !strings.Contains(fault.HintOf(err), "--force") {
+		t.Errorf("a run that may come back: %v; %s", err, fault.HintOf(err))
+	}
+	all := upkeep.NoRules
+	all.Statuses = []metastore.RunStatus{metastore.RunDied}
+	got, err := w.store.Collect(ctx, all, upkeep.Mode{})
+	w.ok(err)
+	if len(got.Runs) != 2 || len(got.Silent) != 1 || got.Silent[0] != silent || !got.Until.Equal(until) {
+		t.Errorf("%+v", got)
+	}
+	_, gone := os.Stat(theirs)
+	if _, err := meta.Run(ctx, silent); err != nil || gone != nil || len(w.files()) != 1 {
+		t.Errorf("what it needs is not there: %v, %v, %v", err, gone, w.files())
+	}
+	for _, m := range []upkeep.Mode{{Dry: true, Force: true}, {Force: true}} {
+		got, err := w.store.Remove(ctx, []int64{silent}, m)
+		w.ok(err)
+		if len(got.Runs) != 1 {
+			t.Errorf("by force: %+v", got)
+		}
+	}
+
+	silent, err = meta.CreateRun(ctx, metastore.Run{Flow: "A", Status: metastore.RunRunning, Created: time.Now(), FailedTask: -1, Lease: place}, metastore.Beginning{})
+	w.ok(err)
+	w.store.Now = func() time.Time { return until.Add(time.Second) }
+	if got, err = w.store.Collect(ctx, all, upkeep.Mode{}); err != nil || len(got.Runs) != 1 || len(got.Silent) != 0 {
+		t.Errorf("when it has been silent for long: %+v, %v", got, err)
 	}
 }
 
@@ -231,14 +358,14 @@ func TestLeftovers(t *testing.T) {
 		w.ok(os.Chtimes(file, then, then))
 		return file
 	}
-	dead := fmt.Sprintf("%d-7-%d-x", 1<<30, time.Now().UnixNano())
+	dead := filepath.Base(w.unseen(w.store.Here, false))
 	goes := []string{
 		write(0, "staging", dead, "1-0-0"), write(0, "staging", dead, "folder", "1-0-1"),
 		write(0, "staging", "items-123"), write(2*unwrittenLong, ".tmp", "put-1"),
 		write(0, ".tmp", "part-1"), // of a writer that is gone: it has no lock
 	}
 	stays := []string{
-		write(0, "staging", filepath.Base(mine), "1-0-0"), write(2*time.Minute, ".tmp", "put-2"), write(2*unwrittenLong, ".tmp", "else"),
+		write(0, "staging", filepath.Base(mine.Staging), "1-0-0"), write(2*time.Minute, ".tmp", "put-2"), write(2*unwrittenLong, ".tmp", "else"),
 		write(2*unwrittenLong, "mine.txt"), write(2*unwrittenLong, "logs", "notes.txt"),
 	}
 	from, to := io.Pipe()
@@ -250,14 +377,14 @@ func TestLeftovers(t *testing.T) {
 	if _, err := to.Write([]byte("x")); err != nil { // those before are in the file
 		t.Fatal(err)
 	}
-	dry, err := w.store.Collect(ctx, upkeep.NoRules, true)
+	dry, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{Dry: true})
 	w.ok(err)
 	for _, path := range append(goes, stays...) {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("a dry run: %v", err)
 		}
 	}
-	got, err := w.store.Collect(ctx, upkeep.NoRules, false)
+	got, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
 	w.ok(err)
 	if got.Leftovers != 4 || got.LeftBehind != 500 || dry.LeftBehind != 500 || got.Freed < 500 {
 		t.Errorf("dry %+v, then %+v", dry, got)
@@ -282,8 +409,8 @@ func TestLeftovers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	w.ok(os.RemoveAll(mine))
-	if _, err = w.store.Collect(ctx, upkeep.NoRules, false); err != nil {
+	mine.Leave()
+	if _, err = w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(stays[1]); !os.IsNotExist(err) {
@@ -302,11 +429,11 @@ func TestBrokenOff(t *testing.T) {
 	w.end(gone)
 	short, cancel := context.WithCancel(ctx)
 	hook.happens = cancel
-	if _, err := w.store.Remove(short, []int64{gone}, false); !fault.Is(err, fault.Interrupted) {
+	if _, err := w.store.Remove(short, []int64{gone}, upkeep.Mode{}); !fault.Is(err, fault.Interrupted) {
 		t.Errorf("a collection that was interrupted: %v", err)
 	}
 	w.check(false)
-	if _, err := w.store.Remove(ctx, []int64{gone}, false); err != nil {
+	if _, err := w.store.Remove(ctx, []int64{gone}, upkeep.Mode{}); err != nil {
 		t.Fatal(err)
 	}
 	delete(w.runs, gone)
@@ -323,11 +450,11 @@ func TestCardsLeftBehind(t *testing.T) {
 	w.end(over)
 	w.end(goes)
 	w.end(w.start("A", over)) // needs the log, not the card
-	w.store.Status = func(r metastore.Run) metastore.RunStatus {
+	w.store.Status = func(r metastore.Run) (metastore.RunStatus, time.Time) {
 		if r.ID == died {
-			return metastore.RunDied
+			return metastore.RunDied, time.Time{}
 		}
-		return r.Status
+		return r.Status, time.Time{}
 	}
 	show := func(run int64) (paths []string) {
 		for _, name := range []string{"0-0.card-0.html", "0-0.card-0.json", "0-0.card-0.json.new", "card-12.new"} {
@@ -340,9 +467,9 @@ func TestCardsLeftBehind(t *testing.T) {
 	}
 	gone := append(show(over), show(goes)...)
 	stay := append(show(died), show(lives)...)
-	dry, err := w.store.Remove(ctx, []int64{goes}, true)
+	dry, err := w.store.Remove(ctx, []int64{goes}, upkeep.Mode{Dry: true})
 	w.ok(err)
-	got, err := w.store.Remove(ctx, []int64{goes}, false)
+	got, err := w.store.Remove(ctx, []int64{goes}, upkeep.Mode{})
 	w.ok(err)
 	for _, c := range []upkeep.Collected{dry, got} {
 		if c.Leftovers != 4 || c.LeftBehind != 400 || len(c.Runs) != 1 || c.Runs[0].Bytes != 400 {

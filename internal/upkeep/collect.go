@@ -23,10 +23,17 @@ type Store struct {
 	Meta metastore.Store
 	Data *datastore.Store
 	Home string // its folder
-	Host string // this machine
-	// Status returns the honest status of a run: whether one that is recorded as running still goes on.
-	Status func(metastore.Run) metastore.RunStatus
+	Here metastore.Place
+	// Status returns the honest status of a run: whether one that is recorded as running still goes on. Of one that is over only
+	// because nothing is heard of it, it returns until when it may be heard of again; that is zero if it cannot be any more.
+	Status func(metastore.Run) (status metastore.RunStatus, silent time.Time)
 	Now    func() time.Time
+}
+
+// Mode is how runs are removed.
+type Mode struct {
+	Dry   bool // only say what would go
+	Force bool // also runs that fell silent a short while ago and may come back
 }
 
 // Share is a run that goes, and the bytes of values and logs that go with it: those that no run needs that stays. What several
@@ -44,6 +51,9 @@ type Collected struct {
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
 	Unfinished int64   // bytes of files that somebody writes, or may be writing on another machine: they stay
+	// Silent are runs that the rules select and that stay, since they may come back: the last of them until Until.
+	Silent []int64
+	Until  time.Time
 	// Freed is how many bytes less the store takes on disk: the files that were deleted, and by how much the database
 	// has shrunk. 0 if nothing was done.
 	Freed int64
@@ -59,17 +69,24 @@ func (c Collected) Bytes() int64 {
 }
 
 // Remove removes runs, whichever way they ended, and frees what nobody needs then. Conflict if one of them goes
-// on: nothing is removed then. dry only says what would go.
-func (s *Store) Remove(ctx context.Context, ids []int64, dry bool) (Collected, error) {
-	return s.collect(ctx, dry, func(runs []metastore.Run) ([]metastore.Run, error) {
+// on, or may come back: nothing is removed then.
+func (s *Store) Remove(ctx context.Context, ids []int64, m Mode) (Collected, error) {
+	return s.collect(ctx, m.Dry, func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error) {
 		var gone []metastore.Run
 		for _, r := range runs {
 			if !slices.Contains(ids, r.ID) {
 				continue
 			}
 			if r.Status == metastore.RunRunning {
+				how := fmt.Sprintf("Ctrl-C, or `kill %d`", r.Lease.PID)
+				if !r.Lease.In(s.Here) {
+					how = fmt.Sprintf("Ctrl-C there, or `levada cancel %d`", r.ID) // the process of this number here is another
+				}
 				return nil, fault.New(fault.Conflict, "run %d still goes on, in process %d on %s", r.ID, r.Lease.PID, r.Lease.Host).
-					Do("stop it first (Ctrl-C, or `kill %d`), or wait until it has ended", r.Lease.PID)
+					Do("stop it first (%s), or wait until it has ended", how)
+			}
+			if until := silent[r.ID]; !until.IsZero() && !m.Force {
+				return nil, mayReturn(r, until, s.Now())
 			}
 			gone = append(gone, r)
 		}
@@ -77,14 +94,43 @@ func (s *Store) Remove(ctx context.Context, ids []int64, dry bool) (Collected, e
 	})
 }
 
-// Collect removes the runs that the rules select and frees what nobody needs then; without rules only the latter. dry only
-// says what would go.
-func (s *Store) Collect(ctx context.Context, rules Rules, dry bool) (Collected, error) {
+// mayReturn says why a run stays that fell silent.
+func mayReturn(r metastore.Run, until, now time.Time) error {
+	return fault.New(fault.Conflict, "run %d was last heard of %s ago, from process %d on %s, and may come back until %s: its machine may sleep, be paused or have no connection",
+		r.ID, now.Sub(r.Lease.Heartbeat).Round(time.Second), r.Lease.PID, r.Lease.Host, until.Local().Format(time.TimeOnly)).
+		Do("end it there, or wait until then; if it is gone for good, --force removes it now")
+}
+
+// Collect removes the runs that the rules select and frees what nobody needs then; without rules only the latter. Runs that may come
+// back stay.
+func (s *Store) Collect(ctx context.Context, rules Rules, m Mode) (Collected, error) {
 	if err := rules.Check(); err != nil {
 		return Collected{}, err
 	}
-	return s.collect(ctx, dry, func(runs []metastore.Run) ([]metastore.Run, error) { return rules.Select(runs, s.Now()), nil })
+	var spared []int64
+	var last time.Time
+	c, err := s.collect(ctx, m.Dry, func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error) {
+		gone := rules.Select(runs, s.Now())
+		if m.Force {
+			return gone, nil
+		}
+		return slices.DeleteFunc(gone, func(r metastore.Run) bool {
+			until, may := silent[r.ID]
+			if may {
+				spared = append(spared, r.ID)
+				if until.After(last) {
+					last = until
+				}
+			}
+			return may
+		}), nil
+	})
+	c.Silent, c.Until = spared, last
+	return c, err
 }
+
+// chooser chooses the runs that go, of all with their honest statuses. silent are those that may come back, until when.
+type chooser func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error)
 
 // plan is what is to be done.
 type plan struct {
@@ -97,7 +143,7 @@ type plan struct {
 	parts  []blob.Part
 }
 
-func (s *Store) collect(ctx context.Context, dry bool, choose func([]metastore.Run) ([]metastore.Run, error)) (Collected, error) {
+func (s *Store) collect(ctx context.Context, dry bool, choose chooser) (Collected, error) {
 	p, err := s.plan(ctx, choose)
 	if err != nil || dry {
 		return p.Collected, err
@@ -116,7 +162,7 @@ func (s *Store) collect(ctx context.Context, dry bool, choose func([]metastore.R
 }
 
 // plan finds out what goes. Nothing waits for it.
-func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metastore.Run, error)) (*plan, error) {
+func (s *Store) plan(ctx context.Context, choose chooser) (*plan, error) {
 	p := &plan{}
 	// Folders of logs first: one that is there belongs to a run that is recorded already.
 	logs, err := s.logFiles()
@@ -124,6 +170,7 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		return p, err
 	}
 	var runs []metastore.Run
+	silent := make(map[int64]time.Time)
 	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{}) {
 		if err != nil {
 			return p, err
@@ -131,11 +178,14 @@ func (s *Store) plan(ctx context.Context, choose func([]metastore.Run) ([]metast
 		if r.Status == metastore.RunRunning {
 			p.since.Runs = append(p.since.Runs, r.ID)
 		}
-		r.Status = s.Status(r)
+		var until time.Time
+		if r.Status, until = s.Status(r); !until.IsZero() {
+			silent[r.ID] = until
+		}
 		p.since.After = max(p.since.After, r.ID)
 		runs = append(runs, r)
 	}
-	gone, err := choose(runs)
+	gone, err := choose(runs, silent)
 	if err != nil {
 		return p, err
 	}

@@ -25,6 +25,8 @@ import (
 
 var ctx = context.Background()
 
+var here = metastore.Place{Host: "here", Boot: "b", Namespace: "1"}
+
 // world is a store and all that is known of what must be in it.
 type world struct {
 	t     fataler
@@ -32,6 +34,7 @@ type world struct {
 	runs  map[int64]*history
 	// withoutPut says that large values have been stored already.
 	withoutPut bool
+	engines    []*upkeep.Engine // that live to the end of the test
 }
 
 type fataler interface {
@@ -57,8 +60,8 @@ type task struct {
 func newWorld(t fataler, home string, meta metastore.Store) *world {
 	w := &world{t: t, runs: map[int64]*history{}}
 	w.store = &upkeep.Store{
-		Meta: meta, Data: datastore.New(meta, file.New(home), filepath.Join(home, "staging")), Home: home, Host: "here", Now: time.Now,
-		Status: func(r metastore.Run) metastore.RunStatus { return r.Status },
+		Meta: meta, Data: datastore.New(meta, file.New(home), filepath.Join(home, "staging")), Home: home, Here: here, Now: time.Now,
+		Status: func(r metastore.Run) (metastore.RunStatus, time.Time) { return r.Status, time.Time{} },
 	}
 	return w
 }
@@ -80,7 +83,7 @@ func (w *world) record(r metastore.Record) {
 func (w *world) start(flow string, origin int64) int64 {
 	h := &history{origin: origin}
 	run := metastore.Run{
-		Flow: flow, Status: metastore.RunRunning, Created: time.Now(), Origin: origin, FailedTask: -1, Lease: metastore.Lease{Host: "here"},
+		Flow: flow, Status: metastore.RunRunning, Created: time.Now(), Origin: origin, FailedTask: -1, Lease: metastore.Lease{Host: here.Host, Boot: here.Boot, Namespace: here.Namespace},
 		Definition: w.keep([]byte("definition of " + flow)),
 	}
 	var begin metastore.Beginning
@@ -280,7 +283,7 @@ func TestWhatIsKeptReadsBack(t *testing.T) {
 				for _, id := range w.ids(false) { // while they go on, they may be about to need what is new
 					w.end(id)
 				}
-				_, err = w.store.Collect(ctx, upkeep.NoRules, false)
+				_, err = w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
 				w.ok(err)
 				w.check(true)
 			})
@@ -310,10 +313,10 @@ func (w *world) actions(rt *rapid.T) map[string]func(*rapid.T) {
 		"end": func(rt *rapid.T) { w.end(pick(rt, false)) },
 		"remove": func(rt *rapid.T) {
 			id := pick(rt, true)
-			plan, err := w.store.Remove(ctx, []int64{id}, true)
+			plan, err := w.store.Remove(ctx, []int64{id}, upkeep.Mode{Dry: true})
 			w.ok(err)
 			w.check(false)
-			got, err := w.store.Remove(ctx, []int64{id}, false)
+			got, err := w.store.Remove(ctx, []int64{id}, upkeep.Mode{})
 			w.ok(err)
 			if len(got.Runs) != 1 || got.Bytes() != plan.Bytes() {
 				rt.Errorf("removing %d: %+v, the plan was %+v", id, got, plan)
@@ -321,7 +324,7 @@ func (w *world) actions(rt *rapid.T) map[string]func(*rapid.T) {
 			delete(w.runs, id)
 		},
 		"remove one that goes on": func(rt *rapid.T) {
-			if _, err := w.store.Remove(ctx, append(w.ids(true), pick(rt, false)), false); !fault.Is(err, fault.Conflict) {
+			if _, err := w.store.Remove(ctx, append(w.ids(true), pick(rt, false)), upkeep.Mode{}); !fault.Is(err, fault.Conflict) {
 				rt.Errorf("removing a run that goes on: %v", err)
 			}
 		},
@@ -331,7 +334,7 @@ func (w *world) actions(rt *rapid.T) map[string]func(*rapid.T) {
 			if rapid.Bool().Draw(rt, "of a flow") {
 				rules.Flows = []string{"A"}
 			}
-			got, err := w.store.Collect(ctx, rules, false)
+			got, err := w.store.Collect(ctx, rules, upkeep.Mode{})
 			w.ok(err)
 			for _, share := range got.Runs {
 				if !w.runs[share.Run.ID].ended {

@@ -102,7 +102,8 @@ func (s *Store) examineDatabase(ctx context.Context, x *Examination) error {
 		if err != nil {
 			return err
 		}
-		if runs++; s.Status(r) == metastore.RunDied {
+		runs++
+		if status, _ := s.Status(r); status == metastore.RunDied {
 			died++
 		}
 	}
@@ -275,7 +276,7 @@ func (s *Store) examineLogs(ctx context.Context, x *Examination) error {
 }
 
 func (s *Store) examineLeftovers(ctx context.Context, x *Examination) error {
-	c, err := s.Collect(ctx, NoRules, !x.Repair)
+	c, err := s.Collect(ctx, NoRules, Mode{Dry: !x.Repair})
 	if err != nil {
 		return err
 	}

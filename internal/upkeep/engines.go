@@ -19,29 +19,50 @@ import (
 // stagingName is the folder in which engines have their folders.
 const stagingName = "staging"
 
+// Engine is one that was made known.
+type Engine struct {
+	Staging string // its folder for values on their way into the store
+	lock    *os.File
+}
+
 // Register makes an engine known to collectors, before it stores its first value, and makes a folder for values on
-// their way into the store. Both end when the folder is removed, after the engine's last commit. What dead engines of this machine
+// their way into the store. Both end with Leave, after the engine's last commit. What dead engines of this machine
 // left is removed.
 //
-// The folder's name says who the engine is, when it began and where: PID-START-BEGAN-MACHINE-, with the process's start time as
-// package usage tells it, nanoseconds since 1970, and a hash of host, the name of this machine. Process ids of another
-// machine, or of a container that has the same folder, mean nothing here.
-func Register(home, host string) (folder string, err error) {
+// The folder's name says who the engine is, when it began and where: PID-START-BEGAN-MACHINE-nNAMESPACE.…, with the process's start
+// time as package usage tells it, nanoseconds since 1970, a hash of the name of this machine, and the namespace of the process id.
+// Process ids of another machine, or of a container that has the same folder, mean nothing here. While the engine lives it has the
+// folder locked, which tells of it in all containers that see the same file system; that a folder is not locked says nothing, since
+// not all file systems have locks, nor do all that share a folder share them.
+func Register(home string, here metastore.Place) (*Engine, error) {
 	root := filepath.Join(home, stagingName)
-	if found, err := look(root, host); err == nil {
+	if found, err := look(root, here); err == nil {
 		for _, l := range found.left {
 			os.RemoveAll(l.path)
 		}
 	}
 	if err := os.MkdirAll(root, 0o777); err != nil {
-		return "", blob.Fault("make the staging folder", root, err)
+		return nil, blob.Fault("make the staging folder", root, err)
+	}
+	namespace := ""
+	if here.Namespace != "" {
+		namespace = "n" + here.Namespace + "."
 	}
 	pid := os.Getpid()
-	folder, err = os.MkdirTemp(root, fmt.Sprintf("%d-%d-%d-%s-", pid, usage.ProcessStart(pid), blob.Now().UnixNano(), machine(host)))
+	name := fmt.Sprintf("%d-%d-%d-%s-%s", pid, usage.ProcessStart(pid), blob.Now().UnixNano(), machine(here.Host), namespace)
+	folder, err := os.MkdirTemp(root, name)
 	if err != nil {
-		return "", blob.Fault("make the staging folder", root, err)
+		return nil, blob.Fault("make the staging folder", root, err)
 	}
-	return folder, nil
+	return &Engine{folder, lockFolder(folder)}, nil
+}
+
+// Leave takes back that an engine is known, and removes its folder.
+func (e *Engine) Leave() {
+	os.RemoveAll(e.Staging)
+	if e.lock != nil {
+		e.lock.Close()
+	}
 }
 
 // engines is what the staging folder tells.
@@ -50,10 +71,10 @@ type engines struct {
 	oldest time.Time // when the first of those that live began
 	left   []leftover
 	others []other
-	kept   int64 // bytes of what engines on other machines may still need
+	kept   int64 // bytes of what others may still need
 }
 
-// other is an engine on another machine. Whether it lives is not known from here.
+// other is an engine on another machine, or in a container. Whether it lives is not known from here.
 type other struct {
 	leftover           // what it leaves if it is dead
 	began    time.Time // when it began
@@ -73,8 +94,20 @@ func machine(host string) string {
 	return fmt.Sprintf("m%08x", h.Sum32())
 }
 
-// look finds out from the staging folder which engines live on a machine, and which there are on others.
-func look(root, host string) (engines, error) {
+// placeOf is the machine and the namespace in the name of a folder, empty in those of versions that did not say so.
+func placeOf(folder string) (where, namespace string) {
+	parts := strings.Split(folder, "-")
+	if len(parts) != 5 {
+		return "", ""
+	}
+	if text, ok := strings.CutPrefix(parts[4], "n"); ok {
+		namespace, _, _ = strings.Cut(text, ".")
+	}
+	return parts[3], namespace
+}
+
+// look finds out from the staging folder which engines live here, and which others there are.
+func look(root string, here metastore.Place) (engines, error) {
 	var e engines
 	entries, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -84,12 +117,12 @@ func look(root, host string) (engines, error) {
 		var pid int
 		var start, began int64
 		n, _ := fmt.Sscanf(entry.Name(), "%d-%d-%d-", &pid, &start, &began)
-		where := ""
-		if parts := strings.Split(entry.Name(), "-"); len(parts) == 5 { // older versions did not say where
-			where = parts[3]
-		}
+		where, namespace := placeOf(entry.Name())
+		seen := here.Boot != "" && (where == "" || where == machine(here.Host)) && namespace == here.Namespace
 		switch path := filepath.Join(root, entry.Name()); {
-		case n == 3 && where != "" && where != machine(host):
+		case n == 3 && isLocked(path):
+			e.live(time.Unix(0, began))
+		case n == 3 && !seen:
 			if st, err := entry.Info(); err == nil { // else it has just gone
 				e.others = append(e.others, other{leftover{path: path, bytes: sizeOf(path)}, time.Unix(0, began), st.ModTime()})
 			}
@@ -114,26 +147,26 @@ func (e *engines) live(began time.Time) {
 // coarse is how coarsely file systems keep the time of a file, at most.
 const coarse = 2 * time.Second
 
-// elsewhere is how long an engine on another machine may be silent between the moment it begins and that when its run
+// elsewhere is how long an engine that cannot be seen from here may be silent between the moment it begins and that when its run
 // is recorded, or afterwards.
 const elsewhere = time.Hour
 
-// engines finds out which engines live: by their folders, and by the runs that go on.
+// engines finds out which engines live: by their folders, and by the runs that go on or may do so again.
 func (s *Store) engines(ctx context.Context) (engines, error) {
-	e, err := look(filepath.Join(s.Home, stagingName), s.Host)
+	e, err := look(filepath.Join(s.Home, stagingName), s.Here)
 	if err != nil {
 		return e, err
 	}
-	away := false // a run goes on on another machine
+	away := false // a run goes on where its engine cannot be seen from here
 	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Statuses: []metastore.RunStatus{metastore.RunRunning}}) {
 		if err != nil {
 			return e, err
 		}
-		if s.Status(r) != metastore.RunRunning {
+		if status, silent := s.Status(r); status != metastore.RunRunning && silent.IsZero() {
 			continue
 		}
 		began := r.Created
-		if r.Lease.Host != s.Host {
+		if !r.Lease.In(s.Here) {
 			began, away = began.Add(-elsewhere), true
 		}
 		e.live(began)

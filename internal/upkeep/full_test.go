@@ -42,7 +42,7 @@ func TestCollectingOnAFullDisk(t *testing.T) {
 	if meta.files() == 0 {
 		t.Fatal("no value is in a file")
 	}
-	if _, err := w.store.Collect(ctx, upkeep.Rules{Keep: 0}, false); err != nil {
+	if _, err := w.store.Collect(ctx, upkeep.Rules{Keep: 0}, upkeep.Mode{}); err != nil {
 		t.Fatal(err)
 	}
 	for v, err := range meta.SmallValues(ctx) {

@@ -16,6 +16,9 @@ func BootID() string {
 	return id
 }
 
+// PIDNamespace returns "": this system has no namespaces of process numbers.
+func PIDNamespace() string { return "" }
+
 // ProcessStart returns when a process started, in microseconds since 1970, 0 if unknown.
 func ProcessStart(pid int) int64 {
 	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)

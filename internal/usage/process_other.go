@@ -7,6 +7,9 @@ import "os"
 // BootID returns "": this system does not tell.
 func BootID() string { return "" }
 
+// PIDNamespace returns "": this system has no namespaces of process numbers.
+func PIDNamespace() string { return "" }
+
 // ProcessStart returns 0: this system does not tell.
 func ProcessStart(int) int64 { return 0 }
 

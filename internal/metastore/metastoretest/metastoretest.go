@@ -174,7 +174,7 @@ func fullRun() metastore.Run {
 	return metastore.Run{
 		Flow: "Hello", Status: metastore.RunRunning, User: "anna", Created: at(0.123456), Origin: 7, FailedTask: -1,
 		Tags: []string{"b", "a", "ü"}, SystemTags: []string{"user:anna", "levada_version:1"},
-		Lease:      metastore.Lease{Host: "h", Boot: "boot", PID: 42, Start: 99, Heartbeat: at(1)},
+		Lease:      metastore.Lease{Host: "h", Boot: "boot", PID: 42, Start: 99, Heartbeat: at(1), Namespace: "4026531836", Patience: time.Hour},
 		Definition: hashOf("definition"), Code: hashOf("code"),
 		Info: metastore.RunInfo{
 			Host: "h", CommandLine: []string{"levada", "run", "a b.py"}, WorkingDir: "/w", FlowFile: "a b.py", GitCommit: "abc",

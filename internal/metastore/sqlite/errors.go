@@ -34,6 +34,11 @@ func isConstraint(err error) bool { return resultCode(err) == lib.SQLITE_CONSTRA
 
 // faultOf turns an error into a fault about the store. Faults stay as they are.
 func (s *Store) faultOf(op string, err error) error {
+	if resultCode(err) != 0 && s.file != nil {
+		if gone := s.Present(); gone != nil { // which is why SQLite cannot do it
+			return gone
+		}
+	}
 	return faultOf(op, s.path, err)
 }
 

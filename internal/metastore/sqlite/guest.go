@@ -21,14 +21,19 @@ func scanID(r *row) (int64, error) { return r.integer(), nil }
 // Describe replaces what is known of where a run came from.
 func (s *Store) Describe(ctx context.Context, run int64, info metastore.RunInfo, definition metastore.Hash) error {
 	return s.do(ctx, "describe run", func(c *conn) error {
-		info.Name = ""
-		for r, err := range c.query(`SELECT coalesce(json_extract(info, '$.name'), '') FROM runs WHERE id = ?`, run) {
+		stored := storedInfo{RunInfo: info}
+		stored.Name = ""
+		for r, err := range c.query(`SELECT coalesce(json_extract(info, '$.name'), ''), coalesce(json_extract(info, '$.lease'), 'null')
+				FROM runs WHERE id = ?`, run) {
 			if err != nil {
 				return err
 			}
-			info.Name = r.text()
+			stored.Name = r.text()
+			if unpackJSON(r, &stored.Lease); r.err != nil {
+				return r.err
+			}
 		}
-		text, err := json.Marshal(info)
+		text, err := json.Marshal(stored)
 		if err != nil {
 			return err
 		}

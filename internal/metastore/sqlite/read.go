@@ -87,7 +87,11 @@ func scanRun(r *row) (metastore.Run, error) {
 	x.Lease = metastore.Lease{Host: r.text(), Boot: r.text(), PID: r.int(), Start: r.integer(), Heartbeat: r.time()}
 	x.StopAsked = r.time()
 	x.Definition, x.Code = r.hash(), r.hash()
-	unpackJSON(r, &x.Info)
+	var info storedInfo
+	unpackJSON(r, &info)
+	if x.Info = info.RunInfo; info.Lease != nil {
+		x.Lease.Namespace, x.Lease.Patience = info.Lease.Namespace, info.Lease.Patience
+	}
 	x.Info.CommandLine = nilIfEmpty(x.Info.CommandLine)
 	return x, r.err
 }

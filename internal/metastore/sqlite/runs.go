@@ -50,7 +50,7 @@ func (s *Store) writable() error {
 
 // CreateRun commits a new run with what it begins with.
 func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastore.Beginning) (int64, error) {
-	info, err := json.Marshal(run.Info)
+	info, err := json.Marshal(storedInfo{run.Info, leaseOf(run.Lease)})
 	if err != nil {
 		return 0, s.faultOf("create run", err)
 	}
@@ -87,6 +87,26 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 		return 0, err
 	}
 	return id, nil
+}
+
+// storedInfo is what the column info holds. What leases have got since the first version is there, too: an older version opens
+// the store and passes it by.
+type storedInfo struct {
+	metastore.RunInfo
+	Lease *storedLease `json:"lease,omitempty"`
+}
+
+// storedLease is what of a lease has no column.
+type storedLease struct {
+	Namespace string        `json:"pid_namespace,omitempty"`
+	Patience  time.Duration `json:"patience,omitempty"` // nanoseconds
+}
+
+func leaseOf(l metastore.Lease) *storedLease {
+	if l.Namespace == "" && l.Patience == 0 {
+		return nil
+	}
+	return &storedLease{l.Namespace, l.Patience}
 }
 
 func insertRun(c *conn, r metastore.Run, info string) (int64, error) {
@@ -186,8 +206,8 @@ const (
 // EndRun sets the final status of a run.
 func (s *Store) EndRun(ctx context.Context, id int64, end metastore.RunEnd) error {
 	return s.do(ctx, "end run", func(c *conn) error {
-		return updateRun(c, id, `UPDATE runs SET status = ?2, ended = ?3, failed_task = ?4, problem = ?5 WHERE id = ?1`,
-			string(end.Status), micros(end.Ended), end.FailedTask, end.Problem)
+		return goesOn(id, updateRun(c, id, `UPDATE runs SET status = ?2, ended = ?3, failed_task = ?4, problem = ?5 WHERE id = ?1`,
+			string(end.Status), micros(end.Ended), end.FailedTask, end.Problem))
 	})
 }
 
@@ -201,8 +221,17 @@ func (s *Store) AskStop(ctx context.Context, id int64, at time.Time) error {
 // Beat renews the lease of a running run.
 func (s *Store) Beat(ctx context.Context, id int64, at time.Time) error {
 	return s.do(ctx, "renew lease", func(c *conn) error {
-		return updateRun(c, id, `UPDATE runs SET heartbeat = ?2 WHERE id = ?1`, micros(at))
+		return goesOn(id, updateRun(c, id, `UPDATE runs SET heartbeat = ?2 WHERE id = ?1`, micros(at)))
 	})
+}
+
+// goesOn tells the engine of a run that is not there what became of it.
+func goesOn(id int64, err error) error {
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return fault.New(fault.NotFound, "the run was removed while it went on, so nothing more of it can be kept").On(fmt.Sprintf("run %d", id)).
+		Do("Run the flow again: there is nothing left that it could go on from. `levada rm` and `levada gc` remove runs that were not heard of for long.")
 }
 
 func updateRun(c *conn, id int64, sql string, args ...driver.Value) error {

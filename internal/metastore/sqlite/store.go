@@ -30,6 +30,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
@@ -62,7 +63,8 @@ const DefaultLinger = 8 * time.Millisecond
 // concurrently.
 type Store struct {
 	path    string
-	writer  *writer // nil if opened for reading only
+	file    os.FileInfo // of the database that is open
+	writer  *writer     // nil if opened for reading only
 	readers pool
 
 	spent atomic.Bool // the reserve was, and is to be made again
@@ -96,10 +98,30 @@ func Open(ctx context.Context, folder string, o Options) (*Store, error) {
 	} else {
 		err = s.openForWriting(ctx, o)
 	}
+	if err == nil && o.ReadOnly {
+		s.file, err = os.Stat(s.path)
+	}
 	if err != nil {
 		return nil, s.faultOf(op, err)
 	}
 	return s, nil
+}
+
+// Present returns a fault of kind NotFound if the database that is open is no longer the file at its path: SQLite would go on writing
+// to a file that has no name any more, and all of that would be gone when it is closed.
+func (s *Store) Present() error {
+	now, err := os.Stat(s.path)
+	what := "deleted or moved away"
+	switch {
+	case err == nil && os.SameFile(s.file, now):
+		return nil
+	case err == nil:
+		what = "replaced by another"
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+		return nil // that it cannot be looked for does not say that it is not there
+	}
+	return fault.New(fault.NotFound, "the store was %s while it was in use, so nothing more can be kept in it", what).On(s.path).
+		Do("Bring it back if you can, or begin a new one; then run the flow again, and start a server of this store anew.")
 }
 
 func (s *Store) openForWriting(ctx context.Context, o Options) error {
@@ -118,6 +140,10 @@ func (s *Store) openForWriting(ctx context.Context, o Options) error {
 		if s.spent.Load() {
 			s.makeReserve(reserveSize)
 		}
+		return err
+	}
+	if s.file, err = os.Stat(s.path); err != nil {
+		c.close()
 		return err
 	}
 	if o.Reserve && !s.spent.Load() {

@@ -225,6 +225,9 @@ func (w *writer) transact(batch []write, skip map[int]error) (culprit int, err e
 	if len(skip) == len(batch) {
 		return -1, nil
 	}
+	if err := w.store.Present(); err != nil {
+		return -1, err // what would be committed would not be durable
+	}
 	if err := insist(func() error { return w.begin() }); err != nil {
 		return -1, err
 	}

@@ -1,0 +1,4 @@
+package runner
+
+// Beat renews the lease once, as is done every few seconds.
+func (r *Runner) Beat() { r.beat() }
