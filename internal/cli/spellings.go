@@ -88,8 +88,8 @@ func pythonFloat(f float64) string {
 	return text
 }
 
-// jsonSpellings are the ways in which JSON may have been recorded: as Python's json.dumps writes it, and without needless escapes, tight and
-// with spaces. What is no JSON has none.
+// jsonSpellings are the ways in which JSON may have been recorded: as Python's json.dumps writes it, with letters as they are and, before that,
+// escaped; and with numbers as they were given, tight and with spaces. What is no JSON has none.
 func jsonSpellings(text string) []string {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -102,7 +102,7 @@ func jsonSpellings(text string) []string {
 	}
 	var all []string
 	for _, style := range []jsonStyle{
-		{comma: ", ", colon: ": ", python: true}, {comma: ",", colon: ":"}, {comma: ", ", colon: ": "},
+		{comma: ", ", colon: ": ", python: true}, {comma: ", ", colon: ": ", python: true, ascii: true}, {comma: ",", colon: ":"}, {comma: ", ", colon: ": "},
 	} {
 		var b strings.Builder
 		style.write(&b, v)
@@ -164,7 +164,8 @@ func readJSON(d *json.Decoder) (any, error) {
 // jsonStyle is a way to write JSON.
 type jsonStyle struct {
 	comma, colon string
-	python       bool // numbers as Python writes what it read, and texts in ASCII
+	python       bool // numbers as Python writes what it read
+	ascii        bool // letters beyond ASCII are escaped
 }
 
 func (s jsonStyle) write(b *strings.Builder, v any) {
@@ -227,7 +228,7 @@ func (s jsonStyle) quote(b *strings.Builder, text string) {
 		switch {
 		case ok:
 			b.WriteString(short)
-		case r >= ' ' && r <= '~', r >= '\x7f' && !s.python:
+		case r >= ' ' && r <= '~', r >= '\x7f' && !s.ascii:
 			b.WriteRune(r)
 		default:
 			for _, unit := range utf16.AppendRune(nil, r) {

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/levadahq/levada/internal/usage"
 )
 
 // TestKilledCollections has flows run that store what others have stored, break and are resumed, while collections remove
@@ -174,8 +176,9 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 
-	must(os.MkdirAll(filepath.Join(b.home, "staging", "1073741824-5-1-x"), 0o777))
-	must(os.WriteFile(filepath.Join(b.home, "staging", "1073741824-5-1-x", "1-0-0"), make([]byte, 5000), 0o666))
+	staging := filepath.Join(b.home, "staging", "1073741824-5-1--n"+usage.PIDNamespace()+".x") // of an engine of this machine, long dead
+	must(os.MkdirAll(staging, 0o777))
+	must(os.WriteFile(filepath.Join(staging, "1-0-0"), make([]byte, 5000), 0o666))
 	b.run("doctor").want(0).says("note", "leftovers", "4.9 KiB", "levada gc")
 	b.run("doctor", "--repair").want(0).says("mended", "4.9 KiB")
 	b.run("doctor").want(0).says("leftovers  none")
