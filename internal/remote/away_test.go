@@ -52,6 +52,24 @@ func (s *switched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Handler.ServeHTTP(w, r)
 }
 
+// news is what a client tells its user.
+type news chan string
+
+func (n news) tell(text string) { n <- text }
+
+// expect waits for the next that is told.
+func (n news) expect(t *testing.T, want string) {
+	t.Helper()
+	select {
+	case text := <-n:
+		if !strings.Contains(text, want) {
+			t.Errorf("told %q, want %q", text, want)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("nothing is told of %q", want)
+	}
+}
+
 func TestPatience(t *testing.T) {
 	home := t.TempDir()
 	h, stop := handler(t, home)
@@ -59,23 +77,12 @@ func TestPatience(t *testing.T) {
 	s := &switched{Handler: h}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	told := make(chan string, 10)
-	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: 1500 * time.Millisecond, Tell: func(text string) { told <- text }})
+	told := make(news, 10)
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: 1500 * time.Millisecond, Tell: told.tell})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Store.Close()
-	expect := func(want string) {
-		t.Helper()
-		select {
-		case text := <-told:
-			if !strings.Contains(text, want) {
-				t.Errorf("told %q, want %q", text, want)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("nothing is told of %q", want)
-		}
-	}
 	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
 	if err != nil {
 		t.Fatal(err)
@@ -84,12 +91,12 @@ func TestPatience(t *testing.T) {
 	recorded, read := make(chan error, 1), make(chan error, 1)
 	c.Store.Record(metastore.Record{Task: &metastore.Task{Run: run, ID: 1, Step: "a"}, Done: func(err error) { recorded <- err }})
 	go func() { _, err := c.Store.Task(context.Background(), run, 1); read <- err }()
-	expect("is away; waiting")
+	told.expect(t, "is away; waiting")
 	if err := c.Store.Beat(t.Context(), run, time.Now()); err != nil {
 		t.Errorf("a heartbeat waits or fails: %v", err)
 	}
 	s.set(false)
-	expect("is back")
+	told.expect(t, "is back")
 	if err := <-recorded; err != nil {
 		t.Error(err)
 	}
@@ -101,7 +108,7 @@ func TestPatience(t *testing.T) {
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), "resume") {
 		t.Errorf("after its patience: %v", err)
 	}
-	expect("is away")
+	told.expect(t, "is away")
 	if len(told) > 0 {
 		t.Errorf("told besides: %q", <-told)
 	}
@@ -131,30 +138,19 @@ func TestASilentServerIsTold(t *testing.T) {
 	s := &held{Handler: h}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	told := make(chan string, 10)
-	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Silence: 50 * time.Millisecond, Tell: func(text string) { told <- text }})
+	told := make(news, 10)
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Silence: 50 * time.Millisecond, Tell: told.tell})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Store.Close()
-	expect := func(want string) {
-		t.Helper()
-		select {
-		case text := <-told:
-			if !strings.Contains(text, want) {
-				t.Errorf("told %q, want %q", text, want)
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("nothing is told of %q", want)
-		}
-	}
 	s.mu.Lock()
 	done := make(chan error, 1)
 	go func() {
 		_, err := c.Store.CreateRun(context.Background(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
 		done <- err
 	}()
-	expect("is away; waiting for it, for at most 15m")
+	told.expect(t, "is away; waiting for it, for at most 15m")
 	if text := c.Store.Waits(); !strings.Contains(text, "is away") || !strings.Contains(text, server.URL) {
 		t.Errorf("it is said to wait for %q", text)
 	}
@@ -162,7 +158,7 @@ func TestASilentServerIsTold(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("what the server answered late: %v", err)
 	}
-	expect("is back")
+	told.expect(t, "is back")
 	if text := c.Store.Waits(); text != "" {
 		t.Errorf("though it is back it is said: %q", text)
 	}
