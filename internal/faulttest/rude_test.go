@@ -54,12 +54,21 @@ func TestRudeTasks(t *testing.T) {
 			}
 			b.setenv("MANNERS", strings.Join(names, ","))
 			c := b.run("run", "--json", "--isolation", isolation, testdata(t, "rude.py"))
-			for _, p := range b.living() { // a process of its own session is its own master
-				if p.command != "sleep 1001" {
-					t.Errorf("lives on: %s", list([]process{p}))
+			// A process in a session of its own is its own master: it lives on, and nothing else does.
+			found := within(10*time.Second, func() bool {
+				living := b.living()
+				for _, p := range living {
+					if p.command != "sleep 1001" {
+						t.Errorf("lives on: %s", list([]process{p}))
+					}
+					b.kill(p.pid)
 				}
-				b.kill(p.pid)
+				return len(living) > 0
+			})
+			if !found {
+				t.Error("the daemon does not live on")
 			}
+			b.alone()
 			c.want(0).says(fmt.Sprintf("all well: %d", len(manners)))
 			firstAttempts(t, c, manners)
 			b.examine()
