@@ -227,6 +227,8 @@ func (t *talk) answer(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
 			reply.Values, bodies = append(reply.Values, v), append(bodies, data)
 		}
 		return reply, bodies, nil
+	case "get_input_items": // each has a list of its own
+		return &protocol.Reply{Values: make([]protocol.Value, max(0, min(m.Count, len(t.inputs)-m.From)))}, nil, nil
 	case "input_names":
 		return &protocol.Reply{Names: keys(t.inputs[m.Index])}, nil, nil
 	case "input_info":

@@ -162,19 +162,19 @@ type Decorator struct {
 
 // FromTask is any frame that a task process sends.
 type FromTask struct {
-	Type string `json:"type"` // get, values, names, get_item, get_inputs, input_names, input_info, merge, graph, metadata, card, usage, defaults, done
+	Type string `json:"type"` // get, values, names, get_item, get_inputs, get_input_items, input_names, input_info, merge, graph, metadata, card, usage, defaults, done
 	ID   int64  `json:"id"`
 
 	Name    string   `json:"name"`    // get, get_inputs
 	Level   int      `json:"level"`   // get_item
-	From    int      `json:"from"`    // get_inputs, input_info
-	Count   int      `json:"count"`   // get_inputs, input_info
+	From    int      `json:"from"`    // get_inputs, get_input_items, input_info
+	Count   int      `json:"count"`   // as for From
 	Index   int      `json:"index"`   // input_names
 	Include []string `json:"include"` // merge
 	Exclude []string `json:"exclude"`
 	Own     []string `json:"own"`
 	Names   []string `json:"names"`  // values
-	Codecs  []string `json:"codecs"` // get, values, get_item, get_inputs: those the process reads; nil for all
+	Codecs  []string `json:"codecs"` // get, values, get_item, get_inputs, get_input_items: those the process reads; nil for all
 	Inputs  []int    `json:"inputs"` // merge: positions; nil is all
 	Known   string   `json:"known"`  // get_inputs: the hash of a value that the process has; its bytes are not sent
 
@@ -244,7 +244,7 @@ type Reply struct {
 	FIFO  string `json:"fifo,omitempty"`
 	From  string `json:"from,omitempty"` // the codec that it was converted from
 
-	Values    []Value         `json:"values,omitempty"`    // get_inputs, values
+	Values    []Value         `json:"values,omitempty"`    // get_inputs, get_input_items, values
 	Names     []string        `json:"names,omitempty"`     // names, input_names
 	Pathspec  string          `json:"pathspec,omitempty"`  // input_names
 	Inputs    []InputInfo     `json:"inputs,omitempty"`    // input_info

@@ -64,7 +64,7 @@ type conversation struct {
 	in     *bufio.Reader
 	merged map[string]metastore.Artifact
 	fifos  []*os.File
-	files  int             // made for converted values
+	files  int             // made for values that are too long for a frame
 	proc   *worker.Process // nil: the attempt's own
 	cards  sentCards
 }
@@ -160,6 +160,8 @@ func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, err
 		return c.item(m.Level, m.Codecs)
 	case "get_inputs":
 		return c.inputs(m)
+	case "get_input_items":
+		return c.inputItems(m)
 	case "input_names":
 		if m.Index < 0 || m.Index >= len(l.Inputs) {
 			return nil, nil, fault.New(fault.NotFound, "the join has no input %d", m.Index)
@@ -273,25 +275,82 @@ func (c *conversation) item(level int, codecs []string) (*protocol.Reply, [][]by
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := items.Read(f.Index)
+	v, data, err := c.element(items, f, codecs, protocol.MaxBody)
 	if err != nil {
 		return nil, nil, err
+	}
+	return &protocol.Reply{Found: true, Codec: v.Codec, Size: v.Size, Path: v.Path}, [][]byte{data}, nil
+}
+
+// element makes the element of a foreach ready to be sent; at most room bytes are returned, longer ones go by file.
+func (c *conversation) element(items *foreachItems, f engine.Frame, codecs []string, room int) (protocol.Value, []byte, error) {
+	data, err := items.Read(f.Index)
+	if err != nil {
+		return protocol.Value{}, nil, err
 	}
 	made, err := acceptable(c.a.language(), fmt.Sprintf("element %d of %s", f.Index, f.Var), convert.Value{Codec: items.codec, Data: data}, codecs)
 	if err != nil {
+		return protocol.Value{}, nil, err
+	}
+	v := protocol.Value{Found: true, Codec: made.Codec, Size: int64(len(made.Data))}
+	if len(made.Data) <= room {
+		v.Length = len(made.Data)
+		return v, made.Data, nil
+	}
+	v.Path, err = c.file("item", made.Data)
+	return v, nil, err
+}
+
+// file writes a value that is too long for a frame to where the process finds it.
+func (c *conversation) file(what string, data []byte) (string, error) {
+	c.files++
+	path := filepath.Join(c.r.Staging, fmt.Sprintf("%d-%d-%s%d", c.a.launch.Task, c.a.launch.Attempt, what, c.files))
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return "", fault.Wrap(fault.Internal, "write a value for the process", err)
+	}
+	return path, nil
+}
+
+// inputItems sends the elements that many inputs of a join worked on. One that is not found lies in the list that the input has made anew.
+func (c *conversation) inputItems(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
+	l := &c.a.launch
+	if l.Step.Split == nil || l.Step.Split.Kind != graph.Foreach {
+		return nil, nil, fault.New(fault.Invalid, "step %s joins no foreach", l.Step.Name)
+	}
+	items, err := c.r.openItems(l.Joins)
+	if err != nil {
 		return nil, nil, err
 	}
-	data = made.Data
-	reply := &protocol.Reply{Found: true, Codec: made.Codec, Size: int64(len(data))}
-	if len(data) <= protocol.MaxBody {
-		return reply, [][]byte{data}, nil
+	end := min(max(m.From, 0)+min(max(m.Count, 1), maxReplyValues), len(l.Inputs))
+	if m.From < 0 || m.From >= end {
+		return nil, nil, fault.New(fault.Invalid, "the join has no input %d", m.From)
 	}
-	path := filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-item"+strconv.Itoa(level))
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, "write foreach element", err)
+	if err := c.r.layers.Prefetch(c.r.ctx, c.r.Store, c.r.Config.Run.ID, ids(l.Inputs[m.From:end])); err != nil {
+		return nil, nil, err
 	}
-	reply.Path = path
-	return reply, nil, nil
+	reply, room := &protocol.Reply{Values: []protocol.Value{}}, maxReplyBody
+	var bodies [][]byte
+	for i := m.From; i < end; i++ {
+		f := engine.Frame{Split: l.Joins, Step: l.Step.Split.Name, Var: l.Step.Split.Next.Foreach, Count: len(l.Inputs), Index: i}
+		own, err := c.r.hasOwnList(l.Inputs[i], f)
+		if err != nil {
+			return nil, nil, err
+		}
+		if own {
+			reply.Values = append(reply.Values, protocol.Value{})
+			continue
+		}
+		if size := items.Size(i); size > int64(room) && size <= maxReplyBody {
+			break // the next request begins here
+		}
+		v, data, err := c.element(items, f, m.Codecs, room)
+		if err != nil {
+			return nil, nil, err
+		}
+		room -= len(data)
+		reply.Values, bodies = append(reply.Values, v), append(bodies, data)
+	}
+	return reply, bodies, nil
 }
 
 // inputs sends the same artifact of many inputs of a join at once.

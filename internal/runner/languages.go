@@ -2,10 +2,7 @@ package runner
 
 import (
 	"encoding/hex"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/levadahq/levada/internal/convert"
 	"github.com/levadahq/levada/internal/datastore"
@@ -105,12 +102,8 @@ func (c *conversation) accepted(art metastore.Artifact, codecs []string, room in
 		v.Length = len(made.Data)
 		return v, made.Data, nil
 	}
-	c.files++
-	v.Path = filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-converted"+strconv.Itoa(c.files))
-	if err := os.WriteFile(v.Path, made.Data, 0o600); err != nil {
-		return v, nil, fault.Wrap(fault.Internal, "write converted value", err)
-	}
-	return v, nil, nil
+	v.Path, err = c.file("converted", made.Data)
+	return v, nil, err
 }
 
 // converted reads an artifact and converts it.

@@ -20,7 +20,7 @@ class Inputs:
         self._task = task
         self._count = task.frame["join"]["count"]
         self._steps = task.frame["join"].get("steps")
-        self._pages = {}  # artifact -> (first position, values)
+        self._pages = {}  # name of an artifact, None for the element -> (first position, values)
         self._infos = (0, [])
         self._kept = {}
         self._view = None
@@ -73,12 +73,19 @@ class Inputs:
     # What views ask for. Any name without an underscore in front may be that of a step.
 
     def _artifact(self, position, name, decode=None):
-        """The artifact ``name`` of one input; found is False if it has none. One request serves many inputs."""
+        """The artifact ``name`` of one input; found is False if it has none."""
+        return self._value(position, name, {"type": "get_inputs", "name": name}, decode)
+
+    def _item(self, position):
+        """The element that one input worked on; found is False if that is to be looked up in the input's own list."""
+        return self._value(position, None, {"type": "get_input_items"})
+
+    def _value(self, position, name, request, decode=None):
+        """What the host answers a request with for one input. One request serves many inputs."""
         first, page = self._pages.get(name, (0, ()))
         if not first <= position < first + len(page):
-            reply, body = self._task.channel.ask(
-                {"type": "get_inputs", "name": name, "from": position, "count": min(_PAGE, self._count - position)}
-            )
+            request["from"], request["count"] = position, min(_PAGE, self._count - position)
+            reply, body = self._task.channel.ask(request)
             page, start, view = [], 0, memoryview(body)
             for described in reply.get("values") or ():
                 length = described.get("length", 0)
@@ -86,12 +93,13 @@ class Inputs:
                 start += length
             first = position
             self._pages[name] = (first, page)
+        title = "input" if name is None else name
         if not page:
-            raise MetaflowException("The host sent no value of '%s' for the input %d." % (name, position))
+            raise MetaflowException("The host sent no value of '%s' for the input %d." % (title, position))
         described, data = page[position - first]
         if not described["found"]:
             return False, None
-        return True, unpack(name, described, data, decode)
+        return True, unpack(title, described, data, decode)
 
     def _where(self, position):
         """Step, task, index and pathspec of one input."""
@@ -153,6 +161,9 @@ class InputTask:
             if described.get("matching_join") == task.plan.name:
                 if described.get("type") == "split-parallel":
                     return index
+                found, value = self.inputs._item(self.position)
+                if found:
+                    return value
                 var = described.get("foreach_artifact")
                 found, items = self.inputs._artifact(self.position, var) if var else (False, None)
                 if found:

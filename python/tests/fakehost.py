@@ -391,12 +391,13 @@ class Host:
 
 
 class Input:
-    """One input of a join."""
+    """One input of a join. ``item`` is the element that it worked on, if the host finds that without the input's list."""
 
-    def __init__(self, artifacts, step, index=None):
+    def __init__(self, artifacts, step, index=None, item=None):
         self.artifacts = {name: as_stored(value) for name, value in artifacts.items()}
         self.step = step
         self.index = index
+        self.item = None if item is None else as_stored(item)
 
 
 def as_stored(value):
@@ -428,16 +429,19 @@ class Answers:
         return ({"found": False}, b"") if stored is None else as_stored(stored).describe()
 
     def get_inputs(self, request):
-        values, body = [], b""
+        return self._page(request, lambda one: one.artifacts.get(request["name"]))
+
+    def get_input_items(self, request):
+        return self._page(request, lambda one: one.item)
+
+    def _page(self, request, find):
+        values, parts = [], []
         last = request["from"] + min(request["count"], self.page)
-        parts = []
-        for one in self.inputs[request["from"] : last]:
-            stored = one.artifacts.get(request["name"])
+        for stored in map(find, self.inputs[request["from"] : last]):
             described, data = ({"found": False}, b"") if stored is None else stored.describe(length=True)
             values.append(described)
             parts.append(data)
-        body = b"".join(parts)
-        return {"values": values}, body
+        return {"values": values}, b"".join(parts)
 
     def input_names(self, request):
         return {"names": sorted(self.inputs[request["index"]].artifacts), "pathspec": "x"}, b""

@@ -208,6 +208,15 @@ class Joins(FlowTest):
         inputs = [Input({"l": {1: "x", 0: "y"}}, "body", i) for i in range(2)]  # by its keys, as they come
         self.assertEqual(host.join("s0", inputs, graph=graph).values(), {"v": [1, 0]})
 
+    def test_input_of_many_inputs(self):
+        host = self.steps("JOIN\nself.v = [i.input for i in inputs]\nself.next(self.end)")
+        graph = {"steps": {"split": {"type": "split-foreach", "matching_join": "s0", "foreach_artifact": "l"}}}
+        own = Input({"l": ["a", "b", "changed"]}, "body", 2)
+        result = host.join("s0", [Input({}, "body", 0, "a"), Input({}, "body", 1, "b"), own], graph=graph)
+        self.assertEqual(result.values(), {"v": ["a", "b", "changed"]})
+        kinds = [request["type"] for request in result.requests]
+        self.assertEqual(kinds.count("get_inputs"), 1, kinds)  # of the one that has made its list anew
+
     def test_merge(self):
         host = self.steps(
             "JOIN\nself.c = 0\nself.merge_artifacts(inputs, exclude=['d'])\nself.got = (self.a, self._p)\n"
