@@ -160,7 +160,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	}
 	opened.Records = func() http.Handler {
 		c.Data.Sweep(ctx) // what a server left that was killed
-		return remote.New(remote.Config{Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Present: store.Present, Version: c.Version})
+		return remote.New(remote.Config{Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Present: store.Present, Version: c.Version, Now: time.Now})
 	}
 	if guests, ok := c.Store.(metaflowapi.Store); ok {
 		opened.Metaflow = func() http.Handler {

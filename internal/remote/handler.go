@@ -31,6 +31,16 @@ type Config struct {
 	// Present returns a fault if the store is no longer where it was; nil is a store that cannot be lost.
 	Present func() error
 	Version string
+	// Now is the time of heartbeats: they are when the server hears them, whatever the client's clock says. Nil takes that of the client.
+	Now func() time.Time
+}
+
+// heard is when a heartbeat was, of which the client says that it was at a time.
+func (c *Config) heard(at time.Time) time.Time {
+	if c.Now == nil {
+		return at
+	}
+	return c.Now()
 }
 
 // Upkeep removes runs and frees what nobody needs, as package upkeep does.

@@ -86,6 +86,40 @@ func (c closing) Close() error {
 	return err
 }
 
+// TestHeartbeatsByTheServersClock has a client whose clock is an hour behind: its run is one that goes on all the same.
+func TestHeartbeatsByTheServersClock(t *testing.T) {
+	home := t.TempDir()
+	store := mem.New()
+	now := time.UnixMicro(1_800_000_000_000_000).UTC()
+	server := httptest.NewServer(remote.AsOwn(remote.New(remote.Config{Store: store, Home: home, Now: func() time.Time { return now }})))
+	defer server.Close()
+	c := dial(t, server.URL, t.TempDir())
+	defer c.Store.Close()
+	behind := now.Add(-time.Hour)
+	id, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Created: behind, Lease: metastore.Lease{Heartbeat: behind}}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heartbeat := func() time.Time {
+		t.Helper()
+		run, err := store.Run(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run.Lease.Heartbeat
+	}
+	if got := heartbeat(); !got.Equal(now) {
+		t.Errorf("of a new run: %v, want %v", got, now)
+	}
+	now, behind = now.Add(time.Minute), behind.Add(time.Minute)
+	if err := c.Store.Beat(t.Context(), id, behind); err != nil {
+		t.Fatal(err)
+	}
+	if got := heartbeat(); !got.Equal(now) {
+		t.Errorf("after a beat: %v, want %v", got, now)
+	}
+}
+
 func TestLikeTheModel(t *testing.T) {
 	metastoretest.Few(t, 30)
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {

@@ -105,7 +105,9 @@ func (h *Handler) stores() {
 	post(h, "Shrink", func(ctx context.Context, alone bool) (none, error) { return none{}, s.Shrink(ctx, alone) })
 	post(h, "Check", s.Check)
 	list(h, "LogRecords", func(ctx context.Context, _ none) iter.Seq2[metastore.LogRecord, error] { return s.LogRecords(ctx) })
-	post(h, "Beat", func(ctx context.Context, a beatArgs) (none, error) { return none{}, s.Beat(ctx, a.Run, a.At) })
+	post(h, "Beat", func(ctx context.Context, a beatArgs) (none, error) {
+		return none{}, s.Beat(ctx, a.Run, h.c.heard(a.At))
+	})
 }
 
 // Store is the metastore of a server.

@@ -131,6 +131,7 @@ func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []w
 		case x.Create != nil:
 			x.Create.Begin.Mark = mark
 			x.Create.Run.Info.Foreign = !known
+			x.Create.Run.Lease.Heartbeat = h.c.heard(x.Create.Run.Lease.Heartbeat)
 			answer[i].Run, failed[i] = h.c.Store.CreateRun(ctx, x.Create.Run, x.Create.Begin)
 		case x.End != nil:
 			failed[i] = h.c.Store.EndRun(ctx, x.End.Run, x.End.End)
