@@ -31,7 +31,7 @@ import (
 // DefaultPatience is how long a client waits for a server that is away.
 const DefaultPatience = metastore.Patience
 
-// The pauses between tries, and how long one try of a call may take that sends no value.
+// The pauses between tries, and how long one try of a call may take in which nothing is heard of the server.
 const (
 	firstPause = 10 * time.Millisecond
 	longPause  = 2 * time.Second
@@ -323,18 +323,25 @@ func (c *Client) call(ctx context.Context, name string, args any) (*cbor.Decoder
 	return decoding.NewDecoder(resp.Body), resp.Body, nil
 }
 
-// askOnce sends a call that is answered by one value.
+// askOnce sends a call that is answered by one value. It takes as long as the server says that it is at it.
 func askOnce[R any](ctx context.Context, c *Client, name string, args any) (result R, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	patience := time.AfterFunc(callTime, cancel)
+	defer patience.Stop()
 	dec, body, err := c.call(ctx, name, args)
 	if err != nil {
 		return result, err
 	}
 	defer body.Close()
 	var a answer[R]
-	if err := dec.Decode(&a); err != nil {
-		return result, unread(err)
+	for !a.Last {
+		a = answer[R]{}
+		if err := dec.Decode(&a); err != nil {
+			return result, unread(err)
+		}
+		c.hear()
+		patience.Reset(callTime)
 	}
 	if len(a.Items) > 0 {
 		result = a.Items[0]

@@ -14,6 +14,13 @@ func SetCallWait(d time.Duration) (restore func()) {
 	return func() { callWait = before }
 }
 
+// SetSignEvery changes how often a server says that it is still at work on a call, until the function it returns is called.
+func SetSignEvery(d time.Duration) (restore func()) {
+	before := signEvery
+	signEvery = d
+	return func() { signEvery = before }
+}
+
 // Writers returns of how many clients the last answer is kept.
 func (h *Handler) Writers() int {
 	h.mu.Lock()

@@ -111,13 +111,48 @@ func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, erro
 				return
 			}
 		}
+		quiet := sign[R](w)
 		result, err := f(r.Context(), args)
+		signed := quiet()
 		if errors.Is(err, errGone) {
+			if signed {
+				panic(http.ErrAbortHandler) // the answer has begun, and cannot be another one any more
+			}
 			fail(w, http.StatusServiceUnavailable, err)
 			return
 		}
 		send(w, answer[R]{Items: []R{result}, Fault: packFault(err), Last: true})
 	})
+}
+
+// signEvery is how often a server says that it is still at work on a call. Some take as long as the store is large.
+var signEvery = 3 * time.Second
+
+// sign tells a client every while, by an answer with nothing in it, that its call is worked on, until quiet is called. That reports whether it was told.
+func sign[R any](w http.ResponseWriter) (quiet func() (signed bool)) {
+	var mu sync.Mutex
+	var timer *time.Timer
+	ended, signed := false, false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(signEvery, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if ended {
+			return
+		}
+		signed = true
+		if send(w, answer[R]{}) == nil && http.NewResponseController(w).Flush() == nil {
+			timer.Reset(signEvery)
+		}
+	})
+	return func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		timer.Stop()
+		return signed
+	}
 }
 
 // list mounts a call that is answered by many values.

@@ -118,7 +118,7 @@ func (w *wireFault) unpack() error {
 	return f
 }
 
-// answer is one value of an answer.
+// answer is a part of an answer. Of a call with one value, parts before the last have nothing in them: they say that the server is at it.
 type answer[T any] struct {
 	Items []T
 	Fault *wireFault
