@@ -145,10 +145,12 @@ class InvalidDecoratorAttribute(MetaflowException):
     headline = "Unknown decorator attribute"
 
     def __init__(self, deconame, attr, defaults=()):
+        from .spelling import meant
+
         known = ", ".join(sorted(defaults)) or "none"
         super().__init__(
-            "The decorator '%s' does not support the attribute '%s'. Supported attributes: %s."
-            % (deconame, attr, known)
+            "The decorator '%s' does not support the attribute '%s'.%s Supported attributes: %s."
+            % (deconame, attr, meant(attr, defaults), known)
         )
 
 

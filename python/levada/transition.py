@@ -76,7 +76,8 @@ def _switch(flow, task, targets, keywords, invalid):
         value = getattr(flow, variable)
     except AttributeError:
         raise invalid(
-            "the condition '%s' is not an attribute of the flow. Set self.%s." % (variable, variable)
+            "the condition '%s' is not an attribute of the flow. Set self.%s.%s"
+            % (variable, variable, _meant(flow, variable))
         ) from None
     try:
         chosen = steps.get(value)
@@ -90,6 +91,13 @@ def _switch(flow, task, targets, keywords, invalid):
     return Transition([chosen])
 
 
+def _meant(flow, variable):
+    """Which attribute was meant, for a message."""
+    from .spelling import meant
+
+    return meant(variable, {*flow.__dict__, *flow._levada.names()})
+
+
 def _foreach(flow, steps, variable, invalid):
     if not isinstance(variable, str):
         raise invalid("foreach is the name of an attribute, a string, not %s." % type(variable).__name__)
@@ -98,7 +106,9 @@ def _foreach(flow, steps, variable, invalid):
     try:
         items = getattr(flow, variable)
     except AttributeError:
-        raise invalid("the foreach variable '%s' is not an attribute of the flow." % variable) from None
+        raise invalid(
+            "the foreach variable '%s' is not an attribute of the flow.%s" % (variable, _meant(flow, variable))
+        ) from None
     if isinstance(items, UnboundedForeachInput):
         raise invalid("the foreach variable '%s' is an unbounded foreach, which Levada does not have." % variable)
     try:

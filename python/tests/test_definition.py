@@ -333,6 +333,7 @@ class ImportTime(FlowTest):
         self.fails("class F(FlowSpec):\n    @retry(3)\n" + step[1:], "BadStepDecorator")
         self.fails("class F(FlowSpec):\n    @retry\n    @retry(times=1)" + step, "DuplicateStepDecorator")
         self.fails("class F(FlowSpec):\n    @retry(tries=1)" + step, "InvalidDecoratorAttribute", "tries", "times")
+        self.fails("class F(FlowSpec):\n    @retry(time=1)" + step, "Did you mean 'times'?")
         self.fails("@project(name='x')\nclass F: pass\n", "BadFlowDecorator")
         self.fails(
             "@project(name='x')\nclass A(FlowSpec): pass\n@project(name='x')\nclass F(A): pass\n",

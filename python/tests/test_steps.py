@@ -118,6 +118,8 @@ class InvalidNext(FlowTest):
             ("self.next({1: self.end}, condition=3)", "string"),
             ("self.next({1: self.end}, condition='x', foreach='y')", "condition"),
             ("self.next({1: self.end}, condition='x')", "'x'"),
+            ("self.chosen = 1\nself.next({1: self.end}, condition='chosne')", "Did you mean 'chosen'?"),
+            ("self.items = [1]\nself.next(self.end, foreach='itms')", "Did you mean 'items'?"),
             ("self.next({1: self.end})", "condition"),
             ("self.next('end')", "argument 1"),
             ("self.next(self.end, self.helper)", "'helper'"),
