@@ -162,7 +162,7 @@ type Decorator struct {
 
 // FromTask is any frame that a task process sends.
 type FromTask struct {
-	Type string `json:"type"` // get, values, names, get_item, get_inputs, get_input_items, input_names, input_info, merge, graph, metadata, card, usage, defaults, done
+	Type string `json:"type"` // get, values, names, get_item, get_inputs, get_input_items, input_names, input_info, merge, graph, metadata, card, fork, usage, defaults, done
 	ID   int64  `json:"id"`
 
 	Name    string   `json:"name"`    // get, get_inputs

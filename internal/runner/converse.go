@@ -3,6 +3,7 @@ package runner
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -62,6 +63,12 @@ type conversation struct {
 	a      *attempt
 	r      *Runner
 	in     *bufio.Reader
+	out    *os.File        // where replies go
+	passed *worker.Passing // under in
+	forks  int             // how many processes were forked that may ask
+	life   context.Context // of their conversations; nil if there are none
+	end    func()
+	label  string // of such a conversation, in the names of its files
 	merged map[string]metastore.Artifact
 	fifos  []*os.File
 	files  int             // made for values that are too long for a frame
@@ -71,12 +78,11 @@ type conversation struct {
 
 // converse talks with the attempt's process until it has said all.
 func (a *attempt) converse() {
-	c := &conversation{a: a, r: a.r, in: bufio.NewReaderSize(a.proc.Conn, 4<<10)}
+	c := &conversation{a: a, r: a.r}
+	c.listen(a.proc.Conn)
 	c.cards.dir, c.cards.task, c.cards.attempt = a.r.LogDir, int64(a.launch.Task), a.launch.Attempt
 	res := c.run()
-	for _, f := range c.fifos {
-		f.Close()
-	}
+	c.close()
 	cards := c.keepCards()
 	a.r.post(func() {
 		a.result, a.cards = res, cards
@@ -114,18 +120,25 @@ func (c *conversation) run() *result {
 			// Recorded with the client API; accepted so that newer SDKs work.
 		case "card":
 			c.card(&m, body)
+		case "fork":
+			c.fork()
 		default:
-			reply, values := c.answer(&m)
-			reply.Type, reply.ID = "reply", m.ID
-			frame, err := protocol.AppendFrame(nil, reply, values...)
-			if err != nil {
-				return nil
-			}
-			if _, err := c.a.proc.Conn.Write(frame); err != nil {
+			if c.reply(&m) != nil {
 				return nil
 			}
 		}
 	}
+}
+
+// reply answers a request.
+func (c *conversation) reply(m *protocol.FromTask) error {
+	reply, values := c.answer(m)
+	reply.Type, reply.ID = "reply", m.ID
+	frame, err := protocol.AppendFrame(nil, reply, values...)
+	if err == nil {
+		_, err = c.out.Write(frame)
+	}
+	return err
 }
 
 // answer makes the reply to a request and the bytes that go with it.
@@ -235,7 +248,7 @@ func (c *conversation) value(art metastore.Artifact, room int) (protocol.Value, 
 
 // pipe makes a named pipe from which the process reads a compressed value.
 func (c *conversation) pipe(art metastore.Artifact) (string, error) {
-	path := filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-pipe"+strconv.Itoa(len(c.fifos)))
+	path := filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-"+c.label+"pipe"+strconv.Itoa(len(c.fifos)))
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		return "", fault.Wrap(fault.Internal, "make pipe", err)
 	}
@@ -304,7 +317,7 @@ func (c *conversation) element(items *foreachItems, f engine.Frame, codecs []str
 // file writes a value that is too long for a frame to where the process finds it.
 func (c *conversation) file(what string, data []byte) (string, error) {
 	c.files++
-	path := filepath.Join(c.r.Staging, fmt.Sprintf("%d-%d-%s%d", c.a.launch.Task, c.a.launch.Attempt, what, c.files))
+	path := filepath.Join(c.r.Staging, fmt.Sprintf("%d-%d-%s%s%d", c.a.launch.Task, c.a.launch.Attempt, c.label, what, c.files))
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		return "", fault.Wrap(fault.Internal, "write a value for the process", err)
 	}

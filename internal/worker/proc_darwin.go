@@ -5,6 +5,9 @@ import (
 	"syscall"
 )
 
+// closePassed: there is no flag that has descriptors that are received close on exec from the start.
+const closePassed = 0
+
 // socketPair makes a pair of connected sockets that close on exec.
 func socketPair() ([2]int, error) {
 	syscall.ForkLock.RLock()

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// closePassed has descriptors that are received close on exec from the start.
+const closePassed = unix.MSG_CMSG_CLOEXEC
+
 // socketPair makes a pair of connected sockets that close on exec.
 func socketPair() ([2]int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

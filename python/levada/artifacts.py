@@ -4,6 +4,7 @@ A value is pickled with protocol 5 into a Spill: small results stay in memory an
 into a file in the staging folder as they are made, without a copy of the whole. Reading is the same the other way.
 """
 
+import sys
 from _pickle import PickleBuffer, Pickler, dumps, load, loads
 from os import O_CLOEXEC, O_CREAT, O_EXCL, O_WRONLY, close, unlink, write
 from os import open as os_open
@@ -185,10 +186,33 @@ def explain(name, value, error, folder="the store"):
     return DataException("The serializer 'pickle' failed on the artifact '%s': %s" % (name, text))
 
 
+def pickler(sink):
+    """A pickler of artifacts, which writes to a file or something like one."""
+    made = Pickler(sink, PICKLE_PROTOCOL)
+    array = getattr(sys.modules.get("numpy"), "ndarray", None)
+    if array is not None:
+        from copyreg import dispatch_table
+
+        made.dispatch_table = {**dispatch_table, array: _writable_array}
+    return made
+
+
+def _writable_array(array):
+    """How an array of numpy is pickled: with this protocol one that is read-only, as pandas gives them, would stay so for good."""
+    if not array.flags.writeable:
+        view = array.view()
+        try:
+            view.flags.writeable = True
+            array = view
+        except ValueError:  # what it looks at is
+            array = array.copy("K")
+    return array.__reduce_ex__(PICKLE_PROTOCOL)
+
+
 def pickle_into(spill, value, name):
     """Pickle one value into a spill."""
     try:
-        Pickler(spill, PICKLE_PROTOCOL).dump(value)
+        pickler(spill).dump(value)
     except Exception as error:
         raise explain(name, value, error, spill.folder) from error
 
@@ -222,7 +246,7 @@ def _unchanged(value, loaded, staging):
     # Large: find out by hashing, which costs no memory and no disk.
     sink = HashSink()
     try:
-        Pickler(sink, PICKLE_PROTOCOL).dump(value)
+        pickler(sink).dump(value)
     except Exception:
         return False  # packing it says what is wrong
     return sink.hexdigest() == loaded.hash

@@ -168,7 +168,7 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
     sources = Sources()
     steps, plans = [], {}
     for name, function in steps_of(flow_class).items():
-        described, node = describe_step(name, function, sources, flow_file)
+        described, node = describe_step(name, function, sources, flow_file, flow_class)
         if function.decorators:
             described["decorators"] = _decorators(function.decorators, node)
         wrappers = getattr(function, "wrappers", None)

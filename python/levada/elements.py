@@ -8,10 +8,10 @@ later steps and the join look for it. Only then is the list loaded, and stored o
 
 import sys
 from _collections_abc import MutableSequence
-from _pickle import Pickler, dumps
+from _pickle import dumps
 from itertools import islice
 
-from .artifacts import IMMUTABLE, PICKLE_PROTOCOL, HashSink, explain, says_the_same
+from .artifacts import IMMUTABLE, PICKLE_PROTOCOL, HashSink, explain, pickler, says_the_same
 
 #: The pickles of larger elements are remembered by their hashes.
 _SMALL = 1 << 18
@@ -129,5 +129,5 @@ class Elements:
 
 def _hash_of(value):
     sink = HashSink()
-    Pickler(sink, PICKLE_PROTOCOL).dump(value)
+    pickler(sink).dump(value)
     return sink.hexdigest()

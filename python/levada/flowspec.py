@@ -46,7 +46,7 @@ class FlowSpec:
                 try:
                     return task.load(self, name)
                 except AttributeError as error:
-                    if task.plan.is_join and name[:1] != "_":
+                    if task.plan is not None and task.plan.is_join and name[:1] != "_":
                         raise AttributeError(_IN_A_JOIN % (error, name)) from None
                     raise
             if name == "name":

@@ -99,7 +99,7 @@ def clean_doc(doc):
     return "\n".join([lines[0].lstrip()] + [line[indent:].rstrip() for line in lines[1:]]).strip("\n").rstrip()
 
 
-def describe_step(name, function, sources, flow_file):
+def describe_step(name, function, sources, flow_file, flow_class=None):
     """One step as the definition has it, without its decorators' attributes."""
     code = plain(function).__code__
     described = {"name": name, "line": code.co_firstlineno, "args": code.co_argcount}
@@ -127,7 +127,11 @@ def describe_step(name, function, sources, flow_file):
     own = node.args.args[0].arg if node.args.args else "self"
     last = node.body[-1]
     if _is_next(last, own):
-        described["next"] = _transition(last.value, own)
+
+        def text_of(node):
+            return _text(node, own, plain(function), flow_class)
+
+        described["next"] = _transition(last.value, own, text_of)
     early = _early_next(node.body, last, own)
     if early:
         described["early_next"] = early
@@ -162,8 +166,8 @@ def _early_next(body, last, own):
     return min(lines) if lines else 0
 
 
-def _transition(call, own):
-    """The transition that a call of self.next stands for."""
+def _transition(call, own, text_of):
+    """The transition that a call of self.next stands for. ``text_of`` gives the text that an expression stands for."""
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
 
     def bad(problem):
@@ -179,7 +183,7 @@ def _transition(call, own):
     if not call.args:
         return bad("no step is named")
     if "condition" in keywords:
-        return _switch(call, keywords["condition"], own, bad)
+        return _switch(call, text_of(keywords["condition"]), own, bad)
     targets = []
     for position, arg in enumerate(call.args, 1):
         if kind_of(arg) == "Dict":
@@ -189,9 +193,9 @@ def _transition(call, own):
         targets.append(arg.attr)
     described = {"kind": "linear", "targets": targets, "line": call.lineno}
     if "foreach" in keywords:
-        variable = _text(keywords["foreach"])
+        variable = text_of(keywords["foreach"])
         if variable is None:
-            return bad("foreach is not the name of an attribute in quotes")
+            return bad("foreach is not the name of an attribute in quotes, nor is it known before the run")
         if len(targets) != 1:
             return bad("foreach goes to exactly one step")
         described.update(kind="foreach", foreach=variable)
@@ -204,10 +208,9 @@ def _transition(call, own):
     return described
 
 
-def _switch(call, condition, own, bad):
-    variable = _text(condition)
+def _switch(call, variable, own, bad):
     if variable is None:
-        return bad("condition is not the name of an attribute in quotes")
+        return bad("condition is not the name of an attribute in quotes, nor is it known before the run")
     if len(call.args) != 1 or kind_of(call.args[0]) != "Dict":
         return bad("condition needs one dict of cases: {value: %s.step, ...}" % own)
     cases = []
@@ -227,8 +230,37 @@ def _switch(call, condition, own, bad):
     }
 
 
-def _text(node):
-    return node.value if kind_of(node) == "Constant" and isinstance(node.value, str) else None
+#: Of what expressions that are worked out before the run are made: nothing that does anything.
+_PLAIN = frozenset((
+    "Constant", "Name", "Load", "Attribute", "Subscript", "IfExp", "Compare", "BoolOp", "BinOp", "UnaryOp", "JoinedStr",
+    "FormattedValue", "Eq", "NotEq", "Is", "IsNot", "In", "NotIn", "And", "Or", "Not", "Add", "Mod",
+))  # fmt: skip
+
+
+def _text(node, own, function, flow_class):
+    """The text that an expression stands for: a constant, or what is known before the run, as a config is. Else None."""
+    if kind_of(node) == "Constant":
+        return node.value if isinstance(node.value, str) else None
+    parts = [node]
+    for part in parts:
+        if kind_of(part) not in _PLAIN:
+            return None
+        for name in part._fields:
+            value = getattr(part, name, None)
+            parts += [one for one in (value if type(value) is list else [value]) if hasattr(one, "_fields")]
+    from _ast import Expression
+
+    names = {}
+    try:
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            names[name] = cell.cell_contents
+        if flow_class is not None:
+            names[own] = object.__new__(flow_class)
+            names[own]._levada = None
+        value = eval(compile(Expression(node), "<self.next>", "eval"), function.__globals__, names)
+    except Exception:
+        return None  # a variable of the step, an attribute that is set when it runs
+    return value if isinstance(value, str) else None
 
 
 def _case_key(node, own):

@@ -121,6 +121,7 @@ class InputTask:
     """What ``flow._levada`` is for one input of a join."""
 
     __slots__ = ("inputs", "position", "_shared")
+    plan = None  # it has run
 
     def __init__(self, inputs, position):
         self.inputs = inputs

@@ -76,19 +76,25 @@ def _once_more(signum):
     setitimer(ITIMER_REAL, _SOON)
 
 
-# Around a fork of the step SIGTERM waits, until the new process is one that it kills.
+# Around a fork of the step SIGTERM waits, until the new process is one that it kills. What that says to the host is its own.
 
 
 def _before():
     _masks[get_ident()] = pthread_sigmask(SIG_BLOCK, (SIGTERM,))
+    if running.current._task is not None:
+        running.current._task.channel.before_fork()
 
 
 def _after_in_parent():
+    if running.current._task is not None:
+        running.current._task.channel.after_fork(False)
     pthread_sigmask(SIG_SETMASK, _masks.pop(get_ident()))
 
 
 def _after_in_child():
     global _alarm
+    if running.current._task is not None:
+        running.current._task.channel.after_fork(True)
     mask = _masks[get_ident()]
     _masks.clear()
     if _alarm is not None:

@@ -9,6 +9,7 @@ short way that touches few of them; the general one does the same for all.
 import sys
 from _pickle import dumps, loads
 from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
+from os import getpid
 
 from . import running
 from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
@@ -228,6 +229,7 @@ class Task:
     def run(self):
         """Run the attempt and tell the host how it ended; return the exit code."""
         flow = self.flow
+        pid = self.channel.pid
         flow._levada = self
         running.enter(self)
         done = {"type": "done", "ok": True}
@@ -253,11 +255,15 @@ class Task:
                 self.plan.function(flow)
             else:
                 self._call_step()
+            if getpid() != pid:
+                return 0  # a process that the step has forked, and let go on: the task is the other one
             if self.transition is None:
                 self._check_transition()
             if self.plan.catch is not None and self.plan.catch.get("var"):
                 setattr(flow, self.plan.catch["var"], None)
         except BaseException as exception:
+            if getpid() != pid:
+                return _end_of_fork(exception)
             self.channel.busy = True
             if not self._caught(exception, done):
                 return self._failed(exception, done)
@@ -463,6 +469,20 @@ class Task:
         flush()
         self.channel.send(done, parts)
         return code
+
+
+def _end_of_fork(exception):
+    """The exit code of a process that the step has forked, as Python has it; what went wrong is printed."""
+    if isinstance(exception, SystemExit):
+        if exception.code is None or isinstance(exception.code, int):
+            return (exception.code or 0) & 0xFF
+        print(exception.code, file=sys.stderr)
+    else:
+        from .failure import traceback_of
+
+        sys.stderr.write(traceback_of(exception))
+    flush()
+    return 1
 
 
 def timeout_seconds(attributes):

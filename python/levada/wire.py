@@ -8,7 +8,7 @@ from _struct import Struct
 from _thread import allocate_lock, get_ident
 from json import JSONDecoder, JSONEncoder
 from json.encoder import c_make_encoder, encode_basestring_ascii
-from os import getpid, read, write
+from os import close, getpid, read, write
 
 #: Version of the protocol that this side speaks.
 PROTOCOL = 1
@@ -16,6 +16,7 @@ PROTOCOL = 1
 _MAX_HEADER = 16 << 20
 _MAX_BODY = 64 << 20
 _CHUNK = 1 << 16
+_FORK_WAITS = 5  # seconds for another thread that asks the host something
 _lengths = Struct(">II")
 _pack = _lengths.pack
 unpack_lengths = _lengths.unpack_from
@@ -73,7 +74,7 @@ def pack_frame(text, body=b""):
 class Channel:
     """One side of a conversation over a blocking stream socket."""
 
-    __slots__ = ("fd", "pid", "busy", "pending", "_buffer", "_request", "_lock", "_thread")
+    __slots__ = ("fd", "pid", "busy", "pending", "_buffer", "_request", "_lock", "_thread", "_branches")
 
     def __init__(self, fd):
         self.fd = fd
@@ -87,6 +88,7 @@ class Channel:
         self._request = 0
         self._lock = allocate_lock()  # steps may read artifacts from several threads
         self._thread = get_ident()
+        self._branches = None  # thread that forks -> the descriptor that is to be the new process's
 
     def send(self, header, parts=()):
         """Send a frame whose body is ``parts`` one after another."""
@@ -150,6 +152,8 @@ class Channel:
 
     def tell(self, header, parts=()):
         """Send a frame that has no answer, from any thread, while the step runs."""
+        if getpid() != self.pid:
+            return  # only the task itself tells
         first = get_ident() == self._thread
         outer = self.busy
         if first:
@@ -168,8 +172,8 @@ class Channel:
         """Send a request; return header and body of the reply. RequestFailed if the host could not answer."""
         if getpid() != self.pid:
             raise RuntimeError(
-                "a process that the step has started cannot read artifacts or ask the host for anything: read what it "
-                "needs before it is started"
+                "this process, which the step has started, has no connection to the host, and cannot read artifacts: read what "
+                "it needs before it is started"
             )
         # Signal handlers run in the first thread; they have to wait only for what that thread says.
         first = get_ident() == self._thread
@@ -193,3 +197,44 @@ class Channel:
         if reply.get("error"):
             raise RequestFailed(reply["error"])
         return reply, body
+
+    # A process that the step forks may read artifacts, too. Two that talk over one socket would garble what both say, so
+    # each has its own, which is made before the fork: the host is passed the other end.
+
+    def before_fork(self):
+        """Before this process forks another: open a conversation for that."""
+        if getpid() != self.pid:
+            return
+        from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket, socketpair
+        from _struct import pack
+
+        if self._branches is None:
+            self._branches = {}
+        if not self._lock.acquire(True, _FORK_WAITS):
+            return  # by somebody who does not let go
+        try:
+            ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+            here = socket(fileno=self.fd)
+            try:
+                here.sendmsg([frame({"type": "fork"})], [(SOL_SOCKET, SCM_RIGHTS, pack("i", theirs.fileno()))])
+                self._branches[get_ident()] = ours.detach()
+            finally:
+                here.detach()
+        except OSError:
+            pass  # no descriptors are left, or the host is gone: who asks is told
+        finally:
+            self._lock.release()
+
+    def after_fork(self, is_child):
+        """After it, in both processes."""
+        branch = (self._branches or {}).pop(get_ident(), -1)
+        if not is_child:
+            if branch >= 0:
+                close(branch)
+            return
+        self._lock = allocate_lock()  # another thread may have held it
+        self._thread = get_ident()
+        self.busy, self.pending = False, None
+        if branch >= 0:
+            self._branches = None
+            self.fd, self.pid, self._buffer, self._request = branch, getpid(), b"", 0

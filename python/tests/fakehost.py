@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 PYTHON_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIMEOUT = 20
@@ -70,6 +71,7 @@ class Conversation:
         self.sock = sock
         self.buffer = bytearray()
         self.record = record
+        self.passed = []  # descriptors that came along
         sock.settimeout(TIMEOUT)
 
     def fileno(self):
@@ -104,13 +106,36 @@ class Conversation:
 
     def _fill(self, size):
         while len(self.buffer) < size:
-            data = self.sock.recv(1 << 20)
+            data, passed, _, _ = socket.recv_fds(self.sock, 1 << 20, 4)
             if not data:
                 raise Closed()
             self.buffer += data
+            self.passed += passed
+
+    def branch(self, answer):
+        """Answer a process that the other side has forked, until that ends."""
+        other = Conversation(socket.socket(fileno=self.passed.pop(0)))
+
+        def serve():
+            with other.sock:
+                try:
+                    while True:
+                        header, _ = other.receive()
+                        if header["type"] == "fork":
+                            other.branch(answer)
+                            continue
+                        reply, body = answer(header)
+                        other.send(dict(reply, type="reply", id=header["id"]), body)
+                except (Closed, OSError):
+                    pass
+
+        threading.Thread(target=serve, daemon=True).start()
 
     def close(self):
         self.sock.close()
+        for fd in self.passed:
+            os.close(fd)
+        self.passed.clear()
 
 
 class Result:
@@ -321,6 +346,8 @@ class Host:
                         result.take_card(header, data)
                     elif kind == "metadata":
                         result.metadata += header["entries"]
+                    elif kind == "fork":
+                        conversation.branch(answer)
                     else:
                         result.requests.append(header)
                         reply, reply_body = answer(header)

@@ -1,5 +1,6 @@
 """Artifacts: what is stored, what is fetched, what is sent again."""
 
+import importlib.util
 import os
 import pickle
 import unittest
@@ -24,6 +25,27 @@ class Storing(FlowTest):
         self.assertEqual(again.artifacts, {})
         self.assertEqual(len(again.cards), 2)
         self.assertEqual(host.task("one", result.artifacts).requests, [])
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "no numpy")
+    def test_arrays_can_be_written_to_again(self):
+        host = self.steps("""
+            import numpy
+            whole = numpy.arange(6.0)
+            self.view = whole[2:]
+            self.view.flags.writeable = whole.flags.writeable = False
+            self.lent = numpy.frombuffer(b"abcd", "u1")
+            self.inside = {"x": [self.view]}
+            self.next(self.s1)
+        """, """
+            self.view -= 1
+            self.lent[0] = 7
+            self.inside["x"][0] += 1
+            assert self.view.tolist() == [1, 2, 3, 4] and self.inside["x"][0].tolist() == [3, 4, 5, 6], self.view
+            self.next(self.end)
+        """)  # fmt: skip
+        first = host.task("s0")
+        self.assertOk(first)
+        self.assertOk(host.task("s1", first.artifacts))
 
     def test_class_of_the_flow_file_round_trips(self):
         host = self.steps(

@@ -89,6 +89,19 @@ class Transitions(FlowTest):
         host = self.steps("\n".join(lines) or "pass")
         return host.step("s0")
 
+    def test_names_that_are_known_before_the_run(self):
+        for name in ("ITEMS", "self.NAME", "self.NAMES[0]", "'xs' if MANY else 'ys'", "self.cfg.over"):
+            with self.subTest(name):
+                host = self.steps(
+                    "self.next(self.end, foreach=%s)" % name,
+                    classbody="NAME = 'xs'\nNAMES = [NAME]\ncfg = Config('cfg', default_value={'over': 'xs'})",
+                    head="from metaflow import *\nITEMS, MANY = 'xs', True\n",
+                )
+                found = host.step("s0")["next"]
+                self.assertEqual((found["kind"], found.get("foreach")), ("foreach", "xs"), found)
+        for name in ("self.later", "make()", "7"):
+            self.assertEqual(self.next_of("self.next(self.end, foreach=%s)" % name)["next"]["kind"], "bad", name)
+
     def test_malformed(self):
         for call, problem in [
             ("self.next()", "no step"),

@@ -187,12 +187,13 @@ class Processes(FlowTest):
                 self.squares = pool.map(abs, [-1, -2])
             read, write = os.pipe()
             if os.fork() == 0:
-                try:
-                    self.y
-                except RuntimeError as e:
-                    os.write(write, str(e).encode())
+                pid = os.fork()
+                if pid:
+                    os.waitpid(pid, 0)
+                os.write(write, ("%d %s;" % (self.y, hasattr(self, "nope"))).encode())
                 os._exit(0)
-            self.error = os.read(read, 1000).decode()
+            os.wait()
+            self.theirs = os.read(read, 1000).decode()
             self.z = self.y
             self.next(self.end)
         """)
@@ -200,8 +201,27 @@ class Processes(FlowTest):
         self.assertOk(result)
         self.assertEqual(result.stderr, "")
         self.assertEqual((result.values()["got"], result.values()["squares"]), (list(range(8)), [1, 2]))
-        self.assertIn("cannot read artifacts", result.values()["error"])
+        self.assertEqual(result.values()["theirs"], "5 False;5 False;")
         self.assertEqual(result.values()["z"], 5)
+
+    def test_forks_that_go_on(self):
+        """What a step forks and lets run out of the step, or fail, is not the task."""
+        for end, code in (("pass", 0), ("return", 0), ("raise KeyError('of the fork')", 1), ("sys.exit(3)", 3), ("sys.exit('x')", 1)):
+            host = self.steps("""
+                import sys
+                self.who = "parent"
+                pid = os.fork()
+                if not pid:
+                    self.who = "child"
+                    %s
+                else:
+                    self.code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                self.next(self.end)
+            """ % end)  # fmt: skip
+            result = host.task("s0")
+            self.assertOk(result)
+            self.assertEqual(result.values(), {"who": "parent", "code": code}, end)
+            self.assertEqual("of the fork" in result.stderr, "of the fork" in end, result.stderr)
 
     def test_signals_of_what_a_step_forks(self):
         """SIGTERM kills it, whenever it comes: no handler of Python's has to run."""
@@ -371,7 +391,10 @@ class Ending(FlowTest):
                 time.sleep(i / 5000)  # somewhere in the loop
                 host.kill(id)
                 try:
-                    self.assertFalse(conversation.receive()[0]["ok"])
+                    header = {"type": "fork"}
+                    while header["type"] == "fork":
+                        header = conversation.receive()[0]
+                    self.assertFalse(header["ok"])
                 finally:
                     conversation.close()
             self.assertEqual(host.wait_exit(id)["signal"], 0)

@@ -210,6 +210,12 @@ class Joins(FlowTest):
         inputs = [Input({"l": {1: "x", 0: "y"}}, "body", i) for i in range(2)]  # by its keys, as they come
         self.assertEqual(host.join("s0", inputs, graph=graph).values(), {"v": [1, 0]})
 
+    def test_what_an_input_has_not(self):
+        host = self.steps("JOIN\nself.v = [i.nope for i in inputs]\nself.next(self.end)")
+        result = host.join("s0", [Input({"a": 1}, "body", 0)])
+        self.assertFails(result, "AttributeError: The input body of flow", "has no attribute 'nope'")
+        self.assertNotIn("InputTask", result.stderr)
+
     def test_input_of_many_inputs(self):
         host = self.steps("JOIN\nself.v = [i.input for i in inputs]\nself.next(self.end)")
         graph = {"steps": {"split": {"type": "split-foreach", "matching_join": "s0", "foreach_artifact": "l"}}}

@@ -101,7 +101,8 @@ class MetaflowObject:
         parts = str(pathspec).split("/")
         if len(parts) != len(self._FORM) or not all(parts):
             raise MetaflowInvalidPathspec(
-                "'%s' does not name a %s. Expected %s." % (pathspec, self._KIND, self._expected())
+                "'%s' does not name %s %s. Expected %s."
+                % (pathspec, "an" if self._KIND[:1] in "aeiou" else "a", self._KIND, self._expected())
             )
         self._setup(scope.current_store(), scope.get_namespace() if _namespace_check else None, _namespace_check, parts)
         self._attempt = self._check_attempt(attempt)

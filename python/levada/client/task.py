@@ -78,7 +78,9 @@ class Task(MetaflowObject):
             return None
         raised = attempt["exception"]
         wrapper = MetaflowExceptionWrapper()
-        wrapper.type, wrapper.exception, wrapper.stacktrace = raised["type"], raised["message"], raised["traceback"]
+        kind = raised["type"]
+        wrapper.type = kind if "." in kind else "builtins." + kind  # as @catch has it
+        wrapper.exception, wrapper.stacktrace = raised["message"], raised["traceback"]
         return wrapper
 
     @property
