@@ -22,6 +22,8 @@ class IncludeFile(Parameter):
     called in the tasks.
     """
 
+    _arguments = ("is_text", "encoding", "parser")
+
     def __init__(
         self,
         name,

@@ -79,6 +79,12 @@ def _to_float(value):
 
 _CONVERSIONS = {bool: ("bool", _to_bool), int: ("int", _to_int), float: ("float", _to_float), str: ("str", str)}
 _EXACT_TYPES = (bool, int, float, list, dict)
+#: Further arguments that are taken: "separator", and those of click's options, which Metaflow passes on and which say nothing here.
+_OPTIONS = frozenset(
+    "separator param_decls prompt confirmation_prompt prompt_required hide_input is_flag flag_value multiple count "
+    "allow_from_autoenv hidden show_choices show_envvar callback nargs metavar expose_value is_eager envvar shell_complete "
+    "external_artifact external_trigger".split()
+)
 
 
 class Parameter:
@@ -90,6 +96,9 @@ class Parameter:
     the text into a list.
     """
 
+    #: Arguments that a kind of parameter has beside these.
+    _arguments = ()
+
     def __new__(cls, *args, **kwargs):
         """A parameter that knows what it was made of."""
         parameter = super().__new__(cls)
@@ -97,6 +106,15 @@ class Parameter:
         return parameter
 
     def __init__(self, name, default=None, type=None, help=None, required=None, show_default=None, **kwargs):
+        for argument in kwargs:
+            if argument not in _OPTIONS:
+                from .spelling import meant
+
+                known = ("default", "type", "help", "required", "show_default", "separator", *self._arguments)
+                raise MetaflowException(
+                    "The parameter '%s' has no argument '%s'.%s It takes %s."
+                    % (name, argument, meant(argument, known), ", ".join(known))
+                )
         self.name = name
         self.attribute = name
         self.kwargs = dict(kwargs, default=default, type=type, help=help, required=required, show_default=show_default)

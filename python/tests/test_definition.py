@@ -353,6 +353,12 @@ class ImportTime(FlowTest):
             "DuplicateFlowDecorator",
         )
 
+    def test_arguments_of_parameters(self):
+        step = "\n    @step\n    def start(self):\n        pass\n"
+        wrong = "class F(FlowSpec):\n    a = Parameter('a', defualt=3)"
+        self.fails(wrong + step, "'a' has no argument 'defualt'", "Did you mean 'default'?")
+        self.fails("class F(FlowSpec):\n    a = IncludeFile('a', istext=False)" + step, "Did you mean 'is_text'?")
+
     def test_names_for_later(self):
         self.fails("from metaflow import S3\nS3('F/1')\n", "'S3' is not available")
         self.fails("from metaflow import nonsense\n", "ImportError")
