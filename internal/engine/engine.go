@@ -263,6 +263,12 @@ func (e *Engine) succeeded(t *task, tr graph.Transition) {
 	e.settle(t)
 }
 
+// Again reports whether another attempt will follow if the engine is told of a failure now.
+func (e *Engine) Again(f Failed) bool {
+	t := e.live[f.Task]
+	return e.state == running && t != nil && t.attempt == f.Attempt && t.again(f)
+}
+
 // failed notes a failure, and decides whether it is final.
 func (e *Engine) failed(t *task, ev Failed) {
 	progress := &e.steps[t.node.ID]
@@ -270,7 +276,7 @@ func (e *Engine) failed(t *task, ev Failed) {
 	switch {
 	case e.state != running:
 		progress.Stopped++
-	case !e.tryAgain(t, ev):
+	case !t.again(ev):
 		progress.Failed++
 		e.fail(Finish{Outcome: FailedRun, Task: t.id, Step: t.node.Name})
 	default:
@@ -282,21 +288,30 @@ func (e *Engine) failed(t *task, ev Failed) {
 	e.settle(t)
 }
 
-// tryAgain decides whether another attempt follows a failed one.
-func (e *Engine) tryAgain(t *task, ev Failed) bool {
-	const maxFallbacks = 3
-	switch {
-	case ev.NoRetry:
-		return false
-	case t.gang != nil && t.gang.failed: // decided by the node that failed first
-		return true
-	case t.attempt < t.node.Retries:
-		return true
-	case t.attempt == t.node.Retries && ev.Raised:
-		return false
+// again decides whether another attempt follows a failed one.
+func (t *task) again(f Failed) bool {
+	if t.gang != nil && t.gang.failed && !f.NoRetry {
+		return true // decided by the node that failed first
 	}
-	fallbacks := t.attempt - t.node.Retries // made so far
-	return t.node.Catch && fallbacks < maxFallbacks && t.attempt+1 < MaxAttempts
+	return TriedAgain(t.node, f)
+}
+
+// maxFallbacks is how many fallbacks a task has at most.
+const maxFallbacks = 3
+
+// TriedAgain is the rule by which a run that goes on tries a task of a step again that failed. It is the only one: whoever wants to know
+// whether another attempt follows asks here, or, in the run itself, [Engine.Again].
+func TriedAgain(step *graph.Node, f Failed) bool {
+	switch {
+	case f.NoRetry:
+		return false
+	case f.Attempt < step.Retries:
+		return true
+	case f.Attempt == step.Retries && f.Raised:
+		return false // the SDK would have caught it
+	}
+	fallbacks := f.Attempt - step.Retries // made so far
+	return step.Catch && fallbacks < maxFallbacks && f.Attempt+1 < MaxAttempts
 }
 
 // settle forgets an attempt that is over, and makes the next one ready if it was lost.
@@ -310,13 +325,13 @@ func (e *Engine) settle(t *task) {
 	case t.gang != nil:
 		e.nodeOver(t.gang)
 	case t.state == lost:
-		t.again()
+		t.renew()
 		e.queue.retries.push(unit{task: t})
 	}
 }
 
-// again prepares a task for its next attempt.
-func (t *task) again() {
+// renew prepares a task for its next attempt.
+func (t *task) renew() {
 	t.state, _ = t.state.after(causeTriedAgain)
 	t.attempt++
 	t.killed = false

@@ -290,9 +290,9 @@ func (a *attempt) judge() {
 		case a.killed:
 			rec.Status = metastore.AttemptKilled
 		case a.late:
-			rec.Exception = a.unsaid("timeout")
+			rec.Exception = a.unsaid(typeTimeout)
 		case e.Lost != "":
-			rec.Exception = a.unsaid("Lost")
+			rec.Exception = a.unsaid(typeLost)
 		}
 		return
 	}
@@ -323,6 +323,12 @@ func (a *attempt) tellLoss() {
 		a.log.keep(tasklog.Line{Time: a.rec.Ended, Stream: tasklog.Stderr, Text: []byte("[levada] " + text), Newline: true})
 	}
 }
+
+// The types of exceptions that no process raised.
+const (
+	typeTimeout = "timeout"
+	typeLost    = "Lost"
+)
 
 // unsaid is the exception of an attempt that could not raise one, and of which exit code and signal do not tell why it failed.
 func (a *attempt) unsaid(kind string) *metastore.Exception {
@@ -365,10 +371,10 @@ func (a *attempt) settled(err error) {
 		if a.exit.Hint != "" {
 			r.hints[id] = a.exit.Hint
 		}
-		raised := a.result != nil
-		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
-		a.emitFailure(raised, noRetry)
-		r.apply(engine.Failed{Task: id, Attempt: n, Raised: raised, NoRetry: noRetry})
+		failed := engine.Failed{Task: id, Attempt: n, Raised: a.result != nil}
+		failed.NoRetry = a.exit.Code == exitNoRetry || a.result != nil && a.result.noRetry
+		a.emitFailure(failed)
+		r.apply(failed)
 		if !a.free {
 			r.apply(engine.Exited{Task: id, Attempt: n})
 		}
@@ -393,17 +399,26 @@ func (a *attempt) trace() {
 // exitNoRetry is the exit code with which a task asks not to be tried again.
 const exitNoRetry = 202
 
-func (a *attempt) emitFailure(raised, noRetry bool) {
+// emitFailure tells of a failure before the engine hears of it.
+func (a *attempt) emitFailure(f engine.Failed) {
 	if a.rec.Status == metastore.AttemptKilled {
 		a.emit(&Event{Kind: TaskKilled, Duration: a.seconds()})
 		return
 	}
-	l := &a.launch
-	more := l.Attempt < l.Retries || (l.Step.Catch && !raised && l.Attempt+1 < engine.MaxAttempts)
+	willing := f
+	willing.NoRetry = false
+	retrying := a.r.Engine.Again(f)
 	a.emit(&Event{
-		Kind: TaskFailed, Text: a.why(), Retrying: more && !noRetry && !a.r.stopping,
+		Kind: TaskFailed, Text: a.why(), Retrying: retrying, Refused: !retrying && a.r.Engine.Again(willing),
 		Duration: a.seconds(), Exception: a.rec.Exception,
 	})
+}
+
+// TriedAgain tells, from its record, whether an attempt that did not end well is followed by another while its run goes on. A process that
+// asked for no other without saying so by its exit code is not known here: its run ends next.
+func TriedAgain(step *graph.Node, a *metastore.Attempt) bool {
+	raised := a.Exception != nil && a.Exception.Type != typeTimeout && a.Exception.Type != typeLost
+	return engine.TriedAgain(step, engine.Failed{Attempt: a.N, Raised: raised, NoRetry: a.ExitCode == exitNoRetry})
 }
 
 // why says how the process ended if no exception tells.
