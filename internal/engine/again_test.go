@@ -25,7 +25,7 @@ func TestAgainIsWhatHappens(t *testing.T) {
 					if e.Again(engine.Failed{Task: l.Task, Attempt: l.Attempt, NoRetry: true}) {
 						t.Errorf("attempt %d would be tried again though it wants none", l.Attempt)
 					}
-					e.Apply(engine.Exited{Task: l.Task, Attempt: l.Attempt})
+					e.Apply(engine.PlaceFreed{Task: l.Task, Attempt: l.Attempt})
 					launched = e.Apply(failed)
 					if _, again := launched[0].(*engine.Launch); said != again || rule != again {
 						t.Errorf("retries %d, catch %v, raised %v, attempt %d: said %v, the rule %v, in truth %v", retries, caught, raised, l.Attempt, said, rule, again)

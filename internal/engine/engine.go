@@ -32,7 +32,7 @@
 //
 // # Admission
 //
-// A place is taken from launch to [Exited], and with it what the step's
+// A place is taken from launch to [PlaceFreed], and with it what the step's
 // @resources ask for. Nothing is launched beyond Policy.MaxWorkers attempts or
 // beyond Policy.Machine (a zero Machine is not checked). Whatever is next in turn
 // and does not fit keeps its turn: nothing else but a retry is launched until it
@@ -44,8 +44,8 @@
 //
 // # Attempts
 //
-// An attempt is over when two events have come, in either order: [Exited] (the
-// process is gone) and [Succeeded] or [Failed] (its record is durable). What
+// An attempt is over when two events have come, in either order: [PlaceFreed]
+// (another may have its place) and [Succeeded] or [Failed] (its record is durable). What
 // follows a success becomes ready at Succeeded; a retry is ready when the
 // attempt before is over. A failure is final at Failed when no attempt is left:
 // after NoRetry, after a raised exception on the last attempt of the user's
@@ -57,8 +57,8 @@
 // together, those included that had succeeded, with their ids and the next
 // attempt number. Their ids are noted in the scope when all have succeeded.
 //
-// After the first final failure, or Interrupted, every attempt whose process
-// lives is sent [Kill] once, nothing is launched, and [Finish] comes when all
+// After the first final failure, or Interrupted, every attempt that holds
+// its place is sent [Kill] once, nothing is launched, and [Finish] comes when all
 // attempts are over. What still succeeds meanwhile counts as succeeded.
 //
 // # Recovery
@@ -162,9 +162,9 @@ func (e *Engine) Apply(ev Event) []Command {
 		if e.move(causeStarted) {
 			e.started()
 		}
-	case Exited:
-		if t := e.attempt(causeExited, ev.Task, ev.Attempt); t != nil {
-			e.exited(t)
+	case PlaceFreed:
+		if t := e.attempt(causePlaceFreed, ev.Task, ev.Attempt); t != nil {
+			e.placeFreed(t)
 		}
 	case Succeeded:
 		if t := e.attempt(causeSucceeded, ev.Task, ev.Attempt); t != nil {
@@ -239,8 +239,8 @@ func (e *Engine) attempt(cause attemptCause, id TaskID, attempt int) *task {
 	return t
 }
 
-// exited gives back the place of an attempt.
-func (e *Engine) exited(t *task) {
+// placeFreed gives back the place of an attempt.
+func (e *Engine) placeFreed(t *task) {
 	e.used.release(t.node)
 	e.settle(t)
 }
@@ -358,7 +358,7 @@ func (e *Engine) interrupted() {
 	e.halt()
 }
 
-// halt forgets what is ready and kills what lives.
+// halt forgets what is ready and kills what holds a place.
 func (e *Engine) halt() {
 	e.queue = queue{}
 	e.recovery = nil
@@ -367,9 +367,9 @@ func (e *Engine) halt() {
 	}
 }
 
-// kill sends Kill for an attempt whose process lives, once.
+// kill sends Kill for an attempt that holds its place, once.
 func (e *Engine) kill(t *task) {
-	if t.killed || !t.state.alive() {
+	if t.killed || !t.state.placed() {
 		return
 	}
 	t.killed = true

@@ -210,7 +210,7 @@ func (a *attempt) exited(e worker.Exit) {
 func (a *attempt) giveUpPlace() {
 	if a.gone && !a.free && a.result != nil && a.result.ok {
 		a.free = true
-		a.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+		a.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
 	}
 }
 
@@ -376,7 +376,7 @@ func (a *attempt) settled(err error) {
 		a.emitFailure(failed)
 		r.apply(failed)
 		if !a.free {
-			r.apply(engine.Exited{Task: id, Attempt: n})
+			r.apply(engine.PlaceFreed{Task: id, Attempt: n})
 		}
 	}
 	if a.launch.Joins != engine.NoTask {

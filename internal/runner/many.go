@@ -83,7 +83,7 @@ func (m *many) flush() {
 	for ; n < len(m.batch) && m.told+n < maxTold; n++ {
 		a := m.batch[n]
 		a.free = true
-		m.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+		m.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
 	}
 	now := m.batch[:n:n]
 	m.batch = m.batch[n:]
