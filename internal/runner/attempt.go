@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -159,9 +160,9 @@ func lostTo(err error) worker.Exit {
 // started is called when the process runs.
 func (a *attempt) started(pid int) {
 	a.rec.PID = pid
-	rec := metastore.Record{Attempt: copyOf(a.rec)}
+	rec := metastore.Record{Attempt: new(a.rec)}
 	if a.launch.Attempt == 0 {
-		rec.Task = copyOf(a.task)
+		rec.Task = new(a.task)
 	}
 	a.r.Store.Record(rec)
 	a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
@@ -242,10 +243,19 @@ func (a *attempt) complete() {
 	}
 	a.judge()
 	a.tellLoss()
-	rec := metastore.Record{Attempt: copyOf(a.rec), Log: a.log.close()}
+	rec := a.record()
+	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
+	rec.Soon = r.Engine.Idle()
+	r.Store.Record(rec)
+}
+
+// record makes the record of an attempt of which is known how it ended.
+func (a *attempt) record() metastore.Record {
+	r := a.r
+	rec := metastore.Record{Attempt: new(a.rec), Log: a.log.close()}
 	rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
 	if (a.rec.PID == 0 || a.shared) && a.launch.Attempt == 0 {
-		rec.Task = copyOf(a.task) // it never started, so it is not recorded yet
+		rec.Task = new(a.task) // it never started, so it is not recorded yet
 	}
 	if res := a.result; res != nil {
 		rec.Artifacts, rec.Blobs, rec.Scope = res.artifacts, res.blobs, res.scope
@@ -255,12 +265,10 @@ func (a *attempt) complete() {
 		rec.Artifacts, rec.Blobs, rec.Scope = nil, nil, nil
 	}
 	rec.Cards, rec.Blobs = a.cards.records, append(rec.Blobs, a.cards.blobs...)
-	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
 	if err := a.log.problem(); err != nil {
 		r.warn("%v", err)
 	}
-	rec.Soon = r.Engine.Idle()
-	r.Store.Record(rec)
+	return rec
 }
 
 // judge fills in how the attempt ended.
@@ -598,7 +606,7 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 		n, err := f.Read(buf[len(buf):cap(buf)])
 		if n > 0 {
 			buf = buf[:len(buf)+n]
-			if end := lastNewline(buf); end > 0 {
+			if end := bytes.LastIndexByte(buf, '\n') + 1; end > 0 {
 				rest := append(make([]byte, 0, max(4<<10, cap(buf)/2)), buf[end:]...)
 				post(buf[:end])
 				buf = rest
@@ -614,15 +622,6 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 	a.r.post(a.ended)
 }
 
-func lastNewline(b []byte) int {
-	for i := len(b) - 1; i >= 0; i-- {
-		if b[i] == '\n' {
-			return i + 1
-		}
-	}
-	return 0
-}
-
 func ids(tasks []engine.TaskID) []int64 {
 	if tasks == nil {
 		return nil
@@ -633,5 +632,3 @@ func ids(tasks []engine.TaskID) []int64 {
 	}
 	return out
 }
-
-func copyOf[T any](v T) *T { return &v }

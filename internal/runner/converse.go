@@ -115,9 +115,7 @@ func (c *conversation) run() *result {
 		case "card":
 			c.card(&m, body)
 		default:
-			reply, values := c.answer(&m)
-			reply.Type, reply.ID = "reply", m.ID
-			frame, err := protocol.AppendFrame(nil, reply, values...)
+			frame, err := c.reply(&m)
 			if err != nil {
 				return nil
 			}
@@ -128,15 +126,33 @@ func (c *conversation) run() *result {
 	}
 }
 
+// reply makes the frame that answers a request. If no frame holds the answer, it says that.
+func (c *conversation) reply(m *protocol.FromTask) ([]byte, error) {
+	reply, body := c.answer(m)
+	reply.Type, reply.ID = "reply", m.ID
+	frame, err := protocol.AppendFrame(nil, reply, body...)
+	if err != nil {
+		reply = refusal(err)
+		reply.Type, reply.ID = "reply", m.ID
+		frame, err = protocol.AppendFrame(nil, reply)
+	}
+	return frame, err
+}
+
 // answer makes the reply to a request and the bytes that go with it.
 func (c *conversation) answer(m *protocol.FromTask) (*protocol.Reply, [][]byte) {
 	reply, body, err := c.try(m)
 	if err != nil {
-		return &protocol.Reply{Error: &protocol.ReplyError{
-			Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: fault.HintOf(err),
-		}}, nil
+		return refusal(err), nil
 	}
 	return reply, body
+}
+
+// refusal is the reply to a request that fails.
+func refusal(err error) *protocol.Reply {
+	return &protocol.Reply{Error: &protocol.ReplyError{
+		Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: fault.HintOf(err),
+	}}
 }
 
 func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
@@ -468,7 +484,7 @@ func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
 		}
 	}
 	if err := c.keep(res, m, body); err != nil {
-		if bad := (*nonsense)(nil); asNonsense(err, &bad) {
+		if bad, ok := errors.AsType[*nonsense](err); ok {
 			return res.refuse("%v", bad)
 		}
 		res.err = err
