@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/levadahq/levada/internal/convert"
@@ -663,52 +664,100 @@ type foreachItems struct {
 	codec string
 }
 
+// foreachLists are the elements of the foreaches that are open. The loop and conversations look here.
+type foreachLists struct {
+	mu   sync.Mutex                     // guards open, and is held for moments
+	open map[engine.TaskID]*foreachList // by split task
+
+	recordedMu sync.Mutex                       // held while the store is asked
+	recorded   map[engine.TaskID]metastore.Hash // the elements of foreaches that were recorded when one was last looked for
+}
+
+// foreachList is the elements of one foreach. Its lock is held while they are opened: who wants those of another does not wait.
+type foreachList struct {
+	mu    sync.Mutex
+	items *foreachItems // nil before they are first needed
+}
+
+// of returns the list of a foreach.
+func (l *foreachLists) of(split engine.TaskID) *foreachList {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.open[split]
+	if list == nil {
+		list = new(foreachList)
+		l.open[split] = list
+	}
+	return list
+}
+
 // openItems returns the elements of a foreach; those of a resumed run are opened when first needed.
 // The loop and conversations call it.
 func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
-	r.itemsMu.Lock()
-	defer r.itemsMu.Unlock()
-	if it := r.items[split]; it != nil {
-		return it, nil
+	list := r.lists.of(split)
+	list.mu.Lock()
+	defer list.mu.Unlock()
+	if list.items != nil {
+		return list.items, nil
 	}
-	hash, found := r.elements[split]
-	if !found {
-		scopes, err := r.Store.Scopes(r.ctx, r.Config.Run.ID)
-		if err != nil {
-			return nil, err
-		}
-		r.elements = make(map[engine.TaskID]metastore.Hash, len(scopes))
-		for _, sc := range scopes {
-			if sc.Items != (metastore.Hash{}) {
-				r.elements[engine.TaskID(sc.Split)] = sc.Items
-			}
-		}
-		if hash, found = r.elements[split]; !found {
-			return nil, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
-				Do("run the flow again")
-		}
+	hash, err := r.elementsOf(split)
+	if err != nil {
+		return nil, err
 	}
 	it, err := r.Data.OpenItems(r.ctx, hash)
 	if err != nil {
 		return nil, err
 	}
-	r.items[split] = &foreachItems{Items: it, codec: codecOf(it)}
-	return r.items[split], nil
+	list.items = &foreachItems{Items: it, codec: codecOf(it)}
+	return list.items, nil
+}
+
+// elementsOf looks up where the elements of a recorded foreach are.
+func (r *Runner) elementsOf(split engine.TaskID) (metastore.Hash, error) {
+	l := &r.lists
+	l.recordedMu.Lock()
+	defer l.recordedMu.Unlock()
+	hash, found := l.recorded[split]
+	if found {
+		return hash, nil
+	}
+	scopes, err := r.Store.Scopes(r.ctx, r.Config.Run.ID)
+	if err != nil {
+		return hash, err
+	}
+	l.recorded = make(map[engine.TaskID]metastore.Hash, len(scopes))
+	for _, sc := range scopes {
+		if sc.Items != (metastore.Hash{}) {
+			l.recorded[engine.TaskID(sc.Split)] = sc.Items
+		}
+	}
+	if hash, found = l.recorded[split]; !found {
+		return hash, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
+			Do("run the flow again")
+	}
+	return hash, nil
 }
 
 // keepItems makes the elements of a foreach that begins known.
 func (r *Runner) keepItems(split engine.TaskID, it *foreachItems) {
-	r.itemsMu.Lock()
-	defer r.itemsMu.Unlock()
-	r.items[split] = it
+	list := r.lists.of(split)
+	list.mu.Lock()
+	defer list.mu.Unlock()
+	list.items = it
 }
 
 // closeItems lets go of the elements of a foreach that has been joined.
 func (r *Runner) closeItems(split engine.TaskID) {
-	r.itemsMu.Lock()
-	defer r.itemsMu.Unlock()
-	if it := r.items[split]; it != nil {
-		it.Close()
-		delete(r.items, split)
+	r.lists.mu.Lock()
+	list := r.lists.open[split]
+	delete(r.lists.open, split)
+	r.lists.mu.Unlock()
+	if list == nil {
+		return
+	}
+	list.mu.Lock()
+	defer list.mu.Unlock()
+	if list.items != nil {
+		list.items.Close()
 	}
 }
