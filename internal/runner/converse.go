@@ -250,9 +250,14 @@ func (c *conversation) value(art metastore.Artifact, room int) (protocol.Value, 
 	return v, data, err
 }
 
+// staged is the path of a file in the staging folder that is the attempt's own.
+func (c *conversation) staged(suffix string) string {
+	return filepath.Join(c.r.Staging, fmt.Sprintf("%d-%d-%s", c.a.launch.Task, c.a.launch.Attempt, suffix))
+}
+
 // pipe makes a named pipe from which the process reads a compressed value.
 func (c *conversation) pipe(art metastore.Artifact) (string, error) {
-	path := filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-pipe"+strconv.Itoa(len(c.fifos)))
+	path := c.staged("pipe" + strconv.Itoa(len(c.fifos)))
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		return "", fault.Wrap(fault.Internal, "make pipe", err)
 	}
@@ -321,7 +326,7 @@ func (c *conversation) element(items *foreachItems, f engine.Frame, codecs []str
 // file writes a value that is too long for a frame to where the process finds it.
 func (c *conversation) file(what string, data []byte) (string, error) {
 	c.files++
-	path := filepath.Join(c.r.Staging, fmt.Sprintf("%d-%d-%s%d", c.a.launch.Task, c.a.launch.Attempt, what, c.files))
+	path := c.staged(what + strconv.Itoa(c.files))
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		return "", fault.Wrap(fault.Internal, "write a value for the process", err)
 	}
