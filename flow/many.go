@@ -12,7 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -30,11 +32,13 @@ type server struct {
 	queue  []*order
 	shared *protocol.Context
 	asked  map[int64]chan answer // requests under way, by id
-	next   int64
-	bases  map[int64]*inherited // what tasks with a base inherit
-	ready  sync.Cond            // there is something to send
+	next   atomic.Int64          // the last of the ids
+	bases  map[int64]*inherited  // what tasks with a base inherit
+	ready  sync.Cond             // there is something to send
 	groups []*group
-	frames [][]byte // whole, to be sent as they are
+	frames [][]byte  // whole, to be sent as they are
+	unsent int       // bytes of frames that are not sent
+	room   sync.Cond // frames were sent
 }
 
 // order is one task to run.
@@ -43,6 +47,9 @@ type order struct {
 	at   int
 	item []byte
 }
+
+// task is its id.
+func (o *order) task() string { return strconv.FormatInt(o.many.Tasks[o.at], 10) }
 
 type answer struct {
 	reply *protocol.Reply
@@ -67,7 +74,7 @@ func (m *machine) serveMany(fd int) {
 	signal.Ignore(os.Interrupt) // Ctrl-C is the host's business
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s := &server{m: m, c: newConn(fd), ctx: ctx, cancel: cancel, asked: map[int64]chan answer{}, bases: map[int64]*inherited{}}
-	s.more.L, s.ready.L = &s.mu, &s.mu
+	s.more.L, s.ready.L, s.room.L = &s.mu, &s.mu, &s.mu
 	go s.send()
 	for {
 		var header json.RawMessage
@@ -152,7 +159,7 @@ func (s *server) work() {
 	var o *order
 	defer func() {
 		// Only runtime.Goexit comes here.
-		s.failed(o, fmt.Errorf("step %s ended its goroutine before it returned", o.many.First.Step))
+		s.failed(o.task(), fmt.Errorf("step %s ended its goroutine before it returned", o.many.First.Step))
 		go s.work()
 	}()
 	for {
@@ -173,7 +180,7 @@ func (s *server) run(o *order) {
 	began := time.Now()
 	frame := *o.many.First
 	frame.Context = s.shared
-	frame.Task, frame.Attempt = strconv.FormatInt(o.many.Tasks[o.at], 10), o.many.Attempts[o.at]
+	frame.Task, frame.Attempt = o.task(), o.many.Attempts[o.at]
 	if n := len(frame.Stack); n > 0 {
 		frame.Stack = slices.Clone(frame.Stack)
 		frame.Stack[n-1].Index = o.many.Indices[o.at]
@@ -197,7 +204,7 @@ func (s *server) run(o *order) {
 	}
 	have, err := s.inherit(o.many.Base, a.t)
 	if err != nil {
-		s.failed(o, err)
+		s.failed(frame.Task, err)
 		return
 	}
 	done, body := a.run(have)
@@ -229,29 +236,36 @@ func (s *server) inherit(base int64, t *Task) (*inherited, error) {
 }
 
 // failed tells of a task that could not be run.
-func (s *server) failed(o *order, err error) {
+func (s *server) failed(task string, err error) {
 	s.whole(&protocol.Done{
-		Type: "done", Task: strconv.FormatInt(o.many.Tasks[o.at], 10), Artifacts: []protocol.SentValue{},
+		Type: "done", Task: task, Artifacts: []protocol.SentValue{},
 		Exception: &protocol.Exception{Type: "error", Message: err.Error(), Traceback: "error: " + err.Error() + "\n"},
 	}, nil)
 }
 
-// whole sends a done frame of its own.
+// whole sends a done frame of its own. If no frame holds what there is to say, the task fails and says that.
 func (s *server) whole(done *protocol.Done, body [][]byte) {
 	frame, err := protocol.AppendFrame(nil, done, body...)
 	if err != nil {
+		s.failed(done.Task, fmt.Errorf("how it ended cannot be told: %w", err))
 		return
 	}
 	s.mu.Lock()
-	s.frames = append(s.frames, frame)
+	s.add(frame)
 	s.mu.Unlock()
+}
+
+// add puts a frame with what is to be sent. The caller holds the lock.
+func (s *server) add(frame []byte) {
+	s.frames = append(s.frames, frame)
+	s.unsent += len(frame)
 	s.ready.Signal()
 }
 
 // told notes what a task has to say: with others if it is as they are.
 func (s *server) told(o *order, done *protocol.Done, body [][]byte, began, ended time.Time) {
 	if !done.OK || done.Caught || done.Foreach != nil || slices.ContainsFunc(done.Artifacts, func(v protocol.SentValue) bool { return v.Path != "" }) {
-		done.Task = strconv.FormatInt(o.many.Tasks[o.at], 10)
+		done.Task = o.task()
 		s.whole(done, body)
 		return
 	}
@@ -287,24 +301,41 @@ func sameShape(a, b *protocol.Done) bool {
 // send sends what there is to say, as long as the process lives. While it sends, more comes together.
 func (s *server) send() {
 	for {
-		s.mu.Lock()
-		for len(s.groups) == 0 && len(s.frames) == 0 {
-			s.ready.Wait()
-		}
-		groups, frames := s.groups, s.frames
-		s.groups, s.frames = nil, nil
-		s.mu.Unlock()
+		groups, frames := s.collect()
+		sent := 0
 		for _, f := range frames { // first: what a task has logged comes before its end
 			if _, err := s.c.file.Write(f); err != nil {
 				os.Exit(0)
 			}
+			sent += len(f)
 		}
+		s.sent(sent)
 		for _, g := range groups {
 			if s.c.send(g.done, g.body...) != nil {
 				os.Exit(0)
 			}
 		}
 	}
+}
+
+// collect waits until there is something to send, and takes it.
+func (s *server) collect() ([]*group, [][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.groups) == 0 && len(s.frames) == 0 {
+		s.ready.Wait()
+	}
+	groups, frames := s.groups, s.frames
+	s.groups, s.frames = nil, nil
+	return groups, frames
+}
+
+// sent makes room for n bytes.
+func (s *server) sent(n int) {
+	s.mu.Lock()
+	s.unsent -= n
+	s.mu.Unlock()
+	s.room.Broadcast()
 }
 
 // insideHost is the host as one of many tasks sees it; what is written to it is the task's log.
@@ -314,37 +345,64 @@ type insideHost struct {
 }
 
 func (h *insideHost) ask(q *protocol.Request) (*protocol.Reply, []byte, error) {
+	q.ID, q.Task = h.s.next.Add(1), h.task
+	frame, err := protocol.AppendFrame(nil, q)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the host cannot be asked: %w", err)
+	}
 	ch := make(chan answer, 1)
 	h.s.mu.Lock()
-	h.s.next++
-	q.ID, q.Task = h.s.next, h.task
 	h.s.asked[q.ID] = ch
-	frame, err := protocol.AppendFrame(nil, q)
-	h.s.frames = append(h.s.frames, frame)
+	h.s.add(frame)
 	h.s.mu.Unlock()
-	if err != nil {
-		return nil, nil, err
-	}
-	h.s.ready.Signal()
 	a := <-ch
 	return answered(a.reply, a.body)
 }
 
-// Write adds lines to the task's log.
+const (
+	// maxUnsent is how many bytes wait to be sent when who logs has to wait too. Only those do: without what else is said, no task would end.
+	maxUnsent = 1 << 20
+	// maxText is how many bytes of text are in one frame of a log.
+	maxText = 64 << 10
+)
+
+// Write adds lines to the task's log. It waits while the host is slow to take what has been said.
 func (h *insideHost) Write(data []byte) (int, error) {
-	frame, err := protocol.AppendFrame(nil, struct {
-		Type string `json:"type"`
-		Task string `json:"task"`
-		Text string `json:"text"`
-	}{"log", h.task, strings.ToValidUTF8(string(data), "\uFFFD")})
-	if err != nil {
-		return 0, err
+	text := strings.ToValidUTF8(string(data), "\uFFFD")
+	for len(text) > 0 {
+		n := piece(text)
+		frame, err := protocol.AppendFrame(nil, struct {
+			Type string `json:"type"`
+			Task string `json:"task"`
+			Text string `json:"text"`
+		}{"log", h.task, text[:n]})
+		if err != nil {
+			return 0, err
+		}
+		text = text[n:]
+		h.s.mu.Lock()
+		for h.s.unsent > maxUnsent {
+			h.s.room.Wait()
+		}
+		h.s.add(frame)
+		h.s.mu.Unlock()
 	}
-	h.s.mu.Lock()
-	h.s.frames = append(h.s.frames, frame)
-	h.s.mu.Unlock()
-	h.s.ready.Signal()
 	return len(data), nil
+}
+
+// piece is how much of a text goes into one frame: whole lines, if they are not too long.
+func piece(text string) int {
+	if len(text) <= maxText {
+		return len(text)
+	}
+	if end := strings.LastIndexByte(text[:maxText], '\n') + 1; end > 0 {
+		return end
+	}
+	end := maxText
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return end
 }
 
 var _ io.Writer = (*insideHost)(nil)

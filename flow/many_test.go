@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/levadahq/levada/flow"
+	"github.com/levadahq/levada/internal/protocol"
 )
 
 // crowd runs many tasks in one process.
@@ -70,6 +72,12 @@ func init() {
 		}
 		return square(c, t)
 	}, flow.Retry(1))
+	flows["CrowdShouts"] = build(func(c *crowd, t *flow.Task) error {
+		if t.Index() == 5 {
+			return errors.New("loud" + strings.Repeat("!", protocol.MaxHeader))
+		}
+		return square(c, t)
+	})
 	flows["CrowdWaits"] = build(func(c *crowd, t *flow.Task) error {
 		if t.Index() == 5 {
 			t.Log.Info("waiting")
@@ -103,6 +111,17 @@ func TestInProcess(t *testing.T) {
 			contains(t, s.ok("CrowdFails", "resume"), want, "previously run task")
 		})
 	}
+}
+
+// What a task has to say may be more than a frame holds: the run hears that, and ends.
+func TestAFailureThatNoFrameHolds(t *testing.T) {
+	s := newSession(t)
+	o := s.flow("CrowdShouts", "run")
+	if all := o.stdout + o.stderr; o.code != 1 || !strings.Contains(all, "loud!!!") {
+		t.Errorf("exit code %d, %d bytes", o.code, len(all))
+	}
+	contains(t, cut(o.stderr), "Step work (task-id")
+	contains(t, s.ok("CrowdShouts", "logs", "1/work/7", "--stderr"), "loud!!!")
 }
 
 func TestInterruptInProcess(t *testing.T) {
@@ -143,4 +162,28 @@ func TestALoopInProcess(t *testing.T) {
 	s := newSession(t)
 	contains(t, s.ok("Round", "run"), "kept 300")
 	contains(t, s.ok("Round", "dump", "1/turn/200"), `first [size: 6 type: string] = "kept"`, "n [size: 3 type: int] = 199")
+}
+
+// forked is split, merged and split again in one process.
+type forked struct {
+	Kept, Left, Right string
+}
+
+func init() {
+	flows["Forked"] = func() {
+		flow.New[forked]("Forked").
+			Step("start", func(f *forked, t *flow.Task) error { f.Kept = "kept"; return nil }, flow.InProcess(), flow.To("left", "right")).
+			Step("left", func(f *forked, t *flow.Task) error { f.Left = "left"; return nil }, flow.InProcess(), flow.To("meet")).
+			Step("right", func(f *forked, t *flow.Task) error { f.Right = "right"; return nil }, flow.InProcess(), flow.To("meet")).
+			Join("meet", func(f *forked, t *flow.Task, in flow.Inputs[forked]) error { return in.Merge() }, flow.InProcess(), flow.To("end")).
+			Step("end", func(f *forked, t *flow.Task) error { fmt.Println("has", f.Kept, f.Left, f.Right); return nil }).
+			Main()
+	}
+}
+
+// What a join merges and what a split opens are recorded of tasks that end together as of others.
+func TestASplitInProcess(t *testing.T) {
+	s := newSession(t)
+	contains(t, s.ok("Forked", "run"), "has kept left right")
+	contains(t, s.ok("Forked", "resume", "--origin-run-id", "1", "end"), "has kept left right")
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/runner"
 )
 
 // Tasks returns a page of tasks with their attempts and their places in foreaches. NotFound if
@@ -125,18 +126,16 @@ func (s *Service) finished(ctx context.Context, run metastore.Run, t *Task) (boo
 	case last.Status == Running:
 		return false, nil
 	}
-	again, err := s.triedAgain(ctx, run, t.Step, last.N)
-	return !again, err
-}
-
-// triedAgain reports whether an attempt of a step that did not end well may be followed by another.
-func (s *Service) triedAgain(ctx context.Context, run metastore.Run, step string, n int) (bool, error) {
 	g, err := s.graph(ctx, run)
 	if err != nil {
 		return false, err
 	}
-	node := g.Lookup(step)
-	return node != nil && (n < node.Retries || node.Catch), nil
+	step := g.Lookup(t.Step)
+	failed := metastore.Attempt{N: last.N, ExitCode: last.ExitCode}
+	if e := last.Exception; e != nil {
+		failed.Exception = &metastore.Exception{Type: e.Type}
+	}
+	return step == nil || !runner.TriedAgain(step, &failed), nil
 }
 
 func attemptOf(a metastore.Attempt, run metastore.Run) Attempt {

@@ -157,8 +157,7 @@ func (c *console) taskFailed(e *runner.Event) {
 	default:
 		c.task(e, c.style.bad, "Task failed.")
 	}
-	// It had attempts left and gets none: it said so itself.
-	if node := c.graph.Lookup(e.Step); !e.Retrying && !c.stopping && !c.alone && node != nil && e.Attempt < node.Retries {
+	if e.Refused && !c.alone {
 		c.task(e, c.style.bad, "This failed task will not be retried.")
 	}
 }

@@ -167,7 +167,9 @@ func TestWaysToFail(t *testing.T) {
 		event *runner.Event
 		want  []string
 	}{
-		{with(event(runner.TaskFailed, "train", 2, 0), func(e *runner.Event) { e.Text = "it was ended by a segmentation fault (signal 11)" }),
+		{with(event(runner.TaskFailed, "train", 2, 0), func(e *runner.Event) {
+			e.Text, e.Refused = "it was ended by a segmentation fault (signal 11)", true
+		}),
 			[]string{"Task failed with a segmentation fault.", "This failed task will not be retried."}},
 		{with(event(runner.TaskFailed, "train", 2, 0), func(e *runner.Event) { e.Text, e.Attempt = "it was killed (signal 9)", 3 }),
 			[]string{"Task failed: it was killed (signal 9)."}},

@@ -35,7 +35,7 @@ func (w *instant) run(tb testing.TB) int {
 					w.each()
 				}
 				w.events = append(w.events,
-					engine.Exited{Task: c.Task, Attempt: c.Attempt},
+					engine.PlaceFreed{Task: c.Task, Attempt: c.Attempt},
 					engine.Succeeded{Task: c.Task, Attempt: c.Attempt, Transition: w.transition(c)})
 			case engine.Finish:
 				if c.Outcome != engine.Completed {
@@ -210,7 +210,7 @@ func TestOpenBranchesAreBounded(t *testing.T) {
 			tr.Fan = 50
 		}
 		handle(e.Apply(engine.Succeeded{Task: l.Task, Transition: tr}))
-		if handle(e.Apply(engine.Exited{Task: l.Task})) {
+		if handle(e.Apply(engine.PlaceFreed{Task: l.Task})) {
 			return
 		}
 	}

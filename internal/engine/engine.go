@@ -32,7 +32,7 @@
 //
 // # Admission
 //
-// A place is taken from launch to [Exited], and with it what the step's
+// A place is taken from launch to [PlaceFreed], and with it what the step's
 // @resources ask for. Nothing is launched beyond Policy.MaxWorkers attempts or
 // beyond Policy.Machine (a zero Machine is not checked). Whatever is next in turn
 // and does not fit keeps its turn: nothing else but a retry is launched until it
@@ -44,8 +44,8 @@
 //
 // # Attempts
 //
-// An attempt is over when two events have come, in either order: [Exited] (the
-// process is gone) and [Succeeded] or [Failed] (its record is durable). What
+// An attempt is over when two events have come, in either order: [PlaceFreed]
+// (another may have its place) and [Succeeded] or [Failed] (its record is durable). What
 // follows a success becomes ready at Succeeded; a retry is ready when the
 // attempt before is over. A failure is final at Failed when no attempt is left:
 // after NoRetry, after a raised exception on the last attempt of the user's
@@ -57,8 +57,8 @@
 // together, those included that had succeeded, with their ids and the next
 // attempt number. Their ids are noted in the scope when all have succeeded.
 //
-// After the first final failure, or Interrupted, every attempt whose process
-// lives is sent [Kill] once, nothing is launched, and [Finish] comes when all
+// After the first final failure, or Interrupted, every attempt that holds
+// its place is sent [Kill] once, nothing is launched, and [Finish] comes when all
 // attempts are over. What still succeeds meanwhile counts as succeeded.
 //
 // # Recovery
@@ -162,9 +162,9 @@ func (e *Engine) Apply(ev Event) []Command {
 		if e.move(causeStarted) {
 			e.started()
 		}
-	case Exited:
-		if t := e.attempt(causeExited, ev.Task, ev.Attempt); t != nil {
-			e.exited(t)
+	case PlaceFreed:
+		if t := e.attempt(causePlaceFreed, ev.Task, ev.Attempt); t != nil {
+			e.placeFreed(t)
 		}
 	case Succeeded:
 		if t := e.attempt(causeSucceeded, ev.Task, ev.Attempt); t != nil {
@@ -239,8 +239,8 @@ func (e *Engine) attempt(cause attemptCause, id TaskID, attempt int) *task {
 	return t
 }
 
-// exited gives back the place of an attempt.
-func (e *Engine) exited(t *task) {
+// placeFreed gives back the place of an attempt.
+func (e *Engine) placeFreed(t *task) {
 	e.used.release(t.node)
 	e.settle(t)
 }
@@ -263,6 +263,12 @@ func (e *Engine) succeeded(t *task, tr graph.Transition) {
 	e.settle(t)
 }
 
+// Again reports whether another attempt will follow if the engine is told of a failure now.
+func (e *Engine) Again(f Failed) bool {
+	t := e.live[f.Task]
+	return e.state == running && t != nil && t.attempt == f.Attempt && t.again(f)
+}
+
 // failed notes a failure, and decides whether it is final.
 func (e *Engine) failed(t *task, ev Failed) {
 	progress := &e.steps[t.node.ID]
@@ -270,7 +276,7 @@ func (e *Engine) failed(t *task, ev Failed) {
 	switch {
 	case e.state != running:
 		progress.Stopped++
-	case !e.tryAgain(t, ev):
+	case !t.again(ev):
 		progress.Failed++
 		e.fail(Finish{Outcome: FailedRun, Task: t.id, Step: t.node.Name})
 	default:
@@ -282,21 +288,30 @@ func (e *Engine) failed(t *task, ev Failed) {
 	e.settle(t)
 }
 
-// tryAgain decides whether another attempt follows a failed one.
-func (e *Engine) tryAgain(t *task, ev Failed) bool {
-	const maxFallbacks = 3
-	switch {
-	case ev.NoRetry:
-		return false
-	case t.gang != nil && t.gang.failed: // decided by the node that failed first
-		return true
-	case t.attempt < t.node.Retries:
-		return true
-	case t.attempt == t.node.Retries && ev.Raised:
-		return false
+// again decides whether another attempt follows a failed one.
+func (t *task) again(f Failed) bool {
+	if t.gang != nil && t.gang.failed && !f.NoRetry {
+		return true // decided by the node that failed first
 	}
-	fallbacks := t.attempt - t.node.Retries // made so far
-	return t.node.Catch && fallbacks < maxFallbacks && t.attempt+1 < MaxAttempts
+	return TriedAgain(t.node, f)
+}
+
+// maxFallbacks is how many fallbacks a task has at most.
+const maxFallbacks = 3
+
+// TriedAgain is the rule by which a run that goes on tries a task of a step again that failed. It is the only one: whoever wants to know
+// whether another attempt follows asks here, or, in the run itself, [Engine.Again].
+func TriedAgain(step *graph.Node, f Failed) bool {
+	switch {
+	case f.NoRetry:
+		return false
+	case f.Attempt < step.Retries:
+		return true
+	case f.Attempt == step.Retries && f.Raised:
+		return false // the SDK would have caught it
+	}
+	fallbacks := f.Attempt - step.Retries // made so far
+	return step.Catch && fallbacks < maxFallbacks && f.Attempt+1 < MaxAttempts
 }
 
 // settle forgets an attempt that is over, and makes the next one ready if it was lost.
@@ -310,13 +325,13 @@ func (e *Engine) settle(t *task) {
 	case t.gang != nil:
 		e.nodeOver(t.gang)
 	case t.state == lost:
-		t.again()
+		t.renew()
 		e.queue.retries.push(unit{task: t})
 	}
 }
 
-// again prepares a task for its next attempt.
-func (t *task) again() {
+// renew prepares a task for its next attempt.
+func (t *task) renew() {
 	t.state, _ = t.state.after(causeTriedAgain)
 	t.attempt++
 	t.killed = false
@@ -343,7 +358,7 @@ func (e *Engine) interrupted() {
 	e.halt()
 }
 
-// halt forgets what is ready and kills what lives.
+// halt forgets what is ready and kills what holds a place.
 func (e *Engine) halt() {
 	e.queue = queue{}
 	e.recovery = nil
@@ -352,9 +367,9 @@ func (e *Engine) halt() {
 	}
 }
 
-// kill sends Kill for an attempt whose process lives, once.
+// kill sends Kill for an attempt that holds its place, once.
 func (e *Engine) kill(t *task) {
-	if t.killed || !t.state.alive() {
+	if t.killed || !t.state.placed() {
 		return
 	}
 	t.killed = true

@@ -71,7 +71,7 @@ func (e *Engine) nodeOver(g *gang) {
 	progress.Waiting += g.succeeded
 	g.failed, g.succeeded, g.over = false, 0, 0
 	for _, t := range g.nodes {
-		t.again()
+		t.renew()
 	}
 	e.queue.retries.push(unit{gang: g})
 }

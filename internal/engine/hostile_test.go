@@ -47,7 +47,7 @@ func TestHostileEvents(t *testing.T) {
 			var ev engine.Event
 			switch r.IntN(16) {
 			case 0, 1, 2, 3:
-				ev = engine.Exited{Task: task, Attempt: attempt}
+				ev = engine.PlaceFreed{Task: task, Attempt: attempt}
 			case 4, 5, 6, 7:
 				ev = engine.Succeeded{Task: task, Attempt: attempt, Transition: transition(n)}
 			case 8:

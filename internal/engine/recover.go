@@ -72,40 +72,35 @@ func (e *Engine) recovered(ev Recovered) {
 		e.recoverNode(s, n, ev)
 		return
 	}
-	if t := e.recovery.claim(n, ev); t != nil {
+	if t := e.recovery.claim(Place{Step: ev.Step, Scope: ev.Scope, Index: ev.Index, Iteration: ev.Iteration}); t != nil {
 		t.id = ev.Task
 		e.carry(n, t.id)
 		e.follow(t, ev.Transition)
 	}
 }
 
-// claim takes what waits at the place of a recovered task, if it is that task.
-func (r *recovery) claim(n *graph.Node, ev Recovered) *task {
-	s := r.scopes[ev.Scope]
-	if s == nil && ev.Scope != NoTask {
+// claim takes the task that waits at a place; nil if there is none.
+func (r *recovery) claim(p Place) *task {
+	t := r.find(p)
+	if t == nil {
 		return nil
 	}
-	at := place{ev.Scope, ev.Index}
-	if u, ok := r.waiting[at]; ok {
-		if u.task == nil || u.task.node != n || u.task.iteration != ev.Iteration {
-			return nil
-		}
+	at := place{p.Scope, p.Index}
+	if _, waits := r.waiting[at]; waits {
 		delete(r.waiting, at)
-		return u.task
+	} else { // a child that its foreach has not made yet
+		t.scope.taken.add(p.Index)
+		t.scope.left--
 	}
-	head := s != nil && s.node.Kind == graph.Foreach && n == s.node.Out[0] && ev.Iteration == 0 &&
-		ev.Index >= 0 && ev.Index < s.count && !s.taken.has(ev.Index)
-	if !head {
-		return nil
-	}
-	s.taken.add(ev.Index)
-	s.left--
-	return &task{node: n, scope: s, index: ev.Index, base: s.split}
+	return t
 }
 
 // find returns the task that waits at a place; nil if there is none. Nodes of gangs are not found.
 func (r *recovery) find(p Place) *task {
-	if u := r.waiting[place{p.Scope, p.Index}]; u.task != nil && u.task.node.Name == p.Step && u.task.iteration == p.Iteration {
+	if u, waits := r.waiting[place{p.Scope, p.Index}]; waits {
+		if u.task == nil || u.task.node.Name != p.Step || u.task.iteration != p.Iteration {
+			return nil
+		}
 		return u.task
 	}
 	s := r.scopes[p.Scope]

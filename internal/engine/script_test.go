@@ -23,10 +23,10 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the expected output in testda
 //	policy workers=2 splits=10 first=7 rerun=step cpu=4 gpu=1 memory=100
 //	started
 //	recovered 3 step in 2[0] #1 -> next x4   (scope and branch, iteration, transition)
-//	exit 1     the process is gone
+//	exit 1     its place is free
 //	ok 1 -> a  succeeded; without an arrow it leads where the definition leads
 //	done 1     both
-//	raise 1    failed and exited, also: die 1 (without raising), norun 1 (exit code 202)
+//	raise 1    failed, and its place is free; also: die 1 (without raising), norun 1 (exit code 202)
 //	failed 1   only failed, after raising
 //	interrupt
 //	progress
@@ -127,16 +127,16 @@ func (p *player) line(words []string) {
 	}
 	switch words[0] {
 	case "exit":
-		p.apply(engine.Exited{Task: task, Attempt: n})
+		p.apply(engine.PlaceFreed{Task: task, Attempt: n})
 	case "ok", "done":
 		p.apply(engine.Succeeded{Task: task, Attempt: n, Transition: p.transition(step, words[2:])})
 		if words[0] == "done" {
-			p.apply(engine.Exited{Task: task, Attempt: n})
+			p.apply(engine.PlaceFreed{Task: task, Attempt: n})
 		}
 	case "failed":
 		p.apply(engine.Failed{Task: task, Attempt: n, Raised: true})
 	case "raise", "die", "norun":
-		p.apply(engine.Exited{Task: task, Attempt: n})
+		p.apply(engine.PlaceFreed{Task: task, Attempt: n})
 		p.apply(engine.Failed{Task: task, Attempt: n, Raised: words[0] != "die", NoRetry: words[0] == "norun"})
 	default:
 		p.t.Fatalf("%q is not known", words[0])

@@ -197,7 +197,7 @@ func (w *world) step() {
 	for _, id := range slices.Sorted(maps.Keys(w.live)) {
 		a := w.live[id]
 		if !a.exited {
-			can = append(can, engine.Exited{Task: id, Attempt: a.Attempt})
+			can = append(can, engine.PlaceFreed{Task: id, Attempt: a.Attempt})
 		}
 		if a.outcome != nil {
 			can = append(can, a.outcome)
@@ -213,7 +213,7 @@ func (w *world) step() {
 func (w *world) happen(ev engine.Event) {
 	var a *attempt
 	switch ev := ev.(type) {
-	case engine.Exited:
+	case engine.PlaceFreed:
 		a = w.live[ev.Task]
 		a.exited = true
 	case engine.Succeeded:

@@ -56,7 +56,7 @@ func TestOnlyOnePlaceRuns(t *testing.T) {
 			if !ok || l.Step.Name != test.only.Step || l.Index != test.only.Index || len(l.Inputs) != test.inputs || (test.inputs == 0 && l.Base != test.base) {
 				t.Fatalf("%+v", commands[0])
 			}
-			e.Apply(engine.Exited{Task: l.Task})
+			e.Apply(engine.PlaceFreed{Task: l.Task})
 			commands = e.Apply(engine.Succeeded{Task: l.Task, Transition: test.tr})
 			if len(commands) != 1 || commands[0] != (engine.Finish{Outcome: engine.Completed, Task: engine.NoTask}) {
 				t.Errorf("after it: %+v", commands)

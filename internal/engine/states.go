@@ -22,7 +22,7 @@ type runCause uint8
 const (
 	causeRecovered     runCause = iota // event Recovered
 	causeStarted                       // event Started
-	causeAttempt                       // event Exited, Succeeded or Failed
+	causeAttempt                       // event PlaceFreed, Succeeded or Failed
 	causeEndSucceeded                  // the end step succeeded
 	causeFailedForGood                 // a task failed for good, or a problem was found
 	causeInterrupted                   // event Interrupted
@@ -31,7 +31,7 @@ const (
 )
 
 var runCauseNames = [...]string{
-	"Recovered", "Started", "Exited, Succeeded, Failed", "end step succeeded", "failed for good", "Interrupted", "nothing under way",
+	"Recovered", "Started", "PlaceFreed, Succeeded, Failed", "end step succeeded", "failed for good", "Interrupted", "nothing under way",
 }
 
 func (c runCause) String() string { return runCauseNames[c] }
@@ -73,35 +73,35 @@ type attemptState uint8
 
 const (
 	waiting  attemptState = iota // ready, or about to be
-	launched                     // the process lives, nothing is recorded
-	gone                         // the process is gone, nothing is recorded yet
-	recorded                     // the success is recorded, the process lives
-	mourned                      // the failure is recorded, the process lives
+	launched                     // it holds its place, nothing is recorded
+	freed                        // its place is free, nothing is recorded yet
+	recorded                     // the success is recorded, it holds its place
+	mourned                      // the failure is recorded, it holds its place
 	won                          // over: succeeded
 	lost                         // over: failed
 	attemptStates
 )
 
-var attemptStateNames = [...]string{"waiting", "launched", "gone", "recorded", "mourned", "won", "lost"}
+var attemptStateNames = [...]string{"waiting", "launched", "freed", "recorded", "mourned", "won", "lost"}
 
 func (s attemptState) String() string { return attemptStateNames[s] }
 
-// alive reports whether the attempt has a process.
-func (s attemptState) alive() bool { return s == launched || s == recorded || s == mourned }
+// placed reports whether the attempt holds its place.
+func (s attemptState) placed() bool { return s == launched || s == recorded || s == mourned }
 
 // attemptCause is why an attempt goes from one state to another.
 type attemptCause uint8
 
 const (
 	causeLaunched   attemptCause = iota // command Launch
-	causeExited                         // event Exited
+	causePlaceFreed                     // event PlaceFreed
 	causeSucceeded                      // event Succeeded
 	causeFailed                         // event Failed
 	causeTriedAgain                     // the next attempt takes its place
 	attemptCauses
 )
 
-var attemptCauseNames = [...]string{"Launch", "Exited", "Succeeded", "Failed", "tried again"}
+var attemptCauseNames = [...]string{"Launch", "PlaceFreed", "Succeeded", "Failed", "tried again"}
 
 func (c attemptCause) String() string { return attemptCauseNames[c] }
 
@@ -115,13 +115,13 @@ type attemptMove struct {
 // attemptMoves are all legal moves of an attempt.
 var attemptMoves = []attemptMove{
 	{waiting, causeLaunched, launched},
-	{launched, causeExited, gone},
+	{launched, causePlaceFreed, freed},
 	{launched, causeSucceeded, recorded},
 	{launched, causeFailed, mourned},
-	{gone, causeSucceeded, won},
-	{gone, causeFailed, lost},
-	{recorded, causeExited, won},
-	{mourned, causeExited, lost},
+	{freed, causeSucceeded, won},
+	{freed, causeFailed, lost},
+	{recorded, causePlaceFreed, won},
+	{mourned, causePlaceFreed, lost},
 	{lost, causeTriedAgain, waiting},
 	{won, causeTriedAgain, waiting}, // a node of a gang in which another failed
 }

@@ -24,9 +24,9 @@ func TestStatesPage(t *testing.T) {
 	}
 	b.WriteString("    won --> [*]\n    lost --> [*]\n```\n\n" +
 		"| state | meaning |\n|---|---|\n" +
-		"| waiting | ready, or about to be |\n| launched | the process lives, nothing is recorded |\n" +
-		"| gone | the process is gone, nothing is recorded yet |\n| recorded | the success is durable, the process lives |\n" +
-		"| mourned | the failure is durable, the process lives |\n| won | over: succeeded |\n| lost | over: failed |\n")
+		"| waiting | ready, or about to be |\n| launched | it holds its place, nothing is recorded |\n" +
+		"| freed | its place is free, nothing is recorded yet |\n| recorded | the success is durable, it holds its place |\n" +
+		"| mourned | the failure is durable, it holds its place |\n| won | over: succeeded |\n| lost | over: failed |\n")
 	if flag.Lookup("rewrite").Value.String() == "true" {
 		if err := os.WriteFile("STATES.md", []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)

@@ -66,8 +66,10 @@ type (
 	}
 	// Started begins the run: the parameters task is recorded.
 	Started struct{}
-	// Exited tells that an attempt's process is gone, so its place is free.
-	Exited struct {
+	// PlaceFreed tells that an attempt takes no place any more: its process has done its part, or it is one of many that run in a process
+	// which bounds itself how many run at once. The engine sends no Kill for it from then on; when the run ends early, the
+	// runner ends what still lives of attempts whose places are free.
+	PlaceFreed struct {
 		Task    TaskID
 		Attempt int
 	}
@@ -92,7 +94,7 @@ type (
 
 func (Recovered) event()   {}
 func (Started) event()     {}
-func (Exited) event()      {}
+func (PlaceFreed) event()  {}
 func (Succeeded) event()   {}
 func (Failed) event()      {}
 func (Interrupted) event() {}

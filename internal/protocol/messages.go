@@ -33,7 +33,7 @@ type FromWorker struct {
 
 // ToWorker is any frame of a control conversation that the host sends.
 type ToWorker struct {
-	Type   string `json:"type"` // fork, kill, stop
+	Type   string `json:"type"` // fork, kill, stop, context
 	ID     int64  `json:"id,omitempty"`
 	Signal int    `json:"signal,omitempty"`
 

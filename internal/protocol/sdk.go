@@ -84,13 +84,12 @@ type ManyDone struct {
 // FromMany is any frame that a process sends which runs many tasks at once.
 type FromMany struct {
 	FromTask
-	Task   string          `json:"task,omitempty"`
-	First  json.RawMessage `json:"first,omitempty"` // dones: a Done
-	Tasks  []int64         `json:"tasks,omitempty"`
-	Sizes  []int           `json:"sizes,omitempty"`
-	Short  []string        `json:"short,omitempty"`
-	Began  []int64         `json:"began,omitempty"`
-	Ended  []int64         `json:"ended,omitempty"`
-	Stream int             `json:"stream,omitempty"`
-	Text   string          `json:"text,omitempty"` // log
+	Task  string          `json:"task,omitempty"`
+	First json.RawMessage `json:"first,omitempty"` // dones: a Done
+	Tasks []int64         `json:"tasks,omitempty"`
+	Sizes []int           `json:"sizes,omitempty"`
+	Short []string        `json:"short,omitempty"`
+	Began []int64         `json:"began,omitempty"`
+	Ended []int64         `json:"ended,omitempty"`
+	Text  string          `json:"text,omitempty"` // log
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -159,9 +160,9 @@ func lostTo(err error) worker.Exit {
 // started is called when the process runs.
 func (a *attempt) started(pid int) {
 	a.rec.PID = pid
-	rec := metastore.Record{Attempt: copyOf(a.rec)}
+	rec := metastore.Record{Attempt: new(a.rec)}
 	if a.launch.Attempt == 0 {
-		rec.Task = copyOf(a.task)
+		rec.Task = new(a.task)
 	}
 	a.r.Store.Record(rec)
 	a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
@@ -210,7 +211,7 @@ func (a *attempt) exited(e worker.Exit) {
 func (a *attempt) giveUpPlace() {
 	if a.gone && !a.free && a.result != nil && a.result.ok {
 		a.free = true
-		a.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+		a.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
 	}
 }
 
@@ -242,10 +243,19 @@ func (a *attempt) complete() {
 	}
 	a.judge()
 	a.tellLoss()
-	rec := metastore.Record{Attempt: copyOf(a.rec), Log: a.log.close()}
+	rec := a.record()
+	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
+	rec.Soon = r.Engine.Idle()
+	r.Store.Record(rec)
+}
+
+// record makes the record of an attempt of which is known how it ended.
+func (a *attempt) record() metastore.Record {
+	r := a.r
+	rec := metastore.Record{Attempt: new(a.rec), Log: a.log.close()}
 	rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
 	if (a.rec.PID == 0 || a.shared) && a.launch.Attempt == 0 {
-		rec.Task = copyOf(a.task) // it never started, so it is not recorded yet
+		rec.Task = new(a.task) // it never started, so it is not recorded yet
 	}
 	if res := a.result; res != nil {
 		rec.Artifacts, rec.Blobs, rec.Scope = res.artifacts, res.blobs, res.scope
@@ -255,12 +265,10 @@ func (a *attempt) complete() {
 		rec.Artifacts, rec.Blobs, rec.Scope = nil, nil, nil
 	}
 	rec.Cards, rec.Blobs = a.cards.records, append(rec.Blobs, a.cards.blobs...)
-	rec.Done = func(err error) { r.post(func() { a.settled(err) }) }
 	if err := a.log.problem(); err != nil {
 		r.warn("%v", err)
 	}
-	rec.Soon = r.Engine.Idle()
-	r.Store.Record(rec)
+	return rec
 }
 
 // judge fills in how the attempt ended.
@@ -290,9 +298,9 @@ func (a *attempt) judge() {
 		case a.killed:
 			rec.Status = metastore.AttemptKilled
 		case a.late:
-			rec.Exception = a.unsaid("timeout")
+			rec.Exception = a.unsaid(typeTimeout)
 		case e.Lost != "":
-			rec.Exception = a.unsaid("Lost")
+			rec.Exception = a.unsaid(typeLost)
 		}
 		return
 	}
@@ -323,6 +331,12 @@ func (a *attempt) tellLoss() {
 		a.log.keep(tasklog.Line{Time: a.rec.Ended, Stream: tasklog.Stderr, Text: []byte("[levada] " + text), Newline: true})
 	}
 }
+
+// The types of exceptions that no process raised.
+const (
+	typeTimeout = "timeout"
+	typeLost    = "Lost"
+)
 
 // unsaid is the exception of an attempt that could not raise one, and of which exit code and signal do not tell why it failed.
 func (a *attempt) unsaid(kind string) *metastore.Exception {
@@ -365,12 +379,12 @@ func (a *attempt) settled(err error) {
 		if a.exit.Hint != "" {
 			r.hints[id] = a.exit.Hint
 		}
-		raised := a.result != nil
-		noRetry := a.exit.Code == exitNoRetry || (raised && a.result.noRetry)
-		a.emitFailure(raised, noRetry)
-		r.apply(engine.Failed{Task: id, Attempt: n, Raised: raised, NoRetry: noRetry})
+		failed := engine.Failed{Task: id, Attempt: n, Raised: a.result != nil}
+		failed.NoRetry = a.exit.Code == exitNoRetry || a.result != nil && a.result.noRetry
+		a.emitFailure(failed)
+		r.apply(failed)
 		if !a.free {
-			r.apply(engine.Exited{Task: id, Attempt: n})
+			r.apply(engine.PlaceFreed{Task: id, Attempt: n})
 		}
 	}
 	if a.launch.Joins != engine.NoTask {
@@ -393,17 +407,26 @@ func (a *attempt) trace() {
 // exitNoRetry is the exit code with which a task asks not to be tried again.
 const exitNoRetry = 202
 
-func (a *attempt) emitFailure(raised, noRetry bool) {
+// emitFailure tells of a failure before the engine hears of it.
+func (a *attempt) emitFailure(f engine.Failed) {
 	if a.rec.Status == metastore.AttemptKilled {
 		a.emit(&Event{Kind: TaskKilled, Duration: a.seconds()})
 		return
 	}
-	l := &a.launch
-	more := l.Attempt < l.Retries || (l.Step.Catch && !raised && l.Attempt+1 < engine.MaxAttempts)
+	willing := f
+	willing.NoRetry = false
+	retrying := a.r.Engine.Again(f)
 	a.emit(&Event{
-		Kind: TaskFailed, Text: a.why(), Retrying: more && !noRetry && !a.r.stopping,
+		Kind: TaskFailed, Text: a.why(), Retrying: retrying, Refused: !retrying && a.r.Engine.Again(willing),
 		Duration: a.seconds(), Exception: a.rec.Exception,
 	})
+}
+
+// TriedAgain tells, from its record, whether an attempt that did not end well is followed by another while its run goes on. A process that
+// asked for no other without saying so by its exit code is not known here: its run ends next.
+func TriedAgain(step *graph.Node, a *metastore.Attempt) bool {
+	raised := a.Exception != nil && a.Exception.Type != typeTimeout && a.Exception.Type != typeLost
+	return engine.TriedAgain(step, engine.Failed{Attempt: a.N, Raised: raised, NoRetry: a.ExitCode == exitNoRetry})
 }
 
 // why says how the process ended if no exception tells.
@@ -583,7 +606,7 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 		n, err := f.Read(buf[len(buf):cap(buf)])
 		if n > 0 {
 			buf = buf[:len(buf)+n]
-			if end := lastNewline(buf); end > 0 {
+			if end := bytes.LastIndexByte(buf, '\n') + 1; end > 0 {
 				rest := append(make([]byte, 0, max(4<<10, cap(buf)/2)), buf[end:]...)
 				post(buf[:end])
 				buf = rest
@@ -599,15 +622,6 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 	a.r.post(a.ended)
 }
 
-func lastNewline(b []byte) int {
-	for i := len(b) - 1; i >= 0; i-- {
-		if b[i] == '\n' {
-			return i + 1
-		}
-	}
-	return 0
-}
-
 func ids(tasks []engine.TaskID) []int64 {
 	if tasks == nil {
 		return nil
@@ -618,5 +632,3 @@ func ids(tasks []engine.TaskID) []int64 {
 	}
 	return out
 }
-
-func copyOf[T any](v T) *T { return &v }

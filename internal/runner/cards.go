@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"time"
@@ -104,7 +103,7 @@ func (c *conversation) showCard(s *protocol.SentCard, sent []protocol.SentValue,
 			if v.Length < 0 || v.Length > len(body) {
 				return &nonsense{"a card is longer than its frame"}
 			}
-			path = filepath.Join(c.r.Staging, strconv.FormatInt(card.Task, 10)+"-"+strconv.Itoa(card.Attempt)+"-card"+strconv.Itoa(s.Position)+v.Name[:min(len(v.Name), 1)])
+			path = c.staged("card" + strconv.Itoa(s.Position) + v.Name[:min(len(v.Name), 1)])
 			if err := os.WriteFile(path, body[:v.Length], 0o600); err != nil {
 				return blob.Fault("show card", path, err)
 			}

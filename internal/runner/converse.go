@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/levadahq/levada/internal/convert"
@@ -123,33 +124,49 @@ func (c *conversation) run() *result {
 		case "fork":
 			c.fork()
 		default:
-			if c.reply(&m) != nil {
+			if c.say(&m) != nil {
 				return nil
 			}
 		}
 	}
 }
 
-// reply answers a request.
-func (c *conversation) reply(m *protocol.FromTask) error {
-	reply, values := c.answer(m)
-	reply.Type, reply.ID = "reply", m.ID
-	frame, err := protocol.AppendFrame(nil, reply, values...)
+// say answers a request.
+func (c *conversation) say(m *protocol.FromTask) error {
+	frame, err := c.reply(m)
 	if err == nil {
 		_, err = c.out.Write(frame)
 	}
 	return err
 }
 
+// reply makes the frame that answers a request. If no frame holds the answer, it says that.
+func (c *conversation) reply(m *protocol.FromTask) ([]byte, error) {
+	reply, body := c.answer(m)
+	reply.Type, reply.ID = "reply", m.ID
+	frame, err := protocol.AppendFrame(nil, reply, body...)
+	if err != nil {
+		reply = refusal(err)
+		reply.Type, reply.ID = "reply", m.ID
+		frame, err = protocol.AppendFrame(nil, reply)
+	}
+	return frame, err
+}
+
 // answer makes the reply to a request and the bytes that go with it.
 func (c *conversation) answer(m *protocol.FromTask) (*protocol.Reply, [][]byte) {
 	reply, body, err := c.try(m)
 	if err != nil {
-		return &protocol.Reply{Error: &protocol.ReplyError{
-			Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: fault.HintOf(err),
-		}}, nil
+		return refusal(err), nil
 	}
 	return reply, body
+}
+
+// refusal is the reply to a request that fails.
+func refusal(err error) *protocol.Reply {
+	return &protocol.Reply{Error: &protocol.ReplyError{
+		Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: fault.HintOf(err),
+	}}
 }
 
 func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
@@ -246,9 +263,14 @@ func (c *conversation) value(art metastore.Artifact, room int) (protocol.Value, 
 	return v, data, err
 }
 
+// staged is the path of a file in the staging folder that is the attempt's own.
+func (c *conversation) staged(suffix string) string {
+	return filepath.Join(c.r.Staging, fmt.Sprintf("%d-%d-%s%s", c.a.launch.Task, c.a.launch.Attempt, c.label, suffix))
+}
+
 // pipe makes a named pipe from which the process reads a compressed value.
 func (c *conversation) pipe(art metastore.Artifact) (string, error) {
-	path := filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-"+c.label+"pipe"+strconv.Itoa(len(c.fifos)))
+	path := c.staged("pipe" + strconv.Itoa(len(c.fifos)))
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		return "", fault.Wrap(fault.Internal, "make pipe", err)
 	}
@@ -317,7 +339,7 @@ func (c *conversation) element(items *foreachItems, f engine.Frame, codecs []str
 // file writes a value that is too long for a frame to where the process finds it.
 func (c *conversation) file(what string, data []byte) (string, error) {
 	c.files++
-	path := filepath.Join(c.r.Staging, fmt.Sprintf("%d-%d-%s%s%d", c.a.launch.Task, c.a.launch.Attempt, c.label, what, c.files))
+	path := c.staged(what + strconv.Itoa(c.files))
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		return "", fault.Wrap(fault.Internal, "write a value for the process", err)
 	}
@@ -481,7 +503,7 @@ func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
 		}
 	}
 	if err := c.keep(res, m, body); err != nil {
-		if bad := (*nonsense)(nil); asNonsense(err, &bad) {
+		if bad, ok := errors.AsType[*nonsense](err); ok {
 			return res.refuse("%v", bad)
 		}
 		res.err = err
@@ -660,52 +682,100 @@ type foreachItems struct {
 	codec string
 }
 
+// foreachLists are the elements of the foreaches that are open. The loop and conversations look here.
+type foreachLists struct {
+	mu   sync.Mutex                     // guards open, and is held for moments
+	open map[engine.TaskID]*foreachList // by split task
+
+	recordedMu sync.Mutex                       // held while the store is asked
+	recorded   map[engine.TaskID]metastore.Hash // the elements of foreaches that were recorded when one was last looked for
+}
+
+// foreachList is the elements of one foreach. Its lock is held while they are opened: who wants those of another does not wait.
+type foreachList struct {
+	mu    sync.Mutex
+	items *foreachItems // nil before they are first needed
+}
+
+// of returns the list of a foreach.
+func (l *foreachLists) of(split engine.TaskID) *foreachList {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.open[split]
+	if list == nil {
+		list = new(foreachList)
+		l.open[split] = list
+	}
+	return list
+}
+
 // openItems returns the elements of a foreach; those of a resumed run are opened when first needed.
 // The loop and conversations call it.
 func (r *Runner) openItems(split engine.TaskID) (*foreachItems, error) {
-	r.itemsMu.Lock()
-	defer r.itemsMu.Unlock()
-	if it := r.items[split]; it != nil {
-		return it, nil
+	list := r.lists.of(split)
+	list.mu.Lock()
+	defer list.mu.Unlock()
+	if list.items != nil {
+		return list.items, nil
 	}
-	hash, found := r.elements[split]
-	if !found {
-		scopes, err := r.Store.Scopes(r.ctx, r.Config.Run.ID)
-		if err != nil {
-			return nil, err
-		}
-		r.elements = make(map[engine.TaskID]metastore.Hash, len(scopes))
-		for _, sc := range scopes {
-			if sc.Items != (metastore.Hash{}) {
-				r.elements[engine.TaskID(sc.Split)] = sc.Items
-			}
-		}
-		if hash, found = r.elements[split]; !found {
-			return nil, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
-				Do("run the flow again")
-		}
+	hash, err := r.elementsOf(split)
+	if err != nil {
+		return nil, err
 	}
 	it, err := r.Data.OpenItems(r.ctx, hash)
 	if err != nil {
 		return nil, err
 	}
-	r.items[split] = &foreachItems{Items: it, codec: codecOf(it)}
-	return r.items[split], nil
+	list.items = &foreachItems{Items: it, codec: codecOf(it)}
+	return list.items, nil
+}
+
+// elementsOf looks up where the elements of a recorded foreach are.
+func (r *Runner) elementsOf(split engine.TaskID) (metastore.Hash, error) {
+	l := &r.lists
+	l.recordedMu.Lock()
+	defer l.recordedMu.Unlock()
+	hash, found := l.recorded[split]
+	if found {
+		return hash, nil
+	}
+	scopes, err := r.Store.Scopes(r.ctx, r.Config.Run.ID)
+	if err != nil {
+		return hash, err
+	}
+	l.recorded = make(map[engine.TaskID]metastore.Hash, len(scopes))
+	for _, sc := range scopes {
+		if sc.Items != (metastore.Hash{}) {
+			l.recorded[engine.TaskID(sc.Split)] = sc.Items
+		}
+	}
+	if hash, found = l.recorded[split]; !found {
+		return hash, fault.New(fault.Corrupt, "the elements of the foreach of task %d are not in the store", split).
+			Do("run the flow again")
+	}
+	return hash, nil
 }
 
 // keepItems makes the elements of a foreach that begins known.
 func (r *Runner) keepItems(split engine.TaskID, it *foreachItems) {
-	r.itemsMu.Lock()
-	defer r.itemsMu.Unlock()
-	r.items[split] = it
+	list := r.lists.of(split)
+	list.mu.Lock()
+	defer list.mu.Unlock()
+	list.items = it
 }
 
 // closeItems lets go of the elements of a foreach that has been joined.
 func (r *Runner) closeItems(split engine.TaskID) {
-	r.itemsMu.Lock()
-	defer r.itemsMu.Unlock()
-	if it := r.items[split]; it != nil {
-		it.Close()
-		delete(r.items, split)
+	r.lists.mu.Lock()
+	list := r.lists.open[split]
+	delete(r.lists.open, split)
+	r.lists.mu.Unlock()
+	if list == nil {
+		return
+	}
+	list.mu.Lock()
+	defer list.mu.Unlock()
+	if list.items != nil {
+		list.items.Close()
 	}
 }

@@ -20,7 +20,7 @@ const (
 	LogLine      EventKind = "log"           // Text as printed, Stream
 	Foreach      EventKind = "foreach"       // the task's transition has Count children
 	TaskFinished EventKind = "task_finished" // ended well; Caught if @catch took an exception
-	TaskFailed   EventKind = "task_failed"   // this attempt failed; Retrying says whether another follows; Text why if no exception: "killed by signal 11 (segmentation fault)"
+	TaskFailed   EventKind = "task_failed"   // this attempt failed; Retrying says whether another follows, Refused that it is the task which wants none; Text why if no exception: "it was ended by a segmentation fault (signal 11)"
 	TaskKilled   EventKind = "task_killed"   // ended by the engine
 	Stopping     EventKind = "stopping"      // Count active tasks are being ended; Text is OnRequest if somebody asked for it
 	HookLine     EventKind = "exit_hook"     // Text: a line that a function of @exit_hook printed, or that it failed
@@ -47,6 +47,7 @@ type Event struct {
 	Origin    int64                `json:"origin,omitempty"`
 	Fallback  bool                 `json:"fallback,omitempty"`
 	Retrying  bool                 `json:"retrying,omitempty"`
+	Refused   bool                 `json:"refused,omitempty"`
 	Caught    bool                 `json:"caught,omitempty"`
 	Status    metastore.RunStatus  `json:"status,omitempty"`
 	Duration  float64              `json:"seconds,omitempty"` // of the attempt or the run

@@ -56,7 +56,7 @@ func (c *conversation) serve(life context.Context) {
 		case "fork":
 			c.fork()
 		default:
-			if c.reply(&m) != nil {
+			if c.say(&m) != nil {
 				return
 			}
 		}

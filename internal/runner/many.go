@@ -3,6 +3,7 @@ package runner
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -83,7 +83,7 @@ func (m *many) flush() {
 	for ; n < len(m.batch) && m.told+n < maxTold; n++ {
 		a := m.batch[n]
 		a.free = true
-		m.r.apply(engine.Exited{Task: a.launch.Task, Attempt: a.launch.Attempt})
+		m.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
 	}
 	now := m.batch[:n:n]
 	m.batch = m.batch[n:]
@@ -158,15 +158,16 @@ func (m *many) open() error {
 	}()
 	frame, err := protocol.AppendFrame(nil, protocol.ToWorker{Type: "context", Context: m.r.context(), Workers: m.r.workers()})
 	if err == nil {
-		err = m.send(frame)
+		err = m.send(proc, frame)
 	}
 	return err
 }
 
-func (m *many) send(frame []byte) error {
+// send writes a frame to a process: the one that runs, or, as long as it is listened to, the one before.
+func (m *many) send(proc *worker.Process, frame []byte) error {
 	m.write.Lock()
 	defer m.write.Unlock()
-	_, err := m.proc.Conn.Write(frame)
+	_, err := proc.Conn.Write(frame)
 	return err
 }
 
@@ -220,12 +221,13 @@ func (m *many) tell(all []*attempt) error {
 	if err != nil {
 		return err
 	}
-	return m.send(frame)
+	return m.send(m.proc, frame)
 }
 
 // listen takes in what the process says until it ends. It runs in a goroutine of its own.
 func (m *many) listen(proc *worker.Process) {
 	in := bufio.NewReaderSize(proc.Conn, 256<<10)
+	untold := make(chan struct{}, maxUntold) // what the tasks log waits for the loop, and then they wait for us
 	for {
 		var f protocol.FromMany
 		body, err := protocol.ReadFrame(in, &f)
@@ -238,7 +240,11 @@ func (m *many) listen(proc *worker.Process) {
 		if f.Type == "dones" {
 			if err := m.dones(&f, body); err != nil {
 				m.r.post(func() {
-					m.r.warn("what the process of in-process tasks says cannot be used (%v), so it was killed", err)
+					if bad, ok := errors.AsType[*nonsense](err); ok {
+						m.r.warn("what the process of in-process tasks says cannot be used (%v), so it was killed", bad)
+					} else {
+						m.r.fail(err)
+					}
 				})
 				proc.Signal(syscall.SIGKILL)
 				return
@@ -258,13 +264,19 @@ func (m *many) listen(proc *worker.Process) {
 			res := c.done(&f.FromTask, body)
 			m.r.post(func() { m.done(c.a, res) })
 		case "log":
+			select {
+			case untold <- struct{}{}:
+			case <-m.r.ctx.Done():
+				return // nobody takes it any more
+			}
 			a, now, text := c.a, m.r.Now(), []byte(f.Text)
-			m.r.post(func() { a.log.add(a, now, tasklog.Stderr, text) })
+			m.r.post(func() {
+				<-untold
+				a.log.add(a, now, tasklog.Stderr, text)
+			})
 		default:
-			reply, values := c.answer(&f.FromTask)
-			reply.Type, reply.ID = "reply", f.ID
-			frame, err := protocol.AppendFrame(nil, reply, values...)
-			if err != nil || m.send(frame) != nil {
+			frame, err := c.reply(&f.FromTask)
+			if err != nil || m.send(proc, frame) != nil {
 				return
 			}
 		}
@@ -288,121 +300,125 @@ func (m *many) done(a *attempt, res *result) {
 	m.soon()
 }
 
-// dones records attempts that ended well and alike.
+// dones stores what attempts made that ended well and alike, and has them recorded. An error that is no [nonsense] is the store's.
 func (m *many) dones(f *protocol.FromMany, body []byte) error {
-	var first protocol.Done
-	if err := json.Unmarshal(f.First, &first); err != nil {
-		return err
-	}
-	n, width := len(f.Tasks), len(first.Artifacts)
-	if len(f.Sizes) != n*width || len(f.Began) != n || len(f.Ended) != n || len(f.Short) != 0 && len(f.Short) != n || first.Transition == nil {
-		return fmt.Errorf("a frame of %d tasks does not hold what it says", n)
-	}
-	tr := graph.Transition{Next: first.Transition.Next, Fan: first.Transition.Fan}
-	raw, err := json.Marshal(tr)
+	first, err := wholeDones(f)
 	if err != nil {
 		return err
 	}
-	ended := &endedTogether{m: m, transition: tr}
-	ended.left.Store(int64(n))
-	all := make([]*attempt, 0, n)
-	m.mu.Lock()
-	var before *conversation
-	for _, id := range f.Tasks {
-		c := m.tasks[id]
-		if c == nil {
-			m.mu.Unlock()
-			return fmt.Errorf("task %d is not one of its own", id)
-		}
-		delete(m.tasks, id)
-		all, before = append(all, c.a), c
+	all, err := m.claim(f.Tasks)
+	if err != nil {
+		return err
 	}
-	m.mu.Unlock()
-	ended.attempts = all
-	// What the tasks inherit under the same names: a value that did not change is not recorded again.
-	old, base := make([]metastore.Artifact, width), engine.TaskID(-2)
-	for i, a := range all {
-		if a.launch.Base != base {
-			base = a.launch.Base
-			before = &conversation{a: a, r: m.r}
-			for j, v := range first.Artifacts {
-				if old[j], _, err = before.find(v.Name); err != nil {
-					return err
-				}
-			}
-		}
-		rec := metastore.Record{Artifacts: make([]metastore.Artifact, 0, width)}
-		for j, v := range first.Artifacts {
-			size := f.Sizes[i*width+j]
-			if size < 0 || size > len(body) {
-				return fmt.Errorf("artifact %s is longer than the frame", v.Name)
-			}
-			ref, blob := datastore.Prepare(body[:size:size])
-			if blob != nil {
-				rec.Blobs = append(rec.Blobs, *blob)
-			} else if ref.Inline == nil {
-				if _, err := m.r.Data.Put(m.r.ctx, body[:size:size]); err != nil {
-					m.r.post(func() { m.r.fail(err) })
-					return nil
-				}
-			}
-			body = body[size:]
-			if old[j].Hash == ref.Hash && old[j].Codec == v.Codec && old[j].Type == v.Type {
-				continue
-			}
-			rec.Artifacts = append(rec.Artifacts, metastore.Artifact{
-				Name: v.Name, Codec: v.Codec, Type: v.Type, Hash: ref.Hash, Size: ref.Size, Inline: ref.Inline,
-			})
-		}
-		res := result{ok: true, artifacts: rec.Artifacts}
-		sortByName(res.artifacts)
-		if err := before.flatten(&res); err != nil {
-			return err
-		}
-		rec.Artifacts = res.artifacts
-		task, at := a.task, a.rec
-		at.Complete = res.complete
-		at.Status, at.Transition = metastore.AttemptSucceeded, raw
-		at.Started, at.Ended = time.UnixMicro(f.Began[i]), time.UnixMicro(f.Ended[i])
-		if f.Short != nil {
-			at.Value = shortValue(f.Short[i])
-		}
-		rec.Attempt = &at
-		if a.launch.Attempt == 0 {
-			rec.Task = &task
-		}
-		ended.artifacts = append(ended.artifacts, rec.Artifacts)
-		ended.records = append(ended.records, rec)
+	ended := &endedTogether{m: m, began: f.Began, ended: f.Ended}
+	if err := ended.keep(all, first, f, body); err != nil {
+		m.giveBack(all)
+		return err
 	}
 	m.r.post(ended.record)
 	return nil
 }
 
-// endedTogether are attempts whose records are on their way to the disk.
-type endedTogether struct {
-	m          *many
-	attempts   []*attempt
-	records    []metastore.Record
-	artifacts  [][]metastore.Artifact
-	transition graph.Transition
-	left       atomic.Int64
-	failed     atomic.Pointer[error]
+// wholeDones checks that a frame holds what it says, and returns what its tasks have in common.
+func wholeDones(f *protocol.FromMany) (*protocol.Done, error) {
+	var first protocol.Done
+	if err := json.Unmarshal(f.First, &first); err != nil {
+		return nil, &nonsense{err.Error()}
+	}
+	n, width := len(f.Tasks), len(first.Artifacts)
+	if len(f.Sizes) != n*width || len(f.Began) != n || len(f.Ended) != n || len(f.Short) != 0 && len(f.Short) != n || first.Transition == nil {
+		return nil, &nonsense{fmt.Sprintf("a frame of %d tasks does not hold what it says", n)}
+	}
+	return &first, nil
 }
 
-// record records the attempts. Those that have logged have a log to be recorded with them; the loop owns it.
+// claim takes over tasks that have ended.
+func (m *many) claim(tasks []int64) ([]*conversation, error) {
+	all := make([]*conversation, 0, len(tasks))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range tasks {
+		c := m.tasks[id]
+		if c == nil {
+			m.put(all)
+			return nil, &nonsense{fmt.Sprintf("task %d is not one of its own", id)}
+		}
+		delete(m.tasks, id)
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// giveBack undoes a claim: these tasks are lost with their process.
+func (m *many) giveBack(all []*conversation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.put(all)
+}
+
+// put adds conversations. The caller holds the lock.
+func (m *many) put(all []*conversation) {
+	for _, c := range all {
+		m.tasks[int64(c.a.launch.Task)] = c
+	}
+}
+
+// endedTogether are attempts that ended well, whose records are on their way to the disk.
+type endedTogether struct {
+	m            *many
+	attempts     []*attempt
+	results      []result
+	transition   []byte  // JSON
+	began, ended []int64 // microseconds since the epoch
+	left         atomic.Int64
+	failed       atomic.Pointer[error]
+}
+
+// keep stores the values of all, which lie in body, and makes their results.
+func (e *endedTogether) keep(all []*conversation, first *protocol.Done, f *protocol.FromMany, body []byte) error {
+	tr := graph.Transition{Next: first.Transition.Next, Fan: first.Transition.Fan}
+	var err error
+	if e.transition, err = json.Marshal(tr); err != nil {
+		return err
+	}
+	e.left.Store(int64(len(all)))
+	e.attempts, e.results = make([]*attempt, len(all)), make([]result, len(all))
+	one := protocol.FromTask{Artifacts: first.Artifacts}
+	sizes := f.Sizes
+	for i, c := range all {
+		length := 0
+		for j := range one.Artifacts {
+			size := sizes[j]
+			if size < 0 || size > len(body)-length {
+				return &nonsense{"artifact " + one.Artifacts[j].Name + " is longer than the frame"}
+			}
+			one.Artifacts[j].Length = size
+			length += size
+		}
+		res := &e.results[i]
+		res.ok, res.transition = true, tr
+		if f.Short != nil {
+			res.value = shortValue(f.Short[i])
+		}
+		if err := c.keep(res, &one, body[:length:length]); err != nil {
+			return err
+		}
+		e.attempts[i], sizes, body = c.a, sizes[len(one.Artifacts):], body[length:]
+	}
+	return nothingLeft(body)
+}
+
+// record records the attempts. What they have logged is recorded with them; the loop owns it.
 func (e *endedTogether) record() {
 	r := e.m.r
 	for i, a := range e.attempts {
-		rec := &e.records[i]
-		if a.log.lines > 0 {
-			rec.Log = a.log.close()
-			rec.Attempt.LogFile, rec.Attempt.LogLines, rec.Attempt.LogBytes = a.log.file, a.log.lines, a.log.bytes
-		}
-		a.rec = *rec.Attempt
+		a.result = &e.results[i]
+		a.rec.Status, a.rec.Transition, a.rec.Value = metastore.AttemptSucceeded, e.transition, a.result.value
+		a.rec.Started, a.rec.Ended = time.UnixMicro(e.began[i]), time.UnixMicro(e.ended[i])
+		rec := a.record()
 		rec.Done = e.durable
-		r.Store.Record(*rec)
+		r.Store.Record(rec)
 	}
-	e.records = nil
 	e.m.onTheirWay(-len(e.attempts))
 	e.m.soon()
 	if len(e.m.batch) == 0 {
@@ -422,22 +438,12 @@ func (e *endedTogether) durable(err error) {
 
 // settled tells the engine that the attempts have ended.
 func (e *endedTogether) settled() {
-	r := e.m.r
-	for i, a := range e.attempts {
-		delete(r.active, a.launch.Task)
-		if err := e.failed.Load(); err != nil {
-			r.fail(*err)
-		}
-		if r.fatal != nil {
-			continue
-		}
-		r.layers.Add(datastore.Layer{Run: a.rec.Run, Task: a.rec.Task, Base: a.task.Base, Complete: a.rec.Complete, Own: e.artifacts[i]})
-		a.trace()
-		a.emit(&Event{Kind: TaskFinished, Duration: a.seconds()})
-		r.apply(engine.Succeeded{Task: a.launch.Task, Attempt: a.launch.Attempt, Transition: e.transition})
-		if a.launch.Joins != engine.NoTask {
-			r.closeItems(a.launch.Joins)
-		}
+	var err error
+	if failed := e.failed.Load(); failed != nil {
+		err = *failed
+	}
+	for _, a := range e.attempts {
+		a.settled(err)
 	}
 }
 
@@ -503,7 +509,7 @@ func (m *many) halt() {
 		return
 	}
 	if frame, err := protocol.AppendFrame(nil, protocol.Many{Type: "cancel"}); err == nil {
-		m.send(frame) // an error means that the process has ended by itself
+		m.send(proc, frame) // an error means that the process has ended by itself
 	}
 	time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) })
 }

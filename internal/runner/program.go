@@ -118,7 +118,7 @@ func (r *Runner) refuse(a *attempt, err error) {
 
 // programFolder is where a program finds and leaves its files.
 func (c *conversation) programFolder() string {
-	return filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-program")
+	return c.staged("program")
 }
 
 // programEnvironment tells a program what it is and where its files are.
@@ -371,7 +371,7 @@ func (c *conversation) output(dir, name, file string, n int) (protocol.SentValue
 	}
 	v.Size = st.Size()
 	if st.Size() > datastore.SmallLimit && codec != protocol.CodecJSON {
-		v.Path = filepath.Join(c.r.Staging, strconv.FormatInt(int64(c.a.launch.Task), 10)+"-"+strconv.Itoa(c.a.launch.Attempt)+"-"+strconv.Itoa(n))
+		v.Path = c.staged(strconv.Itoa(n))
 		return v, nil, os.Rename(path, v.Path)
 	}
 	data, err := os.ReadFile(path)

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,5 +81,47 @@ func TestCatchTellsHowTheProcessDied(t *testing.T) {
 	}
 	if !strings.Contains(said, "exit code 3") {
 		t.Errorf("@catch says only %q", said)
+	}
+}
+
+const helplessFlow = `
+import os
+from levada import FlowSpec, catch, step
+
+class Helpless(FlowSpec):
+    def __setattr__(self, name, value):
+        if name == "why":  # what a fallback sets
+            os.kill(os.getpid(), 9)
+        super().__setattr__(name, value)
+
+    @catch(var="why")
+    @step
+    def start(self):
+        os.kill(os.getpid(), 9)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    Helpless()
+`
+
+// TestTheLastFallbackIsNotTriedAgain: what is said of a failure is what the engine does about it.
+func TestTheLastFallbackIsNotTriedAgain(t *testing.T) {
+	b := newBench(t, helplessFlow)
+	res := b.begin(t, context.Background(), nil)
+	if res.Status != metastore.RunFailed || res.FailedStep != "start" {
+		t.Fatalf("%+v", res)
+	}
+	var told []bool
+	for _, e := range b.events {
+		if e.Kind == runner.TaskFailed {
+			told = append(told, e.Retrying)
+		}
+	}
+	if want := []bool{true, true, true, false}; !slices.Equal(told, want) {
+		t.Errorf("of its attempts was said that another follows: %v, want %v", told, want)
 	}
 }

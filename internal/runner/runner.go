@@ -5,8 +5,12 @@
 //
 // One goroutine, the loop, owns all of a run's state. Everything else (reading a
 // task's streams, talking with it, hashing what it made, the store's writer)
-// happens in goroutines that hand the loop a function to call. So there are no
-// locks here, and events reach the observer in one order.
+// happens in goroutines that hand the loop a function to call. So what belongs to the
+// loop has no locks, and events reach the observer in one order.
+//
+// Conversations share a few things with the loop, each with a lock of its own, because they answer while the loop does something
+// else: the elements of foreaches (foreachLists), the layers of artifacts, and of tasks that run in one process those
+// under way (many.tasks). While a store is asked for one of them, nobody waits who wants another.
 //
 // An attempt lives like this: the loop launches it; its process runs; its
 // conversation ends with the done frame, whose values are stored as they come;
@@ -21,7 +25,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -120,9 +123,7 @@ type Runner struct {
 
 	calls    *mailbox
 	active   map[engine.TaskID]*attempt
-	itemsMu  sync.Mutex
-	items    map[engine.TaskID]*foreachItems  // by split task; conversations look here too
-	elements map[engine.TaskID]metastore.Hash // of the foreach that were recorded when one was last looked for
+	lists    foreachLists
 	started  time.Time
 	stopping bool
 	waiting  bool // it was told that the run waits for its records
@@ -141,7 +142,7 @@ func New(c Config) *Runner {
 		layers: datastore.NewLayers(c.Store),
 		calls:  newMailbox(),
 		active: make(map[engine.TaskID]*attempt),
-		items:  make(map[engine.TaskID]*foreachItems),
+		lists:  foreachLists{open: make(map[engine.TaskID]*foreachList)},
 
 		problems: make(map[engine.TaskID]string), hints: make(map[engine.TaskID]string),
 	}

@@ -24,8 +24,6 @@ type nonsense struct{ what string }
 
 func (n *nonsense) Error() string { return n.what }
 
-func asNonsense(err error, to **nonsense) bool { return errors.As(err, to) }
-
 // take stores values whose bytes lie in body or in staged files, and cuts them off body.
 func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string, values []protocol.SentValue, body *[]byte) error {
 	for _, v := range values {

@@ -61,7 +61,8 @@ type Spec struct {
 // SetupFunc returns what is known of a flow, by its name, before it is described: a frame and its body.
 type SetupFunc func(flow string) (*protocol.Setup, []byte, error)
 
-// Pool gives processes. All methods may be called concurrently.
+// Pool gives processes. Its methods may be called concurrently, but for Isolate and SetContext: these say how tasks are to be started,
+// and are called before any is.
 type Pool struct {
 	spec      Spec
 	isolation Isolation
@@ -262,7 +263,7 @@ func (p *Pool) Asked() bool { return p.main.asked }
 // Definition is the flow as the SDK described it.
 func (p *Pool) Definition() *graph.Flow { return p.main.definition }
 
-// Isolate chooses how tasks get their processes. The default is Fork.
+// Isolate chooses how tasks get their processes, before there are any. The default is Fork.
 func (p *Pool) Isolate(i Isolation) { p.isolation = i }
 
 // Isolation tells how tasks get their processes.
