@@ -148,6 +148,47 @@ func useAll(folder string, o Options) error {
 	return nil
 }
 
+// TestADamagedRow has a row that no Levada wrote: who reads it is told, and nobody else.
+func TestADamagedRow(t *testing.T) {
+	ctx := context.Background()
+	s := mustOpen(t, t.TempDir(), Options{})
+	var runs []int64
+	for range 2 {
+		run, err := s.CreateRun(ctx, metastore.Run{Flow: "F"}, metastore.Beginning{First: []metastore.Record{{
+			Task:      &metastore.Task{Step: "start"},
+			Attempt:   &metastore.Attempt{Status: metastore.AttemptSucceeded},
+			Artifacts: []metastore.Artifact{{Name: "x", Hash: metastore.Hash{1}, Size: 300}},
+			Blobs:     []metastore.Blob{{Hash: metastore.Hash{1}, Data: []byte("x")}},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	err := s.do(ctx, "damage", func(c *conn) error {
+		_, err := c.exec(`UPDATE artifacts SET hash = x'00' WHERE run = ?`, runs[0])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, err := s.Artifacts(ctx, runs[0], 0, 0)
+		wantFault(t, "the damaged row", err, fault.Corrupt)
+		if list, err := s.Artifacts(ctx, runs[1], 0, 0); err != nil || len(list) != 1 {
+			t.Errorf("a row that is not damaged: %v, %v", list, err)
+		}
+	}
+	// Who deletes what nobody needs has to know it all.
+	n, err := s.DeleteBlobs(ctx, []metastore.Hash{{1}}, metastore.RunSet{})
+	if wantFault(t, "deleting beside the damaged row", err, fault.Corrupt); n != 0 {
+		t.Errorf("%d bytes were deleted", n)
+	}
+	if _, err := s.DeleteBlobs(ctx, []metastore.Hash{{1}}, metastore.RunSet{Runs: runs[1:], After: runs[1]}); err != nil {
+		t.Errorf("deleting elsewhere: %v", err)
+	}
+}
+
 func TestNoStoreToRead(t *testing.T) {
 	folder := t.TempDir()
 	_, err := Open(context.Background(), folder, Options{ReadOnly: true})
