@@ -12,6 +12,7 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/queue"
 )
 
 func mustOpen(t *testing.T, folder string, o Options) *Store {
@@ -276,7 +277,7 @@ func TestCompany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := make(chan int64, 2*batchFull)
+	told := make(chan int64, 2*queue.Full)
 	next := int64(0)
 	add := func(soon bool) {
 		id := next
@@ -310,17 +311,17 @@ func TestCompany(t *testing.T) {
 	nobody("one record waits")
 	add(true)
 	wait("after a record that is Soon", 2, 3)
-	for range batchFull - 1 {
+	for range queue.Full - 1 {
 		add(false)
 	}
 	nobody("a batch that is not full waits")
 	add(false)
-	wait("a full batch", 4, 3+batchFull)
+	wait("a full batch", 4, 3+queue.Full)
 	add(false)
 	if err := s.Beat(ctx, run, time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
-	wait("after a job", 4+batchFull, 4+batchFull)
+	wait("after a job", 4+queue.Full, 4+queue.Full)
 }
 
 func TestFaultsStayFaults(t *testing.T) {
