@@ -1,6 +1,11 @@
 package metastore
 
-import "testing"
+import (
+	"context"
+	"testing"
+
+	"github.com/levadahq/levada/internal/fault"
+)
 
 // What is long in a record counts, whichever part has it: queues are bounded by that.
 func TestSize(t *testing.T) {
@@ -22,4 +27,19 @@ func TestSize(t *testing.T) {
 			t.Errorf("%s: a record of %d bytes has %d", what, long, n)
 		}
 	}
+}
+
+// Who is interrupted gives way no longer.
+func TestGiveWay(t *testing.T) {
+	if err := GiveWay(t.Context()); err != nil {
+		t.Error(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for range 20 { // the first may be over by then
+		if err := GiveWay(ended); fault.Is(err, fault.Interrupted) {
+			return
+		}
+	}
+	t.Error("it goes on after the context has ended")
 }
