@@ -23,6 +23,7 @@ var layers = map[string]int{
 	"internal/tasklog":          1,
 	"internal/livecard":         1,
 	"internal/metastore":        2,
+	"internal/metastore/queue":  1,
 	"internal/metastore/mem":    2,
 	"internal/metastore/sqlite": 2,
 	"internal/blob":             2,

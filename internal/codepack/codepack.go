@@ -24,8 +24,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +34,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -76,9 +73,7 @@ func ParseSuffixes(list string) []string {
 type File struct {
 	Path       string // below the folder, with slashes
 	Size       int64
-	Modified   time.Time
 	Executable bool
-	id         string // inode and time of its change, as far as the system tells
 }
 
 // Listing is what of a folder is to be packed.
@@ -107,25 +102,6 @@ func Pack(ctx context.Context, o Options) (*Package, error) {
 		return nil, err
 	}
 	return l.Pack(ctx)
-}
-
-// Fingerprint identifies the listed files by path, size and times, so that a
-// caller who remembers the package of a fingerprint need not read the files
-// again. It is "" if that would not be safe: a file was changed so shortly before
-// now that another change may not show.
-func (l *Listing) Fingerprint(now time.Time) string {
-	if l.Over || l.Note != "" {
-		return ""
-	}
-	h := sha256.New()
-	fmt.Fprintf(h, "1 %q\n", l.dir)
-	for _, f := range l.Files {
-		if f.id == "" || f.Modified.After(now.Add(-2*time.Second)) {
-			return ""
-		}
-		fmt.Fprintf(h, "%q %d %d %t %s\n", f.Path, f.Size, f.Modified.UnixNano(), f.Executable, f.id)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Pack reads the listed files and returns the package.

@@ -139,44 +139,6 @@ func TestSameContentSameBytes(t *testing.T) {
 	}
 }
 
-func TestFingerprint(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"a.py": "one", "b.py": "two"})
-	print := func(later time.Duration) string {
-		t.Helper()
-		l, err := List(context.Background(), Options{Dir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l.Fingerprint(time.Now().Add(later))
-	}
-	if print(0) != "" {
-		t.Error("files that have just changed have a fingerprint")
-	}
-	first := print(time.Minute)
-	if first == "" {
-		t.Skip("this system does not tell files apart")
-	}
-	if print(time.Minute) != first {
-		t.Error("nothing changed, the fingerprint did")
-	}
-	// The same size and time of change: only the system's own time tells.
-	info, err := os.Stat(filepath.Join(dir, "a.py"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(dir, "a.py")); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir, map[string]string{"hold.txt": "", "a.py": "eno"})
-	if err := os.Chtimes(filepath.Join(dir, "a.py"), info.ModTime(), info.ModTime()); err != nil {
-		t.Fatal(err)
-	}
-	if print(time.Minute) == first {
-		t.Error("a file was replaced, the fingerprint is the same")
-	}
-}
-
 func TestLimits(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"big.py": strings.Repeat("x", 5000), "small.py": "y", "data/a.csv": "", "data/b.csv": "", "data/c.csv": ""})

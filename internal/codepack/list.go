@@ -163,7 +163,7 @@ func (w *walker) add(rel string, info fs.FileInfo) {
 	w.have[rel] = true
 	w.l.Bytes += info.Size()
 	w.l.Files = append(w.l.Files, File{
-		Path: rel, Size: info.Size(), Modified: info.ModTime(), Executable: info.Mode().Perm()&0o100 != 0, id: identity(info),
+		Path: rel, Size: info.Size(), Executable: info.Mode().Perm()&0o100 != 0,
 	})
 }
 

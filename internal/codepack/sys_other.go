@@ -2,9 +2,4 @@
 
 package codepack
 
-import "io/fs"
-
-// identity returns "": this system does not tell.
-func identity(fs.FileInfo) string { return "" }
-
 func isNoSpace(error) bool { return false }

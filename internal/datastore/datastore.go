@@ -110,7 +110,7 @@ func notNil(b []byte) []byte {
 // Put stores bytes in the bucket. They are durable when it returns.
 func (s *Store) Put(ctx context.Context, data []byte) (Ref, error) {
 	ref := Ref{Hash: sha256.Sum256(data), Size: int64(len(data))}
-	if there, err := s.settle(ctx, ref); err != nil || there {
+	if there, err := s.Settle(ctx, ref); err != nil || there {
 		return ref, err
 	}
 	pays, err := compressible(bytes.NewReader(data), ref.Size)
@@ -147,13 +147,10 @@ type Settler interface {
 	Settle(ctx context.Context, ref Ref) (bool, error)
 }
 
-// Settle reports whether the bucket has a blob, and then makes sure that it stays for whoever relies on it now.
-func (s *Store) Settle(ctx context.Context, ref Ref) (bool, error) { return s.settle(ctx, ref) }
-
-// settle reports whether the bucket has a blob already, and then makes sure that it stays for whoever relies on it now. One
+// Settle reports whether the bucket has a blob already, and then makes sure that it stays for whoever relies on it now. One
 // that is damaged does not count: it is deleted, so that storing the bytes again mends it. To know that, it is read, which is
 // what whoever asks for it next need not do then.
-func (s *Store) settle(ctx context.Context, ref Ref) (bool, error) {
+func (s *Store) Settle(ctx context.Context, ref Ref) (bool, error) {
 	if b, ok := s.bucket.(Settler); ok {
 		return b.Settle(ctx, ref)
 	}
@@ -285,7 +282,7 @@ func (s *Store) putCompressed(ctx context.Context, f *os.File) (Ref, error) {
 
 // take gives a finished file to the bucket unless it has the blob already.
 func (s *Store) take(ctx context.Context, key, path string, ref Ref) error {
-	if there, err := s.settle(ctx, ref); err != nil || there {
+	if there, err := s.Settle(ctx, ref); err != nil || there {
 		return err
 	}
 	err := errors.ErrUnsupported

@@ -184,6 +184,42 @@ func TestAnswers(t *testing.T) {
 	f.want(404, "GET", "/nothing", "", "")
 }
 
+// interrupted is a store in which something happens right after a run was read.
+type interrupted struct {
+	metaflowapi.Store
+	then func()
+}
+
+func (s *interrupted) Run(ctx context.Context, id int64) (metastore.Run, error) {
+	run, err := s.Store.Run(ctx, id)
+	if then := s.then; then != nil {
+		s.then = nil
+		then()
+	}
+	return run, err
+}
+
+// TestMetadataBesideArtifacts has the parameters of a run told while what else is known of it is about to be.
+func TestMetadataBesideArtifacts(t *testing.T) {
+	mem := metamem.New()
+	t.Cleanup(func() { mem.Close() })
+	store := &interrupted{Store: mem}
+	f := newFake(t, store)
+	f.want(200, "POST", "/flows/F/run", `{}`, "")
+	f.want(200, "POST", "/flows/F/runs/1/steps/_parameters/task", `{}`, `"task_id":0,`)
+	store.then = func() {
+		info := metastore.RunInfo{Parameters: map[string]string{"alpha": "1"}}
+		if err := mem.Describe(t.Context(), 1, info, metastore.Hash{}); err != nil {
+			t.Error(err)
+		}
+	}
+	f.want(200, "POST", "/flows/F/runs/1/steps/_parameters/tasks/0/metadata", `[{"field_name":"script-name","value":"flow.py"}]`, "1")
+	run, err := mem.Run(t.Context(), 1)
+	if err != nil || run.Info.Parameters["alpha"] != "1" || run.Info.FlowFile != "flow.py" {
+		t.Errorf("%+v, %v", run.Info, err)
+	}
+}
+
 func TestNames(t *testing.T) {
 	f := inMemory(t)
 	f.want(200, "POST", "/flows/F/run", `{"run_number":"argo-1"}`, `"run_number":"argo-1"`)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -176,22 +177,26 @@ func (a *attempts) changed() []*metastore.Attempt {
 
 // conclude records what follows for the run from what was said of one of its tasks.
 func (h *Handler) conclude(ctx context.Context, p place, a *attempts, said []metadatum) error {
-	if p.task.Step == parametersStep {
-		info := p.run.Info
-		for i := range said {
-			describe(&info, said[i].Name, said[i].text())
-		}
-		if fmt.Sprint(info) != fmt.Sprint(p.run.Info) {
-			return h.c.Store.Describe(ctx, p.run.ID, info, metastore.Hash{})
-		}
-		return nil
-	}
-	if len(a.list) == 0 || len(a.changed()) == 0 {
+	parameters := p.task.Step == parametersStep
+	if !parameters && (len(a.list) == 0 || len(a.changed()) == 0) {
 		return nil
 	}
 	run, err := h.c.Store.Run(ctx, p.run.ID) // as it is under the lock
-	if err != nil || run.Status != metastore.RunRunning {
+	if err != nil {
 		return err
+	}
+	if parameters {
+		info := run.Info
+		for i := range said {
+			describe(&info, said[i].Name, said[i].text())
+		}
+		if reflect.DeepEqual(info, run.Info) {
+			return nil
+		}
+		return h.c.Store.Describe(ctx, run.ID, info, metastore.Hash{})
+	}
+	if run.Status != metastore.RunRunning {
+		return nil
 	}
 	last := a.list[len(a.list)-1]
 	switch last.Status {

@@ -3,6 +3,9 @@ package metastore
 import (
 	"context"
 	"iter"
+	"time"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // Forgetter removes runs, and tells what those that stay refer to.
@@ -105,4 +108,17 @@ type LogRecord struct {
 	Kept      int64  // the run that it is kept with: another one if the task was carried over
 	File      string // the name of its file; empty if it is in the database
 	There     bool   // it is in the database
+}
+
+// givenWay is longer than who waits for a store's lock pauses before it asks again.
+const givenWay = 12 * time.Millisecond
+
+// GiveWay is called between transactions of one who has many: others who wait to write get to it meanwhile. Interrupted if ctx ends.
+func GiveWay(ctx context.Context) error {
+	select {
+	case <-time.After(givenWay):
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(fault.Interrupted, "give way to others", ctx.Err())
+	}
 }

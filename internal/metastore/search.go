@@ -1,7 +1,6 @@
 package metastore
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -28,9 +27,4 @@ func Cases(r rune) []rune {
 		}
 	}
 	return cases
-}
-
-// Folded is a text as searches compare it: two are the same if they differ in the case of letters only.
-func Folded(text string) string {
-	return strings.Map(func(r rune) rune { return slices.Min(Cases(r)) }, text)
 }

@@ -128,6 +128,31 @@ func (r Record) In(run int64) Record {
 	return r
 }
 
+// Size is about how many bytes the record has: what queues are bounded by.
+func (r *Record) Size() int {
+	const flat = 128 // what a part has beside its long fields
+	n := 2*flat + len(r.Log)
+	if r.Task != nil {
+		n += 8 * len(r.Task.Inputs)
+	}
+	if a := r.Attempt; a != nil {
+		n += len(a.Series) + len(a.Transition)
+		if e := a.Exception; e != nil {
+			n += len(e.Message) + len(e.Traceback)
+		}
+	}
+	for i := range r.Artifacts {
+		n += flat + len(r.Artifacts[i].Inline)
+	}
+	for i := range r.Blobs {
+		n += len(r.Blobs[i].Data)
+	}
+	for i := range r.Notes {
+		n += flat + len(r.Notes[i].Value)
+	}
+	return n + flat*len(r.Cards)
+}
+
 // Blob is a small value kept in the database.
 type Blob struct {
 	Hash Hash

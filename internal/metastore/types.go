@@ -200,7 +200,7 @@ type Artifact struct {
 	Name   string
 	Hash   Hash
 	Size   int64  // of the plain bytes
-	Codec  string // "pickle", "json", "file", "items"
+	Codec  string // how the bytes are to be read: one of the protocol's list of codecs, or "items"
 	Type   string // the value's type as its language names it: "int", "numpy.ndarray"
 	Inline []byte // the plain bytes if they are at most InlineLimit long, else nil
 }

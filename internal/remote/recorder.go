@@ -7,88 +7,39 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/queue"
 	"github.com/levadahq/levada/internal/tasklog"
 )
 
-// linger is how long a record waits for company, as in a store of this machine.
-const linger = 4 * time.Millisecond
-
-// batchFull is the number of queued writes that need not wait for more.
-const batchFull = 512
+// bounds of the queue. A record waits for company for less long than in a store of this machine: the way to the server comes to that.
+var bounds = queue.Bounds{Most: maxBatch, Bytes: maxBatchBytes, Linger: 4 * time.Millisecond}
 
 // queued is a write with who waits for it.
 type queued struct {
 	write
-	size int
 	done func(written, error)
 }
 
-// recorder is the writing half of a client: a queue, and a goroutine that sends what is in it.
+// recorder is the writing half of a client.
 type recorder struct {
 	c      *Client
-	wake   chan struct{}
-	ended  chan struct{}
+	queue  *queue.Queue[queued]
 	number int64 // of the last batch; the goroutine's
-
-	mu     sync.Mutex
-	room   sync.Cond
-	queue  []queued
-	bytes  int
-	oldest time.Time
-	urgent bool
-	closed bool
+	end    func()
 }
 
 func newRecorder(c *Client) *recorder {
-	r := &recorder{c: c, wake: make(chan struct{}, 1), ended: make(chan struct{})}
-	r.room.L = &r.mu
-	go r.run()
+	r := &recorder{c: c}
+	r.queue = queue.New(bounds, r.send)
+	r.end = sync.OnceFunc(func() {
+		r.queue.Close()
+		c.close()
+	})
 	return r
 }
 
-// add queues a write. It reports false if the recorder is closed.
-func (r *recorder) add(q queued, urgent bool) bool {
-	r.mu.Lock()
-	for !r.closed && len(r.queue) > 0 && (len(r.queue) >= maxBatch || r.bytes+q.size > maxBatchBytes) {
-		r.room.Wait()
-	}
-	if r.closed {
-		r.mu.Unlock()
-		return false
-	}
-	if len(r.queue) == 0 {
-		r.oldest = time.Now()
-	}
-	r.queue = append(r.queue, q)
-	r.bytes += q.size
-	r.urgent = r.urgent || urgent
-	call := len(r.queue) == 1 || r.hurry()
-	r.mu.Unlock()
-	if call {
-		r.call()
-	}
-	return true
-}
-
-// hurry reports whether to send at once. r.mu is held.
-func (r *recorder) hurry() bool {
-	return r.urgent || r.closed || len(r.queue) >= batchFull || r.bytes > maxBatchBytes/2
-}
-
-func (r *recorder) call() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
 // Flush sends what is queued.
-func (r *recorder) Flush() {
-	r.mu.Lock()
-	r.urgent = r.urgent || len(r.queue) > 0
-	r.mu.Unlock()
-	r.call()
-}
+func (r *recorder) Flush() { r.queue.Flush() }
 
 // Record queues a record.
 func (r *recorder) Record(rec metastore.Record) {
@@ -96,15 +47,7 @@ func (r *recorder) Record(rec metastore.Record) {
 	if done == nil {
 		done = func(error) {}
 	}
-	size := 0
-	for i := range rec.Blobs {
-		size += len(rec.Blobs[i].Data)
-	}
-	for i := range rec.Artifacts {
-		size += len(rec.Artifacts[i].Inline) + 128
-	}
-	size += len(rec.Log) + 256
-	q := queued{write: write{Record: &rec}, size: size, done: func(_ written, err error) {
+	q := queued{write: write{Record: &rec}, done: func(_ written, err error) {
 		if err == nil {
 			for _, b := range rec.Blobs {
 				r.c.small.add(b.Hash, b.Data)
@@ -112,7 +55,7 @@ func (r *recorder) Record(rec metastore.Record) {
 		}
 		done(err)
 	}}
-	if !r.add(q, rec.Soon) {
+	if !r.queue.Add(q, rec.Size(), rec.Soon) {
 		go done(errClosed())
 	}
 }
@@ -127,7 +70,7 @@ func (r *recorder) do(ctx context.Context, w write) (written, error) {
 		err error
 	}
 	done := make(chan result, 1)
-	if !r.add(queued{write: w, done: func(w written, err error) { done <- result{w, err} }}, true) {
+	if !r.queue.Add(queued{write: w, done: func(w written, err error) { done <- result{w, err} }}, 0, true) {
 		return written{}, errClosed()
 	}
 	res := <-done
@@ -160,59 +103,8 @@ func (r *recorder) ChangeTags(ctx context.Context, id int64, remove, add []strin
 
 // Close sends what is queued and ends the client.
 func (r *recorder) Close() error {
-	r.mu.Lock()
-	first := !r.closed
-	r.closed = true
-	r.room.Broadcast()
-	r.mu.Unlock()
-	r.call()
-	<-r.ended
-	if first {
-		r.c.close()
-	}
+	r.end()
 	return nil
-}
-
-func (r *recorder) run() {
-	defer close(r.ended)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		queue, wait, closed := r.take()
-		switch {
-		case len(queue) > 0:
-			r.send(queue)
-		case closed:
-			return
-		case wait > 0:
-			timer.Reset(wait)
-			select {
-			case <-timer.C:
-			case <-r.wake:
-			}
-		default:
-			<-r.wake
-		}
-	}
-}
-
-// take takes what is to be sent now, else how long to wait for company.
-func (r *recorder) take() (queue []queued, wait time.Duration, closed bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.queue) == 0 {
-		r.urgent = false
-		return nil, 0, r.closed
-	}
-	if !r.hurry() {
-		if wait := linger - time.Since(r.oldest); wait > 0 {
-			return nil, wait, false
-		}
-	}
-	queue, r.queue = r.queue, nil
-	r.bytes, r.urgent = 0, false
-	r.room.Broadcast()
-	return queue, 0, false
 }
 
 // send sends a batch until there is an answer, and tells who waits.

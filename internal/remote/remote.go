@@ -72,7 +72,7 @@ const (
 
 const contentType = "application/cbor"
 
-// mediaZstd marks a compressed body.
+// encodingZstd marks a compressed body.
 const encodingZstd = "zstd"
 
 var (

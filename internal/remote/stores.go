@@ -43,7 +43,7 @@ type (
 
 type none = struct{}
 
-// stores mounts the metastore but for what goes through the queue. [Client] has the other half of each call, in the same order.
+// stores mounts the metastore but for what goes through the queue. [Store] has the other half of each call, in the same order.
 func (h *Handler) stores() {
 	s := h.c.Store
 	post(h, "Run", s.Run)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/api/apitest"
@@ -288,4 +289,50 @@ func FuzzServe(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A store that is slow to open keeps nobody waiting who asks for another.
+func TestSlowStore(t *testing.T) {
+	o := &opener{store: apitest.New(t)}
+	asked, let := make(chan struct{}), make(chan struct{})
+	c := connect(t, func(ctx context.Context, where rpc.Where) (*rpc.Store, error) {
+		if where.URL != "" {
+			close(asked)
+			<-let
+		}
+		return o.Open(ctx, where)
+	})
+	frame, err := protocol.AppendFrame(nil, map[string]any{"id": 7, "method": "runs", "params": map[string]any{}, "server": "http://far"})
+	if err == nil {
+		_, err = c.in.Write(frame)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	answers := make(chan answer)
+	go func() {
+		answers <- c.ask("runs", map[string]any{})
+	}()
+	select {
+	case a := <-answers:
+		if a.ID != 1 || a.Error != nil {
+			t.Errorf("the other store: %+v", a)
+		}
+		close(let)
+		if a := c.read(); a.ID != 7 || a.Error != nil {
+			t.Errorf("the slow store: %+v", a)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("who asks for another store waits for the slow one")
+		close(let)
+		<-answers
+		c.read()
+	}
+	if err := c.end(); err != nil {
+		t.Error(err)
+	}
+	if n := o.open.Load(); n != 0 {
+		t.Errorf("%d stores are open", n)
+	}
 }

@@ -8,14 +8,17 @@ import (
 // stores holds the stores that are open, by the place where they were asked for. The zero value is
 // ready.
 type stores struct {
-	mu    sync.Mutex
-	known map[Where]*held
+	mu    sync.Mutex // of the map and of what seats say of their users; no store is opened under it
+	known map[Where]*seat
 }
 
-// held is an open store with those who use it.
-type held struct {
-	*Store
-	users int
+// seat is the place of one store. Its lock is held while the store is opened, which takes as long as a
+// server is slow to answer; nobody waits who wants another.
+type seat struct {
+	mu    sync.Mutex
+	store *Store // nil before it is open
+
+	users int  // who have it, or wait for it
 	old   bool // no longer known: the last user closes it
 }
 
@@ -32,63 +35,94 @@ func (s *stores) get(ctx context.Context, open Opener, where Where) (*Store, fun
 		}
 		return st, func() { st.Close() }, nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.known[where]
-	if h != nil && h.Gone() {
-		delete(s.known, where)
-		h.old = true
-		if h.users == 0 {
-			h.Close()
-		}
-		h = nil
-	}
-	if h == nil {
-		st, err := open(context.WithoutCancel(ctx), where)
-		if err != nil {
+	for {
+		p := s.enter(where)
+		st, err := p.open(context.WithoutCancel(ctx), open, where)
+		switch {
+		case err != nil:
+			s.leave(where, p, false)
 			return nil, nil, err
+		case st == nil:
+			s.leave(where, p, true)
+		default:
+			return st, func() { s.leave(where, p, false) }, nil
 		}
-		h = &held{Store: st}
-		if s.known == nil {
-			s.known = make(map[Where]*held)
-		}
-		s.makeRoom()
-		s.known[where] = h
 	}
-	h.users++
-	return h.Store, func() { s.release(h) }, nil
+}
+
+// open returns the store, opened if need be; nil if it was open and is gone.
+func (p *seat) open(ctx context.Context, open Opener, where Where) (*Store, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.store != nil && p.store.Gone() {
+		return nil, nil
+	}
+	var err error
+	if p.store == nil {
+		p.store, err = open(ctx, where)
+	}
+	return p.store, err
 }
 
 // maxStores is the number of stores that are kept open.
 const maxStores = 8
+
+// enter returns the seat of a store, with one more user.
+func (s *stores) enter(where Where) *seat {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.known[where]
+	if p == nil {
+		s.makeRoom()
+		if s.known == nil {
+			s.known = make(map[Where]*seat)
+		}
+		p = &seat{}
+		s.known[where] = p
+	}
+	p.users++
+	return p
+}
 
 // makeRoom lets go of some store. s.mu is held.
 func (s *stores) makeRoom() {
 	if len(s.known) < maxStores {
 		return
 	}
-	for where, h := range s.known {
-		delete(s.known, where)
-		if h.old = true; h.users == 0 {
-			h.Close()
+	for where, p := range s.known {
+		if s.forget(where, p); p.users == 0 {
+			p.store.Close()
 		}
 		return
 	}
 }
 
-func (s *stores) release(h *held) {
+// forget has the next who asks open the store anew. s.mu is held.
+func (s *stores) forget(where Where, p *seat) {
+	p.old = true
+	if s.known[where] == p {
+		delete(s.known, where)
+	}
+}
+
+// leave takes a user away. A store that is gone is forgotten, as is one that could not be opened.
+func (s *stores) leave(where Where, p *seat, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h.users--; h.old && h.users == 0 {
-		h.Close()
+	p.users--
+	if gone || p.users == 0 && p.store == nil {
+		s.forget(where, p)
+	}
+	if p.old && p.users == 0 && p.store != nil {
+		p.store.Close()
 	}
 }
 
 func (s *stores) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, h := range s.known {
-		h.Close()
+	for _, p := range s.known {
+		p.store.Close()
 	}
 	s.known = nil
 }

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"mime"
@@ -127,6 +128,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// ServeHTTP answers one request, as Serve does those that come to it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // healthy says that the process answers.
@@ -356,6 +358,16 @@ func (o *observed) Write(data []byte) (int, error) {
 	}
 	n, err := o.ResponseWriter.Write(data)
 	o.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom is for files, such as large values: the kernel copies them to the connection.
+func (o *observed) ReadFrom(r io.Reader) (int64, error) {
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	n, err := io.Copy(o.ResponseWriter, r)
+	o.bytes += n
 	return n, err
 }
 

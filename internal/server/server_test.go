@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/levadahq/levada/internal/api/apitest"
+	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/server"
@@ -325,5 +327,51 @@ func TestMounted(t *testing.T) {
 		if res, body := get(t, req); res.StatusCode != c.status || !strings.Contains(body, c.has) {
 			t.Errorf("%s of %q: %d %s", c.path, c.host, res.StatusCode, body)
 		}
+	}
+}
+
+// connection is an answer to which the kernel could copy files, as it can to a connection.
+type connection struct {
+	*httptest.ResponseRecorder
+	files int64 // bytes that came of files
+}
+
+func (c *connection) ReadFrom(r io.Reader) (int64, error) {
+	n, err := io.Copy(c.ResponseRecorder, r)
+	if l, ok := r.(*io.LimitedReader); ok {
+		if _, ok := l.R.(*os.File); ok {
+			c.files += n
+		}
+	}
+	return n, err
+}
+
+// A value of any size is not copied by the server itself, and is counted all the same.
+func TestLargeValues(t *testing.T) {
+	bucket := file.New(t.TempDir())
+	value := strings.Repeat("x", 1<<20)
+	if err := bucket.Put(t.Context(), "ab/c", strings.NewReader(value)); err != nil {
+		t.Fatal(err)
+	}
+	values := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := bucket.Open(r.Context(), "ab/c")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer v.Close()
+		http.ServeContent(w, r, "", time.Time{}, v.(io.ReadSeeker))
+	})
+	var log bytes.Buffer
+	srv := server.New(server.Config{
+		API: apitest.New(t).Service, Store: values, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	w := &connection{ResponseRecorder: httptest.NewRecorder()}
+	srv.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/store/v1/value", nil))
+	if w.Code != 200 || w.Body.String() != value || w.files != int64(len(value)) {
+		t.Errorf("status %d, %d bytes, of which %d are copied from the file", w.Code, w.Body.Len(), w.files)
+	}
+	if want := fmt.Sprintf("status=200 bytes=%d", len(value)); !strings.Contains(log.String(), want) {
+		t.Errorf("the log does not have %q: %s", want, log.String())
 	}
 }

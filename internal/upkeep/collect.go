@@ -421,12 +421,8 @@ func (s *Store) guard(since metastore.RunSet) datastore.Guard {
 	}
 }
 
-// atOnce is how long one transaction should keep those waiting who want to write, about; giveWay is how long after it they
-// have to begin theirs, beside flows that run: they ask for the lock every few milliseconds.
-const (
-	atOnce  = 30 * time.Millisecond
-	giveWay = 12 * time.Millisecond
-)
+// atOnce is how long one transaction should keep those waiting who want to write, about.
+const atOnce = 30 * time.Millisecond
 
 // inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce. On a full disk there may be room for
 // one at a time only.
@@ -452,7 +448,9 @@ func inPieces[T any](ctx context.Context, s *Store, list []T, f func([]T) error)
 		if e, err := s.engines(ctx); err != nil {
 			return err
 		} else if e.living {
-			time.Sleep(giveWay)
+			if err := metastore.GiveWay(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

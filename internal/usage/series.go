@@ -96,9 +96,6 @@ func (s *Series) halve() {
 // Peak returns the largest memory of any reading, in bytes.
 func (s *Series) Peak() int64 { return s.peak }
 
-// CPU returns the CPU time of the last reading.
-func (s *Series) CPU() time.Duration { return s.cpu }
-
 // Source returns how the memory was got, or "" without readings.
 func (s *Series) Source() string { return s.source }
 

@@ -22,6 +22,9 @@ type hub struct {
 	look  func(ctx context.Context, now time.Time) ([]event, error)
 	epoch string // of this hub's numbers
 
+	ready chan struct{} // closed when the first look is over
+	err   error         // why that failed; read after ready
+
 	mu        sync.Mutex
 	seq       int64
 	kept      []event // the last ones, the newest last
@@ -69,32 +72,59 @@ func (h *hubs) init(a *API) {
 // join returns the hub of a run, or of the list of runs, and a channel on which its events come from now on. What was missed since the
 // event with the id last comes first; reset says that this is not known.
 func (h *hubs) join(ctx context.Context, run int64, last string) (*hub, chan event, error) {
+	b, c := h.enter(run, last)
+	var err error
+	select {
+	case <-b.ready:
+		err = b.err
+	case <-ctx.Done():
+		err = fault.Wrap(fault.Interrupted, "wait for news", ctx.Err())
+	}
+	if err != nil {
+		b.remove(c)
+		return nil, nil, err
+	}
+	return b, c, nil
+}
+
+// enter adds a listener to a hub, which may only begin.
+func (h *hubs) enter(run int64, last string) (*hub, chan event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b := h.byRun[run]
 	if b == nil {
 		h.number++
-		b = &hub{listeners: map[chan event]bool{}, epoch: fmt.Sprintf("%x.%d", h.born.UnixNano(), h.number)}
+		b = &hub{listeners: map[chan event]bool{}, epoch: fmt.Sprintf("%x.%d", h.born.UnixNano(), h.number), ready: make(chan struct{})}
 		if run == 0 {
 			b.look = h.api.newsOfRuns()
 		} else {
 			b.look = h.api.newsOfRun(run)
 		}
-		// What is there now is no news: who comes fetches it.
-		if _, err := b.look(ctx, time.Now()); err != nil {
-			return nil, nil, err
-		}
 		h.byRun[run] = b
 		go h.serve(run, b)
 	}
-	return b, b.add(last), nil
+	return b, b.add(last)
+}
+
+// drop takes a hub away: who asks again gets another.
+func (h *hubs) drop(run int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.byRun, run)
 }
 
 // serve looks for news until nobody has been there for a while.
 func (h *hubs) serve(run int64, b *hub) {
+	defer b.end()
+	_, b.err = b.look(h.ctx, time.Now()) // what is there now is no news: who comes fetches it
+	if b.err != nil {
+		h.drop(run)
+	}
+	if close(b.ready); b.err != nil {
+		return
+	}
 	tick := time.NewTicker(h.api.Tick)
 	defer tick.Stop()
-	defer b.end()
 	version, looked := int64(-1), time.Time{}
 	for {
 		select {
@@ -114,9 +144,7 @@ func (h *hubs) serve(run int64, b *hub) {
 				if h.ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
 					h.api.Log.Error("the store could not be looked at for news", "run", run, "error", err)
 				}
-				h.mu.Lock()
-				delete(h.byRun, run)
-				h.mu.Unlock()
+				h.drop(run)
 				return
 			}
 			b.tell(events)
@@ -265,7 +293,11 @@ const watchedRuns = 100
 
 // newsOfRuns looks for runs that are new or have changed.
 func (a *API) newsOfRuns() func(context.Context, time.Time) ([]event, error) {
-	var before map[int64][]byte
+	type told struct {
+		data    []byte
+		running bool
+	}
+	var before map[int64]told
 	return func(ctx context.Context, now time.Time) ([]event, error) {
 		newest, err := a.API.Runs(ctx, api.RunsRequest{Limit: watchedRuns, Counts: true})
 		if err != nil {
@@ -285,22 +317,22 @@ func (a *API) newsOfRuns() func(context.Context, time.Time) ([]event, error) {
 				list, seen[r.ID] = append(list, r), true
 			}
 		}
-		for id := range before { // one that ran and is old enough to be in neither list
-			if !seen[id] {
-				if r, err := a.API.Run(ctx, api.RunRequest{Run: id, Counts: true}); err == nil && r.Status != api.Running && bytes.Contains(before[id], []byte(`"status":"running"`)) {
+		for id, t := range before { // one that ran and is old enough to be in neither list
+			if t.running && !seen[id] {
+				if r, err := a.API.Run(ctx, api.RunRequest{Run: id, Counts: true}); err == nil && r.Status != api.Running {
 					list = append(list, r)
 				}
 			}
 		}
-		after := make(map[int64][]byte, len(list))
+		after := make(map[int64]told, len(list))
 		var events []event
 		for i := len(list) - 1; i >= 0; i-- { // the oldest first
 			e, err := jsonEvent("run", list[i])
 			if err != nil {
 				return nil, err
 			}
-			after[list[i].ID] = e.data
-			if before != nil && !bytes.Equal(before[list[i].ID], e.data) {
+			after[list[i].ID] = told{e.data, list[i].Status == api.Running}
+			if before != nil && !bytes.Equal(before[list[i].ID].data, e.data) {
 				events = append(events, e)
 			}
 		}

@@ -19,9 +19,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/api/apitest"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
+	metamem "github.com/levadahq/levada/internal/metastore/mem"
+	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/webapi"
 )
 
@@ -560,6 +563,67 @@ func (f *firstWrite) Write(data []byte) (int, error) {
 }
 
 func (f *firstWrite) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
+// slowStore is a store that is slow to read the tasks of run 1.
+type slowStore struct {
+	*metamem.Store
+	asked chan struct{} // for them
+	let   chan struct{} // closed when they are to come
+}
+
+func (s *slowStore) Timeline(ctx context.Context, f metastore.TaskFilter) iter.Seq2[metastore.TimelineRow, error] {
+	if f.Run == 1 {
+		s.asked <- struct{}{}
+		select {
+		case <-s.let:
+		case <-ctx.Done():
+		}
+	}
+	return s.Store.Timeline(ctx, f)
+}
+
+// Who waits for news of a run of which the store is slow to read keeps nobody waiting who wants others', and may leave.
+func TestFirstLook(t *testing.T) {
+	s := apitest.New(t)
+	s.Run(t, metastore.RunRunning, "ann")
+	s.Run(t, metastore.RunRunning, "ann")
+	slow := &slowStore{Store: s.Meta, asked: make(chan struct{}, 100), let: make(chan struct{})}
+	cases := service.New(service.Config{Store: slow, Data: s.Data, Host: "here", Boot: "boot", Now: func() time.Time { return apitest.Start }})
+	h := webapi.New(webapi.Options{API: api.New(api.Config{Cases: cases, Store: slow, Data: s.Data}), Tick: time.Millisecond})
+	f := &fixture{httptest.NewServer(h), s}
+	defer f.Close()
+	defer h.Close()
+	answers := make(chan *http.Response, 2)
+	ask := func(ctx context.Context) {
+		req, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/api/v1/runs/1/events", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		res, _ := f.Client().Do(req) // nil: there was no answer
+		answers <- res
+	}
+	patient, end := context.WithCancel(t.Context())
+	defer end()
+	impatient, leave := context.WithCancel(patient)
+	go ask(impatient)
+	<-slow.asked
+	go ask(patient)
+	f.listen(t, "/runs/2/events", "").next()
+	leave()
+	if res := <-answers; res != nil {
+		t.Errorf("who left was answered: %s", res.Status)
+	}
+	close(slow.let)
+	res := <-answers
+	if res == nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("who waited was not answered: %+v", res)
+	}
+	defer res.Body.Close()
+	if line, err := bufio.NewReader(res.Body).ReadString('\n'); err != nil || line != "retry: 1000\n" {
+		t.Errorf("who waited got %q, %v", line, err)
+	}
+}
 
 // Streams end when the server does.
 func TestClose(t *testing.T) {

@@ -108,8 +108,8 @@ func (s *Store) hasWord(r *metastore.Run, text string) bool {
 	if strings.Contains(text, "\x00") {
 		return false
 	}
-	folded := metastore.Folded(text)
-	has := func(v string) bool { return strings.Contains(metastore.Folded(v), folded) }
+	looked := folded(text)
+	has := func(v string) bool { return strings.Contains(folded(v), looked) }
 	if strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
 		return true
 	}
@@ -331,4 +331,9 @@ func count(c *metastore.StepCount, attempts []metastore.Attempt) {
 	case metastore.AttemptKilled:
 		c.Killed++
 	}
+}
+
+// folded is a text as searches compare it: two are the same if they differ in the case of letters only.
+func folded(text string) string {
+	return strings.Map(func(r rune) rune { return slices.Min(metastore.Cases(r)) }, text)
 }

@@ -223,7 +223,8 @@ func (s *Store) Changes(ctx context.Context) (int64, error) {
 		if err != nil {
 			return 0, s.faultOf(op, err)
 		}
-		return r.integer(), r.err
+		v := r.integer()
+		return v, s.faultOf(op, r.err)
 	}
 	return 0, s.faultOf(op, errDamaged)
 }

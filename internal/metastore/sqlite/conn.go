@@ -77,7 +77,8 @@ func (c *conn) exec(sql string, args ...driver.Value) (driver.Result, error) {
 }
 
 // query yields the rows that a statement returns. A row is only valid until the
-// next. Queries of the same text must not be nested in each other.
+// next; after one of which a value could not be read it yields that error and ends.
+// Queries of the same text must not be nested in each other.
 func (c *conn) query(sql string, args ...driver.Value) iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
 		s, err := c.prepare(sql)
@@ -101,8 +102,12 @@ func (c *conn) query(sql string, args ...driver.Value) iter.Seq2[*row, error] {
 				yield(nil, err)
 				return
 			}
-			s.row.column = 0
+			s.row.column, s.row.err = 0, nil
 			if !yield(&s.row, nil) {
+				return
+			}
+			if s.row.err != nil {
+				yield(nil, s.row.err)
 				return
 			}
 		}
@@ -125,7 +130,7 @@ func (s *statement) bind(args []driver.Value) []driver.NamedValue {
 
 // row is one row of a result. Its methods read one column after another. The
 // tables are STRICT, so a value of another type than asked for means a damaged
-// file or a mistaken query; it is kept in err.
+// file or a mistaken query; it is kept in err, which [conn.query] looks at.
 type row struct {
 	values []driver.Value
 	column int

@@ -12,6 +12,7 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/queue"
 )
 
 func mustOpen(t *testing.T, folder string, o Options) *Store {
@@ -148,6 +149,47 @@ func useAll(folder string, o Options) error {
 	return nil
 }
 
+// TestADamagedRow has a row that no Levada wrote: who reads it is told, and nobody else.
+func TestADamagedRow(t *testing.T) {
+	ctx := context.Background()
+	s := mustOpen(t, t.TempDir(), Options{})
+	var runs []int64
+	for range 2 {
+		run, err := s.CreateRun(ctx, metastore.Run{Flow: "F"}, metastore.Beginning{First: []metastore.Record{{
+			Task:      &metastore.Task{Step: "start"},
+			Attempt:   &metastore.Attempt{Status: metastore.AttemptSucceeded},
+			Artifacts: []metastore.Artifact{{Name: "x", Hash: metastore.Hash{1}, Size: 300}},
+			Blobs:     []metastore.Blob{{Hash: metastore.Hash{1}, Data: []byte("x")}},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	err := s.do(ctx, "damage", func(c *conn) error {
+		_, err := c.exec(`UPDATE artifacts SET hash = x'00' WHERE run = ?`, runs[0])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, err := s.Artifacts(ctx, runs[0], 0, 0)
+		wantFault(t, "the damaged row", err, fault.Corrupt)
+		if list, err := s.Artifacts(ctx, runs[1], 0, 0); err != nil || len(list) != 1 {
+			t.Errorf("a row that is not damaged: %v, %v", list, err)
+		}
+	}
+	// Who deletes what nobody needs has to know it all.
+	n, err := s.DeleteBlobs(ctx, []metastore.Hash{{1}}, metastore.RunSet{})
+	if wantFault(t, "deleting beside the damaged row", err, fault.Corrupt); n != 0 {
+		t.Errorf("%d bytes were deleted", n)
+	}
+	if _, err := s.DeleteBlobs(ctx, []metastore.Hash{{1}}, metastore.RunSet{Runs: runs[1:], After: runs[1]}); err != nil {
+		t.Errorf("deleting elsewhere: %v", err)
+	}
+}
+
 func TestNoStoreToRead(t *testing.T) {
 	folder := t.TempDir()
 	_, err := Open(context.Background(), folder, Options{ReadOnly: true})
@@ -235,7 +277,7 @@ func TestCompany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := make(chan int64, 2*batchFull)
+	told := make(chan int64, 2*queue.Full)
 	next := int64(0)
 	add := func(soon bool) {
 		id := next
@@ -269,17 +311,17 @@ func TestCompany(t *testing.T) {
 	nobody("one record waits")
 	add(true)
 	wait("after a record that is Soon", 2, 3)
-	for range batchFull - 1 {
+	for range queue.Full - 1 {
 		add(false)
 	}
 	nobody("a batch that is not full waits")
 	add(false)
-	wait("a full batch", 4, 3+batchFull)
+	wait("a full batch", 4, 3+queue.Full)
 	add(false)
 	if err := s.Beat(ctx, run, time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
-	wait("after a job", 4+batchFull, 4+batchFull)
+	wait("after a job", 4+queue.Full, 4+queue.Full)
 }
 
 func TestFaultsStayFaults(t *testing.T) {

@@ -29,9 +29,7 @@ func (s *Store) Describe(ctx context.Context, run int64, info metastore.RunInfo,
 				return err
 			}
 			stored.Name = r.text()
-			if unpackJSON(r, &stored.Lease); r.err != nil {
-				return r.err
-			}
+			unpackJSON(r, &stored.Lease)
 		}
 		text, err := json.Marshal(stored)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"time"
 
 	"github.com/levadahq/levada/internal/metastore"
 )
@@ -120,9 +119,6 @@ func (s *Store) Size(context.Context) (int64, error) {
 // shrinkBy is how many pages are given back in one transaction. Others who write wait that long.
 const shrinkBy = 500
 
-// giveWay is longer than insist pauses: who waits for the lock gets it in this time.
-const giveWay = 12 * time.Millisecond
-
 // Shrink gives the space of what was deleted back to the file system. A store that was made before it could be
 // shrunk in pieces is written anew if nobody else is there; afterwards it can be.
 func (s *Store) Shrink(ctx context.Context, alone bool) error {
@@ -168,7 +164,9 @@ func (s *Store) shrink(ctx context.Context, alone bool) error {
 			return s.faultOf(op, err)
 		}
 		if !alone {
-			time.Sleep(giveWay)
+			if err := metastore.GiveWay(ctx); err != nil {
+				return s.faultOf(op, err)
+			}
 		}
 	}
 	if mode == 0 && alone {

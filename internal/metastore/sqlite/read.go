@@ -14,7 +14,7 @@ import (
 )
 
 // rows runs a query on a reading connection and yields what scan makes of each
-// row. Every read goes through it.
+// row, and nothing of a row that is damaged. All that readers ask for goes through it.
 func rows[T any](ctx context.Context, s *Store, op string, scan func(*row) (T, error), sql string, args ...driver.Value) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/levadahq/levada/internal/metastore"
 )
 
 // belongings are the tables whose rows belong to a run.
@@ -171,7 +173,9 @@ func (s *Store) removeTasks(ctx context.Context, run int64) error {
 		case took > 2*removesFor:
 			n = max(n/2, 1)
 		}
-		time.Sleep(giveWay)
+		if err := metastore.GiveWay(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

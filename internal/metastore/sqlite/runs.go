@@ -20,7 +20,7 @@ func (s *Store) Record(r metastore.Record) {
 		}
 		return
 	}
-	if !s.writer.add(write{record: r}, r.Soon) && r.Done != nil {
+	if !s.writer.queue.Add(write{record: r}, r.Size(), r.Soon) && r.Done != nil {
 		go r.Done(errClosed())
 	}
 }
@@ -28,7 +28,7 @@ func (s *Store) Record(r metastore.Record) {
 // Flush commits what is queued now.
 func (s *Store) Flush() {
 	if s.writer != nil {
-		s.writer.flush()
+		s.writer.queue.Flush()
 	}
 }
 

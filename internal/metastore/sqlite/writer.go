@@ -5,20 +5,14 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"sync"
-	"time"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/metastore/queue"
 )
 
-// The queue's bounds: Record blocks while more is waiting than this.
-const (
-	maxQueued      = 4096
-	maxQueuedBytes = 64 << 20
-)
-
-// batchFull is the number of queued writes that need not wait for more.
-const batchFull = 512
+// bounds of the queue: Record blocks while more is waiting than this.
+var bounds = queue.Bounds{Most: 4096, Bytes: 64 << 20, Linger: DefaultLinger}
 
 // write is one thing to be committed: a record, or a job such as the creation of
 // a run.
@@ -27,107 +21,35 @@ type write struct {
 	job    func(*conn) error // if not nil, instead of record
 }
 
-// writer owns the writing connection and the goroutine that uses it.
+// writer owns the writing connection. The goroutine of its queue uses it.
 type writer struct {
-	store  *Store
-	conn   *conn
-	sql    recordStatements
-	linger time.Duration
+	store *Store
+	conn  *conn
+	sql   recordStatements
+	queue *queue.Queue[write]
+	close func() error // commits what is queued and closes the connection
 
 	batches map[string]int64 // at which batch writers with marks are; the goroutine's
-
-	wake chan struct{} // there may be something to do; capacity 1
-	done chan struct{} // the goroutine has ended
-	err  error         // of closing the connection; read after done
-
-	mu     sync.Mutex
-	room   sync.Cond // the queue was emptied
-	queue  []write
-	bytes  int       // in the queue
-	oldest time.Time // when the queue's first write came
-	urgent bool      // commit without waiting for company
-	closed bool
 }
 
 func startWriter(s *Store, c *conn, o Options) *writer {
-	w := &writer{
-		store:  s,
-		conn:   c,
-		linger: o.Linger,
-		wake:   make(chan struct{}, 1),
-		done:   make(chan struct{}),
+	w := &writer{store: s, conn: c}
+	b := bounds
+	if o.Linger != 0 {
+		b.Linger = o.Linger
 	}
-	if w.linger == 0 {
-		w.linger = DefaultLinger
-	}
-	w.room.L = &w.mu
-	go w.run()
+	w.queue = queue.New(b, w.commit)
+	w.close = sync.OnceValue(func() error {
+		w.queue.Close()
+		return c.close()
+	})
 	return w
-}
-
-// add queues a write. It reports false if the writer is closed.
-func (w *writer) add(x write, urgent bool) bool {
-	size := 0
-	if x.job == nil {
-		size = sizeOf(&x.record)
-	}
-	w.mu.Lock()
-	for !w.closed && len(w.queue) > 0 && (len(w.queue) >= maxQueued || w.bytes+size > maxQueuedBytes) {
-		w.room.Wait()
-	}
-	if w.closed {
-		w.mu.Unlock()
-		return false
-	}
-	if len(w.queue) == 0 {
-		w.oldest = time.Now()
-	}
-	w.queue = append(w.queue, x)
-	w.bytes += size
-	w.urgent = w.urgent || urgent
-	// The goroutine needs a call only if it may be asleep over an empty queue, or
-	// if there is now a reason to commit at once.
-	call := len(w.queue) == 1 || w.hurry()
-	w.mu.Unlock()
-	if call {
-		w.call()
-	}
-	return true
-}
-
-// hurry reports whether to commit at once. w.mu is held.
-func (w *writer) hurry() bool {
-	return w.urgent || w.closed || len(w.queue) >= batchFull || w.bytes > maxQueuedBytes/2
-}
-
-func (w *writer) call() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (w *writer) flush() {
-	w.mu.Lock()
-	w.urgent = w.urgent || len(w.queue) > 0
-	w.mu.Unlock()
-	w.call()
-}
-
-func (w *writer) close() error {
-	w.mu.Lock()
-	w.closed = true
-	w.room.Broadcast()
-	w.mu.Unlock()
-	w.call()
-	<-w.done
-	return w.err
 }
 
 // do queues a job and waits until it is committed or has failed.
 func (w *writer) do(ctx context.Context, job func(*conn) error) error {
 	result := make(chan error, 1)
-	ok := w.add(write{
+	ok := w.queue.Add(write{
 		record: metastore.Record{Done: func(err error) { result <- err }},
 		job: func(c *conn) error {
 			if err := ctx.Err(); err != nil {
@@ -135,59 +57,11 @@ func (w *writer) do(ctx context.Context, job func(*conn) error) error {
 			}
 			return job(c)
 		},
-	}, true)
+	}, 0, true)
 	if !ok {
 		return errClosed()
 	}
 	return <-result
-}
-
-// run is the writer's goroutine.
-func (w *writer) run() {
-	defer close(w.done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var batch []write
-	for {
-		wait, closed := w.take(&batch)
-		switch {
-		case len(batch) > 0:
-			w.commit(batch)
-			clear(batch) // let go of the records
-			batch = batch[:0]
-		case closed:
-			w.err = w.conn.close()
-			return
-		case wait > 0:
-			timer.Reset(wait)
-			select {
-			case <-timer.C:
-			case <-w.wake:
-			}
-		default:
-			<-w.wake
-		}
-	}
-}
-
-// take moves what is to be committed now from the queue into batch. If that is
-// nothing, it returns how long to wait for company, zero for an empty queue.
-func (w *writer) take(batch *[]write) (wait time.Duration, closed bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.queue) == 0 {
-		w.urgent = false
-		return 0, w.closed
-	}
-	if !w.hurry() {
-		if wait := w.linger - time.Since(w.oldest); wait > 0 {
-			return wait, false
-		}
-	}
-	*batch, w.queue = w.queue, (*batch)[:0]
-	w.bytes, w.urgent = 0, false
-	w.room.Broadcast()
-	return 0, false
 }
 
 // commit writes a batch in one transaction and tells every Done. A write that
@@ -318,24 +192,6 @@ func lastOfAttempt(batch []write, skip map[int]error) map[attemptKey]int {
 		}
 	}
 	return last
-}
-
-// sizeOf is about the memory that a record's long parts take.
-func sizeOf(r *metastore.Record) int {
-	n := len(r.Log)
-	for i := range r.Blobs {
-		n += len(r.Blobs[i].Data)
-	}
-	for i := range r.Artifacts {
-		n += len(r.Artifacts[i].Inline)
-	}
-	if r.Attempt != nil {
-		n += len(r.Attempt.Series) + len(r.Attempt.Transition)
-	}
-	for i := range r.Notes {
-		n += len(r.Notes[i].Value)
-	}
-	return n
 }
 
 // recordStatements are the statements that write records.
