@@ -101,7 +101,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <span class="grow" />
         {siblings.count > 1 ? <Siblings run={runID} step={t.step} of={siblings} go={go} /> : null}
       </div>
-      <div class="row muted said" style={{ margin: "0.4rem 0 0.8rem" }}>
+      <div class="row muted about" style={{ margin: "0.4rem 0 0.8rem" }}>
         {at ? (
           <>
             <span title={exact(at.started)}>
