@@ -20,10 +20,10 @@ export function CardFrame({ card }: { card: Card }) {
     const look = async () => {
       if (document.hidden) return;
       try {
-        const [page, list] = await Promise.all([fetch(src, { method: "HEAD" }), get<{ cards: Card[] }>(`${task}/cards`)]);
+        const [page, list] = await Promise.all([fetch(src, { method: "HEAD" }), live ? get<{ cards: Card[] }>(`${task}/cards`) : undefined]);
         const etag = page.headers.get("ETag");
         if (ended || !page.ok || !etag) return;
-        setLive(list.cards.some((c) => c.uuid === card.uuid && c.live));
+        if (list) setLive(list.cards.some((c) => c.uuid === card.uuid && c.live));
         // A frame of another origin cannot be asked where it is scrolled to, so one that is in use stays as it is.
         const used = box.current?.contains(document.activeElement) || !!box.current?.querySelector("iframe:hover");
         if (!used) setDrawn(etag);

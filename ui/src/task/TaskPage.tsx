@@ -1,6 +1,6 @@
 // A task: why it failed, what it printed, what it made and what it used.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { address, type Artifact, type Attempt, type Card, get, type Preview, type Run, type Step, type Task, type TaskRef, timeline, type Usage } from "../api";
 import { Failure, Lost, Ran, Skeleton, StatusPill, Tabs, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
@@ -55,7 +55,11 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
     return () => source.close();
   }, [runID, id]);
 
-  const go = (to: number) => navigate(`/runs/${runID}/tasks/${to}${tab === "log" ? "" : `?tab=${tab}`}`);
+  const go = (to: number) => {
+    const same = new URLSearchParams();
+    for (const name of tab === "log" ? [] : tab === "artifacts" ? ["tab", "artifact"] : ["tab"]) if (q.get(name)) same.set(name, q.get(name)!);
+    navigate(`/runs/${runID}/tasks/${to}${same.size ? `?${same}` : ""}`);
+  };
   useKeys([
     { keys: "]", about: "Next task of the step", run: () => siblings.next && go(siblings.next) },
     { keys: "[", about: "Previous task of the step", run: () => siblings.previous && go(siblings.previous) },
@@ -258,12 +262,19 @@ function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | undefined
   );
 }
 
+// useAgain asks anew when what tells of a change is another than it was, and something.
+function useAgain(again: () => void, version: number): void {
+  const asked = useRef(version);
+  useEffect(() => {
+    if (version && version !== asked.current) again();
+    asked.current = version;
+  }, [version]);
+}
+
 function Artifacts({ path, attempt, version }: { path: string; attempt: string | null; version: number }) {
   const res = useGet<{ artifacts: Artifact[]; attempt: number; v?: number }>(`${path}/artifacts`, { attempt: attempt ?? undefined });
-  const [shown, setShown] = useState("");
-  useEffect(() => {
-    if (version) res.again();
-  }, [version]);
+  const shown = useAddress().searchParams.get("artifact") ?? "";
+  useAgain(res.again, version);
   if (res.error) return <Failure error={res.error} retry={res.again} />;
   if (!res.data) return <Skeleton />;
   const list = res.data.artifacts.filter((a) => !a.name.startsWith("_"));
@@ -281,18 +292,18 @@ function Artifacts({ path, attempt, version }: { path: string; attempt: string |
         <caption class="hidden">Artifacts</caption>
         <thead>
           <tr>
-            <th>Name</th>
+            <th class="name">Name</th>
             <th>Value</th>
-            <th class="wide">Type</th>
-            <th class="num wide">Size</th>
-            <th>
+            <th class="wide type">Type</th>
+            <th class="num wide size">Size</th>
+            <th class="get">
               <span class="hidden">Download</span>
             </th>
           </tr>
         </thead>
         <tbody>
           {list.map((a) => (
-            <ArtifactRow key={a.name} a={a} path={`${path}/artifacts/${encodeURIComponent(a.name)}`} attempt={attempt} open={shown === a.name} toggle={() => setShown(shown === a.name ? "" : a.name)} />
+            <ArtifactRow key={a.name} a={a} path={`${path}/artifacts/${encodeURIComponent(a.name)}`} attempt={attempt} open={shown === a.name} toggle={() => setQuery({ artifact: shown === a.name ? undefined : a.name })} />
           ))}
         </tbody>
       </table>
@@ -303,16 +314,27 @@ function Artifacts({ path, attempt, version }: { path: string; attempt: string |
 function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: string; attempt: string | null; open: boolean; toggle: () => void }) {
   const small = a.size <= 256 << 10 || open;
   const p = useGet<Preview>(small ? `${path}/preview` : undefined, { attempt: attempt ?? undefined });
+  // What the address names is brought into sight, once it is there.
+  const row = useRef<HTMLTableRowElement>(null);
+  const clicked = useRef(false);
+  useEffect(() => {
+    if (open && p.data && !clicked.current) row.current?.scrollIntoView();
+  }, [open && !!p.data]);
   return (
     <>
-      <tr>
+      <tr ref={row}>
         <td>
-          <button class="button plain" type="button" aria-expanded={open} onClick={toggle} style={{ fontWeight: 600, paddingLeft: 0 }}>
+          <button class="button plain" type="button" aria-expanded={open}
+            onClick={() => {
+              clicked.current = true;
+              toggle();
+            }}
+            style={{ fontWeight: 600, paddingLeft: 0 }}>
             <span aria-hidden="true">{open ? "▾" : "▸"}</span> <Value of={a.name} />
           </button>
         </td>
         <td>
-          <div class="clip mono">{p.data ? <Value of={oneLine(p.data)} /> : small && !p.error ? "…" : ""}</div>
+          <div class={small && !p.error ? "clip mono" : "clip muted"}>{p.data ? <Value of={oneLine(p.data)} /> : p.error ? "not to be shown" : small ? "…" : `${bytes(a.size)}, not loaded`}</div>
         </td>
         <td class="wide mono">{marked(a.type)}</td>
         <td class="num wide">{bytes(a.size)}</td>
@@ -333,9 +355,7 @@ function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: st
 
 function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }) {
   const res = useGet<Usage>(`${path}/usage`, { attempt: String(at.n) });
-  useEffect(() => {
-    if (at.ended) res.again();
-  }, [at.ended]);
+  useAgain(res.again, at.ended);
   if (res.error) return <Failure error={res.error} retry={res.again} />;
   const u = res.data;
   if (!u) return <Skeleton />;
@@ -389,8 +409,8 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
 
 function TaskCards({ path, live }: { path: string; live: boolean }) {
   const cards = useGet<{ cards: Card[] }>(`${path}/cards`);
+  useAgain(cards.again, Number(!live));
   useEffect(() => {
-    cards.again();
     if (!live) return;
     const timer = setInterval(cards.again, 5000); // a step may show more of them
     return () => clearInterval(timer);
