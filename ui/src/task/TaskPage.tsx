@@ -1,8 +1,8 @@
 // A task: why it failed, what it printed, what it made and what it used.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { address, type Artifact, type Attempt, type Card, get, type Preview, type Run, type Step, type Task, type TaskRef, timeline, type Usage } from "../api";
-import { Failure, Lost, Ran, Skeleton, StatusPill, Tabs, useNow, When } from "../components/basic";
+import { address, type Artifact, type Attempt, type Card, get, type Preview, Problem, type Run, type Step, type Task, type TaskRef, timeline, type Usage } from "../api";
+import { Failure, Lost, Ran, Skeleton, StatusPill, tabOf, Tabs, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
@@ -13,6 +13,14 @@ import { Message, Traceback } from "../run/Traceback";
 import { CardFrame } from "./CardFrame";
 import { LogView } from "./LogView";
 import { oneLine, PreviewView } from "./PreviewView";
+
+const tabs: [string, string][] = [
+  ["log", "Log"],
+  ["artifacts", "Artifacts"],
+  ["usage", "Usage"],
+  ["cards", "Cards"],
+  ["metadata", "Metadata"],
+];
 
 export function TaskPage({ run: runID, task: id }: { run: number; task: number }) {
   const q = useAddress().searchParams;
@@ -27,11 +35,12 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const at = t?.attempts.find((a) => String(a.n) === asked) ?? t?.attempts.at(-1);
   const live = at?.status === "running";
   const now = useNow(true, live ? 1000 : 20_000);
-  const tab = q.get("tab") ?? "log";
+  const tab = tabOf(tabs, q.get("tab"));
 
+  const gone = !t && task.error instanceof Problem && task.error.status === 404;
   useEffect(() => {
-    if (t) document.title = `${t.step}/${id} of run ${runID} – Levada`;
-  }, [t?.step]);
+    document.title = `${t ? `${t.step}/${id}` : gone ? `No task ${id}` : `Task ${id}`} of run ${runID} – Levada`;
+  }, [t?.step, gone]);
 
   // The run tells when something has changed; of a task, its log says when it has ended.
   useEffect(() => {
@@ -66,17 +75,17 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
     { keys: "u", about: "Up to the run", run: () => navigate(`/runs/${runID}`) },
   ]);
 
-  if (task.error && !t) {
+  if (!t) {
     return (
       <>
         <nav class="crumbs" aria-label="Where this is">
           <a href="/">Runs</a> <span>/</span> <a href={`/runs/${runID}`}>run {runID}</a>
         </nav>
-        <Failure error={task.error} retry={task.again} />
+        <h1 style={{ marginBottom: "0.7rem" }}>Task {id}</h1>
+        {task.error ? <Failure error={task.error} {...(gone ? {} : { retry: task.again })} /> : <Skeleton lines={10} />}
       </>
     );
   }
-  if (!t) return <Skeleton lines={10} />;
   return (
     <>
       <Lost connection={connection} />
@@ -117,8 +126,8 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           <span>It has not started yet.</span>
         )}
         {(t.stack ?? []).map((f) => (
-          <span>
-            {f.gang ? "node" : f.var || "index"} {f.index + 1} of {f.count}
+          <span title={f.count > 1 ? `Counted from 0, as Python does: 0 to ${f.count - 1}` : undefined}>
+            {f.gang ? `node ${f.index}` : f.var ? <code>{marked(`${f.var}[${f.index}]`)}</code> : `index ${f.index}`} of {f.count.toLocaleString("en-US")}
           </span>
         ))}
         {at?.value ? (
@@ -144,13 +153,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           label="Parts of the task"
           at={tab}
           choose={(name) => setQuery({ tab: name === "log" ? undefined : name })}
-          names={[
-            ["log", "Log"],
-            ["artifacts", "Artifacts"],
-            ["usage", "Usage"],
-            ["cards", "Cards"],
-            ["metadata", "Metadata"],
-          ]}
+          names={tabs}
         />
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
@@ -204,7 +207,7 @@ function Siblings({ run, step, of, go }: { run: number; step: string; of: Among;
         ‹
       </button>
       <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(step)}`}>
-        {of.at} of {of.count.toLocaleString("en-US")}
+        task {of.at.toLocaleString("en-US")} of {of.count.toLocaleString("en-US")}
       </a>
       <button class="button" type="button" aria-label="Next task of the step" title="Next ( ] )" disabled={!of.next} onClick={() => go(of.next!)}>
         ›
@@ -230,7 +233,7 @@ function Related({ run, refs, word }: { run: number; refs: TaskRef[]; word: stri
       {refs.length > shown.length ? (
         <>
           {" "}
-          and <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(refs[0]!.step)}`}>{refs.length - shown.length} more</a>
+          and <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(refs[0]!.step)}`}>{(refs.length - shown.length).toLocaleString("en-US")} more</a>
         </>
       ) : null}
     </span>
@@ -253,8 +256,8 @@ function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | undefined
       ""
     );
   return (
-    <section class="note fail" aria-label="What went wrong">
-      <strong>{e ? marked(e.type) : why}</strong>
+    <section class={`note ${at.status === "caught" ? "caught" : "fail"}`} aria-label="What went wrong">
+      <strong>{e ? marked(e.type.replace(/^builtins\./, "")) : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
       {e ? <Message text={e.message} /> : null}
       {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={of?.working_dir ?? ""} {...(of ? { run: of } : {})} /> : null}
@@ -393,11 +396,11 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
         <div class="columns">
           <section class="panel">
             <h2>Processors</h2>
-            <Chart zero label={`Cores used over ${duration(since(end))}`} x={(v) => duration(v)} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "asked for")]} />
+            <Chart zero label={`Cores used over ${duration(since(end))}`} x={onAxis} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "asked for")]} />
           </section>
           <section class="panel">
             <h2>Memory</h2>
-            <Chart zero label={`Memory used over ${duration(since(end))}`} x={(v) => duration(v)} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "asked for")]} />
+            <Chart zero label={`Memory used over ${duration(since(end))}`} binary x={onAxis} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "asked for")]} />
           </section>
         </div>
       ) : (
@@ -406,6 +409,8 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
     </div>
   );
 }
+
+const onAxis = (seconds: number) => duration(seconds).replace(".0 s", " s");
 
 function TaskCards({ path, live }: { path: string; live: boolean }) {
   const cards = useGet<{ cards: Card[] }>(`${path}/cards`);
