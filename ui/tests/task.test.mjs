@@ -351,6 +351,22 @@ test("a running task: what is not known yet is not said to be nothing", async ()
   none(page);
 });
 
+test("a card that tells its height has a frame as high, and a word of somebody else's changes nothing", async () => {
+  const page = await w.page("/no/such/page");
+  const task = `/api/v1/runs/${shapes}/tasks/1`;
+  await page.route(`**${task}/cards`, (route) => route.fulfill({ json: { cards: [{ run: shapes, step: "start", task: 1, attempt: 0, position: 0, type: "html", uuid: "u", size: 9, hash: "h", live: false, changed: 1 }] } }));
+  await page.route(`**${task}/cards/u`, (route) =>
+    route.fulfill({ contentType: "text/html", headers: { ETag: '"one"' }, body: "<body style='margin:0'><p style='height:1300px;margin:0'>high</p><script>parent.postMessage({ cardHeight: document.body.offsetHeight }, '*')</script>" }),
+  );
+  await page.goto(`/runs/${shapes}/tasks/1?tab=cards`);
+  const frame = page.locator("iframe.card:not(.coming)");
+  await until(async () => (await frame.count()) === 1 && (await frame.boundingBox()).height === 1302, "it is as high as its content");
+  await page.evaluate(() => postMessage({ cardHeight: 5 }, "*"));
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 0)));
+  assert.equal((await frame.boundingBox()).height, 1302);
+  none(page);
+});
+
 test("a live card is drawn again when it has changed and nobody reads it, and then it is not live any more", async () => {
   const says = join(w.dir, "says");
   const flow = await w.start("live.py", "--says", says);
