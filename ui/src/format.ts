@@ -9,9 +9,14 @@ export function duration(seconds: number): string {
   if (seconds < 1) return seconds.toFixed(2) + " s";
   if (seconds < 60) return seconds.toFixed(1) + " s";
   const s = Math.round(seconds);
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  if (s < 3600) return both(Math.floor(s / 60), "min", s % 60, "s");
+  if (s < 86400) return both(Math.floor(s / 3600), "h", Math.floor((s % 3600) / 60), "min");
+  return both(Math.floor(s / 86400), "d", Math.floor((s % 86400) / 3600), "h");
+}
+
+// both leaves out the smaller unit where there is nothing of it.
+function both(n: number, unit: string, rest: number, smaller: string): string {
+  return rest ? `${n} ${unit} ${rest} ${smaller}` : `${n} ${unit}`;
 }
 
 export function ago(then: Micros, now: Micros): string {

@@ -265,3 +265,18 @@ of it
     assert.equal(parse(other), undefined, JSON.stringify(other));
   }
 });
+
+test("spans, the ticks of bytes, and floats are as short as they are read", async () => {
+  const { duration } = await load("format.ts");
+  assert.deepEqual([59.94, 120, 121, 3600, 3660, 86400, 90000].map(duration), ["59.9 s", "2 min", "2 min 1 s", "1 h", "1 h 1 min", "1 d", "1 d 1 h"]);
+  const { ticks } = await load("components/Chart.tsx");
+  const mebi = 2 ** 20;
+  assert.deepEqual(ticks(0, 300 * mebi, 3.6, true).map((v) => v / mebi), [0, 128, 256, 384]);
+  assert.deepEqual(ticks(0, 1.5 * 1024 * mebi, 3.6, true).map((v) => v / mebi), [0, 512, 1024, 1536]);
+  assert.deepEqual(ticks(0, 300, 3.6), [0, 100, 200, 300]);
+  const { shortFloat } = await load("task/PreviewView.tsx");
+  assert.deepEqual(
+    ["-0.4624617293847", "4.0", "12", "12345678901234", "0.000123456789", "123456789.123456", "1.23456789e-12", "00.5", "1.5e300", "nan", "1.2.3"].map(shortFloat),
+    ["-0.462462", "4.0", "12", "12345678901234", "0.000123457", "123,456,789.123", "1.235e-12", "00.5", "1.5e300", "nan", "1.2.3"],
+  );
+});

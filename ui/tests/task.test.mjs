@@ -150,13 +150,105 @@ test("of a long log the end comes first, and stays in sight when the rest has co
     await heldBack;
     await route.continue();
   });
-  await search.goto(log() + "?find=line+5500+");
+  await search.goto(log());
+  await search.getByText("the last 1,000 lines of 6,002").waitFor();
+  await search.getByLabel("Search the log").fill("line 55");
+  await search.getByText("1 of 100", { exact: true }).waitFor();
   const hit = search.locator(".log .line.at", { hasText: "line 5500 " });
-  const inSight = () => hit.evaluate((el) => el.getBoundingClientRect().bottom <= document.querySelector(".log").getBoundingClientRect().bottom);
   await hit.waitFor();
   goOn();
   await search.getByText("6,002 lines", { exact: true }).waitFor();
-  await until(async () => (await hit.count()) === 1 && (await inSight()), "so does what was found");
+  await search.getByText("12 of 111", { exact: true }).waitFor();
+  await until(async () => (await hit.count()) === 1 && (await hit.evaluate(inLog)), "so does what was found");
+});
+
+const inLog = (el) => {
+  const [line, box] = [el.getBoundingClientRect(), document.querySelector(".log").getBoundingClientRect()];
+  return line.top >= box.top && line.bottom <= box.bottom;
+};
+
+test("the end of a long log does not come between when the address names a line, or what to find", async () => {
+  const page = await w.page("/no/such/page");
+  const tails = [];
+  page.on("request", (r) => /\/log\?/.test(r.url()) && tails.push(r.url()));
+  for (const [end, text] of [
+    ["#L10", "line 9 "],
+    ["#L5990", "line 5988 "],
+    ["?find=line+55", "line 55 "],
+  ]) {
+    await page.goto("/no/such/page");
+    await page.goto(log() + end);
+    await page.getByText("6,002 lines", { exact: true }).waitFor();
+    const at = page.locator(".log .line.at", { hasText: text });
+    await until(async () => (await at.count()) === 1 && (await at.evaluate(inLog)), `${end} is in sight`);
+  }
+  assert.deepEqual(tails, []);
+  await page.getByLabel("Search the log").fill("");
+  await page.goto(`${log()}#L5990`);
+  await page.locator(".log .line.at", { hasText: "line 5988 " }).waitFor();
+  // A line that is not in the end of the log is not looked for there.
+  const tail = await w.page("/no/such/page");
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  await tail.route("**/log/events?*", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await tail.goto(log());
+  await tail.getByText("the last 1,000 lines of 6,002").waitFor();
+  await tail.evaluate(() => (location.hash = "#L10"));
+  await tail.getByText("0 lines, and more is being loaded").waitFor();
+  go();
+  const tenth = tail.locator(".log .line.at", { hasText: "line 9 " });
+  await until(async () => (await tenth.count()) === 1 && (await tenth.evaluate(inLog)), "it is in sight when it has come");
+});
+
+test("of a long log a part is printed, in light colours; the box of a short one fits", async () => {
+  const page = await w.page(log(), { theme: "dark" });
+  await page.getByText("6,002 lines", { exact: true }).waitFor();
+  await page.locator(".log .line", { hasText: "the last line" }).waitFor();
+  await page.emulateMedia({ media: "print" });
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  await page.getByText("Lines 5,003 to 6,002 of 6,002 lines; the download has all").waitFor();
+  assert.equal(await page.locator(".log .line").count(), 1000);
+  const [last, box] = [await page.locator(".log .line").last().boundingBox(), await page.locator(".log").boundingBox()];
+  assert.ok(Math.abs(last.y + last.height - box.y - box.height) < 10, "the box ends with the last line");
+  assert.equal(await page.locator(".log .line .text").first().evaluate((el) => getComputedStyle(el).color), "rgb(22, 32, 42)");
+  assert.ok(!(await page.getByLabel("Search the log").isVisible()));
+  await page.emulateMedia({ media: null });
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  await until(async () => (await page.locator(".log .line").count()) < 200, "what is in sight is drawn again");
+
+  await page.goto(`/runs/${shapes}/tasks/1`);
+  await page.getByText("It printed nothing.").waitFor();
+  assert.ok((await page.locator(".log").boundingBox()).height < 60);
+  none(page);
+});
+
+test("a task that there is not has a heading and a title of its own, and a tab that there is not is the first one", async () => {
+  const page = await w.page(log());
+  await page.getByText("6,002 lines").waitFor();
+  await page.evaluate((to) => {
+    history.pushState(null, "", to);
+    dispatchEvent(new Event("popstate"));
+  }, `/runs/${shapes}/tasks/999`);
+  await page.getByRole("heading", { level: 1, name: "Task 999" }).waitFor();
+  await until(async () => (await page.title()) === `No task 999 of run ${shapes} – Levada`, "the title");
+
+  await page.goto(`${log()}?tab=bogus`);
+  await page.getByRole("tab", { name: "Log", selected: true }).waitFor();
+  await page.getByText("6,002 lines").waitFor();
+  await page.locator("body").press("Tab");
+  const skip = page.getByRole("link", { name: "To the content" });
+  assert.ok((await skip.boundingBox()).width > 60, "it is seen while it has the focus");
+  await skip.press("Enter");
+  await until(() => page.evaluate(() => document.activeElement.id === "main"), "it leads there");
+  assert.ok((await skip.boundingBox()).width < 2);
+
+  const phone = await w.page(`/runs/${shapes}?tab=cards`, { width: 390, height: 800 });
+  const chosen = phone.getByRole("tab", { name: "Cards", selected: true });
+  await chosen.waitFor();
+  await until(async () => (await chosen.boundingBox()).x + (await chosen.boundingBox()).width <= 390, "the chosen tab is in sight");
 });
 
 test("values are shown as what they are", async () => {
@@ -178,6 +270,10 @@ test("values are shown as what they are", async () => {
 
   const open = (name) => page.getByRole("button", { name, exact: true }).click();
   await open("records");
+  await page.getByText("120 columns in all").waitFor();
+  assert.match(page.url(), /&artifact=records$/);
+  assert.ok(await page.locator(".artifacts").evaluate((el) => el.parentElement.scrollWidth <= el.parentElement.clientWidth), "a wide table does not widen the list");
+  await page.reload();
   await page.getByText("120 columns in all").waitFor();
   await open("many");
   await page.locator(".tree > details > summary", { hasText: "{10,000}" }).waitFor();
@@ -227,6 +323,8 @@ test("the page of a task fits a phone, whatever its artifacts are called", async
   await page.getByRole("button", { name: "records", exact: true }).click();
   await page.getByText("120 columns in all").waitFor();
   assert.ok(await value.evaluate(inside), "a wide table scrolls by itself");
+  const cells = await page.locator(".preview tbody tr").first().locator("td").evaluateAll((all) => all.slice(0, 4).map((el) => [el.getBoundingClientRect().left, el.getBoundingClientRect().right, el.getBoundingClientRect().top]));
+  cells.slice(1).forEach((c, i) => assert.ok(c[0] >= cells[i][1] - 1 && c[2] === cells[i][2], `its cells are beside each other: ${cells}`));
   await page.screenshot({ path: join(results, "artifacts-390.png") });
   assert.deepEqual(await violations(page), []);
   none(page);
@@ -250,6 +348,22 @@ test("a running task: what is not known yet is not said to be nothing", async ()
   await page.screenshot({ path: join(results, "usage-390.png") });
   await page.clock.fastForward(45 * 60 * 1000);
   await page.getByText(/started 4\d min ago/).waitFor(); // the time goes on, also of what has ended
+  none(page);
+});
+
+test("a card that tells its height has a frame as high, and a word of somebody else's changes nothing", async () => {
+  const page = await w.page("/no/such/page");
+  const task = `/api/v1/runs/${shapes}/tasks/1`;
+  await page.route(`**${task}/cards`, (route) => route.fulfill({ json: { cards: [{ run: shapes, step: "start", task: 1, attempt: 0, position: 0, type: "html", uuid: "u", size: 9, hash: "h", live: false, changed: 1 }] } }));
+  await page.route(`**${task}/cards/u`, (route) =>
+    route.fulfill({ contentType: "text/html", headers: { ETag: '"one"' }, body: "<body style='margin:0'><p style='height:1300px;margin:0'>high</p><script>parent.postMessage({ cardHeight: document.body.offsetHeight }, '*')</script>" }),
+  );
+  await page.goto(`/runs/${shapes}/tasks/1?tab=cards`);
+  const frame = page.locator("iframe.card:not(.coming)");
+  await until(async () => (await frame.count()) === 1 && (await frame.boundingBox()).height === 1302, "it is as high as its content");
+  await page.evaluate(() => postMessage({ cardHeight: 5 }, "*"));
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 0)));
+  assert.equal((await frame.boundingBox()).height, 1302);
   none(page);
 });
 

@@ -212,12 +212,12 @@ test("the graph and the timeline of a wide run", async () => {
   await page.getByLabel("Task or foreach value").fill("item-117");
   await page.getByText("1 of 203 tasks").waitFor();
   await page.getByRole("link", { name: /^work\// }).click();
-  await page.getByText("items 118 of 200").waitFor();
+  await page.getByText("items[117] of 200").waitFor();
   await page.getByRole("navigation", { name: "Tasks of work" }).getByText("118 of 200").waitFor();
   await page.keyboard.press("]");
-  await page.getByText("items 119 of 200").waitFor();
+  await page.getByText("items[118] of 200").waitFor();
   await page.getByRole("button", { name: "Previous task of the step" }).click();
-  await page.getByText("items 118 of 200").waitFor();
+  await page.getByText("items[117] of 200").waitFor();
   none(page);
 });
 

@@ -11,8 +11,8 @@ export interface Series {
   dots?: boolean;
 }
 
-// ticks returns round values that cover a range.
-export function ticks(low: number, high: number, about: number): number[] {
+// ticks returns round values that cover a range; binary: that are round where one counts in KiB and MiB.
+export function ticks(low: number, high: number, about: number, binary = false): number[] {
   if (!(high > low)) {
     const pad = Math.abs(low) || 1;
     low -= pad / 2;
@@ -20,7 +20,7 @@ export function ticks(low: number, high: number, about: number): number[] {
   }
   const rough = (high - low) / Math.max(1, about);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
+  const step = binary ? 2 ** Math.ceil(Math.log2(rough)) : ([1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough);
   const out: number[] = [];
   for (let v = Math.floor(low / step) * step; v < high + step * 0.999; v += step) out.push(Number(v.toPrecision(12)));
   return out;
@@ -48,14 +48,15 @@ interface Options {
   x?: (v: number) => string;
   y?: (v: number) => string;
   zero?: boolean; // begin at 0
+  binary?: boolean; // y is in bytes
 }
 
-export function Chart({ label, series, height = 180, x = number, y = number, zero = false }: Options) {
+export function Chart({ label, series, height = 180, x = number, y = number, zero = false, binary = false }: Options) {
   const [ref, width] = useWidth();
   const all = series.flatMap((s) => s.points);
   const ys = all.map((p) => p.y);
   const xs = all.map((p) => p.x);
-  const yt = ticks(zero ? Math.min(0, ...ys) : Math.min(...ys), Math.max(...ys), Math.max(2, height / 50));
+  const yt = ticks(zero ? Math.min(0, ...ys) : Math.min(...ys), Math.max(...ys), Math.max(2, height / 50), binary);
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
   const [y0, y1] = [yt[0]!, yt.at(-1)!];
   const left = Math.max(...yt.map((v) => y(v).length)) * 6.4 + 12;

@@ -173,7 +173,22 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
   );
 }
 
-export function Tabs({ names, at, choose, label }: { names: [string, string][]; at: string; choose: (name: string) => void; label: string }) {
+// An address may name a tab that there is not: the first one is meant.
+export function tabOf(names: [string, string][], asked: string | null): string {
+  return names.some(([n]) => n === asked) ? asked! : names[0]![0];
+}
+
+export function Tabs({ names, at: asked, choose, label }: { names: [string, string][]; at: string; choose: (name: string) => void; label: string }) {
+  const at = tabOf(names, asked);
+  const list = useRef<HTMLDivElement>(null);
+  // The chosen one is in sight where not all are. Only the row of tabs is scrolled for it, not the page.
+  useEffect(() => {
+    const [box, tab] = [list.current, list.current?.querySelector<HTMLElement>("[aria-selected=true]")];
+    if (!box || !tab) return;
+    const beside = 40; // so that one sees that there is another
+    const left = tab.getBoundingClientRect().left - box.getBoundingClientRect().left + box.scrollLeft;
+    box.scrollLeft = Math.max(Math.min(box.scrollLeft, left - beside), left + tab.offsetWidth + beside - box.clientWidth);
+  }, [at]);
   const move = (e: KeyboardEvent) => {
     const i = names.findIndex(([n]) => n === at);
     const to = e.key === "ArrowRight" ? i + 1 : e.key === "ArrowLeft" ? i - 1 : -1;
@@ -183,7 +198,7 @@ export function Tabs({ names, at, choose, label }: { names: [string, string][]; 
     ((e.currentTarget as HTMLElement).children[to] as HTMLElement).focus();
   };
   return (
-    <div class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
+    <div class="tabs" ref={list} role="tablist" aria-label={label} onKeyDown={move}>
       {names.map(([name, text]) => (
         <button type="button" role="tab" id={`tab-${name}`} aria-selected={name === at} tabIndex={name === at ? 0 : -1} onClick={() => choose(name)}>
           {text}

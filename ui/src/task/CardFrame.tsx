@@ -5,12 +5,14 @@ import { address, type Card, get } from "../api";
 import { Value } from "../components/Value";
 
 const every = 5000;
+const highest = 20_000; // pixels; what is higher scrolls in its frame
 
 export function CardFrame({ card }: { card: Card }) {
   const [live, setLive] = useState(card.live);
   const [drawn, setDrawn] = useState(""); // the content that is in sight, or is loaded to be, by its ETag
   const [shown, setShown] = useState(""); // the one in sight
   const [newer, setNewer] = useState(""); // one that waits, since somebody reads the one in sight
+  const [heights, setHeights] = useState<Record<string, number>>({}); // of the contents, as far as they tell
   const box = useRef<HTMLDivElement>(null);
   const task = `/runs/${card.run}/tasks/${card.task}`;
   const src = address(`${task}/cards/${card.uuid}`);
@@ -20,10 +22,10 @@ export function CardFrame({ card }: { card: Card }) {
     const look = async () => {
       if (document.hidden) return;
       try {
-        const [page, list] = await Promise.all([fetch(src, { method: "HEAD" }), get<{ cards: Card[] }>(`${task}/cards`)]);
+        const [page, list] = await Promise.all([fetch(src, { method: "HEAD" }), live ? get<{ cards: Card[] }>(`${task}/cards`) : undefined]);
         const etag = page.headers.get("ETag");
         if (ended || !page.ok || !etag) return;
-        setLive(list.cards.some((c) => c.uuid === card.uuid && c.live));
+        if (list) setLive(list.cards.some((c) => c.uuid === card.uuid && c.live));
         // A frame of another origin cannot be asked where it is scrolled to, so one that is in use stays as it is.
         const used = box.current?.contains(document.activeElement) || !!box.current?.querySelector("iframe:hover");
         if (!used) setDrawn(etag);
@@ -39,6 +41,18 @@ export function CardFrame({ card }: { card: Card }) {
       clearInterval(timer);
     };
   }, [src, live]);
+
+  // A page of another origin cannot be measured, but it may tell its height: parent.postMessage({ cardHeight: 640 }, "*").
+  useEffect(() => {
+    const hear = (e: MessageEvent<{ cardHeight?: unknown } | null>) => {
+      const px = e.data?.cardHeight;
+      if (typeof px !== "number" || !(px > 0)) return;
+      const from = [...(box.current?.querySelectorAll("iframe") ?? [])].find((f) => f.contentWindow === e.source);
+      if (from) setHeights((old) => ({ ...old, [from.dataset["etag"]!]: Math.min(Math.ceil(px), highest) }));
+    };
+    window.addEventListener("message", hear);
+    return () => window.removeEventListener("message", hear);
+  }, []);
 
   const name = card.id ?? card.type;
   return (
@@ -65,6 +79,8 @@ export function CardFrame({ card }: { card: Card }) {
           <iframe
             key={etag}
             class={etag === shown || !shown ? "card" : "card coming"}
+            data-etag={etag}
+            style={heights[etag] ? { height: `${heights[etag] + 2}px` } : undefined}
             src={src}
             sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"
             title={`Card ${name} of ${card.step}/${card.task}`}

@@ -42,9 +42,12 @@ function rowsOf(l: Line, columns: number): number {
   return Math.max(1, Math.ceil(width / columns));
 }
 
-// Of a long log that is complete its end is shown first, where errors are, until all of it has come.
+// Of a long log that is complete its end is shown first, where errors are, until all of it has come. Not if the address names a line, or
+// something is searched: that is looked for in the whole, as it comes.
 const long = 5000;
 const tailLines = 1000;
+
+const onPaper = 1000; // lines that are printed
 
 // live says whether the attempt runs, and recorded how many lines it printed, which is known when it has ended.
 export function LogView({ run, task, attempt, live, recorded }: { run: number; task: number; attempt: number; live: boolean; recorded: number }) {
@@ -67,6 +70,9 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
   const probe = useRef<HTMLSpanElement>(null);
   const search = useRef<HTMLInputElement>(null);
   const path = `/runs/${run}/tasks/${task}`;
+  const named = Number(/^#L(\d+)$/.exec(at.hash)?.[1] ?? 0);
+  const wanted = useRef(false); // a line or a place, so that the tail that comes now would be in the way
+  wanted.current = named > 0 || text !== "";
 
   useEffect(() => {
     lines.current = [];
@@ -89,9 +95,10 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
       setConnection,
     );
     const stop = new AbortController();
-    if (!live && recorded > long) {
+    if (!live && recorded > long && !wanted.current) {
       get<LogPage>(`${path}/log`, { attempt, cursor: String(recorded - tailLines) }, stop.signal)
         .then((page) => {
+          if (wanted.current) return;
           const last: Line[] = [];
           join(last, false, page.lines);
           last.forEach((l, i) => (l.n = recorded - last.length + 1 + i));
@@ -105,7 +112,8 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
     };
   }, [path, attempt]);
 
-  const onlyTail = !ended && tail !== undefined && count < recorded;
+  const inTail = !named || (tail !== undefined && named > recorded - tail.length);
+  const onlyTail = !ended && tail !== undefined && count < recorded && inTail;
   const all = onlyTail ? tail : lines.current;
   const shown = useMemo(() => (stream ? all.filter((l) => (stream === "stderr") === l.stderr) : all), [all, count, stream]);
   const found = useMemo(() => {
@@ -155,11 +163,17 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
   useLayoutEffect(() => {
     if (!follow && box.current) box.current.scrollTop = startOf(first.current);
   }, [columns]);
-  // So does the end of a log when all of it is there.
+  // So does what was in sight of the end of a log when all of it is there, and the place among what was found.
   const before = useRef(0);
+  const here = found[place];
+  const placed = useRef(0); // the line of that place
+  if (onlyTail) placed.current = here === undefined ? 0 : shown[here]!.n;
   useLayoutEffect(() => {
     if (onlyTail) before.current = total;
-    else if (before.current && (!follow || text) && box.current) box.current.scrollTop += startOf(total - before.current);
+    else if (before.current && inTail && (!follow || text) && box.current) {
+      box.current.scrollTop += startOf(total - before.current);
+      setPlace(Math.max(0, found.findIndex((i) => shown[i]!.n === placed.current)));
+    }
   }, [onlyTail]);
 
   useEffect(() => {
@@ -175,7 +189,6 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
     show(found[to]!);
   };
   // The line that the address names is shown once: when it is there, and when the address comes to name another.
-  const named = Number(/^#L(\d+)$/.exec(at.hash)?.[1] ?? 0);
   const seen = useRef(0);
   useEffect(() => {
     if (!named) seen.current = 0;
@@ -199,9 +212,11 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
     { keys: "f", about: "Follow the log", run: () => setFollow(!follow) },
   ]);
 
-  const height = box.current?.clientHeight ?? 500;
-  const from = Math.max(0, lineAt(top) - margin);
-  const to = Math.min(shown.length, lineAt(top + height) + 1 + margin);
+  // On paper: the lines from those in sight on, or the last ones. The box is never higher than the window.
+  const printing = usePrinting();
+  const from = printing ? Math.max(0, Math.min(lineAt(top), total - onPaper)) : Math.max(0, lineAt(top) - margin);
+  const to = printing ? Math.min(total, from + onPaper) : Math.min(total, lineAt(top + innerHeight) + 1 + margin);
+  const least = Math.min(ended ? total : Math.max(recorded, total), 100) * lineHeight; // so that the box does not grow while what is known to come is loaded
   return (
     <section class="panel" aria-label="Log">
       <div class="row" style={{ marginBottom: "0.5rem" }}>
@@ -220,8 +235,8 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
           onKeyDown={(e) => e.key === "Enter" && step(e.shiftKey ? -1 : 1)}
         />
         {text ? (
-          <span class="row" style={{ gap: "0.3rem" }}>
-            <span role="status">{found.length ? `${place + 1} of ${found.length}` : "not there"}</span>
+          <span class="row places" style={{ gap: "0.3rem" }}>
+            <span role="status">{found.length ? `${(place + 1).toLocaleString("en-US")} of ${found.length.toLocaleString("en-US")}` : "not there"}</span>
             <button class="button" type="button" aria-label="Previous place" onClick={() => step(-1)}>
               ↑
             </button>
@@ -261,7 +276,7 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
         role="log"
         aria-label="What the task printed"
         aria-live="off"
-        style={`--digits: ${String(onlyTail ? recorded : count).length}; ${high < 12 * lineHeight ? "height: auto; min-height: 5rem" : ""}`}
+        style={`--digits: ${String(onlyTail ? recorded : count).length}; --least: ${stream || wrap ? 0 : least}px`}
         onScroll={(e) => {
           const el = e.currentTarget;
           setTop(el.scrollTop);
@@ -301,12 +316,30 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
         </div>
       </div>
       <div class="muted" style={{ marginTop: "0.3rem" }}>
+        {printing && to - from < total ? `Lines ${shown[from]!.n.toLocaleString("en-US")} to ${shown[to - 1]!.n.toLocaleString("en-US")} of ` : ""}
         {onlyTail ? "the last " : ""}
         {plural(total, "line")}
         {stream || onlyTail ? ` of ${(onlyTail ? recorded : count).toLocaleString("en-US")}` : ""}
         {ended ? "" : connection === "lost" ? (live ? "; whether it goes on is not known" : "; the rest is not loaded") : live ? ", and it goes on" : ", and more is being loaded"}
+        {printing && to - from < total ? "; the download has all" : ""}
         {lines.current.length >= most ? `; the rest is in the download` : ""}
       </div>
     </section>
   );
+}
+
+// usePrinting tells whether the page is being printed.
+function usePrinting(): boolean {
+  const [is, set] = useState(false);
+  useEffect(() => {
+    const begin = () => set(true);
+    const end = () => set(false);
+    window.addEventListener("beforeprint", begin);
+    window.addEventListener("afterprint", end);
+    return () => {
+      window.removeEventListener("beforeprint", begin);
+      window.removeEventListener("afterprint", end);
+    };
+  }, []);
+  return is;
 }

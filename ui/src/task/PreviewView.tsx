@@ -38,9 +38,19 @@ const short = (text: string) => (text.length > 120 ? text.slice(0, 120) + "…" 
 function figure(p: Preview): string {
   const text = p.text ?? "";
   if (/^-?\d+$/.test(text)) return text.replace(/\B(?=(\d{3})+$)/g, ",");
-  if (typeof p.number !== "number") return text;
-  const a = Math.abs(p.number);
-  return a >= 1e6 && a < 1e15 ? p.number.toLocaleString("en-US", { maximumFractionDigits: 3 }) : number(p.number);
+  return typeof p.number === "number" ? real(p.number) : text;
+}
+
+function real(n: number): string {
+  const a = Math.abs(n);
+  return a >= 1e6 && a < 1e15 ? n.toLocaleString("en-US", { maximumFractionDigits: 3 }) : number(n);
+}
+
+// shortFloat is a number with a fraction of more than six digits, as it is read.
+export function shortFloat(text: string): string {
+  const fraction = /^-?0*(\d*)\.(\d+)(?:e[-+]?\d+)?$/i.exec(text);
+  if (!fraction || (fraction[1]! + fraction[2]!).replace(/^0+/, "").length <= 6) return text;
+  return real(Number(text));
 }
 
 const isSet = (p: Preview) => p.type === "set" || p.type === "frozenset";
@@ -131,7 +141,7 @@ function Rows({ p }: { p: Preview }) {
             <tr>
               {p.index ? <th scope="row">{marked(p.index[i] ?? "")}</th> : null}
               {row.map((c) => (
-                <td class={c !== "" && Number.isFinite(Number(c)) ? "num" : c === "NaN" || c === "NaT" || c === "<NA>" ? "num muted" : ""}>{marked(c)}</td>
+                <Cell of={c} />
               ))}
             </tr>
           ))}
@@ -139,6 +149,17 @@ function Rows({ p }: { p: Preview }) {
       </table>
       {all.length > 0 ? <p class="muted">{all.join(", ")} in all</p> : null}
     </div>
+  );
+}
+
+// A number with a fraction of many digits is as long as is read, and whole where one points at it.
+function Cell({ of: c }: { of: string }) {
+  if (c === "" || !Number.isFinite(Number(c))) return <td class={c === "NaN" || c === "NaT" || c === "<NA>" ? "num muted" : ""}>{marked(c)}</td>;
+  const brief = shortFloat(c);
+  return (
+    <td class="num" title={brief === c ? undefined : c}>
+      {brief}
+    </td>
   );
 }
 

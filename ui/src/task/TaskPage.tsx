@@ -1,8 +1,8 @@
 // A task: why it failed, what it printed, what it made and what it used.
 
-import { useEffect, useState } from "preact/hooks";
-import { address, type Artifact, type Attempt, type Card, get, type Preview, type Run, type Step, type Task, type TaskRef, timeline, type Usage } from "../api";
-import { Failure, Lost, Ran, Skeleton, StatusPill, Tabs, useNow, When } from "../components/basic";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { address, type Artifact, type Attempt, type Card, get, type Preview, Problem, type Run, type Step, type Task, type TaskRef, timeline, type Usage } from "../api";
+import { Failure, Lost, Ran, Skeleton, StatusPill, tabOf, Tabs, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
@@ -13,6 +13,14 @@ import { Message, Traceback } from "../run/Traceback";
 import { CardFrame } from "./CardFrame";
 import { LogView } from "./LogView";
 import { oneLine, PreviewView } from "./PreviewView";
+
+const tabs: [string, string][] = [
+  ["log", "Log"],
+  ["artifacts", "Artifacts"],
+  ["usage", "Usage"],
+  ["cards", "Cards"],
+  ["metadata", "Metadata"],
+];
 
 export function TaskPage({ run: runID, task: id }: { run: number; task: number }) {
   const q = useAddress().searchParams;
@@ -27,11 +35,12 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const at = t?.attempts.find((a) => String(a.n) === asked) ?? t?.attempts.at(-1);
   const live = at?.status === "running";
   const now = useNow(true, live ? 1000 : 20_000);
-  const tab = q.get("tab") ?? "log";
+  const tab = tabOf(tabs, q.get("tab"));
 
+  const gone = !t && task.error instanceof Problem && task.error.status === 404;
   useEffect(() => {
-    if (t) document.title = `${t.step}/${id} of run ${runID} – Levada`;
-  }, [t?.step]);
+    document.title = `${t ? `${t.step}/${id}` : gone ? `No task ${id}` : `Task ${id}`} of run ${runID} – Levada`;
+  }, [t?.step, gone]);
 
   // The run tells when something has changed; of a task, its log says when it has ended.
   useEffect(() => {
@@ -55,24 +64,28 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
     return () => source.close();
   }, [runID, id]);
 
-  const go = (to: number) => navigate(`/runs/${runID}/tasks/${to}${tab === "log" ? "" : `?tab=${tab}`}`);
+  const go = (to: number) => {
+    const same = new URLSearchParams();
+    for (const name of tab === "log" ? [] : tab === "artifacts" ? ["tab", "artifact"] : ["tab"]) if (q.get(name)) same.set(name, q.get(name)!);
+    navigate(`/runs/${runID}/tasks/${to}${same.size ? `?${same}` : ""}`);
+  };
   useKeys([
     { keys: "]", about: "Next task of the step", run: () => siblings.next && go(siblings.next) },
     { keys: "[", about: "Previous task of the step", run: () => siblings.previous && go(siblings.previous) },
     { keys: "u", about: "Up to the run", run: () => navigate(`/runs/${runID}`) },
   ]);
 
-  if (task.error && !t) {
+  if (!t) {
     return (
       <>
         <nav class="crumbs" aria-label="Where this is">
           <a href="/">Runs</a> <span>/</span> <a href={`/runs/${runID}`}>run {runID}</a>
         </nav>
-        <Failure error={task.error} retry={task.again} />
+        <h1 style={{ marginBottom: "0.7rem" }}>Task {id}</h1>
+        {task.error ? <Failure error={task.error} {...(gone ? {} : { retry: task.again })} /> : <Skeleton lines={10} />}
       </>
     );
   }
-  if (!t) return <Skeleton lines={10} />;
   return (
     <>
       <Lost connection={connection} />
@@ -101,7 +114,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <span class="grow" />
         {siblings.count > 1 ? <Siblings run={runID} step={t.step} of={siblings} go={go} /> : null}
       </div>
-      <div class="row muted said" style={{ margin: "0.4rem 0 0.8rem" }}>
+      <div class="row muted about" style={{ margin: "0.4rem 0 0.8rem" }}>
         {at ? (
           <>
             <span title={exact(at.started)}>
@@ -113,8 +126,8 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           <span>It has not started yet.</span>
         )}
         {(t.stack ?? []).map((f) => (
-          <span>
-            {f.gang ? "node" : f.var || "index"} {f.index + 1} of {f.count}
+          <span title={f.count > 1 ? `Counted from 0, as Python does: 0 to ${f.count - 1}` : undefined}>
+            {f.gang ? `node ${f.index}` : f.var ? <code>{marked(`${f.var}[${f.index}]`)}</code> : `index ${f.index}`} of {f.count.toLocaleString("en-US")}
           </span>
         ))}
         {at?.value ? (
@@ -140,13 +153,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           label="Parts of the task"
           at={tab}
           choose={(name) => setQuery({ tab: name === "log" ? undefined : name })}
-          names={[
-            ["log", "Log"],
-            ["artifacts", "Artifacts"],
-            ["usage", "Usage"],
-            ["cards", "Cards"],
-            ["metadata", "Metadata"],
-          ]}
+          names={tabs}
         />
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
@@ -200,7 +207,7 @@ function Siblings({ run, step, of, go }: { run: number; step: string; of: Among;
         ‹
       </button>
       <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(step)}`}>
-        {of.at} of {of.count.toLocaleString("en-US")}
+        task {of.at.toLocaleString("en-US")} of {of.count.toLocaleString("en-US")}
       </a>
       <button class="button" type="button" aria-label="Next task of the step" title="Next ( ] )" disabled={!of.next} onClick={() => go(of.next!)}>
         ›
@@ -226,7 +233,7 @@ function Related({ run, refs, word }: { run: number; refs: TaskRef[]; word: stri
       {refs.length > shown.length ? (
         <>
           {" "}
-          and <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(refs[0]!.step)}`}>{refs.length - shown.length} more</a>
+          and <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(refs[0]!.step)}`}>{(refs.length - shown.length).toLocaleString("en-US")} more</a>
         </>
       ) : null}
     </span>
@@ -249,8 +256,8 @@ function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | undefined
       ""
     );
   return (
-    <section class="note fail" aria-label="What went wrong">
-      <strong>{e ? marked(e.type) : why}</strong>
+    <section class={`note ${at.status === "caught" ? "caught" : "fail"}`} aria-label="What went wrong">
+      <strong>{e ? marked(e.type.replace(/^builtins\./, "")) : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
       {e ? <Message text={e.message} /> : null}
       {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={of?.working_dir ?? ""} {...(of ? { run: of } : {})} /> : null}
@@ -258,12 +265,19 @@ function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | undefined
   );
 }
 
+// useAgain asks anew when what tells of a change is another than it was, and something.
+function useAgain(again: () => void, version: number): void {
+  const asked = useRef(version);
+  useEffect(() => {
+    if (version && version !== asked.current) again();
+    asked.current = version;
+  }, [version]);
+}
+
 function Artifacts({ path, attempt, version }: { path: string; attempt: string | null; version: number }) {
   const res = useGet<{ artifacts: Artifact[]; attempt: number; v?: number }>(`${path}/artifacts`, { attempt: attempt ?? undefined });
-  const [shown, setShown] = useState("");
-  useEffect(() => {
-    if (version) res.again();
-  }, [version]);
+  const shown = useAddress().searchParams.get("artifact") ?? "";
+  useAgain(res.again, version);
   if (res.error) return <Failure error={res.error} retry={res.again} />;
   if (!res.data) return <Skeleton />;
   const list = res.data.artifacts.filter((a) => !a.name.startsWith("_"));
@@ -281,18 +295,18 @@ function Artifacts({ path, attempt, version }: { path: string; attempt: string |
         <caption class="hidden">Artifacts</caption>
         <thead>
           <tr>
-            <th>Name</th>
+            <th class="name">Name</th>
             <th>Value</th>
-            <th class="wide">Type</th>
-            <th class="num wide">Size</th>
-            <th>
+            <th class="wide type">Type</th>
+            <th class="num wide size">Size</th>
+            <th class="get">
               <span class="hidden">Download</span>
             </th>
           </tr>
         </thead>
         <tbody>
           {list.map((a) => (
-            <ArtifactRow key={a.name} a={a} path={`${path}/artifacts/${encodeURIComponent(a.name)}`} attempt={attempt} open={shown === a.name} toggle={() => setShown(shown === a.name ? "" : a.name)} />
+            <ArtifactRow key={a.name} a={a} path={`${path}/artifacts/${encodeURIComponent(a.name)}`} attempt={attempt} open={shown === a.name} toggle={() => setQuery({ artifact: shown === a.name ? undefined : a.name })} />
           ))}
         </tbody>
       </table>
@@ -303,16 +317,27 @@ function Artifacts({ path, attempt, version }: { path: string; attempt: string |
 function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: string; attempt: string | null; open: boolean; toggle: () => void }) {
   const small = a.size <= 256 << 10 || open;
   const p = useGet<Preview>(small ? `${path}/preview` : undefined, { attempt: attempt ?? undefined });
+  // What the address names is brought into sight, once it is there.
+  const row = useRef<HTMLTableRowElement>(null);
+  const clicked = useRef(false);
+  useEffect(() => {
+    if (open && p.data && !clicked.current) row.current?.scrollIntoView();
+  }, [open && !!p.data]);
   return (
     <>
-      <tr>
+      <tr ref={row}>
         <td>
-          <button class="button plain" type="button" aria-expanded={open} onClick={toggle} style={{ fontWeight: 600, paddingLeft: 0 }}>
+          <button class="button plain" type="button" aria-expanded={open}
+            onClick={() => {
+              clicked.current = true;
+              toggle();
+            }}
+            style={{ fontWeight: 600, paddingLeft: 0 }}>
             <span aria-hidden="true">{open ? "▾" : "▸"}</span> <Value of={a.name} />
           </button>
         </td>
         <td>
-          <div class="clip mono">{p.data ? <Value of={oneLine(p.data)} /> : small && !p.error ? "…" : ""}</div>
+          <div class={small && !p.error ? "clip mono" : "clip muted"}>{p.data ? <Value of={oneLine(p.data)} /> : p.error ? "not to be shown" : small ? "…" : `${bytes(a.size)}, not loaded`}</div>
         </td>
         <td class="wide mono">{marked(a.type)}</td>
         <td class="num wide">{bytes(a.size)}</td>
@@ -333,9 +358,7 @@ function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: st
 
 function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }) {
   const res = useGet<Usage>(`${path}/usage`, { attempt: String(at.n) });
-  useEffect(() => {
-    if (at.ended) res.again();
-  }, [at.ended]);
+  useAgain(res.again, at.ended);
   if (res.error) return <Failure error={res.error} retry={res.again} />;
   const u = res.data;
   if (!u) return <Skeleton />;
@@ -373,11 +396,11 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
         <div class="columns">
           <section class="panel">
             <h2>Processors</h2>
-            <Chart zero label={`Cores used over ${duration(since(end))}`} x={(v) => duration(v)} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "asked for")]} />
+            <Chart zero label={`Cores used over ${duration(since(end))}`} x={onAxis} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "asked for")]} />
           </section>
           <section class="panel">
             <h2>Memory</h2>
-            <Chart zero label={`Memory used over ${duration(since(end))}`} x={(v) => duration(v)} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "asked for")]} />
+            <Chart zero label={`Memory used over ${duration(since(end))}`} binary x={onAxis} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "asked for")]} />
           </section>
         </div>
       ) : (
@@ -387,10 +410,12 @@ function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }
   );
 }
 
+const onAxis = (seconds: number) => duration(seconds).replace(".0 s", " s");
+
 function TaskCards({ path, live }: { path: string; live: boolean }) {
   const cards = useGet<{ cards: Card[] }>(`${path}/cards`);
+  useAgain(cards.again, Number(!live));
   useEffect(() => {
-    cards.again();
     if (!live) return;
     const timer = setInterval(cards.again, 5000); // a step may show more of them
     return () => clearInterval(timer);
