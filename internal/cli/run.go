@@ -81,19 +81,18 @@ func (c *runCommand) run(ctx context.Context, s *session) error {
 	return s.finish(ctx, w, res, s.blame(err))
 }
 
-// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that,
-// and it knows parameters as options.
+// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that: it
+// says which parameter it is, and in its message knows it as an option.
 func (s *session) blame(err error) error {
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Kind != fault.Usage {
+	if !errors.As(err, &f) || f.Kind != fault.Usage || f.Subject == "" {
 		return err
 	}
-	rest, wrong := strings.CutPrefix(f.Message, "Invalid value for '--")
-	name, what, _ := strings.Cut(rest, "'")
-	if variable := s.variables[name]; wrong && variable != "" {
-		return &usageError{text: "Invalid value for '" + variable + "'" + what, hint: f.Hint}
+	text := f.Message
+	if variable := s.variables[f.Subject]; variable != "" {
+		text = strings.Replace(text, "--"+f.Subject, variable, 1)
 	}
-	return err
+	return &usageError{text: text, hint: f.Hint}
 }
 
 // resumeCommand is `resume`.
