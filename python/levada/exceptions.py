@@ -331,7 +331,7 @@ class UnknownFlowDecoratorException(MetaflowException):
 
 
 class UsageError(MetaflowException):
-    """The command line is wrong; the message is what the user reads. ``parameter`` is the one that it is about, if any."""
+    """The command line is wrong; the message is what the user reads, ``parameter`` what it is about, or None."""
 
     headline = "Usage"
 
