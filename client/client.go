@@ -326,10 +326,13 @@ func (c *Client) RunByID(ctx context.Context, id int64) (*Run, error) {
 
 func (c *Client) runOf(ctx context.Context, p path) (*Run, error) {
 	r, err := c.RunByID(ctx, p.Run)
-	if err == nil && p.Flow != "" && r.Flow != p.Flow {
-		return nil, wrap(fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, r.Flow, p.Flow))
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	if err := p.In(r.Flow); err != nil {
+		return nil, wrap(err)
+	}
+	return r, nil
 }
 
 // Step returns a step by its path, "MyFlow/12/train" or "12/train". ErrNotFound if the run has no tasks of it; ErrNamespace, ErrInvalid.

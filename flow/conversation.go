@@ -133,7 +133,9 @@ func (m *machine) parameters(c *conn, q *protocol.Parameters) int {
 	state := reflect.New(m.plan.typ)
 	display, err := m.plan.resolve(state.Elem(), q.Values)
 	if err != nil {
-		c.send(map[string]any{"type": "usage", "message": err.Error()})
+		wrong := new(badOption)
+		errors.As(err, &wrong)
+		c.send(map[string]any{"type": "usage", "message": err.Error(), "parameter": wrong.option})
 		return 1
 	}
 	var staged atomic.Int64

@@ -4,8 +4,13 @@ package internal_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -22,6 +27,7 @@ var layers = map[string]int{
 	"internal/pickle":           1,
 	"internal/tasklog":          1,
 	"internal/livecard":         1,
+	"internal/httpedge":         1,
 	"internal/metastore":        2,
 	"internal/metastore/queue":  1,
 	"internal/metastore/mem":    2,
@@ -74,7 +80,7 @@ var within = map[string][]string{
 	"internal/blob/mem":         {"internal/blob"},
 	"internal/worker":           {"internal/protocol"},
 	"internal/cli":              {"internal/cardweb", "internal/server", "ui"},
-	"internal/server":           {"internal/webapi"},
+	"internal/server":           {"internal/webapi", "internal/metaflowapi"},
 	"internal/pyenv":            {"internal/interp"},
 	"internal/api":              {"internal/service"},
 	"internal/rpc":              {"internal/api"},
@@ -87,13 +93,14 @@ var implementations = []string{"internal/metastore/sqlite", "internal/metastore/
 type listed struct {
 	ImportPath string
 	Doc        string
+	Dir        string
 	Imports    []string
 	GoFiles    []string
 }
 
 func packages(t *testing.T) []listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Doc,Imports,GoFiles", module+"...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Doc,Dir,Imports,GoFiles", module+"...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
@@ -146,17 +153,69 @@ func TestImportsRunDownward(t *testing.T) {
 
 // Pure packages decide; a clock, I/O or a context would let the world in.
 func TestPurePackagesStayPure(t *testing.T) {
-	pure := []string{"internal/graph", "internal/engine"}
-	forbidden := []string{"os", "net", "context", "log", "log/slog", "math/rand", "math/rand/v2", "sync", "syscall", "os/exec"}
+	pure := []string{"internal/graph", "internal/engine", "internal/pickle", "internal/preview", "internal/convert"}
 	for _, p := range packages(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		if !contains(pure, name) {
+		if !contains(pure, strings.TrimPrefix(p.ImportPath, module)) {
 			continue
 		}
-		for _, imp := range p.Imports {
-			if contains(forbidden, imp) {
-				t.Errorf("%s imports %s", name, imp)
+		for _, name := range p.GoFiles {
+			src, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
 			}
+			for _, what := range impurities(t, name, string(src)) {
+				t.Errorf("%s: %s uses %s", p.ImportPath, name, what)
+			}
+		}
+	}
+}
+
+// impurities finds what a file of a pure package may not use.
+func impurities(t *testing.T, name, src string) (found []string) {
+	t.Helper()
+	forbidden := []string{"os", "os/exec", "io/fs", "net", "net/http", "context", "log", "log/slog", "math/rand", "math/rand/v2", "sync", "sync/atomic", "syscall"}
+	clocks := []string{"Now", "Since", "Until", "After", "AfterFunc", "Sleep", "Tick", "NewTimer", "NewTicker"}
+	file, err := parser.ParseFile(token.NewFileSet(), name, src, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := ""
+	for _, imp := range file.Imports {
+		switch path := strings.Trim(imp.Path.Value, `"`); {
+		case contains(forbidden, path):
+			found = append(found, path)
+		case path == "time":
+			if clock = "time"; imp.Name != nil {
+				clock = imp.Name.Name
+			}
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			found = append(found, "go")
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && x.Name == clock && contains(clocks, n.Sel.Name) {
+				found = append(found, "time."+n.Sel.Name)
+			}
+		}
+		return true
+	})
+	return found
+}
+
+func TestImpuritiesAreFound(t *testing.T) {
+	for src, want := range map[string]string{
+		`import "time"; var _ = time.Now()`:               "time.Now",
+		`import t "time"; func f() { t.AfterFunc(0, f) }`: "time.AfterFunc",
+		`import "io/fs"; var _ fs.FS`:                     "io/fs",
+		`import "os"; var _ = os.Args`:                    "os",
+		`func f() { go f() }`:                             "go",
+		`import "time"; var _ = time.Unix(0, 0).After`:    "",
+		`import "time"; const _ = time.Second`:            "",
+	} {
+		if got := strings.Join(impurities(t, "x.go", "package p; "+src), " "); got != want {
+			t.Errorf("%s: %q, want %q", src, got, want)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Package app wires the program together: it alone reads the process's own environment.
+// Package app wires the program together. What the command line and stores are told of the environment, they are told here; packages
+// that start processes, or set up Go's own runtime, look at the process's variables themselves.
 package app
 
 import (

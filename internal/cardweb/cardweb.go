@@ -17,14 +17,13 @@ import (
 	"html/template"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/httpedge"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 )
@@ -86,12 +85,7 @@ func New(o Options) http.Handler {
 // local refuses requests for other names than those of this machine, and sets what all answers have.
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		ip := net.ParseIP(strings.Trim(host, "[]"))
-		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !httpedge.IsThisMachine(r.Host) {
 			http.Error(w, "This server is for this machine only: ask for localhost.", http.StatusForbidden)
 			return
 		}
@@ -263,9 +257,5 @@ func (s *server) card(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) fail(w http.ResponseWriter, err error) {
-	code := http.StatusInternalServerError
-	if fault.Is(err, fault.NotFound) {
-		code = http.StatusNotFound
-	}
-	http.Error(w, err.Error(), code)
+	http.Error(w, err.Error(), httpedge.StatusOf(err))
 }

@@ -23,6 +23,7 @@ import (
 type source struct {
 	runs  []metastore.Run // newest first
 	cards map[int64][]service.Card
+	away  error // why cards cannot be read
 }
 
 func (s *source) Runs(_ context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
@@ -45,6 +46,9 @@ func (s *source) RunByID(_ context.Context, id int64) (metastore.Run, error) {
 }
 
 func (s *source) Cards(_ context.Context, p service.Pathspec) ([]service.Card, error) {
+	if s.away != nil {
+		return nil, s.away
+	}
 	var found []service.Card
 	for _, c := range s.cards[p.Run] {
 		if p.Task < 0 || c.Task.ID == p.Task {
@@ -201,4 +205,11 @@ func TestState(t *testing.T) {
 	}
 	src.runs[2].Status = metastore.RunSucceeded
 	look("the run ended", true)
+}
+
+func TestAStoreThatIsAwayIsNoMistakeOfTheServer(t *testing.T) {
+	s := &source{runs: []metastore.Run{{ID: 1, Flow: "F"}}, away: fault.New(fault.Unavailable, "the server does not answer")}
+	if res, body := get(t, cardweb.New(cardweb.Options{Source: s}), "/runs/1/state"); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%s %s", res.Status, body)
+	}
 }

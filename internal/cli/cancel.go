@@ -21,12 +21,12 @@ func (c *cancelCommand) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	run, err := s.store.Service.RunByID(ctx, p.Run)
+	if p.Step != "" {
+		return usagef("%s is not the name of a run", c.name)
+	}
+	run, err := s.store.Service.RunOf(ctx, p)
 	if err != nil {
 		return err
-	}
-	if p.Step != "" || p.Flow != "" && p.Flow != run.Flow {
-		return usagef("%s is not the name of a run", c.name)
 	}
 	if err := s.store.Service.Cancel(ctx, run.ID); err != nil {
 		return err

@@ -50,14 +50,14 @@ func (c *cardServer) run(ctx context.Context, s *session) error {
 		o.Flow = s.flow.Definition().Name
 	}
 	if c.runID != "" {
-		id, err := s.runNamed(c.runID)
+		p, err := s.runNamed(c.runID)
 		if err != nil {
 			return err
 		}
-		if _, err := s.store.Service.RunByID(ctx, id); err != nil {
+		if _, err := s.store.Service.RunOf(ctx, p); err != nil {
 			return err
 		}
-		o.Run = id
+		o.Run = p.Run
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)))
 	if err != nil {

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/service"
 )
 
 // checkCommand is `check`.
@@ -43,10 +43,13 @@ func (s *session) helpCommand() string {
 
 // json prints what the check found as one object.
 func (c *checkCommand) json(s *session) error {
+	def := s.flow.Definition()
+	if _, err := service.Project(def, s.choices()); err != nil {
+		return err
+	}
 	if err := s.checkWith(); err != nil {
 		return err
 	}
-	def := s.flow.Definition()
 	result := struct {
 		Flow     string        `json:"flow"`
 		File     string        `json:"file"`
@@ -73,8 +76,12 @@ type jsonProblem struct {
 
 // validate tells what is wrong with the flow, all of it.
 func (s *session) validate() error {
-	if p := s.project(); p != nil {
-		s.inform("Project: %s, Branch: %s", p.name, p.branch)
+	project, err := service.Project(s.flow.Definition(), s.choices())
+	if err != nil {
+		return err
+	}
+	if project != nil {
+		s.inform("Project: %s, Branch: %s", project.Name, project.Branch)
 	}
 	if err := s.checkWith(); err != nil {
 		return err
@@ -102,50 +109,4 @@ func place(p graph.Problem) string {
 		return " in file " + p.File
 	}
 	return ""
-}
-
-// project is what @project makes of a run, for the line that says so.
-type project struct{ name, branch string }
-
-// project returns nil for a flow without @project.
-func (s *session) project() *project {
-	if s.flow == nil {
-		return nil
-	}
-	for _, d := range s.flow.Definition().Decorators {
-		if d.Name != "project" {
-			continue
-		}
-		p := &project{name: attribute[string](d, "name")}
-		branch, production := s.global.branch, s.global.production
-		if branch == "" {
-			branch = attribute[string](d, "branch")
-		}
-		production = production || attribute[bool](d, "production")
-		owner := s.env.variable("METAFLOW_OWNER")
-		if owner == "" {
-			owner = s.user
-		}
-		switch {
-		case production && branch != "":
-			p.branch = "prod." + branch
-		case production:
-			p.branch = "prod"
-		case branch != "":
-			p.branch = "test." + branch
-		default:
-			p.branch = "user." + owner
-		}
-		return p
-	}
-	return nil
-}
-
-// attribute returns an attribute of a decorator, the zero value if it is absent or of another type.
-func attribute[T any](d graph.Decorator, name string) T {
-	var value, zero T
-	if json.Unmarshal(d.Attributes[name], &value) != nil {
-		return zero
-	}
-	return value
 }

@@ -157,6 +157,7 @@ type History interface {
 	FlowSummaries(ctx context.Context, tag string) ([]metastore.FlowSummary, error)
 	LatestRun(ctx context.Context, flow string) (metastore.Run, error)
 	RunByID(ctx context.Context, id int64) (metastore.Run, error)
+	RunOf(ctx context.Context, p service.Pathspec) (metastore.Run, error)
 	Steps(ctx context.Context, run int64) ([]metastore.StepCount, error)
 	Compare(ctx context.Context, paths [2]service.Pathspec) (*service.Diff, error)
 	Cancel(ctx context.Context, run int64) error

@@ -36,11 +36,11 @@ func (c *codeCommand) run(ctx context.Context, s *session) error {
 	if c.output != "" && (c.list || c.file != "") || c.list && c.file != "" {
 		return usagef("FILE, --list and --output exclude one another.")
 	}
-	id, err := s.runNamed(c.id)
+	p, err := s.runNamed(c.id)
 	if err != nil {
 		return err
 	}
-	run, err := s.store.Service.RunByID(ctx, id)
+	run, err := s.store.Service.RunOf(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -189,8 +189,8 @@ func (c *completer) value(o *option, word, before string) {
 		c.offer(before+word, before+c.s.env.namespace(c.s.user), "")
 	case "step":
 		if len(c.words) > 0 {
-			if id, err := c.s.runNamed(c.words[0]); err == nil {
-				c.steps(before+word, before, id)
+			if p, err := c.s.runNamed(c.words[0]); err == nil {
+				c.steps(before+word, before, p.Run)
 			}
 		}
 	case "output", "datastore-root":
@@ -230,7 +230,8 @@ func (c *completer) argument(word string) {
 	case "RUN TAG":
 		if at == 0 {
 			c.runs(word, "", "", "")
-		} else if id, err := c.s.runNamed(c.words[0]); err == nil {
+		} else if p, err := c.s.runNamed(c.words[0]); err == nil {
+			id := p.Run
 			if strings.HasSuffix(c.command.name, " add") {
 				id = 0
 			}
@@ -433,11 +434,11 @@ func (c *completer) code(word string) {
 	if store == nil {
 		return
 	}
-	id, err := c.s.runNamed(c.words[0])
+	p, err := c.s.runNamed(c.words[0])
 	if err != nil {
 		return
 	}
-	run, err := store.RunByID(c.ctx, id)
+	run, err := store.RunOf(c.ctx, p)
 	if err != nil {
 		return
 	}

@@ -120,6 +120,14 @@ func (s *fakeService) RunByID(_ context.Context, id int64) (metastore.Run, error
 	return metastore.Run{}, fault.New(fault.NotFound, "there is no run %d", id)
 }
 
+func (s *fakeService) RunOf(ctx context.Context, p service.Pathspec) (metastore.Run, error) {
+	r, err := s.RunByID(ctx, p.Run)
+	if err == nil {
+		err = p.In(r.Flow)
+	}
+	return r, err
+}
+
 func (s *fakeService) Steps(_ context.Context, run int64) ([]metastore.StepCount, error) {
 	return s.steps[run], nil
 }

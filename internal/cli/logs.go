@@ -210,7 +210,7 @@ func (c *logsCommand) tail(ctx context.Context, s *session) error {
 		return nil
 	}
 	// That nothing more comes may be because nobody is there any more who could write it.
-	run, err := s.store.Service.RunByID(ctx, p.Run)
+	run, err := s.store.Service.RunOf(ctx, p)
 	if err == nil && run.Status == metastore.RunDied {
 		_, err = fmt.Fprintf(s.env.Stderr, "levada: run %d died: the process that carried it is gone. `levada resume` goes on with what it had finished.\n", p.Run)
 	}

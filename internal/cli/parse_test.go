@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -138,6 +139,22 @@ func TestNothingIsSuggestedThatIsNotNear(t *testing.T) {
 		p := newProgram(t)
 		if code := p.run(t, args...); code != 2 || strings.Contains(p.err.String(), "Did you mean") {
 			t.Errorf("%q: exit code %d\n%s", args, code, p.err.String())
+		}
+	}
+}
+
+// Only the flow knows that a value is wrong; the field of its answer counts, and not the words.
+func TestAFlowsErrorNamesTheVariable(t *testing.T) {
+	for _, tc := range []struct{ environ, want string }{
+		{"METAFLOW_RUN_ALPHA=x", "Error: for METAFLOW_RUN_ALPHA x is too odd\n"},
+		{"METAFLOW_RUN_ALPHA=", "Error: for METAFLOW_RUN_ALPHA x is too odd\n"},
+		{"OTHER=x", "Error: for --alpha x is too odd\n"},
+	} {
+		p := newProgram(t)
+		p.env.Environ = []string{tc.environ}
+		p.service.runErr, p.service.result = fault.New(fault.Usage, "for --alpha x is too odd").On("alpha"), service.RunResult{}
+		if code := p.run(t, "run", "flow.py"); code != exitUsage || !strings.HasSuffix(p.err.String(), tc.want) {
+			t.Errorf("%s: exit code %d\n%s", tc.environ, code, p.err.String())
 		}
 	}
 }

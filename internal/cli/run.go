@@ -81,19 +81,18 @@ func (c *runCommand) run(ctx context.Context, s *session) error {
 	return s.finish(ctx, w, res, s.blame(err))
 }
 
-// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that,
-// and it knows parameters as options.
+// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that: it
+// says which parameter it is, and in its message knows it as an option.
 func (s *session) blame(err error) error {
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Kind != fault.Usage {
+	if !errors.As(err, &f) || f.Kind != fault.Usage || f.Subject == "" {
 		return err
 	}
-	rest, wrong := strings.CutPrefix(f.Message, "Invalid value for '--")
-	name, what, _ := strings.Cut(rest, "'")
-	if variable := s.variables[name]; wrong && variable != "" {
-		return &usageError{text: "Invalid value for '" + variable + "'" + what, hint: f.Hint}
+	text := f.Message
+	if variable := s.variables[f.Subject]; variable != "" {
+		text = strings.Replace(text, "--"+f.Subject, variable, 1)
 	}
-	return err
+	return &usageError{text: text, hint: f.Hint}
 }
 
 // resumeCommand is `resume`.
@@ -193,13 +192,10 @@ func (c *resumeCommand) checkStep(s *session) error {
 
 // findOrigin returns the run of a flow to resume.
 func (c *resumeCommand) findOrigin(ctx context.Context, s *session, flow string) (int64, error) {
-	invalid := func(kind fault.Kind, format string, args ...any) error {
-		return &failure{headline: "Invalid command", kind: kind, text: fmt.Sprintf(format, args...)}
-	}
 	if c.origin == "" {
 		run, err := s.store.Service.LatestRun(ctx, flow)
 		if fault.Is(err, fault.NotFound) {
-			return 0, invalid(fault.NotFound, "A previous run id was not found. Specify --origin-run-id.")
+			return 0, &failure{headline: headlines[fault.Usage], kind: fault.NotFound, text: "A previous run id was not found. Specify --origin-run-id."}
 		}
 		return run.ID, err
 	}
@@ -207,16 +203,16 @@ func (c *resumeCommand) findOrigin(ctx context.Context, s *session, flow string)
 	if err != nil || id < 1 {
 		return 0, usagef("Invalid value for '--origin-run-id': %s is not the id of a run", c.origin)
 	}
-	run, err := s.store.Service.RunByID(ctx, id)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return 0, invalid(fault.NotFound, "Resume could not find run id %d.", id)
-	case err != nil:
-		return 0, err
-	case run.Flow != flow:
-		return 0, invalid(fault.Invalid, "Run %d is a run of %s, not of %s.", id, run.Flow, flow)
+	_, err = s.store.Service.RunOf(ctx, service.Pathspec{Flow: flow, Run: id})
+	return id, unnamed(err)
+}
+
+// unnamed is an error of a command that names what there is not: the command is wrong then.
+func unnamed(err error) error {
+	if !fault.Is(err, fault.NotFound) {
+		return err
 	}
-	return id, nil
+	return &failure{headline: headlines[fault.Usage], kind: fault.NotFound, text: faultText(err), hint: fault.HintOf(err)}
 }
 
 // prepare checks the flow and the options and returns the choices of the run.
@@ -232,13 +228,19 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 	if err := s.tryFiles(o.runIDFile, o.attributeFile); err != nil {
 		return service.RunOptions{}, err
 	}
+	run := s.choices()
+	run.Tags, run.MaxWorkers, run.MaxSplits, run.MaxLogSize = o.tags, o.maxWorkers, o.maxSplits, o.maxLogSize<<20
+	run.Triggers = s.global.triggers
+	run.OnRun = func(id int64) error { return o.writeRunFiles(s, id) }
+	return run, nil
+}
+
+// choices are what is chosen of a run without options of the command.
+func (s *session) choices() service.RunOptions {
 	return service.RunOptions{
-		Tags: o.tags, MaxWorkers: o.maxWorkers, MaxSplits: o.maxSplits, MaxLogSize: o.maxLogSize << 20,
-		Namespace: s.env.namespace(s.user), User: s.user,
-		Branch: s.global.branch, Production: s.global.production, Triggers: s.global.triggers,
-		CommandLine: s.commandLine(),
-		OnRun:       func(id int64) error { return o.writeRunFiles(s, id) },
-	}, nil
+		Namespace: s.env.namespace(s.user), User: s.user, Owner: s.env.variable("METAFLOW_OWNER"),
+		Branch: s.global.branch, Production: s.global.production, CommandLine: s.commandLine(),
+	}
 }
 
 // commandLine is the command line as the user wrote it, or would have.

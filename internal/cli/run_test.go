@@ -413,7 +413,7 @@ func TestResumeOfNothing(t *testing.T) {
 		want string
 	}{
 		{[]string{"resume", "flow.py"}, "    Invalid command:\n    A previous run id was not found. Specify --origin-run-id.\n"},
-		{[]string{"resume", "flow.py", "--origin-run-id", "9"}, "    Resume could not find run id 9.\n"},
+		{[]string{"resume", "flow.py", "--origin-run-id", "9"}, "    Invalid command:\n    there is no run 9\n"},
 		{[]string{"resume", "flow.py", "trian"}, "    The flow has no step 'trian'. Its steps are: start, train, join, end.\n"},
 	} {
 		if code := p.run(t, tc.args...); code != 1 || !strings.Contains(p.err.String(), tc.want) || p.service.resumed != nil {
@@ -421,7 +421,7 @@ func TestResumeOfNothing(t *testing.T) {
 		}
 	}
 	p.service.runs = []metastore.Run{{ID: 5, Flow: "Other"}}
-	if code := p.run(t, "resume", "flow.py", "--origin-run-id", "5"); code != 1 || !strings.Contains(p.err.String(), "Run 5 is a run of Other, not of TrainFlow.") {
+	if code := p.run(t, "resume", "flow.py", "--origin-run-id", "5"); code != 1 || !strings.Contains(p.err.String(), "    Invalid command:\n    run 5 is a run of Other, not of TrainFlow\n") {
 		t.Errorf("exit code %d\n%s", code, p.err.String())
 	}
 }

@@ -196,7 +196,7 @@ func answers(ctx context.Context, url, home string) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/v1/info", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+api.Prefix+"/info", nil)
 	if err != nil {
 		return false
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -56,13 +55,8 @@ func (c *spinCommand) run(ctx context.Context, s *session) error {
 	if err := s.tryFiles(c.runIDFile, c.attributeFile); err != nil {
 		return err
 	}
-	o := service.SpinOptions{
-		RunOptions: service.RunOptions{
-			MaxWorkers: 1, MaxLogSize: c.maxLogSize << 20, Namespace: s.env.namespace(s.user), User: s.user,
-			Branch: s.global.branch, Production: s.global.production, CommandLine: s.commandLine(),
-		},
-		Task: c.task, SkipDecorators: c.skipDecorators, Persist: c.persist,
-	}
+	o := service.SpinOptions{RunOptions: s.choices(), Task: c.task, SkipDecorators: c.skipDecorators, Persist: c.persist}
+	o.MaxWorkers, o.MaxLogSize = 1, c.maxLogSize<<20
 	if c.artifacts != "" {
 		o.Artifacts = s.path(c.artifacts)
 	}
@@ -77,8 +71,8 @@ func (c *spinCommand) run(ctx context.Context, s *session) error {
 		text.alone = true
 	}
 	res, err := s.store.Service.Spin(ctx, s.flow, o)
-	if res.Run == 0 && fault.Is(err, fault.NotFound) {
-		err = &failure{headline: "Invalid command", kind: fault.NotFound, text: faultText(err), hint: fault.HintOf(err)}
+	if res.Run == 0 {
+		err = unnamed(err)
 	}
 	return s.finish(ctx, w, res, err)
 }

@@ -34,33 +34,30 @@ func (t *tagTarget) options() table {
 }
 
 // run reads which run is meant and takes its name off the words.
-func (t *tagTarget) run(ctx context.Context, s *session, words []string) (id int64, rest []string, err error) {
+func (t *tagTarget) run(ctx context.Context, s *session, words []string) (run service.Pathspec, rest []string, err error) {
 	name := t.id
 	if name == "" {
 		if s.inv.python || len(words) == 0 {
-			return 0, nil, s.whichRun(ctx)
+			return run, nil, s.whichRun(ctx)
 		}
 		name, words = words[0], words[1:]
 	}
-	id, err = s.runNamed(name)
-	return id, words, err
+	run, err = s.runNamed(name)
+	return run, words, err
 }
 
 // change changes the tags of the run and prints what it has then.
-func (t *tagTarget) change(ctx context.Context, s *session, id int64, remove, add []string) error {
+func (t *tagTarget) change(ctx context.Context, s *session, p service.Pathspec, remove, add []string) error {
 	namespace := s.env.namespace(s.user)
 	if t.namespace != nil {
 		namespace = *t.namespace
 	}
-	run, err := s.store.Service.RunByID(ctx, id)
-	if err == nil && s.flow != nil && run.Flow != s.flow.Definition().Name {
-		err = fault.New(fault.NotFound, "run %d is a run of %s, not of %s", id, run.Flow, s.flow.Definition().Name)
-	}
+	run, err := s.store.Service.RunOf(ctx, p)
 	if err == nil {
 		err = metastore.CheckTagText(add)
 	}
 	if err == nil {
-		run, err = s.store.Service.ChangeTags(ctx, id, namespace, remove, add)
+		run, err = s.store.Service.ChangeTags(ctx, run.ID, namespace, remove, add)
 	}
 	if err != nil {
 		return taggingError(err)
@@ -78,16 +75,21 @@ func (t *tagTarget) change(ctx context.Context, s *session, id int64, remove, ad
 	return out.out.flush()
 }
 
-// runNamed reads the name of a run: "12" or "MyFlow/12".
-func (s *session) runNamed(name string) (int64, error) {
+// runNamed reads the name of a run: "12" or "MyFlow/12". In Metaflow's form it means a run of the flow at hand.
+func (s *session) runNamed(name string) (service.Pathspec, error) {
 	p, err := service.ParsePathspec(name)
 	if err != nil || p.Step != "" {
-		return 0, usagef("%s does not name a run: write it as 12 or MyFlow/12", name)
+		return p, usagef("%s does not name a run: write it as 12 or MyFlow/12", name)
 	}
-	if s.flow != nil && p.Flow != "" && p.Flow != s.flow.Definition().Name {
-		return 0, fault.New(fault.Usage, "%s is not a run of the flow %s", name, s.flow.Definition().Name)
+	if s.flow == nil {
+		return p, nil
 	}
-	return p.Run, nil
+	flow := s.flow.Definition().Name
+	if p.Flow != "" && p.Flow != flow {
+		return p, fault.New(fault.Usage, "%s is not a run of the flow %s", name, flow)
+	}
+	p.Flow = flow
+	return p, nil
 }
 
 // whichRun is the error of a command that needs to be told the run. It names the latest.
@@ -122,7 +124,7 @@ func (c *tagChange) arguments() []argument {
 }
 
 func (c *tagChange) run(ctx context.Context, s *session) error {
-	id, tags, err := c.tagTarget.run(ctx, s, c.words)
+	run, tags, err := c.tagTarget.run(ctx, s, c.words)
 	if err != nil {
 		return err
 	}
@@ -130,9 +132,9 @@ func (c *tagChange) run(ctx context.Context, s *session) error {
 		return usagef("Missing argument 'TAG...'.")
 	}
 	if c.add {
-		return c.change(ctx, s, id, nil, tags)
+		return c.change(ctx, s, run, nil, tags)
 	}
-	return c.change(ctx, s, id, tags, nil)
+	return c.change(ctx, s, run, tags, nil)
 }
 
 // tagReplace is `tag replace`.
@@ -163,14 +165,14 @@ func (c *tagReplace) run(ctx context.Context, s *session) error {
 			return usagef("Missing option '--%s'.", o.name)
 		}
 	}
-	id, extra, err := c.tagTarget.run(ctx, s, c.words)
+	run, extra, err := c.tagTarget.run(ctx, s, c.words)
 	if err != nil {
 		return err
 	}
 	if len(extra) > 0 {
 		return usagef("Got unexpected extra argument (%s)", extra[0])
 	}
-	return c.change(ctx, s, id, c.remove, c.add)
+	return c.change(ctx, s, run, c.remove, c.add)
 }
 
 // tagList is `tag list`.
@@ -267,14 +269,11 @@ func (c *tagList) runs(ctx context.Context, s *session) ([]metastore.Run, error)
 		flow = s.flow.Definition().Name
 	}
 	if name != "" {
-		id, err := s.runNamed(name)
+		p, err := s.runNamed(name)
 		if err != nil {
 			return nil, err
 		}
-		run, err := s.store.Service.RunByID(ctx, id)
-		if err == nil && flow != "" && run.Flow != flow {
-			err = fault.New(fault.NotFound, "run %d is a run of %s, not of %s", id, run.Flow, flow)
-		}
+		run, err := s.store.Service.RunOf(ctx, p)
 		return []metastore.Run{run}, err
 	}
 	filter := metastore.RunFilter{Flows: metastore.Only(flow)}

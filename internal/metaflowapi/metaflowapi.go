@@ -30,6 +30,7 @@ import (
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/httpedge"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -68,7 +69,10 @@ type Handler struct {
 	beats map[int64]time.Time // when the leases of runs were last renewed
 }
 
-// New returns a handler. It takes paths with and without "/metaflow" before them.
+// Prefix is where servers have it.
+const Prefix = "/metaflow/"
+
+// New returns a handler. It takes paths with and without [Prefix] before them.
 func New(c Config) *Handler {
 	h := &Handler{c: c, mux: http.NewServeMux(), beats: make(map[int64]time.Time)}
 	const (
@@ -122,12 +126,7 @@ func New(c Config) *Handler {
 
 // nothing answers for what is not there, and for methods by which it cannot be reached.
 func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) {
-	var allowed []string
-	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
-		if _, pattern := h.mux.Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host}); pattern != "/" {
-			allowed = append(allowed, m)
-		}
-	}
+	allowed := httpedge.Allowed(h.mux, r)
 	if len(allowed) == 0 {
 		h.answer(w, nil, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 		return
@@ -139,8 +138,8 @@ func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) {
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("METADATA_SERVICE_VERSION", Version)
-	if strings.HasPrefix(r.URL.Path, "/metaflow/") {
-		http.StripPrefix("/metaflow", h.mux).ServeHTTP(w, r)
+	if strings.HasPrefix(r.URL.Path, Prefix) {
+		http.StripPrefix(strings.TrimSuffix(Prefix, "/"), h.mux).ServeHTTP(w, r)
 		return
 	}
 	h.mux.ServeHTTP(w, r)
@@ -182,21 +181,12 @@ func refused(format string, args ...any) error {
 	return fault.New(fault.Usage, format, args...)
 }
 
-var statuses = map[fault.Kind]int{
-	fault.Usage: http.StatusBadRequest, fault.Invalid: http.StatusUnprocessableEntity, fault.NotFound: http.StatusNotFound,
-	fault.Conflict: http.StatusConflict, fault.Unavailable: http.StatusServiceUnavailable, fault.Interrupted: http.StatusServiceUnavailable,
-	fault.NoSpace: http.StatusInsufficientStorage, fault.Permission: http.StatusForbidden,
-}
-
 func (h *Handler) answer(w http.ResponseWriter, body any, err error) {
 	status := http.StatusOK
 	if err != nil {
-		var r *refusal
-		var known bool
-		if errors.As(err, &r) {
+		status = httpedge.StatusOf(err)
+		if r := new(refusal); errors.As(err, &r) {
 			status = r.status
-		} else if status, known = statuses[fault.KindOf(err)]; !known {
-			status = http.StatusInternalServerError
 		}
 		body = map[string]string{"message": err.Error()}
 	}

@@ -178,8 +178,9 @@ type FromTask struct {
 	Inputs  []int    `json:"inputs"` // merge: positions; nil is all
 	Known   string   `json:"known"`  // get_inputs: the hash of a value that the process has; its bytes are not sent
 
-	Message string            `json:"message"` // usage
-	Display map[string]string `json:"display"` // defaults, done of parameters
+	Message   string            `json:"message"`   // usage
+	Parameter string            `json:"parameter"` // usage: the one that the message is about, if it is about one
+	Display   map[string]string `json:"display"`   // defaults, done of parameters
 
 	Card *SentCard `json:"card"` // card; its HTML and data are artifacts
 

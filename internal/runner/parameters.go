@@ -94,7 +94,7 @@ func ask(ctx context.Context, pool *worker.Pool, purpose string, question any, s
 	case err != nil:
 		return nil, nil, fault.New(fault.UserCode, "the process that %s ended with code %d, signal %d, without an answer", purpose, exit.Code, exit.Signal)
 	case m.Type == "usage":
-		return nil, nil, fault.New(fault.Usage, "%s", m.Message)
+		return nil, nil, fault.New(fault.Usage, "%s", m.Message).On(m.Parameter)
 	case m.Type == "done" && !m.OK:
 		e := &ParametersFailed{}
 		if m.Exception != nil {

@@ -31,6 +31,8 @@ import (
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/httpedge"
+	"github.com/levadahq/levada/internal/metaflowapi"
 	"github.com/levadahq/levada/internal/remote"
 	"github.com/levadahq/levada/internal/webapi"
 )
@@ -39,7 +41,7 @@ import (
 type Config struct {
 	API *api.Service
 	UI  fs.FS // the files of the web UI, index.html among them; nil serves none
-	// Store and Metaflow answer what is below /store/v1/ and /metaflow/; nil ones are not there. The sizes and times of
+	// Store and Metaflow answer what is below remote.Prefix and metaflowapi.Prefix; nil ones are not there. The sizes and times of
 	// what they are sent are theirs to limit: values of any size go through them.
 	Store, Metaflow http.Handler
 	// Present returns a fault if the store is no longer where it was; nil is a store that cannot be lost.
@@ -74,7 +76,7 @@ func New(c Config) *Server {
 	s.metrics = newMetrics(c.API, s.api.Listeners)
 	mux := http.NewServeMux()
 	mux.Handle("/api/", limit(s.api))
-	for prefix, h := range map[string]http.Handler{"/store/v1/": c.Store, "/metaflow/": c.Metaflow} {
+	for prefix, h := range map[string]http.Handler{remote.Prefix: c.Store, metaflowapi.Prefix: c.Metaflow} {
 		if h != nil {
 			mux.Handle(prefix, unhurried(h))
 		}
@@ -232,7 +234,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("X-Frame-Options", "SAMEORIGIN")
-		if !ours(r.Host) {
+		if !httpedge.IsThisMachine(r.Host) {
 			webapi.WriteProblem(w, fault.New(fault.Permission, "this server is for this machine only, not for %s", r.Host).Do("ask for localhost or 127.0.0.1"))
 			return
 		}
@@ -266,15 +268,6 @@ func scheme(r *http.Request) string {
 		return "https"
 	}
 	return "http"
-}
-
-// ours reports whether a host, with or without a port, is this machine.
-func ours(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // limit bounds the body.
@@ -330,10 +323,10 @@ func (s *Server) route(r *http.Request) string {
 		return webapi.Prefix
 	case p == "/metrics" || p == "/healthz" || p == "/readyz":
 		return p
-	case strings.HasPrefix(p, "/store/v1/") && s.c.Store != nil:
-		return "/store/v1/"
-	case strings.HasPrefix(p, "/metaflow/") && s.c.Metaflow != nil:
-		return "/metaflow/"
+	case strings.HasPrefix(p, remote.Prefix) && s.c.Store != nil:
+		return remote.Prefix
+	case strings.HasPrefix(p, metaflowapi.Prefix) && s.c.Metaflow != nil:
+		return metaflowapi.Prefix
 	}
 	return "/"
 }

@@ -66,6 +66,7 @@ type RunOptions struct {
 	User        string
 	Branch      string // of @project
 	Production  bool
+	Owner       string   // whose branch of @project it is, if it is nobody else's; empty is User's
 	Triggers    []string // runs, "Flow/12", that count as what started this one, for @trigger_on_finish
 	CommandLine []string
 	// OnRun is called with the run's id before its first task starts.

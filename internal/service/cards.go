@@ -45,10 +45,7 @@ func (c Card) OriginPathspec() string {
 // last attempt that has some. A task that runs has the cards that it has shown so far. NotFound if there is no such run, step or task; a
 // task without cards is no error.
 func (s *Service) Cards(ctx context.Context, p Pathspec) ([]Card, error) {
-	run, err := s.RunByID(ctx, p.Run)
-	if err == nil && p.Flow != "" && run.Flow != p.Flow {
-		err = fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, run.Flow, p.Flow)
-	}
+	run, err := s.RunOf(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -75,12 +75,9 @@ func (s *Service) Compare(ctx context.Context, paths [2]Pathspec) (*Diff, error)
 	var counts [2][]metastore.StepCount
 	hidden := map[string]bool{}
 	for i, p := range paths {
-		run, err := s.RunByID(ctx, p.Run)
+		run, err := s.RunOf(ctx, p)
 		if err != nil {
 			return nil, err
-		}
-		if p.Flow != "" && p.Flow != run.Flow {
-			return nil, fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, run.Flow, p.Flow)
 		}
 		d.Runs[i], d.CodeKept[i] = run, run.Code != metastore.Hash{}
 		if artifacts[i], d.Tasks[i], err = s.compared(ctx, run, p, hidden); err != nil {

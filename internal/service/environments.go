@@ -14,18 +14,18 @@ type environments struct {
 	records []metastore.Environment
 }
 
-// prepareEnvironments makes what the flow's steps ask for with @pypi, @conda or --environment, before the
-// run begins: a package that cannot be had leaves no run behind.
-func (f *flow) prepareEnvironments(ctx context.Context) error {
+// allSteps returns the names of the flow's steps.
+func (f *flow) allSteps() []string {
 	steps := make([]string, len(f.Definition().Steps))
 	for i, s := range f.Definition().Steps {
 		steps[i] = s.Name
 	}
-	return f.prepareFor(ctx, steps)
+	return steps
 }
 
-// prepareFor makes the environments of some steps.
-func (f *flow) prepareFor(ctx context.Context, steps []string) error {
+// prepareEnvironments makes what steps of the flow ask for with @pypi, @conda or --environment, before the
+// run begins: a package that cannot be had leaves no run behind.
+func (f *flow) prepareEnvironments(ctx context.Context, steps []string) error {
 	made := &environments{pythons: map[string]string{}}
 	if f.python == "" {
 		f.made = made // a program: it has what it needs in itself

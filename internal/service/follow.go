@@ -62,12 +62,9 @@ type followed struct {
 // look yields what is new and reports whether more may come.
 func (f *follower) look(ctx context.Context, yield func(LogLine, error) bool) (more bool, err error) {
 	// The run first: when it has ended, what is read after is all.
-	run, err := f.s.RunByID(ctx, f.p.Run)
+	run, err := f.s.RunOf(ctx, f.p)
 	if err != nil {
 		return false, err
-	}
-	if f.p.Flow != "" && run.Flow != f.p.Flow {
-		return false, fault.New(fault.NotFound, "run %d is a run of %s, not of %s", f.p.Run, run.Flow, f.p.Flow)
 	}
 	ended := run.Status != metastore.RunRunning
 	if err := f.find(ctx); err != nil {

@@ -40,6 +40,15 @@ func ParsePathspec(text string) (Pathspec, error) {
 	return p, nil
 }
 
+// In is NotFound if a pathspec names another flow than the one that its run is a run of.
+func (p Pathspec) In(flow string) error {
+	if p.Flow == "" || p.Flow == flow {
+		return nil
+	}
+	return fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, flow, p.Flow).
+		Do("`levada runs --flow %s` lists the runs of %[1]s", p.Flow)
+}
+
 // String returns the pathspec as it is written.
 func (p Pathspec) String() string {
 	s := strconv.FormatInt(p.Run, 10)

@@ -112,6 +112,15 @@ func (s *Service) RunByID(ctx context.Context, id int64) (metastore.Run, error) 
 	return s.honest(r), err
 }
 
+// RunOf returns the run that a pathspec names or is in. NotFound if there is none of this id, or it is a run of another flow.
+func (s *Service) RunOf(ctx context.Context, p Pathspec) (metastore.Run, error) {
+	r, err := s.RunByID(ctx, p.Run)
+	if err == nil {
+		err = p.In(r.Flow)
+	}
+	return r, err
+}
+
 // Steps counts a run's tasks by step.
 func (s *Service) Steps(ctx context.Context, run int64) ([]metastore.StepCount, error) {
 	return s.c.Store.Counts(ctx, run)
@@ -131,10 +140,7 @@ func (t TaskInfo) Latest() int { return len(t.Attempts) - 1 }
 // Tasks yields the tasks that a pathspec names. NotFound if it names none.
 func (s *Service) Tasks(ctx context.Context, p Pathspec) iter.Seq2[TaskInfo, error] {
 	return func(yield func(TaskInfo, error) bool) {
-		run, err := s.RunByID(ctx, p.Run)
-		if err == nil && p.Flow != "" && run.Flow != p.Flow {
-			err = otherFlow(p, run)
-		}
+		run, err := s.RunOf(ctx, p)
 		if err != nil {
 			yield(TaskInfo{}, err)
 			return

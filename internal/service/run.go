@@ -28,20 +28,13 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	if err != nil {
 		return RunResult{}, err
 	}
-	project, err := projectOf(f.Definition(), o)
+	w, leave, err := s.prepare(ctx, f, o, f.allSteps())
 	if err != nil {
 		return RunResult{}, err
 	}
-	if err := f.prepareEnvironments(ctx); err != nil {
-		return RunResult{}, err
-	}
-	known, err := s.register(ctx)
-	if err != nil {
-		return RunResult{}, err
-	}
-	defer known.Leave()
+	defer leave()
 	params, err := runner.ResolveParameters(ctx, f.pool, s.c.Data, runner.ParameterRequest{
-		Values: o.Parameters, User: o.User, Project: project, Staging: known.Staging, Stdout: f.out(), Stderr: f.err(),
+		Values: o.Parameters, User: o.User, Project: w.project, Staging: w.staging, Stdout: f.out(), Stderr: f.err(),
 	})
 	if err != nil {
 		return RunResult{}, err
@@ -55,16 +48,27 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	}
 	policy := s.policy(o)
 	policy.FirstTask = 1
-	return s.carry(ctx, f, o, work{
-		project: project, staging: known.Staging, engine: engine.New(f.graph, policy), parameters: params.Display,
-		begin: metastore.Beginning{First: []metastore.Record{first}},
-	})
+	w.engine, w.parameters = engine.New(f.graph, policy), params.Display
+	w.begin.First = []metastore.Record{first}
+	return s.carry(ctx, f, o, w)
 }
 
-// register makes this engine known, and removes what dead ones left.
-func (s *Service) register(ctx context.Context) (*upkeep.Engine, error) {
+// prepare does what every run needs before there is one, so that what cannot be leaves no run behind: it works out the project, makes
+// the environments of steps, makes this engine known until leave is called, and removes what dead ones left.
+func (s *Service) prepare(ctx context.Context, f *flow, o RunOptions, steps []string) (w work, leave func(), err error) {
+	if w.project, err = Project(f.Definition(), o); err != nil {
+		return w, nil, err
+	}
+	if err := f.prepareEnvironments(ctx, steps); err != nil {
+		return w, nil, err
+	}
 	s.c.Data.Sweep(ctx)
-	return upkeep.Register(s.c.Home, s.here())
+	known, err := upkeep.Register(s.c.Home, s.here())
+	if err != nil {
+		return w, nil, err
+	}
+	w.staging = known.Staging
+	return w, known.Leave, nil
 }
 
 // ParametersStep is the name of task 0, which holds the parameters and constants.
@@ -86,29 +90,12 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if err != nil {
 		return RunResult{}, err
 	}
-	name := f.Definition().Name
-	var origin metastore.Run
-	if o.Origin != 0 {
-		origin, err = s.RunByID(ctx, o.Origin)
-	} else {
-		origin, err = s.LatestRun(ctx, name)
-	}
+	origin, err := s.origin(ctx, f, o.Origin)
 	if err != nil {
-		return RunResult{}, err
-	}
-	if origin.Flow != name {
-		return RunResult{}, fault.New(fault.Invalid, "run %d is a run of %s, not of %s", origin.ID, origin.Flow, name).
-			Do("`levada runs --flow %s` lists the runs of this flow", name)
-	}
-	if err := s.resumable(origin); err != nil {
 		return RunResult{}, err
 	}
 	if o.Step != "" && f.graph.Lookup(o.Step) == nil {
 		return RunResult{}, fault.New(fault.Invalid, "the flow has no step %s", o.Step).Do("its steps are: %s", stepNames(f.graph))
-	}
-	project, err := projectOf(f.Definition(), o.RunOptions)
-	if err != nil {
-		return RunResult{}, err
 	}
 	policy := s.policy(o.RunOptions)
 	policy.Rerun = o.Step
@@ -116,26 +103,31 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if err != nil {
 		return RunResult{}, err
 	}
-	if err := f.prepareEnvironments(ctx); err != nil {
-		return RunResult{}, err
-	}
-	known, err := s.register(ctx)
+	w, leave, err := s.prepare(ctx, f, o.RunOptions, f.allSteps())
 	if err != nil {
 		return RunResult{}, err
 	}
-	defer known.Leave()
-	begin := metastore.Beginning{From: origin.ID, Tasks: make([]int64, len(carried))}
-	for i, t := range carried {
-		begin.Tasks[i] = t.ID
-	}
-	var warnings []string
+	defer leave()
+	w.takeOver(origin, eng, carried)
+	w.carried, w.origin, w.rerun = carried[1:], origin.ID, o.Step
 	if origin.Status == metastore.RunRunning {
-		warnings = append(warnings, fmt.Sprintf("run %d still goes on; what it has not finished yet is done again here", origin.ID))
+		w.warnings = append(w.warnings, fmt.Sprintf("run %d still goes on; what it has not finished yet is done again here", origin.ID))
 	}
-	return s.carry(ctx, f, o.RunOptions, work{
-		project: project, staging: known.Staging, engine: eng, begin: begin, carried: carried[1:],
-		warnings: warnings, origin: origin.ID, rerun: o.Step, parameters: origin.Info.Parameters,
-	})
+	return s.carry(ctx, f, o.RunOptions, w)
+}
+
+// origin returns the run that a run of a flow goes on from: of an id, or with 0 the flow's latest.
+func (s *Service) origin(ctx context.Context, f *flow, id int64) (run metastore.Run, err error) {
+	name := f.Definition().Name
+	if id == 0 {
+		run, err = s.LatestRun(ctx, name)
+	} else {
+		run, err = s.RunOf(ctx, Pathspec{Flow: name, Run: id})
+	}
+	if err == nil {
+		err = s.resumable(run)
+	}
+	return run, err
 }
 
 func stepNames(g *graph.Graph) string {
@@ -159,6 +151,15 @@ type work struct {
 	parameters map[string]string
 	spin       *protocol.Spin
 	of         string // the task that is spun
+}
+
+// takeOver lets the run begin with tasks of another one, and its parameters.
+func (w *work) takeOver(origin metastore.Run, eng *engine.Engine, tasks []metastore.Task) {
+	w.engine, w.parameters = eng, origin.Info.Parameters
+	w.begin = metastore.Beginning{From: origin.ID, Tasks: make([]int64, len(tasks))}
+	for i, t := range tasks {
+		w.begin.Tasks[i] = t.ID
+	}
 }
 
 // carry creates the run and carries it to its end.
@@ -287,56 +288,4 @@ func (s *Service) policy(o RunOptions) engine.Policy {
 // machine is what @resources requests are admitted against.
 func (s *Service) machine() engine.Resources {
 	return engine.Resources{CPU: s.c.Machine.CPUs, GPU: float64(len(s.c.Machine.GPUs)), Memory: s.c.Machine.MemoryMB()}
-}
-
-// isProjectName reports whether a project or branch may have this name.
-func isProjectName(name string) bool {
-	return name != "" && len(name) <= 128 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
-}
-
-// projectOf works out what @project makes of a run; nil without one.
-func projectOf(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
-	i := slices.IndexFunc(def.Decorators, func(d graph.Decorator) bool { return d.Name == "project" })
-	if i < 0 {
-		if o.Branch != "" || o.Production {
-			return nil, fault.New(fault.Usage, "--branch and --production belong to @project, which this flow does not have")
-		}
-		return nil, nil
-	}
-	var name, branch string
-	var production bool
-	at := def.Decorators[i].Attributes
-	json.Unmarshal(at["name"], &name)
-	json.Unmarshal(at["branch"], &branch)
-	json.Unmarshal(at["production"], &production)
-	if !isProjectName(name) {
-		return nil, fault.New(fault.Invalid, "@project needs a name of at most 128 characters a-z, 0-9 and _, not %q", name).On(def.File)
-	}
-	if branch != "" && o.Branch != "" && branch != o.Branch {
-		return nil, fault.New(fault.Usage, "the branch is %q in @project and %q on the command line", branch, o.Branch).Do("give it in one place")
-	}
-	if o.Branch != "" {
-		branch = o.Branch
-	}
-	production = production || o.Production
-	if branch != "" && !isProjectName(branch) {
-		return nil, fault.New(fault.Usage, "a branch has at most 128 characters a-z, 0-9 and _, unlike %q", branch)
-	}
-	p := &protocol.Project{Name: name, Production: production}
-	switch {
-	case production && branch != "":
-		p.Branch = "prod." + branch
-	case production:
-		p.Branch = "prod"
-	case branch != "":
-		p.Branch = "test." + branch
-	default:
-		owner := os.Getenv("METAFLOW_OWNER")
-		if owner == "" {
-			owner = o.User
-		}
-		p.Branch, p.UserBranch = "user."+owner, true
-	}
-	p.FlowName = name + "." + p.Branch + "." + def.Name
-	return p, nil
 }

@@ -1,9 +1,9 @@
 // Package service is Levada's use cases: open a flow, run it, resume it, look
-// at what runs left. The command line, the RPC and the server are faces of it and
+// at what runs left. The command line is a face of it, and so is package api, whose faces are the RPC and the server; they
 // hold no logic of their own.
 //
-// A [Service] is put together by package app from a metadata store, a
-// datastore and the means to start workers. It keeps no state between calls but
+// A [Service] is put together by packages local, which opens a store, or remote, and app, which adds the means to start
+// workers. It keeps no state between calls but
 // what the stores keep, so any number of processes may each have one on the same
 // folder.
 package service

@@ -65,6 +65,7 @@ func TestProject(t *testing.T) {
 		branch     string // empty: refused
 	}{
 		{`{"name":"fraud"}`, RunOptions{User: "ann"}, "user.ann"},
+		{`{"name":"fraud"}`, RunOptions{User: "ann", Owner: "bob"}, "user.bob"},
 		{`{"name":"fraud"}`, RunOptions{User: "ann", Branch: "new"}, "test.new"},
 		{`{"name":"fraud"}`, RunOptions{User: "ann", Production: true}, "prod"},
 		{`{"name":"fraud"}`, RunOptions{User: "ann", Production: true, Branch: "new"}, "prod.new"},
@@ -75,7 +76,7 @@ func TestProject(t *testing.T) {
 		{`{}`, RunOptions{User: "ann"}, ""},
 		{`{"name":"fraud"}`, RunOptions{User: "ann", Branch: "a b"}, ""},
 	} {
-		p, err := projectOf(flow(c.attributes), c.o)
+		p, err := Project(flow(c.attributes), c.o)
 		switch {
 		case c.branch == "" && err == nil:
 			t.Errorf("%s %+v was not refused: %+v", c.attributes, c.o, p)
@@ -83,7 +84,7 @@ func TestProject(t *testing.T) {
 			t.Errorf("%s %+v: %+v, %v, want the branch %s", c.attributes, c.o, p, err, c.branch)
 		}
 	}
-	if _, err := projectOf(&graph.Flow{Name: "F"}, RunOptions{Production: true}); !fault.Is(err, fault.Usage) {
+	if _, err := Project(&graph.Flow{Name: "F"}, RunOptions{Production: true}); !fault.Is(err, fault.Usage) {
 		t.Errorf("--production without @project: %v", err)
 	}
 }

@@ -27,13 +27,6 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err != nil {
 		return RunResult{}, err
 	}
-	if err := s.resumable(origin); err != nil {
-		return RunResult{}, err
-	}
-	project, err := projectOf(f.Definition(), o.RunOptions)
-	if err != nil {
-		return RunResult{}, err
-	}
 	without, err := f.leaveOut(t.Step, o.SkipDecorators)
 	if err != nil {
 		return RunResult{}, err
@@ -43,28 +36,26 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 	if err != nil {
 		return RunResult{}, err
 	}
-	if err := f.prepareFor(ctx, []string{t.Step}); err != nil {
-		return RunResult{}, err
-	}
-	known, err := s.register(ctx)
+	w, leave, err := s.prepare(ctx, f, o.RunOptions, []string{t.Step})
 	if err != nil {
 		return RunResult{}, err
 	}
-	defer known.Leave()
-	begin := metastore.Beginning{From: origin.ID, Tasks: make([]int64, len(carried))}
-	for i, c := range carried {
-		begin.Tasks[i] = c.ID
-	}
+	defer leave()
+	w.takeOver(origin, eng, carried)
+	w.spin = &protocol.Spin{Without: without, Artifacts: o.Artifacts, Persist: o.Persist}
 	repeats := Pathspec{Flow: origin.Flow, Run: origin.ID, Step: t.Step, Task: t.ID}
+	w.of = repeats.String()
+	onRun := o.OnRun
 	o.OnRun = func(run int64) error {
+		if onRun != nil {
+			if err := onRun(run); err != nil {
+				return err
+			}
+		}
 		if o.OnTask == nil {
 			return nil
 		}
 		return o.OnTask(run, t.Step, id, repeats)
-	}
-	w := work{
-		project: project, staging: known.Staging, engine: eng, begin: begin, parameters: origin.Info.Parameters, of: repeats.String(),
-		spin: &protocol.Spin{Without: without, Artifacts: o.Artifacts, Persist: o.Persist},
 	}
 	if len(without) > 0 && !o.SkipDecorators {
 		w.warnings = []string{fmt.Sprintf("a step that is spun does without @%s", strings.Join(without, ", @"))}
@@ -93,16 +84,8 @@ func (s *Service) spun(ctx context.Context, f *flow, text string) (t metastore.T
 		return t, run, fault.New(fault.Invalid, "step %s is run by another program (@exec), and spin runs the flow's own code alone", p.Step).
 			Do("`levada resume %s` runs it again, and all after it", p.Step)
 	}
-	if p.Run != 0 {
-		run, err = s.RunByID(ctx, p.Run)
-	} else {
-		run, err = s.LatestRun(ctx, name)
-	}
-	if err != nil {
+	if run, err = s.origin(ctx, f, p.Run); err != nil {
 		return t, run, err
-	}
-	if run.Flow != name {
-		return t, run, fault.New(fault.NotFound, "run %d is a run of %s, not of %s", run.ID, run.Flow, name)
 	}
 	filter := metastore.TaskFilter{Run: run.ID, Step: p.Step, After: -1, Newest: true, Limit: 1}
 	if p.Task >= 0 {

@@ -17,10 +17,7 @@ func (s *Service) checkTriggers(ctx context.Context, triggers []string) error {
 		if err != nil || flow == "" {
 			return fault.New(fault.Usage, "Invalid value for '--trigger': %s does not name a run. Write its flow and its id: Flow/12", t)
 		}
-		run, err := s.RunByID(ctx, id)
-		if err == nil && run.Flow != flow {
-			err = fault.New(fault.NotFound, "run %d is a run of %s, not of %s", id, run.Flow, flow)
-		}
+		run, err := s.RunOf(ctx, Pathspec{Flow: flow, Run: id})
 		if err != nil {
 			return err
 		}

@@ -34,10 +34,11 @@ import (
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/httpedge"
 )
 
 // Prefix is where the API lives.
-const Prefix = "/api/v1"
+const Prefix = api.Prefix
 
 // Options are what an API is made of.
 type Options struct {
@@ -80,7 +81,7 @@ func New(o Options) *API {
 	}
 	a.mux.HandleFunc("GET "+Prefix+"/openapi.json", a.openapi)
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if allowed := methodsOf(a.mux, r); len(allowed) > 0 {
+		if allowed := httpedge.Allowed(a.mux, r); len(allowed) > 0 {
 			WriteNotAllowed(w, r, allowed...)
 			return
 		}
@@ -98,18 +99,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTT
 func (a *API) Pattern(r *http.Request) string {
 	_, pattern := a.mux.Handler(r)
 	return pattern
-}
-
-// methodsOf returns the methods by which a path can be reached.
-func methodsOf(mux *http.ServeMux, r *http.Request) []string {
-	var allowed []string
-	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
-		other := &http.Request{Method: m, URL: r.URL, Host: r.Host}
-		if _, pattern := mux.Handler(other); pattern != "" && pattern != "/" && m != r.Method {
-			allowed = append(allowed, m)
-		}
-	}
-	return allowed
 }
 
 //go:embed openapi.json
@@ -295,7 +284,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // nobody listens
 	}
-	status := statusOf(err)
+	status := httpedge.StatusOf(err)
 	if status >= 500 {
 		a.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
@@ -420,7 +409,7 @@ func WriteNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) 
 }
 
 // WriteProblem answers with an error.
-func WriteProblem(w http.ResponseWriter, err error) { writeProblem(w, statusOf(err), err) }
+func WriteProblem(w http.ResponseWriter, err error) { writeProblem(w, httpedge.StatusOf(err), err) }
 
 func writeProblem(w http.ResponseWriter, status int, err error) {
 	p := Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error(), Kind: fault.KindOf(err).String()}
@@ -434,28 +423,4 @@ func writeProblem(w http.ResponseWriter, status int, err error) {
 	h.Del("ETag")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "%s\n", body)
-}
-
-// statusOf is the table of kinds of faults and HTTP statuses.
-func statusOf(err error) int {
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return http.StatusRequestEntityTooLarge
-	}
-	switch fault.KindOf(err) {
-	case fault.Usage:
-		return http.StatusBadRequest
-	case fault.Invalid, fault.UserCode:
-		return http.StatusUnprocessableEntity
-	case fault.NotFound:
-		return http.StatusNotFound
-	case fault.Conflict:
-		return http.StatusConflict
-	case fault.Permission:
-		return http.StatusForbidden
-	case fault.NoSpace:
-		return http.StatusInsufficientStorage
-	case fault.Unavailable, fault.Interrupted:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }

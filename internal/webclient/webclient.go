@@ -121,7 +121,7 @@ func fromAfar(name string, params []byte) ([]byte, error) {
 
 // send asks once. An error says that there was no answer, or one of something that stands before a server that is away.
 func (c *Client) send(ctx context.Context, name string, params []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/api/v1/call/"+url.PathEscape(name), bytes.NewReader(params))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+api.Prefix+"/call/"+url.PathEscape(name), bytes.NewReader(params))
 	if err != nil {
 		return nil, err
 	}

@@ -331,9 +331,13 @@ class UnknownFlowDecoratorException(MetaflowException):
 
 
 class UsageError(MetaflowException):
-    """The command line is wrong; the message is what the user reads."""
+    """The command line is wrong; the message is what the user reads, ``parameter`` what it is about, or None."""
 
     headline = "Usage"
+
+    def __init__(self, message, parameter=None):
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class NotAvailable(MetaflowException, AttributeError):

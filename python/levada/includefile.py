@@ -53,14 +53,16 @@ class IncludeFile(Parameter):
         if "://" in path:
             raise UsageError(
                 "Invalid value for '--%s': %s is not a local file. Only local files can be included."
-                % (self.name, path)
+                % (self.name, path),
+                self.name,
             )
         try:
             with open(path, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
         except OSError as error:
             raise UsageError(
-                "Invalid value for '--%s': the file '%s' cannot be read: %s" % (self.name, path, error.strerror)
+                "Invalid value for '--%s': the file '%s' cannot be read: %s" % (self.name, path, error.strerror),
+                self.name,
             ) from None
         return Content(path, size)
 

@@ -199,7 +199,7 @@ class Parameter:
         except Exception as error:
             # Types of click explain themselves in a message of their own.
             text = getattr(error, "message", None) or str(error)
-            raise UsageError("Invalid value for '--%s': %s" % (self.name, text)) from None
+            raise UsageError("Invalid value for '--%s': %s" % (self.name, text), self.name) from None
         if self.separator and isinstance(value, str) and value:
             return value.split(self.separator)
         return value
@@ -240,7 +240,7 @@ class Parameter:
             default = self.computed_default(context)
             if default is None:
                 if self.required:
-                    raise UsageError("Missing option '--%s'." % self.name)
+                    raise UsageError("Missing option '--%s'." % self.name, self.name)
                 return None
             given = default
         elif isinstance(given, list):

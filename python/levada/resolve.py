@@ -64,7 +64,7 @@ def parameters(flow, plans, channel, frame):
             entries.append(entry)
             parts.append(data)
     except UsageError as error:
-        channel.send({"type": "usage", "message": error.message})
+        channel.send({"type": "usage", "message": error.message, "parameter": error.parameter or ""})
         return 1
     except Exception as error:
         from .failure import record, text

@@ -52,7 +52,7 @@ class ConversationEnded(Exception):
 
 
 class RequestFailed(Exception):
-    """The host answered a request with an error: ``kind``, ``message`` and, maybe, ``hint``."""
+    """Whoever was asked answered with an error: ``kind``, ``message`` and, maybe, ``hint``."""
 
     def __init__(self, error):
         self.kind = error.get("kind", "internal error")
@@ -150,23 +150,32 @@ class Channel:
             have += len(data)
         return b"".join(chunks)
 
-    def tell(self, header, parts=()):
-        """Send a frame that has no answer, from any thread, while the step runs."""
+    def tell(self, header, parts=(), asks=False):
+        """Send a frame, from any thread, while the step runs; return what comes back if it ``asks``, else None.
+
+        No other thread talks meanwhile. No signal breaks it off: what its handler would have raised is raised after.
+        """
         if getpid() != self.pid:
-            return  # only the task itself tells
+            return None  # only the task itself tells
+        # Signal handlers run in the first thread; they have to wait only for what that thread says.
         first = get_ident() == self._thread
         outer = self.busy
         if first:
             self.busy = True
         try:
             with self._lock:
+                if asks:
+                    self._request += 1
+                    header["id"] = self._request
                 self.send(header, parts)
+                answer = self.receive() if asks else None
         finally:
             if first:
                 self.busy = outer
         if self.pending is not None and first and not outer:
             pending, self.pending = self.pending, None
             raise pending
+        return answer
 
     def ask(self, header):
         """Send a request; return header and body of the reply. RequestFailed if the host could not answer."""
@@ -175,23 +184,7 @@ class Channel:
                 "this process, which the step has started, has no connection to the host, and cannot read artifacts: read what "
                 "it needs before it is started"
             )
-        # Signal handlers run in the first thread; they have to wait only for what that thread says.
-        first = get_ident() == self._thread
-        outer = self.busy
-        if first:
-            self.busy = True
-        try:
-            with self._lock:
-                self._request += 1
-                header["id"] = self._request
-                self.send(header)
-                reply, body = self.receive()
-        finally:
-            if first:
-                self.busy = outer
-        if self.pending is not None and first and not outer:
-            pending, self.pending = self.pending, None
-            raise pending
+        reply, body = self.tell(header, asks=True)
         if reply["type"] != "reply" or reply.get("id") != header["id"]:
             raise ConversationEnded("an answer to another question")
         if reply.get("error"):

@@ -55,6 +55,17 @@ class Look(FlowSpec):
 Look()
 """
 
+#: A program that notes what it is asked and ends.
+_ENDS_WHEN_ASKED = r"""
+import os, struct
+hello = b'{"type":"hello","rpc":1,"levada":"x"}'
+os.write(1, struct.pack(">II", len(hello), 0) + hello)
+size, _ = struct.unpack(">II", os.read(0, 8))
+asked = os.read(0, size)
+with open(__file__ + ".asked", "ab") as file:
+    file.write(asked + b"\n")
+"""
+
 
 def setUpModule():
     global FOLDER, BINARY
@@ -388,6 +399,30 @@ class ClientTest(unittest.TestCase):
             environment = unittest.mock.patch.dict(os.environ, LEVADA_BIN=path)
             with environment, other, self.assertRaises(MetaflowException):
                 client.Flow("Look")
+
+    def test_what_writes_is_not_asked_twice(self):
+        path = os.path.join(tempfile.mkdtemp(dir=FOLDER), "levada")
+        with open(path, "w") as file:
+            file.write("#!%s\n%s" % (sys.executable, textwrap.dedent(_ENDS_WHEN_ASKED)))
+        os.chmod(path, 0o755)
+        for method, times in (("run", 2), ("tags", 1), ("resume_run", 1)):
+            with self.subTest(method), unittest.mock.patch.dict(os.environ, LEVADA_BIN=path):
+                with self.assertRaises(MetaflowException) as caught:
+                    connection.Connection().ask({}, method, {"run": 1})
+                self.assertIn("ended while it was asked for '%s'." % method, str(caught.exception))
+                self.assertEqual("may have done" in str(caught.exception), times == 1)
+                with open(path + ".asked") as file:
+                    self.assertEqual(file.read().count('"method":"%s"' % method), times)
+
+    def test_what_was_not_sent_is_asked_again(self):
+        other = connection.Connection()
+        where = {"home": os.path.join(FOLDER, ".levada")}
+        other.ask(where, "info", {})
+        os.kill(other._child.pid, signal.SIGKILL)
+        os.waitpid(other._child.pid, 0)
+        answer, _ = other.ask(where, "tags", {"run": 1, "add": [], "remove": []})
+        self.assertIn("result", answer)
+        other._child.end()
 
     def test_damaged_value(self):
         folder = tempfile.mkdtemp(prefix="levada-damaged-")

@@ -1,5 +1,6 @@
 """Failures: what is printed, what is recorded, what decorators make of them."""
 
+import os
 import signal
 import time
 import unittest
@@ -68,14 +69,16 @@ class Ends(FlowTest):
     def test_terminate(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             host = self.steps(
-                "self.a = 1\ntry:\n    time.sleep(20)\nfinally:\n    print('cleaned up')", "self.next(self.end)"
+                "self.a = 1\ntry:\n    print('on', flush=True)\n    time.sleep(20)\nfinally:\n    print('cleaned up')",
+                "self.next(self.end)",
             )
-            id, conversation = host.fork()
-            conversation.send(host.frame("s0"))
-            host.control_frame()
-            time.sleep(0.3)
-            host.kill(id, number)
-            done, _ = conversation.receive()
+            read, write = os.pipe()
+            with open(write, "wb") as out, open(read, "rb") as lines:
+                id, conversation = host.fork(out)
+                conversation.send(host.frame("s0"))
+                lines.readline()
+                host.kill(id, number)
+                done, _ = conversation.receive()
             conversation.close()
             self.assertEqual((done["ok"], done["exception"]["type"]), (False, "KeyboardInterrupt"))
             self.assertEqual([one["name"] for one in done["artifacts"]], ["a"])

@@ -374,8 +374,7 @@ class Ending(FlowTest):
     def test_terminate(self):
         host, task, child = self.sleeper()
         host.process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
-        self.assertIsNone(host.process.poll())
+        self.assertOk(host.task("end"))
         host.process.send_signal(signal.SIGTERM)
         self.assertEqual(host.process.wait(5), 0)
         self.assertTrue(wait_until(lambda: not alive(task) and not alive(child)))

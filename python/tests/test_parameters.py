@@ -30,7 +30,7 @@ class Parameters(FlowTest):
 
     def usage(self, declaration, text, message):
         result = self.parameters("p = " + declaration, {} if text is None else {"p": text})
-        self.assertEqual(result.done, {"type": "usage", "message": message})
+        self.assertEqual(result.done, {"type": "usage", "message": message, "parameter": "p"})
         self.assertEqual(result.exited["code"], 1)
 
     def test_conversion(self):

@@ -316,8 +316,9 @@ export async function timeline(run: number, signal: AbortSignal, page: (t: Timel
   }
 }
 
-// The task that has what a run ended with: the last one of its end step, else of its last step; undefined if it has no tasks.
-export function lastTask(steps: Step[]): number | undefined {
+// The task that has what a run ended with: the last one of its end step, as the graph names it, else of its last step; undefined if it
+// has no tasks.
+export function lastTask(steps: Step[], end = "end"): number | undefined {
   const real = steps.filter((s) => s.name !== "_parameters");
-  return (real.find((s) => s.name === "end") ?? real.at(-1))?.last;
+  return (real.find((s) => s.name === end) ?? real.at(-1))?.last;
 }

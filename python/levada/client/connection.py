@@ -21,6 +21,7 @@ from ..exceptions import (
     MetaflowTaggingError,
 )
 from ..launch import find_binary
+from ..wire import RequestFailed
 
 #: Version of the conversation that this side speaks.
 VERSION = 1
@@ -30,32 +31,30 @@ _MAX_HEADER = 16 << 20
 _MAX_BODY = 64 << 20
 _CHUNK = 1 << 18
 
+#: The methods that change what is stored (``internal/api/call.go``): what may have been done is not asked for again.
+_WRITES = frozenset(("tags", "cancel_run", "resume_run"))
+
 
 class _Lost(Exception):
     """The child has gone."""
 
 
-class RequestFailed(Exception):
-    """The program answered with an error: its ``kind``, ``message`` and ``hint``."""
+class _Unsent(_Lost):
+    """The child has gone before it was sent a whole request."""
 
-    def __init__(self, error):
-        self.kind = error.get("kind", "internal error")
-        self.message = error.get("message", "")
-        self.hint = error.get("hint", "")
-        super().__init__(self.message)
 
-    def translate(self, method):
-        """The exception for people."""
-        text = "%s. %s" % (self.message.rstrip("."), _sentence(self.hint)) if self.hint else self.message
-        if self.kind == "not found":
-            return MetaflowNotFound(text)
-        if method == "tags" and self.kind == "invalid":
-            return MetaflowTaggingError(text)
-        if self.kind in ("corrupt", "permission", "no space"):
-            return DataException(text)
-        if self.kind in ("unavailable", "interrupted"):
-            return MetaflowException(text)
-        return MetaflowInternalError(text)
+def _for_people(error, method):
+    """The exception for people of a request that failed."""
+    text = "%s. %s" % (error.message.rstrip("."), _sentence(error.hint)) if error.hint else error.message
+    if error.kind == "not found":
+        return MetaflowNotFound(text)
+    if method == "tags" and error.kind == "invalid":
+        return MetaflowTaggingError(text)
+    if error.kind in ("corrupt", "permission", "no space"):
+        return DataException(text)
+    if error.kind in ("unavailable", "interrupted"):
+        return MetaflowException(text)
+    return MetaflowInternalError(text)
 
 
 def _sentence(text):
@@ -121,7 +120,7 @@ class _Child:
         try:
             self.socket.sendall(_lengths.pack(len(text), 0) + text)
         except OSError:
-            raise _Lost() from None
+            raise _Unsent() from None
 
     def receive(self):
         """The next frame: header and body."""
@@ -195,13 +194,16 @@ class Connection:
                     self._child = _Child()
                 try:
                     return self._exchange(where, method, params)
-                except _Lost:
-                    # It died, perhaps long ago. Nothing that is asked does harm if it is asked twice.
+                except _Lost as lost:
+                    # It died, perhaps long ago.
                     child, self._child = self._child, None
                     child.end()
-                    if last:
-                        text = "%s ended while it was asked for '%s'." % (child.binary, method)
-                        raise MetaflowException(text) from None
+                    text = "%s ended while it was asked for '%s'." % (child.binary, method)
+                    if method in _WRITES and type(lost) is not _Unsent:
+                        text += " It may have done that; look before you ask again."
+                    elif not last:
+                        continue
+                    raise MetaflowException(text) from None
                 except RequestFailed:
                     raise
                 except BaseException:
@@ -270,7 +272,7 @@ class Store:
         try:
             answer, body = _the_connection().ask(where, method, params)
         except RequestFailed as error:
-            raise error.translate(method) from None
+            raise _for_people(error, method) from None
         if self.home is None:
             self.home = answer.get("home")
         return answer.get("result"), body

@@ -2,7 +2,7 @@
 
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Artifact, get, lastTask, type Preview, type Run, type Step } from "../api";
+import { type Artifact, get, type Graph, lastTask, type Preview, type Run, type Step } from "../api";
 import { Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { marked, Value } from "../components/Value";
@@ -22,11 +22,15 @@ interface Side {
 const colours = ["accent", "fail", "ok", "warn", "run", "text", "text-muted", "accent"];
 
 async function load(id: number, signal: AbortSignal): Promise<Side> {
-  const [run, steps] = await Promise.all([
+  const [run, steps, end] = await Promise.all([
     get<Run>(`/runs/${id}`, {}, signal),
     get<{ steps: Step[] }>(`/runs/${id}/steps`, {}, signal),
+    get<{ graph: Graph }>(`/runs/${id}/graph`, {}, signal).then(
+      (g) => g.graph.end_step,
+      () => undefined, // no graph is known of it
+    ),
   ]);
-  const task = lastTask(steps.steps);
+  const task = lastTask(steps.steps, end);
   if (task === undefined) return { run, artifacts: new Map() };
   const res = await get<{ artifacts: Artifact[] }>(`/runs/${id}/tasks/${task}/artifacts`, {}, signal);
   return { run, task, artifacts: new Map(res.artifacts.map((a) => [a.name, a])) };
