@@ -412,7 +412,7 @@ test("a run of Metaflow: nothing is offered that only Metaflow can do, and no gr
   await said("attempt", "0");
   await page.getByRole("button", { name: "end 0/1 done, 1 running" }).waitFor(); // the graph, of the steps that are known
   await said("attempt_ok", "True");
-  await page.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  await page.locator(".named + .status", { hasText: "succeeded" }).waitFor();
   assert.equal(await page.getByRole("button", { name: "Resume" }).count(), 0);
   none(page);
 
@@ -468,7 +468,7 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await run.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
   await run.waitForURL((u) => u.pathname !== `/runs/${flow.run}`);
   await run.getByText(`run ${flow.run}`).waitFor(); // resumes it
-  await run.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  await run.locator(".named + .status", { hasText: "succeeded" }).waitFor();
   list.complaints = list.complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED")); // asked while the server was away
   none(list);
 });

@@ -207,7 +207,7 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
         <Took from={r.created} to={r.ended} now={now} status={r.status} />
       </span>
       <span role="cell" class="c-tasks">
-        <TaskBar counts={r.tasks} />
+        <TaskBar counts={r.tasks} over={r.status !== "running"} />
       </span>
       <span role="cell" class="c-user cut" title={visible(r.user)}>
         <Value of={r.user} />
