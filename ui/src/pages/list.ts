@@ -42,6 +42,9 @@ export interface Head {
   failed: number;
 }
 
+// By status, what needs a look comes first.
+const statuses: string[] = ["failed", "died", "running", "interrupted", "succeeded"];
+
 // rowsOf returns the rows as they are shown: with groups, each under its name, in the order of their newest runs. A run with several
 // tags is in several groups. Of a closed group only the name is shown.
 export function rowsOf(runs: Run[], group: string, closed: ReadonlySet<string>): Row[] {
@@ -54,7 +57,9 @@ export function rowsOf(runs: Run[], group: string, closed: ReadonlySet<string>):
       else by.set(name, [run]);
     }
   }
-  return [...by].flatMap(([name, list]): Row[] => {
+  const groups = [...by];
+  if (group === "status") groups.sort(([a], [b]) => statuses.indexOf(a) - statuses.indexOf(b));
+  return groups.flatMap(([name, list]): Row[] => {
     const head = {
       name,
       runs: list.length,
