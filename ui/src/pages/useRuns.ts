@@ -11,7 +11,7 @@ const page = 100;
 const most = 500; // that are asked for at once
 const retryAfter = 2000;
 const drawEvery = 100;
-const patience = 300; // ms for the stream to begin; what is asked before it does has to be asked again
+const patience = 1000; // ms for the stream to begin; what is asked before it does has to be asked again
 const removedEvery = 20_000; // no event tells of runs that were removed
 
 export interface Runs {
