@@ -19,6 +19,8 @@ const orders: [Order, "" | "-"][] = [
   ["took", "-"],
 ];
 
+const day = (t: Micros) => moment(t).slice(5, 10);
+
 export function TasksTable({ run, rows, version, filter, now }: { run: number; rows: Rows; version: number; filter: Filter; now: Micros }) {
   // What the way back from a task finds again.
   const [shown, setShown] = useState(() => kept<number>("shown") ?? page);
@@ -41,7 +43,11 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
   const drawn = Math.min(shown, list.length);
   useWayBack(drawn, drawn === shown);
   const at = task === undefined ? -1 : list.findIndex((r) => r.task === task);
-  const days = useMemo(() => new Set(list.filter((r) => r.attempt >= 0).map((r) => moment(r.started).slice(0, 10))).size, [list]);
+  const overMidnight = useMemo(() => {
+    const starts = list.filter((r) => r.attempt >= 0).map((r) => r.started);
+    const [first, last] = [starts.reduce((a, b) => Math.min(a, b), Infinity), starts.reduce((a, b) => Math.max(a, b), 0)];
+    return last > 0 && day(first) !== day(last);
+  }, [list]);
   const move = (by: number) => {
     const to = Math.max(0, Math.min(drawn - 1, at + by));
     setTask(list[to]?.task);
@@ -96,7 +102,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
                 </div>
               </td>
               <td class="num wide">{r.attempts}</td>
-              <td title={r.attempt < 0 ? undefined : exact(r.started)}>{r.attempt < 0 ? "" : `${days > 1 ? `${moment(r.started).slice(5, 10)} ` : ""}${clock(r.started)}`}</td>
+              <td title={r.attempt < 0 ? undefined : exact(r.started)}>{r.attempt < 0 ? "" : `${overMidnight ? `${day(r.started)} ` : ""}${clock(r.started)}`}</td>
               <td class="num">{r.attempt < 0 ? "" : <Took from={r.started} to={r.ended} now={now} status={r.status} />}</td>
             </tr>
           ))}
