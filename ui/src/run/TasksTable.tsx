@@ -72,7 +72,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
   };
   if (list.length === 0) return <p class="empty">No task is like that.</p>;
   return (
-    <div class="scroll tasks">
+    <div class={`scroll tasks ${overMidnight ? "days" : ""}`}>
       <table class="grid">
         <caption class="hidden">Tasks of run {run}</caption>
         <thead>
