@@ -48,12 +48,13 @@ type Service struct {
 	mu     sync.Mutex
 	graphs map[metastore.Hash]*graph.Graph // by definition
 	counts map[int64]Counts                // of the tasks of runs that are over
+	left   map[int64]map[string]int        // and what they would have launched, by step
 	large  chan struct{}                   // has an element for each large value that is being looked at
 }
 
 // New returns a service.
 func New(c Config) *Service {
-	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph), counts: make(map[int64]Counts), large: make(chan struct{}, largeAtOnce)}
+	return &Service{c: c, layers: datastore.NewLayers(c.Store), graphs: make(map[metastore.Hash]*graph.Graph), counts: make(map[int64]Counts), left: make(map[int64]map[string]int), large: make(chan struct{}, largeAtOnce)}
 }
 
 // The sizes of pages.

@@ -136,9 +136,9 @@ type Counts struct {
 	Failed    int `json:"failed"`
 	Killed    int `json:"killed"`
 	Died      int `json:"died"`
-	// Waiting is how many more tasks are known to come, of a run that goes on: those that the foreaches and gangs opened so far will have,
-	// in each of their steps, and that have not been launched. Of a foreach within another that is known only once its own step is
-	// done, and never of what follows a switch, so it may grow. The steps outside of foreaches are not in it.
+	// Waiting is how many more tasks are known to come: those that the foreaches and gangs opened so far will have, in each of their
+	// steps, and that have not been launched. Of a run that ended before they were, those that it left out. Of a foreach within another that
+	// is known only once its own step is done, and never of what follows a switch, so it may grow. The steps outside of foreaches are not in it.
 	Waiting int  `json:"waiting"`
 	Started Time `json:"started"` // first start and last end of an attempt of the step; 0 if there is none
 	Ended   Time `json:"ended"`

@@ -2,39 +2,59 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// waiting tells of runs how many tasks of each step are known to come and have not been launched: a foreach says how many elements it
-// has before the first of them is looked at. Runs that are over, or whose graph is not known, are not in the answer.
+// waiting tells of runs how many tasks of each step are known to come and have not been launched, or would have come if the run had not ended:
+// a foreach says how many elements it has before the first of them is looked at. Runs that succeeded, or whose graph is not known, are not in the
+// answer. What a run that is over left out stays the same, so it is counted once.
 func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]map[string]int, error) {
 	var ask []int64
+	res := make(map[int64]map[string]int)
+	s.mu.Lock()
 	for _, r := range runs {
 		// One that spins a task runs nothing but that.
-		if r.Status == metastore.RunRunning && r.Definition != (metastore.Hash{}) && r.Info.Spin == "" {
+		if r.Status == metastore.RunSucceeded || r.Definition == (metastore.Hash{}) || r.Info.Spin != "" {
+			continue
+		}
+		if steps, ok := s.left[r.ID]; ok {
+			res[r.ID] = steps
+		} else {
 			ask = append(ask, r.ID)
 		}
 	}
+	s.mu.Unlock()
 	if len(ask) == 0 {
-		return nil, nil
+		return res, nil
 	}
 	widths, err := s.c.Store.Widths(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	res := make(map[int64]map[string]int, len(widths))
 	for _, r := range runs {
-		steps, ok := widths[r.ID]
-		if !ok {
+		if !slices.Contains(ask, r.ID) {
 			continue
 		}
-		g, err := s.graph(ctx, r)
-		if err != nil {
-			continue // what was launched is counted all the same
+		var steps map[string]int
+		if wide, ok := widths[r.ID]; ok {
+			g, err := s.graph(ctx, r)
+			if err != nil {
+				continue // what was launched is counted all the same
+			}
+			steps = missing(g, wide)
+			res[r.ID] = steps
 		}
-		res[r.ID] = missing(g, steps)
+		if r.Status != metastore.RunRunning && r.Status != metastore.RunDied { // one that seems to have died may only have been silent
+			s.mu.Lock()
+			if len(s.left) >= maxCounts {
+				clear(s.left)
+			}
+			s.left[r.ID] = steps
+			s.mu.Unlock()
+		}
 	}
 	return res, nil
 }

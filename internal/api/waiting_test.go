@@ -115,5 +115,5 @@ func TestWaiting(t *testing.T) {
 	if err := s.Meta.EndRun(t.Context(), run, metastore.RunEnd{Status: metastore.RunFailed, Ended: apitest.Start, FailedTask: 3}); err != nil {
 		t.Fatal(err)
 	}
-	look("over", 15, 0, map[string]int{})
+	look("over, and left out", 15, 3988+26, map[string]int{"outer": 990, "inner": 998, "leaf": 6, "p": 6})
 }

@@ -198,7 +198,7 @@ def pickler(sink):
 
 
 def _writable_array(array):
-    """How an array of numpy is pickled: with this protocol one that is read-only, as pandas gives them, would stay so for good."""
+    """How an array of numpy is pickled: one that is read-only, as pandas gives them, would stay so for good."""
     if not array.flags.writeable:
         view = array.view()
         try:

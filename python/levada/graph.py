@@ -232,13 +232,13 @@ def _switch(call, variable, own, bad):
 
 #: Of what expressions that are worked out before the run are made: nothing that does anything.
 _PLAIN = frozenset((
-    "Constant", "Name", "Load", "Attribute", "Subscript", "IfExp", "Compare", "BoolOp", "BinOp", "UnaryOp", "JoinedStr",
-    "FormattedValue", "Eq", "NotEq", "Is", "IsNot", "In", "NotIn", "And", "Or", "Not", "Add", "Mod",
+    "Constant", "Name", "Load", "Attribute", "Subscript", "IfExp", "Compare", "BoolOp", "BinOp", "UnaryOp",
+    "JoinedStr", "FormattedValue", "Eq", "NotEq", "Is", "IsNot", "In", "NotIn", "And", "Or", "Not", "Add", "Mod",
 ))  # fmt: skip
 
 
 def _text(node, own, function, flow_class):
-    """The text that an expression stands for: a constant, or what is known before the run, as a config is. Else None."""
+    """The text that an expression stands for: a constant, or what is known before the run, as a config is."""
     if kind_of(node) == "Constant":
         return node.value if isinstance(node.value, str) else None
     parts = [node]

@@ -79,12 +79,13 @@ def _to_float(value):
 
 _CONVERSIONS = {bool: ("bool", _to_bool), int: ("int", _to_int), float: ("float", _to_float), str: ("str", str)}
 _EXACT_TYPES = (bool, int, float, list, dict)
-#: Further arguments that are taken: "separator", and those of click's options, which Metaflow passes on and which say nothing here.
-_OPTIONS = frozenset(
-    "separator param_decls prompt confirmation_prompt prompt_required hide_input is_flag flag_value multiple count "
-    "allow_from_autoenv hidden show_choices show_envvar callback nargs metavar expose_value is_eager envvar shell_complete "
-    "external_artifact external_trigger".split()
-)
+#: Further arguments that are taken: "separator", and those of click's options, which Metaflow passes on. They say
+#: nothing here.
+_OPTIONS = frozenset((
+    "separator", "param_decls", "prompt", "confirmation_prompt", "prompt_required", "hide_input", "is_flag",
+    "flag_value", "multiple", "count", "allow_from_autoenv", "hidden", "show_choices", "show_envvar", "callback",
+    "nargs", "metavar", "expose_value", "is_eager", "envvar", "shell_complete", "external_artifact", "external_trigger",
+))  # fmt: skip
 
 
 class Parameter:

@@ -76,7 +76,8 @@ def _once_more(signum):
     setitimer(ITIMER_REAL, _SOON)
 
 
-# Around a fork of the step SIGTERM waits, until the new process is one that it kills. What that says to the host is its own.
+# Around a fork of the step SIGTERM waits, until the new process is one that it kills. That has a conversation of its
+# own with the host.
 
 
 def _before():

@@ -181,8 +181,8 @@ class Channel:
         """Send a request; return header and body of the reply. RequestFailed if the host could not answer."""
         if getpid() != self.pid:
             raise RuntimeError(
-                "this process, which the step has started, has no connection to the host, and cannot read artifacts: read what "
-                "it needs before it is started"
+                "this process, which the step has started, has no connection to the host, and cannot read artifacts: "
+                "read what it needs before it is started"
             )
         reply, body = self.tell(header, asks=True)
         if reply["type"] != "reply" or reply.get("id") != header["id"]:
@@ -191,8 +191,8 @@ class Channel:
             raise RequestFailed(reply["error"])
         return reply, body
 
-    # A process that the step forks may read artifacts, too. Two that talk over one socket would garble what both say, so
-    # each has its own, which is made before the fork: the host is passed the other end.
+    # A process that the step forks may read artifacts, too. Two that talk over one socket would garble what both say,
+    # so each has its own, which is made before the fork: the host is passed the other end.
 
     def before_fork(self):
         """Before this process forks another: open a conversation for that."""

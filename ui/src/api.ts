@@ -11,7 +11,7 @@ export interface Counts {
   failed: number;
   killed: number;
   died: number;
-  waiting: number; // known to come, and not launched
+  waiting: number; // known to come, and not launched; of a run that is over, never
   started: Micros;
   ended: Micros;
 }

@@ -4,7 +4,7 @@
 // no page gets an answer any more. So a page that nobody looks at has no stream, and those in sight have four at most. If there are more
 // windows than that, they take turns; a stream that begins anew catches up.
 
-export type Connection = "connecting" | "open" | "lost";
+export type Connection = "connecting" | "open" | "lost" | "gone"; // gone: what was listened to was removed
 
 export interface Source {
   close(): void;
@@ -38,8 +38,23 @@ async function othersWait(): Promise<boolean> {
   return !!pending?.some((l) => l.name?.startsWith("levada stream "));
 }
 
+// removed asks whether a server that refused a stream did so because there is no such thing (any more): a stream itself does not tell.
+async function removed(url: string, givenUp: AbortSignal): Promise<boolean> {
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  givenUp.addEventListener("abort", end);
+  try {
+    return (await fetch(url, { signal: stop.signal })).status === 404;
+  } catch {
+    return false; // the server is away
+  } finally {
+    end(); // it may have begun a stream, which nobody reads
+    givenUp.removeEventListener("abort", end);
+  }
+}
+
 // listen calls handlers with the parsed data of events by their names, and connection when that changes. A server that refuses ends
-// what the browser would try again, so that is done here. A new stream cannot tell the server what was seen by a header, as the browser
+// what the browser would try again, so that is done here, unless what is listened to is gone. A new stream cannot tell the server what was seen by a header, as the browser
 // does; an address that is a function gets the last id and can.
 export function listen(
   url: string | ((last: string) => string),
@@ -51,13 +66,19 @@ export function listen(
   let timer = 0;
   let last = "";
   const connect = () => {
-    const mine = new EventSource(typeof url === "string" ? url : url(last));
+    const address = typeof url === "string" ? url : url(last);
+    const mine = new EventSource(address);
+    const { signal } = begun!;
     source = mine;
     mine.onopen = () => connection("open");
-    mine.onerror = () => {
+    mine.onerror = async () => {
       if (mine !== source) return;
-      connection("lost");
-      if (mine.readyState === EventSource.CLOSED) timer = window.setTimeout(connect, 2000);
+      if (mine.readyState !== EventSource.CLOSED) return connection("lost");
+      const gone = await removed(address, signal);
+      if (mine !== source) return;
+      connection(gone ? "gone" : "lost");
+      if (gone) close();
+      else timer = window.setTimeout(connect, 2000);
     };
     for (const [name, handle] of Object.entries(handlers)) {
       mine.addEventListener(name, (e) => {
@@ -98,14 +119,13 @@ export function listen(
     if (document.hidden) leaving = window.setTimeout(end, hiddenFor);
     else void begin();
   };
+  const close = () => {
+    document.removeEventListener("visibilitychange", seen);
+    clearTimeout(leaving);
+    end();
+  };
   document.addEventListener("visibilitychange", seen);
   connection("connecting");
   seen();
-  return {
-    close() {
-      document.removeEventListener("visibilitychange", seen);
-      clearTimeout(leaving);
-      end();
-    },
-  };
+  return { close };
 }

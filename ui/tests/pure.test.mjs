@@ -33,6 +33,28 @@ test("a run that comes by an event finds its place, changes it, or leaves the li
   assert.deepEqual(ids(append(list, { runs: [run(5, { status: "failed" }), run(4)], next: "" })), [9, 7, 5, 4]);
 });
 
+test("runs that were removed leave the list, and those that nobody was asked about stay", async () => {
+  const { without } = await load("pages/list.ts");
+  const list = { runs: [run(10), run(9), run(7), run(5), run(3)], next: "more" };
+  const ids = (had, page) => without(list, new Set(had), page).runs.map((r) => r.id);
+  assert.deepEqual(ids([9, 7, 5, 3], { runs: [run(9), run(5)], next: "more" }), [10, 9, 5, 3], "10 came in between, 3 is behind the page");
+  assert.deepEqual(ids([10, 9, 7, 5, 3], { runs: [run(7), run(5)], next: "" }), [7, 5]);
+  assert.deepEqual(ids([10, 9], { runs: [], next: "" }), [7, 5, 3]);
+  assert.equal(without(list, new Set([10, 9, 7, 5, 3]), list), list);
+});
+
+test("what a resumed run took over is in no lane, and not on the axis", async () => {
+  const { extent, Rows, sections } = await load("run/rows.ts");
+  const rows = new Rows();
+  rows.add({ steps: ["start", "work"], statuses: ["succeeded"], rows: { task: [1, 2, 3, 4], step: [0, 1, 1, 1], attempt: [0, 0, 0, 0], status: [0, 0, 0, 0], started: [100, 200, 1010, 1020], ended: [150, 300, 1030, 1040], value: ["", "", "", ""] } });
+  const all = { step: "", status: "", text: "" };
+  const told = (since) => sections(rows, all, 2000, since).map((s) => [s.step, s.lanes.map((l) => l.map((r) => r.task)), s.taken.map((r) => r.task)]);
+  assert.deepEqual(told(1000), [["start", [], [1]], ["work", [[3], [4]], [2]]]);
+  assert.deepEqual(told(0), [["start", [[1]], []], ["work", [[2, 3], [4]], []]]);
+  assert.deepEqual(extent(rows, 2000, 1000), [1000, 1040]);
+  assert.deepEqual(extent(rows, 2000, 0), [100, 1040]);
+});
+
 test("groups are in the order of their newest runs, and a closed one is its name", async () => {
   const { rowsOf } = await load("pages/list.ts");
   const runs = [run(3, { flow: "B", tags: ["x", "y"] }), run(2, { flow: "A", status: "failed" }), run(1, { flow: "B" })];
@@ -41,6 +63,7 @@ test("groups are in the order of their newest runs, and a closed one is its name
   assert.deepEqual(names("flow"), ["B", 3, 1, "A", 2]);
   assert.deepEqual(names("flow", ["B"]), ["B", "A", 2]);
   assert.deepEqual(names("tag"), ["x", 3, "y", 3, "no tag", 2, 1]);
+  assert.deepEqual(names("status"), ["failed", 2, "succeeded", 3, 1], "what failed comes first");
   assert.deepEqual(rowsOf(runs, "flow", new Set())[3].head, { name: "A", runs: 1, running: 0, failed: 1 });
 });
 
@@ -230,6 +253,15 @@ test("runs are placed by numbers if all values are, else by names", async () => 
   assert.deepEqual(axisOf(words, "alpha"), { kind: "names", names: ["adam", "sgd"] });
   assert.deepEqual(place(words, "y", "alpha", axisOf(words, "alpha")).map((q) => [q.point.run, q.x]), [[1, 0], [2, 1]]);
   assert.deepEqual(varying([p(1, "a", 1, { same: "1" }), p(2, "b", 1, { same: "1" })]), ["alpha"]);
+});
+
+test("the numbers of runs are sorted, what has none comes last", async () => {
+  const { sorted } = await load("pages/points.ts");
+  const points = [{ run: 4, x: 1 }, { run: 3, x: 10 }, { run: 2 }, { run: 1, x: 1 }];
+  const ids = (key, down) => sorted(points, key, down).map((p) => p.run);
+  assert.deepEqual(ids((p) => p.x, false), [4, 1, 3, 2]);
+  assert.deepEqual(ids((p) => p.x, true), [3, 4, 1, 2]);
+  assert.deepEqual(ids((p) => p.x && `v${p.x}`, true), [3, 4, 1, 2]);
 });
 
 test("a traceback is taken apart, the exception that ended the task first, the user's lines told from libraries'", async () => {

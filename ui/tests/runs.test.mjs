@@ -1,6 +1,7 @@
 // The list of runs, the page of a run and runs side by side: what is hard to see, to reach, or to find again.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { results, until, violations, World } from "./world.mjs";
@@ -197,7 +198,10 @@ test("the way back finds the list as it was", async () => {
     return (await again.count()) === 1 && again.evaluate((el) => el.getBoundingClientRect().top > 0 && el.getBoundingClientRect().bottom < innerHeight);
   }, "the run is in sight again");
 
+  assert.equal(await page.locator(".run-line.current").getAttribute("data-run"), name.match(/\d+$/)[0], "the keys go on from there");
+
   await page.goto("/?group=flow");
+  await page.getByText(/^50 runs loaded$/).first().waitFor();
   await page.locator(".run-group").first().getByRole("button").click();
   await page.locator(".run-group button[aria-expanded=false]").waitFor();
   await page.reload();
@@ -207,7 +211,7 @@ test("the way back finds the list as it was", async () => {
 test("names that are long make no page wider than the screen, and leave ids in sight", async () => {
   const long = `A${"VeryLongNameOfAFlow".repeat(6)}`;
   const one = { ...(await (await fetch(`${w.url}/api/v1/runs/${ids.whole}`)).json()), flow: long };
-  for (const width of [390, 768, 776, 1280]) {
+  for (const width of [390, 768, 776, 1024, 1280]) {
     const page = await w.page("/no/such/page", { width });
     await page.route("**/api/v1/runs?*", (route) => route.fulfill({ json: { runs: [one], next: "" } }));
     await page.route("**/api/v1/flows", (route) => route.fulfill({ json: { flows: [{ name: long, runs: 1, latest: one.id, created: one.created }] } }));
@@ -219,6 +223,10 @@ test("names that are long make no page wider than the screen, and leave ids in s
     const id = await link.locator("> span").boundingBox();
     assert.ok(id.x + id.width <= cell.x + cell.width + 1, `${width}: the id is in sight`);
     assert.ok(await fits(page), `the list at ${width}`);
+    assert.equal(await page.getByRole("columnheader", { name: "Parameters" }).isVisible(), width > 900);
+    await page.goto(`/?flow=${long}`);
+    await page.getByRole("link", { name: "Metrics of" }).waitFor();
+    assert.ok(await fits(page), `the list of the flow at ${width}`);
     await link.click();
     await page.getByRole("heading", { name: long }).waitFor();
     assert.ok(await fits(page), `the run at ${width}`);
@@ -243,6 +251,15 @@ test("the focus stays near when tags go and come", async () => {
   assert.equal(await focused(), "Remove the tag hello");
   await page.keyboard.press("?");
   assert.equal(await focused(), "Close");
+  await page.keyboard.press("Escape");
+  for (let i = 0; i < 2; i++) { // a browser heeds autofocus once
+    await page.getByRole("button", { name: "+ tag" }).click();
+    await until(async () => (await focused()) === "New tag", "one can type");
+    await page.keyboard.type("not one");
+    await page.keyboard.press("Escape");
+    await page.getByLabel("New tag").waitFor({ state: "detached" });
+    assert.equal(await focused(), "+ tag");
+  }
   none(page);
 });
 
@@ -260,6 +277,71 @@ test("a line of a traceback is a link to the code that ran", async () => {
   await page.screenshot({ path: join(results, "print.png"), fullPage: true });
   await page.goto(`/runs/${ids.failed}`);
   await page.getByText("ended by signal 9, as when memory runs out").waitFor();
+  none(page);
+});
+
+test("a list is asked for once", async () => {
+  const page = await w.page("/no/such/page");
+  const asked = [];
+  page.on("request", (r) => r.url().includes("/api/v1/runs?") && asked.push(r.url()));
+  await page.goto("/");
+  await page.locator(".run-line").first().waitFor();
+  await page.waitForTimeout(500); // in which it was asked again
+  assert.equal(asked.length, 1);
+  none(page);
+});
+
+test("a run that is removed while it is looked at", async () => {
+  const id = w.run("branches.py");
+  const list = await w.page("/no/such/page");
+  await list.clock.install();
+  await list.goto("/");
+  const link = list.getByRole("link", { name: `BranchesFlow / ${id}` });
+  await link.waitFor();
+  const run = await w.page(`/runs/${id}`);
+  await run.getByRole("button", { name: "Resume" }).waitFor();
+  const task = await w.page(`/runs/${id}/tasks/1`);
+  await task.getByRole("heading", { level: 1 }).waitFor();
+  execFileSync(w.bin, ["rm", String(id)], { cwd: w.dir, env: w.env, stdio: "pipe" });
+  for (const page of [run, task]) await page.getByText("This run was removed.").waitFor();
+  assert.equal(await run.getByRole("button", { name: "Resume" }).count(), 0);
+  let asked = 0;
+  run.on("request", () => asked++);
+  await run.waitForTimeout(2500);
+  assert.equal(asked, 0, "it is not asked for any more");
+  await list.clock.fastForward(30_000);
+  await link.waitFor({ state: "detached" });
+  none(list);
+});
+
+test("a run that is missing is left out of a comparison, and what failed more is said", async () => {
+  const page = await w.page(`/compare?run=${ids.whole}&run=99999&run=${ids.other}`);
+  await page.getByRole("heading", { name: "2 runs compared" }).waitFor();
+  await page.getByText("There is no run 99999, or not any more.").waitFor();
+  const table = page.getByRole("region", { name: "Runs side by side" });
+  await table.getByRole("rowheader", { name: "curve" }).waitFor();
+  assert.equal(await table.getByRole("rowheader", { name: "note" }).count(), 1, "a parameter is told once");
+  await page.goto("/compare?run=99998&run=99999");
+  await page.getByRole("heading", { name: "Nothing to compare" }).waitFor();
+
+  await page.route(`**/api/v1/runs/${ids.failed}`, async (route) => {
+    const run = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...run, tasks: { ...run.tasks, failed: 4, waiting: 30 } } });
+  });
+  await page.goto(`/runs/${ids.failed}`);
+  await page.getByText("30 never launched").first().waitFor();
+  await page.getByRole("link", { name: "3 more failed tasks" }).click();
+  await page.waitForURL(/tab=tasks&status=failed/);
+});
+
+test("copying what a command takes", async () => {
+  const page = await w.page(`/runs/${ids.failed}`);
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  await page.getByRole("button", { name: "Copy the number of the run" }).click();
+  await until(async () => (await copied()) === String(ids.failed), "the number is copied");
+  await page.getByRole("button", { name: "Copy how commands name the task" }).click();
+  await until(async () => new RegExp(`^${ids.failed}/train/\\d+$`).test(await copied()), "the task is copied");
   none(page);
 });
 

@@ -294,6 +294,35 @@ test("metrics against time and parameters", async () => {
   await page.getByRole("button", { name: "epochs" }).click();
   await page.getByRole("group", { name: "epochs of 2 runs of KindsFlow" }).waitFor();
   assert.match(page.url(), /name=epochs/);
+
+  const table = page.getByRole("region", { name: "The numbers, run by run" });
+  const alpha = table.getByRole("columnheader", { name: "alpha" });
+  const first = async () => Number(await table.locator("tbody tr").first().getByRole("link").innerText());
+  assert.equal(await table.getByRole("columnheader", { name: "Run" }).getAttribute("aria-sort"), "descending");
+  assert.equal(await first(), ids.kinds2);
+  await alpha.getByRole("button").click();
+  await until(async () => (await first()) === ids.kinds, "the smallest comes first");
+  assert.equal(await alpha.getAttribute("aria-sort"), "ascending");
+  await page.reload();
+  await alpha.waitFor();
+  assert.equal(await first(), ids.kinds);
+  none(page);
+});
+
+test("the way back from a task finds the table as it was, under its head", async () => {
+  const page = await w.page(`/runs/${ids.wide}?tab=tasks`);
+  await page.getByRole("button", { name: "Show more" }).click();
+  const last = page.locator("[data-task-row='202'] a");
+  await last.scrollIntoViewIfNeeded();
+  const head = await page.getByRole("columnheader", { name: "Task" }).boundingBox();
+  assert.ok(head.y >= 0 && head.y < 100, "the head stays in sight");
+  const name = await last.innerText();
+  await last.click();
+  await page.waitForURL(/tasks\/\d+$/);
+  await page.goBack();
+  const again = page.getByRole("link", { name, exact: true });
+  await until(async () => (await again.count()) === 1 && again.evaluate((el) => el.getBoundingClientRect().top > 0 && el.getBoundingClientRect().bottom <= innerHeight), "the task is in sight again");
+  await page.locator("tr.current a", { hasText: name }).waitFor();
   none(page);
 });
 
@@ -412,7 +441,7 @@ test("a run of Metaflow: nothing is offered that only Metaflow can do, and no gr
   await said("attempt", "0");
   await page.getByRole("button", { name: "end 0/1 done, 1 running" }).waitFor(); // the graph, of the steps that are known
   await said("attempt_ok", "True");
-  await page.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  await page.locator(".named + .status", { hasText: "succeeded" }).waitFor();
   assert.equal(await page.getByRole("button", { name: "Resume" }).count(), 0);
   none(page);
 
@@ -460,6 +489,8 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await run.getByRole("button", { name: "Cancel it" }).click();
   await run.getByText("interrupted", { exact: true }).first().waitFor();
   await run.getByText("It was cancelled: somebody asked for its end").waitFor();
+  await run.getByRole("status").getByText(`Run ${flow.run}: interrupted`).waitFor(); // said to those who do not see it
+  await until(() => run.evaluate(() => document.activeElement.tagName === "H1"), "the focus is on the heading: the button is gone");
   await flow.ended;
   await list.locator(".run-line", { has: link }).getByText("interrupted", { exact: true }).waitFor();
 
@@ -468,7 +499,7 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await run.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
   await run.waitForURL((u) => u.pathname !== `/runs/${flow.run}`);
   await run.getByText(`run ${flow.run}`).waitFor(); // resumes it
-  await run.locator("h1 + .status", { hasText: "succeeded" }).waitFor();
+  await run.locator(".named + .status", { hasText: "succeeded" }).waitFor();
   list.complaints = list.complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED")); // asked while the server was away
   none(list);
 });

@@ -124,6 +124,10 @@ for (const table of document.querySelectorAll('table.sortable')) {
     };
   });
 }
+if (parent !== self) {
+  const margin = () => { const s = getComputedStyle(document.body); return parseFloat(s.marginTop) + parseFloat(s.marginBottom); };
+  new ResizeObserver(() => parent.postMessage({ cardHeight: document.body.offsetHeight + margin() }, '*')).observe(document.body);
+}
 if (navigator.clipboard) for (const pre of document.querySelectorAll('pre[data-copy]')) {
   const text = pre.textContent, button = document.createElement('button');
   button.className = 'copy';

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Counts, type Micros, Problem, type Status } from "../api";
-import { ago, duration, exact } from "../format";
+import { ago, duration, exact, visible } from "../format";
 import type { Connection } from "../live";
 import { marked } from "./Value";
 
@@ -84,7 +84,8 @@ export function total(c: Counts | undefined): number {
   return c ? c.running + c.succeeded + c.failed + c.killed + c.died : 0;
 }
 
-export function TaskBar({ counts }: { counts: Counts | undefined }) {
+// TaskBar shows how far a run has come. What was never launched when it ended stays a grey rest.
+export function TaskBar({ counts, over }: { counts: Counts | undefined; over: boolean }) {
   const n = total(counts) + (counts?.waiting ?? 0);
   if (!counts || n === 0) return <span class="muted">–</span>;
   const parts: [string, number, string][] = [
@@ -94,7 +95,7 @@ export function TaskBar({ counts }: { counts: Counts | undefined }) {
     ["fail", counts.failed, "failed"],
     ["died", counts.died, "died"],
     ["warn", counts.killed, "killed"],
-    ["wait", counts.waiting, "waiting"],
+    ["wait", counts.waiting, over ? "never launched" : "waiting"],
   ];
   const said = parts
     .filter(([, k]) => k > 0)
@@ -142,6 +143,13 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
 
 // What a page that is kept up to date says when it is not.
 export function Lost({ connection }: { connection: Connection }) {
+  if (connection === "gone") {
+    return (
+      <div class="lost" role="status">
+        This run was removed. What is shown is what was loaded before. <a href="/">The list of runs</a>
+      </div>
+    );
+  }
   if (connection !== "lost") return null;
   return (
     <div class="lost" role="status">
@@ -205,6 +213,18 @@ export function Tabs({ names, at: asked, choose, label }: { names: [string, stri
         </button>
       ))}
     </div>
+  );
+}
+
+// Copy is a small button beside what one may want in a command.
+export function Copy({ text, what }: { text: string; what: string }) {
+  return (
+    <button class="copy" type="button" aria-label={`Copy ${what}`} title={`Copy ${visible(text)}`} onClick={() => copy(text).catch(toastError)}>
+      <svg viewBox="0 0 16 16" width="13" height="13" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round">
+        <rect x="5.5" y="5.5" width="8" height="8" rx="1.5" />
+        <path d="M10.5 3.5v-.2a1 1 0 0 0-1-1H3.3a1 1 0 0 0-1 1v6.2a1 1 0 0 0 1 1h.2" />
+      </svg>
+    </button>
   );
 }
 

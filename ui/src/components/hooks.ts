@@ -1,7 +1,8 @@
 // What pages do again and again: ask the server, and hear keys.
 
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api";
+import { keep, kept } from "../router";
 
 export interface Loaded<T> {
   data: T | undefined;
@@ -68,6 +69,39 @@ export function useKeys(list: Shortcut[]): void {
   const ref = useRef({});
   active.set(ref.current, list);
   useEffect(() => () => void active.delete(ref.current), []);
+}
+
+const waysBack = 5000; // ms for a list to be as long as it was
+
+// useWayBack scrolls to where a list was when it was left, as soon as it is as long again. whole: it does not become longer.
+export function useWayBack(loaded: number, whole: boolean): void {
+  const target = useRef(kept<number>("scroll") ?? 0);
+  const until = useRef(Date.now() + waysBack);
+  useLayoutEffect(() => {
+    history.scrollRestoration = "manual"; // the browser would scroll too, whenever it likes, and as far as the list is long then
+    return () => {
+      history.scrollRestoration = "auto";
+    };
+  }, []);
+  useLayoutEffect(() => {
+    if (!target.current) return;
+    window.scrollTo(0, target.current);
+    if (whole || Math.abs(scrollY - target.current) < 2 || Date.now() > until.current) target.current = 0;
+  }, [loaded, whole]);
+  useEffect(() => {
+    let timer = 0;
+    const scrolled = () => {
+      const where = location.href;
+      clearTimeout(timer);
+      // A browser takes only so many changes of its history in a time.
+      timer = window.setTimeout(() => location.href === where && !target.current && keep("scroll", scrollY), 200);
+    };
+    window.addEventListener("scroll", scrolled, { passive: true });
+    return () => {
+      clearTimeout(timer);
+      window.removeEventListener("scroll", scrolled);
+    };
+  }, []);
 }
 
 let first = "";

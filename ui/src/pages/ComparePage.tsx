@@ -2,11 +2,11 @@
 
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Artifact, get, type Graph, lastTask, type Preview, type Run, type Step } from "../api";
+import { type Artifact, get, type Graph, lastTask, type Preview, Problem, type Run, type Step } from "../api";
 import { Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { marked, Value } from "../components/Value";
-import { number } from "../format";
+import { number, plural } from "../format";
 import { setQuery, useAddress } from "../router";
 import { oneLine } from "../task/PreviewView";
 import { CodeDiff } from "./CodeDiff";
@@ -36,9 +36,14 @@ async function load(id: number, signal: AbortSignal): Promise<Side> {
   return { run, task, artifacts: new Map(res.artifacts.map((a) => [a.name, a])) };
 }
 
+function unlessMissing(err: unknown): undefined {
+  if (!(err instanceof Problem && err.status === 404)) throw err;
+}
+
 export function ComparePage({ runs: asked }: { runs: number[] }) {
   const runs = [...new Set(asked)].slice(0, mostCompared);
   const [sides, setSides] = useState<Side[]>();
+  const [turn, setTurn] = useState(0);
   const [previews, setPreviews] = useState<Map<string, (Preview | undefined)[]>>(new Map());
   const [error, setError] = useState<unknown>();
   const only = useAddress().searchParams.get("only") === "differences";
@@ -47,9 +52,11 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
     document.title = `Runs ${runs.join(", ")} compared – Levada`;
     const stop = new AbortController();
     const go = async () => {
-      const all = await Promise.all(runs.map((id) => load(id, stop.signal)));
+      const all = (await Promise.all(runs.map((id) => load(id, stop.signal).catch(unlessMissing)))).filter((s) => s !== undefined);
       setSides(all);
-      const names = [...new Set(all.flatMap((s) => [...s.artifacts.keys()]))].filter((n) => !n.startsWith("_")).sort();
+      // What a run was given is among its parameters already.
+      const given = (s: Side, name: string) => !s.artifacts.has(name) || name in (s.run.parameters ?? {});
+      const names = [...new Set(all.flatMap((s) => [...s.artifacts.keys()]))].filter((n) => !n.startsWith("_") && !all.every((s) => given(s, n))).sort();
       const byName = new Map<string, (Preview | undefined)[]>();
       await Promise.all(
         names.map(async (name) => {
@@ -63,11 +70,12 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       );
       setPreviews(new Map([...byName].sort(([a], [b]) => a.localeCompare(b))));
     };
+    setError(undefined);
     go().catch((err: unknown) => {
       if (!stop.signal.aborted) setError(err);
     });
     return () => stop.abort();
-  }, []);
+  }, [turn]);
   if (runs.length < 2) {
     return (
       <div class="empty panel">
@@ -78,8 +86,22 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       </div>
     );
   }
-  if (error) return <Failure error={error} />;
+  const crumbs = (
+    <nav class="crumbs" aria-label="Where this is">
+      <a href="/">Runs</a>
+    </nav>
+  );
+  if (error) {
+    return (
+      <>
+        {crumbs}
+        <h1 style={{ marginBottom: "0.7rem" }}>Runs {runs.join(", ")} compared</h1>
+        <Failure error={error} retry={() => setTurn((n) => n + 1)} />
+      </>
+    );
+  }
   if (!sides) return <Skeleton lines={10} />;
+  const absent = runs.filter((id) => !sides.some((s) => s.run.id === id));
   const all = sides.map((s) => s.run);
   const differ = (list: unknown[]) => list.some((v) => v !== list[0]);
   const facts: [string, (r: Run) => string][] = [
@@ -120,70 +142,77 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
   );
   return (
     <>
-      <nav class="crumbs" aria-label="Where this is">
-        <a href="/">Runs</a>
-      </nav>
+      {crumbs}
       <div class="row spread" style={{ marginBottom: "0.7rem" }}>
-        <h1>{all.length} runs compared</h1>
-        <button class="button" type="button" aria-pressed={only} onClick={() => setQuery({ only: only ? undefined : "differences" })}>
-          Only differences
-        </button>
+        <h1>{all.length === 0 ? "Nothing to compare" : `${plural(all.length, "run")} compared`}</h1>
+        {all.length > 1 ? (
+          <button class="button" type="button" aria-pressed={only} onClick={() => setQuery({ only: only ? undefined : "differences" })}>
+            Only differences
+          </button>
+        ) : null}
       </div>
-      <div class="panel scroll" style={{ padding: 0 }} tabIndex={0} role="region" aria-label="Runs side by side">
-        <table class="grid compared">
-          <thead>
-            <tr>
-              <th scope="col">
-                <span class="hidden">What is compared</span>
-              </th>
-              {all.map((r) => (
+      {absent.length ? (
+        <div class="note warn" role="status" style={{ marginBottom: "0.7rem" }}>
+          {absent.length === 1 ? `There is no run ${absent[0]}` : `There are no runs ${absent.join(", ")}`}, or not any more.
+        </div>
+      ) : null}
+      {all.length > 0 ? (
+        <div class="panel scroll" style={{ padding: 0 }} tabIndex={0} role="region" aria-label="Runs side by side">
+          <table class="grid compared">
+            <thead>
+              <tr>
                 <th scope="col">
-                  <a href={`/runs/${r.id}`}>
-                    <Value of={r.flow} /> / {r.id}
-                  </a>
+                  <span class="hidden">What is compared</span>
                 </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            <tr>
-              <th scope="row">status</th>
-              {all.map((r) => (
-                <td>
-                  <StatusPill status={r.status} />
-                </td>
-              ))}
-            </tr>
-            <tr>
-              <th scope="row">started</th>
-              {all.map((r) => (
-                <td>
-                  <When at={r.created} now={now} />
-                </td>
-              ))}
-            </tr>
-            <tr>
-              <th scope="row">took</th>
-              {all.map((r) => (
-                <td>
-                  <Took from={r.created} to={r.ended} now={now} status={r.status} />
-                </td>
-              ))}
-            </tr>
-            {facts.map(([name, of]) => row(name, all.map(of), all.map((r) => ({ text: of(r) || undefined }))))}
-            {parameters.length ? head("Parameters") : null}
-            {parameters.map((p) => {
-              const values = all.map((r) => r.parameters?.[p]);
-              return row(p, values, values.map((text) => ({ text })));
-            })}
-            {previews.size ? head("What they ended with") : null}
-            {[...previews].map(([name, list]) => {
-              const hashes = hashesOf(name);
-              return row(name, hashes, differ(hashes) ? apart(list) : list.map((p) => ({ text: p && oneLine(p) })));
-            })}
-          </tbody>
-        </table>
-      </div>
+                {all.map((r) => (
+                  <th scope="col">
+                    <a href={`/runs/${r.id}`}>
+                      <Value of={r.flow} /> / {r.id}
+                    </a>
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              <tr>
+                <th scope="row">status</th>
+                {all.map((r) => (
+                  <td>
+                    <StatusPill status={r.status} />
+                  </td>
+                ))}
+              </tr>
+              <tr>
+                <th scope="row">started</th>
+                {all.map((r) => (
+                  <td>
+                    <When at={r.created} now={now} />
+                  </td>
+                ))}
+              </tr>
+              <tr>
+                <th scope="row">took</th>
+                {all.map((r) => (
+                  <td>
+                    <Took from={r.created} to={r.ended} now={now} status={r.status} />
+                  </td>
+                ))}
+              </tr>
+              {facts.map(([name, of]) => row(name, all.map(of), all.map((r) => ({ text: of(r) || undefined }))))}
+              {parameters.length ? head("Parameters") : null}
+              {parameters.map((p) => {
+                const values = all.map((r) => r.parameters?.[p]);
+                return row(p, values, values.map((text) => ({ text })));
+              })}
+              {previews.size ? head("What they ended with") : null}
+              {[...previews].map(([name, list]) => {
+                const hashes = hashesOf(name);
+                return row(name, hashes, differ(hashes) ? apart(list) : list.map((p) => ({ text: p && oneLine(p) })));
+              })}
+            </tbody>
+          </table>
+        </div>
+      ) : null}
       <div class="columns" style={{ marginTop: "0.9rem" }}>
         {curves.map(([name, list]) => (
           <section class="panel">
@@ -204,8 +233,8 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
               )}
             />
             <div class="legend">
-              {all.map((r, i) => (
-                <span>
+              {all.map((r, i) => list[i]?.values && (
+                <span key={r.id}>
                   <i style={{ background: `var(--${colours[i % colours.length]})`, opacity: i % 2 ? 0.7 : 1 }} />
                   run {r.id}
                   {i % 2 ? " (dashed)" : ""}
@@ -223,7 +252,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
             </section>
           ))}
       </div>
-      <CodeDiff runs={all} />
+      {all.length > 1 ? <CodeDiff runs={all} /> : null}
     </>
   );
 }
@@ -284,7 +313,8 @@ function change(to: number, from: number): string {
   const sign = d > 0 ? "+" : "−";
   const percent = Math.abs((100 * d) / from);
   if (from === 0) return `${sign}${number(Math.abs(d))}`;
-  if (percent >= 1000) return `× ${number(Number((to / from).toPrecision(3)))}`;
+  if (percent >= 1000 && to / from > 0) return `${number(Number((to / from).toPrecision(3)))} times as much`;
+  if (percent >= 1000) return `${sign}${number(Math.abs(d))}`;
   return `${sign}${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 
@@ -295,10 +325,14 @@ function Bars({ values }: { values: { name: string; value: number | undefined }[
       {values.map((v) => (
         <Fragment key={v.name}>
           <span>{v.name}</span>
-          <span class="bar" style={{ width: "100%" }} aria-hidden="true">
-            <span style={{ width: `${(100 * Math.abs(v.value ?? 0)) / most}%`, background: "var(--accent)" }} />
-          </span>
-          <span>{v.value === undefined ? "–" : number(v.value)}</span>
+          {v.value === undefined ? (
+            <span />
+          ) : (
+            <span class="bar" style={{ width: "100%" }} aria-hidden="true">
+              <span style={{ width: `${(100 * Math.abs(v.value)) / most}%`, background: "var(--accent)" }} />
+            </span>
+          )}
+          <span>{v.value === undefined ? missing : number(v.value)}</span>
         </Fragment>
       ))}
     </div>

@@ -2,13 +2,14 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, type Metrics, type Point, type Step } from "../api";
-import { Failure, Skeleton, StatusPill, useNow, When } from "../components/basic";
+import { Failure, Skeleton, useNow } from "../components/basic";
 import { useGet } from "../components/hooks";
 import { Value } from "../components/Value";
-import { number, plural, visible } from "../format";
+import { plural, visible } from "../format";
 import { setQuery, useAddress } from "../router";
 import { statuses } from "./filters";
 import { Mark, MetricChart } from "./MetricChart";
+import { MetricsTable } from "./MetricsTable";
 import { axisOf, varying } from "./points";
 
 const page = 500;
@@ -113,48 +114,7 @@ export function MetricsPage({ flow }: { flow: string }) {
               </button>
             </div>
           ) : null}
-          <section class="panel scroll" style={{ padding: 0 }} tabIndex={0} aria-label="The numbers, run by run">
-            <table class="grid">
-              <thead>
-                <tr>
-                  <th>Run</th>
-                  <th>Status</th>
-                  <th>Started</th>
-                  {shown.map((n) => (
-                    <th class="num">{visible(n)}</th>
-                  ))}
-                  {parameters.map((p) => (
-                    <th class="num">{visible(p)}</th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {points.map((p) => (
-                  <tr key={p.run}>
-                    <td>
-                      <a href={`/runs/${p.run}`}>{p.run}</a>
-                    </td>
-                    <td>
-                      <StatusPill status={p.status} />
-                    </td>
-                    <td>
-                      <When at={p.created} now={now} />
-                    </td>
-                    {shown.map((n) => (
-                      <td class="num">{p.values[n] === undefined ? <span class="muted">–</span> : number(p.values[n])}</td>
-                    ))}
-                    {parameters.map((name) => (
-                      <td class="num">
-                        <div class="clip" title={visible(p.parameters?.[name] ?? "")}>
-                          <Value of={p.parameters?.[name] ?? ""} />
-                        </div>
-                      </td>
-                    ))}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </section>
+          <MetricsTable points={points} shown={shown} parameters={parameters} now={now} />
         </div>
       ) : null}
     </>

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Micros, Run } from "../api";
 import { StatusPill, TaskBar, Took, When } from "../components/basic";
-import { useKeys, useMedia } from "../components/hooks";
+import { useKeys, useMedia, useWayBack } from "../components/hooks";
 import { Value } from "../components/Value";
 import { plural, visible } from "../format";
 import { keep, kept, navigate, setQuery } from "../router";
@@ -28,7 +28,8 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   const list = runs.list!;
   const [closed, setClosed] = useState<ReadonlySet<string>>(() => new Set(kept<string[]>("closed")));
   useLayoutEffect(() => keep("closed", [...closed]), [closed, location.search]);
-  const [at, setAt] = useState<number>(); // the run where the keys are
+  const [at, setAt] = useState(() => kept<number>("at")); // the run where the keys are
+  useLayoutEffect(() => keep("at", at), [at, location.search]);
   const from = useRef<number>(undefined); // where a range of choices begins
   const body = useRef<HTMLDivElement>(null);
   const narrow = useMedia("(max-width: 640px)");
@@ -44,6 +45,7 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   const [first, end] = inSight(starts, sight[0] - beyond, sight[1] + beyond);
   useStay(body, rows, starts);
   useWayBack(list.runs.length, !list.next);
+  useLayoutEffect(() => keep("loaded", list.runs.length), [list.runs.length]);
   useEffect(() => {
     if (starts.at(-1)! - sight[1] < loadBefore) runs.more();
   });
@@ -121,6 +123,7 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
               row={first + i}
               place={place}
               flow={f.group === "flow"}
+              whole={!list.next}
               closed={closed.has(row.head.name)}
               toggle={() => {
                 const next = new Set(closed);
@@ -137,14 +140,27 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
 
 type Place = { top: string; height: string };
 
-function GroupHead({ head, row, place, flow, closed, toggle }: { head: Head; row: number; place: Place; flow: boolean; closed: boolean; toggle: () => void }) {
+interface GroupProps {
+  head: Head;
+  row: number;
+  place: Place;
+  flow: boolean;
+  whole: boolean; // all runs are loaded; else more of the group may come
+  closed: boolean;
+  toggle: () => void;
+}
+
+function GroupHead({ head, row, place, flow, whole, closed, toggle }: GroupProps) {
   return (
     <div role="row" class="run-group" style={place} aria-rowindex={row + 2}>
       <span role="cell" class="row">
         <button class="cut" type="button" aria-expanded={!closed} title={visible(head.name)} onClick={toggle}>
           <span aria-hidden="true">{closed ? "▸" : "▾"}</span> <Value of={head.name} />
         </button>
-        <span class="muted">{plural(head.runs, "run")}</span>
+        <span class="muted">
+          {plural(head.runs, "run")}
+          {whole ? "" : " loaded"}
+        </span>
         {head.running ? <span class="run-text">{head.running} running</span> : null}
         {head.failed ? <span class="fail-text">{head.failed} failed</span> : null}
         {flow ? <a href={`/flows/${encodeURIComponent(head.name)}/metrics`}>Metrics</a> : null}
@@ -167,7 +183,7 @@ interface LineProps {
 function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LineProps) {
   const parameters = Object.entries(r.parameters ?? {});
   return (
-    <div role="row" class={`run-row run-line ${current ? "current" : ""} ${chosen ? "chosen" : ""}`} style={place} data-row={row} data-run={r.id} aria-rowindex={row + 2}>
+    <div role="row" class={`run-row run-line ${current ? "current" : ""} ${chosen ? "chosen" : ""}`} style={place} data-row={row} data-run={r.id} aria-rowindex={row + 2} onClick={() => keep("at", r.id)}>
       <span role="cell" class="c-choose">
         <label>
           <input
@@ -207,7 +223,7 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
         <Took from={r.created} to={r.ended} now={now} status={r.status} />
       </span>
       <span role="cell" class="c-tasks">
-        <TaskBar counts={r.tasks} />
+        <TaskBar counts={r.tasks} over={r.status !== "running"} />
       </span>
       <span role="cell" class="c-user cut" title={visible(r.user)}>
         <Value of={r.user} />
@@ -253,40 +269,6 @@ function useSight(ref: preact.RefObject<HTMLElement | null>): [number, number] {
     };
   }, []);
   return sight;
-}
-
-const waysBack = 5000; // ms for the list to be as long as it was
-
-// useWayBack scrolls to where the list was when it was left, as soon as it is as long again.
-function useWayBack(loaded: number, whole: boolean): void {
-  const target = useRef(kept<number>("scroll") ?? 0);
-  const until = useRef(Date.now() + waysBack);
-  useLayoutEffect(() => {
-    history.scrollRestoration = "manual"; // the browser would scroll too, whenever it likes, and as far as the list is long then
-    return () => {
-      history.scrollRestoration = "auto";
-    };
-  }, []);
-  useLayoutEffect(() => {
-    keep("loaded", loaded);
-    if (!target.current) return;
-    window.scrollTo(0, target.current);
-    if (whole || Math.abs(scrollY - target.current) < 2 || Date.now() > until.current) target.current = 0;
-  }, [loaded, whole]);
-  useEffect(() => {
-    let timer = 0;
-    const scrolled = () => {
-      const where = location.href;
-      clearTimeout(timer);
-      // A browser takes only so many changes of its history in a time.
-      timer = window.setTimeout(() => location.href === where && !target.current && keep("scroll", scrollY), 200);
-    };
-    window.addEventListener("scroll", scrolled, { passive: true });
-    return () => {
-      clearTimeout(timer);
-      window.removeEventListener("scroll", scrolled);
-    };
-  }, []);
 }
 
 // useStay keeps what is being read where it is when rows come in above.

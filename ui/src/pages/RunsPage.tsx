@@ -3,7 +3,8 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Failure, Lost, Skeleton, useNow } from "../components/basic";
 import { useKeys } from "../components/hooks";
-import { plural } from "../format";
+import { Value } from "../components/Value";
+import { plural, visible } from "../format";
 import { keep, kept, navigate, useAddress } from "../router";
 import { FilterBar } from "./FilterBar";
 import { filtersOf, isFiltered } from "./filters";
@@ -37,8 +38,11 @@ export function RunsPage() {
           {list ? (runs.list?.next ? `${list.length.toLocaleString("en-US")} and more` : plural(list.length, "run")) : ""}
         </span>
         {f.flow ? (
-          <a class="button" href={`/flows/${encodeURIComponent(f.flow)}/metrics`}>
-            Metrics of {f.flow}
+          <a class="button" href={`/flows/${encodeURIComponent(f.flow)}/metrics`} title={visible(f.flow)}>
+            Metrics of{" "}
+            <span class="cut">
+              <Value of={f.flow} />
+            </span>
           </a>
         ) : null}
       </div>

@@ -24,6 +24,15 @@ export function merge(list: List, run: Run, belongs: boolean): List {
   return list.next ? list : { ...list, runs: [...list.runs, run] };
 }
 
+// without takes out runs that are not there any more: had are the ids of those that were in the list when a page was asked for, and page is
+// what the server answered. What came in between is newer than the answer, and what comes behind the page is not known.
+export function without(list: List, had: ReadonlySet<number>, page: List): List {
+  const there = new Set(page.runs.map((r) => r.id));
+  const least = page.next ? page.runs.at(-1)!.id : -1;
+  const runs = list.runs.filter((r) => there.has(r.id) || !had.has(r.id) || r.id < least);
+  return runs.length === list.runs.length ? list : { ...list, runs };
+}
+
 export type Row = { run: Run; head?: undefined } | { run?: undefined; head: Head };
 
 export interface Head {
@@ -32,6 +41,9 @@ export interface Head {
   running: number;
   failed: number;
 }
+
+// By status, what needs a look comes first.
+const statuses: string[] = ["failed", "died", "running", "interrupted", "succeeded"];
 
 // rowsOf returns the rows as they are shown: with groups, each under its name, in the order of their newest runs. A run with several
 // tags is in several groups. Of a closed group only the name is shown.
@@ -45,7 +57,9 @@ export function rowsOf(runs: Run[], group: string, closed: ReadonlySet<string>):
       else by.set(name, [run]);
     }
   }
-  return [...by].flatMap(([name, list]): Row[] => {
+  const groups = [...by];
+  if (group === "status") groups.sort(([a], [b]) => statuses.indexOf(a) - statuses.indexOf(b));
+  return groups.flatMap(([name, list]): Row[] => {
     const head = {
       name,
       runs: list.length,

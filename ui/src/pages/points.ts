@@ -49,3 +49,16 @@ export function place(points: Point[], metric: string, by: string, axis: Axis): 
     .filter((p): p is Placed => p.x !== undefined && typeof p.y === "number")
     .sort((a, b) => a.x - b.x || a.point.run - b.point.run);
 }
+
+export type Key = number | string | undefined;
+
+// sorted sorts by numbers or texts. What has none comes last, whichever way; of what is the same, the newest run comes first.
+export function sorted(points: Point[], key: (p: Point) => Key, down: boolean): Point[] {
+  const order = (a: Key, b: Key) => {
+    if (a === b) return 0;
+    if (a === undefined || b === undefined) return a === undefined ? 1 : -1;
+    const is = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+    return down ? -is : is;
+  };
+  return [...points].sort((a, b) => order(key(a), key(b)) || b.run - a.run);
+}

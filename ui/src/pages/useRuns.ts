@@ -5,12 +5,14 @@ import { get, Problem, type Run } from "../api";
 import { type Connection, listen } from "../live";
 import { type Filters, matches, queryOf } from "./filters";
 import { kept } from "../router";
-import { append, type List, merge } from "./list";
+import { append, type List, merge, without } from "./list";
 
 const page = 100;
 const most = 500; // that are asked for at once
 const retryAfter = 2000;
 const drawEvery = 100;
+const patience = 1000; // ms for the stream to begin; what is asked before it does has to be asked again
+const removedEvery = 20_000; // no event tells of runs that were removed
 
 export interface Runs {
   list: List | undefined;
@@ -24,7 +26,7 @@ export interface Runs {
 export function useRuns(filters: Filters): Runs {
   const key = JSON.stringify({ ...filters, group: "" });
   const [state, setState] = useState<{ key: string; list?: List; error?: unknown }>({ key: "" });
-  const [turn, setTurn] = useState(0);
+  const [turn, setTurn] = useState(document.hidden ? 1 : 0); // 0: the stream has not begun. Nobody listens while a page is hidden
   const [connection, setConnection] = useState<Connection>("connecting");
   const latest = useRef({ key, filters, state });
   latest.current = { key, filters, state };
@@ -32,6 +34,13 @@ export function useRuns(filters: Filters): Runs {
   const again = () => setTurn((n) => n + 1);
 
   useEffect(() => {
+    if (turn > 0) return;
+    const timer = setTimeout(again, patience);
+    return () => clearTimeout(timer);
+  }, [turn]);
+
+  useEffect(() => {
+    if (turn === 0) return;
     const stop = new AbortController();
     let retry = 0;
     const { state } = latest.current;
@@ -79,6 +88,19 @@ export function useRuns(filters: Filters): Runs {
       source.close();
       clearTimeout(timer);
     };
+  }, []);
+
+  useEffect(() => {
+    const timer = setInterval(() => {
+      const { key, filters, state } = latest.current;
+      const runs = state.list?.runs ?? [];
+      if (document.hidden || state.key !== key || runs.length === 0) return;
+      const had = new Set(runs.map((r) => r.id));
+      get<List>("/runs", queryOf(filters, Date.now() * 1000, Math.min(runs.length, most)))
+        .then((page) => setState((old) => (old.key === key && old.list ? { ...old, list: without(old.list, had, page) } : old)))
+        .catch(() => {}); // the stream tells that the server is away
+    }, removedEvery);
+    return () => clearInterval(timer);
   }, []);
 
   const more = () => {

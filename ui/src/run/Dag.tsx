@@ -67,6 +67,7 @@ const around = (points: [number, number][]) => {
 
 // From this width on a graph has the whole width of the page to itself.
 const broad = 440;
+const forked = 280; // and from this on it needs more than a narrow column
 
 // It is drawn smaller when there is no room for it, down to this; then it scrolls.
 const smallest = 0.75;
@@ -105,7 +106,7 @@ export function Dag({ run, status, graph, steps, chosen, choose }: Props) {
     el.scrollTop = failed ? (failed.y + boxHeight / 2) * scale - el.clientHeight / 2 : 0;
   }, [first?.name, l.width]);
   return (
-    <div class={`dag ${l.width > broad ? "broad" : ""}`} ref={view} tabIndex={0} role="region" aria-label="Graph of the flow">
+    <div class={`dag ${l.width > broad ? "broad" : l.width > forked ? "forked" : ""}`} ref={view} tabIndex={0} role="region" aria-label="Graph of the flow">
       <svg viewBox={`0 0 ${l.width} ${l.height}`} style={{ maxWidth: `${l.width}px`, minWidth: `${Math.round(l.width * smallest)}px` }}>
         <defs>
           <marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">

@@ -1,8 +1,8 @@
 // A run: its failure first, if there is one, then its graph, timeline, tasks, parameters, code and cards.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Status, type Step, type Task, timeline, type Timeline } from "../api";
-import { copy, Dialog, Failure, Lost, Ran, Skeleton, StatusPill, Tabs, TaskBar, toast, toastError, useNow, When } from "../components/basic";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { canResume, type Card, get, type Graph, isOurs, type Run, send, type Step, type Task, timeline, type Timeline } from "../api";
+import { Copy, copy, Dialog, Failure, Lost, Ran, Skeleton, StatusPill, tabOf, Tabs, TaskBar, toast, toastError, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
 import { bytes, exact, ofSignal, plural, visible } from "../format";
@@ -11,15 +11,23 @@ import { navigate, setQuery, useAddress } from "../router";
 import { CardFrame } from "../task/CardFrame";
 import { Code } from "./Code";
 import { Dag } from "./Dag";
-import { isFiltered, Rows, shown } from "./rows";
+import { isFiltered, isTaken, Rows, shown } from "./rows";
 import { Tags } from "./Tags";
 import { TasksTable } from "./TasksTable";
 import { TimelineView } from "./TimelineView";
 import { Message, Traceback } from "./Traceback";
 
+const TABS: [string, string][] = [
+  ["overview", "Overview"],
+  ["tasks", "Tasks"],
+  ["details", "Parameters and origin"],
+  ["code", "Code"],
+  ["cards", "Cards"],
+];
+
 export function RunPage({ run: id }: { run: number }) {
   const q = useAddress().searchParams;
-  const tab = q.get("tab") ?? "overview";
+  const tab = tabOf(TABS, q.get("tab"));
   const filter = { step: q.get("step") ?? "", status: q.get("status") ?? "", text: q.get("text") ?? "" };
   const run = useGet<Run>(`/runs/${id}`);
   const graph = useGet<{ graph: Graph }>(`/runs/${id}/graph`);
@@ -33,7 +41,26 @@ export function RunPage({ run: id }: { run: number }) {
   const r = run.data;
   const live = r?.status === "running";
   const now = useNow(true, live ? 1000 : 30_000);
+  const since = r?.origin ? r.created : 0; // what a run that resumes another took over ran before
+  const there = useMemo(() => {
+    const found = new Set<string>();
+    for (const list of rows.byTask.values()) for (const row of list) if (row.attempt >= 0) found.add(isTaken(row, since) ? taken : row.status);
+    return found;
+  }, [rows, version, since]);
   const names = steps.filter((s) => s.name !== "_parameters").map((s) => s.name);
+
+  // What changed before one's eyes is said to those who do not see it, and what had the focus may be gone with it.
+  const title = useRef<HTMLHeadingElement>(null);
+  const cancelled = useRef(false); // here
+  const before = useRef(r?.status);
+  const [news, setNews] = useState("");
+  useLayoutEffect(() => {
+    if (before.current === "running" && r && !live) {
+      setNews(`Run ${id}: ${r.status}`);
+      if (cancelled.current && document.activeElement === document.body) title.current?.focus({ preventScroll: true });
+    }
+    before.current = r?.status;
+  }, [r?.status]);
 
   useEffect(() => {
     document.title = r ? `${r.flow} / ${id}: ${r.status} – Levada` : `Run ${id} – Levada`;
@@ -108,13 +135,19 @@ export function RunPage({ run: id }: { run: number }) {
       <nav class="crumbs" aria-label="Where this is">
         <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}><Value of={r.flow} /></a>
       </nav>
+      <p class="hidden" role="status">
+        {news}
+      </p>
       <div class="row spread">
         <div class="row">
-          <h1>
-            <Value of={r.flow} /> / {id}
-          </h1>
+          <div class="row named">
+            <h1 ref={title} tabIndex={-1}>
+              <Value of={r.flow} /> / {id}
+            </h1>
+            <Copy text={String(id)} what="the number of the run" />
+          </div>
           <StatusPill status={r.status} />
-          <TaskBar counts={r.tasks} />
+          <TaskBar counts={r.tasks} over={!live} />
           {r.tasks?.caught ? (
             <a href={`/runs/${id}?tab=tasks&status=caught`} title="Their steps raised what @catch took">
               {r.tasks.caught.toLocaleString("en-US")} caught
@@ -125,12 +158,12 @@ export function RunPage({ run: id }: { run: number }) {
           <a class="button" href={`/flows/${encodeURIComponent(r.flow)}/metrics`}>
             Metrics
           </a>
-          {live && isOurs(r) ? (
+          {live && isOurs(r) && connection !== "gone" ? (
             <button class="button danger" type="button" onClick={() => setDialog("cancel")}>
               Cancel
             </button>
           ) : null}
-          {!live && canResume(r) ? (
+          {!live && canResume(r) && connection !== "gone" ? (
             <button class="button" type="button" onClick={() => setDialog("resume")}>
               Resume
             </button>
@@ -138,27 +171,30 @@ export function RunPage({ run: id }: { run: number }) {
         </div>
       </div>
       <div class="row muted" style={{ margin: "0.4rem 0 0.8rem" }}>
-        <span>
-          started <When at={r.created} now={now} /> by <Value of={r.user} />
+        <span class="row apart">
+          <span>
+            started <When at={r.created} now={now} /> by <Value of={r.user} />
+          </span>
+          <Ran from={r.created} to={r.ended} now={now} status={r.status} />
+          {r.git_commit ? (
+            <span>
+              commit <code title={r.git_commit}>{r.git_commit.slice(0, 10)}</code>
+              <Copy text={r.git_commit} what="the commit" />
+              {r.git_dirty ? " with changes" : ""}
+            </span>
+          ) : null}
+          {r.origin ? (
+            <span>
+              resumes <a href={`/runs/${r.origin}`}>run {r.origin}</a>
+              {r.resumed ? ` at ${r.resumed}` : ""}
+            </span>
+          ) : null}
+          {r.project ? (
+            <span>
+              project <Value of={r.project} />, branch <Value of={r.branch ?? ""} />
+            </span>
+          ) : null}
         </span>
-        <Ran from={r.created} to={r.ended} now={now} status={r.status} />
-        {r.git_commit ? (
-          <span>
-            commit <code title={r.git_commit}>{r.git_commit.slice(0, 10)}</code>
-            {r.git_dirty ? " with changes" : ""}
-          </span>
-        ) : null}
-        {r.origin ? (
-          <span>
-            resumes <a href={`/runs/${r.origin}`}>run {r.origin}</a>
-            {r.resumed ? ` at ${r.resumed}` : ""}
-          </span>
-        ) : null}
-        {r.project ? (
-          <span>
-            project <Value of={r.project} />, branch <Value of={r.branch ?? ""} />
-          </span>
-        ) : null}
         <Tags run={r} changed={(tags) => run.set((old) => old && { ...old, tags })} />
       </div>
       {r.status === "interrupted" ? <Interrupted run={r} /> : null}
@@ -174,13 +210,7 @@ export function RunPage({ run: id }: { run: number }) {
           label="Parts of the run"
           at={tab}
           choose={(name) => setQuery({ tab: name === "overview" ? undefined : name }, false)}
-          names={[
-            ["overview", "Overview"],
-            ["tasks", "Tasks"],
-            ["details", "Parameters and origin"],
-            ["code", "Code"],
-            ["cards", "Cards"],
-          ]}
+          names={TABS}
         />
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
@@ -205,23 +235,25 @@ export function RunPage({ run: id }: { run: number }) {
                 <FilterBar names={names} filter={filter} />
               </div>
               {rows.size > 0 ? (
-                <TimelineView run={id} rows={rows} version={version} filter={filter} now={now} drawn={ready} />
+                <TimelineView run={id} rows={rows} version={version} filter={filter} now={now} since={since} drawn={ready} />
               ) : (
                 <p class="muted">{steps.length > 1 ? "Loading…" : "No task has started yet."}</p>
               )}
               <div class="legend" style={{ marginTop: "0.5rem" }}>
-                {[
-                  ["ok", "succeeded"],
-                  ["run", "running"],
-                  ["caught", "caught, struck"],
-                  ["fail", "failed or died, crossed"],
-                  ["warn", "killed"],
-                ].map(([name, text]) => (
+                {legend
+                  .filter(([, , statuses]) => statuses.some((s) => there.has(s)))
+                  .map(([name, text]) => (
+                    <span key={name}>
+                      <i style={{ background: `var(--${name})` }} />
+                      {text}
+                    </span>
+                  ))}
+                {there.has(taken) ? (
                   <span>
-                    <i style={{ background: `var(--${name})` }} />
-                    {text}
+                    <i class="hollow" />
+                    taken over{r.origin ? ` from run ${r.origin}` : ""}
                   </span>
-                ))}
+                ) : null}
                 <span>{isFiltered(filter) ? `${shown(rows, filter).toLocaleString("en-US")} of ${plural(rows.size, "task")}` : plural(rows.size, "task")}</span>
               </div>
             </section>
@@ -248,6 +280,7 @@ export function RunPage({ run: id }: { run: number }) {
               type="button"
               onClick={() => {
                 setDialog("");
+                cancelled.current = true;
                 send("POST", `/runs/${id}/cancel`, {}).then(() => toast("The run was asked to end"), toastError);
               }}
             >
@@ -263,6 +296,16 @@ export function RunPage({ run: id }: { run: number }) {
     </>
   );
 }
+
+// What the timeline's colours mean, and of which statuses.
+const legend: [string, string, string[]][] = [
+  ["ok", "succeeded", ["succeeded"]],
+  ["run", "running", ["running"]],
+  ["caught", "caught, struck", ["caught"]],
+  ["fail", "failed or died, crossed", ["failed", "died"]],
+  ["warn", "killed", ["killed", "interrupted"]],
+];
+const taken = "taken over";
 
 // ready marks, for whoever measures, when the timeline was there first.
 function ready(): void {
@@ -292,18 +335,19 @@ function FilterBar({ names, filter }: { names: string[]; filter: { step: string;
 function FirstFailure({ run: r }: { run: Run }) {
   const task = useGet<Task>(`/runs/${r.id}/tasks/${r.failed_task}`);
   const at = task.data?.attempts.at(-1);
+  const others = (r.tasks?.failed ?? 0) - 1;
   return (
     <section class="note fail" aria-label="Why it failed">
       <div class="row spread">
-        <strong>
+        <strong class="what">
           {task.data ? (
             <a href={`/runs/${r.id}/tasks/${r.failed_task}`}>
               {task.data.step}/{r.failed_task}
             </a>
           ) : (
             `task ${r.failed_task}`
-          )}{" "}
-          failed
+          )}
+          {task.data ? <Copy text={`${r.id}/${task.data.step}/${r.failed_task}`} what="how commands name the task" /> : null} failed
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
           {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : ""}
         </strong>
@@ -318,6 +362,11 @@ function FirstFailure({ run: r }: { run: Run }) {
         </>
       ) : r.problem ? (
         <Message text={r.problem} />
+      ) : null}
+      {others > 0 ? (
+        <p style={{ margin: "0.5rem 0 0" }}>
+          and <a href={`/runs/${r.id}?tab=tasks&status=failed`}>{others === 1 ? "one more failed task" : `${others.toLocaleString("en-US")} more failed tasks`}</a>
+        </p>
       ) : null}
     </section>
   );
@@ -501,5 +550,3 @@ function Cards({ run, version, turn }: { run: number; version: number; turn: num
     </div>
   );
 }
-
-export type { Status };

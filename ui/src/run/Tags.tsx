@@ -10,11 +10,20 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
   const [typing, setTyping] = useState(false);
   const [text, setText] = useState("");
   const all = useRef<HTMLSpanElement>(null);
+  const field = useRef<HTMLInputElement>(null);
   const next = useRef<number>(undefined); // which button gets the focus when the one that had it is gone
   const change = (body: { add?: string[]; remove?: string[] }) =>
     send<{ tags: string[] }>("PATCH", `/runs/${run.id}/tags`, body)
       .then((res) => changed(res.tags))
       .catch(toastError);
+  const end = (focus: boolean) => {
+    setTyping(false);
+    setText("");
+    if (focus) next.current = run.tags.length; // "+ tag"
+  };
+  useEffect(() => {
+    if (typing) field.current?.focus(); // a browser heeds autofocus once for a document
+  }, [typing]);
   useEffect(() => {
     if (next.current === undefined) return;
     const buttons = all.current?.querySelectorAll("button");
@@ -45,13 +54,24 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
           onSubmit={(e) => {
             e.preventDefault();
             const tag = text.trim();
-            setTyping(false);
-            setText("");
-            next.current = run.tags.length;
+            end(true);
             if (tag) void change({ add: [tag] });
           }}
         >
-          <input class="input" autoFocus aria-label="New tag" placeholder="New tag" value={text} onInput={(e) => setText(e.currentTarget.value)} onBlur={() => !text && setTyping(false)} />
+          <input
+            ref={field}
+            class="input"
+            aria-label="New tag"
+            placeholder="New tag"
+            value={text}
+            onInput={(e) => setText(e.currentTarget.value)}
+            onBlur={() => !text && end(false)}
+            onKeyDown={(e) => {
+              if (e.key !== "Escape") return;
+              e.preventDefault();
+              end(true);
+            }}
+          />
         </form>
       ) : (
         <button class="button plain" type="button" onClick={() => setTyping(true)}>

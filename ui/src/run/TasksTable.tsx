@@ -1,12 +1,12 @@
 // The tasks of a run as a table: the timeline for those who read it, or cannot see it.
 
-import { useMemo, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useState } from "preact/hooks";
 import type { Micros } from "../api";
 import { StatusPill, Took } from "../components/basic";
-import { useKeys } from "../components/hooks";
+import { useKeys, useWayBack } from "../components/hooks";
 import { Value } from "../components/Value";
-import { clock, plural } from "../format";
-import { navigate, setQuery, useAddress } from "../router";
+import { clock, exact, moment, plural } from "../format";
+import { keep, kept, navigate, setQuery, useAddress } from "../router";
 import { belongs, compare, type Filter, isFiltered, type Order, type Rows } from "./rows";
 
 const page = 200;
@@ -19,9 +19,14 @@ const orders: [Order, "" | "-"][] = [
   ["took", "-"],
 ];
 
+const day = (t: Micros) => moment(t).slice(5, 10);
+
 export function TasksTable({ run, rows, version, filter, now }: { run: number; rows: Rows; version: number; filter: Filter; now: Micros }) {
-  const [shown, setShown] = useState(page);
-  const [at, setAt] = useState(-1);
+  // What the way back from a task finds again.
+  const [shown, setShown] = useState(() => kept<number>("shown") ?? page);
+  const [task, setTask] = useState(() => kept<number>("task")); // where the keys are
+  useLayoutEffect(() => keep("shown", shown), [shown, location.search]);
+  useLayoutEffect(() => keep("task", task), [task, location.search]);
   const sort = useAddress().searchParams.get("sort") ?? "";
   const order = orders.find(([name]) => name === sort.replace("-", ""))?.[0] ?? "task";
   const down = sort.startsWith("-");
@@ -35,9 +40,17 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
     all.sort(compare(order, now));
     return down ? all.reverse() : all;
   }, [rows, version, filter.step, filter.status, filter.text, order, down, ticks]);
+  const drawn = Math.min(shown, list.length);
+  useWayBack(drawn, drawn === shown);
+  const at = task === undefined ? -1 : list.findIndex((r) => r.task === task);
+  const overMidnight = useMemo(() => {
+    const starts = list.filter((r) => r.attempt >= 0).map((r) => r.started);
+    const [first, last] = [starts.reduce((a, b) => Math.min(a, b), Infinity), starts.reduce((a, b) => Math.max(a, b), 0)];
+    return last > 0 && day(first) !== day(last);
+  }, [list]);
   const move = (by: number) => {
-    const to = Math.max(0, Math.min(Math.min(shown, list.length) - 1, at + by));
-    setAt(to);
+    const to = Math.max(0, Math.min(drawn - 1, at + by));
+    setTask(list[to]?.task);
     document.querySelector(`[data-task-row="${to}"]`)?.scrollIntoView({ block: "nearest" });
   };
   useKeys([
@@ -59,7 +72,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
   };
   if (list.length === 0) return <p class="empty">No task is like that.</p>;
   return (
-    <div class="scroll">
+    <div class={`scroll tasks ${overMidnight ? "days" : ""}`}>
       <table class="grid">
         <caption class="hidden">Tasks of run {run}</caption>
         <thead>
@@ -74,7 +87,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
         </thead>
         <tbody>
           {list.slice(0, shown).map((r, i) => (
-            <tr key={r.task} data-task-row={i} class={i === at ? "current" : ""}>
+            <tr key={r.task} data-task-row={i} class={i === at ? "current" : ""} onClick={() => keep("task", r.task)}>
               <td>
                 <a href={`/runs/${run}/tasks/${r.task}`}>
                   {r.step}/{r.task}
@@ -89,7 +102,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
                 </div>
               </td>
               <td class="num wide">{r.attempts}</td>
-              <td>{r.attempt < 0 ? "" : clock(r.started)}</td>
+              <td title={r.attempt < 0 ? undefined : exact(r.started)}>{r.attempt < 0 ? "" : `${overMidnight ? `${day(r.started)} ` : ""}${clock(r.started)}`}</td>
               <td class="num">{r.attempt < 0 ? "" : <Took from={r.started} to={r.ended} now={now} status={r.status} />}</td>
             </tr>
           ))}

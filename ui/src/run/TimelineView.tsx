@@ -5,7 +5,7 @@ import type { Micros } from "../api";
 import { took } from "../components/basic";
 import { useWidth } from "../components/Chart";
 import { Value } from "../components/Value";
-import { clock, duration } from "../format";
+import { clock, duration, plural } from "../format";
 import { navigate } from "../router";
 import { colour } from "../theme";
 import { extent, type Filter, pick, type Row, type Rows, type Section, sections } from "./rows";
@@ -14,23 +14,29 @@ const left = 128; // of the names of steps
 const axis = 22;
 const headGap = 8;
 const tallest = 440;
+const track = 14; // the height of a section at least
+const band = 26; // at the left, of what was taken over
 
 interface Look {
   sections: { section: Section; y: number; lane: number }[];
   height: number;
 }
 
-// look decides how high lanes are: as high as there is room, and never less than what can be seen.
+// look decides how high lanes are: as high as there is room, and never less than what can be seen. Few lanes fill the track that a name needs.
 function look(list: Section[]): Look {
   const count = list.reduce((n, s) => n + s.lanes.length, 0);
-  const lane = Math.max(2, Math.min(14, Math.floor((tallest - list.length * (headGap + 4)) / Math.max(1, count))));
+  const lane = Math.max(2, Math.min(track, Math.floor((tallest - list.length * (headGap + 4)) / Math.max(1, count))));
   let y = axis + 4;
   const placed = list.map((section) => {
     const at = y;
-    y += Math.max(14, section.lanes.length * lane) + headGap;
-    return { section, y: at, lane };
+    y += Math.max(track, section.lanes.length * lane) + headGap;
+    return { section, y: at, lane: Math.max(lane, track / Math.max(1, section.lanes.length)) };
   });
   return { sections: placed, height: Math.max(90, y + 4) };
+}
+
+function heightOf(s: Section, lane: number): number {
+  return Math.max(track, s.lanes.length * lane);
 }
 
 const colours: Record<string, string> = {
@@ -43,20 +49,31 @@ const colours: Record<string, string> = {
   interrupted: "warn",
 };
 
-export function TimelineView({ run, rows, version, filter, now, drawn }: { run: number; rows: Rows; version: number; filter: Filter; now: Micros; drawn: () => void }) {
+interface Props {
+  run: number;
+  rows: Rows;
+  version: number;
+  filter: Filter;
+  now: Micros;
+  since: Micros; // when a run began that resumes another, else 0
+  drawn: () => void;
+}
+
+export function TimelineView({ run, rows, version, filter, now, since, drawn }: Props) {
   const [holder, width] = useWidth();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [range, setRange] = useState<[Micros, Micros]>();
-  const [tip, setTip] = useState<{ row: Row; x: number; y: number }>();
+  const [tip, setTip] = useState<{ row: Row; taken: number; x: number; y: number }>();
   const [drag, setDrag] = useState<[number, number]>();
   const [, repaint] = useState(0);
-  const list = useMemo(() => sections(rows, filter, now), [rows, version, filter.step, filter.status, filter.text, now]);
+  const list = useMemo(() => sections(rows, filter, now, since), [rows, version, filter.step, filter.status, filter.text, now, since]);
   const placed = useMemo(() => look(list), [list]);
-  const all = useMemo(() => extent(rows, now), [rows, version, now]);
+  const all = useMemo(() => extent(rows, now, since), [rows, version, now, since]);
   const [t0, t1] = range ?? all;
-  const room = Math.max(1, width - left - 8);
-  const x = (t: Micros) => left + ((t - t0) / (t1 - t0)) * room;
-  const time = (px: number) => t0 + ((px - left) / room) * (t1 - t0);
+  const begin = left + (list.some((s) => s.taken.length > 0) ? band : 0); // of the axis
+  const room = Math.max(1, width - begin - 8);
+  const x = (t: Micros) => begin + ((t - t0) / (t1 - t0)) * room;
+  const time = (px: number) => t0 + ((px - begin) / room) * (t1 - t0);
 
   useEffect(() => {
     const update = () => repaint((n) => n + 1);
@@ -68,7 +85,7 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
     const el = canvas.current;
     if (!el || width === 0) return;
     const frame = requestAnimationFrame(() => {
-      paint(el, width, placed, x, [t0, t1], now);
+      paint(el, width, placed, begin, x, [t0, t1], now);
       if (rows.size > 0) drawn();
     });
     return () => cancelAnimationFrame(frame);
@@ -87,8 +104,12 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
   };
   const find = (px: number, py: number) => {
     for (const { section, y, lane } of placed.sections) {
+      if (px >= left && px < begin && section.taken.length > 0 && py >= y && py < y + heightOf(section, lane)) return { row: section.taken[0]!, taken: section.taken.length };
       const at = Math.floor((py - y) / lane);
-      if (at >= 0 && at < section.lanes.length) return pick(section.lanes[at]!, time(px), now, (3 / room) * (t1 - t0));
+      if (px >= begin && at >= 0 && at < section.lanes.length) {
+        const row = pick(section.lanes[at]!, time(px), now, (3 / room) * (t1 - t0));
+        return row && { row, taken: 0 };
+      }
     }
     return undefined;
   };
@@ -142,8 +163,8 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
           onMouseMove={(e) => {
             const [px, py] = place(e);
             if (drag) setDrag([drag[0], px]);
-            const row = find(px, py);
-            setTip(row && !drag ? { row, x: px, y: py } : undefined);
+            const found = find(px, py);
+            setTip(found && !drag ? { ...found, x: px, y: py } : undefined);
           }}
           onMouseLeave={() => {
             setTip(undefined);
@@ -156,8 +177,8 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
               const [a, b] = [time(Math.min(drag[0], px)), time(Math.max(drag[0], px))];
               if (b - a > 100) setRange([Math.max(all[0], a), Math.min(all[1], b)]);
             } else {
-              const row = find(px, py);
-              if (row) navigate(`/runs/${run}/tasks/${row.task}`);
+              const found = find(px, py);
+              if (found) navigate(found.taken > 1 ? `/runs/${run}?tab=tasks&step=${encodeURIComponent(found.row.step)}` : `/runs/${run}/tasks/${found.row.task}`);
             }
             setDrag(undefined);
           }}
@@ -168,20 +189,32 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
         ) : null}
         {tip ? (
           <div class="tip" style={{ left: `${Math.min(tip.x + 12, Math.max(0, width - 240))}px`, top: `${tip.y + 14}px` }}>
-            <strong>
-              {tip.row.step}/{tip.row.task}
-            </strong>
-            {tip.row.value ? (
+            {tip.taken > 1 ? (
+              <strong>
+                {plural(tip.taken, "task")} of {tip.row.step}
+              </strong>
+            ) : (
+              <strong>
+                {tip.row.step}/{tip.row.task}
+              </strong>
+            )}
+            {tip.row.value && tip.taken < 2 ? (
               <span class="muted">
                 {" "}
                 <Value of={tip.row.value} />
               </span>
             ) : null}
-            <div>
-              {tip.row.status}
-              {tip.row.attempt > 0 ? `, attempt ${tip.row.attempt + 1}` : ""}, {took({ from: tip.row.started, to: tip.row.ended, now, status: tip.row.status })}
-            </div>
-            <div class="muted">{clock(tip.row.started)}</div>
+            {tip.taken ? (
+              <div>taken over, as {tip.taken > 1 ? "they" : "it"} ran before</div>
+            ) : (
+              <>
+                <div>
+                  {tip.row.status}
+                  {tip.row.attempt > 0 ? `, attempt ${tip.row.attempt + 1}` : ""}, {took({ from: tip.row.started, to: tip.row.ended, now, status: tip.row.status })}
+                </div>
+                <div class="muted">{clock(tip.row.started)}</div>
+              </>
+            )}
           </div>
         ) : null}
       </div>
@@ -190,7 +223,7 @@ export function TimelineView({ run, rows, version, filter, now, drawn }: { run: 
 }
 
 // paint draws everything. Of bars that fall on one pixel, the first of a colour is drawn: ten thousand are as quick as a thousand.
-function paint(el: HTMLCanvasElement, width: number, placed: Look, x: (t: Micros) => number, [t0, t1]: [Micros, Micros], now: Micros): void {
+function paint(el: HTMLCanvasElement, width: number, placed: Look, begin: number, x: (t: Micros) => number, [t0, t1]: [Micros, Micros], now: Micros): void {
   const scale = window.devicePixelRatio || 1;
   const height = placed.height;
   if (el.width !== Math.round(width * scale) || el.height !== Math.round(height * scale)) {
@@ -204,28 +237,31 @@ function paint(el: HTMLCanvasElement, width: number, placed: Look, x: (t: Micros
   const [text, muted, border, surface2] = ["text", "text-muted", "border", "surface-2"].map(colour) as [string, string, string, string];
   const span = (t1 - t0) / 1e6;
   const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400].find((s) => span / s <= Math.max(2, width / 110)) ?? span / 5;
-  const begin = t0;
   c.textAlign = "center";
   for (let s = 0; s <= span + step / 2; s += step) {
-    const px = x(begin + s * 1e6);
+    const px = x(t0 + s * 1e6);
     c.strokeStyle = border;
     c.beginPath();
     c.moveTo(px, axis - 4);
     c.lineTo(px, height);
     c.stroke();
     c.fillStyle = muted;
-    if (px < width - 24 && px > left + 4) c.fillText("+" + (step < 1 ? `${Number(s.toFixed(3))} s` : duration(s).replace(".0 s", " s")), px, 12);
+    if (px < width - 24 && px > begin + 4) c.fillText("+" + (step < 1 ? `${Number(s.toFixed(3))} s` : duration(s).replace(".0 s", " s")), px, 12);
   }
   const paints: Record<string, string> = {};
   for (const [status, name] of Object.entries(colours)) paints[status] = colour(name);
   for (const { section, y, lane } of placed.sections) {
-    const h = Math.max(14, section.lanes.length * lane);
+    const h = heightOf(section, lane);
     c.fillStyle = surface2;
     c.fillRect(left, y, width - left, h);
     c.fillStyle = text;
     c.textAlign = "right";
     const label = section.step.length > 18 ? section.step.slice(0, 17) + "…" : section.step;
     c.fillText(label, left - 8, y + 11, left - 12);
+    if (section.taken.length > 0) {
+      c.strokeStyle = muted;
+      c.strokeRect(left + 3.5, y + 1.5, band - 9, h - 3);
+    }
     const bar = lane > 5 ? lane - 1.5 : lane > 2 ? lane - 0.5 : lane;
     section.lanes.forEach((rows, i) => {
       let lastX = -1;
@@ -234,7 +270,7 @@ function paint(el: HTMLCanvasElement, width: number, placed: Look, x: (t: Micros
       for (const row of rows) {
         const end = row.ended || now;
         if (end < t0 || row.started > t1) continue;
-        const px = Math.max(left, x(row.started));
+        const px = Math.max(begin, x(row.started));
         const w = Math.max(1.2, Math.min(width, x(end)) - px);
         const fill = paints[row.status] ?? muted;
         if (px + w - lastX < 0.8 && fill === lastPaint) continue;

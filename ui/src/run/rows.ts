@@ -88,14 +88,20 @@ export function belongs(row: Row, f: Filter): boolean {
   );
 }
 
-// A section is a step with its attempts in lanes: in one lane, no two at the same time. So there are as many lanes as ran at once.
+// isTaken tells what a run that resumes another took over: it had ended when this one began. since is when that was, 0 for a run that resumes none.
+export function isTaken(row: Row, since: Micros): boolean {
+  return since > 0 && row.ended > 0 && row.ended <= since;
+}
+
+// A section is a step with its attempts in lanes: in one lane, no two at the same time. So there are as many lanes as ran at once. What was
+// taken over ran at another time, and is in none.
 export interface Section {
   step: string;
   lanes: Row[][];
-  rows: number;
+  taken: Row[];
 }
 
-export function sections(rows: Rows, f: Filter, now: Micros): Section[] {
+export function sections(rows: Rows, f: Filter, now: Micros, since: Micros): Section[] {
   const by = new Map<string, Row[]>();
   for (const list of rows.byTask.values()) {
     for (const row of list) {
@@ -105,12 +111,13 @@ export function sections(rows: Rows, f: Filter, now: Micros): Section[] {
       else by.set(row.step, [row]);
     }
   }
-  const out: Section[] = [];
+  const out: (Section & { first: Micros })[] = [];
   for (const [step, list] of by) {
     list.sort((a, b) => a.started - b.started || a.task - b.task);
-    out.push({ step, lanes: lanes(list, now), rows: list.length });
+    const own = since ? list.filter((row) => !isTaken(row, since)) : list;
+    out.push({ step, lanes: lanes(own, now), taken: since ? list.filter((row) => isTaken(row, since)) : [], first: list[0]!.started });
   }
-  return out.sort((a, b) => a.lanes[0]![0]!.started - b.lanes[0]![0]!.started);
+  return out.sort((a, b) => a.first - b.first);
 }
 
 // lanes puts attempts, in the order of their starts, into the first lane that is free by then. A heap of the ends of lanes would be
@@ -130,17 +137,18 @@ function lanes(list: Row[], now: Micros): Row[][] {
   return out;
 }
 
-export function extent(rows: Rows, now: Micros): [Micros, Micros] {
-  let [low, high] = [Infinity, 0];
+// extent is from when to when something of the run ran.
+export function extent(rows: Rows, now: Micros, since: Micros): [Micros, Micros] {
+  let [low, high] = [since || Infinity, 0];
   for (const list of rows.byTask.values()) {
     for (const row of list) {
-      if (row.attempt < 0) continue;
+      if (row.attempt < 0 || isTaken(row, since)) continue;
       if (row.started < low) low = row.started;
       const end = row.ended || now;
       if (end > high) high = end;
     }
   }
-  return low < high ? [low, high] : [now - 1e6, now];
+  return low < high ? [low, high] : since ? [since, since + 1e6] : [now - 1e6, now];
 }
 
 // pick finds the attempt of a lane that runs at a time, or is nearest to it within a distance.
