@@ -1,21 +1,27 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
 )
 
 // handler answers one method.
-type handler func(s *Service, ctx context.Context, params []byte) (any, error)
+type handler func(s *Service, ctx context.Context, params []byte, strict bool) (any, error)
 
 func method[Q, R any](f func(*Service, context.Context, Q) (R, error)) handler {
-	return func(s *Service, ctx context.Context, params []byte) (any, error) {
+	return func(s *Service, ctx context.Context, params []byte, strict bool) (any, error) {
 		var q Q
 		if len(params) > 0 {
-			if err := json.Unmarshal(params, &q); err != nil {
+			if err := decode(bytes.NewReader(params), &q, strict); err != nil {
 				return nil, fault.New(fault.Usage, "the parameters of the request cannot be read: %v", err)
 			}
 		}
@@ -58,6 +64,54 @@ var methods = map[string]handler{
 	"resume_run":     method((*Service).Resume),
 }
 
+// Strict decodes one JSON text. What it has no place for is refused, and what is wrong is told without the names of types in Go. An empty
+// text gives io.EOF.
+func Strict(r io.Reader, into any) error { return decode(r, into, true) }
+
+func decode(r io.Reader, into any, strict bool) error {
+	d := json.NewDecoder(r)
+	if strict {
+		d.DisallowUnknownFields()
+	}
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			return errors.New("there is something after its end")
+		}
+		return nil
+	}
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
+		where := ""
+		if wrong.Field != "" {
+			where = fmt.Sprintf(" of %q", wrong.Field)
+		}
+		return fmt.Errorf("the value%s is to be %s, and is a JSON %s", where, jsonKind(wrong.Type), wrong.Value)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("there is no parameter %s", name)
+	}
+	return err
+}
+
+// jsonKind says what in JSON becomes a type.
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Pointer:
+		return jsonKind(t.Elem())
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	}
+	return "a whole number"
+}
+
 // Methods returns the names of all methods, sorted.
 func Methods() []string {
 	names := make([]string, 0, len(methods))
@@ -74,11 +128,20 @@ func Writes(name string) bool { return name == "tags" || name == "cancel_run" ||
 // Call answers a request whose parameters are JSON; none is the zero request. The answer is one of the
 // results of this package, or an io.ReadCloser, which the caller closes. Usage if there is no such method.
 func (s *Service) Call(ctx context.Context, name string, params []byte) (any, error) {
+	return s.call(ctx, name, params, false)
+}
+
+// CallStrictly is Call for parameters that people write: ones that do not exist are refused.
+func (s *Service) CallStrictly(ctx context.Context, name string, params []byte) (any, error) {
+	return s.call(ctx, name, params, true)
+}
+
+func (s *Service) call(ctx context.Context, name string, params []byte, strict bool) (any, error) {
 	h := methods[name]
 	if h == nil {
 		return nil, fault.New(fault.Usage, "there is no method %q", name)
 	}
-	return h(s, ctx, params)
+	return h(s, ctx, params, strict)
 }
 
 // Body returns the bytes that travel beside a result, nil if there are none.
