@@ -16,6 +16,7 @@ import (
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/server"
+	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/ui"
 )
 
@@ -86,6 +87,7 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	}
 	log := slog.New(handler)
 	config := server.Config{API: s.store.API, UI: ui.Files(), Present: s.store.Present, Version: s.env.Version, Log: log}
+	config.Free = func() (int64, bool) { return upkeep.FreeSpace(s.store.Path) }
 	if s.store.Metaflow != nil {
 		config.Metaflow = s.store.Metaflow()
 	}

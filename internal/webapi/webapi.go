@@ -34,6 +34,7 @@ import (
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/mfdata"
 )
 
 // Prefix is where the API lives.
@@ -297,7 +298,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody listens
 	}
 	status := statusOf(err)
-	if status >= 500 {
+	if status >= 500 && !mfdata.IsElsewhere(err) { // a value that was never here is no failure of the server
 		a.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	writeProblem(w, status, err)
