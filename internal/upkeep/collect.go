@@ -376,7 +376,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 		}
 	}
 	if full {
-		if err := s.deleteRows(ctx, p); err != nil {
+		if err := s.deleteRows(ctx, p); err != nil && (!fault.Is(err, fault.NoSpace) || freed == 0) {
 			return freed, err
 		}
 	}
@@ -384,7 +384,11 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	if err != nil {
 		return freed, err
 	}
-	return freed, s.Meta.Shrink(ctx, !e.living)
+	// What was removed is durable. That there is no room yet to make the database smaller is for another time.
+	if err := s.Meta.Shrink(ctx, !e.living); err != nil && !fault.Is(err, fault.NoSpace) {
+		return freed, err
+	}
+	return freed, nil
 }
 
 // deleteRows deletes what is in the database and belongs to no run, and the small values that nobody refers to.
