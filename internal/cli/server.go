@@ -16,6 +16,7 @@ import (
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/server"
+	"github.com/levadahq/levada/internal/upkeep"
 	"github.com/levadahq/levada/ui"
 )
 
@@ -84,7 +85,9 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	if c.global.json {
 		handler = slog.NewJSONHandler(s.env.Stderr, options)
 	}
-	config := server.Config{API: s.store.API, UI: ui.Files(), Present: s.store.Present, Version: s.env.Version, Log: slog.New(handler)}
+	log := slog.New(handler)
+	config := server.Config{API: s.store.API, UI: ui.Files(), Present: s.store.Present, Version: s.env.Version, Log: log}
+	config.Free = func() (int64, bool) { return upkeep.FreeSpace(s.store.Path) }
 	if s.store.Metaflow != nil {
 		config.Metaflow = s.store.Metaflow()
 	}
@@ -99,8 +102,12 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 		listener.Close()
 		return err
 	}
-	s.inform("Serving %s; Ctrl-C ends it.", s.store.Path)
-	if other := s.env.variable("LEVADA_SERVER"); other != "" && !c.browse {
+	if c.global.json { // the whole log is
+		log.Info("the server begins", "version", s.env.Version, "pid", os.Getpid(), "address", url, "store", s.store.Path, "created", s.store.Created)
+	} else {
+		s.inform("Serving %s; Ctrl-C ends it.", s.store.Path)
+	}
+	if other := s.env.variable("LEVADA_SERVER"); other != "" && !c.browse && !c.global.json {
 		s.inform("LEVADA_SERVER names %s; that is for the other commands.", other)
 	}
 	if c.browse {

@@ -83,7 +83,9 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.banner()
+	if s.inv.command.name != "server" || !s.global.json { // there, all that is on stderr is JSON
+		s.banner()
+	}
 	return act.run(ctx, s)
 }
 

@@ -42,7 +42,7 @@ func dryOption(to *bool) option {
 
 func forceOption(to *bool) option {
 	return option{name: "force", off: "no-force", set: flag(to),
-		help: "Also runs that fell silent a short while ago and may come back. If one does, it fails, and what it did is lost."}
+		help: "Also runs that fell silent a short while ago and may come back. If one does, it fails, and what it did is lost. With gc, also values in a store that has no run at all."}
 }
 
 func (c *rmCommand) options() table { return table{dryOption(&c.mode.Dry), forceOption(&c.mode.Force)} }
@@ -171,6 +171,10 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	if c.Held > 0 {
 		held = fmt.Sprintf(" %s more can be freed when the flows that run now have ended.", sizeText(c.Held))
 	}
+	if c.Unclaimed > 0 {
+		held += fmt.Sprintf(" %s of values and logs stay: the store has no run at all, as if its database was lost and a new one made. If so, put levada.db back; "+
+			"if nobody needs them, --force frees them.", sizeText(c.Unclaimed))
+	}
 	if c.Unfinished > 0 {
 		held += fmt.Sprintf(" %s are in files that are being written, or may be: they stay.", sizeText(c.Unfinished))
 	}
@@ -249,9 +253,10 @@ func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {
 		Held      int64  `json:"held_bytes"`
 		Leftovers int64  `json:"leftover_bytes"`
 		Written   int64  `json:"unfinished_bytes"`
-		Silent    int    `json:"silent_runs"` // that stay, since they may come back
+		Unclaimed int64  `json:"unclaimed_bytes"` // that stay, since there is no run at all
+		Silent    int    `json:"silent_runs"`     // that stay, since they may come back
 		Freed     int64  `json:"freed_on_disk"`
-	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Unfinished, len(c.Silent), c.Freed})
+	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Unfinished, c.Unclaimed, len(c.Silent), c.Freed})
 }
 
 const doctorAbout = `Looks at the Python that flows run with, the SDK, whether tasks can be forked, and at everything in the store: each value

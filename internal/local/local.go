@@ -5,6 +5,8 @@ package local
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -82,6 +84,9 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 			where.Access = Read
 		}
 	}
+	if err := bereft(home); err != nil {
+		return nil, err
+	}
 	meta, err := sqlite.Open(ctx, home, sqlite.Options{
 		ReadOnly: where.Access == Read, Reserve: where.Access == Create, Spend: where.Access == Change,
 	})
@@ -96,6 +101,33 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 	return s, nil
 }
 
+// bereft returns a fault if there are values in a store, and no database that says whose they are: it was lost. A new one in its place
+// would have no runs, so that all of the values would be taken for what nobody needs.
+func bereft(home string) error {
+	path, what := filepath.Join(home, sqlite.FileName), "is not there"
+	if st, err := os.Stat(path); err == nil && st.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err == nil {
+		if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+			return nil // all of it is in the log yet
+		}
+		what = "is empty"
+	}
+	values := filepath.Join(home, "blobs")
+	some := errors.New("there are some")
+	if filepath.WalkDir(values, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			return some
+		}
+		return nil
+	}) != some {
+		return nil
+	}
+	return fault.New(fault.Corrupt, "the store has values, and its database %s, which alone says what runs there were and which values are theirs", what).On(path).
+		Do("Put %s back, from a backup or from where it was moved, with %s-wal if there is one. To begin anew beside the values, move them away: mv %s %s.old",
+			sqlite.FileName, sqlite.FileName, values, values)
+}
+
 // homeName is the name of a store's folder.
 const homeName = ".levada"
 
@@ -105,10 +137,26 @@ func find(where Where) (home string, created bool, err error) {
 		st, err := os.Stat(dir)
 		return err == nil && st.IsDir()
 	}
+	// A link that leads to no folder is a store that was meant to be there: none is made, or looked for, elsewhere.
+	astray := func(dir string) error {
+		to, err := os.Readlink(dir)
+		if err != nil {
+			return nil // no link
+		}
+		what := "is not there"
+		if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+			what = "is no folder"
+		}
+		return fault.New(fault.NotFound, "the store is a link to %s, which %s", to, what).On(dir).
+			Do("bring back what it leads to, or remove the link: rm %s", dir)
+	}
 	if home = where.Path; home == "" {
 		for dir := where.Dir; ; dir = filepath.Dir(dir) {
 			if home = filepath.Join(dir, homeName); exists(home) {
 				return home, false, nil
+			}
+			if err := astray(home); err != nil {
+				return "", false, err
 			}
 			if dir == filepath.Dir(dir) {
 				break
@@ -121,6 +169,13 @@ func find(where Where) (home string, created bool, err error) {
 	}
 	if exists(home) {
 		return home, false, nil
+	}
+	if err := astray(home); err != nil {
+		return "", false, err
+	}
+	if st, err := os.Stat(home); err == nil && where.Access == Create {
+		return "", false, fault.New(fault.Conflict, "the store is to be a folder, and there is a file of that name (%s)", st.Mode()).On(home).
+			Do("move it away, or name another folder with LEVADA_HOME")
 	}
 	if where.Access != Create && where.Path != "" {
 		return "", false, fault.New(fault.NotFound, "there is no store here").On(home)

@@ -3,6 +3,7 @@ package local
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -57,5 +58,75 @@ func TestOpen(t *testing.T) {
 	}
 	if !gone() {
 		t.Error("it is there when it is gone")
+	}
+}
+
+// TestValuesWithoutADatabase opens a store whose database was lost: no new one is made, in which the values would belong to no run.
+func TestValuesWithoutADatabase(t *testing.T) {
+	home := filepath.Join(t.TempDir(), ".levada")
+	value := filepath.Join(home, "blobs", "ab", "cd")
+	if err := os.MkdirAll(filepath.Dir(value), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	db := filepath.Join(home, "levada.db")
+	open := func() error {
+		for _, a := range []Access{Read, Change, Create} {
+			s, err := Open(t.Context(), Where{Path: home, Access: a})
+			if err == nil {
+				s.Close()
+				return nil
+			}
+			if !fault.Is(err, fault.Corrupt) || fault.HintOf(err) == "" {
+				t.Errorf("access %d: %v", a, err)
+			}
+		}
+		return fault.New(fault.Corrupt, "refused")
+	}
+	for _, size := range []int{-1, 0} {
+		if err := os.WriteFile(value, []byte("value"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(db)
+		if size == 0 {
+			if err := os.WriteFile(db, nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if open() == nil {
+			t.Errorf("a database of %d bytes: it is opened", size)
+		}
+		if st, err := os.Stat(db); err == nil && st.Size() > 0 {
+			t.Errorf("a database was made")
+		}
+		os.Remove(value)
+		s, err := Open(t.Context(), Where{Path: home, Access: Create})
+		if err != nil {
+			t.Fatalf("without values: %v", err)
+		}
+		s.Close()
+	}
+}
+
+// TestLinkToNothing has a link in the place of a store, which leads to nothing or to a file.
+func TestLinkToNothing(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, ".levada")
+	for _, to := range []string{file, filepath.Join(dir, "nothing")} {
+		os.Remove(link)
+		if err := os.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
+		for _, where := range []Where{{Dir: dir, Access: Create}, {Dir: dir}, {Path: link, Access: Create}, {Path: link}} {
+			if _, err := Open(t.Context(), where); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "link to "+to) || fault.HintOf(err) == "" {
+				t.Errorf("link to %s, %+v: %v", to, where, err)
+			}
+		}
+	}
+	if _, err := Open(t.Context(), Where{Path: file, Access: Create}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a file: %v", err)
 	}
 }

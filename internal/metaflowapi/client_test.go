@@ -25,6 +25,7 @@ import (
 	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/metaflowapi"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
+	"github.com/levadahq/levada/internal/remote"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -87,7 +88,9 @@ func newWorld(t *testing.T) *world {
 	store.Config.Now = now
 	meta := store.Config.Store.(*sqlite.Store)
 	w.api = api.New(api.Config{Cases: service.New(store.Config), Store: meta, Data: store.Config.Data, Home: w.home})
-	server := httptest.NewServer(metaflowapi.New(metaflowapi.Config{Store: meta, Data: store.Config.Data, API: w.api, Now: now}))
+	server := httptest.NewUnstartedServer(metaflowapi.New(metaflowapi.Config{Store: meta, Data: store.Config.Data, API: w.api, Now: now}))
+	server.Config.ConnContext = remote.WithPeer // what it reads on whose word: the datastore is in a folder of ours alone
+	server.Start()
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w

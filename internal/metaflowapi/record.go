@@ -16,6 +16,7 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/mfdata"
 	"github.com/levadahq/levada/internal/pickle"
+	"github.com/levadahq/levada/internal/remote"
 )
 
 // registered finds the task of a path for writing. One that is not there is a mistake of who writes, not of the path.
@@ -129,7 +130,7 @@ func (a *attempts) hear(q *request, m *metadatum, at time.Time) {
 		a.get(n, at)
 	case "ds-root":
 		if x := a.get(n, at); x.LogFile == "" {
-			x.LogFile = mfdata.PlaceOf("local", m.text(), q.PathValue("flow"), q.PathValue("run"), q.PathValue("step"), q.PathValue("task"), fmt.Sprint(n)).LogFile()
+			x.LogFile = mfdata.PlaceOf(remote.UserOf(q.ctx), "local", m.text(), q.PathValue("flow"), q.PathValue("run"), q.PathValue("step"), q.PathValue("task"), fmt.Sprint(n)).LogFile()
 		}
 	case "foreach-stack":
 		a.get(n, at).Value = element(m.Value)
@@ -285,9 +286,9 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 		r.Notes = append(r.Notes, metastore.Note{
 			Run: p.run.ID, Task: p.task.ID, Kind: kindArtifact, Name: x.Name, Value: string(raw), User: x.User, At: h.moment(x.Created),
 		})
-		ref := mfdata.Reference{Type: x.DSType, Root: strings.TrimPrefix(x.Location, ":root:"), Flow: p.run.Flow, SHA: x.SHA}
+		ref := mfdata.Reference{Type: x.DSType, Root: strings.TrimPrefix(x.Location, ":root:"), Flow: p.run.Flow, SHA: x.SHA, By: remote.UserOf(q.ctx)}
 		if i == 0 {
-			infos = mfdata.PlaceOf(ref.Type, ref.Root, q.PathValue("flow"), q.PathValue("run"), q.PathValue("step"), q.PathValue("task"), fmt.Sprint(n)).Artifacts()
+			infos = mfdata.PlaceOf(ref.By, ref.Type, ref.Root, q.PathValue("flow"), q.PathValue("run"), q.PathValue("step"), q.PathValue("task"), fmt.Sprint(n)).Artifacts()
 		}
 		art, value := artifactRecord(x, ref, infos[x.Name])
 		if value != nil {

@@ -21,9 +21,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -36,7 +36,19 @@ type Reference struct {
 	Root string `json:"root"`           // of the datastore
 	Flow string `json:"flow,omitempty"` // whose value it is
 	SHA  string `json:"sha"`            // SHA-1 of the bytes, hexadecimal
+	By   *int   `json:"by,omitempty"`   // number of the user who told of it, [Somebody], or nil where nobody can tell
 }
+
+// Somebody is a user of whom nothing is known, on a system that tells whose connections are.
+const Somebody = -1
+
+// elsewhere is an error that says that something is not on this machine, which nobody here can mend.
+type elsewhere struct{ error }
+
+func (e elsewhere) Unwrap() error { return e.error }
+
+// IsElsewhere reports whether an error only says that a value is not on this machine.
+func IsElsewhere(err error) bool { return errors.As(err, new(elsewhere)) }
 
 // mark begins a reference as text. No pickle and no JSON text begins so.
 const mark = "\x00metaflow "
@@ -60,30 +72,32 @@ func ParseReference(b []byte) (Reference, bool) {
 // MaxValue is the size in bytes of the largest value that is read.
 const MaxValue = 1 << 30
 
-// Value reads a value of at most max bytes. Unavailable if it is not on this machine, Corrupt if the bytes are not those of the hash.
+// Value reads a value of at most max bytes. Unavailable if it is not on this machine, Corrupt if the bytes are not those of the hash,
+// Permission if who told of it may not read it, or it is no plain file in plain folders.
 func (r Reference) Value(max int64) ([]byte, error) {
 	if r.Type != "local" {
-		return nil, fault.New(fault.Unavailable, "the value is in Metaflow's datastore, %s %s, which is not read from here", r.Type, r.Root).
-			Do("read it with Metaflow's client, where that has access to the datastore")
+		return nil, elsewhere{fault.New(fault.Unavailable, "the value is in Metaflow's datastore, %s %s, which is not read from here", r.Type, r.Root).
+			Do("read it with Metaflow's client, where that has access to the datastore")}
 	}
 	if !filepath.IsAbs(r.Root) || !isName(r.Flow) || !isSHA(r.SHA) {
-		return nil, fault.New(fault.Unavailable, "what Metaflow said of the place of the value makes no sense: %q in %q", r.SHA, r.Root)
+		return nil, elsewhere{fault.New(fault.Unavailable, "what Metaflow said of the place of the value makes no sense: %q in %q", r.SHA, r.Root)}
 	}
-	path := filepath.Join(r.Root, r.Flow, "data", r.SHA[:2], r.SHA)
-	f, err := os.Open(path)
+	below := filepath.Join(r.Flow, "data", r.SHA[:2], r.SHA)
+	path := filepath.Join(r.Root, below)
+	f, err := openPlain(r.Root, below, r.By)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Unavailable, "the value is in Metaflow's datastore, in a file that is not on this machine").On(path).
-			Do("read it where it was written")
+		return nil, elsewhere{fault.New(fault.Unavailable, "the value is in Metaflow's datastore, in a file that is not on this machine").On(path).
+			Do("read it where it was written")}
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Permission, "read a value of Metaflow", err)
+		return nil, refusedTo("read a value of Metaflow", err)
 	}
 	defer f.Close()
 	limit := max + 1
 	if limit <= 1 || limit > MaxValue {
 		limit = MaxValue
 	}
-	data, err := unpack(f, isRaw(path), limit)
+	data, err := unpack(f, isRaw(r.Root, below, r.By), limit)
 	if err == nil && int64(len(data)) == limit {
 		return nil, fault.New(fault.Invalid, "the value is larger than %d bytes", limit-1).On(path)
 	}
@@ -103,12 +117,31 @@ func isName(s string) bool {
 	return s != "" && s != "." && s != ".." && !strings.ContainsAny(s, `/\`+"\x00")
 }
 
-func isRaw(path string) bool {
+// maxMeta is the size in bytes of the largest file that is read of what says how a value is kept.
+const maxMeta = 64 << 10
+
+func isRaw(root, below string, by *int) bool {
 	var meta struct {
 		Raw bool `json:"cas_raw"`
 	}
-	b, err := os.ReadFile(path + "_meta")
+	f, err := openPlain(root, below+"_meta", by)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxMeta))
 	return err == nil && json.Unmarshal(b, &meta) == nil && meta.Raw
+}
+
+var errNotTheirs = errors.New("whoever recorded the run may not read it, or is not known, and not everybody may")
+
+// refusedTo is what an error of [openPlain] amounts to.
+func refusedTo(op string, err error) error {
+	f := &fault.Error{Kind: fault.Permission, Op: op, Cause: err}
+	if errors.Is(err, errNotTheirs) {
+		f.Do("Let everybody, or who records the runs, read the datastore; docs/metaflow-service.md tells what is read.")
+	}
+	return f
 }
 
 func unpack(f io.Reader, raw bool, limit int64) ([]byte, error) {
@@ -122,11 +155,15 @@ func unpack(f io.Reader, raw bool, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// Place is where the files of an attempt are, without what comes after the attempt's number.
+// Place is where the files of an attempt are, without what comes after the attempt's number, and who told of it: 1000:/path, or /path if
+// nobody can tell.
 type Place string
 
-// PlaceOf returns the place of an attempt, "" if the datastore is not a folder.
-func PlaceOf(dsType, root, flow, run, step, task, attempt string) Place {
+// placeDepth is how many parts of the path of a place are below the root of the datastore: flow, run, step, task, attempt.
+const placeDepth = 5
+
+// PlaceOf returns the place of an attempt, "" if the datastore is not a folder. by is as in a [Reference].
+func PlaceOf(by *int, dsType, root, flow, run, step, task, attempt string) Place {
 	for _, name := range []string{flow, run, step, task, attempt} {
 		if !isName(name) {
 			return ""
@@ -135,7 +172,33 @@ func PlaceOf(dsType, root, flow, run, step, task, attempt string) Place {
 	if dsType != "local" || !filepath.IsAbs(root) {
 		return ""
 	}
-	return Place(filepath.Join(root, flow, run, step, task, attempt))
+	path := filepath.Join(root, flow, run, step, task, attempt)
+	if by != nil {
+		path = strconv.Itoa(*by) + ":" + path
+	}
+	return Place(path)
+}
+
+// open opens a file of an attempt.
+func (p Place) open(suffix string) (*os.File, error) {
+	path := string(p)
+	var by *int
+	if who, rest, ok := strings.Cut(path, ":"); ok && !strings.HasPrefix(path, "/") {
+		n, err := strconv.Atoi(who)
+		if err != nil {
+			n = Somebody
+		}
+		path, by = rest, &n
+	}
+	root := filepath.Clean(path)
+	for range placeDepth {
+		root = filepath.Dir(root)
+	}
+	below, err := filepath.Rel(root, path+suffix)
+	if err != nil || !filepath.IsAbs(root) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is no place of a file")}
+	}
+	return openPlain(root, below, by)
 }
 
 // Info is what an attempt says of an artifact.
@@ -153,7 +216,7 @@ func (p Place) Artifacts() map[string]Info {
 	if p == "" {
 		return nil
 	}
-	f, err := openPlain(string(p) + ".data.json")
+	f, err := p.open(".data.json")
 	if err != nil {
 		return nil
 	}
@@ -197,9 +260,9 @@ func (p Place) Log() iter.Seq2[tasklog.Line, error] {
 		var lines []tasklog.Line
 		for _, source := range []string{"task", "runtime"} {
 			for _, stream := range []tasklog.Stream{tasklog.Stdout, tasklog.Stderr} {
-				more, err := readLog(string(p)+"."+source+"_"+stream.String()+".log", stream)
+				more, err := p.readLog("."+source+"_"+stream.String()+".log", stream)
 				if err != nil {
-					yield(tasklog.Line{}, fault.Wrap(fault.Permission, "read a log of Metaflow", err))
+					yield(tasklog.Line{}, refusedTo("read a log of Metaflow", err))
 					return
 				}
 				lines = append(lines, more...)
@@ -220,8 +283,8 @@ var lineForm = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // readLog reads a stream. A line without a time has that of the line before.
-func readLog(path string, stream tasklog.Stream) ([]tasklog.Line, error) {
-	f, err := openPlain(path)
+func (p Place) readLog(suffix string, stream tasklog.Stream) ([]tasklog.Line, error) {
+	f, err := p.open(suffix)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -257,18 +320,4 @@ func unlessEOF(err error) error {
 		return nil
 	}
 	return err
-}
-
-// openPlain opens a file of Metaflow's. Where it is was told by whoever records runs, and what is in it is told to whoever asks: it is no link,
-// which could lead to any file that this process may read, and no pipe, which could be waited for without end.
-func openPlain(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		f.Close()
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is no plain file")}
-	}
-	return f, nil
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/mfdata"
 )
 
 // peer is whose process is at the far end of a connection.
@@ -17,11 +18,31 @@ const (
 	gone                 // one on this machine that has closed the connection, so that nobody can tell any more
 )
 
-type peerKey struct{}
+type (
+	peerKey struct{}
+	userKey struct{}
+)
 
 // WithPeer is for http.Server.ConnContext. With it, the handler knows of connections from this machine whose they are, where the system tells.
 func WithPeer(ctx context.Context, c net.Conn) context.Context {
+	ctx = context.WithValue(ctx, userKey{}, sync.OnceValue(func() int {
+		if uid, ok := userOf(c); ok {
+			return uid
+		}
+		return mfdata.Somebody
+	}))
 	return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() peer { return peerOf(c) }))
+}
+
+// UserOf returns the number of the user whose connection a request came by, [mfdata.Somebody] if that is not known, and nil if nothing on this
+// system tells of connections whose they are.
+func UserOf(ctx context.Context) *int {
+	f, ok := ctx.Value(userKey{}).(func() int)
+	if !ok || !tellsUsers {
+		return nil
+	}
+	uid := f()
+	return &uid
 }
 
 func peerOfRequest(ctx context.Context) peer {

@@ -11,6 +11,24 @@ import (
 	"strings"
 )
 
+// tellsUsers says that the system tells of connections whose they are.
+const tellsUsers = true
+
+// userOf returns whose process is at the far end of a connection.
+func userOf(c net.Conn) (uid int, ok bool) {
+	far, ok1 := endpoint(c.RemoteAddr())
+	near, ok2 := endpoint(c.LocalAddr())
+	for _, table := range tables {
+		if uid, found, _ := ownerOf(table, far, near); ok1 && ok2 && found {
+			return uid, true
+		}
+	}
+	return 0, false
+}
+
+// tables are the kernel's lists of sockets. In the latter are such as ::ffff:127.0.0.1, too.
+var tables = []string{"/proc/net/tcp", "/proc/net/tcp6"}
+
 // peerOf asks the kernel, which lists whose each socket of this machine is.
 func peerOf(c net.Conn) peer {
 	far, ok1 := endpoint(c.RemoteAddr())
@@ -18,8 +36,8 @@ func peerOf(c net.Conn) peer {
 	if !ok1 || !ok2 {
 		return stranger
 	}
-	lists := false                                                      // some systems have the tables, with nothing in them
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} { // in the latter are such as ::ffff:127.0.0.1, too
+	lists := false // some systems have the tables, with nothing in them
+	for _, table := range tables {
 		uid, found, serving := ownerOf(table, far, near)
 		switch lists = lists || serving; {
 		case found && (uid == 0 || uid == os.Geteuid()):

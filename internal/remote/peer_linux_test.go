@@ -16,6 +16,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/mfdata"
 	"github.com/levadahq/levada/internal/remote"
 )
 
@@ -113,6 +114,18 @@ func TestOthersOnThisMachine(t *testing.T) {
 			t.Errorf("their run cannot be recorded: %s", f.Message)
 		case want != "" && (f == nil || !strings.Contains(f.Message, want)):
 			t.Errorf("another user records a task of our run: %v", f)
+		}
+	}
+	// Nor does he say on whose word a datastore of Metaflow is read.
+	uid := 0
+	inline := mfdata.Reference{Type: "local", Root: "/root/ds", Flow: "F", SHA: strings.Repeat("0", 40), By: &uid}.Encode()
+	for what, record := range map[string]fields{
+		"log":   {"Attempt": fields{"Run": theirs, "Task": 1, "N": 0, "LogFile": mfdata.PlaceOf(&uid, "local", "/root/ds", "F", "1", "start", "1", "0").LogFile()}},
+		"value": {"Attempt": fields{"Run": theirs, "Task": 1, "N": 0}, "Artifacts": []fields{{"Name": "x", "Size": 1, "Inline": inline}}},
+	} {
+		write(conn, fields{"Record": record})
+		if f := answer.Items[0][0].Fault; f == nil || !strings.Contains(f.Message, "Metaflow alone") {
+			t.Errorf("another user records a %s in a datastore of Metaflow: %v", what, f)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/mfdata"
 )
 
 // batch is what travels of a client's queue at once.
@@ -129,6 +131,14 @@ func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []w
 			x.Record.Done = func(err error) { failed[i] = err; pending.Done() }
 			h.c.Store.Record(*x.Record)
 		case x.Create != nil:
+			for j := range x.Create.Begin.First {
+				if !known && failed[i] == nil {
+					failed[i] = notMetaflows(&x.Create.Begin.First[j])
+				}
+			}
+			if failed[i] != nil {
+				break
+			}
 			x.Create.Begin.Mark = mark
 			x.Create.Run.Info.Foreign = !known
 			x.Create.Run.Lease.Heartbeat = h.c.heard(x.Create.Run.Lease.Heartbeat)
@@ -154,6 +164,9 @@ func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []w
 // foreign makes sure that a record of a client that is not known goes to a run of such a client. What tasks left is read as Python does by
 // whoever resumes a run, so nobody else may add to the runs of the server's user.
 func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record) error {
+	if err := notMetaflows(rec); err != nil {
+		return err
+	}
 	var runs []int64
 	if rec.Task != nil {
 		runs = append(runs, rec.Task.Run)
@@ -182,6 +195,22 @@ func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record)
 			w.runs = make(map[int64]bool)
 		}
 		w.runs[id] = true
+	}
+	return nil
+}
+
+// notMetaflows refuses a record that says of a datastore of Metaflow that something is there: it would say on whose word that is read.
+func notMetaflows(rec *metastore.Record) error {
+	there := false
+	if rec.Attempt != nil {
+		_, there = mfdata.PlaceOfLog(rec.Attempt.LogFile)
+	}
+	for i := range rec.Artifacts {
+		_, other := datastore.Elsewhere(rec.Artifacts[i])
+		there = there || other
+	}
+	if there {
+		return fault.New(fault.Permission, "what is in a datastore of Metaflow is told of by Metaflow alone")
 	}
 	return nil
 }

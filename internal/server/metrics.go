@@ -22,6 +22,7 @@ type metrics struct {
 	api       *api.Service
 	listeners func() int
 	began     time.Time
+	free      func() (int64, bool) // bytes where the store is; may be nil
 
 	mu       sync.Mutex
 	requests map[requestKey]*requestCount
@@ -90,6 +91,12 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		begin("levada_recent_runs", "gauge", "The newest 1000 runs by status.")
 		for _, status := range slices.Sorted(maps.Keys(overview.recent)) {
 			fmt.Fprintf(&out, "levada_recent_runs{status=%q} %d\n", status, overview.recent[status])
+		}
+	}
+	if m.free != nil {
+		if free, ok := m.free(); ok {
+			begin("levada_store_free_bytes", "gauge", "Bytes that can be written on the disk of the store.")
+			fmt.Fprintf(&out, "levada_store_free_bytes %d\n", free)
 		}
 	}
 	m.writeRequests(&out, begin)

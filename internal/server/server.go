@@ -27,6 +27,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -46,6 +47,8 @@ type Config struct {
 	Store, Metaflow http.Handler
 	// Present returns a fault if the store is no longer where it was; nil is a store that cannot be lost.
 	Present func() error
+	// Free returns how many bytes can be written where the store is, if that is known; nil is a store of which it is not.
+	Free    func() (int64, bool)
 	Version string
 	Log     *slog.Logger // nil is none
 }
@@ -65,6 +68,8 @@ type Server struct {
 	api     *webapi.API
 	metrics *metrics
 	handler http.Handler
+
+	toldFull atomic.Int64 // when the log was last told that the disk is full, in seconds since 1970
 }
 
 // New returns a server.
@@ -74,6 +79,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{c: c, api: webapi.New(webapi.Options{API: c.API, Log: c.Log})}
 	s.metrics = newMetrics(c.API, s.api.Listeners)
+	s.metrics.free = c.Free
 	mux := http.NewServeMux()
 	mux.Handle("/api/", limit(s.api))
 	for prefix, h := range map[string]http.Handler{remote.Prefix: c.Store, metaflowapi.Prefix: c.Metaflow} {
@@ -139,7 +145,10 @@ func (s *Server) healthy(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// ready says whether the store is there, where it was, and can be read.
+// leastFree is with how many bytes free the store can be written: the database takes some for whatever is recorded.
+const leastFree = 1 << 20
+
+// ready says whether the store is there, where it was, can be read, and has room to be written.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.c.Present != nil {
 		if err := s.c.Present(); err != nil {
@@ -150,6 +159,16 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.c.API.Runs(r.Context(), api.RunsRequest{Limit: 1}); err != nil {
 		webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store cannot be read").Because(err))
 		return
+	}
+	if s.c.Free != nil {
+		if free, ok := s.c.Free(); ok && free < leastFree {
+			if now, last := time.Now().Unix(), s.toldFull.Load(); now-last >= 60 && s.toldFull.CompareAndSwap(last, now) { // who asks does so often
+				s.c.Log.Error("the disk of the store is full", "free_bytes", free)
+			}
+			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the disk of the store is full: %d bytes are free", free).
+				Do("make room on the disk; levada gc and levada rm free what runs left"))
+			return
+		}
 	}
 	s.healthy(w, r)
 }

@@ -181,7 +181,7 @@ func TestHeldForARunningFlow(t *testing.T) {
 		t.Errorf("there are the files %v", w.files())
 	}
 	staging.Leave()
-	got, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
+	got, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{Force: true})
 	w.ok(err)
 	if got.Unneeded < 100_000 || got.Freed < 100_000 || len(w.files()) != 0 {
 		t.Errorf("when the flow has ended: %+v, files %v", got, w.files())
@@ -271,7 +271,7 @@ func TestEngineInAContainer(t *testing.T) {
 				}
 				collect := func() {
 					t.Helper()
-					_, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
+					_, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{Force: true})
 					w.ok(err)
 				}
 				collect()

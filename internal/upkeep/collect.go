@@ -33,7 +33,7 @@ type Store struct {
 // Mode is how runs are removed.
 type Mode struct {
 	Dry   bool // only say what would go
-	Force bool // also runs that fell silent a short while ago and may come back
+	Force bool // also runs that fell silent a short while ago and may come back, and the values of a store without any run
 }
 
 // Share is a run that goes, and the bytes of values and logs that go with it: those that no run needs that stays. What several
@@ -50,6 +50,7 @@ type Collected struct {
 	Held       int64   // bytes of files that go another time: a flow that runs now may be about to need them
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
+	Unclaimed  int64   // bytes of values and logs that stay since there is no run at all, as if the database was lost and a new one made
 	Unfinished int64   // bytes of files that somebody writes, or may be writing on another machine: they stay
 	// Silent are runs that the rules select and that stay, since they may come back: the last of them until Until.
 	Silent []int64
@@ -71,7 +72,7 @@ func (c Collected) Bytes() int64 {
 // Remove removes runs, whichever way they ended, and frees what nobody needs then. Conflict if one of them goes
 // on, or may come back: nothing is removed then.
 func (s *Store) Remove(ctx context.Context, ids []int64, m Mode) (Collected, error) {
-	return s.collect(ctx, m.Dry, func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error) {
+	return s.collect(ctx, m, func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error) {
 		var gone []metastore.Run
 		for _, r := range runs {
 			if !slices.Contains(ids, r.ID) {
@@ -109,7 +110,7 @@ func (s *Store) Collect(ctx context.Context, rules Rules, m Mode) (Collected, er
 	}
 	var spared []int64
 	var last time.Time
-	c, err := s.collect(ctx, m.Dry, func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error) {
+	c, err := s.collect(ctx, m, func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error) {
 		gone := rules.Select(runs, s.Now())
 		if m.Force {
 			return gone, nil
@@ -143,9 +144,12 @@ type plan struct {
 	parts  []blob.Part
 }
 
-func (s *Store) collect(ctx context.Context, dry bool, choose chooser) (Collected, error) {
+func (s *Store) collect(ctx context.Context, m Mode, choose chooser) (Collected, error) {
 	p, err := s.plan(ctx, choose)
-	if err != nil || dry {
+	if err == nil && p.since.After == 0 && !m.Force {
+		p.spareUnclaimed()
+	}
+	if err != nil || m.Dry {
 		return p.Collected, err
 	}
 	size, err := s.Meta.Size(ctx)
@@ -159,6 +163,23 @@ func (s *Store) collect(ctx context.Context, dry bool, choose chooser) (Collecte
 	after, err := s.Meta.Size(ctx)
 	p.Freed = freed + max(0, size-after) // flows that go on meanwhile let it grow
 	return p.Collected, err
+}
+
+// spareUnclaimed leaves files of values and logs where there is no run. That is how a store looks whose database was lost and replaced by a
+// new one; what can be saved from elsewhere needs the files then.
+func (p *plan) spareUnclaimed() {
+	for _, f := range p.files {
+		p.Unclaimed += f.Size
+		p.Unneeded -= f.Size
+	}
+	for _, f := range p.logs {
+		p.Unclaimed += f.size
+		if !f.card {
+			p.Unneeded -= f.size
+		}
+	}
+	p.Unneeded = max(p.Unneeded, 0)
+	p.files, p.logs = nil, nil
 }
 
 // plan finds out what goes. Nothing waits for it.
@@ -355,7 +376,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 		}
 	}
 	if full {
-		if err := s.deleteRows(ctx, p); err != nil {
+		if err := s.deleteRows(ctx, p); err != nil && (!fault.Is(err, fault.NoSpace) || freed == 0) {
 			return freed, err
 		}
 	}
@@ -363,7 +384,11 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	if err != nil {
 		return freed, err
 	}
-	return freed, s.Meta.Shrink(ctx, !e.living)
+	// What was removed is durable. That there is no room yet to make the database smaller is for another time.
+	if err := s.Meta.Shrink(ctx, !e.living); err != nil && !fault.Is(err, fault.NoSpace) {
+		return freed, err
+	}
+	return freed, nil
 }
 
 // deleteRows deletes what is in the database and belongs to no run, and the small values that nobody refers to.

@@ -3,3 +3,6 @@
 package upkeep
 
 func freeSpace(string) (int64, bool) { return 0, false }
+
+// FreeSpace is not known here.
+func FreeSpace(folder string) (int64, bool) { return freeSpace(folder) }

@@ -12,3 +12,6 @@ func freeSpace(folder string) (int64, bool) {
 	}
 	return int64(st.Bavail) * int64(st.Bsize), true
 }
+
+// FreeSpace is how many bytes can be written to the file system of a folder, if that is known.
+func FreeSpace(folder string) (int64, bool) { return freeSpace(folder) }

@@ -81,7 +81,7 @@ func (s *Store) examineDatabase(ctx context.Context, x *Examination) error {
 	}
 	for _, line := range h.Damage {
 		x.Tell(Finding{Check: "database", Level: Problem, Text: "SQLite: " + line,
-			Hint: "Restore the file from a backup, or save what can be read with `sqlite3 levada.db .recover`."})
+			Hint: "Restore the file from a backup, or save what can be read into a new one with `sqlite3 levada.db .recover`, or `.dump` where that does nothing, and look at its size before you use it."})
 	}
 	for _, ref := range h.Values {
 		x.Tell(Finding{Check: "values", Level: Problem, Text: "the bytes in a record are not what was stored", Needs: []string{s.name(ctx, ref)}, Hint: runAgain})
@@ -288,6 +288,9 @@ func (s *Store) examineLeftovers(ctx context.Context, x *Examination) error {
 		what = append(what, fmt.Sprintf("%s of dead processes with %s", count(c.Leftovers, "file or folder"), size(c.LeftBehind)))
 	}
 	switch text := strings.Join(what, ", "); {
+	case c.Unclaimed > 0:
+		x.Tell(Finding{Check: "leftovers", Level: Problem, Text: size(c.Unclaimed) + " of values and logs, and no run at all: the database may be a new one in place of one that was lost",
+			Hint: "Put the right levada.db back; if there is none to be had, and nothing in blobs is needed, `levada gc --force` frees them."})
 	case text == "":
 		x.tell("leftovers", OK, "none%s", staying(c))
 	case x.Repair:

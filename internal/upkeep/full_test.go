@@ -53,3 +53,22 @@ func TestCollectingOnAFullDisk(t *testing.T) {
 		t.Errorf("%d files are left", n)
 	}
 }
+
+// cramped is a store whose database cannot be made smaller for want of room.
+type cramped struct{ metastore.Store }
+
+func (c *cramped) Shrink(context.Context, bool) error {
+	return fault.New(fault.NoSpace, "the disk is full")
+}
+
+// TestShrinkingOnAFullDisk: what was removed and freed is no failure because the database stays as large as it is.
+func TestShrinkingOnAFullDisk(t *testing.T) {
+	w := newWorld(t, t.TempDir(), &cramped{mem.New()})
+	run := w.start("F", 0)
+	w.work(run, []int{200_000}, 1, "", false)
+	w.ok(w.store.Meta.EndRun(ctx, run, metastore.RunEnd{Status: metastore.RunSucceeded, Ended: w.store.Now(), FailedTask: -1}))
+	got, err := w.store.Remove(ctx, []int64{run}, upkeep.Mode{})
+	if w.ok(err); len(got.Runs) != 1 || got.Freed < 100_000 {
+		t.Errorf("%+v", got)
+	}
+}

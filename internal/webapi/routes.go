@@ -361,7 +361,7 @@ func (a *API) call(r *request) error {
 		return fault.New(fault.Usage, "the body of the request is not JSON")
 	}
 	name := r.PathValue("method")
-	res, err := a.API.Call(r.Context(), name, params)
+	res, err := a.API.CallStrictly(r.Context(), name, params)
 	if err != nil {
 		return err
 	}

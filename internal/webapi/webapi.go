@@ -35,6 +35,7 @@ import (
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/httpedge"
+	"github.com/levadahq/levada/internal/mfdata"
 )
 
 // Prefix is where the API lives.
@@ -148,11 +149,17 @@ func (r *request) id(name string) int64 {
 	return n
 }
 
-func (r *request) text(name string) string { return r.query.Get(name) }
+// text reads a parameter that can be given once.
+func (r *request) text(name string) string {
+	if n := len(r.query[name]); n > 1 {
+		r.bad("the parameter %q can be given once, and is there %d times", name, n)
+	}
+	return r.query.Get(name)
+}
 
 // number reads a number from the query, other if it is not there.
 func (r *request) number(name string, other int64) int64 {
-	text := r.query.Get(name)
+	text := r.text(name)
 	if text == "" {
 		return other
 	}
@@ -167,7 +174,7 @@ func (r *request) int(name string, other int) int { return int(r.number(name, in
 
 // flag reads a truth from the query.
 func (r *request) flag(name string) bool {
-	text := r.query.Get(name)
+	text := r.text(name)
 	b, err := strconv.ParseBool(text)
 	if text != "" && err != nil {
 		r.bad("%s=%q is neither true nor false", name, text)
@@ -177,7 +184,7 @@ func (r *request) flag(name string) bool {
 
 // time reads a moment from the query: microseconds since 1970, or as RFC 3339 has it.
 func (r *request) time(name string) api.Time {
-	text := r.query.Get(name)
+	text := r.text(name)
 	if text == "" {
 		return 0
 	}
@@ -205,7 +212,7 @@ func (r *request) ids(name string) []int64 {
 
 // attempt reads the number of an attempt from the query, nil for the last.
 func (r *request) attempt() *int {
-	if r.query.Get("attempt") == "" {
+	if r.text("attempt") == "" {
 		return nil
 	}
 	n := r.int("attempt", 0)
@@ -232,14 +239,9 @@ func (r *request) decode(into any) {
 	if r.isJSON(); r.err != nil {
 		return
 	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
+	err := api.Strict(r.Body, into)
 	if errors.Is(err, io.EOF) { // nothing is the zero request
 		return
-	}
-	if err == nil && d.More() {
-		err = errors.New("there is something after its end")
 	}
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) { // has a status of its own
 		r.err = fault.Wrap(fault.Usage, "read the request", err)
@@ -285,7 +287,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody listens
 	}
 	status := httpedge.StatusOf(err)
-	if status >= 500 {
+	if status >= 500 && !mfdata.IsElsewhere(err) { // a value that was never here is no failure of the server
 		a.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	writeProblem(w, status, err)

@@ -48,7 +48,7 @@ def enter_task():
 def end_step(signum, frame):
     """The handler of a process that runs a task."""
     task = running.current._task
-    if task is None or task.channel.pid != getpid():
+    if task is None or task.channel.is_fork or task.channel.pid != getpid():
         raise KeyboardInterrupt
     if get_ident() in _masks or frame is not None and frame.f_code in _HOOKS:
         _once_more(signum)

@@ -74,7 +74,8 @@ def pack_frame(text, body=b""):
 class Channel:
     """One side of a conversation over a blocking stream socket."""
 
-    __slots__ = ("fd", "pid", "busy", "pending", "_buffer", "_request", "_lock", "_thread", "_branches")
+    __slots__ = ("fd", "pid", "busy", "pending", "_buffer", "_request", "_lock", "_thread", "_branches",
+                 "is_fork")  # fmt: skip
 
     def __init__(self, fd):
         self.fd = fd
@@ -88,6 +89,8 @@ class Channel:
         self._request = 0
         self._lock = allocate_lock()  # steps may read artifacts from several threads
         self._thread = get_ident()
+        #: Whether this is a process that the step has forked: it asks, and the task alone tells.
+        self.is_fork = False
         self._branches = None  # thread that forks -> the descriptor that is to be the new process's
 
     def send(self, header, parts=()):
@@ -155,8 +158,8 @@ class Channel:
 
         No other thread talks meanwhile. No signal breaks it off: what its handler would have raised is raised after.
         """
-        if getpid() != self.pid:
-            return None  # only the task itself tells
+        if getpid() != self.pid or self.is_fork and not asks:
+            return None
         # Signal handlers run in the first thread; they have to wait only for what that thread says.
         first = get_ident() == self._thread
         outer = self.busy
@@ -225,6 +228,7 @@ class Channel:
             if branch >= 0:
                 close(branch)
             return
+        self.is_fork = True
         self._lock = allocate_lock()  # another thread may have held it
         self._thread = get_ident()
         self.busy, self.pending = False, None

@@ -167,7 +167,7 @@ class ClientTest(unittest.TestCase):
         self.assertEqual((run.status, run.successful, run.finished), ("failed", False, True))
         self.assertEqual(run.failed_task.pathspec, run.end_task.pathspec)
         self.assertIn("ValueError: <wrong>", run.problem)
-        self.assertEqual(run.end_task.exception.type, "ValueError")
+        self.assertEqual(run.end_task.exception.type, "builtins.ValueError")
         self.assertIn("raise ValueError", str(run.end_task.exception))
         self.assertEqual(client.Flow("Look").latest_successful_run.id, "1")
         self.assertIsNone(client.Run("Look/1").failed_task)

@@ -92,7 +92,8 @@ func full(f *fault.Error) *fault.Error {
 }
 
 func damaged(f *fault.Error) *fault.Error {
-	return f.Do("Restore the file from a backup, or save what can be read with `sqlite3 %s .recover`; the artifacts beside it are not affected.", f.Subject)
+	return f.Do("Restore the file from a backup, or save what can be read into a new one with `sqlite3 %s .recover`, or `.dump` where that does nothing, "+
+		"and look at its size before you use it. Values above 64 KiB are in files beside it and not affected.", f.Subject)
 }
 
 // patience is how long other processes may hold the store's write lock before an

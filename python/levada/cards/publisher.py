@@ -46,7 +46,7 @@ class Publisher:
 
     def refresh(self, card, data=None, force=False):
         """Show a card as it is now, unless that was done a moment ago."""
-        if getpid() != self.task.channel.pid:
+        if self.task.channel.is_fork or getpid() != self.task.channel.pid:
             warn("a process that the step has started cannot refresh a card: call refresh() in the step itself.")
             return
         now = monotonic()

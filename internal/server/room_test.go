@@ -1,0 +1,35 @@
+package server_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/levadahq/levada/internal/api/apitest"
+	"github.com/levadahq/levada/internal/server"
+)
+
+// TestNoRoom asks a server whether it is ready while the disk of its store is full, and after that.
+func TestNoRoom(t *testing.T) {
+	free := int64(4096)
+	var log bytes.Buffer
+	h := server.New(server.Config{API: apitest.New(t).Service, Version: "1", Free: func() (int64, bool) { return free, true },
+		Log: slog.New(slog.NewTextHandler(&log, nil))})
+	ask := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
+		return w.Code, w.Body.String()
+	}
+	if status, body := ask("/readyz"); status != 503 || !strings.Contains(body, "full") || !strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("without room: %d, %s; log %s", status, body, log.String())
+	}
+	if _, body := ask("/metrics"); !strings.Contains(body, "\nlevada_store_free_bytes 4096\n") {
+		t.Errorf("metrics: %s", body)
+	}
+	free = 1 << 30
+	if status, body := ask("/readyz"); status != 200 {
+		t.Errorf("with room: %d, %s", status, body)
+	}
+}
