@@ -323,10 +323,22 @@ func unknownCommand(word string, python bool) error {
 	switch near := nearest(word, names); {
 	case strings.HasSuffix(word, ".py"):
 		e.hint = "Did you mean: levada run " + word
+	case alike[word] != "":
+		e.hint = "Did you mean: " + alike[word]
 	case near != "":
 		e.hint = "Did you mean: " + near
 	}
 	return e
+}
+
+// alike has what other tools call our commands.
+var alike = map[string]string{
+	"list": "runs", "ls": "runs", "ps": "runs", "status": "runs", "history": "runs",
+	"stop": "cancel", "kill": "cancel", "abort": "cancel",
+	"delete": "rm", "remove": "rm", "clean": "gc", "cleanup": "gc", "prune": "gc",
+	"start": "run", "exec": "run", "execute": "run", "retry": "resume", "rerun": "resume",
+	"graph": "show", "dag": "show", "validate": "check", "lint": "check",
+	"output-dot": "show --format dot", "output-raw": "show",
 }
 
 // versionCommand prints the version: on stdout, in Metaflow's form on stderr as there.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/pickle"
 	"github.com/levadahq/levada/internal/service"
@@ -42,6 +43,8 @@ func (c *dumpCommand) run(ctx context.Context, s *session) error {
 	}
 	c.out.w = s.env.Stdout
 	values := map[string]map[string][]byte{}
+	missing := slices.Clone(c.include)
+	var known []string
 	for t, err := range tasks {
 		if err != nil {
 			return err
@@ -49,6 +52,12 @@ func (c *dumpCommand) run(ctx context.Context, s *session) error {
 		artifacts, err := s.store.Service.Artifacts(ctx, t, -1)
 		if err != nil {
 			return err
+		}
+		for _, a := range artifacts {
+			missing = slices.DeleteFunc(missing, func(name string) bool { return name == a.Name })
+			if len(missing) > 0 && !slices.Contains(known, a.Name) {
+				known = append(known, a.Name)
+			}
 		}
 		artifacts = slices.DeleteFunc(artifacts, func(a metastore.Artifact) bool { return !c.wants(a.Name) })
 		switch {
@@ -64,9 +73,23 @@ func (c *dumpCommand) run(ctx context.Context, s *session) error {
 		}
 	}
 	if c.file != "" {
-		return c.writeFile(s, values)
+		err = c.writeFile(s, values)
+	} else {
+		err = c.out.flush()
 	}
-	return c.out.flush()
+	if err == nil && len(missing) > 0 {
+		err = noArtifacts(missing, known)
+	}
+	return err
+}
+
+// noArtifacts says that artifacts that are asked for are in none of the tasks.
+func noArtifacts(missing, known []string) error {
+	f := fault.New(fault.NotFound, "there is no artifact %s", strings.Join(missing, ", "))
+	if near := nearest(missing[0], known); near != "" {
+		return f.Do("did you mean %s?", near)
+	}
+	return f.Do("`levada artifacts` lists what there is")
 }
 
 // wants reports whether an artifact is to be shown. One that is named is.

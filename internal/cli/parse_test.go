@@ -112,7 +112,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"resume", "flow.py", "--alpha", "1"}, "Error: no such option: --alpha"},
 		{[]string{"run", "flow.py", "--branch", "x"}, "Error: no such option: --branch"},
 		{[]string{"resume", "flow.py", "--origin-run-id", "x"}, "Error: Invalid value for '--origin-run-id': x is not the id of a run"},
-		{[]string{"output-dot", "flow.py"}, "Error: No such command 'output-dot'."},
+		{[]string{"output-dot", "flow.py"}, "Error: No such command 'output-dot'.\nDid you mean: show --format dot"},
+		{[]string{"ps"}, "Error: No such command 'ps'.\nDid you mean: runs"},
 	} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
 			p := newProgram(t)

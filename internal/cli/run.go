@@ -195,7 +195,8 @@ func (c *resumeCommand) findOrigin(ctx context.Context, s *session, flow string)
 	if c.origin == "" {
 		run, err := s.store.Service.LatestRun(ctx, flow)
 		if fault.Is(err, fault.NotFound) {
-			return 0, &failure{headline: headlines[fault.Usage], kind: fault.NotFound, text: "A previous run id was not found. Specify --origin-run-id."}
+			return 0, &failure{headline: headlines[fault.Usage], kind: fault.NotFound, text: "A previous run id was not found. Specify --origin-run-id.",
+				hint: "a flow that has never run has nothing to go on from: run it first, or name a run with --origin-run-id; `levada runs` lists them"}
 		}
 		return run.ID, err
 	}
