@@ -207,7 +207,13 @@ func parameterOptions(params []graph.Parameter, values map[string][]string, defa
 			dest: strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")),
 			// A default makes a parameter optional, whatever it says.
 			require: p.Required && p.Default == nil && !p.Computed,
-			set:     func(v []string) error { values[p.Name] = append(values[p.Name], v[0]); return nil },
+			set: func(v []string) error {
+				if !utf8.ValidString(v[0]) { // it would come to the flow as something else
+					return usagef("Invalid value for '--%s': %q is not text in UTF-8. Parameters are text; for bytes use an IncludeFile with is_text=False.", p.Name, v[0])
+				}
+				values[p.Name] = append(values[p.Name], v[0])
+				return nil
+			},
 		}
 		if !p.HideDefault {
 			o.def = defaultText(p, defaults)

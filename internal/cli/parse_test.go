@@ -2,10 +2,12 @@ package cli
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/service"
 )
 
@@ -272,5 +274,17 @@ func TestWithoutACommandChecks(t *testing.T) {
 	p := newProgram(t)
 	if code := p.run(t, "flow", "flow.py"); code != 0 || !strings.Contains(p.err.String(), "The graph looks good!") {
 		t.Errorf("exit code %d\n%s", code, p.err.String())
+	}
+}
+
+// TestParametersAreText has a value that would come to the flow as something else.
+func TestParametersAreText(t *testing.T) {
+	values := map[string][]string{}
+	set := parameterOptions([]graph.Parameter{{Name: "path"}}, values, nil)[0].set
+	if err := set([]string{"caf\xe9"}); err == nil || !strings.Contains(err.Error(), `'--path': "caf\xe9" is not text in UTF-8`) {
+		t.Errorf("what is not UTF-8: %v", err)
+	}
+	if err := set([]string{"café"}); err != nil || !slices.Equal(values["path"], []string{"café"}) {
+		t.Errorf("what is: %v, %v", err, values)
 	}
 }
