@@ -27,8 +27,9 @@
 //
 // # Values
 //
-// [Decode] and [Get] turn an artifact into a Go value without executing anything; see [Decode] for what fits what. What
-// only Python can make sense of has its bytes: [Artifact.Bytes].
+// [Decode] and [Get] turn an artifact of Python, Go or another language into a Go value without executing anything that is
+// stored; see [Decode] for what fits what. What
+// only Python can make sense of, or only the flow in Go that stored it, has its bytes: [Artifact.Bytes].
 //
 // # Errors
 //

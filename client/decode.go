@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/pickle"
 )
@@ -50,47 +50,77 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 // The field of a struct takes the entry with its name, that of its `levada:"name"` or `json:"name"` tag, or its own name in any
 // case; entries without a field, and fields without an entry, are left out. A pointer takes what its element takes. An empty
 // interface takes bool, int64, *big.Int, float64, string, []byte, []any, map[string]any (map[any]any if keys are not
-// all str), time.Time, time.Duration and, of arrays, [Array] of bool, int64, uint64 or float64. Artifacts in JSON are decoded
-// by the same rules, and files are a string or []byte.
+// all str), time.Time, time.Duration and, of arrays, [Array] of bool, int64, uint64 or float64.
+//
+// Of what programs in Go and other languages store, JSON is decoded by the same rules, and:
+//
+//	file    []byte; string, if it is text
+//	npy     as numpy arrays: slices, [Array]
+//	csv     [Table]; [][]string, of which the first is the names of columns; string and []byte, the CSV itself
+//	gob     the Go type that was stored, or one that encoding/gob takes for it
+//	binary  types with UnmarshalBinary
+//
+// The flow's own flow.Array and flow.Table may be asked for, too. An empty interface takes an [Array] and a [Table], but no
+// gob, unless it was one that was stored, and no binary: their bytes do not say what they are.
 //
 // ErrType if the value does not fit, with the place in it; so are values that only Python can make sense of, such as data
 // frames and models. ErrCorrupt if the bytes are not what was stored.
 func Decode[T any](ctx context.Context, a *Artifact) (T, error) {
-	var v T
+	var v, zero T
 	data, err := a.Bytes(ctx)
 	if err != nil {
-		return v, err
+		return zero, err
 	}
-	var value pickle.Value
-	switch a.Codec {
-	case "pickle":
-		if value, err = pickle.Decode(data, pickle.Limits{}); err != nil {
-			return v, wrap(err)
-		}
-	case "json":
-		if value, err = fromJSON(data); err != nil {
-			return v, err
-		}
-	default:
-		value = pickle.Bytes(data)
-		if utf8.Valid(data) && reflect.TypeFor[T]().Kind() == reflect.String {
-			value = string(data)
-		}
+	what, err := decode(reflect.ValueOf(&v).Elem(), a.Codec, a.Type, data)
+	var no misfit
+	if errors.As(err, &no) {
+		return zero, unfit("%s, which is %s: %s", a.Path(), what, no)
 	}
-	if v, err = fit[T](value); err != nil {
-		return v, unfit("%s, which is %s: %s", a.Path(), pickle.Type(value), err)
+	if err != nil {
+		return zero, err
 	}
 	return v, nil
 }
 
-// fit puts a value into a type.
-func fit[T any](value pickle.Value) (T, error) {
-	var v, zero T
-	d := decoder{room: maxDecoded, active: map[any]bool{}}
-	if err := d.set(reflect.ValueOf(&v).Elem(), value); err != nil {
-		return zero, misfit(strings.Join(d.at, "") + err.Error())
+// decode puts what is stored into a Go value. what is the type that it has there.
+func decode(to reflect.Value, codec, typ string, data []byte) (what string, err error) {
+	what = typ + ", stored as " + codec
+	switch codec {
+	case "pickle":
+		value, err := pickle.Decode(data, pickle.Limits{})
+		if err != nil {
+			return "", wrap(err)
+		}
+		return pickle.Type(value), put(to, value)
+	case "json":
+		value, err := fromJSON(data)
+		if err != nil {
+			return "", err
+		}
+		return pickle.Type(value), put(to, value)
+	case "file":
+		return "bytes", setFile(to, data)
+	case "npy":
+		return what, setNPY(to, data)
+	case "csv":
+		return what, setCSV(to, data)
+	case "gob":
+		return what, setGob(to, typ, data)
+	case "binary":
+		return what, setBinary(to, data)
 	}
-	return v, nil
+	return what, misfit("this version of the client does not know the form")
+}
+
+func newDecoder() *decoder { return &decoder{room: maxDecoded, active: map[any]bool{}} }
+
+// put puts a value of Python into a Go value.
+func put(to reflect.Value, value pickle.Value) error {
+	d := newDecoder()
+	if err := d.set(to, value); err != nil {
+		return misfit(strings.Join(d.at, "") + err.Error())
+	}
+	return nil
 }
 
 const (

@@ -80,6 +80,12 @@ func decodeBase64(t *testing.T, text string) pickle.Value {
 	return v
 }
 
+// fit puts a value into a type.
+func fit[T any](value pickle.Value) (v T, err error) {
+	err = put(reflect.ValueOf(&v).Elem(), value)
+	return v, err
+}
+
 // fits checks that an expression of Python fits a type as a value.
 func fits[T any](t *testing.T, expression string, want T) {
 	t.Helper()

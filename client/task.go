@@ -254,7 +254,7 @@ func (t *Task) Output(ctx context.Context, stream Stream) (string, error) {
 type Artifact struct {
 	Name    string
 	Type    string // as its language names it: "int", "numpy.ndarray"
-	Codec   string // how it is encoded: "pickle", "json", or "file", whose bytes are the value
+	Codec   string // how it is encoded: "pickle", "json", "npy", "csv", "gob", "binary", or "file", whose bytes are the value
 	Size    int64  // of the encoded bytes
 	SHA256  string // of the encoded bytes, hexadecimal: equal values have equal ones, as far as their encoding is
 	Created time.Time
