@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/levadahq/levada/client"
 	"github.com/levadahq/levada/flow"
@@ -138,4 +139,18 @@ func TestBinary(t *testing.T) {
 	refuses[any](t, run, "shut", "main.Shut", "binary")
 	refuses[[]byte](t, run, "shut", "binary")
 	refuses[string](t, run, "shut", "binary")
+}
+
+// A service can read its flow's own structs.
+func TestStructsOfGo(t *testing.T) {
+	type Base struct{ ID int }
+	type model struct {
+		Base
+		Name  string
+		Took  time.Duration
+		Raw   []byte
+		ByDay map[int]string
+		Count int64 `json:",string"`
+	}
+	reads(t, storedRun(t), "model", model{Base{7}, "n", time.Minute, []byte("raw"), map[int]string{1: "mon"}, 12})
 }
