@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding"
 	"encoding/base64"
@@ -102,7 +103,7 @@ func decode(to reflect.Value, codec, typ string, data []byte) (what string, err 
 		d := newDecoder()
 		d.json, d.own = true, typ != "json"
 		d.asGo = d.own && (strings.Contains(typ, "time.Duration") || strings.Contains(typ, "[]uint8"))
-		return pickle.Type(value), d.put(to, value)
+		return pickle.Type(plainNumber(value)), d.put(to, value)
 	case "file":
 		return "bytes", setFile(to, data)
 	case "npy":
@@ -187,6 +188,7 @@ func (d *decoder) set(to reflect.Value, v pickle.Value) error {
 		if done, err := d.unmarshalJSON(to, v); done {
 			return err
 		}
+		v = plainNumber(v)
 	}
 	if v == nil {
 		switch t.Kind() {
@@ -307,16 +309,16 @@ func (d *decoder) unmarshalJSON(to reflect.Value, v pickle.Value) (done bool, er
 	if t == timeType || t == bigType || t.Kind() == reflect.Pointer {
 		return false, nil
 	}
-	u, ok := to.Addr().Interface().(json.Unmarshaler)
-	if ok || t == reflect.TypeFor[json.Number]() && v != nil {
-		text, why := pickle.PlainJSON(v)
-		if why != "" {
-			return true, misfit(why)
+	if n, ok := v.(json.Number); ok && t == reflect.TypeOf(n) {
+		to.SetString(string(n))
+		return true, nil
+	}
+	if u, ok := to.Addr().Interface().(json.Unmarshaler); ok {
+		text, err := toJSON(nil, v)
+		if err == nil {
+			err = u.UnmarshalJSON(text)
 		}
-		if !ok {
-			u = numberText{to}
-		}
-		if err := u.UnmarshalJSON(text); err != nil {
+		if err != nil {
 			return true, misfit(err.Error())
 		}
 		return true, nil
@@ -333,13 +335,6 @@ func (d *decoder) unmarshalJSON(to reflect.Value, v pickle.Value) (done bool, er
 		return true, nil
 	}
 	return false, nil
-}
-
-// numberText is a json.Number to be set.
-type numberText struct{ to reflect.Value }
-
-func (n numberText) UnmarshalJSON(text []byte) error {
-	return json.Unmarshal(text, n.to.Addr().Interface())
 }
 
 // unmarshal gives text to types that read it themselves.
@@ -710,41 +705,105 @@ func into[T any](d *decoder, v pickle.Value) (any, error) {
 	return to, err
 }
 
-// fromJSON returns a JSON value as what the same value would be in Python.
+// fromJSON returns a JSON value as what the same value would be in Python. Numbers are json.Number, as they are written.
 func fromJSON(data []byte) (pickle.Value, error) {
-	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
+	v, err := nextJSON(dec, 0)
+	if err != nil {
 		return nil, &failure{err, ErrCorrupt}
 	}
-	return plainJSON(v), nil
+	return v, nil
 }
 
-func plainJSON(v any) pickle.Value {
+// nextJSON reads a value, its keys in their order.
+func nextJSON(dec *json.Decoder, depth int) (pickle.Value, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	open, ok := token.(json.Delim)
+	if !ok {
+		return token, nil
+	}
+	if depth > 10_000 { // as encoding/json has it
+		return nil, errors.New("the JSON is nested too deeply")
+	}
+	if open == '[' {
+		list := &pickle.List{Items: []pickle.Value{}}
+		for dec.More() {
+			item, err := nextJSON(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list.Items = append(list.Items, item)
+		}
+		_, err = dec.Token()
+		return list, err
+	}
+	dict := &pickle.Dict{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		item, err := nextJSON(dec, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		dict.Entries = append(dict.Entries, pickle.Entry{Key: key, Value: item})
+	}
+	_, err = dec.Token()
+	return dict, err
+}
+
+// toJSON is the inverse of fromJSON.
+func toJSON(b []byte, v pickle.Value) ([]byte, error) {
+	var err error
 	switch v := v.(type) {
-	case json.Number:
-		if len(v) <= 10_000 { // longer ones take more than linear time
-			if n, ok := new(big.Int).SetString(string(v), 10); ok && n.IsInt64() {
-				return n.Int64()
-			} else if ok {
-				return n
+	case *pickle.List:
+		b = append(b, '[')
+		for i, item := range v.Items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = toJSON(b, item); err != nil {
+				return nil, err
 			}
 		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		list := &pickle.List{Items: make([]pickle.Value, len(v))}
-		for i, item := range v {
-			list.Items[i] = plainJSON(item)
+		return append(b, ']'), nil
+	case *pickle.Dict:
+		b = append(b, '{')
+		for i, e := range v.Entries {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = toJSON(b, e.Key); err != nil {
+				return nil, err
+			}
+			if b, err = toJSON(append(b, ':'), e.Value); err != nil {
+				return nil, err
+			}
 		}
-		return list
-	case map[string]any:
-		dict := &pickle.Dict{}
-		for key, item := range v {
-			dict.Entries = append(dict.Entries, pickle.Entry{Key: key, Value: plainJSON(item)})
-		}
-		return dict
+		return append(b, '}'), nil
 	}
-	return v
+	text, err := json.Marshal(v)
+	return append(b, text...), err
+}
+
+// plainNumber returns a number of JSON as Python has it, and other values as they are.
+func plainNumber(v pickle.Value) pickle.Value {
+	text, ok := v.(json.Number)
+	if !ok {
+		return v
+	}
+	if len(text) <= 10_000 { // longer ones take more than linear time
+		if n, ok := new(big.Int).SetString(string(text), 10); ok && n.IsInt64() {
+			return n.Int64()
+		} else if ok {
+			return n
+		}
+	}
+	f, _ := text.Float64()
+	return f
 }

@@ -411,10 +411,16 @@ func TestJSONOfGo(t *testing.T) {
 	text := `{"Took":60000000000,"Raw":"cmF3","Parts":{"a":"cmF3"},"ByDay":{"-1":"mon"},"Count":"12","Level":"high","None":null,"Text":{"a":[1]},"N":12,"Any":3}`
 	readsJSON(t, text, "main.M", model{time.Minute, []byte("raw"), map[string][]byte{"a": []byte("raw")}, map[int]string{-1: "mon"}, 12, 2, -1,
 		json.RawMessage(`{"a":[1]}`), "12", int64(3)})
+	exact := `{"z":0.10,"a":[0.12345678901234567890123,1e2,null,true,"\u2028<"],"m":{}}`
+	readsJSON(t, `{"Text":`+exact+`}`, "main.M", model{Text: json.RawMessage(`{"z":0.10,"a":[0.12345678901234567890123,1e2,null,true,"\u2028\u003c"],"m":{}}`)})
+	readsJSON(t, `0.12345678901234567890123`, "json.Number", json.Number("0.12345678901234567890123"))
 	readsJSON(t, `60000000000`, "time.Duration", time.Minute)
 	readsJSON(t, `["cmF3"]`, "[][]uint8", [][]byte{[]byte("raw")})
 	readsJSON(t, `{"18446744073709551615":1}`, "map[uint64]int", map[uint64]int{math.MaxUint64: 1})
 	readsJSON(t, `"high"`, "main.level", level(2))
+	refusesJSON[any](t, strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000), "main.M", "nested too deeply")
+	refusesJSON[any](t, `[1,`, "main.M", "EOF")
+	refusesJSON[any](t, `{"a":1]`, "main.M", "")
 	refusesJSON[level](t, `"low"`, "main.level", "no level")
 	refusesJSON[model](t, `{"Raw":"?"}`, "main.M", ".Raw: the text is not the base64")
 	refusesJSON[model](t, `{"Count":"x"}`, "main.M", ".Count")
