@@ -100,6 +100,9 @@ func decode(to reflect.Value, codec, typ string, data []byte) (what string, err 
 		if err != nil {
 			return "", err
 		}
+		if value == nil && emptied(to, typ) {
+			return "", nil
+		}
 		d := newDecoder()
 		d.json, d.own = true, typ != "json"
 		d.asGo = d.own && (strings.Contains(typ, "time.Duration") || strings.Contains(typ, "[]uint8"))

@@ -75,6 +75,16 @@ func setCSV(to reflect.Value, data []byte) error {
 	return misfit("a table does not fit " + to.Type().String())
 }
 
+// emptied makes an empty array or table of one that a flow in Go stored, whose form is null.
+func emptied(to reflect.Value, typ string) bool {
+	t := to.Type()
+	if strings.HasPrefix(typ, "flow.Array[") && isArray(t) || typ == "flow.Table" && t.ConvertibleTo(reflect.TypeFor[Table]()) {
+		to.SetZero()
+		return true
+	}
+	return false
+}
+
 // csvRecords reads CSV. Cells are as they are, with their line ends, of which encoding/csv would make others.
 func csvRecords(data []byte) ([][]string, error) {
 	var records [][]string

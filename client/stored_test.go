@@ -85,6 +85,14 @@ func TestArraysOfGo(t *testing.T) {
 	reads[any](t, run, "weights", client.Array[float64]{Shape: []int{2, 3}, Data: []float64{1, 2, 3, 4, 5, 6}})
 	refuses[[]float64](t, run, "weights", "npy", "2 dimensions")
 	refuses[string](t, run, "weights", "npy")
+	reads(t, run, "gone", client.Array[float64]{})
+	reads(t, run, "gone", flow.Array[float64]{})
+	reads[[]float64](t, run, "gone", nil)
+	reads[any](t, run, "gone", nil)
+	refuses[float64](t, run, "gone")
+	refuses[client.Table](t, run, "gone")
+	reads(t, run, "cleared", client.Table{})
+	refuses[client.Array[float64]](t, run, "cleared")
 }
 
 func TestTablesOfGo(t *testing.T) {

@@ -45,12 +45,15 @@ type Stored struct {
 	Far     any
 	Shut    Shut
 	Model   Model
+	Gone    flow.Array[float64] // set, and then emptied
+	Cleared flow.Table          // as well
 }
 
 // Start sets all.
 func (s *Stored) Start(*flow.Task) error {
 	s.Weights = flow.Array[float32]{Shape: []int{2, 3}, Data: []float32{1, 2, 3, 4, 5, 6}}
 	s.Scores = flow.Table{Columns: []string{"rate", "note"}, Rows: [][]string{{"0.5", "two\r\nlines, a \"quote\""}, {"1", ""}}}
+	s.Gone, s.Cleared = flow.NewArray[float64](2), s.Scores
 	s.Loss = math.NaN()
 	s.Losses = []float64{0.5, math.Inf(1)}
 	s.Mixed = map[string]any{"loss": math.Inf(-1), "n": 3}
@@ -61,8 +64,11 @@ func (s *Stored) Start(*flow.Task) error {
 	return nil
 }
 
-// End ends.
-func (s *Stored) End(*flow.Task) error { return nil }
+// End empties two.
+func (s *Stored) End(*flow.Task) error {
+	s.Gone, s.Cleared = flow.Array[float64]{}, flow.Table{}
+	return nil
+}
 
 func main() {
 	gob.Register(Point{})
