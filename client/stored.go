@@ -114,6 +114,9 @@ func csvRecords(data []byte) ([][]string, error) {
 					end--
 				}
 				cell, text = text[:end], text[end:]
+				if strings.Contains(cell, `"`) {
+					return nil, errors.New("in the CSV, there is a quote in a cell that does not begin with one")
+				}
 				if record == nil && cell == "" && !strings.HasPrefix(text, ",") { // an empty line
 					_, text, _ = strings.Cut(text, "\n")
 					break
