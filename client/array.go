@@ -32,16 +32,6 @@ func (a Array[T]) At(index ...int) T {
 	return a.Data[at]
 }
 
-func (a *Array[T]) place(shape []int, n int) reflect.Value {
-	a.Shape, a.Data = append([]int{}, shape...), make([]T, n)
-	return reflect.ValueOf(a.Data)
-}
-
-// shaped is any *Array.
-type shaped interface {
-	place(shape []int, n int) reflect.Value
-}
-
 // array puts an array of numbers into nested slices, an Array or an empty interface.
 func (d *decoder) array(to reflect.Value, v pickle.Value, a *pickle.Array) error {
 	t := to.Type()
@@ -63,8 +53,11 @@ func (d *decoder) array(to reflect.Value, v pickle.Value, a *pickle.Array) error
 		to.Set(natural.Elem())
 		return nil
 	}
-	if s, ok := to.Addr().Interface().(shaped); ok {
-		return d.numbers(s.place(a.Shape, a.Len()), a)
+	if isArray(t) {
+		shape, data := to.Field(0), to.Field(1)
+		shape.Set(reflect.ValueOf(append([]int{}, a.Shape...)))
+		data.Set(reflect.MakeSlice(data.Type(), a.Len(), a.Len()))
+		return d.numbers(data, a)
 	}
 	depth := 0
 	for e := t; e.Kind() == reflect.Slice || e.Kind() == reflect.Array; e = e.Elem() {
@@ -77,6 +70,12 @@ func (d *decoder) array(to reflect.Value, v pickle.Value, a *pickle.Array) error
 		return misfit("an array of " + strconv.Itoa(len(a.Shape)) + " dimensions does not fit " + t.String())
 	}
 	return d.nested(to, a, 0, 0, stridesOf(a))
+}
+
+// isArray tells of an Array, and of a struct with the same fields, such as flow.Array.
+func isArray(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.NumField() == 2 && t.Field(0).Name == "Shape" && t.Field(0).Type == reflect.TypeFor[[]int]() &&
+		t.Field(1).Name == "Data" && t.Field(1).Type.Kind() == reflect.Slice
 }
 
 // nested puts one dimension of an array into a slice of slices. at is the place of its first element.

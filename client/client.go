@@ -27,13 +27,14 @@
 //
 // # Values
 //
-// [Decode] and [Get] turn an artifact into a Go value without executing anything; see [Decode] for what fits what. What
-// only Python can make sense of has its bytes: [Artifact.Bytes].
+// [Decode] and [Get] turn an artifact of Python, Go or another language into a Go value without executing anything that is
+// stored; see [Decode] for what fits what. What
+// only Python can make sense of, or only the flow in Go that stored it, has its bytes: [Artifact.Bytes].
 //
 // # Errors
 //
 // Errors match, with [errors.Is], one of the Err variables of this package, or the error of a context. Where there
-// is something to do about one, its text ends with it.
+// is something to do about one, its text ends with it. Whatever reads from a closed client returns [ErrClosed].
 package client
 
 import (
@@ -42,6 +43,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -65,7 +67,7 @@ type Options struct {
 	Namespace string
 }
 
-// Client reads a store. Close it after use.
+// Client reads a store. Close it after use. The zero Client is closed.
 type Client struct {
 	*store
 	namespace string
@@ -73,9 +75,38 @@ type Client struct {
 
 // store is an opened store, shared by all that was read from it.
 type store struct {
-	api   api.Caller
-	home  string // empty: that of a server
-	close func() error
+	api    api.Caller
+	home   string // empty: that of a server
+	close  func() error
+	closed atomic.Bool
+}
+
+// caller is whoever answers, as long as the store is open.
+func (s *store) caller() api.Caller { return gate{s} }
+
+// gate is closed when its store is.
+type gate struct{ *store }
+
+func (g gate) Call(ctx context.Context, name string, params []byte) (any, error) {
+	if err := g.opened(); err != nil {
+		return nil, err
+	}
+	res, err := g.api.Call(ctx, name, params)
+	if err != nil && ctx.Err() == nil && g.closed.Load() { // while it was asked
+		return nil, g.opened()
+	}
+	return res, err
+}
+
+// opened returns an error if the store is not open.
+func (s *store) opened() error {
+	switch {
+	case s == nil:
+		return &failure{fault.New(fault.Usage, "the client is not open: it is not one that client.Open returned"), ErrClosed}
+	case s.closed.Load():
+		return &failure{fault.New(fault.Usage, "the client is closed"), ErrClosed}
+	}
+	return nil
 }
 
 // Open opens a store for reading. ErrNotFound if there is none.
@@ -138,11 +169,22 @@ func open(ctx context.Context, where local.Where) (*store, error) {
 	}, nil
 }
 
-// Close releases the store. What was read from it must not be used to read more.
-func (c *Client) Close() error { return wrap(c.close()) }
+// Close releases the store. From then on, ErrClosed is the error of whatever would read more, also from objects that were read
+// before. Closing again does nothing.
+func (c *Client) Close() error {
+	if c.store == nil || c.closed.Swap(true) {
+		return nil
+	}
+	return wrap(c.close())
+}
 
 // Home is the folder of the store, "" if a server has it.
-func (c *Client) Home() string { return c.home }
+func (c *Client) Home() string {
+	if c.store == nil {
+		return ""
+	}
+	return c.home
+}
 
 // Namespace is the namespace that the client is limited to, "" if it sees all runs.
 func (c *Client) Namespace() string { return c.namespace }
@@ -161,7 +203,7 @@ type Flow struct {
 
 // Flows returns the flows that have runs, in the order of the alphabet.
 func (c *Client) Flows(ctx context.Context) ([]*Flow, error) {
-	res, err := api.Ask[api.FlowsResult](ctx, c.api, "flows", api.FlowsRequest{Namespace: c.namespace})
+	res, err := api.Ask[api.FlowsResult](ctx, c.caller(), "flows", api.FlowsRequest{Namespace: c.namespace})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -227,7 +269,7 @@ func (c *Client) runs(ctx context.Context, f RunFilter, page int) iter.Seq2[*Run
 		After: api.TimeOf(f.After), Before: api.TimeOf(f.Before), Limit: page,
 	}
 	return pages(func() ([]api.Run, bool, error) {
-		res, err := api.Ask[api.RunsResult](ctx, c.api, "runs", q)
+		res, err := api.Ask[api.RunsResult](ctx, c.caller(), "runs", q)
 		q.Cursor = res.Next
 		return res.Runs, res.Next != "", err
 	}, func(r *api.Run) *Run { return c.run(r) })
@@ -313,7 +355,7 @@ func (c *Client) Run(ctx context.Context, path string) (*Run, error) {
 
 // RunByID returns a run by its number. ErrNotFound, ErrNamespace.
 func (c *Client) RunByID(ctx context.Context, id int64) (*Run, error) {
-	r, err := api.Ask[api.Run](ctx, c.api, "run", api.RunRequest{Run: id})
+	r, err := api.Ask[api.Run](ctx, c.caller(), "run", api.RunRequest{Run: id})
 	if err != nil {
 		return nil, wrap(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -229,5 +230,51 @@ func TestCodeAndLogs(t *testing.T) {
 		if err != nil || !l.Stderr || !l.Newline || l.Time.IsZero() {
 			t.Errorf("line %+v, %v", l, err)
 		}
+	}
+}
+
+func TestClosed(t *testing.T) {
+	ctx := t.Context()
+	c := open(t, "")
+	other := c.In("user:ann")
+	run := must(c.Run(ctx, "1"))(t)
+	task := must(run.Task(ctx, 1))(t)
+	artifact := must(task.Artifact(ctx, "rates"))(t)
+	for range 2 {
+		if err := c.Close(); err != nil {
+			t.Errorf("closed: %v", err)
+		}
+	}
+	one := func(_ any, err error) error { return err }
+	last := func(list iter.Seq2[*client.Run, error]) (err error) {
+		for _, err = range list {
+		}
+		return err
+	}
+	var zero client.Client
+	for what, err := range map[string]error{
+		"flows":      one(c.Flows(ctx)),
+		"flow":       one(c.Flow(ctx, "TrainFlow")),
+		"run":        one(c.Run(ctx, "1")),
+		"runs":       last(c.Runs(ctx, client.RunFilter{})),
+		"namespace":  one(other.LatestRun(ctx, "TrainFlow")),
+		"artifact":   one(c.Artifact(ctx, "1/start/1/rates")),
+		"steps":      one(run.Steps(ctx)),
+		"source":     one(run.Source(ctx)),
+		"tags":       one(run.AddTags(ctx, "late")),
+		"parents":    one(task.Parents(ctx)),
+		"output":     one(task.Output(ctx, client.Stdout)),
+		"bytes":      one(artifact.Bytes(ctx)),
+		"value":      one(client.Get[any](ctx, task, "rates")),
+		"zero flows": one(zero.Flows(ctx)),
+		"zero run":   one(zero.Run(ctx, "1")),
+		"zero runs":  last(zero.In("user:ann").Runs(ctx, client.RunFilter{})),
+	} {
+		if !errors.Is(err, client.ErrClosed) || errors.Is(err, client.ErrInvalid) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := zero.Close(); err != nil || zero.Home() != "" || zero.Namespace() != "" {
+		t.Errorf("the zero client: %v, %q", err, zero.Home())
 	}
 }

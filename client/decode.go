@@ -1,16 +1,18 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/pickle"
 )
@@ -48,49 +50,87 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 //	None                          nil pointers, slices, maps and interfaces
 //
 // The field of a struct takes the entry with its name, that of its `levada:"name"` or `json:"name"` tag, or its own name in any
-// case; entries without a field, and fields without an entry, are left out. A pointer takes what its element takes. An empty
+// case; those of embedded structs are as encoding/json has them. Entries without a field, and fields without an entry, are left out. A pointer takes what its element takes. An empty
 // interface takes bool, int64, *big.Int, float64, string, []byte, []any, map[string]any (map[any]any if keys are not
-// all str), time.Time, time.Duration and, of arrays, [Array] of bool, int64, uint64 or float64. Artifacts in JSON are decoded
-// by the same rules, and files are a string or []byte.
+// all str), time.Time, time.Duration and, of arrays, [Array] of bool, int64, uint64 or float64.
+//
+// Of what programs in Go and other languages store, JSON is decoded by the same rules. What flows in Go wrote fits the flow's own
+// types, too: with UnmarshalJSON, maps with ints as keys, `json:",string"`, and in structs time.Duration and []byte. Then:
+//
+//	file    []byte; string, if it is text
+//	npy     as numpy arrays: slices, [Array]
+//	csv     [Table]; [][]string, of which the first is the names of columns; string and []byte, the CSV itself
+//	gob     the Go type that was stored, or one that encoding/gob takes for it
+//	binary  types with UnmarshalBinary
+//
+// The flow's own flow.Array and flow.Table may be asked for, too. An empty interface takes an [Array] and a [Table], but no
+// gob, unless it was one that was stored, and no binary: their bytes do not say what they are.
 //
 // ErrType if the value does not fit, with the place in it; so are values that only Python can make sense of, such as data
 // frames and models. ErrCorrupt if the bytes are not what was stored.
 func Decode[T any](ctx context.Context, a *Artifact) (T, error) {
-	var v T
+	var v, zero T
 	data, err := a.Bytes(ctx)
 	if err != nil {
-		return v, err
+		return zero, err
 	}
-	var value pickle.Value
-	switch a.Codec {
-	case "pickle":
-		if value, err = pickle.Decode(data, pickle.Limits{}); err != nil {
-			return v, wrap(err)
-		}
-	case "json":
-		if value, err = fromJSON(data); err != nil {
-			return v, err
-		}
-	default:
-		value = pickle.Bytes(data)
-		if utf8.Valid(data) && reflect.TypeFor[T]().Kind() == reflect.String {
-			value = string(data)
-		}
+	what, err := decode(reflect.ValueOf(&v).Elem(), a.Codec, a.Type, data)
+	var no misfit
+	if errors.As(err, &no) {
+		return zero, unfit("%s, which is %s: %s", a.Path(), what, no)
 	}
-	if v, err = fit[T](value); err != nil {
-		return v, unfit("%s, which is %s: %s", a.Path(), pickle.Type(value), err)
+	if err != nil {
+		return zero, err
 	}
 	return v, nil
 }
 
-// fit puts a value into a type.
-func fit[T any](value pickle.Value) (T, error) {
-	var v, zero T
-	d := decoder{room: maxDecoded, active: map[any]bool{}}
-	if err := d.set(reflect.ValueOf(&v).Elem(), value); err != nil {
-		return zero, misfit(strings.Join(d.at, "") + err.Error())
+// decode puts what is stored into a Go value. what is the type that it has there.
+func decode(to reflect.Value, codec, typ string, data []byte) (what string, err error) {
+	what = typ + ", stored as " + codec
+	switch codec {
+	case "pickle":
+		value, err := pickle.Decode(data, pickle.Limits{})
+		if err != nil {
+			return "", wrap(err)
+		}
+		return pickle.Type(value), put(to, value)
+	case "json":
+		value, err := fromJSON(data)
+		if err != nil {
+			return "", err
+		}
+		if value == nil && emptied(to, typ) {
+			return "", nil
+		}
+		d := newDecoder()
+		d.json, d.own = true, typ != "json"
+		d.asGo = d.own && (strings.Contains(typ, "time.Duration") || strings.Contains(typ, "[]uint8"))
+		return pickle.Type(plainNumber(value)), d.put(to, value)
+	case "file":
+		return "bytes", setFile(to, data)
+	case "npy":
+		return what, setNPY(to, data)
+	case "csv":
+		return what, setCSV(to, data)
+	case "gob":
+		return what, setGob(to, typ, data)
+	case "binary":
+		return what, setBinary(to, data)
 	}
-	return v, nil
+	return what, misfit("this version of the client does not know the form")
+}
+
+func newDecoder() *decoder { return &decoder{room: maxDecoded, active: map[any]bool{}} }
+
+// put puts a value of Python into a Go value.
+func put(to reflect.Value, value pickle.Value) error { return newDecoder().put(to, value) }
+
+func (d *decoder) put(to reflect.Value, value pickle.Value) error {
+	if err := d.set(to, value); err != nil {
+		return misfit(strings.Join(d.at, "") + err.Error())
+	}
+	return nil
 }
 
 const (
@@ -104,6 +144,11 @@ type decoder struct {
 	room   int
 	depth  int
 	active map[any]bool // containers that are being decoded
+	fields map[reflect.Type]map[string]field
+
+	json bool // it is JSON
+	own  bool // and a flow in Go wrote it
+	asGo bool // and a number may be a time.Duration, text the base64 of bytes: it is the value of such a type, or in a struct
 }
 
 // misfit is what is wrong with a value.
@@ -142,6 +187,12 @@ func (d *decoder) set(to reflect.Value, v pickle.Value) error {
 		return misfit("it has too many values")
 	}
 	t := to.Type()
+	if d.json {
+		if done, err := d.unmarshalJSON(to, v); done {
+			return err
+		}
+		v = plainNumber(v)
+	}
 	if v == nil {
 		switch t.Kind() {
 		case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
@@ -168,6 +219,10 @@ func (d *decoder) set(to reflect.Value, v pickle.Value) error {
 	case durationType:
 		if span, ok := pickle.Duration(v); ok {
 			to.SetInt(int64(span))
+			return nil
+		}
+		if n, ok := v.(int64); ok && d.asGo {
+			to.SetInt(n)
 			return nil
 		}
 		return d.no(t, v) // a bare number would not say of what
@@ -249,6 +304,40 @@ func (d *decoder) set(to reflect.Value, v pickle.Value) error {
 		return d.record(to, v)
 	}
 	return d.no(t, v)
+}
+
+// unmarshalJSON gives JSON to types that read it themselves, and reads what encoding/json writes in its own way.
+func (d *decoder) unmarshalJSON(to reflect.Value, v pickle.Value) (done bool, err error) {
+	t := to.Type()
+	if t == timeType || t == bigType || t.Kind() == reflect.Pointer {
+		return false, nil
+	}
+	if n, ok := v.(json.Number); ok && t == reflect.TypeOf(n) {
+		to.SetString(string(n))
+		return true, nil
+	}
+	if u, ok := to.Addr().Interface().(json.Unmarshaler); ok {
+		text, err := toJSON(nil, v)
+		if err == nil {
+			err = u.UnmarshalJSON(text)
+		}
+		if err != nil {
+			return true, misfit(err.Error())
+		}
+		return true, nil
+	}
+	if text, ok := v.(string); ok && d.asGo && t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
+		if _, ok := to.Addr().Interface().(encoding.TextUnmarshaler); ok {
+			return false, nil
+		}
+		data, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return true, misfit("the text is not the base64 of a " + t.String())
+		}
+		to.Set(reflect.ValueOf(data).Convert(t))
+		return true, nil
+	}
+	return false, nil
 }
 
 // unmarshal gives text to types that read it themselves.
@@ -397,7 +486,7 @@ func (d *decoder) mapping(to reflect.Value, v pickle.Value) error {
 	for _, e := range entries {
 		place := "[" + pickle.Repr(e.Key, 40) + "]"
 		key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
-		if err := d.inside(place, key, e.Key); err != nil {
+		if err := d.inside(place, key, d.keyFor(t.Key(), e.Key)); err != nil {
 			return err
 		}
 		if key.Kind() == reflect.Interface && !key.IsNil() && !key.Elem().Comparable() {
@@ -412,6 +501,21 @@ func (d *decoder) mapping(to reflect.Value, v pickle.Value) error {
 	}
 	to.Set(m)
 	return nil
+}
+
+// keyFor returns what a key of JSON, which is text, is for a map whose keys are ints.
+func (d *decoder) keyFor(t reflect.Type, key pickle.Value) pickle.Value {
+	text, ok := key.(string)
+	if !d.json || !ok || t.Kind() < reflect.Int || t.Kind() > reflect.Uintptr || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return key
+	}
+	if n, ok := new(big.Int).SetString(text, 10); ok && n.String() == text && len(text) < 100 {
+		if n.IsInt64() {
+			return n.Int64()
+		}
+		return n
+	}
+	return key
 }
 
 // record puts the entries of a dict, or the attributes of an object, into the fields of a struct.
@@ -433,20 +537,39 @@ func (d *decoder) record(to reflect.Value, v pickle.Value) error {
 		return err
 	}
 	defer d.leave(v)
-	fields := fieldsOf(to.Type())
+	fields, ok := d.fields[to.Type()]
+	if !ok {
+		fields = fieldsOf(to.Type())
+		if d.fields == nil {
+			d.fields = map[reflect.Type]map[string]field{}
+		}
+		d.fields[to.Type()] = fields
+	}
+	if d.own && !d.asGo {
+		d.asGo = true
+		defer func() { d.asGo = false }()
+	}
 	found := 0
 	for _, e := range entries {
 		name, ok := e.Key.(string)
 		if !ok {
 			continue
 		}
-		i, ok := fields[name]
+		f, ok := fields[name]
 		if !ok {
-			if i, ok = fields[foldMark+strings.ToLower(name)]; !ok {
+			if f, ok = fields[foldMark+strings.ToLower(name)]; !ok {
 				continue
 			}
 		}
-		if err := d.inside("."+name, to.Field(i), e.Value); err != nil {
+		value := e.Value
+		if text, isText := value.(string); isText && f.quoted && d.json {
+			inner, err := fromJSON([]byte(text))
+			if err != nil {
+				return misfit("." + name + ": the text " + strconv.Quote(text) + " has no value in it")
+			}
+			value = inner
+		}
+		if err := d.inside("."+name, f.in(to), value); err != nil {
 			return err
 		}
 		found++
@@ -460,25 +583,91 @@ func (d *decoder) record(to reflect.Value, v pickle.Value) error {
 // foldMark begins the names of fields that match in any case.
 const foldMark = "\x00"
 
-// fieldsOf returns the fields of a struct by the names that they take.
-func fieldsOf(t reflect.Type) map[string]int {
-	fields := make(map[string]int, t.NumField())
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, tagged := f.Tag.Lookup("levada")
-		if !tagged {
-			name = f.Tag.Get("json")
+// field is a field of a struct, or of one that is embedded in it.
+type field struct {
+	name   string
+	index  []int
+	tagged bool // the name is from a tag
+	quoted bool // `json:",string"`
+}
+
+// in returns the field of a struct.
+func (f field) in(to reflect.Value) reflect.Value {
+	for _, i := range f.index {
+		to = settled(to).Field(i)
+	}
+	return to
+}
+
+// fieldsOf returns the fields of a struct by the names that they take. Those of embedded structs are as encoding/json has them:
+// one that is less deep hides others of its name; of several as deep, the only one with a tag counts, or none.
+func fieldsOf(t reflect.Type) map[string]field {
+	byName := map[string][]field{}
+	var names []string
+	addFields(t, nil, map[reflect.Type]bool{}, func(f field) {
+		if byName[f.name] == nil {
+			names = append(names, f.name)
 		}
-		name, _, _ = strings.Cut(name, ",")
-		switch {
-		case !f.IsExported(), name == "-":
-		case name != "":
-			fields[name] = i
-		default:
-			fields[foldMark+strings.ToLower(f.Name)] = i
+		byName[f.name] = append(byName[f.name], f)
+	})
+	fields := make(map[string]field, 2*len(names))
+	for _, name := range names {
+		all := byName[name]
+		slices.SortStableFunc(all, func(a, b field) int {
+			if c := len(a.index) - len(b.index); c != 0 || a.tagged == b.tagged {
+				return c
+			} else if a.tagged {
+				return -1
+			}
+			return 1
+		})
+		f := all[0]
+		if len(all) > 1 && len(all[1].index) == len(f.index) && all[1].tagged == f.tagged {
+			continue
+		}
+		fields[name] = f
+		fold := foldMark + strings.ToLower(name)
+		if known, ok := fields[fold]; !f.tagged && (!ok || len(known.index) >= len(f.index)) {
+			fields[fold] = f
 		}
 	}
 	return fields
+}
+
+// addFields finds the fields of a struct and of those that are embedded in it. at is its place, around the structs that it is in.
+func addFields(t reflect.Type, at []int, around map[reflect.Type]bool, add func(field)) {
+	if around[t] {
+		return
+	}
+	around[t] = true
+	defer delete(around, t)
+	for i := range t.NumField() {
+		f := t.Field(i)
+		jsonTag := f.Tag.Get("json")
+		name, tagged := f.Tag.Lookup("levada")
+		if !tagged {
+			name = jsonTag
+		}
+		name, _, _ = strings.Cut(name, ",")
+		_, options, _ := strings.Cut(jsonTag, ",")
+		index := append(slices.Clone(at), i)
+		embedded := f.Type
+		if embedded.Kind() == reflect.Pointer {
+			embedded = embedded.Elem()
+		}
+		isStruct := f.Anonymous && embedded.Kind() == reflect.Struct
+		switch {
+		case name == "-":
+		case !f.IsExported() && (!isStruct || f.Type.Kind() == reflect.Pointer): // a pointer could not be set
+		case isStruct && name == "" && embedded != timeType && embedded != bigType:
+			addFields(embedded, index, around, add)
+		case !f.IsExported():
+		case name != "":
+			add(field{name, index, true, slices.Contains(strings.Split(options, ","), "string")})
+		default:
+			add(field{f.Name, index, false, slices.Contains(strings.Split(options, ","), "string")})
+		}
+	}
 }
 
 // natural returns the Go value that an empty interface takes.
@@ -519,41 +708,105 @@ func into[T any](d *decoder, v pickle.Value) (any, error) {
 	return to, err
 }
 
-// fromJSON returns a JSON value as what the same value would be in Python.
+// fromJSON returns a JSON value as what the same value would be in Python. Numbers are json.Number, as they are written.
 func fromJSON(data []byte) (pickle.Value, error) {
-	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
+	v, err := nextJSON(dec, 0)
+	if err != nil {
 		return nil, &failure{err, ErrCorrupt}
 	}
-	return plainJSON(v), nil
+	return v, nil
 }
 
-func plainJSON(v any) pickle.Value {
+// nextJSON reads a value, its keys in their order.
+func nextJSON(dec *json.Decoder, depth int) (pickle.Value, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	open, ok := token.(json.Delim)
+	if !ok {
+		return token, nil
+	}
+	if depth > 10_000 { // as encoding/json has it
+		return nil, errors.New("the JSON is nested too deeply")
+	}
+	if open == '[' {
+		list := &pickle.List{Items: []pickle.Value{}}
+		for dec.More() {
+			item, err := nextJSON(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list.Items = append(list.Items, item)
+		}
+		_, err = dec.Token()
+		return list, err
+	}
+	dict := &pickle.Dict{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		item, err := nextJSON(dec, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		dict.Entries = append(dict.Entries, pickle.Entry{Key: key, Value: item})
+	}
+	_, err = dec.Token()
+	return dict, err
+}
+
+// toJSON is the inverse of fromJSON.
+func toJSON(b []byte, v pickle.Value) ([]byte, error) {
+	var err error
 	switch v := v.(type) {
-	case json.Number:
-		if len(v) <= 10_000 { // longer ones take more than linear time
-			if n, ok := new(big.Int).SetString(string(v), 10); ok && n.IsInt64() {
-				return n.Int64()
-			} else if ok {
-				return n
+	case *pickle.List:
+		b = append(b, '[')
+		for i, item := range v.Items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = toJSON(b, item); err != nil {
+				return nil, err
 			}
 		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		list := &pickle.List{Items: make([]pickle.Value, len(v))}
-		for i, item := range v {
-			list.Items[i] = plainJSON(item)
+		return append(b, ']'), nil
+	case *pickle.Dict:
+		b = append(b, '{')
+		for i, e := range v.Entries {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = toJSON(b, e.Key); err != nil {
+				return nil, err
+			}
+			if b, err = toJSON(append(b, ':'), e.Value); err != nil {
+				return nil, err
+			}
 		}
-		return list
-	case map[string]any:
-		dict := &pickle.Dict{}
-		for key, item := range v {
-			dict.Entries = append(dict.Entries, pickle.Entry{Key: key, Value: plainJSON(item)})
-		}
-		return dict
+		return append(b, '}'), nil
 	}
-	return v
+	text, err := json.Marshal(v)
+	return append(b, text...), err
+}
+
+// plainNumber returns a number of JSON as Python has it, and other values as they are.
+func plainNumber(v pickle.Value) pickle.Value {
+	text, ok := v.(json.Number)
+	if !ok {
+		return v
+	}
+	if len(text) <= 10_000 { // longer ones take more than linear time
+		if n, ok := new(big.Int).SetString(string(text), 10); ok && n.IsInt64() {
+			return n.Int64()
+		} else if ok {
+			return n
+		}
+	}
+	f, _ := text.Float64()
+	return f
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"math"
 	"math/big"
 	"os"
@@ -78,6 +79,12 @@ func decodeBase64(t *testing.T, text string) pickle.Value {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// fit puts a value into a type.
+func fit[T any](value pickle.Value) (v T, err error) {
+	err = put(reflect.ValueOf(&v).Elem(), value)
+	return v, err
 }
 
 // fits checks that an expression of Python fits a type as a value.
@@ -306,4 +313,123 @@ func FuzzDecode(f *testing.F) {
 		small(new(big.Int))
 		small(new(map[any]struct{}))
 	})
+}
+
+// Base and the types below are as those of a flow in Go may be.
+type Base struct {
+	ID   int
+	Kind string
+}
+
+type hidden struct{ Deep string }
+
+type More struct {
+	Note string `json:"note"`
+	ID   string
+}
+
+type level int
+
+func (l *level) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case `"high"`:
+		*l = 2
+	case "null":
+		*l = -1
+	default:
+		return errors.New("no level: " + string(b))
+	}
+	return nil
+}
+
+// readsJSON checks that JSON that a flow in Go wrote for a type fits a type as a value.
+func readsJSON[T any](t *testing.T, text, typ string, want T) {
+	t.Helper()
+	var got T
+	if _, err := decode(reflect.ValueOf(&got).Elem(), "json", typ, []byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s gives %+v, %v; want %+v", text, got, err, want)
+	}
+}
+
+func refusesJSON[T any](t *testing.T, text, typ, want string) {
+	t.Helper()
+	var got T
+	if _, err := decode(reflect.ValueOf(&got).Elem(), "json", typ, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s gives %+v, %v; want an error with %q", text, got, err, want)
+	}
+}
+
+func TestEmbeddedStructs(t *testing.T) {
+	type model struct {
+		Base
+		hidden
+		Name string
+	}
+	readsJSON(t, `{"ID":7,"Kind":"k","Deep":"d","Name":"n"}`, "main.M", model{Base{7, "k"}, hidden{"d"}, "n"})
+	fits(t, "{'id': 7, 'deep': 'd', 'name': 'n'}", model{Base{ID: 7}, hidden{"d"}, "n"})
+	fits(t, "types.SimpleNamespace(id=7, name='n')", model{Base: Base{ID: 7}, Name: "n"})
+	refusesJSON[model](t, `{"ID":"seven"}`, "main.M", ".ID: a value of the type str does not fit int")
+	type pointed struct{ *Base }
+	readsJSON(t, `{"ID":7}`, "main.M", pointed{&Base{ID: 7}})
+	readsJSON(t, `{"x":7}`, "main.M", pointed{})
+	type hides struct {
+		Base
+		ID float64
+	}
+	readsJSON(t, `{"ID":7.5,"Kind":"k"}`, "main.M", hides{Base{Kind: "k"}, 7.5})
+	type both struct { // ID is ambiguous, so that it is neither's
+		Base
+		More
+	}
+	readsJSON(t, `{"ID":7,"Kind":"k","note":"n"}`, "main.M", both{Base{Kind: "k"}, More{Note: "n"}})
+	type named struct {
+		Base `json:"base"`
+	}
+	readsJSON(t, `{"base":{"ID":7},"ID":8}`, "main.M", named{Base{ID: 7}})
+	type ring struct {
+		*Base
+		Next *ring
+	}
+	readsJSON(t, `{"ID":1,"Next":{"ID":2}}`, "main.M", ring{&Base{ID: 1}, &ring{&Base{ID: 2}, nil}})
+	type dated struct{ time.Time }
+	fits(t, "{'time': datetime.date(2026, 11, 23)}", dated{time.Date(2026, 11, 23, 0, 0, 0, 0, time.Local)})
+}
+
+func TestJSONOfGo(t *testing.T) {
+	type model struct {
+		Took  time.Duration
+		Raw   []byte
+		Parts map[string][]byte
+		ByDay map[int]string
+		Count int64 `json:",string"`
+		Level level
+		None  level
+		Text  json.RawMessage
+		N     json.Number
+		Any   any
+	}
+	text := `{"Took":60000000000,"Raw":"cmF3","Parts":{"a":"cmF3"},"ByDay":{"-1":"mon"},"Count":"12","Level":"high","None":null,"Text":{"a":[1]},"N":12,"Any":3}`
+	readsJSON(t, text, "main.M", model{time.Minute, []byte("raw"), map[string][]byte{"a": []byte("raw")}, map[int]string{-1: "mon"}, 12, 2, -1,
+		json.RawMessage(`{"a":[1]}`), "12", int64(3)})
+	exact := `{"z":0.10,"a":[0.12345678901234567890123,1e2,null,true,"\u2028<"],"m":{}}`
+	readsJSON(t, `{"Text":`+exact+`}`, "main.M", model{Text: json.RawMessage(`{"z":0.10,"a":[0.12345678901234567890123,1e2,null,true,"\u2028\u003c"],"m":{}}`)})
+	readsJSON(t, `0.12345678901234567890123`, "json.Number", json.Number("0.12345678901234567890123"))
+	readsJSON(t, `60000000000`, "time.Duration", time.Minute)
+	readsJSON(t, `["cmF3"]`, "[][]uint8", [][]byte{[]byte("raw")})
+	readsJSON(t, `{"18446744073709551615":1}`, "map[uint64]int", map[uint64]int{math.MaxUint64: 1})
+	readsJSON(t, `"high"`, "main.level", level(2))
+	refusesJSON[any](t, strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000), "main.M", "nested too deeply")
+	refusesJSON[any](t, `[1,`, "main.M", "EOF")
+	refusesJSON[any](t, `{"a":1]`, "main.M", "")
+	refusesJSON[level](t, `"low"`, "main.level", "no level")
+	refusesJSON[model](t, `{"Raw":"?"}`, "main.M", ".Raw: the text is not the base64")
+	refusesJSON[model](t, `{"Count":"x"}`, "main.M", ".Count")
+	refusesJSON[map[int8]int](t, `{"300":1}`, "map[int]int", "300 is outside")
+	refusesJSON[map[int]int](t, `{"x":1}`, "map[string]int", "str does not fit int")
+	// What says nothing of nanoseconds and base64 is not taken for them, and what does not fit is not made to.
+	refusesJSON[time.Duration](t, `90`, "int", "does not fit time.Duration")
+	refusesJSON[struct{ Took time.Duration }](t, `{"Took":90}`, "json", "does not fit time.Duration")
+	refusesJSON[[]byte](t, `"cmF3"`, "string", "does not fit []uint8")
+	refusesJSON[struct{ A int }](t, `{"A":null}`, "main.M", "NoneType")
+	refusesJSON[struct{ A float64 }](t, `{"A":9007199254740993}`, "main.M", "not exact")
 }

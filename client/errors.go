@@ -27,6 +27,8 @@ var (
 	ErrNoSpace = errors.New("no space left")
 	// ErrUnavailable: the store was written by a newer Levada, or cannot be used where it is.
 	ErrUnavailable = errors.New("not available")
+	// ErrClosed: the client is closed, or is one that Open has not made.
+	ErrClosed = errors.New("closed")
 )
 
 var kinds = map[fault.Kind]error{

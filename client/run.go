@@ -102,7 +102,7 @@ func (r *Run) Reload(ctx context.Context) (*Run, error) { return r.c.RunByID(ctx
 
 // Steps returns the steps that the run has tasks of, in the order in which they began.
 func (r *Run) Steps(ctx context.Context) ([]*Step, error) {
-	res, err := api.Ask[api.StepsResult](ctx, r.c.api, "steps", api.StepsRequest{Run: r.ID, Counts: true})
+	res, err := api.Ask[api.StepsResult](ctx, r.c.caller(), "steps", api.StepsRequest{Run: r.ID, Counts: true})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -118,7 +118,7 @@ func (r *Run) Steps(ctx context.Context) ([]*Step, error) {
 // Step returns a step of the run. ErrNotFound if the run has no tasks of it. The step "_parameters" has task 0, whose artifacts
 // are the parameters.
 func (r *Run) Step(ctx context.Context, name string) (*Step, error) {
-	res, err := api.Ask[api.StepsResult](ctx, r.c.api, "steps", api.StepsRequest{Run: r.ID, Counts: true})
+	res, err := api.Ask[api.StepsResult](ctx, r.c.caller(), "steps", api.StepsRequest{Run: r.ID, Counts: true})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -162,7 +162,7 @@ func (r *Run) Tasks(ctx context.Context, f TaskFilter) iter.Seq2[*Task, error] {
 func (r *Run) tasks(ctx context.Context, q api.TasksRequest) iter.Seq2[*Task, error] {
 	q.Run = r.ID
 	return pages(func() ([]api.Task, bool, error) {
-		res, err := api.Ask[api.TasksResult](ctx, r.c.api, "tasks", q)
+		res, err := api.Ask[api.TasksResult](ctx, r.c.caller(), "tasks", q)
 		q.Cursor = res.Next
 		return res.Tasks, res.Next != "", err
 	}, r.task)
@@ -170,7 +170,7 @@ func (r *Run) tasks(ctx context.Context, q api.TasksRequest) iter.Seq2[*Task, er
 
 // EndTask returns the task of the step that the flow ends with. ErrNotFound if the run has not come to it.
 func (r *Run) EndTask(ctx context.Context) (*Task, error) {
-	res, err := api.Ask[api.GraphResult](ctx, r.c.api, "graph", api.RunRequest{Run: r.ID})
+	res, err := api.Ask[api.GraphResult](ctx, r.c.caller(), "graph", api.RunRequest{Run: r.ID})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -220,13 +220,16 @@ func (r *Run) ReplaceTags(ctx context.Context, remove, add []string) (*Run, erro
 
 // changeTags asks the server, or the store of the folder, opened for that alone.
 func (s *store) changeTags(ctx context.Context, q api.TagsRequest) (res api.TagsResult, err error) {
+	if err := s.opened(); err != nil {
+		return res, err
+	}
 	if s.home != "" {
 		if s, err = open(ctx, local.Where{Path: s.home, Access: local.Change}); err != nil {
 			return res, err
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 	}
-	return api.Ask[api.TagsResult](ctx, s.api, "tags", q)
+	return api.Ask[api.TagsResult](ctx, s.caller(), "tags", q)
 }
 
 // File is a file of the code that was kept with a run. It is read from the package as it is read.
@@ -257,12 +260,12 @@ func (r *Run) Code(ctx context.Context) iter.Seq2[File, error] {
 
 // archive is the files that were kept with the run.
 func (r *Run) archive(ctx context.Context) (io.ReadCloser, error) {
-	return api.Open(ctx, r.c.api, "open_code", api.RunRequest{Run: r.ID})
+	return api.Open(ctx, r.c.caller(), "open_code", api.RunRequest{Run: r.ID})
 }
 
 // Source returns the flow's own file as it was. ErrNotFound if no code was kept.
 func (r *Run) Source(ctx context.Context) (string, error) {
-	info, err := api.Ask[api.Code](ctx, r.c.api, "code", api.RunRequest{Run: r.ID})
+	info, err := api.Ask[api.Code](ctx, r.c.caller(), "code", api.RunRequest{Run: r.ID})
 	if err != nil {
 		return "", wrap(err)
 	}

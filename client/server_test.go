@@ -44,6 +44,7 @@ func TestServer(t *testing.T) {
 	t.Run("Values", TestValues)
 	t.Run("Errors", TestErrors)
 	t.Run("CodeAndLogs", TestCodeAndLogs)
+	t.Run("Closed", TestClosed)
 	c := open(t, "")
 	if c.Home() != "" {
 		t.Errorf("home %s", c.Home())

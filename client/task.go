@@ -132,7 +132,7 @@ func (t *Task) Artifact(ctx context.Context, name string) (*Artifact, error) {
 }
 
 func (t *Task) artifacts(ctx context.Context, attempt *int, names []string) ([]*Artifact, error) {
-	res, err := api.Ask[api.ArtifactsResult](ctx, t.run.c.api, "artifacts", api.ArtifactsRequest{Run: t.run.ID, Tasks: []int64{t.ID}, Attempt: attempt, Names: names})
+	res, err := api.Ask[api.ArtifactsResult](ctx, t.run.c.caller(), "artifacts", api.ArtifactsRequest{Run: t.run.ID, Tasks: []int64{t.ID}, Attempt: attempt, Names: names})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -146,7 +146,7 @@ func (t *Task) artifacts(ctx context.Context, attempt *int, names []string) ([]*
 
 // Parents returns the tasks right before this one: all that it joins, for a join.
 func (t *Task) Parents(ctx context.Context) ([]*Task, error) {
-	res, err := api.Ask[api.RelatedResult](ctx, t.run.c.api, "related", api.RelatedRequest{Run: t.run.ID, Task: t.ID})
+	res, err := api.Ask[api.RelatedResult](ctx, t.run.c.caller(), "related", api.RelatedRequest{Run: t.run.ID, Task: t.ID})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -155,7 +155,7 @@ func (t *Task) Parents(ctx context.Context) ([]*Task, error) {
 
 // Children returns the tasks right after this one, in the order of branches.
 func (t *Task) Children(ctx context.Context) ([]*Task, error) {
-	res, err := api.Ask[api.RelatedResult](ctx, t.run.c.api, "related", api.RelatedRequest{Run: t.run.ID, Task: t.ID})
+	res, err := api.Ask[api.RelatedResult](ctx, t.run.c.caller(), "related", api.RelatedRequest{Run: t.run.ID, Task: t.ID})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -185,7 +185,7 @@ func (t *Task) related(ctx context.Context, refs []api.TaskRef) ([]*Task, error)
 // Metadata returns what is known of the task by name, with Metaflow's names where they make sense; of a name that several
 // attempts have, the latest value.
 func (t *Task) Metadata(ctx context.Context) (map[string]string, error) {
-	res, err := api.Ask[api.MetadataResult](ctx, t.run.c.api, "metadata", api.MetadataRequest{Run: t.run.ID, Task: t.ID})
+	res, err := api.Ask[api.MetadataResult](ctx, t.run.c.caller(), "metadata", api.MetadataRequest{Run: t.run.ID, Task: t.ID})
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -225,7 +225,7 @@ func (t *Task) LogOf(ctx context.Context, stream Stream, attempt int) iter.Seq2[
 	q := api.LogRequest{Run: t.run.ID, Task: t.ID, Attempt: attempt, Stream: string(stream)}
 	var data []byte
 	return pages(func() ([]api.LogLine, bool, error) {
-		res, err := api.Ask[api.LogResult](ctx, t.run.c.api, "log", q)
+		res, err := api.Ask[api.LogResult](ctx, t.run.c.caller(), "log", q)
 		q.Cursor, data = res.Next, res.Data
 		return res.Lines, res.Next != "", err
 	}, func(l *api.LogLine) LogLine {
@@ -254,7 +254,7 @@ func (t *Task) Output(ctx context.Context, stream Stream) (string, error) {
 type Artifact struct {
 	Name    string
 	Type    string // as its language names it: "int", "numpy.ndarray"
-	Codec   string // how it is encoded: "pickle", "json", or "file", whose bytes are the value
+	Codec   string // how it is encoded: "pickle", "json", "npy", "csv", "gob", "binary", or "file", whose bytes are the value
 	Size    int64  // of the encoded bytes
 	SHA256  string // of the encoded bytes, hexadecimal: equal values have equal ones, as far as their encoding is
 	Created time.Time
@@ -272,7 +272,7 @@ func (a *Artifact) Task() *Task { return a.task }
 // Open returns the encoded bytes as a stream. They are verified as they are read: in place of [io.EOF] there is ErrCorrupt
 // if they are not what was stored.
 func (a *Artifact) Open(ctx context.Context) (io.ReadCloser, error) {
-	r, err := api.Open(ctx, a.task.run.c.api, "open_value", api.OpenValueRequest{
+	r, err := api.Open(ctx, a.task.run.c.caller(), "open_value", api.OpenValueRequest{
 		Run: a.task.run.ID, ValueRef: api.ValueRef{Task: a.task.ID, Attempt: a.attempt, Name: a.Name},
 	})
 	if err != nil {
