@@ -516,6 +516,7 @@ func TestParameters(t *testing.T) {
 		"--share 1 --colour blue":                `"blue" is none of red, green`,
 		"--share 1 --every soon":                 `"soon" is not a duration`,
 		"--share 1 --list 7":                     `"7" is not JSON of a []int`,
+		"--share 1 --list [1]x":                  `"[1]x" is not JSON of a []int: `,
 		"--share 1 --config /not/there":          "the file cannot be read",
 		"--share 1 --whole 99999999999999999999": "is not a whole number",
 	} {

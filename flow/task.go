@@ -87,31 +87,33 @@ func Item[X any](t *Task) (X, error) { return ItemAt[X](t, len(t.frame.Stack)-1)
 // ItemAt returns the element of one of the foreaches around the task; level 0 is the outermost.
 func ItemAt[X any](t *Task, level int) (X, error) {
 	var x X
-	data, err := t.itemData(level)
+	data, own, err := t.itemData(level)
 	if err != nil {
 		return x, err
 	}
-	if err := decodeJSON(reflect.ValueOf(&x).Elem(), data, false); err != nil {
+	if err := decodeJSON(reflect.ValueOf(&x).Elem(), data, own); err != nil {
 		return x, fmt.Errorf("the element %d of the foreach over %s is not of type %T: %w", t.frame.Stack[level].Index, t.frame.Stack[level].Var, x, err)
 	}
 	return x, nil
 }
 
-func (t *Task) itemData(level int) ([]byte, error) {
+// itemData returns the JSON of an element, and whether this flow has written it.
+func (t *Task) itemData(level int) (data []byte, own bool, err error) {
 	if level < 0 || level >= len(t.frame.Stack) || t.frame.Stack[level].Gang {
-		return nil, fmt.Errorf("the task %s is not in a foreach of that level", t.Pathspec())
+		return nil, false, fmt.Errorf("the task %s is not in a foreach of that level", t.Pathspec())
 	}
 	if t.item != nil && level == len(t.frame.Stack)-1 {
-		return t.item, nil
+		return t.item, true, nil
 	}
 	reply, body, err := t.host.ask(&protocol.Request{Type: "get_item", Level: level, Codecs: []string{protocol.CodecJSON}})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !reply.Found {
-		return nil, fmt.Errorf("the task %s has no element of a foreach; a join has none", t.Pathspec())
+		return nil, false, fmt.Errorf("the task %s has no element of a foreach; a join has none", t.Pathspec())
 	}
-	return readStored(reply.Path, reply.FIFO, reply.Size, body)
+	data, err = readStored(reply.Path, reply.FIFO, reply.Size, body)
+	return data, reply.From == "", err
 }
 
 // stage returns the path of a new file in the folder from which the host takes values over.
