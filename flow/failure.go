@@ -23,7 +23,7 @@ type Failure struct {
 // Error returns the message.
 func (f *Failure) Error() string { return f.Message }
 
-// Permanent wraps an error that trying again cannot mend: the step is not retried. Of nil it is nil.
+// Permanent wraps an error that trying again cannot mend: the step is not retried. Of nil it makes nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
