@@ -171,7 +171,7 @@ func (t *talk) converse(proc *worker.Process) error {
 		case "done", "usage", "defaults":
 			t.done = m
 			return t.read(&m, body)
-		case "metadata":
+		case "metadata", "fork":
 			continue
 		}
 		t.asked = append(t.asked, m.Type)
