@@ -154,7 +154,14 @@ func (p *param) set(f *field, v reflect.Value, text string) error {
 		}
 		v.SetInt(n)
 	default:
-		if err := decodeJSON(v, []byte(text), false); err != nil {
+		err := decodeJSON(v, []byte(text), true) // a key that is misspelt must not be passed by
+		if err == nil {
+			err = notTaken([]byte(text), v)
+		}
+		if err == nil && !json.Valid([]byte(text)) {
+			err = errors.New("there is more after its end")
+		}
+		if err != nil {
 			return fmt.Errorf("%q is not JSON of a %s: %w", text, f.typ, err)
 		}
 	}
