@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/protocol"
 )
 
@@ -30,6 +31,14 @@ type Task struct {
 	host   host
 	item   []byte // the innermost element as JSON; nil if it has to be asked for
 	staged *atomic.Int64
+
+	machine *machine
+}
+
+// splits reports whether a step of this program goes through the elements of a foreach, so that this SDK has written them.
+func (m *machine) splits(f *protocol.Frame) bool {
+	s := m.byName[f.Step]
+	return s != nil && s.run != nil && s.next.kind == graph.NextForeach && m.plan.artifact(s.next.field) == f.Var
 }
 
 // host answers what a task asks for.
@@ -91,7 +100,11 @@ func ItemAt[X any](t *Task, level int) (X, error) {
 	if err != nil {
 		return x, err
 	}
-	if err := decodeJSON(reflect.ValueOf(&x).Elem(), data, false); err != nil {
+	v, own := reflect.ValueOf(&x).Elem(), t.machine.splits(&t.frame.Stack[level])
+	if err = decodeJSON(v, data, own); err == nil && own {
+		err = notTaken(data, v) // its type may have changed since, and is stored nowhere
+	}
+	if err != nil {
 		return x, fmt.Errorf("the element %d of the foreach over %s is not of type %T: %w", t.frame.Stack[level].Index, t.frame.Stack[level].Var, x, err)
 	}
 	return x, nil
