@@ -351,9 +351,10 @@ func (a *attempt) finish(done *protocol.Done) error {
 	}
 	switch n.kind {
 	case graph.NextSwitch:
-		key := fmt.Sprint(a.state.FieldByIndex(a.m.plan.field(n.field).index).Interface())
+		v := a.state.FieldByIndex(a.m.plan.field(n.field).index)
+		key := fmt.Sprint(v.Interface())
 		for _, c := range n.cases {
-			if fmt.Sprint(c.Key) == key {
+			if c.of(v) {
 				done.Transition.Next = []string{c.Step}
 				return nil
 			}
