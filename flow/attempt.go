@@ -11,6 +11,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -488,8 +489,10 @@ func (a *attempt) file(done *protocol.Done, f *field, file File, before *loaded)
 		done.Artifacts = append(done.Artifacts, protocol.SentValue{Name: f.name, Codec: protocol.CodecJSON, Type: f.typ.String(), Size: int64(len(none)), Length: len(none)})
 		return nil
 	}
-	if file.staged == "" { // of an input of a join
-		src, err := file.Open()
+	path := file.staged
+	taken := func(s protocol.SentValue) bool { return s.Path == path } // by another field: what is staged is taken over once
+	if path == "" || slices.ContainsFunc(done.Artifacts, taken) {
+		src, err := file.Open() // of an input of a join, or of this step
 		if err != nil {
 			return fmt.Errorf("the artifact %s: %w", f.name, err)
 		}
