@@ -28,11 +28,12 @@ type attempt struct {
 	m      *machine
 	s      *step
 	t      *Task
-	state  reflect.Value // the struct
-	given  reflect.Value // as it was before the step ran; made for joins alone
-	before []loaded      // as loaded was then, for joins too
-	loaded []loaded      // by place in plan.fields
-	body   [][]byte      // of the done frame
+	state  reflect.Value        // the struct
+	given  reflect.Value        // as it was before the step ran; made for joins alone
+	before []loaded             // as loaded was then, for joins too
+	came   map[*field]inherited // of a join, the parameters with parts that a copy would share
+	loaded []loaded             // by place in plan.fields
+	body   [][]byte             // of the done frame
 	room   int
 	log    io.Writer // where a failure is told
 	inside bool      // other tasks run in this process
@@ -246,6 +247,12 @@ func (a *attempt) load(have *inherited) error {
 		}
 		if data, err = readStored(value.Path, value.FIFO, value.Size, data); err != nil {
 			return err
+		}
+		if a.t.frame.Join != nil && !a.given.IsValid() && f.param != nil && shares(f.typ) {
+			if a.came == nil {
+				a.came = map[*field]inherited{}
+			}
+			a.came[f] = inherited{[]protocol.Value{value}, [][]byte{bytes.Clone(data)}}
 		}
 		if f.kind == asBytes && value.Path == "" {
 			data = bytes.Clone(data) // the step may write to it, and others may have the same
