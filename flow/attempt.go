@@ -11,6 +11,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,11 +28,12 @@ type attempt struct {
 	m      *machine
 	s      *step
 	t      *Task
-	state  reflect.Value // the struct
-	given  reflect.Value // as it was before the step ran; made for joins alone
-	before []loaded      // as loaded was then, for joins too
-	loaded []loaded      // by place in plan.fields
-	body   [][]byte      // of the done frame
+	state  reflect.Value        // the struct
+	given  reflect.Value        // as it was before the step ran; made for joins alone
+	before []loaded             // as loaded was then, for joins too
+	came   map[*field]inherited // of a join, the parameters with parts that a copy would share
+	loaded []loaded             // by place in plan.fields
+	body   [][]byte             // of the done frame
 	room   int
 	log    io.Writer // where a failure is told
 	inside bool      // other tasks run in this process
@@ -246,6 +248,12 @@ func (a *attempt) load(have *inherited) error {
 		if data, err = readStored(value.Path, value.FIFO, value.Size, data); err != nil {
 			return err
 		}
+		if a.t.frame.Join != nil && !a.given.IsValid() && f.param != nil && shares(f.typ) {
+			if a.came == nil {
+				a.came = map[*field]inherited{}
+			}
+			a.came[f] = inherited{[]protocol.Value{value}, [][]byte{bytes.Clone(data)}}
+		}
 		if f.kind == asBytes && value.Path == "" {
 			data = bytes.Clone(data) // the step may write to it, and others may have the same
 		}
@@ -351,9 +359,10 @@ func (a *attempt) finish(done *protocol.Done) error {
 	}
 	switch n.kind {
 	case graph.NextSwitch:
-		key := fmt.Sprint(a.state.FieldByIndex(a.m.plan.field(n.field).index).Interface())
+		v := a.state.FieldByIndex(a.m.plan.field(n.field).index)
+		key := fmt.Sprint(v.Interface())
 		for _, c := range n.cases {
-			if fmt.Sprint(c.Key) == key {
+			if c.of(v) {
 				done.Transition.Next = []string{c.Step}
 				return nil
 			}
@@ -487,8 +496,10 @@ func (a *attempt) file(done *protocol.Done, f *field, file File, before *loaded)
 		done.Artifacts = append(done.Artifacts, protocol.SentValue{Name: f.name, Codec: protocol.CodecJSON, Type: f.typ.String(), Size: int64(len(none)), Length: len(none)})
 		return nil
 	}
-	if file.staged == "" { // of an input of a join
-		src, err := file.Open()
+	path := file.staged
+	taken := func(s protocol.SentValue) bool { return s.Path == path } // by another field: what is staged is taken over once
+	if path == "" || slices.ContainsFunc(done.Artifacts, taken) {
+		src, err := file.Open() // of an input of a join, or of this step
 		if err != nil {
 			return fmt.Errorf("the artifact %s: %w", f.name, err)
 		}

@@ -240,7 +240,7 @@ func (m *machine) newAttempt(ctx context.Context, s *step, frame *protocol.Task,
 	t := &Task{
 		Context: ctx, Log: log, Flow: frame.Flow, Run: frame.Run, Step: frame.Step, ID: frame.Task,
 		Attempt: frame.Attempt, Retries: frame.Retries, Iteration: frame.Iteration,
-		frame: frame, host: h, staged: new(atomic.Int64),
+		frame: frame, host: h, staged: new(atomic.Int64), machine: m,
 	}
 	if frame.Item != nil && frame.Item.Inline && frame.Item.Codec == protocol.CodecJSON {
 		t.item = item

@@ -94,6 +94,7 @@ func (n *nature) look(t reflect.Type, seen map[reflect.Type]bool) {
 
 var (
 	gobWriter     = reflect.TypeFor[gob.GobEncoder]()
+	gobReader     = reflect.TypeFor[gob.GobDecoder]()
 	textReader    = reflect.TypeFor[encoding.TextUnmarshaler]()
 	jsonReader    = reflect.TypeFor[json.Unmarshaler]()
 	formMethods   = []reflect.Type{jsonMarshaler, jsonReader, textMarshaler, textReader, binaryMarshaler, binaryReader, gobWriter}

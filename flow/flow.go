@@ -206,6 +206,16 @@ type Case struct {
 	Step string
 }
 
+// of reports whether it is the case of a value.
+func (c Case) of(v reflect.Value) bool {
+	key := reflect.ValueOf(c.Key)
+	if v.Kind() == reflect.Interface || !key.CanConvert(v.Type()) {
+		return fmt.Sprint(c.Key) == fmt.Sprint(v.Interface())
+	}
+	k := key.Convert(v.Type()) // a String of the type is for people
+	return k.Comparable() && v.Comparable() && k.Equal(v) && k.Convert(key.Type()).Equal(key)
+}
+
 // Switch goes on to the step whose case has the value of a field. A case that names the step itself makes it a loop.
 func Switch(field string, cases ...Case) Option {
 	return func(m *machine, s *step) {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"iter"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -23,7 +25,7 @@ type Inputs[T any] struct {
 func (in Inputs[T]) Len() int { return in.in.count() }
 
 // At returns the state that one input left: in a foreach that of the task with this index, else in the order of
-// the split. Changing it changes nothing. It fails if an artifact cannot be read.
+// the split. Changing it changes nothing else. Goroutines may call it at once. It fails if an artifact cannot be read.
 func (in Inputs[T]) At(i int) (*T, error) {
 	state, err := in.in.at(i)
 	if err != nil {
@@ -62,6 +64,7 @@ func (in Inputs[T]) Merge(exclude ...string) error { return in.in.merge(exclude)
 
 // inputs are Inputs without their type.
 type inputs struct {
+	mu     sync.Mutex // steps may look at inputs in goroutines
 	a      *attempt
 	first  int // of the page
 	values map[*field][]protocol.Value
@@ -110,6 +113,8 @@ func (in *inputs) at(i int) (any, error) {
 	if i < 0 || i >= in.count() {
 		return nil, fmt.Errorf("the join has %d inputs, there is none at %d", in.count(), i)
 	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	if s := in.states[i]; s != nil {
 		return s, nil
 	}
@@ -148,13 +153,33 @@ func (in *inputs) fill(v reflect.Value, f *field, i int, value protocol.Value, d
 		}
 		return nil
 	case value.Hash != "" && value.Hash == in.known(f): // a parameter that no step has changed, as nearly always
-		v.Set(in.a.given.FieldByIndex(f.index))
-		return nil
+		came, ok := in.a.came[f]
+		if !ok {
+			v.Set(in.a.given.FieldByIndex(f.index))
+			return nil
+		}
+		value, data = came.values[0], bytes.Clone(came.data[0]) // one of its own: changing it must change nothing
 	}
 	if err := f.decode(v, in.a.m.plan, value, data); err != nil {
 		return fmt.Errorf("input %d: %w", i, err)
 	}
 	return nil
+}
+
+// shares reports whether a copy of a value has parts that are the original's too.
+func shares(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return shares(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if t != timeType && shares(t.Field(i).Type) {
+				return true
+			}
+		}
+		return false
+	}
+	return t.Kind() > reflect.Complex128 && t.Kind() != reflect.String
 }
 
 // known is the hash of a field that the join itself has inherited, "" if it has not: only parameters are inherited.
@@ -220,6 +245,8 @@ func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
 
 // merge has the host merge what the inputs agree about, and reads it.
 func (in *inputs) merge(exclude []string) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	a := in.a
 	q := &protocol.Request{Type: "merge", Exclude: []string{}, Own: []string{}}
 	for _, name := range exclude {
@@ -249,7 +276,26 @@ func (in *inputs) merge(exclude []string) error {
 	if err != nil {
 		return err
 	}
-	if conflicts = append(conflicts, reply.Conflicts...); len(conflicts) > 0 {
+	var alike []*field
+	for _, name := range reply.Conflicts {
+		f := a.m.plan.byName[name]
+		same, err := in.alike(f)
+		switch {
+		case err != nil:
+			return err
+		case same:
+			alike, q.Exclude = append(alike, f), append(q.Exclude, name)
+		default:
+			conflicts = append(conflicts, name)
+		}
+	}
+	if len(conflicts) == 0 && len(alike) > 0 { // the host merges nothing if there is a conflict
+		if reply, _, err = a.t.host.ask(q); err != nil {
+			return err
+		}
+		conflicts = reply.Conflicts
+	}
+	if len(conflicts) > 0 {
 		for i, name := range conflicts { // as Merge takes them
 			if f := a.m.plan.byName[name]; f != nil {
 				name = f.goName
@@ -281,8 +327,11 @@ func (in *inputs) merge(exclude []string) error {
 			a.loaded[i] = before[i]
 		}
 	}
-	for _, f := range params {
+	for _, f := range append(params, alike...) {
 		value, data, err := in.value(0, f)
+		for i := 1; err == nil && !value.Found && i < in.count(); i++ {
+			value, data, err = in.value(i, f)
+		}
 		if err != nil {
 			return err
 		}
@@ -293,6 +342,37 @@ func (in *inputs) merge(exclude []string) error {
 		}
 	}
 	return nil
+}
+
+// alike reports whether all values of an artifact are the same, though written otherwise: gobs have the keys of a map in any order.
+func (in *inputs) alike(f *field) (bool, error) {
+	if f == nil {
+		return false, nil
+	}
+	var first reflect.Value
+	hashes := map[string]bool{}
+	for i := range in.count() {
+		value, data, err := in.value(i, f)
+		switch {
+		case err != nil:
+			return false, err
+		case !value.Found && f.param == nil || value.Hash != "" && hashes[value.Hash]:
+			continue
+		case value.Codec != protocol.CodecGob || !ownValue(value) || value.Hash == in.known(f):
+			return false, nil
+		}
+		hashes[value.Hash] = true
+		v := reflect.New(f.typ).Elem()
+		if err := f.decode(v, in.a.m.plan, value, data); err != nil {
+			return false, fmt.Errorf("input %d: %w", i, err)
+		}
+		if !first.IsValid() {
+			first = v
+		} else if (comparison{gob: true}).differ(first, v) != nil {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // changedParams returns the parameters that all inputs have changed alike, and the names of those that not all have with the
@@ -313,6 +393,11 @@ func (in *inputs) changedParams(skip []string) (changed []*field, conflicts []st
 				return nil, nil, err
 			}
 			same = value.Hash == first.Hash
+		}
+		if !same {
+			if same, err = in.alike(f); err != nil {
+				return nil, nil, err
+			}
 		}
 		switch {
 		case !same:

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -155,28 +154,18 @@ func (p *param) set(f *field, v reflect.Value, text string) error {
 		}
 		v.SetInt(n)
 	default:
-		err := wholeJSON(text, f.typ)
+		err := decodeJSON(v, []byte(text), true) // a key that is misspelt must not be passed by
 		if err == nil {
-			err = decodeJSON(v, []byte(text), false)
+			err = notTaken([]byte(text), v)
+		}
+		if err == nil && !json.Valid([]byte(text)) {
+			err = errors.New("there is more after its end")
 		}
 		if err != nil {
 			return fmt.Errorf("%q is not JSON of a %s: %w", text, f.typ, err)
 		}
 	}
 	return p.check(v, text)
-}
-
-// wholeJSON finds what of a JSON text a type has no place for: fields that it does not have, and what comes after the end.
-func wholeJSON(text string, typ reflect.Type) error {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(reflect.New(typ).Interface()); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("there is something after its end")
-	}
-	return nil
 }
 
 // check holds a value against the limits of the parameter.

@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 	"unicode"
@@ -211,6 +212,21 @@ func (s *survey) look(t reflect.Type) {
 		s.notJSON = true // gob asks for it
 		return
 	}
+	if pointer.Implements(gobWriter) && pointer.Implements(gobReader) { // gob asks for them, whatever the type holds
+		within := survey{seen: maps.Clone(s.seen)}
+		within.parts(t)
+		s.notJSON = s.notJSON || within.notJSON || within.never != ""
+		return
+	}
+	if t == reflect.TypeFor[File]() {
+		s.never = "a flow.File is a field of its own, not a part of another value"
+		return
+	}
+	s.parts(t)
+}
+
+// parts looks at what a type is made of.
+func (s *survey) parts(t reflect.Type) {
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Uintptr:
 		s.never = "it holds a " + t.Kind().String() + " (" + t.String() + ")"

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/protocol"
 )
 
@@ -30,6 +31,14 @@ type Task struct {
 	host   host
 	item   []byte // the innermost element as JSON; nil if it has to be asked for
 	staged *atomic.Int64
+
+	machine *machine
+}
+
+// splits reports whether a step of this program goes through the elements of a foreach, so that this SDK has written them.
+func (m *machine) splits(f *protocol.Frame) bool {
+	s := m.byName[f.Step]
+	return s != nil && s.run != nil && s.next.kind == graph.NextForeach && m.plan.artifact(s.next.field) == f.Var
 }
 
 // host answers what a task asks for.
@@ -87,33 +96,35 @@ func Item[X any](t *Task) (X, error) { return ItemAt[X](t, len(t.frame.Stack)-1)
 // ItemAt returns the element of one of the foreaches around the task; level 0 is the outermost.
 func ItemAt[X any](t *Task, level int) (X, error) {
 	var x X
-	data, own, err := t.itemData(level)
+	data, err := t.itemData(level)
 	if err != nil {
 		return x, err
 	}
-	if err := decodeJSON(reflect.ValueOf(&x).Elem(), data, own); err != nil {
+	v, own := reflect.ValueOf(&x).Elem(), t.machine.splits(&t.frame.Stack[level])
+	if err = decodeJSON(v, data, own); err == nil && own {
+		err = notTaken(data, v) // its type may have changed since, and is stored nowhere
+	}
+	if err != nil {
 		return x, fmt.Errorf("the element %d of the foreach over %s is not of type %T: %w", t.frame.Stack[level].Index, t.frame.Stack[level].Var, x, err)
 	}
 	return x, nil
 }
 
-// itemData returns the JSON of an element, and whether this flow has written it.
-func (t *Task) itemData(level int) (data []byte, own bool, err error) {
+func (t *Task) itemData(level int) ([]byte, error) {
 	if level < 0 || level >= len(t.frame.Stack) || t.frame.Stack[level].Gang {
-		return nil, false, fmt.Errorf("the task %s is not in a foreach of that level", t.Pathspec())
+		return nil, fmt.Errorf("the task %s is not in a foreach of that level", t.Pathspec())
 	}
 	if t.item != nil && level == len(t.frame.Stack)-1 {
-		return t.item, true, nil
+		return t.item, nil
 	}
 	reply, body, err := t.host.ask(&protocol.Request{Type: "get_item", Level: level, Codecs: []string{protocol.CodecJSON}})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if !reply.Found {
-		return nil, false, fmt.Errorf("the task %s has no element of a foreach; a join has none", t.Pathspec())
+		return nil, fmt.Errorf("the task %s has no element of a foreach; a join has none", t.Pathspec())
 	}
-	data, err = readStored(reply.Path, reply.FIFO, reply.Size, body)
-	return data, reply.From == "", err
+	return readStored(reply.Path, reply.FIFO, reply.Size, body)
 }
 
 // stage returns the path of a new file in the folder from which the host takes values over.
