@@ -89,7 +89,7 @@ func TestRm(t *testing.T) {
 		t.Errorf("exit code %d, dry %t", code, p.service.mode.Dry)
 	}
 	if got := p.out.String(); !strings.Contains(got, `{"run":12,"flow":"F","status":"failed",`) ||
-		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"unfinished_bytes":200,"silent_runs":0,"freed_on_disk":4096}`) {
+		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"unfinished_bytes":200,"unclaimed_bytes":0,"silent_runs":0,"freed_on_disk":4096}`) {
 		t.Errorf("printed is\n%s", got)
 	}
 	for _, line := range []string{"rm", "rm x", "rm 12 0"} {
