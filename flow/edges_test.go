@@ -25,8 +25,8 @@ type settings struct {
 	Lr float64 `json:"lr"`
 }
 
-// mended has what once went wrong.
-type mended struct {
+// edges has what is at the edge of what is promised.
+type edges struct {
 	Seeds  []int             `param:"" default:"[1,2]"`
 	Cfg    settings          `param:"" default:"{}"`
 	Points map[[2]int]string // a gob
@@ -37,23 +37,23 @@ type mended struct {
 }
 
 func init() {
-	points := func(m *mended) {
+	points := func(m *edges) {
 		m.Points = map[[2]int]string{}
 		for i := range 50 {
 			m.Points[[2]int{i, -i}] = fmt.Sprint(i)
 		}
 	}
-	flows["Mended"] = func() {
-		flow.New[mended]("Mended").
-			Step("start", func(m *mended, t *flow.Task) error {
+	flows["Edges"] = func() {
+		flow.New[edges]("Edges").
+			Step("start", func(m *edges, t *flow.Task) error {
 				f, err := t.NewFile(func(w io.Writer) error { _, err := io.WriteString(w, "both"); return err })
 				m.A, m.B, m.Mode, m.Secret = f, f, 1, secret{"kept"}
 				return err
 			}, flow.Switch("Mode", flow.Case{Key: 0, Step: "end"}, flow.Case{Key: 1, Step: "split"})).
-			Step("split", func(m *mended, t *flow.Task) error { return nil }, flow.To("left", "right")).
-			Step("left", func(m *mended, t *flow.Task) error { points(m); m.Left = true; return nil }, flow.To("meet")).
-			Step("right", func(m *mended, t *flow.Task) error { points(m); return nil }, flow.To("meet")).
-			Join("meet", func(m *mended, t *flow.Task, in flow.Inputs[mended]) error {
+			Step("split", func(m *edges, t *flow.Task) error { return nil }, flow.To("left", "right")).
+			Step("left", func(m *edges, t *flow.Task) error { points(m); m.Left = true; return nil }, flow.To("meet")).
+			Step("right", func(m *edges, t *flow.Task) error { points(m); return nil }, flow.To("meet")).
+			Join("meet", func(m *edges, t *flow.Task, in flow.Inputs[edges]) error {
 				var all sync.WaitGroup
 				for i := range 2 * in.Len() {
 					all.Go(func() { in.At(i % in.Len()) })
@@ -70,7 +70,7 @@ func init() {
 				}
 				return in.Merge()
 			}, flow.To("end")).
-			Step("end", func(m *mended, t *flow.Task) error {
+			Step("end", func(m *edges, t *flow.Task) error {
 				a, errA := m.A.ReadAll()
 				b, errB := m.B.ReadAll()
 				fmt.Println(m.Seeds, len(m.Points), m.Mode, m.Secret.text, m.Left, string(a), string(b))
@@ -85,15 +85,15 @@ func init() {
 }
 
 // An input is the join's own copy, equal gobs are no conflict, a File may be in two fields, a Switch compares values and not their texts.
-func TestMended(t *testing.T) {
+func TestEdges(t *testing.T) {
 	s := newSession(t)
-	contains(t, s.ok("Mended", "run"), "[1 2] 50 fast kept true both both")
+	contains(t, s.ok("Edges", "run"), "[1 2] 50 fast kept true both both")
 }
 
 func TestParametersOfJSONAreReadWhole(t *testing.T) {
 	s := newSession(t)
 	for option, text := range map[string]string{"--cfg": `{"lr":1,"dep":3}`, "--seeds": `[1,2] garbage`} {
-		o := s.flow("Mended", "run", option, text)
+		o := s.flow("Edges", "run", option, text)
 		if o.code != 2 {
 			t.Errorf("%s: exit code %d", text, o.code)
 		}
