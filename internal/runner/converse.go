@@ -346,7 +346,8 @@ func (c *conversation) file(what string, data []byte) (string, error) {
 	return path, nil
 }
 
-// inputItems sends the elements that many inputs of a join worked on. One that is not found lies in the list that the input has made anew.
+// inputItems sends the elements that many inputs of a join worked on. One that is not found is for the
+// process to look up: the input has made its list anew, or has none.
 func (c *conversation) inputItems(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
 	l := &c.a.launch
 	if l.Step.Split == nil || l.Step.Split.Kind != graph.Foreach {
@@ -363,15 +364,19 @@ func (c *conversation) inputItems(m *protocol.FromTask) (*protocol.Reply, [][]by
 	if err := c.r.layers.Prefetch(c.r.ctx, c.r.Store, c.r.Config.Run.ID, ids(l.Inputs[m.From:end])); err != nil {
 		return nil, nil, err
 	}
+	list, isArtifact, err := c.r.layers.Find(c.r.ctx, c.r.Config.Run.ID, int64(l.Joins), l.Step.Split.Next.Foreach)
+	if err != nil {
+		return nil, nil, err
+	}
 	reply, room := &protocol.Reply{Values: []protocol.Value{}}, maxReplyBody
 	var bodies [][]byte
 	for i := m.From; i < end; i++ {
 		f := engine.Frame{Split: l.Joins, Step: l.Step.Split.Name, Var: l.Step.Split.Next.Foreach, Count: len(l.Inputs), Index: i}
-		own, err := c.r.hasOwnList(l.Inputs[i], f)
+		now, found, err := c.r.layers.Find(c.r.ctx, c.r.Config.Run.ID, int64(l.Inputs[i]), f.Var)
 		if err != nil {
 			return nil, nil, err
 		}
-		if own {
+		if !found || isArtifact && now.Hash != list.Hash { // it has none any more, or one of its own
 			reply.Values = append(reply.Values, protocol.Value{})
 			continue
 		}
