@@ -493,6 +493,10 @@ func TestCollectionSparesClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A store without any run keeps its values: it may have lost its database.
+	if _, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunSucceeded}, metastore.Beginning{}); err != nil {
+		t.Fatal(err)
+	}
 	bucket := file.New(filepath.Join(home, "bucket"))
 	here := datastore.New(c.Store, bucket, filepath.Join(home, "staging"))
 	now := time.Now()

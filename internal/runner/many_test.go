@@ -173,7 +173,7 @@ func TestAnAnswerThatNoFrameHolds(t *testing.T) {
 	}
 	a := &attempt{r: k.r, launch: engine.Launch{Task: 3, Step: k.tasks[0].Step, Base: 0}, proc: &worker.Process{Conn: out}}
 	go func() {
-		(&conversation{r: k.r, a: a, in: bufio.NewReader(in)}).run()
+		(&conversation{r: k.r, a: a, in: bufio.NewReader(in), out: out}).run()
 		out.Close()
 	}()
 	say(t, far, map[string]any{"type": "names", "id": 9})
