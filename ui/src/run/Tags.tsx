@@ -1,6 +1,6 @@
 // The tags of a run, which can be changed here.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Run, send } from "../api";
 import { toastError } from "../components/basic";
 import { Value } from "../components/Value";
@@ -21,10 +21,10 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
     setText("");
     if (focus) next.current = run.tags.length; // "+ tag"
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (typing) field.current?.focus(); // a browser heeds autofocus once for a document
   }, [typing]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (next.current === undefined) return;
     const buttons = all.current?.querySelectorAll("button");
     buttons?.[Math.min(next.current, buttons.length - 1)]?.focus();
