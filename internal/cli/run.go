@@ -196,7 +196,7 @@ func (c *resumeCommand) findOrigin(ctx context.Context, s *session, flow string)
 		run, err := s.store.Service.LatestRun(ctx, flow)
 		if fault.Is(err, fault.NotFound) {
 			return 0, &failure{headline: headlines[fault.Usage], kind: fault.NotFound, text: "A previous run id was not found. Specify --origin-run-id.",
-				hint: "a flow that has never run has nothing to go on from: run it first, or name a run with --origin-run-id; `levada runs` lists them"}
+				hint: "a flow that has not run yet has nothing to go on from: run it first. `levada runs` lists the runs there are"}
 		}
 		return run.ID, err
 	}
