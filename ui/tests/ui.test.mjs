@@ -498,7 +498,7 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await run.getByRole("button", { name: "Resume" }).click();
   await run.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
   await run.waitForURL((u) => u.pathname !== `/runs/${flow.run}`);
-  await run.getByText(`run ${flow.run}`).waitFor(); // resumes it
+  await run.getByRole("link", { name: `run ${flow.run}`, exact: true }).waitFor(); // resumes it
   await run.locator(".named + .status", { hasText: "succeeded" }).waitFor();
   list.complaints = list.complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED")); // asked while the server was away
   none(list);
