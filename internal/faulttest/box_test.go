@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,7 +93,10 @@ func again() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	cmd := exec.Command(tests, os.Args[1:]...)
+	// Most of these tests wait for processes that wait for others: twice as many at once as there are cores, unless -parallel says
+	// something else. Of two flags the last counts.
+	parallel := fmt.Sprintf("-test.parallel=%d", 2*runtime.GOMAXPROCS(0))
+	cmd := exec.Command(tests, append([]string{parallel}, os.Args[1:]...)...)
 	cmd.Env = append(os.Environ(), "LEVADA_FAULT_RACE=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -21,6 +21,7 @@ import (
 // finished runs, two at once at times, and are killed at random points. Every flow comes out right, what is kept reads back, and
 // in the end nothing else is there.
 func TestKilledCollections(t *testing.T) {
+	t.Parallel()
 	kills := 60
 	switch {
 	case testing.Short() || racing != binary:

@@ -32,6 +32,7 @@ func stories() int {
 // TestKill runs a flow of every form, kills -9 the engine, a fork server or a task at a random point, resumes, and
 // compares with a run that nobody disturbed. Some are killed again while they are resumed.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	n := stories()
 	t.Logf("%d points, seed %d", n, seed)
 	calm := undisturbed(t)
