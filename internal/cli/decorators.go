@@ -41,13 +41,13 @@ var goDecorators = map[string][]string{
 
 // checkWith makes sure that --with names decorators that there are, and gives them attributes that they have.
 func (s *session) checkWith() error {
-	specs := append(slices.Clone(s.global.with), strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
+	byDefault := s.defaultDecorators()
 	goFlow := s.flow.Definition().Language == "go"
 	all := stepDecorators
 	if goFlow {
 		all = goDecorators
 	}
-	for i, spec := range specs {
+	for i, spec := range s.global.decorators(byDefault) {
 		d, err := graph.ParseDecorator(spec)
 		if err != nil {
 			return err
@@ -56,7 +56,8 @@ func (s *session) checkWith() error {
 		if !known && goFlow {
 			_, python := stepDecorators[d.Name]
 			text := fmt.Sprintf("There is no step decorator '%s'", d.Name)
-			switch byDefault := i >= len(s.global.with); {
+			own := len(s.global.runWith)
+			switch byDefault := i >= own && i < own+len(byDefault); {
 			case byDefault && python: // it is meant for other flows
 				s.inform("    @%s, which METAFLOW_DEFAULT_DECOSPECS names, has no effect on flows in Go.", d.Name)
 				continue

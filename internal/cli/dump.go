@@ -21,6 +21,7 @@ type dumpCommand struct {
 	limit    int64
 	file     string
 	out      writer
+	damaged  []string // artifacts whose values are not there any more as they were stored
 }
 
 func (c *dumpCommand) options() table {
@@ -62,7 +63,7 @@ func (c *dumpCommand) run(ctx context.Context, s *session) error {
 		artifacts = slices.DeleteFunc(artifacts, func(a metastore.Artifact) bool { return !c.wants(a.Name) })
 		switch {
 		case c.file != "":
-			values[taskPath(t)], err = c.collect(ctx, s, artifacts)
+			values[taskPath(t)], err = c.collect(ctx, s, t, artifacts)
 		case s.global.json:
 			err = c.json(ctx, s, t, artifacts)
 		default:
@@ -72,15 +73,36 @@ func (c *dumpCommand) run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if c.file != "" {
-		err = c.writeFile(s, values)
-	} else {
+	if c.file == "" {
 		err = c.out.flush()
+	} else if len(c.damaged) == 0 { // a file would not tell what is missing
+		err = c.writeFile(s, values)
 	}
-	if err == nil && len(missing) > 0 {
-		err = noArtifacts(missing, known)
+	switch {
+	case err != nil:
+		return err
+	case len(c.damaged) > 0:
+		return fault.New(fault.Corrupt, "the values of artifacts are damaged or gone: %s", strings.Join(c.damaged, ", ")).
+			Do("`levada doctor` tells what is damaged and what can be mended")
+	case len(missing) > 0:
+		return noArtifacts(missing, known)
 	}
-	return err
+	return nil
+}
+
+// value reads the value of an artifact. One that is damaged or lost is remembered, and the others are still shown: data is nil then.
+func (c *dumpCommand) value(ctx context.Context, s *session, t service.TaskInfo, a metastore.Artifact) (data []byte, err error) {
+	data, err = s.store.Service.Value(ctx, a)
+	switch {
+	case err == nil && data == nil:
+		return []byte{}, nil
+	case err == nil:
+		return data, nil
+	case fault.KindOf(err) == fault.Corrupt, fault.KindOf(err) == fault.NotFound:
+		c.damaged = append(c.damaged, fmt.Sprintf("%s of %s (%v)", a.Name, taskPath(t), err))
+		return nil, nil
+	}
+	return nil, err
 }
 
 // noArtifacts says that artifacts that are asked for are in none of the tasks.
@@ -109,11 +131,14 @@ func (c *dumpCommand) task(ctx context.Context, s *session, t service.TaskInfo, 
 	for _, a := range artifacts {
 		value := "< artifact too large >"
 		if a.Size <= c.limit {
-			data, err := s.store.Service.Value(ctx, a)
+			data, err := c.value(ctx, s, t, a)
 			if err != nil {
 				return err
 			}
-			value = preview(a, data)
+			value = "< artifact damaged >"
+			if data != nil {
+				value = preview(a, data)
+			}
 		}
 		c.out.buf = fmt.Appendf(c.out.buf, "%s [size: %d type: %s] = %s\n", a.Name, a.Size, typeText(a), value)
 		if err := c.out.spill(); err != nil {
@@ -137,9 +162,12 @@ func (c *dumpCommand) json(ctx context.Context, s *session, t service.TaskInfo, 
 			Value *string `json:"value"`
 		}{path, a.Name, a.Type, a.Codec, a.Size, fmt.Sprintf("%x", a.Hash), nil}
 		if a.Size <= c.limit {
-			data, err := s.store.Service.Value(ctx, a)
+			data, err := c.value(ctx, s, t, a)
 			if err != nil {
 				return err
+			}
+			if data == nil {
+				continue // its error comes last
 			}
 			value := preview(a, data)
 			object.Value = &value
@@ -152,12 +180,15 @@ func (c *dumpCommand) json(ctx context.Context, s *session, t service.TaskInfo, 
 }
 
 // collect reads the values of artifacts for --file.
-func (c *dumpCommand) collect(ctx context.Context, s *session, artifacts []metastore.Artifact) (map[string][]byte, error) {
+func (c *dumpCommand) collect(ctx context.Context, s *session, t service.TaskInfo, artifacts []metastore.Artifact) (map[string][]byte, error) {
 	values := make(map[string][]byte, len(artifacts))
 	for _, a := range artifacts {
-		data, err := s.store.Service.Value(ctx, a)
+		data, err := c.value(ctx, s, t, a)
 		if err != nil {
 			return nil, err
+		}
+		if data == nil {
+			continue
 		}
 		if values[a.Name], err = pickled(a, data); err != nil {
 			return nil, err

@@ -107,7 +107,8 @@ type globalOptions struct {
 	quiet       bool
 	verbose     bool
 	json        bool
-	with        []string
+	with        []string // before the command
+	runWith     []string // of the command itself
 	root        string
 	server      string
 	serverGiven bool // on the command line, not by the environment; survey alone tells
@@ -153,7 +154,7 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 		{name: "event-logger", metavar: "TEXT", dest: "EVENT_LOGGER", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "monitor", metavar: "TEXT", dest: "MONITOR", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "pylint", off: "no-pylint", dest: "PYLINT", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
-		{name: "mode", metavar: "[spin]", hidden: true, set: notYet("mode", "spin comes later")},
+		{name: "mode", metavar: "[spin]", hidden: true, before: true, set: choice(new(string), "spin")}, // what was spun is in the same store
 		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: flag(&g.rebuild)},
 		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
 		{name: "help", short: "h", set: flag(&g.help), help: "Show this message and exit."},
@@ -172,6 +173,12 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 		t = append(t, g.configs.options()...)
 	}
 	return t
+}
+
+// decorators returns what is to be added to all steps; of a name the first counts. Those that METAFLOW_DEFAULT_DECOSPECS names
+// come before the top-level ones, as in Metaflow.
+func (g *globalOptions) decorators(byDefault []string) []string {
+	return slices.Concat(g.runWith, byDefault, g.with)
 }
 
 // projectOptions are the options that @project adds.

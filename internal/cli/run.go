@@ -47,7 +47,7 @@ func (o *runOptions) options() table {
 			help: "Write the run's id to this file before its first task starts."},
 		{name: "runner-attribute-file", metavar: "PATH", dest: "RUNNER_ATTRIBUTE_FILE", set: text(&o.attributeFile),
 			help: "Write the run's id and flow to this file, as JSON, before its first task starts."},
-		{name: "with", metavar: "TEXT", many: true, dest: "DECOSPECS", set: texts(&o.global.with),
+		{name: "with", metavar: "TEXT", many: true, dest: "DECOSPECS", set: texts(&o.global.runWith),
 			help: "Add a decorator to all steps: --with retry, --with resources:cpu=2. Repeatable."},
 	}
 }
@@ -444,7 +444,7 @@ func (s *session) resumeCommand(run int64) string {
 		python = "" // it is the one that the command line begins with
 	}
 	command := fmt.Sprintf("%s --origin-run-id %d", s.program("resume"), run)
-	for _, spec := range g.with {
+	for _, spec := range g.decorators(nil) {
 		command += " --with " + shellWord(spec)
 	}
 	for _, o := range []struct{ name, value string }{

@@ -20,6 +20,7 @@ type option struct {
 	help    string
 	def     string // default, shown in help
 	hidden  bool
+	before  bool // only before the command: parameters have such names, and other commands do not take it
 	require bool
 	// dest is the name in environment forms: METAFLOW_RUN_<dest>. Empty if there is none.
 	dest string

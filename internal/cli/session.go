@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,13 +107,17 @@ func (s *session) survey() *globalOptions {
 	s.surveyed = s.inv.command.action(early)
 	own := layer{s.surveyed.options(), map[string]bool{}}
 	_, _ = readOptions(s.inv.top, true, global)
-	_, _ = readOptions(s.inv.rest, true, own, global)
+	_, _ = readOptions(s.inv.rest, true, own, global.afterCommand())
 	early.serverGiven = global.given["server"]
 	s.unread = s.env.environ(early.configs.options(), "", global.given)
 	_ = s.env.environ(global.options, "", global.given)
 	_ = s.env.environ(own.options, s.inv.command.scope(), own.given)
-	early.with = append(early.with, strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))...)
 	return early
+}
+
+// defaultDecorators are the decorators that the environment adds to all steps.
+func (s *session) defaultDecorators() []string {
+	return strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))
 }
 
 // open opens the store and, if the command is about one or was started by one, the flow.
@@ -131,10 +136,11 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	if !cmd.flow && fd == 0 {
 		return nil
 	}
+	with := early.decorators(s.defaultDecorators())
 	src := service.FlowSource{
-		File: s.inv.file, Program: s.built(), Python: early.python, Isolation: early.isolation, With: early.with,
+		File: s.inv.file, Program: s.built(), Python: early.python, Isolation: early.isolation, With: with,
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
-		UserDecorators: namesUserDecorators(early.with), User: s.user,
+		UserDecorators: namesUserDecorators(with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
 		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform,
 	}
@@ -194,7 +200,7 @@ func (s *session) parse() (action, error) {
 	if _, err := readOptions(s.inv.top, false, global); err != nil {
 		return nil, err
 	}
-	words, err := readOptions(s.inv.rest, false, params, own, global)
+	words, err := readOptions(s.inv.rest, false, params, own, global.afterCommand())
 	if err != nil {
 		return nil, err
 	}
@@ -224,6 +230,11 @@ func (s *session) parse() (action, error) {
 type layer struct {
 	options table
 	given   map[string]bool
+}
+
+// afterCommand is the layer without the options that only stand before the command.
+func (l layer) afterCommand() layer {
+	return layer{slices.DeleteFunc(slices.Clone(l.options), func(o option) bool { return o.before }), l.given}
 }
 
 // readOptions gives the options in args their values and returns the words. An
