@@ -572,7 +572,7 @@ func TestHandOver(t *testing.T) {
 	cmd := exec.Command(exe, "run")
 	cmd.Env = []string{"TEST_FLOW=Crowd", "PATH=/nowhere"}
 	out, err := cmd.CombinedOutput()
-	if err == nil || string(out) != "levada: the program 'levada' was not found. Install it on your PATH, or set LEVADA_BIN to its path.\n" {
+	if err == nil || string(out) != "levada: the program 'levada' was not found: install it on your PATH, or set LEVADA_BIN to its path.\n" {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,9 +50,9 @@ func (m *machine) handOver(args []string) {
 	if err != nil {
 		fail("the program does not know where it lies: " + err.Error())
 	}
-	levada := findLevada(exe)
-	if levada == "" {
-		fail("the program 'levada' was not found. Install it on your PATH, or set LEVADA_BIN to its path.")
+	levada, err := findLevada(exe)
+	if err != nil {
+		fail(err.Error() + ".")
 	}
 	file, started := exe, os.Args[0]
 	if folder := filepath.Dir(m.def.File); builtByGoRun(exe) && exists(folder) {
@@ -68,17 +70,26 @@ func fail(text string) {
 }
 
 // findLevada looks for the binary: where LEVADA_BIN says, beside the program, on the PATH.
-func findLevada(exe string) string {
-	for _, path := range []string{os.Getenv("LEVADA_BIN"), filepath.Join(filepath.Dir(exe), "levada")} {
-		if st, err := os.Stat(path); path != "" && err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o111 != 0 {
-			return path
+func findLevada(exe string) (string, error) {
+	if said := os.Getenv("LEVADA_BIN"); said != "" {
+		if !isProgram(said) {
+			return "", fmt.Errorf("LEVADA_BIN is %s, which is no program: correct it, or unset it to have 'levada' looked for", said)
 		}
+		return said, nil
+	}
+	if beside := filepath.Join(filepath.Dir(exe), "levada"); isProgram(beside) {
+		return beside, nil
 	}
 	path, err := exec.LookPath("levada")
 	if err != nil {
-		return ""
+		return "", errors.New("the program 'levada' was not found: install it on your PATH, or set LEVADA_BIN to its path")
 	}
-	return path
+	return path, nil
+}
+
+func isProgram(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o111 != 0
 }
 
 // builtByGoRun reports whether a program lies where `go run` puts what it builds: a temporary folder, or the build cache, which

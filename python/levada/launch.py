@@ -243,18 +243,24 @@ def _null_stdin():
 
 
 def find_binary():
-    """The path of the ``levada`` binary, or None."""
+    """The path of the ``levada`` binary. LookupError, which says what to do, if there is none."""
+    said = os.environ.get("LEVADA_BIN")
+    if said:
+        if _is_program(said):
+            return said
+        raise LookupError("LEVADA_BIN is %s, which is no program: correct it, or unset it to have 'levada' looked for" % said)
     package = os.path.dirname(os.path.abspath(__file__))
-    candidates = [
-        os.environ.get("LEVADA_BIN"),
-        os.path.join(os.path.dirname(os.path.dirname(package)), "levada"),
-        os.path.join(package, "bin", "levada"),
-    ]
-    candidates += [os.path.join(folder, "levada") for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    for candidate in candidates:
-        if candidate and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
-            return candidate
-    return None
+    folders = [os.path.dirname(os.path.dirname(package)), os.path.join(package, "bin")]
+    folders += os.environ.get("PATH", os.defpath).split(os.pathsep)
+    for folder in folders:
+        path = os.path.join(folder, "levada")
+        if _is_program(path):
+            return path
+    raise LookupError("the program 'levada' was not found: install it on your PATH, or set LEVADA_BIN to its path")
+
+
+def _is_program(path):
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _hand_over(flow):
@@ -263,11 +269,10 @@ def _hand_over(flow):
     if file is None:
         sys.stderr.write("levada: a flow must be in a file of its own to be run from the command line.\n")
         sys.exit(1)
-    binary = find_binary()
-    if binary is None:
-        sys.stderr.write(
-            "levada: the program 'levada' was not found. Install it on your PATH, or set LEVADA_BIN to its path.\n"
-        )
+    try:
+        binary = find_binary()
+    except LookupError as problem:
+        sys.stderr.write("levada: %s.\n" % problem)
         sys.exit(1)
     sys.stdout.flush()
     sys.stderr.flush()

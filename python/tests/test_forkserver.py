@@ -659,9 +659,13 @@ class HandOver(FlowTest):
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         copy = os.path.join(folder, "python")
         shutil.copytree(PYTHON_DIR, copy, ignore=shutil.ignore_patterns("tests"))
-        _, done = self.run_flow(binary=False, PYTHONPATH=copy, PATH="/nonexistent", LEVADA_BIN="/nonexistent/levada")
-        self.assertEqual((done.returncode, len(done.stderr.strip().split("\n"))), (1, 1))
-        self.assertIn("LEVADA_BIN", done.stderr)
+        for said, told in (
+            ("", "the program 'levada' was not found: install it on your PATH, or set LEVADA_BIN"),
+            ("/nonexistent/levada", "LEVADA_BIN is /nonexistent/levada, which is no program"),
+        ):
+            _, done = self.run_flow(binary=False, PYTHONPATH=copy, PATH="/nonexistent", LEVADA_BIN=said)
+            self.assertEqual((done.returncode, len(done.stderr.strip().split("\n"))), (1, 1))
+            self.assertIn(told, done.stderr)
 
 
 class ImportTime(unittest.TestCase):

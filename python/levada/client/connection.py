@@ -65,12 +65,10 @@ class _Child:
     """A running ``levada rpc`` and the socket to it."""
 
     def __init__(self):
-        binary = find_binary()
-        if binary is None:
-            raise MetaflowException(
-                "The program 'levada' was not found, which the client reads runs with. Install it on your PATH, or set "
-                "LEVADA_BIN to its path."
-            )
+        try:
+            binary = find_binary()
+        except LookupError as problem:
+            raise MetaflowException("The client reads runs with the program 'levada': %s." % problem) from None
         ours, theirs = socket.socketpair()
         try:
             # A session of its own: Ctrl-C in the terminal is for this process, not for it.
