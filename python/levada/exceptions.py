@@ -3,6 +3,8 @@
 Each class has a ``headline``: the line above the message when the failure is shown to a person.
 """
 
+import copyreg
+
 __all__ = [
     "BadFlowDecoratorException",
     "BadStepDecoratorException",
@@ -63,11 +65,11 @@ class MetaflowException(Exception):
 
     def __reduce__(self):
         # Subclasses have constructors of their own; a copy is made without calling them.
-        return _restore, (type(self), self.args, self.__dict__)
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 def _restore(cls, args, state):
-    """Make an exception from what __reduce__ saved."""
+    """Make an exception from what __reduce__ once saved: there are stored values like that."""
     exception = cls.__new__(cls, *args)
     exception.__dict__.update(state)
     return exception
@@ -204,7 +206,7 @@ class MetaflowExceptionWrapper(Exception):
             self.stacktrace = stacktrace
 
     def __reduce__(self):
-        return _restore, (type(self), (), self.__dict__)
+        return copyreg.__newobj__, (type(self),), self.__dict__
 
     def __str__(self):
         if self.stacktrace:
