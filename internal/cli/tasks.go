@@ -140,6 +140,9 @@ func (r *taskRow) cells(now time.Time) []string {
 	}
 	if a.PeakMemory > 0 {
 		memory = sizeText(a.PeakMemory)
+		if a.MemorySource != "" {
+			memory += " " + a.MemorySource // figures of different sources do not compare
+		}
 	}
 	status := r.status()
 	if r.Task.Origin != 0 {
