@@ -37,11 +37,11 @@ export function useGet<T>(path: string | undefined, query: Record<string, string
   return { data: mine ? state.data : undefined, error: mine ? state.error : undefined, again, set };
 }
 
-// useAgain asks anew when what tells of a change is another than it was, and something.
-export function useAgain(again: () => void, version: number): void {
+// useAgain asks anew when what tells of a change is another than it was, and something; undefined: it is not known yet.
+export function useAgain(again: () => void, version: number | undefined): void {
   const asked = useRef(version);
   useEffect(() => {
-    if (version && version !== asked.current) again();
+    if (version && asked.current !== undefined && version !== asked.current) again();
     asked.current = version;
   }, [version]);
 }

@@ -3,25 +3,32 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Card } from "../api";
 import { Failure, Skeleton } from "../components/basic";
-import { useGet } from "../components/hooks";
+import { type Loaded, useGet } from "../components/hooks";
 import { bytes, visible } from "../format";
 import { setQuery, useAddress } from "../router";
 import { CardFrame } from "../task/CardFrame";
 
 const cardsEvery = 1000; // ms between two looks for new cards, of a run that goes on
 
-// version and turn change when tasks do, and when the server is there again.
-export function Cards({ run, version, turn }: { run: number; version: number; turn: number }) {
-  const cards = useGet<{ cards: Card[] }>(`/runs/${run}/cards`);
-  const chosen = useAddress().searchParams.get("card");
-  const list = cards.data?.cards ?? [];
-  const asked = useRef(`${version}/${turn}`);
+type Made = Loaded<{ cards: Card[] }>;
+
+// useCards asks for the cards of a run, if they are wanted. version and turn change when tasks do, and when the server is there again.
+export function useCards(run: number, wanted: boolean, version: number, turn: number): Made {
+  const cards = useGet<{ cards: Card[] }>(wanted ? `/runs/${run}/cards` : undefined);
+  const state = `${version}/${Math.max(1, turn)}`; // the first turn is when the page begins
+  const asked = useRef(state);
   useEffect(() => {
-    if (asked.current === `${version}/${turn}`) return;
-    asked.current = `${version}/${turn}`;
+    if (asked.current === state) return;
+    asked.current = state;
     const timer = setTimeout(cards.again, cardsEvery);
     return () => clearTimeout(timer);
-  }, [version, turn]);
+  }, [state]);
+  return cards;
+}
+
+export function Cards({ run, cards }: { run: number; cards: Made }) {
+  const chosen = useAddress().searchParams.get("card");
+  const list = cards.data?.cards ?? [];
   if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
   if (!cards.data) return <Skeleton />;
   if (list.length === 0) {

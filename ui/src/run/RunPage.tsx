@@ -5,7 +5,7 @@ import { Failure, Lost, Skeleton, tabOf, Tabs, useNow } from "../components/basi
 import { useKeys } from "../components/hooks";
 import { Value } from "../components/Value";
 import { setQuery, useAddress } from "../router";
-import { Cards } from "./Cards";
+import { Cards, useCards } from "./Cards";
 import { Code } from "./Code";
 import { Details } from "./Details";
 import { Heading } from "./Heading";
@@ -33,6 +33,7 @@ export function RunPage({ run: id }: { run: number }) {
   const r = run.data;
   const runs = r?.status === "running";
   const now = useNow(true, runs ? 1000 : 30_000);
+  const cards = useCards(id, tab === "cards" || Boolean(r?.ended), runs ? version : 0, turn);
 
   useEffect(() => {
     document.title = r ? `${r.flow} / ${id}: ${r.status} – Levada` : `Run ${id} – Levada`;
@@ -74,7 +75,7 @@ export function RunPage({ run: id }: { run: number }) {
       <Why run={r} />
       {live.error ? <Failure error={live.error} retry={live.again} /> : null}
       <div style={{ margin: "0.9rem 0" }}>
-        <Tabs label="Parts of the run" at={tab} choose={open} names={tabs} />
+        <Tabs label="Parts of the run" at={tab} choose={open} names={tabs} counts={{ tasks: rows.size || undefined, cards: cards.data?.cards.length }} />
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "overview" ? <Overview run={r} live={live} graph={graph} filter={filter} now={now} /> : null}
@@ -88,7 +89,7 @@ export function RunPage({ run: id }: { run: number }) {
         ) : null}
         {tab === "details" ? <Details run={r} /> : null}
         {tab === "code" ? <Code run={r} turn={turn} /> : null}
-        {tab === "cards" ? <Cards run={id} version={runs ? version : 0} turn={turn} /> : null}
+        {tab === "cards" ? <Cards run={id} cards={cards} /> : null}
       </div>
     </>
   );

@@ -3,19 +3,26 @@
 import { useEffect, useRef } from "preact/hooks";
 import { address, type Artifact, type Preview } from "../api";
 import { Failure, Skeleton } from "../components/basic";
-import { useAgain, useGet } from "../components/hooks";
+import { type Loaded, useAgain, useGet } from "../components/hooks";
 import { marked, Value } from "../components/Value";
 import { bytes } from "../format";
 import { setQuery, useAddress } from "../router";
 import { oneLine, PreviewView } from "./PreviewView";
 
-export function Artifacts({ path, attempt, version }: { path: string; attempt: string | null; version: number }) {
-  const res = useGet<{ artifacts: Artifact[]; attempt: number; v?: number }>(`${path}/artifacts`, { attempt: attempt ?? undefined });
-  const shown = useAddress().searchParams.get("artifact") ?? "";
+type Stored = Pick<Loaded<Artifact[]>, "data" | "error" | "again">;
+
+// useArtifacts asks what an attempt stored, if that is wanted, and again with another version.
+export function useArtifacts(path: string, attempt: string | null, wanted: boolean, version: number | undefined): Stored {
+  const res = useGet<{ artifacts: Artifact[] }>(wanted ? `${path}/artifacts` : undefined, { attempt: attempt ?? undefined });
   useAgain(res.again, version);
-  if (res.error) return <Failure error={res.error} retry={res.again} />;
-  if (!res.data) return <Skeleton />;
-  const list = res.data.artifacts.filter((a) => !a.name.startsWith("_"));
+  return { ...res, data: res.data?.artifacts.filter((a) => !a.name.startsWith("_")) };
+}
+
+export function Artifacts({ path, attempt, stored }: { path: string; attempt: string | null; stored: Stored }) {
+  const list = stored.data;
+  const shown = useAddress().searchParams.get("artifact") ?? "";
+  if (stored.error) return <Failure error={stored.error} retry={stored.again} />;
+  if (!list) return <Skeleton />;
   if (list.length === 0) {
     return (
       <div class="empty panel">

@@ -3,17 +3,26 @@
 import { useEffect } from "preact/hooks";
 import type { Card } from "../api";
 import { Failure, Skeleton } from "../components/basic";
-import { useAgain, useGet } from "../components/hooks";
+import { type Loaded, useAgain, useGet } from "../components/hooks";
 import { CardFrame } from "./CardFrame";
 
-export function TaskCards({ path, live }: { path: string; live: boolean }) {
-  const cards = useGet<{ cards: Card[] }>(`${path}/cards`);
+const every = 5000; // ms: a step that goes on may show more of them
+
+type Made = Loaded<{ cards: Card[] }>;
+
+// useCards asks for the cards of a task, if they are wanted, and again while it makes them.
+export function useCards(path: string, wanted: boolean, live: boolean): Made {
+  const cards = useGet<{ cards: Card[] }>(wanted ? `${path}/cards` : undefined);
   useAgain(cards.again, Number(!live));
   useEffect(() => {
-    if (!live) return;
-    const timer = setInterval(cards.again, 5000); // a step may show more of them
+    if (!wanted || !live) return;
+    const timer = setInterval(cards.again, every);
     return () => clearInterval(timer);
-  }, [live]);
+  }, [wanted, live]);
+  return cards;
+}
+
+export function TaskCards({ cards }: { cards: Made }) {
   if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
   if (!cards.data) return <Skeleton />;
   if (cards.data.cards.length === 0) {

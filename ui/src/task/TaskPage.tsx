@@ -2,18 +2,18 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { Problem, type Run, type Task, type TaskRef } from "../api";
-import { Failure, Lost, Ran, Skeleton, StatusPill, tabOf, Tabs, useNow, When } from "../components/basic";
+import { Copy, Failure, Lost, Ran, Skeleton, StatusPill, tabOf, Tabs, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
 import { exact } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
-import { Artifacts } from "./Artifacts";
+import { Artifacts, useArtifacts } from "./Artifacts";
 import { Failed } from "./Failed";
 import { LogView } from "./LogView";
 import { Metadata } from "./Metadata";
 import { Related, Siblings, useSiblings } from "./Siblings";
-import { TaskCards } from "./TaskCards";
+import { TaskCards, useCards } from "./TaskCards";
 import { UsageView } from "./UsageView";
 
 const tabs: [string, string][] = [
@@ -38,6 +38,11 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const live = at?.status === "running";
   const now = useNow(true, live ? 1000 : 20_000);
   const tab = tabOf(tabs, q.get("tab"));
+
+  // What a task that runs has is asked for where it is looked at: until its end, the counts would be wrong.
+  const ended = Boolean(at?.ended);
+  const artifacts = useArtifacts(path, asked, ended || tab === "artifacts", at?.ended);
+  const cards = useCards(path, ended || tab === "cards", live);
 
   const gone = !t && task.error instanceof Problem && task.error.status === 404;
   useEffect(() => {
@@ -100,9 +105,12 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <a href={`/runs/${runID}?step=${encodeURIComponent(t.step)}`}>{t.step}</a>
       </nav>
       <div class="row">
-        <h1>
-          {t.step}/{id}
-        </h1>
+        <div class="row named">
+          <h1>
+            {t.step}/{id}
+          </h1>
+          <Copy text={`${runID}/${t.step}/${id}`} what="how commands name the task" />
+        </div>
         {at ? <StatusPill status={at.status} /> : <StatusPill status="pending" />}
         {t.attempts.length > 1 ? (
           <span class="row" role="group" aria-label="Attempts" style={{ gap: "0.25rem" }}>
@@ -156,6 +164,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           at={tab}
           choose={(name) => setQuery({ tab: name === "log" ? undefined : name })}
           names={tabs}
+          counts={{ artifacts: artifacts.data?.length, cards: cards.data?.cards.length }}
         />
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
@@ -166,9 +175,9 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
             <p class="empty panel">It has printed nothing yet.</p>
           )
         ) : null}
-        {tab === "artifacts" ? <Artifacts path={path} attempt={asked} version={at?.ended ?? 0} /> : null}
+        {tab === "artifacts" ? <Artifacts path={path} attempt={asked} stored={artifacts} /> : null}
         {tab === "usage" && at ? <UsageView path={path} at={at} now={now} /> : null}
-        {tab === "cards" ? <TaskCards path={path} live={live} /> : null}
+        {tab === "cards" ? <TaskCards cards={cards} /> : null}
         {tab === "metadata" ? <Metadata path={path} /> : null}
       </div>
     </>
