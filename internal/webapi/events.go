@@ -288,10 +288,20 @@ func (a *API) newsOfRun(run int64) func(context.Context, time.Time) ([]event, er
 	}
 }
 
+// removedRun is what is told of a run that there is not any more.
+type removedRun struct {
+	Run int64 `json:"run"`
+}
+
+func addEvent(to []event, name string, v any) ([]event, error) {
+	e, err := jsonEvent(name, v)
+	return append(to, e), err
+}
+
 // watchedRuns is how many of the newest runs are looked at for changes, beside those that run.
 const watchedRuns = 100
 
-// newsOfRuns looks for runs that are new or have changed.
+// newsOfRuns looks for runs that are new, have changed, or were removed.
 func (a *API) newsOfRuns() func(context.Context, time.Time) ([]event, error) {
 	type told struct {
 		data    []byte
@@ -317,15 +327,25 @@ func (a *API) newsOfRuns() func(context.Context, time.Time) ([]event, error) {
 				list, seen[r.ID] = append(list, r), true
 			}
 		}
-		for id, t := range before { // one that ran and is old enough to be in neither list
-			if t.running && !seen[id] {
-				if r, err := a.API.Run(ctx, api.RunRequest{Run: id, Counts: true}); err == nil && r.Status != api.Running {
+		var events []event
+		for id, t := range before {
+			switch among := newest.Next == "" || id > newest.Runs[len(newest.Runs)-1].ID; {
+			case seen[id]:
+			case among: // where all runs are seen that there are
+				events, err = addEvent(events, "removed", removedRun{id})
+			case t.running: // it is old enough to be in neither list
+				r, failed := a.API.Run(ctx, api.RunRequest{Run: id, Counts: true})
+				if failed == nil && r.Status != api.Running {
 					list = append(list, r)
+				} else if fault.Is(failed, fault.NotFound) {
+					events, err = addEvent(events, "removed", removedRun{id})
 				}
+			}
+			if err != nil {
+				return nil, err
 			}
 		}
 		after := make(map[int64]told, len(list))
-		var events []event
 		for i := len(list) - 1; i >= 0; i-- { // the oldest first
 			e, err := jsonEvent("run", list[i])
 			if err != nil {

@@ -99,7 +99,7 @@ var routes = []route{
 			return api.MetricsRequest{Flow: r.text("flow"), Step: r.text("step"), Tags: r.query["tag"], User: r.text("user"), Status: api.Status(r.text("status")),
 				After: r.time("after"), Before: r.time("before"), Cursor: r.text("cursor"), Limit: r.int("limit", 0)}
 		}, (*api.Service).Metrics)},
-	{method: "GET", path: "/events", about: "What happens to runs, as server-sent events: run (one that is new or has changed), reset.", result: media("text/event-stream"), answer: (*API).allEvents},
+	{method: "GET", path: "/events", about: "What happens to runs, as server-sent events: run (one that is new or has changed), removed (a run that was among the newest), reset.", result: media("text/event-stream"), answer: (*API).allEvents},
 	{method: "POST", path: "/call/{method}", about: "A method of the RPC: its parameters as JSON; one line of JSON and the bytes that travel beside it come back.", body: json.RawMessage{}, result: media("application/octet-stream"), answer: (*API).call},
 }
 

@@ -436,6 +436,30 @@ func TestRunsEvents(t *testing.T) {
 	}
 }
 
+// A run that is removed is told of, and one that newer ones push out of what is watched is not.
+func TestRemovedRuns(t *testing.T) {
+	f := serve(t)
+	e := f.listen(t, "/events", "")
+	e.want("reset", "")
+	if err := f.store.Meta.Remove(t.Context(), []int64{2}); err != nil {
+		t.Fatal(err)
+	}
+	e.want("removed", `{"run":2}`)
+	for range 100 {
+		f.store.Run(t, metastore.RunSucceeded, "eve")
+	}
+	f.do(t, "PATCH", "/runs/103/tags", `{"add":["the-last-one"]}`, "Content-Type", jsonType)
+	for {
+		_, name, data := e.next()
+		if name == "removed" {
+			t.Fatalf("run 1 is there, and %s", data)
+		}
+		if strings.Contains(data, "the-last-one") {
+			break
+		}
+	}
+}
+
 func TestRunEvents(t *testing.T) {
 	f := serve(t)
 	e := f.listen(t, "/runs/3/events", "")

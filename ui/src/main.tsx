@@ -9,7 +9,7 @@ import { RunsPage } from "./pages/RunsPage";
 import { followLinks, navigate, pageOf, useAddress } from "./router";
 import { RunPage } from "./run/RunPage";
 import { TaskPage } from "./task/TaskPage";
-import { setTheme, theme } from "./theme";
+import { lightOnPaper, setTheme, theme } from "./theme";
 
 function App() {
   const url = useAddress();
@@ -114,6 +114,7 @@ function ThemeSwitch() {
 }
 
 setTheme();
+lightOnPaper();
 hearKeys();
 followLinks();
 render(<App />, document.getElementById("app")!);

@@ -188,6 +188,11 @@ test("what a box of the graph says", async () => {
   assert.equal(said(counts({ succeeded: 1, running: 2 }), 6), "1/6 done, 2 running");
   assert.equal(said(counts({ succeeded: 1, running: 2 }), undefined), "1 done, 2 running");
   assert.equal(said(counts({ running: 2 }), undefined), "2 running");
+  assert.equal(said(counts({ running: 1 }), 1), "0/1 done, 1 running");
+  assert.equal(said(counts({ failed: 1 }), 1), "failed");
+  assert.equal(said(counts({ died: 1 }), 1), "died");
+  assert.equal(said(counts({ failed: 1, killed: 5 }), 6), "1 failed, 5 killed");
+  assert.equal(said(counts({ failed: 1 }), 6), "0/6 done, 1 failed", "five were never launched");
   assert.equal(said(counts({ succeeded: 1, caught: 1 }), 1), "done, an exception caught");
   assert.equal(said(counts({ succeeded: 3, caught: 1, died: 1 }), 4), "3/4 done, 1 died, 1 caught");
 });

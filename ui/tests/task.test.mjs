@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { results, until, violations, World } from "./world.mjs";
+import { become, results, until, violations, World } from "./world.mjs";
 
 let w;
 let shapes;
@@ -42,8 +42,11 @@ test("a page that was never in sight has no stream, and begins one when it is", 
 });
 
 test("more windows than a browser has connections take turns", async () => {
-  const first = await w.page(log());
+  const first = await w.page("/no/such/page");
+  await first.context().clock.install();
+  await first.goto(log());
   const pages = [first];
+  const turn = () => first.context().clock.fastForward(5000); // for which each has its place
   for (let i = 0; i < 7; i++) {
     const page = await first.context().newPage();
     page.setDefaultTimeout(40_000);
@@ -51,14 +54,15 @@ test("more windows than a browser has connections take turns", async () => {
     pages.push(page);
   }
   for (const page of pages) {
-    if (new URL(page.url()).pathname === "/") await page.locator(".run-line").first().waitFor();
-    else await page.getByText("6,002 lines").waitFor({ timeout: 60_000 });
+    const whole = page.locator(new URL(page.url()).pathname === "/" ? ".run-line" : "text=6,002 lines").first();
+    await until(async () => (await whole.isVisible()) || turn(), "all of it is there", 60);
   }
   // The last window's list is told of news, though all others are in sight too.
   const flow = await w.start("growing.py", "--until", join(w.dir, "shapes-stop"));
   writeFileSync(join(w.dir, "shapes-stop"), "");
   await pages.at(-1).goto("/");
-  await pages.at(-1).locator(".run-line", { hasText: `GrowingFlow / ${flow.run}` }).getByText("succeeded", { exact: true }).waitFor({ timeout: 60_000 });
+  const succeeded = pages.at(-1).locator(".run-line", { hasText: `GrowingFlow / ${flow.run}` }).getByText("succeeded", { exact: true });
+  await until(async () => (await succeeded.isVisible()) || turn(), "the news have come", 60);
   await flow.ended;
   await first.context().close();
 });
@@ -72,7 +76,7 @@ test("a line keeps its number, and the address what is shown of the log", async 
   const number = await link.innerText();
   assert.ok(Number(number) > 1, `the only line of stderr is line ${number} of the log`);
   await link.click();
-  assert.match(page.url(), new RegExp(`stream=stderr#L${number}$`));
+  await page.waitForURL(new RegExp(`stream=stderr#L${number}$`));
   await page.reload();
   await page.locator(".log .line.at", { hasText: "a warning" }).waitFor();
   await page.getByLabel("Stream").selectOption("");
@@ -96,15 +100,12 @@ test("a long log is wrapped, also on a phone, and one still comes to any of its 
   const box = page.locator(".log");
   await until(() => box.evaluate((el) => el.scrollWidth <= el.clientWidth && el.scrollTop + el.clientHeight >= el.scrollHeight - 1), "the end is in sight, and nothing is wider");
   await page.locator(".line", { hasText: "the last line" }).waitFor();
-  const bottoms = await box.evaluate((el) => [el.getBoundingClientRect().bottom, el.querySelector(".drawn").getBoundingClientRect().bottom]);
-  assert.ok(Math.abs(bottoms[0] - bottoms[1]) <= 1, `what is reckoned is what is drawn: ${bottoms}`);
+  await until(() => box.evaluate((el) => Math.abs(el.getBoundingClientRect().bottom - el.querySelector(".drawn").getBoundingClientRect().bottom) <= 1), "what is reckoned is what is drawn");
   assert.ok((await page.locator(".log .line").count()) < 200, "only what is in sight is drawn");
   await page.screenshot({ path: join(results, "log-wrapped-390.png") });
   await page.evaluate(() => (location.hash = "#L3500"));
   const at = page.locator(".log .line.at", { hasText: "3500" });
-  await at.waitFor();
-  const [line, room] = [await at.boundingBox(), await box.boundingBox()];
-  assert.ok(line.y >= room.y && line.y < room.y + room.height, "the line is in sight");
+  await until(async () => (await at.count()) === 1 && (await at.evaluate(inLog)), "the line is in sight");
   await page.getByRole("button", { name: "Wrap" }).click();
   await page.locator(".log:not(.wrap)").waitFor();
   await until(() => at.evaluate((el) => el.getBoundingClientRect().top < document.querySelector(".log").getBoundingClientRect().bottom), "the place stays");
@@ -120,6 +121,22 @@ test("the log of a task that has ended does not go on", async () => {
   await page.getByText(/lines?.*(; the rest is not loaded|, and more is being loaded)$/).waitFor();
   assert.equal(await page.getByText("it goes on").count(), 0);
   assert.equal(await page.getByRole("button", { name: "Follow" }).count(), 0);
+});
+
+test("a log whose run was removed says so", async () => {
+  const page = await w.page("/no/such/page");
+  let there = true;
+  await page.route("**/log/events?*", (route) =>
+    there
+      ? route.fulfill({ contentType: "text/event-stream", body: `retry: 10\n\nid: 1\nevent: lines\ndata: ${JSON.stringify({ lines: [{ time: 1e15, text: "one", newline: true }] })}\n\n` })
+      : route.fulfill({ status: 404, json: { detail: "there is no run" } }),
+  );
+  await page.goto(`/runs/${shapes}/tasks/1`);
+  await page.getByRole("log").getByText("one").first().waitFor();
+  there = false;
+  await page.getByText(/lines?; the rest was removed with its run$/).waitFor();
+  await page.reload();
+  await page.getByRole("log").getByText("Its run was removed, and the log with it.").waitFor();
 });
 
 test("of a long log the end comes first, and stays in sight when the rest has come", async () => {
@@ -284,7 +301,7 @@ test("values are shown as what they are", async () => {
   await page.getByText("2 of 4 values are not finite").waitFor();
   const curve = page.getByRole("img", { name: "gaps, 4 values" });
   await curve.waitFor();
-  assert.deepEqual([await curve.locator("circle").count(), await curve.locator("polyline").count()], [2, 0], "two values with none beside them are two points");
+  await become(async () => [await curve.locator("circle").count(), await curve.locator("polyline").count()], [2, 0], "two values with none beside them are two points");
   assert.deepEqual(await violations(page), []);
   none(page);
 });
@@ -337,14 +354,14 @@ test("a running task: what is not known yet is not said to be nothing", async ()
   await page.clock.install();
   await page.goto(`/runs/${flow.run}/tasks/2?tab=usage`);
   await page.getByText("not known yet").first().waitFor();
-  assert.equal(await page.getByText("not known yet").count(), 2);
+  await become(() => page.getByText("not known yet").count(), 2, "neither is known");
   const printed = async () => (await (await fetch(`${w.url}/api/v1/runs/${flow.run}/tasks/2/log`)).json()).lines.length;
   await until(async () => (await printed()) > 25, "it takes long enough to be measured");
   writeFileSync(stop, "");
   await flow.ended;
   await page.getByRole("img", { name: /^Memory used/ }).waitFor();
-  assert.equal(await page.getByText("not known yet").count(), 0);
-  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the screen");
+  await become(() => page.getByText("not known yet").count(), 0, "both are known");
+  await until(() => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the screen");
   await page.screenshot({ path: join(results, "usage-390.png") });
   await page.clock.fastForward(45 * 60 * 1000);
   await page.getByText(/started 4\d min ago/).waitFor(); // the time goes on, also of what has ended
@@ -372,31 +389,34 @@ test("a live card is drawn again when it has changed and nobody reads it, and th
   const flow = await w.start("live.py", "--says", says);
   const page = await w.page("/no/such/page");
   const drawn = [];
+  let looks = 0;
   page.on("request", (r) => r.isNavigationRequest() && r.url().includes("/cards/") && drawn.push(r.url()));
+  page.on("response", (r) => r.request().method() === "HEAD" && looks++);
+  await page.clock.install();
   await page.goto(`/runs/${flow.run}/tasks/1?tab=cards`);
   const frame = page.frameLocator("iframe.card:not(.coming)");
   const heading = (name) => frame.getByRole("heading", { name });
-  const looked = () => page.waitForResponse((r) => r.request().method() === "HEAD" && r.url().includes("/cards/"));
-  await until(async () => {
-    if (!(await page.locator("iframe.card").count())) await page.reload();
-    return heading("waiting").isVisible();
-  }, "there is a card", 40);
+  const look = async () => {
+    await page.clock.fastForward(5000); // after which it looks again
+    await page.evaluate(() => fetch("/api/v1/info")); // behind what it asks then
+  };
+  const comes = (what) => until(async () => (await what.isVisible()) || look(), "it comes");
+  await comes(heading("waiting"));
   await page.getByText("as it is while the task runs").waitFor();
   const before = drawn.length;
-  await looked();
-  await looked();
+  for (const seen of [looks, looks + 1]) await until(async () => looks > seen || look(), "it looks again");
   assert.equal(drawn.length, before, "what is the same is not drawn again");
   writeFileSync(says, "first");
-  await heading("first").waitFor();
+  await comes(heading("first"));
   await page.locator("iframe.card").focus();
   writeFileSync(says, "second");
-  await page.getByText("it has changed").waitFor();
+  await comes(page.getByText("it has changed"));
   assert.ok(await heading("first").isVisible(), "it stays while it has the focus");
   await page.getByRole("button", { name: "Show", exact: true }).click();
   await heading("second").waitFor();
   writeFileSync(says, "end");
   await flow.ended;
-  await heading("end").waitFor();
+  await comes(heading("end"));
   await page.getByText("as it is while the task runs").waitFor({ state: "detached" });
   none(page);
 });

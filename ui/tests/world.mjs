@@ -1,11 +1,13 @@
 // What the tests of the pages need: the program, a store with real runs, a server on it, and a browser.
 
+import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { chromium } from "playwright-core";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -112,9 +114,15 @@ export async function until(check, what, seconds = 20) {
   }
 }
 
-// violations are what axe finds on a page.
-export async function violations(page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] }));
+// become waits until what is read is what is wanted, and says what it is instead.
+export async function become(read, wanted, what) {
+  let got;
+  await until(async () => isDeepStrictEqual((got = await read()), wanted), what).catch(() => assert.deepEqual(got, wanted, what));
+}
+
+// violations are what axe finds on a page, of all of its rules or of some.
+export async function violations(page, rules) {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
+  const found = await page.evaluate((runOnly) => globalThis.axe.run(document, { runOnly, resultTypes: ["violations"] }), rules ?? ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]);
   return found.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(" | ")}`);
 }

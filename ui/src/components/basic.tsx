@@ -186,7 +186,15 @@ export function tabOf(names: [string, string][], asked: string | null): string {
   return names.some(([n]) => n === asked) ? asked! : names[0]![0];
 }
 
-export function Tabs({ names, at: asked, choose, label }: { names: [string, string][]; at: string; choose: (name: string) => void; label: string }) {
+interface TabsProps {
+  names: [string, string][];
+  counts?: Record<string, number | undefined>; // of what is in them, as far as that is known
+  at: string;
+  choose: (name: string) => void;
+  label: string;
+}
+
+export function Tabs({ names, counts = {}, at: asked, choose, label }: TabsProps) {
   const at = tabOf(names, asked);
   const list = useRef<HTMLDivElement>(null);
   // The chosen one is in sight where not all are. Only the row of tabs is scrolled for it, not the page.
@@ -196,7 +204,7 @@ export function Tabs({ names, at: asked, choose, label }: { names: [string, stri
     const beside = 40; // so that one sees that there is another
     const left = tab.getBoundingClientRect().left - box.getBoundingClientRect().left + box.scrollLeft;
     box.scrollLeft = Math.max(Math.min(box.scrollLeft, left - beside), left + tab.offsetWidth + beside - box.clientWidth);
-  }, [at]);
+  }, [at, JSON.stringify(counts)]);
   const move = (e: KeyboardEvent) => {
     const i = names.findIndex(([n]) => n === at);
     const to = e.key === "ArrowRight" ? i + 1 : e.key === "ArrowLeft" ? i - 1 : -1;
@@ -210,6 +218,7 @@ export function Tabs({ names, at: asked, choose, label }: { names: [string, stri
       {names.map(([name, text]) => (
         <button type="button" role="tab" id={`tab-${name}`} aria-selected={name === at} tabIndex={name === at ? 0 : -1} onClick={() => choose(name)}>
           {text}
+          {counts[name] === undefined ? null : <span class="count"> {counts[name].toLocaleString("en-US")}</span>}
         </button>
       ))}
     </div>

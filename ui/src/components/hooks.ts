@@ -37,6 +37,15 @@ export function useGet<T>(path: string | undefined, query: Record<string, string
   return { data: mine ? state.data : undefined, error: mine ? state.error : undefined, again, set };
 }
 
+// useAgain asks anew when what tells of a change is another than it was, and something; undefined: it is not known yet.
+export function useAgain(again: () => void, version: number | undefined): void {
+  const asked = useRef(version);
+  useEffect(() => {
+    if (version && asked.current !== undefined && version !== asked.current) again();
+    asked.current = version;
+  }, [version]);
+}
+
 export interface Shortcut {
   keys: string; // "j", "g r", "shift+?"
   about: string;

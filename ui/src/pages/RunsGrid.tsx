@@ -34,11 +34,12 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   const body = useRef<HTMLDivElement>(null);
   const narrow = useMedia("(max-width: 640px)");
   const height = narrow ? 86 : 37;
+  const heightOf = (row: Row) => (row.head ? 36 : height + (whyOf(row.run) ? 18 : 0));
 
   const rows = useMemo(() => rowsOf(list.runs, f.group, closed), [list.runs, f.group, closed]);
   const starts = useMemo(() => {
     const out = [0];
-    for (const row of rows) out.push(out.at(-1)! + (row.run ? height : 36));
+    for (const row of rows) out.push(out.at(-1)! + heightOf(row));
     return out;
   }, [rows, height]);
   const sight = useSight(body);
@@ -61,9 +62,9 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
     const run = rows[to]?.run;
     if (!run || !body.current) return;
     setAt(run.id);
-    const top = body.current.getBoundingClientRect().top + starts[to]!;
+    const [top, high] = [body.current.getBoundingClientRect().top + starts[to]!, heightOf(rows[to]!)];
     if (top < underHeader) window.scrollBy(0, top - underHeader);
-    else if (top + height > innerHeight) window.scrollBy(0, top + height - innerHeight + 8);
+    else if (top + high > innerHeight) window.scrollBy(0, top + high - innerHeight + 8);
   };
   const toggle = (run: Run, range: boolean) => {
     const next = new Set(chosen);
@@ -103,7 +104,7 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
       </div>
       <div role="rowgroup" class="runs-body" ref={body} style={{ height: `${starts.at(-1)!}px` }}>
         {rows.slice(first, end).map((row, i) => {
-          const place = { top: `${starts[first + i]!}px`, height: `${row.run ? height : 36}px` };
+          const place = { top: `${starts[first + i]!}px`, height: `${heightOf(row)}px` };
           return row.run ? (
             <Line
               key={f.group === "tag" ? `${first + i}-${row.run.id}` : row.run.id}
@@ -136,6 +137,11 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
       </div>
     </div>
   );
+}
+
+// whyOf is what a run failed of, in one line, where that is known.
+function whyOf(r: Run): string {
+  return r.status === "failed" ? (r.problem ?? "") : "";
 }
 
 type Place = { top: string; height: string };
@@ -215,6 +221,11 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
       </span>
       <span role="cell" class="c-status">
         <StatusPill status={r.status} />
+        {whyOf(r) ? (
+          <span class="why cut" title={visible(r.problem!)}>
+            <Value of={r.problem!} />
+          </span>
+        ) : null}
       </span>
       <span role="cell" class="c-started">
         <When at={r.created} now={now} />

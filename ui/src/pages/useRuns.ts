@@ -12,7 +12,7 @@ const most = 500; // that are asked for at once
 const retryAfter = 2000;
 const drawEvery = 100;
 const patience = 1000; // ms for the stream to begin; what is asked before it does has to be asked again
-const removedEvery = 20_000; // no event tells of runs that were removed
+const removedEvery = 20_000; // an event tells of a run that was removed only if it was among the newest
 
 export interface Runs {
   list: List | undefined;
@@ -80,6 +80,10 @@ export function useRuns(filters: Filters): Runs {
         run: (run: Run) => {
           waiting.push(run);
           timer ||= window.setTimeout(draw, drawEvery);
+        },
+        removed: ({ run }: { run: number }) => {
+          waiting = waiting.filter((r) => r.id !== run);
+          setState((old) => (old.list ? { ...old, list: { ...old.list, runs: old.list.runs.filter((r) => r.id !== run) } } : old));
         },
       },
       setConnection,

@@ -20,11 +20,15 @@ export function said(c: Counts | undefined, of: number | undefined): string {
   if (!c || total(c) === 0) return "not started";
   const parts = [];
   if (c.running) parts.push(`${c.running} running`);
-  if (c.failed) parts.push(`${c.failed} failed`);
-  if (c.died) parts.push(`${c.died} died`);
-  if (c.killed) parts.push(`${c.killed} killed`);
+  // Of the only task, one wants to know how it ended, not how many there were.
+  const alone = of === 1 && c.running === 0;
+  if (c.failed) parts.push(alone ? "failed" : `${c.failed} failed`);
+  if (c.died) parts.push(alone ? "died" : `${c.died} died`);
+  if (c.killed) parts.push(alone ? "killed" : `${c.killed} killed`);
   if (c.caught) parts.push(of === 1 ? "an exception caught" : `${c.caught} caught`);
   const s = c.succeeded.toLocaleString("en-US");
+  const lost = of === total(c) && c.running + c.succeeded === 0; // all of them have ended, and none is done
+  if (lost) return parts.join(", ");
   if (of === undefined) return [...(c.succeeded ? [`${s} done`] : []), ...parts].join(", ");
   const done = c.succeeded === of ? (of === 1 ? "done" : `${s} done`) : `${s}/${of.toLocaleString("en-US")} done`;
   return [done, ...parts].join(", ");

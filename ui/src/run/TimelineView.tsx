@@ -15,6 +15,7 @@ const axis = 22;
 const headGap = 8;
 const tallest = 440;
 const track = 14; // the height of a section at least
+const onPaper = 3; // dots of a printer for a pixel
 const band = 26; // at the left, of what was taken over
 
 interface Look {
@@ -65,7 +66,6 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
   const [range, setRange] = useState<[Micros, Micros]>();
   const [tip, setTip] = useState<{ row: Row; taken: number; x: number; y: number }>();
   const [drag, setDrag] = useState<[number, number]>();
-  const [, repaint] = useState(0);
   const list = useMemo(() => sections(rows, filter, now, since), [rows, version, filter.step, filter.status, filter.text, now, since]);
   const placed = useMemo(() => look(list), [list]);
   const all = useMemo(() => extent(rows, now, since), [rows, version, now, since]);
@@ -75,21 +75,27 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
   const x = (t: Micros) => begin + ((t - t0) / (t1 - t0)) * room;
   const time = (px: number) => t0 + ((px - begin) / room) * (t1 - t0);
 
+  const draw = useRef((_sharp: number) => {});
+  draw.current = (sharp) => {
+    if (canvas.current && width > 0) paint(canvas.current, width, sharp, placed, begin, x, [t0, t1], now);
+  };
   useEffect(() => {
-    const update = () => repaint((n) => n + 1);
-    window.addEventListener("levada:theme", update);
-    return () => window.removeEventListener("levada:theme", update);
-  }, []);
-
-  useEffect(() => {
-    const el = canvas.current;
-    if (!el || width === 0) return;
+    if (width === 0) return;
     const frame = requestAnimationFrame(() => {
-      paint(el, width, placed, begin, x, [t0, t1], now);
+      draw.current(devicePixelRatio);
       if (rows.size > 0) drawn();
     });
     return () => cancelAnimationFrame(frame);
   });
+  // What has other colours now is drawn again at once: a page that is being printed does not wait.
+  useEffect(() => {
+    const again = (e: Event) => draw.current(e.type === "beforeprint" ? onPaper : devicePixelRatio);
+    const events = ["levada:theme", "beforeprint", "afterprint"];
+    for (const e of events) window.addEventListener(e, again);
+    return () => {
+      for (const e of events) window.removeEventListener(e, again);
+    };
+  }, []);
 
   const zoom = (by: number, at = (t0 + t1) / 2) => {
     const span = Math.max(1000, (t1 - t0) * by);
@@ -154,7 +160,7 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
         <button class="button" type="button" onClick={() => setRange(undefined)} disabled={!range}>
           All
         </button>
-        <span class="muted wide">Drag over a part to see it larger; Ctrl and the wheel zoom; a click opens the task.</span>
+        <span class="muted wide hint">Drag over a part to see it larger; Ctrl and the wheel zoom; a click opens the task.</span>
       </div>
       <div class="timeline" ref={holder} tabIndex={0} role="group" aria-label="Timeline. Plus and minus zoom, arrows move, 0 shows all. The tab Tasks has the same as a table." onKeyDown={keys}>
         <canvas
@@ -223,8 +229,7 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
 }
 
 // paint draws everything. Of bars that fall on one pixel, the first of a colour is drawn: ten thousand are as quick as a thousand.
-function paint(el: HTMLCanvasElement, width: number, placed: Look, begin: number, x: (t: Micros) => number, [t0, t1]: [Micros, Micros], now: Micros): void {
-  const scale = window.devicePixelRatio || 1;
+function paint(el: HTMLCanvasElement, width: number, scale: number, placed: Look, begin: number, x: (t: Micros) => number, [t0, t1]: [Micros, Micros], now: Micros): void {
   const height = placed.height;
   if (el.width !== Math.round(width * scale) || el.height !== Math.round(height * scale)) {
     el.width = Math.round(width * scale);

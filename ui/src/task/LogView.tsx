@@ -256,7 +256,7 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
         <button class="button" type="button" aria-pressed={wrap} onClick={() => setWrap(!wrap)}>
           Wrap
         </button>
-        {live && !ended ? (
+        {live && !ended && connection !== "gone" ? (
           <button class="button" type="button" aria-pressed={follow} onClick={() => setFollow(!follow)}>
             Follow
           </button>
@@ -286,7 +286,7 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
           if (bottom && live && !follow && !text) setFollow(true);
         }}
       >
-        {shown.length === 0 ? <div style={{ padding: "0.6rem" }}>{ended ? (stream ? `It printed nothing to ${stream}.` : "It printed nothing.") : live ? "Nothing yet." : "Loading …"}</div> : null}
+        {shown.length === 0 ? <div style={{ padding: "0.6rem" }}>{ended ? (stream ? `It printed nothing to ${stream}.` : "It printed nothing.") : connection === "gone" ? "Its run was removed, and the log with it." : live ? "Nothing yet." : "Loading …"}</div> : null}
         {wrap ? (
           <div class="line probe" aria-hidden="true">
             <span class="no" />
@@ -320,12 +320,19 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
         {onlyTail ? "the last " : ""}
         {plural(total, "line")}
         {stream || onlyTail ? ` of ${(onlyTail ? recorded : count).toLocaleString("en-US")}` : ""}
-        {ended ? "" : connection === "lost" ? (live ? "; whether it goes on is not known" : "; the rest is not loaded") : live ? ", and it goes on" : ", and more is being loaded"}
+        {ended ? "" : goesOn(connection, live)}
         {printing && to - from < total ? "; the download has all" : ""}
         {lines.current.length >= most ? `; the rest is in the download` : ""}
       </div>
     </section>
   );
+}
+
+// goesOn says of a log whose end has not come whether more will.
+function goesOn(connection: Connection, live: boolean): string {
+  if (connection === "gone") return "; the rest was removed with its run";
+  if (connection === "lost") return live ? "; whether it goes on is not known" : "; the rest is not loaded";
+  return live ? ", and it goes on" : ", and more is being loaded";
 }
 
 // usePrinting tells whether the page is being printed.

@@ -24,7 +24,7 @@ class LiveFlow(FlowSpec):
             if now != said:
                 said = now
                 text.update("# " + said)
-                current.card["progress"].refresh()
+                current.card["progress"].refresh(force=True)
         self.next(self.end)
 
     @step

@@ -1,0 +1,94 @@
+// Why a run did not succeed.
+
+import { canResume, isOurs, type Run, type Task } from "../api";
+import { Copy } from "../components/basic";
+import { useGet } from "../components/hooks";
+import { exact, ofSignal, visible } from "../format";
+import { Message, Traceback } from "./Traceback";
+
+// Why says it before all else: what failed first, or what ended the run from outside.
+export function Why({ run: r }: { run: Run }) {
+  return (
+    <>
+      {r.status === "interrupted" ? <Interrupted run={r} /> : null}
+      {r.failed_task >= 0 ? <FirstFailure run={r} /> : r.problem && r.status !== "succeeded" && r.status !== "interrupted" ? (
+        <div class="note fail">
+          <Message text={r.problem} />
+        </div>
+      ) : null}
+      {r.status === "died" ? <Died run={r} /> : null}
+    </>
+  );
+}
+
+function FirstFailure({ run: r }: { run: Run }) {
+  const task = useGet<Task>(`/runs/${r.id}/tasks/${r.failed_task}`);
+  const at = task.data?.attempts.at(-1);
+  const others = (r.tasks?.failed ?? 0) - 1;
+  return (
+    <section class="note fail" aria-label="Why it failed">
+      <div class="row spread">
+        <strong class="what">
+          {task.data ? (
+            <a href={`/runs/${r.id}/tasks/${r.failed_task}`}>
+              {task.data.step}/{r.failed_task}
+            </a>
+          ) : (
+            `task ${r.failed_task}`
+          )}
+          {task.data ? <Copy text={`${r.id}/${task.data.step}/${r.failed_task}`} what="how commands name the task" /> : null} failed
+          {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
+          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : ""}
+        </strong>
+        <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
+          Its log
+        </a>
+      </div>
+      {at?.exception ? (
+        <>
+          <Message text={at.exception.message} />
+          {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} run={r} /> : null}
+        </>
+      ) : r.problem ? (
+        <Message text={r.problem} />
+      ) : null}
+      {others > 0 ? (
+        <p style={{ margin: "0.5rem 0 0" }}>
+          and <a href={`/runs/${r.id}?tab=tasks&status=failed`}>{others === 1 ? "one more failed task" : `${others.toLocaleString("en-US")} more failed tasks`}</a>
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+function Interrupted({ run: r }: { run: Run }) {
+  return (
+    <div class="note warn">
+      {r.stop_asked ? (
+        <>
+          It was cancelled: somebody asked for its end on a page or by <code>levada cancel</code>, at {exact(r.stop_asked)}.
+        </>
+      ) : (
+        "It was interrupted where it ran, as by Ctrl-C or by its terminal that was closed."
+      )}
+      {canResume(r) ? " What was finished is kept: resume goes on from there." : " What was finished is kept."}
+    </div>
+  );
+}
+
+function Died({ run: r }: { run: Run }) {
+  if (!isOurs(r)) {
+    return (
+      <div class="note fail">
+        Metaflow ran it, and has not been heard of any more: its process is gone, or does not reach this server. What was recorded is kept. It is
+        resumed where it ran: <code>python {r.flow_file || "FLOW.py"} resume --origin-run-id {r.id}</code>
+      </div>
+    );
+  }
+  return (
+    <div class="note fail">
+      The process that ran it is gone; it ended without saying so, as after a power cut or <code>kill -9</code>.
+      {canResume(r) ? " What was finished is safe: resume goes on from there." : " What was recorded is kept."}
+    </div>
+  );
+}

@@ -1,0 +1,63 @@
+// What an attempt used, against what it asked for.
+
+import type { Attempt, Usage } from "../api";
+import { Failure, Skeleton } from "../components/basic";
+import { Chart } from "../components/Chart";
+import { useAgain, useGet } from "../components/hooks";
+import { bytes, duration } from "../format";
+
+export function UsageView({ path, at, now }: { path: string; at: Attempt; now: number }) {
+  const res = useGet<Usage>(`${path}/usage`, { attempt: String(at.n) });
+  useAgain(res.again, at.ended);
+  if (res.error) return <Failure error={res.error} retry={res.again} />;
+  const u = res.data;
+  if (!u) return <Skeleton />;
+  const end = at.ended || now;
+  const since = (t: number) => (t - at.started) / 1e6;
+  const asked = (value: number, name: string) => (value > 0 ? [{ name, colour: "warn", dashed: true, points: [0, since(end)].map((x) => ({ x, y: value })) }] : []);
+  const cpu = u.samples.time.map((t, i) => ({ x: since(t), y: u.samples.cpu[i]! }));
+  const memory = u.samples.time.map((t, i) => ({ x: since(t), y: u.samples.memory[i]! }));
+  return (
+    <div class="stack">
+      <section class="panel">
+        <dl class="facts">
+          <dt>processor time</dt>
+          <dd>{u.cpu_seconds || at.ended ? duration(u.cpu_seconds) : "not known yet"}</dd>
+          <dt>most memory</dt>
+          <dd>
+            {u.peak_memory ? bytes(u.peak_memory) : at.ended ? "not measured" : "not known yet"}
+            {u.memory_source ? <span class="muted"> by {u.memory_source}</span> : null}
+          </dd>
+          <dt>asked for</dt>
+          <dd>{[u.requested.cpu && `${u.requested.cpu} CPU`, u.requested.memory && bytes(u.requested.memory), u.requested.gpu && `${u.requested.gpu} GPU`].filter(Boolean).join(", ") || "nothing"}</dd>
+        </dl>
+        {cpu.length > 0 ? (
+          <div class="legend" style={{ marginTop: "0.6rem" }}>
+            <span>
+              <i style={{ background: "var(--accent)" }} /> used
+            </span>
+            <span>
+              <i style={{ background: "var(--warn)" }} /> asked for (dashed)
+            </span>
+          </div>
+        ) : null}
+      </section>
+      {cpu.length > 0 ? (
+        <div class="columns">
+          <section class="panel">
+            <h2>Processors</h2>
+            <Chart zero label={`Cores used over ${duration(since(end))}`} x={onAxis} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "asked for")]} />
+          </section>
+          <section class="panel">
+            <h2>Memory</h2>
+            <Chart zero label={`Memory used over ${duration(since(end))}`} binary x={onAxis} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "asked for")]} />
+          </section>
+        </div>
+      ) : (
+        <p class="muted">{at.ended ? "It took less than a second, so there are no samples." : "Samples appear when the task has ended."}</p>
+      )}
+    </div>
+  );
+}
+
+const onAxis = (seconds: number) => duration(seconds).replace(".0 s", " s");
