@@ -204,6 +204,9 @@ func TestClient(t *testing.T) {
 	}
 	slices.Sort(values)
 	equal(t, "elements", values, []string{"n0", "n1", "n2"})
+	if caught := w.tasks(1, "join")[0].Latest(); caught.Status != api.Caught {
+		t.Errorf("an exception that @catch took: %+v", caught)
+	}
 
 	// Values and logs are read from Metaflow's datastore.
 	start := w.tasks(1, "start")[0]

@@ -294,7 +294,7 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 		if value != nil {
 			values[x.Name] = value
 		}
-		if p.task.Step == parametersStep && value == nil || x.Name == "_exception" && attempt.Status == metastore.AttemptFailed {
+		if value == nil && (p.task.Step == parametersStep || x.Name == "_exception") {
 			if values[x.Name], err = ref.Value(maxRead); err != nil {
 				delete(values, x.Name)
 			}
@@ -308,7 +308,10 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 		}
 		r.Artifacts = append(r.Artifacts, art)
 	}
-	if attempt.Status == metastore.AttemptFailed {
+	if attempt.Status == metastore.AttemptSucceeded && isFalse(values["_success"]) {
+		attempt.Status = metastore.AttemptCaught // the step did not come to its end, and yet its task is fine: @catch took the exception
+	}
+	if attempt.Status == metastore.AttemptFailed || attempt.Status == metastore.AttemptCaught {
 		attempt.Exception = exception(values["_exception"])
 	}
 	for _, other := range a.changed() {
@@ -324,7 +327,7 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 	switch {
 	case p.task.Step == parametersStep:
 		return h.describeFlow(q.ctx, p.run, values)
-	case attempt.Exception != nil:
+	case attempt.Status == metastore.AttemptFailed && attempt.Exception != nil:
 		return h.tellProblem(q.ctx, p, attempt.Exception)
 	}
 	return nil
@@ -358,6 +361,12 @@ func artifactRecord(x artifactJSON, ref mfdata.Reference, info mfdata.Info) (met
 	}
 	a.Hash = sha256.Sum256(a.Inline)
 	return a, nil
+}
+
+// isFalse reports whether a pickled value is False.
+func isFalse(data []byte) bool {
+	v, err := pickle.Decode(data, pickle.Limits{})
+	return err == nil && v == false
 }
 
 // exception reads what a task left of the exception that ended it, nil if it cannot be read.

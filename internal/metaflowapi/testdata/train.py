@@ -1,8 +1,8 @@
-"""A flow for the tests: a foreach in which one task fails at its first attempt."""
+"""A flow for the tests: a foreach in which one task fails at its first attempt, and a join whose exception is caught."""
 
 import sys
 
-from metaflow import FlowSpec, Parameter, current, retry, step
+from metaflow import FlowSpec, Parameter, catch, current, retry, step
 
 
 class Train(FlowSpec):
@@ -25,9 +25,12 @@ class Train(FlowSpec):
         self.score = len(self.input) * 2
         self.next(self.join)
 
+    @catch(var="problem", print_exception=False)
     @step
     def join(self, inputs):
         self.total = sum(i.score for i in inputs)
+        if self.total:
+            raise RuntimeError("after all that matters")
         self.next(self.end)
 
     @step
