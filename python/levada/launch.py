@@ -175,6 +175,7 @@ def _become_server(flow, control):
     from .wire import Channel, ConversationEnded
 
     _null_stdin()
+    _refuse_debugger()
     channel = Channel(control)
     try:
         hello = _hello()
@@ -231,6 +232,7 @@ def _run_task(flow, fd):
     from .task import converse, flush
 
     signals.handle(signals.end_step)
+    _refuse_debugger()
     first = setup = None
     if os.environ.pop("LEVADA_SETUP", None):
         from .wire import Channel
@@ -251,6 +253,24 @@ def _run_task(flow, fd):
     flush()
     LibC().flush()
     os._exit(code)
+
+
+def _refuse_debugger():
+    """Let ``breakpoint()`` in a step say that a task has no keyboard; PYTHONBREAKPOINT names what needs none."""
+    if sys.breakpointhook is sys.__breakpointhook__ and not os.environ.get("PYTHONBREAKPOINT"):
+        sys.breakpointhook = _breakpoint
+
+
+def _breakpoint(*args, **kwargs):
+    from .exceptions import MetaflowException
+
+    frame = sys._getframe(1)
+    raise MetaflowException(
+        "breakpoint() stops here, but a task has no keyboard for a debugger. Call the step from a Python of your own "
+        "(docs/failures.md, Debug a step), or pass by breakpoints: PYTHONBREAKPOINT=0.",
+        frame.f_lineno,
+        frame.f_code.co_filename,
+    )
 
 
 def _null_stdin():
