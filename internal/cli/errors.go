@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -149,8 +150,8 @@ func (s *session) tell(err error) int {
 		fmt.Fprintln(w, "Aborted!")
 	case errors.Is(err, syscall.EPIPE):
 		// Who read our output has seen enough: `levada logs 12 | head`.
-	case errors.As(err, &broken) && broken.Headline != "":
-		s.errorBlock(broken.Headline, broken.Message, "")
+	case errors.As(err, &broken):
+		s.errorBlock(brokenHeadline(broken), broken.Message, "")
 	case fault.Is(err, fault.Usage):
 		code = exitUsage
 		s.usageBlock(faultText(err), fault.HintOf(err))
@@ -163,6 +164,15 @@ func (s *session) tell(err error) int {
 		s.errorBlock(headlines[kind], faultText(err), hint)
 	}
 	return code
+}
+
+// brokenHeadline is the line above what is said of a flow that cannot be described: what it is about, and where.
+func brokenHeadline(broken *worker.BrokenFlow) string {
+	headline := cmp.Or(broken.Headline, headlines[fault.UserCode])
+	if broken.Line > 0 {
+		headline += fmt.Sprintf(" in file %s on line %d", broken.File, broken.Line)
+	}
+	return headline
 }
 
 // aborted reports whether an error is only what an interrupt left. On a terminal, Ctrl-C

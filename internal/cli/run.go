@@ -38,7 +38,7 @@ func (o *runOptions) options() table {
 		{name: "max-workers", metavar: "INTEGER", dest: "MAX_WORKERS", set: number(&o.maxWorkers, 1), def: "the cores, at least 2",
 			help: "How many tasks run at once."},
 		{name: "max-num-splits", metavar: "INTEGER", dest: "MAX_NUM_SPLITS", set: number(&o.maxSplits, 0), def: "no limit",
-			help: "The largest number of tasks that a foreach may have."},
+			help: "The largest number of tasks that a foreach or a gang may have; 0 is no limit."},
 		{name: "max-log-size", metavar: "INTEGER", dest: "MAX_LOG_SIZE", set: number(&o.maxLogSize, 0), def: "10",
 			help: "How many MB of each of a task's streams are kept; 0 keeps all."},
 		{name: "tag", metavar: "TEXT", many: true, dest: "TAGS", set: texts(&o.tags),
@@ -408,7 +408,10 @@ func (s *session) outcome(res service.RunResult, err error) error {
 	if res.FailedStep != "" {
 		headline = "Step failure"
 		text = fmt.Sprintf("Step %s (task-id %d) failed.", res.FailedStep, res.FailedTask)
-		if res.Problem != "" {
+		switch {
+		case strings.HasPrefix(res.Problem, "Step "+res.FailedStep+" "):
+			text = res.Problem // the task itself did well, as has been said; the run cannot go where it leads
+		case res.Problem != "":
 			text += "\n" + res.Problem
 		}
 	}

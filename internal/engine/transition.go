@@ -31,9 +31,10 @@ func (e *Engine) wrong(n *graph.Node, tr graph.Transition) string {
 
 // wrongFan says what is wrong with the number of branches that a foreach or gang asks for.
 func (e *Engine) wrongFan(n *graph.Node, fan int) string {
-	limit, option := maxFan, "This is the most that one step can have"
+	limit, allowed := maxFan, fmt.Sprintf("%d is the most that one step can have. Make fewer of them", maxFan)
 	if e.policy.MaxSplits > 0 && e.policy.MaxSplits < maxFan {
-		limit, option = e.policy.MaxSplits, fmt.Sprintf("Allow more with --max-num-splits %d, or make fewer of them", fan)
+		limit = e.policy.MaxSplits
+		allowed = fmt.Sprintf("--max-num-splits allows %d. Give --max-num-splits %d or more, 0 for no limit, or make fewer of them", limit, fan)
 	}
 	switch {
 	case fan < 1 && n.Kind == graph.Parallel:
@@ -42,10 +43,9 @@ func (e *Engine) wrongFan(n *graph.Node, fan int) string {
 		return fmt.Sprintf("Step %s iterates over %s, which has zero elements, but expected is at least 1. "+
 			"If it may be empty, go round the foreach with a condition.", n.Name, n.Next.Foreach)
 	case fan > limit && n.Kind == graph.Parallel:
-		return fmt.Sprintf("Step %s asks for %d parallel nodes, but at most %d are allowed. %s.", n.Name, fan, limit, option)
+		return fmt.Sprintf("Step %s asks for %d parallel nodes, but %s.", n.Name, fan, allowed)
 	case fan > limit:
-		return fmt.Sprintf("Step %s iterates over %s, which has %d elements, but at most %d are allowed. %s.",
-			n.Name, n.Next.Foreach, fan, limit, option)
+		return fmt.Sprintf("Step %s iterates over %s, which has %d elements, but %s.", n.Name, n.Next.Foreach, fan, allowed)
 	}
 	return ""
 }

@@ -6,6 +6,7 @@
 package gobuild
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -82,6 +83,10 @@ func Build(ctx context.Context, q Query) (Program, error) {
 		return Program{Path: q.Built, Source: folder}, nil
 	}
 	if files, _ := filepath.Glob(filepath.Join(folder, "*.go")); len(files) == 0 {
+		if flow := pythonFlow(folder); flow != "" {
+			return Program{}, fault.New(fault.NotFound, "this is a folder; a flow is run from its file").On(folder).
+				Do("name the file: levada run %s", flow)
+		}
 		return Program{}, fault.New(fault.NotFound, "this is a folder without a flow: there is no Go program in it").On(folder).Do(whatToName)
 	}
 	if !inModule(folder) {
@@ -119,6 +124,21 @@ func Build(ctx context.Context, q Query) (Program, error) {
 			Do("name a folder that can be written with LEVADA_CACHE")
 	}
 	return Program{Path: path, Source: folder}, nil
+}
+
+// pythonFlow returns the one Python file of a folder that holds a flow, "" if there is none or more than one.
+func pythonFlow(folder string) (found string) {
+	files, _ := filepath.Glob(filepath.Join(folder, "*.py"))
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err != nil || !bytes.Contains(text, []byte("FlowSpec")) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = file
+	}
+	return found
 }
 
 const whatToName = "name the Python file that holds the flow, or the folder of a Go program"

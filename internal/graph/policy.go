@@ -30,6 +30,12 @@ const (
 	decoInProcess   = "in_process"
 )
 
+// The decorators of which the SDK makes use, and whose attributes are looked at here.
+const (
+	decoCard    = "card"
+	decoSecrets = "secrets"
+)
+
 // decoratedParallel reports whether a step carries @parallel or one of its
 // family: @pytorch_parallel, @torchrun_parallel and their like, @metaflow_ray.
 func decoratedParallel(s *Step) bool {
@@ -46,6 +52,10 @@ func (c *compiler) checkPolicies() {
 		for i := range v.Decorators {
 			d := decorator{c: c, v: v, d: &v.Decorators[i]}
 			switch d.d.Name {
+			case decoCard:
+				d.checkText("type", "default")
+			case decoSecrets:
+				d.checkList("sources")
 			case decoRetry, decoCatch, decoTimeout, decoResources, decoEnvironment, decoParallel, decoExec, decoInProcess:
 				if seen[d.d.Name] {
 					d.problem("it is there twice. Keep one of them")
@@ -97,8 +107,10 @@ func (d *decorator) decode(p *Policies) {
 		default:
 			p.Retries = int(times)
 		}
+		d.number("minutes_between_retries", 0)
 	case decoCatch:
 		p.Catch = true
+		d.checkVariable()
 		if n := d.v.Next; n != nil {
 			switch n.Kind {
 			case NextForeach, NextParallel:
@@ -167,10 +179,59 @@ func (d *decorator) number(name string, absent float64) (value float64, ok bool)
 	}
 	value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
-		d.problem("%s is %s, which is not a number. Write one, such as %s=1", name, raw, name)
+		unit, example := "", "1"
+		if name == "memory" {
+			unit, example = ", in megabytes", "4096"
+		}
+		d.problem("%s is %s, which is not a number. Write one%s, such as %s=%s", name, raw, unit, name, example)
 		return 0, false
 	}
 	return value, true
+}
+
+// checkText reports an attribute that is not text; example is one that would do.
+func (d *decorator) checkText(name, example string) bool {
+	raw := bytes.TrimSpace(d.d.Attributes[name])
+	if len(raw) == 0 || raw[0] == '"' || bytes.Equal(raw, []byte("null")) {
+		return true
+	}
+	d.problem("%s is %s, which is not text. Write it in quotes, such as %s=%q", name, raw, name, example)
+	return false
+}
+
+// checkList reports an attribute that is not a list.
+func (d *decorator) checkList(name string) {
+	raw := bytes.TrimSpace(d.d.Attributes[name])
+	if len(raw) > 0 && raw[0] != '[' && !bytes.Equal(raw, []byte("null")) {
+		d.problem("%s is %s, which is not a list. Write one, such as %s=['name']", name, raw, name)
+	}
+}
+
+// ofFlows are attributes that every flow in Python has of itself, so that artifacts cannot have these names.
+var ofFlows = []string{"next", "input", "index", "foreach_stack", "merge_artifacts", "script_name"}
+
+// checkVariable reports a variable of @catch that could not be read, because the flow's class has something else of that name.
+func (d *decorator) checkVariable() {
+	var name string
+	if !d.checkText("var", "problem") || json.Unmarshal(d.d.Attributes["var"], &name) != nil || d.c.flow.Language != "python" {
+		return
+	}
+	flow, taken := d.c.flow, ""
+	switch {
+	case d.c.byName[name] != nil && d.v.Next != nil: // what the last step has is read by clients alone
+		taken = "a step"
+	case slices.Contains(ofFlows, name):
+		taken = "an attribute of every flow"
+	case slices.ContainsFunc(flow.Parameters, func(p Parameter) bool { return p.Attribute == name }):
+		taken = "a parameter"
+	case slices.ContainsFunc(flow.Configs, func(c Config) bool { return c.Attribute == name }):
+		taken = "a config"
+	case slices.ContainsFunc(flow.Constants, func(c Constant) bool { return c.Name == name }):
+		taken = "a class variable"
+	}
+	if taken != "" {
+		d.problem("the exception is to be stored as %s, which is %s. Choose another name, such as var='%s_problem'", name, taken, name)
+	}
 }
 
 // unasked are the texts that the SDK fills in where @resources says nothing. They

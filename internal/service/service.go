@@ -137,6 +137,9 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 		}
 		return f.start(ctx, spec)
 	}
+	if err := checkFlowFile(file); err != nil {
+		return nil, err
+	}
 	if f.python, err = s.c.Python(ctx, src.Python); err != nil {
 		return nil, err
 	}

@@ -92,7 +92,11 @@ func (s *Server) handshake(setup SetupFunc) error {
 	case "usage":
 		return fault.New(fault.Usage, "%s", def.Message)
 	case "broken":
-		return &BrokenFlow{File: s.file, Message: def.Message, Headline: def.Headline, Traceback: def.Traceback}
+		broken := &BrokenFlow{File: s.file, Message: def.Message, Headline: def.Headline, Traceback: def.Traceback}
+		if def.Line > 0 {
+			broken.File, broken.Line = def.File, def.Line
+		}
+		return broken
 	}
 	if def.Type != "definition" {
 		return fault.New(fault.Unavailable, "the worker sent %q instead of the flow's definition", def.Type).On(s.file)
@@ -158,8 +162,12 @@ func (s *Server) noFlow(cause error) error {
 	return fault.Wrap(fault.UserCode, "start the flow's worker", cause)
 }
 
-// BrokenFlow is the error of a flow that its SDK cannot describe. Headline is for the line above the message; it may be empty.
-type BrokenFlow struct{ File, Message, Headline, Traceback string }
+// BrokenFlow is the error of a flow that its SDK cannot describe. Headline is for the line above the message; it may be
+// empty. Line, 0 if it is not known, is where in File the mistake is.
+type BrokenFlow struct {
+	File, Message, Headline, Traceback string
+	Line                               int
+}
 
 // Error returns the message.
 func (b *BrokenFlow) Error() string { return b.Message }

@@ -22,7 +22,7 @@ _SCALARS = frozenset((int, float, bool, complex, type(None)))
 #: Types whose values cannot change: the same object is the same artifact.
 IMMUTABLE = frozenset((int, float, bool, complex, type(None), str, bytes))
 #: Types of attributes that are not artifacts.
-_BEHAVIOUR = (FunctionType, MethodType)
+BEHAVIOUR = (FunctionType, MethodType)
 
 _type_names = {}
 
@@ -270,7 +270,7 @@ def pack_changed(attributes, loaded, staging, skip_unpicklable=False):
     entries, parts = [], []
     inline = 0
     for name, value in attributes.items():
-        if isinstance(value, _BEHAVIOUR) or name[:2] == "__":
+        if isinstance(value, BEHAVIOUR) or name[:2] == "__":
             continue
         before = loaded.get(name)
         if before is not None and _unchanged(value, before, staging):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from .exceptions import MetaflowException
+from .graph import place_of
 from .standard import library
 
 #: Keyword that stands for ``**config`` until the config is known: the number of the expression follows.
@@ -162,7 +163,7 @@ class Config:
     # Any other name without an underscore in front would hide a key: settings.default is the key "default".
     def __init__(
         self,
-        name,
+        name=None,
         default=None,
         default_value=None,
         help=None,
@@ -170,13 +171,27 @@ class Config:
         parser=None,
         plain=False,
         show_default=None,
+        **unknown,
     ):
+        if not isinstance(name, str) or not name:
+            raise MetaflowException(
+                'A Config begins with its name, in quotes, not %r: settings = Config("settings", ...).' % (name,)
+            )
+        for argument in unknown:
+            from .spelling import meant
+
+            known = ("default", "default_value", "help", "required", "parser", "plain", "show_default")
+            raise MetaflowException(
+                "The config '%s' has no argument '%s'.%s It takes %s."
+                % (name, argument, meant(argument, known), ", ".join(known))
+            )
         if default is not None and default_value is not None:
             raise MetaflowException(
                 "The config '%s' has a default and a default_value. Give only one of the two." % name
             )
         self._name = name
         self._attribute = name
+        self._owner = None
         self._default = default
         self._default_value = default_value
         self._help = help
@@ -186,6 +201,7 @@ class Config:
         self._value = _UNSET
 
     def __set_name__(self, owner, attribute):
+        self._owner = owner
         self._attribute = attribute
 
     @property
@@ -241,8 +257,10 @@ class Config:
 
 _OWN = frozenset(
     "_%s" % name
-    for name in ("name", "attribute", "default", "default_value", "help", "required", "parser", "plain", "value")
-)
+    for name in (
+        "name", "attribute", "owner", "default", "default_value", "help", "required", "parser", "plain", "value"
+    )
+)  # fmt: skip
 
 
 def resolve(value, values):
@@ -293,7 +311,9 @@ def configs_of(flow_class):
 
 
 class _Problem(Exception):
-    """Why one config has no value."""
+    """Why one config has no value, in Metaflow's words; ``why`` is a sentence that they do not have."""
+
+    why = ""
 
 
 def load(config, file, text, context):
@@ -313,8 +333,10 @@ def load(config, file, text, context):
         try:
             with open(file, encoding="utf-8") as opened:
                 text = opened.read()
-        except (OSError, UnicodeDecodeError, TypeError):
-            raise _Problem("%s file '%s' could not be read for '%s'" % (kind, file, config.name)) from None
+        except (OSError, UnicodeDecodeError, TypeError) as error:
+            problem = _Problem("%s file '%s' could not be read for '%s'" % (kind, file, config.name))
+            problem.why = "%s: %s. " % (file, getattr(error, "strerror", None) or error)
+            raise problem from None
     if text is None:
         if config._required:
             raise _Problem("missing configuration for '%s'" % config.name)
@@ -344,13 +366,24 @@ def _parsed(config, text):
         if isinstance(parser, str):
             from .includefile import _named
 
-            parser = _named(parser)
+            try:
+                parser = _named(parser)
+            except (ImportError, AttributeError, ValueError) as error:
+                raise MetaflowException(
+                    "The parser of the config '%s' cannot be found: there is no function %s (%s)."
+                    % (config.name, parser, error)
+                ) from None
         if isinstance(text, Mapping):
             with library():
                 from json import dumps
 
             text = dumps(_plain(text))
-        value = parser(text)
+        try:
+            value = parser(text)
+        except Exception as error:
+            raise MetaflowException(
+                "The parser of the config '%s' failed: %s: %s" % (config.name, type(error).__name__, error)
+            ) from error
         if not config._plain and not isinstance(value, Mapping):
             raise ValueError(
                 "The parser of the config '%s' must return a mapping, not %s." % (config.name, type(value).__name__)
@@ -394,7 +427,7 @@ def read(configs, files, texts, known, context, problems=None):
             "Cannot provide both a value and a file for the same configuration. Found such values for '%s'"
             % "', '".join(both)
         )
-    values = {}
+    values, lacking = {}, []
     for config in configs.values():
         name = config.name
         if name in known:
@@ -404,13 +437,30 @@ def read(configs, files, texts, known, context, problems=None):
             values[name] = load(config, files.get(name), texts.get(name), context)
         except _Problem as problem:
             problems.append(str(problem))
+            lacking.append(problem.why + _mend(config, files, texts))
         except Exception as error:
             if not lenient:
+                place = place_of(config._owner, config._attribute)
+                if isinstance(error, MetaflowException) and place:
+                    error.source_file, error.line_no = place
                 raise
+            error = error.__cause__ or error
             problems.append("no value for '%s': %s: %s" % (name, type(error).__name__, error))
     if problems and not lenient:
-        raise UsageError(all_of(problems))
+        raise UsageError(all_of(problems) + "".join("\n" + mend for mend in lacking))
     return values
+
+
+def _mend(config, files, texts):
+    """What to do about a config that has no value, and where it stands."""
+    name = config.name
+    if name in files or name in texts:
+        return "Mend what --config%s %s names." % ("" if name in files else "-value", name)
+    place = place_of(config._owner, config._attribute)
+    has_default = config._default is not None or config._default_value is not None
+    return "Give it a file, --config %s FILE, or a value, --config-value %s JSON%s%s." % (
+        name, name, "; or mend its default" if has_default else "", place and " (%s, line %d)" % place
+    )  # fmt: skip
 
 
 def all_of(problems):

@@ -63,6 +63,8 @@ def step(function=None, *, start=False, end=False, node_info=None):
     """
 
     def mark(method):
+        if not callable(method):
+            raise BadStepDecoratorException("step", method)
         method.is_step = True
         method.name = method.__name__
         method.decorators = []
@@ -76,7 +78,7 @@ def step(function=None, *, start=False, end=False, node_info=None):
 
 def _attach_to_step(cls, function, attributes):
     if not getattr(function, "is_step", False):
-        raise BadStepDecoratorException(cls.name, function)
+        raise BadStepDecoratorException(cls.name, function, cls.defaults)
     if not cls.allow_multiple and any(other.name == cls.name for other in function.decorators):
         raise DuplicateStepDecoratorException(cls.name, function)
     function.decorators.append(cls(attributes, statically_defined=True))
@@ -95,7 +97,7 @@ def _attach_to_flow(cls, flow_class, attributes):
     from .flowspec import FlowSpec
 
     if not (isinstance(flow_class, type) and issubclass(flow_class, FlowSpec)):
-        raise BadFlowDecoratorException(cls.name)
+        raise BadFlowDecoratorException(cls.name, flow_class, cls.defaults)
     if not cls.allow_multiple and any(other.name == cls.name for other in flow_decorators(flow_class)):
         raise DuplicateFlowDecoratorException(cls.name)
     decorator = cls(attributes, statically_defined=True)

@@ -6,7 +6,8 @@ from . import __version__
 from .artifacts import type_name
 from .decorators import flow_decorators
 from .flowspec import class_values
-from .graph import Sources, assignment_lines, clean_doc, decorator_lines, describe_step, plain, steps_of
+from .graph import Sources, assignment_lines, clean_doc, decorator_lines, describe_step, file_of, steps_of
+from .mistakes import mistakes, names_of_flows
 from .parameters import parameters_of
 from .transition import Transition
 from .wire import JSONEncoder, encode
@@ -76,10 +77,12 @@ class StepPlan:
 class Plans:
     """What tasks have to know of their flow."""
 
-    __slots__ = ("steps", "parameters", "constants", "private", "configs", "has_parallel", "transitions")
+    __slots__ = ("steps", "parameters", "constants", "private", "configs", "has_parallel", "transitions", "taken")
 
-    def __init__(self, steps, parameters, constants, private, configs=None):
+    def __init__(self, steps, parameters, constants, private, configs=None, taken=frozenset()):
         self.steps = steps
+        #: Names that artifacts cannot have, except those of the last step.
+        self.taken = taken
         #: The values of the configs as plain data, by attribute.
         self.configs = configs or {}
         self.parameters = parameters
@@ -166,7 +169,7 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
     ``configs`` are its configs by attribute, ``values`` their values as plain data by name.
     """
     sources = Sources()
-    steps, plans = [], {}
+    steps, nodes, plans = [], [], {}
     for name, function in steps_of(flow_class).items():
         described, node = describe_step(name, function, sources, flow_file, flow_class)
         if function.decorators:
@@ -175,19 +178,21 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
         if wrappers:
             described["decorators"] = described.get("decorators", []) + _wrappers(wrappers, node)
         steps.append(described)
+        nodes.append(node)
         plans[name] = StepPlan(name, function, described)
     parameters = parameters_of(flow_class)
     constants, private = class_values(flow_class)
 
-    lines, own_node = {}, None
+    lines, places, own_node = {}, {}, None
     for cls in reversed(flow_class.__mro__):
-        module = sys.modules.get(cls.__module__)
-        filename = _file_of(cls) or getattr(module, "__file__", None)
+        filename = file_of(cls)
         source = (
             sources.of(filename) if filename and cls.__module__ not in ("builtins", __package__ + ".flowspec") else None
         )
         node = source.classes.get(cls.__name__) if source else None
-        lines.update(assignment_lines(node))
+        for name, line in assignment_lines(node).items():
+            lines[name] = line
+            places[name] = {"line": line} if filename == flow_file else {"line": line, "file": filename}
         if cls is flow_class:
             own_node = node
 
@@ -223,13 +228,7 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
     if configs:
         definition["configs"] = [config.describe() for config in configs.values()]
         known = {attribute: values[config.name] for attribute, config in configs.items() if config.name in values}
-    return definition, Plans(plans, parameters, constants, private, known)
-
-
-def _file_of(cls):
-    """The file that a class's code is in: that of one of its functions."""
-    for value in cls.__dict__.values():
-        code = getattr(plain(value), "__code__", None)
-        if code is not None and cls.__qualname__ in getattr(value, "__qualname__", ""):
-            return code.co_filename
-    return None
+    wrong = mistakes(flow_class, list(zip(steps, nodes)), parameters, configs, places)
+    if wrong:
+        definition["mistakes"] = wrong
+    return definition, Plans(plans, parameters, constants, private, known, names_of_flows(flow_class, plans))

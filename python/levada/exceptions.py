@@ -272,17 +272,31 @@ class FailureHandledByCatch(MetaflowException):
         super().__init__(said + ("; the last: %s." % died if died else "."))
 
 
+def _by_keyword(decorator, value, attributes):
+    """How an attribute that was given by position is given; ``attributes`` are those that there are."""
+    if not attributes:
+        return " It takes no attributes." if attributes is not None else ""
+    return " Attributes are given by keyword, such as @%s(%s=%r); there are: %s." % (
+        decorator, next(iter(attributes)), value, ", ".join(attributes)
+    )  # fmt: skip
+
+
 class BadStepDecoratorException(MetaflowException):
     """A step decorator was put on something that is not a step."""
 
     headline = "Syntax error"
 
-    def __init__(self, deco, func):
-        super().__init__(
-            "You tried to apply the decorator '%s' to '%s', which is not a step. "
-            "Make sure that @step is the innermost decorator, directly above the 'def' line, and that the attributes "
-            "of '%s' are given by keyword." % (deco, getattr(func, "__name__", str(func)), deco)
-        )
+    def __init__(self, deco, func, attributes=None):
+        if callable(func):
+            said = (
+                "You tried to apply the decorator '%s' to '%s', which is not a step. "
+                "Make sure that @step is the innermost decorator, directly above the 'def' line."
+                % (deco, getattr(func, "__name__", str(func)))
+            )
+        else:
+            said = "The decorator '%s' was given %r without a name." % (deco, func)
+            said += _by_keyword(deco, func, attributes)
+        super().__init__(said)
 
 
 class BadFlowDecoratorException(MetaflowException):
@@ -290,10 +304,12 @@ class BadFlowDecoratorException(MetaflowException):
 
     headline = "Syntax error"
 
-    def __init__(self, deconame):
-        super().__init__(
-            "The decorator '%s' goes above the class of a flow, and its attributes are given by keyword." % deconame
-        )
+    def __init__(self, deconame, target=None, attributes=None):
+        said = "The decorator '%s' goes above the class of a flow." % deconame
+        if target is not None and not callable(target):
+            said = "The decorator '%s' was given %r without a name." % (deconame, target)
+            said += _by_keyword(deconame, target, attributes)
+        super().__init__(said)
 
 
 class DuplicateStepDecoratorException(MetaflowException):

@@ -118,4 +118,7 @@ def text(title, exception):
         if not isinstance(exception, UnpicklableArtifactException) and exception.__cause__ is not None:
             said += "\n" + traceback_of(exception.__cause__)
         return "%s failed:\n%s\n" % (title, said)
-    return "%s failed:\n    Internal error\n%s\n" % (title, traceback_of(exception))
+    said = "%s failed:\n    Internal error\n%s\n" % (title, traceback_of(exception))
+    if type(exception).__name__ == "BdbQuit" or isinstance(exception, EOFError) and "reading a line" in str(exception):
+        said += "A task has no keyboard: what it reads from stdin, as input() and pdb do, ends at once.\n"
+    return said

@@ -8,7 +8,10 @@ knows is in one slot, ``_levada``: the task that runs, or None.
 import sys
 
 from .exceptions import MetaflowException
+from .importing import explain_mistakes
 from .parameters import Parameter
+
+explain_mistakes()
 
 _IN_A_JOIN = (
     "%s. This step is a join: what its branches made is an attribute of its inputs, such as inputs[0].%s, and one of "

@@ -5,11 +5,14 @@ file is parsed once, by ``compile``; the tree is walked by the names of its node
 not be imported. Nothing is checked here: what is wrong is recorded, and the host says so.
 """
 
+import sys
+
 from .standard import library
 
 _FunctionType = type(lambda: None)
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
-_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+#: Fields of statements that hold other statements.
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def kind_of(node):
@@ -33,7 +36,7 @@ class Source:
                     self.functions[first] = node
                 elif kind == "ClassDef":
                     self.classes[node.name] = node
-                for name in _BLOCKS:
+                for name in BLOCKS:
                     block = getattr(node, name, None)
                     if type(block) is list:
                         blocks.append(block)
@@ -159,7 +162,7 @@ def _early_next(body, last, own):
                 continue
             if node is not last and _is_next(node, own):
                 lines.append(node.lineno)
-            for name in _BLOCKS:
+            for name in BLOCKS:
                 block = getattr(node, name, None)
                 if type(block) is list:
                     blocks.append(block)
@@ -282,6 +285,23 @@ def decorator_lines(node):
         name = function.id if kind_of(function) == "Name" else getattr(function, "attr", None)
         lines.setdefault(name, []).append(decorator.lineno)
     return lines
+
+
+def file_of(cls):
+    """The file that a class's code is in: that of one of its functions, or else of its module; None if unknown."""
+    for value in cls.__dict__.values():
+        code = getattr(plain(value), "__code__", None)
+        if code is not None and cls.__qualname__ in getattr(value, "__qualname__", ""):
+            return code.co_filename
+    return getattr(sys.modules.get(cls.__module__), "__file__", None)
+
+
+def place_of(cls, attribute):
+    """File and line where a class assigns an attribute, or an empty tuple. It reads the file: for messages alone."""
+    file = file_of(cls) if cls is not None else None
+    source = Sources().of(file) if file else None
+    line = assignment_lines(source.classes.get(cls.__name__)).get(attribute) if source else None
+    return (file, line) if line else ()
 
 
 def assignment_lines(node):

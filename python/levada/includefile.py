@@ -26,7 +26,7 @@ class IncludeFile(Parameter):
 
     def __init__(
         self,
-        name,
+        name=None,
         required=None,
         is_text=None,
         encoding=None,

@@ -98,7 +98,6 @@ def _describe(flow, setup=None):
             known = received(*setup)
             values, configs = prepare(type(flow), known)
         definition, plans = describe(type(flow), flow_file(), safety.fork_unsafe(), configs, values)
-        _check_decorators(plans)
         protect_constants(type(flow))
         frame = {"type": "definition", "definition": definition}
         if setup is not None and known.problems:
@@ -112,18 +111,42 @@ def _describe(flow, setup=None):
 
         if isinstance(error, UsageError):
             return {"type": "usage", "message": error.message}, None
-        if setup is not None and not isinstance(error, MetaflowException):
-            sys.stderr.write(traceback_of(error))  # of a mutator, a parser, a function that computes a default
+        if setup is not None:  # it may come from a mutator, a parser, a function that computes a default
+            theirs = error.__cause__ if isinstance(error, MetaflowException) else error
+            if theirs is not None:
+                sys.stderr.write(traceback_of(theirs))
 
-        message = getattr(error, "message", None) or "%s: %s" % (type(error).__name__, error)
-        return {
-            "type": "broken",
-            "message": str(message),
-            "headline": _headline(error),
-            "traceback": traceback_of(error),
-            "line": getattr(error, "line_no", None) or 0,
-            "file": getattr(error, "source_file", None) or flow_file() or "",
-        }, None
+        return _broken(error, traceback_of(error)), None
+
+
+def _broken(error, trace):
+    """The frame that says why there is no definition."""
+    message = getattr(error, "message", None) or "%s: %s" % (type(error).__name__, error)
+    return {
+        "type": "broken",
+        "message": str(message),
+        "headline": _headline(error),
+        "traceback": trace,
+        "line": getattr(error, "line_no", None) or 0,
+        "file": getattr(error, "source_file", None) or flow_file() or "",
+    }
+
+
+def tell_broken(error, trace):
+    """Tell the host why the flow's file cannot be imported. False if no host has started this process."""
+    from .wire import Channel, ConversationEnded
+
+    control = _take("LEVADA_CONTROL_FD")
+    if control is None:
+        return False
+    channel = Channel(control)
+    try:
+        channel.send(_hello())
+        channel.send(_broken(error, trace))
+        _wait_for_end(channel)
+    except (ConversationEnded, OSError):
+        pass  # the host is gone
+    return True
 
 
 def _headline(error):
@@ -132,17 +155,6 @@ def _headline(error):
 
     headline = getattr(error, "headline", None)
     return headline if headline and headline != MetaflowException.headline else ""
-
-
-def _check_decorators(plans):
-    from .exceptions import MetaflowException
-    from .task import timeout_seconds
-
-    for plan in plans.steps.values():
-        if plan.timeout is not None and timeout_seconds(plan.timeout) <= 0:
-            raise MetaflowException(
-                "The @timeout of the step '%s' has no duration. Give seconds, minutes or hours." % plan.name
-            )
 
 
 def _asks(flow):
@@ -158,14 +170,15 @@ def _asks(flow):
 
 
 def _become_server(flow, control):
-    from . import __version__, bytecode
+    from . import bytecode
     from .forkserver import ForkServer
-    from .wire import PROTOCOL, Channel, ConversationEnded
+    from .wire import Channel, ConversationEnded
 
     _null_stdin()
+    _refuse_debugger()
     channel = Channel(control)
     try:
-        hello = {"type": "hello", "protocol": PROTOCOL, "sdk": "python/" + __version__, "pid": os.getpid()}
+        hello = _hello()
         asks = _asks(flow)
         if asks:
             hello.update(asks=True, flow=type(flow).__name__)
@@ -179,6 +192,14 @@ def _become_server(flow, control):
         os._exit(0)
     bytecode.keep()
     ForkServer(flow, plans, control).serve()
+
+
+def _hello():
+    """The first frame of a worker."""
+    from . import __version__
+    from .wire import PROTOCOL
+
+    return {"type": "hello", "protocol": PROTOCOL, "sdk": "python/" + __version__, "pid": os.getpid()}
 
 
 def _with_configs(described, plans):
@@ -211,6 +232,7 @@ def _run_task(flow, fd):
     from .task import converse, flush
 
     signals.handle(signals.end_step)
+    _refuse_debugger()
     first = setup = None
     if os.environ.pop("LEVADA_SETUP", None):
         from .wire import Channel
@@ -231,6 +253,24 @@ def _run_task(flow, fd):
     flush()
     LibC().flush()
     os._exit(code)
+
+
+def _refuse_debugger():
+    """Let ``breakpoint()`` in a step say that a task has no keyboard; PYTHONBREAKPOINT names what needs none."""
+    if sys.breakpointhook is sys.__breakpointhook__ and not os.environ.get("PYTHONBREAKPOINT"):
+        sys.breakpointhook = _breakpoint
+
+
+def _breakpoint(*args, **kwargs):
+    from .exceptions import MetaflowException
+
+    frame = sys._getframe(1)
+    raise MetaflowException(
+        "breakpoint() stops here, but a task has no keyboard for a debugger. Call the step from a Python of your own "
+        "(docs/failures.md, Debug a step), or pass by breakpoints: PYTHONBREAKPOINT=0.",
+        frame.f_lineno,
+        frame.f_code.co_filename,
+    )
 
 
 def _null_stdin():

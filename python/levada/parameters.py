@@ -3,25 +3,6 @@
 from .exceptions import MetaflowException, UsageError
 from .standard import library
 
-_RESERVED = frozenset(
-    [
-        "params",
-        "with",
-        "tag",
-        "namespace",
-        "obj",
-        "tags",
-        "decospecs",
-        "run-id-file",
-        "max-num-splits",
-        "max-workers",
-        "max-log-size",
-        "user-namespace",
-        "run-id",
-        "task-id",
-        "runner-attribute-file",
-    ]
-)
 _UNSET = object()
 _TRUE = frozenset(("1", "true", "t", "yes", "y", "on"))
 _FALSE = frozenset(("0", "false", "f", "no", "n", "off"))
@@ -106,7 +87,17 @@ class Parameter:
         parameter._given = (args, kwargs)  # to make it anew when the configs are known that it uses
         return parameter
 
-    def __init__(self, name, default=None, type=None, help=None, required=None, show_default=None, **kwargs):
+    def __init__(self, name=None, default=None, type=None, help=None, required=None, show_default=None, **kwargs):
+        if not (isinstance(name, str) and name or getattr(name, "levada_delayed", False)):
+            raise MetaflowException(
+                "A %s begins with its name, in quotes, not %r: alpha = %s(\"alpha\", ...)."
+                % (self.__class__.__name__, name, self.__class__.__name__)
+            )
+        if isinstance(type, str):
+            raise MetaflowException(
+                "The type of the parameter '%s' is the text '%s'. Write the type itself, without quotes: type=%s."
+                % (name, type, type)
+            )
         for argument in kwargs:
             if argument not in _OPTIONS:
                 from .spelling import meant
@@ -213,6 +204,17 @@ class Parameter:
             return convert(value, None, None)
         return self.type(value)
 
+    def unfit_default(self):
+        """What is wrong with a default that does not have the parameter's type; empty if nothing is."""
+        plain = self.type in _CONVERSIONS or isinstance(self.type, JSONTypeClass)
+        if self.default is None or callable(self.default) or not plain:
+            return ""
+        try:
+            self._convert(self.default)
+        except ValueError as error:
+            return str(error)
+        return ""
+
     def computed_default(self, context):
         """The default, computed if it is a function."""
         default = self.default
@@ -243,7 +245,14 @@ class Parameter:
                 if self.required:
                     raise UsageError("Missing option '--%s'." % self.name, self.name)
                 return None
-            given = default
+            try:
+                return self.convert(default)
+            except UsageError as error:
+                raise UsageError(
+                    "%s\nThis is its default. Give another value with --%s, or change the default in the flow."
+                    % (error.message, self.name),
+                    self.name,
+                ) from None
         elif isinstance(given, list):
             given = given[-1]
         return self.convert(given)
@@ -264,23 +273,11 @@ class Parameter:
 
 
 def parameters_of(flow_class):
-    """The parameters of a flow by attribute, in alphabetical order. MetaflowException if a name cannot be used."""
+    """The parameters of a flow by attribute, in alphabetical order."""
     attributes = {}
     for cls in reversed(flow_class.__mro__):
         attributes.update(cls.__dict__)
-    found = {name: attributes[name] for name in sorted(attributes) if isinstance(attributes[name], Parameter)}
-    seen = {}
-    for parameter in found.values():
-        name = parameter.name
-        if name.replace("_", "-") in _RESERVED:
-            raise MetaflowException("The parameter name '%s' is reserved. Use another name." % name)
-        if name.lower() in seen:
-            raise MetaflowException(
-                "The parameter '%s' is specified twice: '%s' and '%s' differ at most in case, and parameter names are "
-                "case-insensitive." % (name, seen[name.lower()], name)
-            )
-        seen[name.lower()] = name
-    return found
+    return {name: attributes[name] for name in sorted(attributes) if isinstance(attributes[name], Parameter)}
 
 
 def resolve_all(parameters, values, context):

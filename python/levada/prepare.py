@@ -16,7 +16,8 @@ It happens once in each process that describes the flow: the fork server, or the
 import sys
 
 from .decorators import STEP_DECORATORS, flow_decorators
-from .graph import steps_of
+from .exceptions import MetaflowException
+from .graph import place_of, steps_of
 
 
 def needed(flow_class):
@@ -59,6 +60,25 @@ def received(frame, body):
     return Setup(frame, known)
 
 
+class _said_of:
+    """``with _said_of("@retry of step train"):`` lets a failure say what it is about, and where that is known."""
+
+    def __init__(self, subject, cls=None):
+        self._subject = subject
+        self._class = cls
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if not isinstance(error, MetaflowException):
+            return
+        error.message = "%s: %s" % (self._subject, error.message)
+        place = place_of(self._class, self._subject) if self._class is not None else ()
+        if place:
+            error.source_file, error.line_no = place
+
+
 class Preparation:
     """One flow on its way."""
 
@@ -76,9 +96,10 @@ class Preparation:
         plain = self._read_configs()
         if len(plain) < len(self.configs):
             return plain  # for help, as far as it is known
-        for decorator in self._decorators():
+        for where, decorator in self._decorators():
             # What is unpacked out of a config may have more than the decorator takes, as in Metaflow.
-            decorator.attributes = self.resolve(decorator.attributes)
+            with _said_of("@%s of %s" % (decorator.name, where)):
+                decorator.attributes = self.resolve(decorator.attributes)
         self._mutate("pre_mutate")
         self._finish_parameters()
         for added in self.setup.with_:
@@ -115,9 +136,12 @@ class Preparation:
         return plain
 
     def _decorators(self):
-        for step in steps_of(self.flow_class).values():
-            yield from step.decorators
-        yield from flow_decorators(self.flow_class)
+        """Each decorator, and what it stands on."""
+        for name, step in steps_of(self.flow_class).items():
+            for decorator in step.decorators:
+                yield "step %s" % name, decorator
+        for decorator in flow_decorators(self.flow_class):
+            yield "the flow", decorator
 
     def _of_steps(self, kind):
         custom = sys.modules.get("levada.custom")
@@ -150,13 +174,14 @@ class Preparation:
 
         for cls in self.flow_class.__mro__:
             for name, value in list(cls.__dict__.items()):
-                if isinstance(value, Delayed):
-                    setattr(cls, name, self.resolve(value))
-                elif isinstance(value, Parameter) and is_delayed([list(value._given[0]), value._given[1]]):
-                    attribute = value.attribute
-                    args, kwargs = (self.resolve(given) for given in (list(value._given[0]), value._given[1]))
-                    value.__init__(*args, **kwargs)
-                    value.attribute = attribute
+                with _said_of(name, cls):
+                    if isinstance(value, Delayed):
+                        setattr(cls, name, self.resolve(value))
+                    elif isinstance(value, Parameter) and is_delayed([list(value._given[0]), value._given[1]]):
+                        attribute = value.attribute
+                        args, kwargs = (self.resolve(given) for given in (list(value._given[0]), value._given[1]))
+                        value.__init__(*args, **kwargs)
+                        value.attribute = attribute
 
     def _add_to_steps(self, name, attributes):
         """Put a decorator of the command line on each step that does not have it, or may have several."""

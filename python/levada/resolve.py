@@ -52,7 +52,11 @@ def parameters(flow, plans, channel, frame):
                 entry, data = pack(attribute, value, staging)
             entries.append(entry)
             parts.append(data)
-        for name, value in {**plans.constants, **plans.configs, "name": type(flow).__name__}.items():
+        shared = {**plans.constants, **plans.configs}
+        shared.setdefault("name", type(flow).__name__)
+        for name, value in shared.items():
+            if name in values:
+                continue  # a parameter called name
             entry, data = pack(name, value, staging)
             entries.append(entry)
             parts.append(data)

@@ -259,6 +259,8 @@ def masked(attributes):
             return {key: mask(part) for key, part in value.items()}
         return [mask(part) for part in value] if isinstance(value, (list, tuple)) else _MASK
 
+    if not isinstance(attributes.get("sources") or [], (list, tuple)):
+        return attributes  # which the host refuses
     sources = [
         dict(source, options=mask(source["options"])) if isinstance(source, dict) and "options" in source else source
         for source in attributes.get("sources") or ()

@@ -12,7 +12,7 @@ from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
 from os import getpid
 
 from . import running
-from .artifacts import Loaded, Staging, pack_changed, pack_items, unpack
+from .artifacts import BEHAVIOUR, Loaded, Staging, pack_changed, pack_items, unpack
 from .elements import Elements, each
 from .exceptions import METAFLOW_EXIT_DISALLOW_RETRY
 from .inputs import Inputs, merge_artifacts
@@ -259,6 +259,8 @@ class Task:
                 return 0  # a process that the step has forked, and let go on: the task is the other one
             if self.transition is None:
                 self._check_transition()
+            if not self.plans.taken.isdisjoint(flow.__dict__) and self.plan.next is not None:
+                self._check_names()
             if self.plan.catch is not None and self.plan.catch.get("var"):
                 setattr(flow, self.plan.catch["var"], None)
         except BaseException as exception:
@@ -401,6 +403,20 @@ class Task:
             "Step '%s' returned without calling self.next(). Expected a transition to %s: call self.next() as the last "
             "statement, and do not return before it." % (self.plan.name, " or ".join(self.plan.next["targets"]))
         )
+
+    def _check_names(self):
+        """Fail for an artifact that later steps could not read: a step or the SDK has its name."""
+        if self.frame.get("flow") != type(self.flow).__name__:
+            return  # it is a step of another flow, in Go, where artifacts and steps have names of their own
+        found = [
+            name
+            for name in self.plans.taken.intersection(self.flow.__dict__)
+            if not isinstance(self.flow.__dict__[name], BEHAVIOUR)
+        ]
+        if found:
+            from .mistakes import refuse
+
+            refuse(self.plan.name, found)
 
     # What happens when it fails.
 

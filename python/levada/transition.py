@@ -56,6 +56,12 @@ def _target(flow, task, target, where, invalid):
     function = getattr(target, "__func__", None)
     name = getattr(function, "__name__", None)
     if name is None or getattr(target, "__self__", None) is not flow:
+        taken = task.plans.taken.intersection(key for key, value in flow.__dict__.items() if value is target)
+        if taken:
+            raise invalid(
+                "self.next() is to go on to the step '%s', but self.%s has been set to a value. "
+                "Choose another name for the value." % (min(taken), min(taken))
+            )
         raise invalid("%s of self.next() is not a method of the flow: %r. Write self.<step>." % (where, target))
     if name not in task.plans.steps:
         raise invalid("self.next() names '%s', which is not a step of the flow. Does it lack @step?" % name)

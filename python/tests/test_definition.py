@@ -249,32 +249,6 @@ class Broken(FlowTest):
     def broken(self, source):
         return self.host(source).described
 
-    def test_reserved_and_duplicate_parameters(self):
-        for declaration, text in [
-            ('p = Parameter("run_id")', "reserved"),
-            ('p = Parameter("max-workers")', "reserved"),
-            ('p = Parameter("x"); q = Parameter("X")', "twice"),
-        ]:
-            with self.subTest(declaration):
-                found = self.broken(
-                    "class F(FlowSpec):\n    %s\n\n    @step\n    def start(self):\n        pass\n\nF()\n" % declaration
-                )
-                self.assertEqual(found["type"], "broken")
-                self.assertIn(text, found["message"])
-
-    def test_timeout_without_duration(self):
-        found = self.broken("""
-            class F(FlowSpec):
-                @timeout
-                @step
-                def start(self):
-                    pass
-
-            F()
-        """)
-        self.assertEqual(found["type"], "broken")
-        self.assertIn("start", found["message"])
-
     def test_constructors_that_do_not_call_that_of_flowspec(self):
         body = "\n    @step\n    def start(self):\n        pass\n\nF()\n"
         for source, said in [
@@ -332,36 +306,149 @@ class Broken(FlowTest):
 
 
 class ImportTime(FlowTest):
-    def fails(self, source, *texts):
-        with self.assertRaises(RuntimeError) as caught:
-            Host(self.write(source))
+    def fails(self, source, *texts, headline="", line=None):
+        """The file is refused, and the host is told why, and on which line of it."""
+        path = self.write(source)
+        host = Host(path)
+        self.addCleanup(host.close)
+        told = host.described
+        self.assertEqual(told["type"], "broken")
+        self.assertEqual((told["headline"], told["file"]), (headline, path))
         for text in texts:
-            self.assertIn(text, str(caught.exception))
+            self.assertIn(text, told["message"])
+        if line:
+            with open(path) as file:
+                self.assertEqual(file.readlines()[told["line"] - 1].strip(), line)
 
     def test_decorators(self):
         step = "\n    @step\n    def start(self):\n        pass\n"
+        syntax, twice = {"headline": "Syntax error"}, {"headline": "Duplicate decorators"}
+        unknown = {"headline": "Unknown decorator attribute"}
+        self.fails("class F(FlowSpec):\n    @step\n    @retry\n    def start(self): pass\n", "retry", "@step is", **syntax)
         self.fails(
-            "class F(FlowSpec):\n    @step\n    @retry\n    def start(self): pass\n", "BadStepDecorator", "retry"
+            "class F(FlowSpec):\n    @retry(3)\n" + step[1:], "was given 3", "@retry(times=3)", line="@retry(3)", **syntax
         )
-        self.fails("class F(FlowSpec):\n    @retry(3)\n" + step[1:], "BadStepDecorator")
-        self.fails("class F(FlowSpec):\n    @retry\n    @retry(times=1)" + step, "DuplicateStepDecorator")
-        self.fails("class F(FlowSpec):\n    @retry(tries=1)" + step, "InvalidDecoratorAttribute", "tries", "times")
-        self.fails("class F(FlowSpec):\n    @retry(time=1)" + step, "Did you mean 'times'?")
-        self.fails("@project(name='x')\nclass F: pass\n", "BadFlowDecorator")
-        self.fails(
-            "@project(name='x')\nclass A(FlowSpec): pass\n@project(name='x')\nclass F(A): pass\n",
-            "DuplicateFlowDecorator",
-        )
+        self.fails("class F(FlowSpec):\n    @parallel(3)\n" + step[1:], "It takes no attributes.", **syntax)
+        self.fails("class F(FlowSpec):\n    @step('x')\n    def start(self): pass\n", "'x'", **syntax)
+        self.fails("class F(FlowSpec):\n    @retry\n    @retry(times=1)" + step, "twice", line="@retry", **twice)
+        self.fails("class F(FlowSpec):\n    @retry(tries=1)" + step, "tries", "times", line="@retry(tries=1)", **unknown)
+        self.fails("class F(FlowSpec):\n    @retry(time=1)" + step, "Did you mean 'times'?", **unknown)
+        self.fails("@project(name='x')\nclass F: pass\n", "above the class of a flow", line="@project(name='x')", **syntax)
+        self.fails("@project('x')\nclass F(FlowSpec): pass\n", "@project(name='x')", **syntax)
+        self.fails("@project(name='x')\nclass A(FlowSpec): pass\n@project(name='x')\nclass F(A): pass\n", **twice)
 
     def test_arguments_of_parameters(self):
         step = "\n    @step\n    def start(self):\n        pass\n"
-        wrong = "class F(FlowSpec):\n    a = Parameter('a', defualt=3)"
-        self.fails(wrong + step, "'a' has no argument 'defualt'", "Did you mean 'default'?")
-        self.fails("class F(FlowSpec):\n    a = IncludeFile('a', istext=False)" + step, "Did you mean 'is_text'?")
+        for declared, *texts in [
+            ("Parameter('a', defualt=3)", "'a' has no argument 'defualt'", "Did you mean 'default'?"),
+            ("IncludeFile('a', istext=False)", "Did you mean 'is_text'?"),
+            ("Config('a', defualt=3)", "'a' has no argument 'defualt'", "Did you mean 'default'?"),
+            ("Parameter(default=3)", "begins with its name", 'alpha = Parameter("alpha", ...)'),
+            ("Config()", "begins with its name"),
+            ("Parameter('a', type='int')", "type=int"),
+        ]:
+            with self.subTest(declared):
+                self.fails("class F(FlowSpec):\n    a = %s%s" % (declared, step), *texts, line="a = " + declared)
 
-    def test_names_for_later(self):
-        self.fails("from metaflow import S3\nS3('F/1')\n", "'S3' is not available")
-        self.fails("from metaflow import nonsense\n", "ImportError")
+    def test_other_exceptions_have_their_traceback(self):
+        for source, said in [
+            ("from metaflow import S3\nS3('F/1')\n", "'S3' is not available"),
+            ("from metaflow import nonsense\n", "ImportError"),
+        ]:
+            with self.assertRaises(RuntimeError) as caught:
+                Host(self.write(source))
+            self.assertIn(said, str(caught.exception))
+            self.assertIn("Traceback", str(caught.exception))
+
+    def test_by_hand_the_file_and_line_are_told_without_a_traceback(self):
+        path = self.write("class F(FlowSpec):\n    @retry(3)\n    @step\n    def start(self): pass\n\nF()\n")
+        done = subprocess.run(
+            [sys.executable, path, "run"],
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path[:2])),
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("    Syntax error in file %s on line 5:\n    The decorator 'retry' was" % path, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+
+class Mistakes(FlowTest):
+    """What Python lets pass, and the definition tells the host of."""
+
+    def mistakes(self, source):
+        return self.host(source + "\nF()\n").definition.get("mistakes", [])
+
+    def flow(self, start, classbody="", end="pass", foreach=""):
+        return (
+            "class F(FlowSpec):\n    %s\n    @step\n    def start(self):\n        %s\n        self.next(self.train%s)\n"
+            "    @step\n    def train(self%s):\n        self.next(self.end)\n    @step\n    def end(self):\n        %s\n"
+            % (classbody or "pass", start, foreach, "", end)
+        )
+
+    def test_artifacts_that_are_called_like_a_step(self):
+        for statement in [
+            "self.train = 1",
+            "self.train, self.test = 1, 2",
+            "[x, (*self.train, y)] = [1, (2, 3)]",
+            "self.train: int = 1",
+            "self.train += 1",
+            "for self.train in []: pass",
+            "\n        if 1:\n            with open('x') as self.train: pass",
+        ]:
+            with self.subTest(statement):
+                (found,) = self.mistakes(self.flow(statement))
+                self.assertEqual(found["step"], "start")
+                self.assertIn("Step start sets self.train, but train is a step", found["message"])
+                self.assertIn("self.train_value", found["message"])
+
+    def test_what_is_no_artifact_called_like_a_step(self):
+        for statement in ["train = 1", "x = self.train", "self.train.x = 1", "self.train: int", "self.x = self.train"]:
+            with self.subTest(statement):
+                self.assertEqual(self.mistakes(self.flow(statement)), [])
+        # Nobody comes after the last step: what it sets is read by clients.
+        self.assertEqual(self.mistakes(self.flow("pass", end="self.end = self.train = 1")), [])
+
+    def test_artifacts_that_are_called_like_something_of_every_flow(self):
+        for name in ["input", "index", "next", "foreach_stack", "merge_artifacts", "script_name"]:
+            with self.subTest(name):
+                (found,) = self.mistakes(self.flow("self.%s = 1" % name))
+                self.assertIn("sets self.%s, which every flow has" % name, found["message"])
+        self.assertEqual(self.mistakes(self.flow("self.name = self.cmd = 1")), [])
+        own = "@property\n    def index(self): return 1\n    @index.setter\n    def index(self, value): pass"
+        self.assertEqual(self.mistakes(self.flow("self.index = 1", classbody=own)), [])
+
+    def test_parameters_that_hide_what_steps_need(self):
+        (found,) = self.mistakes(self.flow("pass", 'next = Parameter("next")'))
+        self.assertIn("The parameter next hides self.next", found["message"])
+        self.assertIn('the option stays --next: next_value = Parameter("next", ...)', found["message"])
+        self.assertEqual(found["line"], 5)
+        (found,) = self.mistakes(self.flow("pass", 'next = Config("n", default_value={})'))
+        self.assertIn("--config n: next_value", found["message"])
+        (found,) = self.mistakes(self.flow("pass", "next = 5"))
+        self.assertIn("class variable next", found["message"])
+
+    def test_parameters_that_hide_an_element(self):
+        for declared in ['input = Parameter("input")', 'index = Config("index", default_value={})']:
+            with self.subTest(declared):
+                (found,) = self.mistakes(self.flow("pass", declared, foreach=", foreach='x'"))
+                self.assertIn("in the foreach that step start opens", found["message"].replace("of the", "in the"))
+                self.assertEqual(self.mistakes(self.flow("pass", declared)), [])
+        self.assertEqual(self.mistakes(self.flow("pass", "input = 'all'", foreach=", foreach='x'")), [])
+
+    def test_defaults_that_do_not_fit(self):
+        for declared, said in [
+            ("Parameter('a', type=int, default='x')", "x is not a valid integer"),
+            ("Parameter('a', type=bool, default='maybe')", "maybe is not a valid boolean"),
+            ("Parameter('a', type=JSONType, default='{')", "{ is not a valid JSON object"),
+            ("Parameter('a', type=float, default=[1])", "[1] is not a valid float"),
+        ]:
+            with self.subTest(declared):
+                (found,) = self.mistakes(self.flow("pass", "a = " + declared))
+                self.assertIn("The default of the parameter a does not fit its type: " + said, found["message"])
+                self.assertEqual(found["line"], 5)
+        for declared in ["Parameter('a', type=int, default='5')", "IncludeFile('a', default='nothing')"]:
+            self.assertEqual(self.mistakes(self.flow("pass", "a = " + declared)), [])
 
 
 if __name__ == "__main__":

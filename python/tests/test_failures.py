@@ -28,6 +28,11 @@ class Output(FlowTest):
         )
         self.assertTrue(exception["traceback"].startswith("Traceback"))
 
+    def test_a_task_has_no_keyboard(self):
+        host = self.steps("breakpoint()\nself.next(self.end)", "self.x = input()\nself.next(self.end)")
+        self.assertFails(host.task("s0"), "Flow failed in file", "PYTHONBREAKPOINT=0")
+        self.assertFails(host.task("s1"), "EOFError", "A task has no keyboard")
+
     def test_cause_and_frames_below(self):
         host = self.steps("try:\n    self.nope\nexcept AttributeError as e:\n    raise ValueError('x') from e")
         result = host.task("s0")

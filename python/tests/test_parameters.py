@@ -143,6 +143,19 @@ class Choice:
         self.assertEqual(host.parameters({"p": "c"}).done["message"], "Invalid value for '--p': c is not one of a, b")
 
 
+    def test_a_parameter_called_name_has_its_own_value(self):
+        self.assertEqual(self.value("Parameter('name', default='ada')"), "ada")
+        values = self.parameters("name = Parameter('name', default='ada')").values()
+        self.assertEqual(values["name"], "ada")
+        self.assertEqual(self.parameters("p = Parameter('p', default=1)").values()["name"], "F")
+        self.assertEqual(self.parameters("name = 'x'").values()["name"], "x")
+
+    def test_a_default_that_cannot_be(self):
+        result = self.parameters("p = IncludeFile('p', default='/nothing')", {})
+        self.assertIn("This is its default. Give another value with --p", result.done["message"])
+        self.assertNotIn("default", self.parameters("p = IncludeFile('p')", {"p": "/nothing"}).done["message"])
+
+
 class Declarations(FlowTest):
     def test_mistakes(self):
         from levada.exceptions import MetaflowException

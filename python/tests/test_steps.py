@@ -144,6 +144,21 @@ class InvalidNext(FlowTest):
         host = self.steps("if 1: return\nself.next(self.end)")
         self.assertFails(host.task("s0"), "'s0'", "without calling self.next()", "end")
 
+    def test_an_artifact_that_hides_a_step(self):
+        host = self.steps(
+            "setattr(self, 's1', 4)\nself.next(self.end)",
+            "setattr(self, 's0', 4)\nself.next(self.s0)",
+            "@catch(var='problem')\nsetattr(self, 'merge_artifacts', 4)\nself.next(self.end)",
+            "self.s0 = lambda: 1\nself.next(self.end)",
+            classbody="end_is_last = 1",
+        )
+        self.assertFails(host.task("s0"), "Step 's0' has set the attribute 's1'", "self.s1_value")
+        self.assertFails(host.task("s1"), "go on to the step 's0', but self.s0 has been set to a value")
+        result = host.task("s2")
+        self.assertOk(result)
+        self.assertIn("which every flow has", result.done["exception"]["message"])
+        self.assertOk(host.task("s3"))  # functions are no artifacts
+
 
 class Joins(FlowTest):
     BODY = """

@@ -125,12 +125,12 @@ class TaskView:
     def names(self):
         """The names of all artifacts, sorted."""
         if self._names is None:
-            from ..artifacts import _BEHAVIOUR
+            from ..artifacts import BEHAVIOUR
 
             own = {
                 n
                 for n, v in self._flow.__dict__.items()
-                if n[:2] != "__" and n != "_levada" and not isinstance(v, _BEHAVIOUR)
+                if n[:2] != "__" and n != "_levada" and not isinstance(v, BEHAVIOUR)
             }
             self._names = sorted(own | set(self._task.names()) | set(self.parameter_names))
         return self._names
