@@ -55,9 +55,13 @@ func (c *checkCommand) json(s *session) error {
 		File     string        `json:"file"`
 		Valid    bool          `json:"valid"`
 		Problems []jsonProblem `json:"problems"`
-	}{def.Name, def.File, len(s.flow.Problems()) == 0, []jsonProblem{}}
+		Warnings []jsonProblem `json:"warnings"`
+	}{def.Name, def.File, len(s.flow.Problems()) == 0, []jsonProblem{}, []jsonProblem{}}
 	for _, p := range s.flow.Problems() {
 		result.Problems = append(result.Problems, jsonProblem{p.Check, p.Step, p.File, p.Line, p.Message})
+	}
+	for _, m := range def.Warnings() {
+		result.Warnings = append(result.Warnings, jsonProblem{"", m.Step, m.File, m.Line, m.Message})
 	}
 	if err := s.printJSON(result); err != nil || result.Valid {
 		return err
@@ -67,7 +71,7 @@ func (c *checkCommand) json(s *session) error {
 
 // jsonProblem is the JSON form of a graph.Problem.
 type jsonProblem struct {
-	Check   string `json:"check"`
+	Check   string `json:"check,omitempty"` // not of warnings
 	Step    string `json:"step,omitempty"`
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
@@ -90,6 +94,9 @@ func (s *session) validate() error {
 	problems := s.flow.Problems()
 	if len(problems) == 0 {
 		s.inform("    The graph looks good!")
+		for _, m := range s.flow.Definition().Warnings() {
+			s.inform("    Warning: %s, line %d: %s", m.File, m.Line, m.Message)
+		}
 		return s.checkDecorators()
 	}
 	var all []string

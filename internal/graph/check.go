@@ -126,6 +126,9 @@ func (c *compiler) findEnd(k check, name string, annotated func(*Step) bool) *ve
 // tellMistakes reports what the SDK found wrong.
 func (c *compiler) tellMistakes() {
 	for i, m := range c.flow.Mistakes {
+		if m.Warning {
+			continue
+		}
 		file := m.File
 		if file == "" {
 			file = c.flow.File

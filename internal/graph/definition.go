@@ -8,7 +8,10 @@
 // I/O, no goroutines.
 package graph
 
-import "encoding/json"
+import (
+	"cmp"
+	"encoding/json"
+)
 
 // DefinitionVersion is the version of the definition format that this package reads.
 const DefinitionVersion = 1
@@ -40,6 +43,19 @@ type Mistake struct {
 	File    string `json:"file,omitempty"` // where it differs from the flow's file
 	Line    int    `json:"line,omitempty"`
 	Message string `json:"message"`
+	Warning bool   `json:"warning,omitempty"` // the flow can run with it
+}
+
+// Warnings are the mistakes that a flow can run with, each with its file.
+func (f *Flow) Warnings() []Mistake {
+	var all []Mistake
+	for _, m := range f.Mistakes {
+		if m.Warning {
+			m.File = cmp.Or(m.File, f.File)
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // Reads is what every task of a flow reads before its step runs. It may be sent ahead.

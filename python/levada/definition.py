@@ -231,4 +231,4 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
     wrong = mistakes(flow_class, list(zip(steps, nodes)), parameters, configs, places)
     if wrong:
         definition["mistakes"] = wrong
-    return definition, Plans(plans, parameters, constants, private, known, names_of_flows(flow_class, plans))
+    return definition, Plans(plans, parameters, constants, private, known, names_of_flows(flow_class))

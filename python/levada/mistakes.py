@@ -23,7 +23,8 @@ _OF_FOREACH = ("input", "index", "foreach_stack")
 def mistakes(flow_class, steps, parameters, configs, places):
     """What is wrong, as the definition has it.
 
-    ``steps`` are pairs of a step as described and its node, ``places`` file and line of what the class assigns.
+    ``steps`` are pairs of a step as described and its node, ``places`` file and line of what the class assigns. What a
+    flow can run with is marked as a warning.
     """
     return [
         *_hidden(flow_class, steps, parameters, configs, places),
@@ -32,9 +33,9 @@ def mistakes(flow_class, steps, parameters, configs, places):
     ]
 
 
-def names_of_flows(flow_class, steps):
+def names_of_flows(flow_class):
     """The names that artifacts cannot have in this flow: where they are read, the class has something else."""
-    return frozenset(steps).union(name for name in _OWN if _is_ours(flow_class, name))
+    return frozenset(name for name in _OWN if _is_ours(flow_class, name))
 
 
 def refuse(step, names):
@@ -43,19 +44,13 @@ def refuse(step, names):
 
     name = min(names)
     raise MetaflowException(
-        "Step '%s' has set the attribute '%s' of the flow, %s. Choose another name, such as self.%s_value."
-        % (step, name, _what(name, name not in _OWN), name)
+        "Step '%s' has set the attribute '%s' of the flow, which every flow has: it is %s. Choose another name, such as "
+        "self.%s_value." % (step, name, _OWN[name], name)
     )
 
 
 def _is_ours(flow_class, name):
     return getattr(flow_class, name, None) is FlowSpec.__dict__[name]
-
-
-def _what(name, is_step):
-    if is_step:
-        return "but %s is a step, and the steps after this one would find it there, not the value" % name
-    return "which every flow has: it is %s" % _OWN[name]
 
 
 def _hidden(flow_class, steps, parameters, configs, places):
@@ -84,18 +79,31 @@ def _lost(flow_class, steps):
     names = {step["name"] for step, _ in steps}
     for step, node in steps:
         for name, line in assignments(node).items() if node is not None else ():
-            if name in names and step.get("next") is None:
-                continue  # what the last step sets is read by nobody but clients
-            if name in names or name in _OWN and _is_ours(flow_class, name):
-                mistake = {
-                    "step": step["name"],
-                    "line": line,
-                    "message": "Step %s sets self.%s, %s. Choose another name, such as self.%s_value."
-                    % (step["name"], name, _what(name, name in names), name),
-                }
-                if "file" in step:
-                    mistake["file"] = step["file"]
-                yield mistake
+            warning = False
+            if name in names:
+                after = step.get("next")
+                if after is None:
+                    continue  # what the last step sets is read by nobody but clients
+                if name in after.get("targets", ()):
+                    what = "but %s is a step, and self.next would get the value in its place" % name
+                else:  # the step itself may read it, and so may clients
+                    what = "but %s is a step, and the steps after this one find it there, not the value" % name
+                    warning = True
+            elif name in _OWN and _is_ours(flow_class, name):
+                what = "which every flow has: it is %s" % _OWN[name]
+            else:
+                continue
+            mistake = {
+                "step": step["name"],
+                "line": line,
+                "message": "Step %s sets self.%s, %s. Choose another name, such as self.%s_value."
+                % (step["name"], name, what, name),
+            }
+            if warning:
+                mistake["warning"] = True
+            if "file" in step:
+                mistake["file"] = step["file"]
+            yield mistake
 
 
 def assignments(function):

@@ -56,7 +56,7 @@ def _target(flow, task, target, where, invalid):
     function = getattr(target, "__func__", None)
     name = getattr(function, "__name__", None)
     if name is None or getattr(target, "__self__", None) is not flow:
-        taken = task.plans.taken.intersection(key for key, value in flow.__dict__.items() if value is target)
+        taken = [key for key, value in flow.__dict__.items() if value is target and key in task.plans.steps]
         if taken:
             raise invalid(
                 "self.next() is to go on to the step '%s', but self.%s has been set to a value. "

@@ -401,6 +401,10 @@ class Mistakes(FlowTest):
                 self.assertEqual(found["step"], "start")
                 self.assertIn("Step start sets self.train, but train is a step", found["message"])
                 self.assertIn("self.train_value", found["message"])
+                self.assertNotIn("warning", found)
+        # A flow can go on where the step does not go on to it.
+        (found,) = self.mistakes(self.flow("self.end = 1"))
+        self.assertEqual((found["line"], found["warning"]), (8, True))
 
     def test_what_is_no_artifact_called_like_a_step(self):
         for statement in ["train = 1", "x = self.train", "self.train.x = 1", "self.train: int", "self.x = self.train"]:
