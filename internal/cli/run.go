@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
@@ -336,7 +335,7 @@ func (s *session) writeFile(option, path string, data []byte) error {
 // unwritten is the error of a file that an option names and that could not be written. What is said of the file that was in its place on
 // the way is said of it.
 func unwritten(option, path string, err error) error {
-	kind := fault.KindOf(blob.Fault("", path, err))
+	kind := fault.KindOf(fault.Of("", path, err))
 	if kind == fault.Internal {
 		kind = fault.Unavailable // a folder in its place, for instance
 	}

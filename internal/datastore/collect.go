@@ -84,7 +84,7 @@ func (s *Store) stat(ctx context.Context, key string) (int64, time.Time, error) 
 	}
 	st, err := os.Stat(path)
 	if err != nil {
-		return 0, time.Time{}, blob.Fault("look up", path, err)
+		return 0, time.Time{}, fault.Of("look up", path, err)
 	}
 	return st.Size(), st.ModTime(), nil
 }

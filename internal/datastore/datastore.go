@@ -207,12 +207,12 @@ func (s *Store) PutFile(ctx context.Context, path string, p Packing) (Ref, error
 	const op = "store file"
 	f, err := os.Open(path)
 	if err != nil {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	if st.Size() <= metastore.InlineLimit {
 		data, err := io.ReadAll(f)
@@ -220,12 +220,12 @@ func (s *Store) PutFile(ctx context.Context, path string, p Packing) (Ref, error
 			err = os.Remove(path)
 		}
 		ref, _ := Prepare(data)
-		return ref, blob.Fault(op, path, err)
+		return ref, fault.Of(op, path, err)
 	}
 	pays := false
 	if p == MayCompress {
 		if pays, err = compressible(f, st.Size()); err != nil {
-			return Ref{}, blob.Fault(op, path, err)
+			return Ref{}, fault.Of(op, path, err)
 		}
 	}
 	var ref Ref
@@ -235,10 +235,10 @@ func (s *Store) PutFile(ctx context.Context, path string, p Packing) (Ref, error
 		ref, err = s.putPlain(ctx, f)
 	}
 	if err != nil {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	return ref, nil
 }

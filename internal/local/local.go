@@ -185,7 +185,7 @@ func find(where Where) (home string, created bool, err error) {
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
 	}
 	if err := os.MkdirAll(home, 0o777); err != nil {
-		return "", false, (&fault.Error{Kind: fault.KindOf(blob.Fault("", "", err)), Op: "make the store", Subject: home, Cause: err}).
+		return "", false, (&fault.Error{Kind: fault.KindOf(fault.Of("", "", err)), Op: "make the store", Subject: home, Cause: err}).
 			Do("run in a folder that can be written, or name one with LEVADA_HOME")
 	}
 	return home, true, nil

@@ -306,7 +306,7 @@ func (s *Store) logFiles() ([]logFile, error) {
 	root := filepath.Join(s.Home, "logs")
 	folders, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, blob.Fault("list logs", root, err)
+		return nil, fault.Of("list logs", root, err)
 	}
 	var all []logFile
 	for _, folder := range folders {
@@ -317,7 +317,7 @@ func (s *Store) logFiles() ([]logFile, error) {
 		dir := filepath.Join(root, folder.Name())
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, blob.Fault("list logs", dir, err)
+			return nil, fault.Of("list logs", dir, err)
 		}
 		for _, e := range entries {
 			f := logFile{logKey: logKey{run: run}, path: filepath.Join(dir, e.Name())}
@@ -344,7 +344,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	// What dead processes left refers to nothing and is referred to by nothing. It goes first, for no record needs room for that.
 	for _, l := range p.remove {
 		if err := os.RemoveAll(l.path); err != nil {
-			return freed, blob.Fault("delete", l.path, err)
+			return freed, fault.Of("delete", l.path, err)
 		}
 		freed += l.bytes
 	}
@@ -420,7 +420,7 @@ func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, e
 			continue
 		}
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return freed, blob.Fault("delete log", f.path, err)
+			return freed, fault.Of("delete log", f.path, err)
 		}
 		freed += f.size
 		os.Remove(filepath.Dir(f.path)) // fails unless this was the last

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/usage"
 )
@@ -42,7 +43,7 @@ func Register(home string, here metastore.Place) (*Engine, error) {
 		}
 	}
 	if err := os.MkdirAll(root, 0o777); err != nil {
-		return nil, blob.Fault("make the staging folder", root, err)
+		return nil, fault.Of("make the staging folder", root, err)
 	}
 	namespace := ""
 	if here.Namespace != "" {
@@ -52,7 +53,7 @@ func Register(home string, here metastore.Place) (*Engine, error) {
 	name := fmt.Sprintf("%d-%d-%d-%s-%s", pid, usage.ProcessStart(pid), blob.Now().UnixNano(), machine(here.Host), namespace)
 	folder, err := os.MkdirTemp(root, name)
 	if err != nil {
-		return nil, blob.Fault("make the staging folder", root, err)
+		return nil, fault.Of("make the staging folder", root, err)
 	}
 	return &Engine{folder, lockFolder(folder)}, nil
 }
@@ -111,7 +112,7 @@ func look(root string, here metastore.Place) (engines, error) {
 	var e engines
 	entries, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return e, blob.Fault("look into the staging folder", root, err)
+		return e, fault.Of("look into the staging folder", root, err)
 	}
 	for _, entry := range entries {
 		var pid int

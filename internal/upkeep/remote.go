@@ -28,9 +28,9 @@ func Remote(home, host, session string, began time.Time) (time.Time, error) {
 	}
 	path := remoteFolder(home, host, session, began)
 	if err := os.MkdirAll(path, 0o777); err != nil {
-		return began, blob.Fault("make a session known", path, err)
+		return began, fault.Of("make a session known", path, err)
 	}
-	return began, blob.Fault("renew a session", path, os.Chtimes(path, now, now))
+	return began, fault.Of("renew a session", path, os.Chtimes(path, now, now))
 }
 
 // Goodbye says that such an engine has made its last commit.
@@ -40,7 +40,7 @@ func Goodbye(home, host, session string, began time.Time) error {
 	}
 	path := remoteFolder(home, host, session, began)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return blob.Fault("end a session", path, err)
+		return fault.Of("end a session", path, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // Whoever writes a file holds a lock on it. The operating system gives that up when its process ends, however that ends: one without a lock
@@ -59,11 +60,11 @@ func (b *Bucket) Parts(ctx context.Context) ([]blob.Part, error) {
 	const op = "look for unfinished files"
 	root := filepath.Join(b.root, temporary)
 	if err := ctx.Err(); err != nil {
-		return nil, blob.Fault(op, root, err)
+		return nil, fault.Of(op, root, err)
 	}
 	entries, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, blob.Fault(op, root, err)
+		return nil, fault.Of(op, root, err)
 	}
 	var parts []blob.Part
 	for _, e := range entries {
@@ -104,7 +105,7 @@ func (b *Bucket) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	const op = "remove an unfinished file"
 	path := filepath.Join(b.root, temporary, filepath.Base(p.Name))
 	if err := ctx.Err(); err != nil {
-		return false, blob.Fault(op, path, err)
+		return false, fault.Of(op, path, err)
 	}
 	f, err := os.Open(path)
 	if err == nil {
@@ -117,5 +118,5 @@ func (b *Bucket) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // somebody else did
 	}
-	return err == nil, blob.Fault(op, path, err)
+	return err == nil, fault.Of(op, path, err)
 }

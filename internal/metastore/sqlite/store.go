@@ -126,7 +126,7 @@ func (s *Store) Present() error {
 
 func (s *Store) openForWriting(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
-		return fileFault("create folder", filepath.Dir(s.path), err)
+		return fault.Of("create folder", filepath.Dir(s.path), err)
 	}
 	c, err := s.dialWriter(ctx)
 	if fault.Is(s.faultOf("", err), fault.NoSpace) && o.Spend && s.spendReserve() {
@@ -181,7 +181,7 @@ func (s *Store) openForReading(ctx context.Context) error {
 		return fault.New(fault.NotFound, "there is no store here").On(filepath.Dir(s.path)).
 			Do("Run a flow in this folder first, or name the folder that holds the store.")
 	} else if err != nil {
-		return fileFault("open store", s.path, err)
+		return fault.Of("open store", s.path, err)
 	}
 	dial := func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
 	c, err := dial()
@@ -372,17 +372,3 @@ func (p *pool) close() error {
 }
 
 func errClosed() error { return fault.New(fault.Internal, "the store is closed") }
-
-// fileFault turns an error of the file system into a fault.
-func fileFault(op, path string, err error) error {
-	kind, hint := fault.Internal, ""
-	switch {
-	case errors.Is(err, fs.ErrPermission) || isReadOnlyDisk(err):
-		kind, hint = fault.Permission, "Make the folder writable for you, or choose another folder for the store."
-	case isNoSpace(err):
-		kind, hint = fault.NoSpace, "Free some space on the disk, then try again."
-	case errors.Is(err, fs.ErrNotExist):
-		kind = fault.NotFound
-	}
-	return &fault.Error{Kind: kind, Op: op, Subject: path, Hint: hint, Cause: err}
-}
