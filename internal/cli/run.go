@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 )
@@ -277,7 +278,7 @@ func (o *runOptions) writeRunFiles(s *session, id int64) error {
 
 // metadataName is the store as Metaflow's clients name one: the folder that holds it.
 func (s *session) metadataName() string {
-	if filepath.Base(s.store.Path) == ".levada" {
+	if filepath.Base(s.store.Path) == layout.Folder {
 		return "local@" + filepath.Dir(s.store.Path)
 	}
 	if s.store.Remote {

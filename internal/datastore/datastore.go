@@ -37,6 +37,7 @@ import (
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -130,10 +131,13 @@ func (s *Store) Put(ctx context.Context, data []byte) (Ref, error) {
 // keyOf returns the key under which plain bytes are stored.
 func keyOf(h metastore.Hash) string {
 	x := hex.EncodeToString(h[:])
-	return "blobs/" + x[:2] + "/" + x[2:]
+	return valuesPrefix + x[:2] + "/" + x[2:]
 }
 
-const compressedSuffix = ".zst"
+const (
+	valuesPrefix     = layout.Values + "/"
+	compressedSuffix = ".zst"
+)
 
 // stored is what the bucket has of a blob.
 type stored struct {

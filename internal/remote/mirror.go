@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/upkeep"
@@ -54,7 +55,7 @@ func newMirror(c *Client) *mirror {
 	return &mirror{c: c, runs: make(map[int64]bool), sent: make(map[logKey]int64), shown: make(map[int64]map[string]liveCard)}
 }
 
-func (m *mirror) folder(run int64) string { return filepath.Join(m.c.cache.home, "logs", itoa(run)) }
+func (m *mirror) folder(run int64) string { return layout.RunLogs(m.c.cache.home, run) }
 
 // begin has the files of a run carried over. Nothing in its folder is of this run yet: it may be of another server's run with this number.
 func (m *mirror) begin(run int64) {
@@ -246,7 +247,7 @@ func (h *Handler) files() {
 	h.mux.HandleFunc("GET "+Prefix+"logs/{run}/{name}", h.readLog)
 }
 
-func (h *Handler) folder(run int64) string { return filepath.Join(h.c.Home, "logs", itoa(run)) }
+func (h *Handler) folder(run int64) string { return layout.RunLogs(h.c.Home, run) }
 
 func (h *Handler) appendLog(p logPiece) (int64, error) {
 	if p.Run <= 0 || p.At < 0 || !logName.MatchString(p.Name) {

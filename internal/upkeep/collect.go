@@ -15,6 +15,7 @@ import (
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -303,7 +304,7 @@ var cardName = regexp.MustCompile(`^(card-[^.]*\.new|[0-9]+-[0-9]+\.card-[0-9]+\
 
 // logFiles lists the logs that are files, and the cards beside them.
 func (s *Store) logFiles() ([]logFile, error) {
-	root := filepath.Join(s.Home, "logs")
+	root := filepath.Join(s.Home, layout.Logs)
 	folders, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Of("list logs", root, err)

@@ -13,12 +13,10 @@ import (
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/usage"
 )
-
-// stagingName is the folder in which engines have their folders.
-const stagingName = "staging"
 
 // Engine is one that was made known.
 type Engine struct {
@@ -36,7 +34,7 @@ type Engine struct {
 // folder locked, which tells of it in all containers that see the same file system; that a folder is not locked says nothing, since
 // not all file systems have locks, nor do all that share a folder share them.
 func Register(home string, here metastore.Place) (*Engine, error) {
-	root := filepath.Join(home, stagingName)
+	root := layout.StagingOf(home)
 	if found, err := look(root, here); err == nil {
 		for _, l := range found.left {
 			os.RemoveAll(l.path)
@@ -154,7 +152,7 @@ const elsewhere = time.Hour
 
 // engines finds out which engines live: by their folders, and by the runs that go on or may do so again.
 func (s *Store) engines(ctx context.Context) (engines, error) {
-	e, err := look(filepath.Join(s.Home, stagingName), s.Here)
+	e, err := look(layout.StagingOf(s.Home), s.Here)
 	if err != nil {
 		return e, err
 	}

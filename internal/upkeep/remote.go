@@ -11,6 +11,7 @@ import (
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // Remote makes an engine known that stores through a server, or says that it still lives; the zero Time is one that was not known.
@@ -49,5 +50,5 @@ var sessionName = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // remoteFolder names no process: none of this machine is meant, even if the engine runs on it.
 func remoteFolder(home, host, session string, began time.Time) string {
-	return filepath.Join(home, stagingName, fmt.Sprintf("0-0-%d-%s-%s", began.UnixNano(), machine("through a server: "+host), session))
+	return filepath.Join(layout.StagingOf(home), fmt.Sprintf("0-0-%d-%s-%s", began.UnixNano(), machine("through a server: "+host), session))
 }

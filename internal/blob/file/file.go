@@ -20,10 +20,8 @@ import (
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
-
-// temporary is the folder of unfinished files. No key begins with a dot.
-const temporary = ".tmp"
 
 // Bucket is a bucket in a folder. All methods may be called concurrently, also by
 // several processes with the same folder.
@@ -92,7 +90,7 @@ func (b *Bucket) keep(op, key string, f *os.File) error {
 		err = syncFolder(filepath.Dir(target))
 	}
 	if err != nil {
-		if filepath.Dir(f.Name()) == filepath.Join(b.root, temporary) {
+		if filepath.Dir(f.Name()) == filepath.Join(b.root, layout.Temporary) {
 			os.Remove(f.Name())
 		}
 		return fault.Of(op, target, err)

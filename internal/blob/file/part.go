@@ -10,6 +10,7 @@ import (
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // Whoever writes a file holds a lock on it. The operating system gives that up when its process ends, however that ends: one without a lock
@@ -24,7 +25,7 @@ var _ blob.Sweeper = (*Bucket)(nil)
 
 // create makes a file that is going to be written.
 func (b *Bucket) create() (*os.File, error) {
-	dir := filepath.Join(b.root, temporary)
+	dir := filepath.Join(b.root, layout.Temporary)
 	if err := b.makeFolder(dir); err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func there(f *os.File) bool {
 // Parts lists the unfinished files.
 func (b *Bucket) Parts(ctx context.Context) ([]blob.Part, error) {
 	const op = "look for unfinished files"
-	root := filepath.Join(b.root, temporary)
+	root := filepath.Join(b.root, layout.Temporary)
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Of(op, root, err)
 	}
@@ -103,7 +104,7 @@ func writer(path string) blob.Writer {
 // Discard removes an unfinished file.
 func (b *Bucket) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	const op = "remove an unfinished file"
-	path := filepath.Join(b.root, temporary, filepath.Base(p.Name))
+	path := filepath.Join(b.root, layout.Temporary, filepath.Base(p.Name))
 	if err := ctx.Err(); err != nil {
 		return false, fault.Of(op, path, err)
 	}

@@ -1,5 +1,4 @@
-// Package sqlite is the embedded metadata store: one SQLite file, [FileName],
-// in the store's folder.
+// Package sqlite is the embedded metadata store: one SQLite file in the store's folder.
 //
 // Writing. One goroutine writes. It takes everything that is queued, commits it
 // in one transaction and then tells each record's Done (group commit), so the
@@ -36,11 +35,9 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
-
-// FileName is the name of the database file in the store's folder.
-const FileName = "levada.db"
 
 // Options say how to open a store. The zero value is what a run wants.
 type Options struct {
@@ -92,7 +89,7 @@ func Open(ctx context.Context, folder string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, faultOf(op, folder, err)
 	}
-	s := &Store{path: filepath.Join(folder, FileName)}
+	s := &Store{path: filepath.Join(folder, layout.Database)}
 	if o.ReadOnly {
 		err = s.openForReading(ctx)
 	} else {
