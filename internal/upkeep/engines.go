@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
@@ -189,18 +190,17 @@ func (e *engines) young() time.Time {
 	return e.oldest.Add(-coarse)
 }
 
+// holds reports whether a file is so young that an engine that lives may be about to need it.
+func (e *engines) holds(f datastore.File) bool { return e.living && !f.Stored.Before(e.young()) }
+
 // unwritten is for how long a file that is being written is not written to, at most, while somebody writes it.
 const unwritten = time.Hour
 
-// halfWritten finds files that somebody began to write and who died before they were whole, and how many bytes are in those that somebody
-// writes, or may be writing where that cannot be known.
-func (s *Store) halfWritten(ctx context.Context, e engines, now time.Time) (left []blob.Part, kept int64, err error) {
-	parts, err := s.Data.Parts(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
+// halfWritten tells files that somebody began to write and who died before they were whole from those that somebody writes, or may be
+// writing where that cannot be known, and counts the bytes of the latter.
+func halfWritten(parts []blob.Part, living bool, now time.Time) (left []blob.Part, kept int64) {
 	patience := time.Minute
-	if e.living {
+	if living {
 		patience = unwritten
 	}
 	for _, p := range parts {
@@ -210,7 +210,7 @@ func (s *Store) halfWritten(ctx context.Context, e engines, now time.Time) (left
 			kept += p.Bytes
 		}
 	}
-	return left, kept, nil
+	return left, kept
 }
 
 // sizeOf is the number of bytes in a file, or in the files of a folder.
