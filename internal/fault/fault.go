@@ -115,7 +115,7 @@ func Of(op, subject string, err error) error {
 		f.Kind = NotFound
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
 		f.Kind = Permission
-		f.Hint = "Make the file and its folder accessible for you, or choose another folder."
+		f.Hint = "Make the file and its folder accessible for you, or choose another folder (LEVADA_HOME names that of the store)."
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		f.Kind = NoSpace
 		f.Hint = "Free some space on the disk, then try again."
