@@ -24,6 +24,7 @@ var layers = map[string]int{
 	"python":                    0,
 	"internal/graph":            1,
 	"internal/engine":           1,
+	"internal/layout":           1,
 	"internal/pickle":           1,
 	"internal/tasklog":          1,
 	"internal/livecard":         1,

@@ -26,6 +26,7 @@ import (
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/interp"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/local"
 	"github.com/levadahq/levada/internal/metaflowapi"
 	"github.com/levadahq/levada/internal/remote"
@@ -194,7 +195,7 @@ func (a *app) dial(ctx context.Context, where cli.Home) (cli.Store, error) {
 	}
 	window := server.Window()
 	c.Home, c.Name, c.Look, c.Upkeep, c.Patience = server.Home(), server.URL(), window.Look, server, server.Patience()
-	c.Store, c.Data = server.Store, datastore.New(server.Store, server.Bucket, filepath.Join(c.Home, "staging"))
+	c.Store, c.Data = server.Store, datastore.New(server.Store, server.Bucket, layout.StagingOf(c.Home))
 	cases := service.New(c)
 	return cli.Store{
 		Service: cases, Path: c.Name, Remote: true, Gone: func() bool { return false },

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
@@ -233,7 +232,7 @@ func (c *cardList) document(s *session, cards []service.Card) error {
 	}
 	text = append(text, '\n')
 	if c.file != "" {
-		return blob.Fault("write", c.file, os.WriteFile(s.path(c.file), text, 0o666))
+		return fault.Of("write", c.file, os.WriteFile(s.path(c.file), text, 0o666))
 	}
 	return s.print(string(text))
 }
@@ -317,18 +316,18 @@ func (s *session) copyCard(ctx context.Context, c service.Card, w io.Writer) err
 func (s *session) saveCard(ctx context.Context, c service.Card, path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".card-*")
 	if err != nil {
-		return blob.Fault("write card", path, err)
+		return fault.Of("write card", path, err)
 	}
 	defer os.Remove(f.Name())
 	err = s.copyCard(ctx, c, f)
 	if e := f.Close(); err == nil {
-		err = blob.Fault("write card", path, e)
+		err = fault.Of("write card", path, e)
 	}
 	if err == nil {
-		err = blob.Fault("write card", path, os.Chmod(f.Name(), 0o644))
+		err = fault.Of("write card", path, os.Chmod(f.Name(), 0o644))
 	}
 	if err == nil {
-		err = blob.Fault("write card", path, os.Rename(f.Name(), path))
+		err = fault.Of("write card", path, os.Rename(f.Name(), path))
 	}
 	return err
 }
@@ -345,7 +344,7 @@ func (c *cardView) run(ctx context.Context, s *session) error {
 	}
 	dir, err := os.MkdirTemp("", "levada-card-")
 	if err != nil {
-		return blob.Fault("view card", os.TempDir(), err)
+		return fault.Of("view card", os.TempDir(), err)
 	}
 	path := filepath.Join(dir, cardName(*card))
 	if err := s.saveCard(ctx, *card, path); err != nil {

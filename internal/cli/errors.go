@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/worker"
 )
@@ -117,7 +116,7 @@ func (o output) Write(p []byte) (int, error) {
 		return n, err
 	}
 	f := fault.New(fault.Unavailable, "The output could not be written").Because(err)
-	if fault.Is(blob.Fault("", "", err), fault.NoSpace) {
+	if fault.Is(fault.Of("", "", err), fault.NoSpace) {
 		f.Kind = fault.NoSpace
 		f.Hint = "Free some space on the disk, or send the output somewhere else."
 	}

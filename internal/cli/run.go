@@ -12,8 +12,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 )
@@ -278,7 +278,7 @@ func (o *runOptions) writeRunFiles(s *session, id int64) error {
 
 // metadataName is the store as Metaflow's clients name one: the folder that holds it.
 func (s *session) metadataName() string {
-	if filepath.Base(s.store.Path) == ".levada" {
+	if filepath.Base(s.store.Path) == layout.Folder {
 		return "local@" + filepath.Dir(s.store.Path)
 	}
 	if s.store.Remote {
@@ -336,7 +336,7 @@ func (s *session) writeFile(option, path string, data []byte) error {
 // unwritten is the error of a file that an option names and that could not be written. What is said of the file that was in its place on
 // the way is said of it.
 func unwritten(option, path string, err error) error {
-	kind := fault.KindOf(blob.Fault("", path, err))
+	kind := fault.KindOf(fault.Of("", path, err))
 	if kind == fault.Internal {
 		kind = fault.Unavailable // a folder in its place, for instance
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // GitInfo is the state of the git work tree around a folder, read from its
@@ -209,7 +210,7 @@ func parseStatus(out string) GitStatus {
 func ownFile(path string) bool {
 	for part := range strings.SplitSeq(path, "/") {
 		switch part {
-		case ".levada", ".metaflow", "__pycache__":
+		case layout.Folder, ".metaflow", "__pycache__":
 			return true
 		}
 	}

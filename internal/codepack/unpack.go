@@ -85,7 +85,7 @@ func Fresh(dir string) error {
 		return fault.New(fault.Conflict, "the folder is not empty").On(dir).Do("name one that is empty or not there; nothing is overwritten")
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return writeFault(dir, err)
+		return fault.Of("unpack code", dir, err)
 	}
 	return nil
 }
@@ -93,11 +93,11 @@ func Fresh(dir string) error {
 // Write is [Unpack] for files that come from [Walk] or [WalkTar].
 func Write(all iter.Seq2[Entry, error], dir string) (int, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return 0, writeFault(dir, err)
+		return 0, fault.Of("unpack code", dir, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return 0, writeFault(dir, err)
+		return 0, fault.Of("unpack code", dir, err)
 	}
 	defer root.Close()
 	var files int
@@ -111,7 +111,7 @@ func Write(all iter.Seq2[Entry, error], dir string) (int, error) {
 			if errors.As(err, &fe) {
 				return files, err
 			}
-			return files, writeFault(filepath.Join(dir, e.Path), err)
+			return files, fault.Of("unpack code", filepath.Join(dir, e.Path), err)
 		}
 	}
 	return files, nil
@@ -158,15 +158,4 @@ func corrupt(name string, err error) error {
 	e := fault.New(fault.Corrupt, "the code package cannot be read").Because(err)
 	e.Op, e.Subject = "unpack code", name
 	return e
-}
-
-func writeFault(path string, err error) error {
-	kind := fault.Internal
-	switch {
-	case errors.Is(err, os.ErrPermission):
-		kind = fault.Permission
-	case isNoSpace(err):
-		kind = fault.NoSpace
-	}
-	return &fault.Error{Kind: kind, Op: "unpack code", Subject: path, Cause: err}
 }

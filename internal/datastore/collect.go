@@ -51,7 +51,7 @@ type File struct {
 // Files yields the files of all blobs.
 func (s *Store) Files(ctx context.Context) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
-		for key, err := range s.bucket.List(ctx, "blobs/") {
+		for key, err := range s.bucket.List(ctx, valuesPrefix) {
 			if err != nil {
 				yield(File{}, err)
 				return
@@ -84,14 +84,14 @@ func (s *Store) stat(ctx context.Context, key string) (int64, time.Time, error) 
 	}
 	st, err := os.Stat(path)
 	if err != nil {
-		return 0, time.Time{}, blob.Fault("look up", path, err)
+		return 0, time.Time{}, fault.Of("look up", path, err)
 	}
 	return st.Size(), st.ModTime(), nil
 }
 
 // hashOf is the inverse of keyOf, for compressed files too.
 func hashOf(key string) (h metastore.Hash, ok bool) {
-	x := strings.TrimSuffix(strings.ReplaceAll(strings.TrimPrefix(key, "blobs/"), "/", ""), compressedSuffix)
+	x := strings.TrimSuffix(strings.ReplaceAll(strings.TrimPrefix(key, valuesPrefix), "/", ""), compressedSuffix)
 	b, err := hex.DecodeString(x)
 	if err != nil || len(b) != len(h) {
 		return h, false
@@ -105,7 +105,7 @@ func hashOf(key string) (h metastore.Hash, ok bool) {
 func CheckKey(key string) error {
 	if _, ok := hashOf(key); !ok {
 		return fault.New(fault.Usage, "%q is no key of a value", strings.ToValidUTF8(key, "?")).
-			Do("name a value by its hash, as blobs/01/23… with 64 digits, and %s behind it if it is compressed", compressedSuffix)
+			Do("name a value by its hash, as %s01/23… with 64 digits, and %s behind it if it is compressed", valuesPrefix, compressedSuffix)
 	}
 	return nil
 }

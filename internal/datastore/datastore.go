@@ -37,6 +37,7 @@ import (
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -130,10 +131,13 @@ func (s *Store) Put(ctx context.Context, data []byte) (Ref, error) {
 // keyOf returns the key under which plain bytes are stored.
 func keyOf(h metastore.Hash) string {
 	x := hex.EncodeToString(h[:])
-	return "blobs/" + x[:2] + "/" + x[2:]
+	return valuesPrefix + x[:2] + "/" + x[2:]
 }
 
-const compressedSuffix = ".zst"
+const (
+	valuesPrefix     = layout.Values + "/"
+	compressedSuffix = ".zst"
+)
 
 // stored is what the bucket has of a blob.
 type stored struct {
@@ -207,12 +211,12 @@ func (s *Store) PutFile(ctx context.Context, path string, p Packing) (Ref, error
 	const op = "store file"
 	f, err := os.Open(path)
 	if err != nil {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	if st.Size() <= metastore.InlineLimit {
 		data, err := io.ReadAll(f)
@@ -220,12 +224,12 @@ func (s *Store) PutFile(ctx context.Context, path string, p Packing) (Ref, error
 			err = os.Remove(path)
 		}
 		ref, _ := Prepare(data)
-		return ref, blob.Fault(op, path, err)
+		return ref, fault.Of(op, path, err)
 	}
 	pays := false
 	if p == MayCompress {
 		if pays, err = compressible(f, st.Size()); err != nil {
-			return Ref{}, blob.Fault(op, path, err)
+			return Ref{}, fault.Of(op, path, err)
 		}
 	}
 	var ref Ref
@@ -235,10 +239,10 @@ func (s *Store) PutFile(ctx context.Context, path string, p Packing) (Ref, error
 		ref, err = s.putPlain(ctx, f)
 	}
 	if err != nil {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return Ref{}, blob.Fault(op, path, err)
+		return Ref{}, fault.Of(op, path, err)
 	}
 	return ref, nil
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 )
@@ -51,17 +50,17 @@ func (s *Store) OpenItems(ctx context.Context, h metastore.Hash) (*Items, error)
 		f, err = s.unpack(ctx, h)
 	}
 	if err != nil {
-		return nil, blob.Fault("open foreach elements", path, err)
+		return nil, fault.Of("open foreach elements", path, err)
 	}
 	st, err := f.Stat()
 	if err != nil {
 		f.Close()
-		return nil, blob.Fault("open foreach elements", path, err)
+		return nil, fault.Of("open foreach elements", path, err)
 	}
 	items, err := readItems(f, st.Size(), f.Close)
 	if err != nil {
 		f.Close()
-		return nil, blob.Fault("open foreach elements", path, err)
+		return nil, fault.Of("open foreach elements", path, err)
 	}
 	return items, nil
 }
@@ -157,7 +156,7 @@ func (it *Items) Read(i int) ([]byte, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.Corrupt, "the file of the foreach elements was cut short")
 	}
-	return nil, blob.Fault("read foreach element", "", err)
+	return nil, fault.Of("read foreach element", "", err)
 }
 
 // Close releases the file.

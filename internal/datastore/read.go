@@ -157,7 +157,7 @@ func (v *verifying) Read(p []byte) (int, error) {
 		return n, nil
 	case err != io.EOF:
 		if osError(err) {
-			return n, blob.Fault("read value", v.where, err)
+			return n, fault.Of("read value", v.where, err)
 		}
 		return n, corrupt(v.want, v.where).Because(err) // it does not decompress
 	case sum(v.hash) != v.want:

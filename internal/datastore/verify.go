@@ -7,7 +7,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -53,7 +53,7 @@ func (v *verifier) verify(ctx context.Context, h metastore.Hash, path string) er
 	for {
 		st, err := os.Stat(path)
 		if err != nil {
-			return blob.Fault("read value", path, err)
+			return fault.Of("read value", path, err)
 		}
 		v.mu.Lock()
 		if id, ok := v.right[h]; ok && id == identityOf(st) {
@@ -80,7 +80,7 @@ func (v *verifier) verify(ctx context.Context, h metastore.Hash, path string) er
 		select {
 		case <-other:
 		case <-ctx.Done():
-			return blob.Fault("read value", path, ctx.Err())
+			return fault.Of("read value", path, ctx.Err())
 		}
 	}
 }
@@ -88,16 +88,16 @@ func (v *verifier) verify(ctx context.Context, h metastore.Hash, path string) er
 func (v *verifier) check(ctx context.Context, h metastore.Hash, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return blob.Fault("read value", path, err)
+		return fault.Of("read value", path, err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return blob.Fault("read value", path, err)
+		return fault.Of("read value", path, err)
 	}
 	got := sha256.New()
 	if _, err := io.CopyBuffer(got, onlyReader{ctx, f}, make([]byte, min(chunk, st.Size()+1))); err != nil {
-		return blob.Fault("read value", path, err)
+		return fault.Of("read value", path, err)
 	}
 	if sum(got) != h {
 		return corrupt(h, path)

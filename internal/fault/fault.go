@@ -8,10 +8,13 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Kind says what sort of failure an error is. The set is closed: a new kind is
@@ -97,6 +100,29 @@ func Wrap(kind Kind, op string, cause error) error {
 		return nil
 	}
 	return &Error{Kind: kind, Op: op, Cause: cause}
+}
+
+// Of is the fault that an error of the operating system, or the end of a context, amounts to: with its kind and, where there is
+// something, what the user can do. Faults and nil stay as they are.
+func Of(op, subject string, err error) error {
+	var f *Error
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	f = &Error{Op: op, Subject: subject, Cause: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR): // with the latter a part of the path is a file
+		f.Kind = NotFound
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
+		f.Kind = Permission
+		f.Hint = "Make the file and its folder accessible for you, or choose another folder (LEVADA_HOME names that of the store)."
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		f.Kind = NoSpace
+		f.Hint = "Free some space on the disk, then try again."
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		f.Kind = Interrupted
+	}
+	return f
 }
 
 // On sets the subject and returns the error.

@@ -11,14 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
-	"github.com/levadahq/levada/internal/metastore/sqlite"
 )
 
 // change runs SQL on the store's database, past Levada.
 func (b *box) change(query string, args ...any) {
 	b.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.home, sqlite.FileName))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.home, layout.Database))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestDamagedDatabase(t *testing.T) {
 	made := newBox(t)
 	flow := testdata(t, "damaged.py")
 	made.run("run", flow).want(0)
-	whole, err := os.ReadFile(filepath.Join(made.home, sqlite.FileName))
+	whole, err := os.ReadFile(filepath.Join(made.home, layout.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestDamagedDatabase(t *testing.T) {
 			if err := os.Mkdir(b.home, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join(b.home, sqlite.FileName)
+			path := filepath.Join(b.home, layout.Database)
 			if damage == nil { // a SQLite database of somebody else
 				b.change(`CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine')`)
 			} else if err := os.WriteFile(path, damage(bytes.Clone(whole)), 0o644); err != nil {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/levadahq/levada/internal/metastore/sqlite"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // TestRunsAtOnce has several runs at once in one folder, while others look at it: all come out right, with ids of their own,
@@ -105,7 +105,7 @@ func TestLockedStore(t *testing.T) {
 	b := newBox(t)
 	flow := testdata(t, "filling.py")
 	b.run("run", flow).want(0)
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.home, sqlite.FileName))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.home, layout.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestOlderStore(t *testing.T) {
 	if err := os.Mkdir(b.home, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(b.home, sqlite.FileName)
+	path := filepath.Join(b.home, layout.Database)
 	if err := os.WriteFile(path, old, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestOlderStoreResumed(t *testing.T) {
 // schema runs SQL that changes no rows.
 func (b *box) schema(query string) {
 	b.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.home, sqlite.FileName))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.home, layout.Database))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -197,14 +197,14 @@ func TestNewerStore(t *testing.T) {
 	flow := testdata(t, "filling.py")
 	b.run("run", flow).want(0)
 	b.schema("PRAGMA user_version = 1000")
-	before, err := os.ReadFile(filepath.Join(b.home, sqlite.FileName))
+	before, err := os.ReadFile(filepath.Join(b.home, layout.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, words := range [][]string{{"run", flow}, {"resume", flow}, {"runs"}, {"dump", "1/end"}, {"logs", "1/end"}} {
 		b.run(words...).want(1).says("newer Levada", "1000", "Upgrade", b.home)
 	}
-	if after, _ := os.ReadFile(filepath.Join(b.home, sqlite.FileName)); string(after) != string(before) {
+	if after, _ := os.ReadFile(filepath.Join(b.home, layout.Database)); string(after) != string(before) {
 		t.Error("the newer store was changed")
 	}
 }

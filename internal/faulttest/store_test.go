@@ -19,6 +19,7 @@ import (
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 )
@@ -138,7 +139,7 @@ func (b *box) same(run int64, want map[string]string) {
 // examine checks the whole store: the database is sound, and everything that a record refers to is there and right.
 func (b *box) examine() {
 	b.t.Helper()
-	path := filepath.Join(b.home, sqlite.FileName)
+	path := filepath.Join(b.home, layout.Database)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return
 	}

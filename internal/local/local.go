@@ -15,6 +15,7 @@ import (
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/usage"
@@ -55,7 +56,7 @@ func (s *Store) Present() error { return s.meta.Present() }
 // Gone returns a function that tells whether the store's database is no longer the one that would be opened: it was
 // deleted, replaced by another, or there is a store that is nearer to where this one was looked for.
 func (s *Store) Gone() func() bool {
-	path := filepath.Join(s.Config.Home, sqlite.FileName)
+	path := filepath.Join(s.Config.Home, layout.Database)
 	before, err := os.Stat(path)
 	return func() bool {
 		if home, _, gone := find(s.where); gone != nil || home != s.Config.Home {
@@ -80,7 +81,7 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 	}
 	if where.Access == Change {
 		// What is there is looked at first: opening for writing would make what is not.
-		if st, err := os.Stat(filepath.Join(home, sqlite.FileName)); err != nil || st.IsDir() {
+		if st, err := os.Stat(filepath.Join(home, layout.Database)); err != nil || st.IsDir() {
 			where.Access = Read
 		}
 	}
@@ -97,14 +98,14 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 	s.where.Access = Read // looking again makes nothing
 	s.Config.Home, s.Config.Store = home, meta
 	s.Bucket = file.New(home)
-	s.Config.Data = datastore.New(meta, s.Bucket, filepath.Join(home, "staging"))
+	s.Config.Data = datastore.New(meta, s.Bucket, layout.StagingOf(home))
 	return s, nil
 }
 
 // bereft returns a fault if there are values in a store, and no database that says whose they are: it was lost. A new one in its place
 // would have no runs, so that all of the values would be taken for what nobody needs.
 func bereft(home string) error {
-	path, what := filepath.Join(home, sqlite.FileName), "is not there"
+	path, what := filepath.Join(home, layout.Database), "is not there"
 	if st, err := os.Stat(path); err == nil && st.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err == nil {
@@ -113,7 +114,7 @@ func bereft(home string) error {
 		}
 		what = "is empty"
 	}
-	values := filepath.Join(home, "blobs")
+	values := filepath.Join(home, layout.Values)
 	some := errors.New("there are some")
 	if filepath.WalkDir(values, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -125,11 +126,8 @@ func bereft(home string) error {
 	}
 	return fault.New(fault.Corrupt, "the store has values, and its database %s, which alone says what runs there were and which values are theirs", what).On(path).
 		Do("Put %s back, from a backup or from where it was moved, with %s-wal if there is one. To begin anew beside the values, move them away: mv %s %s.old",
-			sqlite.FileName, sqlite.FileName, values, values)
+			layout.Database, layout.Database, values, values)
 }
-
-// homeName is the name of a store's folder.
-const homeName = ".levada"
 
 // find looks for the store: where it was named, else upward from a folder. One that is needed and not there is made.
 func find(where Where) (home string, created bool, err error) {
@@ -152,7 +150,7 @@ func find(where Where) (home string, created bool, err error) {
 	}
 	if home = where.Path; home == "" {
 		for dir := where.Dir; ; dir = filepath.Dir(dir) {
-			if home = filepath.Join(dir, homeName); exists(home) {
+			if home = filepath.Join(dir, layout.Folder); exists(home) {
 				return home, false, nil
 			}
 			if err := astray(home); err != nil {
@@ -162,7 +160,7 @@ func find(where Where) (home string, created bool, err error) {
 				break
 			}
 		}
-		home = filepath.Join(where.Dir, homeName)
+		home = filepath.Join(where.Dir, layout.Folder)
 	}
 	if home, err = filepath.Abs(home); err != nil {
 		return "", false, fault.Wrap(fault.Usage, "find the store", err)
@@ -181,11 +179,11 @@ func find(where Where) (home string, created bool, err error) {
 		return "", false, fault.New(fault.NotFound, "there is no store here").On(home)
 	}
 	if where.Access != Create {
-		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", homeName, where.Dir).
+		return "", false, fault.New(fault.NotFound, "there is no store here: no folder %s in %s or above it", layout.Folder, where.Dir).
 			Do("run a flow first, go to where it was run, or name the store with LEVADA_HOME")
 	}
 	if err := os.MkdirAll(home, 0o777); err != nil {
-		return "", false, (&fault.Error{Kind: fault.KindOf(blob.Fault("", "", err)), Op: "make the store", Subject: home, Cause: err}).
+		return "", false, (&fault.Error{Kind: fault.KindOf(fault.Of("", "", err)), Op: "make the store", Subject: home, Cause: err}).
 			Do("run in a folder that can be written, or name one with LEVADA_HOME")
 	}
 	return home, true, nil

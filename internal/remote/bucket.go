@@ -39,11 +39,11 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
 	case ctx.Err() != nil:
 		return fault.Wrap(fault.Interrupted, "store value", ctx.Err())
 	case out.err != nil:
-		return blob.Fault("keep a value on its way", f.Name(), out.err)
+		return fault.Of("keep a value on its way", f.Name(), out.err)
 	case err != nil:
 		return err // of who reads it
 	case closed != nil:
-		return blob.Fault("keep a value on its way", f.Name(), closed)
+		return fault.Of("keep a value on its way", f.Name(), closed)
 	}
 	return b.TakeFile(ctx, key, f.Name())
 }
@@ -65,12 +65,12 @@ func (b *Bucket) TakeFile(ctx context.Context, key, path string) error {
 func (b *Bucket) send(ctx context.Context, key, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return blob.Fault("send a value", path, err)
+		return fault.Of("send a value", path, err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return blob.Fault("send a value", path, err)
+		return fault.Of("send a value", path, err)
 	}
 	ctx, stop := b.c.watched(ctx)
 	defer stop()
@@ -127,7 +127,7 @@ func (b *Bucket) Path(ctx context.Context, key string) (string, error) {
 		return "", err
 	}
 	if err := f.Close(); err != nil {
-		return "", blob.Fault("fetch a value", f.Name(), err)
+		return "", fault.Of("fetch a value", f.Name(), err)
 	}
 	if err := b.c.cache.take(key, f.Name()); err != nil {
 		return "", err
@@ -154,17 +154,17 @@ func (b *Bucket) fetch(ctx context.Context, key string, to *os.File, at *int64) 
 	if resp.StatusCode != http.StatusPartialContent {
 		*at = 0
 		if err := to.Truncate(0); err != nil {
-			return blob.Fault("fetch a value", to.Name(), err)
+			return fault.Of("fetch a value", to.Name(), err)
 		}
 	}
 	if _, err := to.Seek(*at, io.SeekStart); err != nil {
-		return blob.Fault("fetch a value", to.Name(), err)
+		return fault.Of("fetch a value", to.Name(), err)
 	}
 	out := &counter{w: to}
 	n, err := io.Copy(out, progress{resp.Body, ctx})
 	*at += n
 	if out.err != nil {
-		return blob.Fault("fetch a value", to.Name(), out.err)
+		return fault.Of("fetch a value", to.Name(), out.err)
 	}
 	if err != nil {
 		return &away{err}

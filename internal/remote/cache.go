@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // DefaultCacheSize is the bound of the values that are kept of servers on this machine.
@@ -40,7 +40,7 @@ func openCache(dir, server string, limit int64) (*cache, error) {
 	c := &cache{dir: dir, home: filepath.Join(dir, "home", hex.EncodeToString(name[:8])), limit: limit}
 	for _, d := range []string{filepath.Join(dir, "values"), filepath.Join(dir, "incoming"), c.home} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, blob.Fault("make the cache of the server's values", d, err)
+			return nil, fault.Of("make the cache of the server's values", d, err)
 		}
 	}
 	return c, nil
@@ -53,7 +53,7 @@ func (c *cache) path(key string) string {
 func (c *cache) temporary() (*os.File, error) {
 	f, err := os.CreateTemp(filepath.Join(c.dir, "incoming"), "value-*")
 	if err != nil {
-		return nil, blob.Fault("keep a value on its way", c.dir, err)
+		return nil, fault.Of("keep a value on its way", c.dir, err)
 	}
 	return f, nil
 }
@@ -76,20 +76,20 @@ func (c *cache) find(key string) (string, bool) {
 func (c *cache) take(key, path string) error {
 	st, err := os.Stat(path)
 	if err != nil {
-		return blob.Fault("keep a value", path, err)
+		return fault.Of("keep a value", path, err)
 	}
 	to := c.path(key)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return blob.Fault("keep a value", to, err)
+		return fault.Of("keep a value", to, err)
 	}
 	if _, err := os.Lstat(to); err == nil { // those who read it know it
-		return blob.Fault("keep a value", path, os.Remove(path))
+		return fault.Of("keep a value", path, os.Remove(path))
 	}
 	if err := os.Chmod(path, 0o444); err != nil {
-		return blob.Fault("keep a value", path, err)
+		return fault.Of("keep a value", path, err)
 	}
 	if err := os.Rename(path, to); err != nil {
-		return blob.Fault("keep a value", to, err)
+		return fault.Of("keep a value", to, err)
 	}
 	c.mu.Lock()
 	c.grown += st.Size()

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/upkeep"
@@ -55,7 +55,7 @@ func newMirror(c *Client) *mirror {
 	return &mirror{c: c, runs: make(map[int64]bool), sent: make(map[logKey]int64), shown: make(map[int64]map[string]liveCard)}
 }
 
-func (m *mirror) folder(run int64) string { return filepath.Join(m.c.cache.home, "logs", itoa(run)) }
+func (m *mirror) folder(run int64) string { return layout.RunLogs(m.c.cache.home, run) }
 
 // begin has the files of a run carried over. Nothing in its folder is of this run yet: it may be of another server's run with this number.
 func (m *mirror) begin(run int64) {
@@ -136,7 +136,7 @@ func (m *mirror) carry(ctx context.Context, key logKey, whole bool) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // nothing was written, or the runner could not and tells it
 		}
-		return blob.Fault("send a log", key.name, err)
+		return fault.Of("send a log", key.name, err)
 	}
 	defer f.Close()
 	m.mu.Lock()
@@ -146,7 +146,7 @@ func (m *mirror) carry(ctx context.Context, key logKey, whole bool) error {
 	for {
 		n, err := f.ReadAt(buf, at)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return blob.Fault("send a log", f.Name(), err)
+			return fault.Of("send a log", f.Name(), err)
 		}
 		last := n < len(buf)
 		if n == 0 && !whole {
@@ -247,7 +247,7 @@ func (h *Handler) files() {
 	h.mux.HandleFunc("GET "+Prefix+"logs/{run}/{name}", h.readLog)
 }
 
-func (h *Handler) folder(run int64) string { return filepath.Join(h.c.Home, "logs", itoa(run)) }
+func (h *Handler) folder(run int64) string { return layout.RunLogs(h.c.Home, run) }
 
 func (h *Handler) appendLog(p logPiece) (int64, error) {
 	if p.Run <= 0 || p.At < 0 || !logName.MatchString(p.Name) {
@@ -256,27 +256,27 @@ func (h *Handler) appendLog(p logPiece) (int64, error) {
 	const op = "write a log"
 	path := filepath.Join(h.folder(p.Run), p.Name)
 	if err := os.MkdirAll(h.folder(p.Run), 0o777); err != nil {
-		return 0, blob.Fault(op, path, err)
+		return 0, fault.Of(op, path, err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return 0, blob.Fault(op, path, err)
+		return 0, fault.Of(op, path, err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return 0, blob.Fault(op, path, err)
+		return 0, fault.Of(op, path, err)
 	}
 	if st.Size() < p.At {
 		return st.Size(), nil // a hole: the client goes on from here
 	}
 	if _, err := f.WriteAt(p.Data, p.At); err != nil {
-		return 0, blob.Fault(op, path, err)
+		return 0, fault.Of(op, path, err)
 	}
 	end := p.At + int64(len(p.Data))
 	if p.Whole {
 		if err := errors.Join(f.Truncate(end), f.Sync()); err != nil {
-			return 0, blob.Fault(op, path, err)
+			return 0, fault.Of(op, path, err)
 		}
 	}
 	return end, nil
@@ -295,16 +295,16 @@ func (h *Handler) show(s cardShown) error {
 	}
 	const op = "show a card"
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return blob.Fault(op, dir, err)
+		return fault.Of(op, dir, err)
 	}
 	f, err := os.CreateTemp(dir, "card-*.new")
 	if err != nil {
-		return blob.Fault(op, dir, err)
+		return fault.Of(op, dir, err)
 	}
 	_, err = f.Write(s.HTML)
 	if err := errors.Join(err, f.Close()); err != nil {
 		os.Remove(f.Name())
-		return blob.Fault(op, dir, err)
+		return fault.Of(op, dir, err)
 	}
 	return livecard.Write(dir, c, f.Name())
 }
@@ -318,18 +318,18 @@ func (h *Handler) readLog(w http.ResponseWriter, r *http.Request) {
 	}
 	f, err := os.Open(filepath.Join(h.folder(run), name))
 	if err != nil {
-		fail(w, http.StatusConflict, blob.Fault("read a log", name, err))
+		fail(w, http.StatusConflict, fault.Of("read a log", name, err))
 		return
 	}
 	defer f.Close()
 	at, _ := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64)
 	if _, err := f.Seek(max(at, 0), io.SeekStart); err != nil {
-		fail(w, http.StatusConflict, blob.Fault("read a log", name, err))
+		fail(w, http.StatusConflict, fault.Of("read a log", name, err))
 		return
 	}
 	st, err := f.Stat()
 	if err != nil {
-		fail(w, http.StatusConflict, blob.Fault("read a log", name, err))
+		fail(w, http.StatusConflict, fault.Of("read a log", name, err))
 		return
 	}
 	rest := max(st.Size()-max(at, 0), 0) // it may grow meanwhile
@@ -365,26 +365,26 @@ func (w *Window) Look(ctx context.Context, run int64, name string) (string, erro
 	if w.dir == "" {
 		made, err := os.MkdirTemp("", "levada-logs-")
 		if err != nil {
-			return "", blob.Fault("make a folder for logs", os.TempDir(), err)
+			return "", fault.Of("make a folder for logs", os.TempDir(), err)
 		}
 		w.dir = made
 	}
 	dir := filepath.Join(w.dir, itoa(run))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", blob.Fault("keep a log", dir, err)
+		return "", fault.Of("keep a log", dir, err)
 	}
 	if name == "" {
 		return dir, w.cards(ctx, run, dir)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return "", blob.Fault("keep a log", dir, err)
+		return "", fault.Of("keep a log", dir, err)
 	}
 	defer f.Close()
 	err = w.c.patiently(ctx, func(bool) error {
 		at, err := f.Seek(0, io.SeekEnd)
 		if err != nil {
-			return blob.Fault("keep a log", f.Name(), err)
+			return fault.Of("keep a log", f.Name(), err)
 		}
 		req, err := w.c.request(ctx, http.MethodGet, "logs/"+itoa(run)+"/"+name+"?from="+itoa(at), nil)
 		if err != nil {
@@ -398,7 +398,7 @@ func (w *Window) Look(ctx context.Context, run int64, name string) (string, erro
 		out := &counter{w: f}
 		if _, err := io.Copy(out, resp.Body); err != nil {
 			if out.err != nil {
-				return blob.Fault("keep a log", f.Name(), out.err)
+				return fault.Of("keep a log", f.Name(), out.err)
 			}
 			return &away{err}
 		}
@@ -427,7 +427,7 @@ func (w *Window) cards(ctx context.Context, run int64, dir string) error {
 		}
 		tmp := filepath.Join(dir, "card.new")
 		if err := os.WriteFile(tmp, s.HTML, 0o600); err != nil {
-			return blob.Fault("keep a card", tmp, err)
+			return fault.Of("keep a card", tmp, err)
 		}
 		if err := livecard.Write(dir, s.Card, tmp); err != nil {
 			return err

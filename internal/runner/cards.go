@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -105,7 +104,7 @@ func (c *conversation) showCard(s *protocol.SentCard, sent []protocol.SentValue,
 			}
 			path = c.staged("card" + strconv.Itoa(s.Position) + v.Name[:min(len(v.Name), 1)])
 			if err := os.WriteFile(path, body[:v.Length], 0o600); err != nil {
-				return blob.Fault("show card", path, err)
+				return fault.Of("show card", path, err)
 			}
 			body = body[v.Length:]
 		}
@@ -120,7 +119,7 @@ func (c *conversation) showCard(s *protocol.SentCard, sent []protocol.SentValue,
 			data, err := os.ReadFile(path)
 			os.Remove(path)
 			if err != nil {
-				return blob.Fault("show card", path, err)
+				return fault.Of("show card", path, err)
 			}
 			if len(data) > maxCardData || !json.Valid(data) {
 				return &nonsense{"the data of a card is no JSON, or too much of it"}

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -74,7 +74,7 @@ func staged(folder, path string) (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", &nonsense{"there is no such file: " + path}
 	case err != nil:
-		return "", blob.Fault("look up staged file", path, err)
+		return "", fault.Of("look up staged file", path, err)
 	case !st.Mode().IsRegular(): // a link could lead anywhere, a pipe could be read for ever
 		return "", &nonsense{"a value is not a regular file: " + path}
 	}

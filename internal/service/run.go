@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/runner"
@@ -189,7 +189,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 			return abandon(err)
 		}
 	}
-	logs := filepath.Join(s.c.Home, "logs", fmt.Sprint(run.ID))
+	logs := layout.RunLogs(s.c.Home, run.ID)
 	r := runner.New(runner.Config{
 		Flow: f.Definition(), Graph: f.graph, Spin: w.spin, Engine: w.engine, Run: run, Store: s.c.Store, Data: s.c.Data,
 		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Trace: s.c.Tracing.Start(run), Cgroups: s.c.Cgroups, Home: s.c.Name, LogDir: logs,

@@ -21,6 +21,7 @@ import (
 	"github.com/levadahq/levada/internal/gobuild"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/interp"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/runner"
@@ -85,7 +86,7 @@ func New(c Config) *Service {
 	s := &Service{c: c}
 	if c.Look == nil {
 		s.c.Look = func(_ context.Context, run int64, _ string) (string, error) {
-			return filepath.Join(c.Home, "logs", itoa(run)), nil
+			return layout.RunLogs(c.Home, run), nil
 		}
 	}
 	if c.Upkeep == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -50,7 +51,7 @@ type Collected struct {
 	Held       int64   // bytes of files that go another time: a flow that runs now may be about to need them
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
-	Unclaimed  int64   // bytes of values and logs that stay since there is no run at all, as if the database was lost and a new one made
+	Unclaimed  int64   // bytes of values that stay since there is no run at all, as if the database was lost and a new one made
 	Unfinished int64   // bytes of files that somebody writes, or may be writing on another machine: they stay
 	// Silent are runs that the rules select and that stay, since they may come back: the last of them until Until.
 	Silent []int64
@@ -133,6 +134,20 @@ func (s *Store) Collect(ctx context.Context, rules Rules, m Mode) (Collected, er
 // chooser chooses the runs that go, of all with their honest statuses. silent are those that may come back, until when.
 type chooser func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error)
 
+// found is what there is in a store, as far as it decides what goes.
+type found struct {
+	now     time.Time
+	runs    []metastore.Run // all, with their honest statuses
+	gone    []metastore.Run // of them, those that are to go
+	since   metastore.RunSet
+	engines engines
+	account *ledger // of the values and logs in the database, and who needs them
+	files   []datastore.File
+	rows    []metastore.Hash
+	logs    []logFile
+	parts   []blob.Part
+}
+
 // plan is what is to be done.
 type plan struct {
 	Collected
@@ -144,13 +159,15 @@ type plan struct {
 	parts  []blob.Part
 }
 
+// collect finds out what there is, decides what of it goes, and does that.
 func (s *Store) collect(ctx context.Context, m Mode, choose chooser) (Collected, error) {
-	p, err := s.plan(ctx, choose)
-	if err == nil && p.since.After == 0 && !m.Force {
-		p.spareUnclaimed()
+	f, err := s.find(ctx, choose)
+	if err != nil {
+		return Collected{}, err
 	}
-	if err != nil || m.Dry {
-		return p.Collected, err
+	p := decide(f, m.Force)
+	if m.Dry {
+		return p.Collected, nil
 	}
 	size, err := s.Meta.Size(ctx)
 	if err != nil {
@@ -165,129 +182,127 @@ func (s *Store) collect(ctx context.Context, m Mode, choose chooser) (Collected,
 	return p.Collected, err
 }
 
-// spareUnclaimed leaves files of values and logs where there is no run. That is how a store looks whose database was lost and replaced by a
-// new one; what can be saved from elsewhere needs the files then.
-func (p *plan) spareUnclaimed() {
-	for _, f := range p.files {
-		p.Unclaimed += f.Size
-		p.Unneeded -= f.Size
-	}
-	for _, f := range p.logs {
-		p.Unclaimed += f.size
-		if !f.card {
-			p.Unneeded -= f.size
-		}
-	}
-	p.Unneeded = max(p.Unneeded, 0)
-	p.files, p.logs = nil, nil
-}
-
-// plan finds out what goes. Nothing waits for it.
-func (s *Store) plan(ctx context.Context, choose chooser) (*plan, error) {
-	p := &plan{}
+// find finds out what there is. Nothing waits for it.
+func (s *Store) find(ctx context.Context, choose chooser) (f found, err error) {
 	// Folders of logs first: one that is there belongs to a run that is recorded already.
-	logs, err := s.logFiles()
-	if err != nil {
-		return p, err
+	if f.logs, err = s.logFiles(); err != nil {
+		return f, err
 	}
-	var runs []metastore.Run
 	silent := make(map[int64]time.Time)
 	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{}) {
 		if err != nil {
-			return p, err
+			return f, err
 		}
 		if r.Status == metastore.RunRunning {
-			p.since.Runs = append(p.since.Runs, r.ID)
+			f.since.Runs = append(f.since.Runs, r.ID)
 		}
 		var until time.Time
 		if r.Status, until = s.Status(r); !until.IsZero() {
 			silent[r.ID] = until
 		}
-		p.since.After = max(p.since.After, r.ID)
-		runs = append(runs, r)
+		f.since.After = max(f.since.After, r.ID)
+		f.runs = append(f.runs, r)
 	}
-	gone, err := choose(runs, silent)
-	if err != nil {
-		return p, err
+	if f.gone, err = choose(f.runs, silent); err != nil {
+		return f, err
 	}
-	e, err := s.engines(ctx)
-	if err != nil {
-		return p, err
+	if f.engines, err = s.engines(ctx); err != nil {
+		return f, err
 	}
-	l := newLedger(runs, gone)
-	over := make(map[int64]bool) // runs that came to their end: every attempt is recorded, with its cards
-	for _, r := range runs {
-		over[r.ID] = r.Status != metastore.RunRunning && r.Status != metastore.RunDied
-	}
-	var files []datastore.File
-	for f, err := range s.Data.Files(ctx) {
+	f.account = newLedger(f.runs, f.gone)
+	for file, err := range s.Data.Files(ctx) {
 		if err != nil {
-			return p, err
+			return f, err
 		}
-		held := e.living && !f.Stored.Before(e.young())
-		if !held {
-			files = append(files, f)
-		}
-		l.stored(f.Hash, f.Size, held)
+		f.files = append(f.files, file)
+		f.account.stored(file.Hash, file.Size, f.engines.holds(file))
 	}
-	var rows []metastore.Hash
 	for v, err := range s.Meta.SmallValues(ctx) {
 		if err != nil {
-			return p, err
+			return f, err
 		}
-		rows = append(rows, v.Hash)
-		l.stored(v.Hash, v.Size, false)
+		f.rows = append(f.rows, v.Hash)
+		f.account.stored(v.Hash, v.Size, false)
 	}
 	for r, err := range s.Meta.References(ctx, metastore.RunSet{}) {
 		if err != nil {
-			return p, err
+			return f, err
 		}
-		l.refers(r.Run, r.Hash)
+		f.account.refers(r.Run, r.Hash)
 	}
 	for c, err := range s.Meta.Carried(ctx) {
 		if err != nil {
-			return p, err
+			return f, err
 		}
-		l.needs(c)
+		f.account.needs(c)
 	}
 	for e, err := range s.Meta.Logs(ctx) {
 		if err != nil {
-			return p, err
+			return f, err
 		}
-		l.log(e.Run, e.Task, e.Attempt, e.Size)
+		f.account.log(e.Run, e.Task, e.Attempt, e.Size)
 	}
-	for _, f := range logs {
-		switch {
-		case !f.card && l.log(f.run, f.task, f.attempt, f.size), f.card && l.card(f.run, f.size):
-			p.logs = append(p.logs, f)
-		case f.card && over[f.run]:
-			p.logs = append(p.logs, f)
-			p.Leftovers++
-			p.LeftBehind += f.size
-		}
-	}
-	l.settle()
-	p.rows = slices.DeleteFunc(rows, func(h metastore.Hash) bool { return !l.value(h) })
-	p.files = slices.DeleteFunc(files, func(f datastore.File) bool { return !l.value(f.Hash) })
+	f.parts, err = s.Data.Parts(ctx)
+	f.now = s.Now()
+	return f, err
+}
 
-	half, writing, err := s.halfWritten(ctx, e, s.Now())
-	if err != nil {
-		return p, err
+// decide decides what goes of what there is. With force, so does what nobody refers to in a store without any run.
+func decide(f found, force bool) *plan {
+	p := &plan{since: f.since, remove: f.engines.left}
+	over := make(map[int64]bool) // runs that came to their end: every attempt is recorded, with its cards
+	for _, r := range f.runs {
+		over[r.ID] = r.Status != metastore.RunRunning && r.Status != metastore.RunDied
 	}
-	p.Unfinished = e.kept + writing
-	p.remove, p.parts = e.left, half
+	for _, l := range f.logs {
+		switch {
+		case !l.card && f.account.log(l.run, l.task, l.attempt, l.size), l.card && f.account.card(l.run, l.size):
+			p.logs = append(p.logs, l)
+		case l.card && over[l.run]:
+			p.logs = append(p.logs, l)
+			p.Leftovers++
+			p.LeftBehind += l.size
+		}
+	}
+	f.account.settle()
+	for _, h := range f.rows {
+		if f.account.value(h) {
+			p.rows = append(p.rows, h)
+		}
+	}
+	for _, file := range f.files {
+		if !f.engines.holds(file) && f.account.value(file.Hash) {
+			p.files = append(p.files, file)
+		}
+	}
+	var writing int64
+	p.parts, writing = halfWritten(f.parts, f.engines.living, f.now)
+	p.Unfinished = f.engines.kept + writing
 	p.Leftovers += len(p.remove) + len(p.parts)
-	for _, r := range p.remove {
-		p.LeftBehind += r.bytes
+	for _, l := range p.remove {
+		p.LeftBehind += l.bytes
 	}
-	for _, r := range p.parts {
-		p.LeftBehind += r.Bytes
+	for _, part := range p.parts {
+		p.LeftBehind += part.Bytes
 	}
-	p.Unneeded, p.Held = l.left, l.held
-	for _, r := range gone {
-		p.Runs = append(p.Runs, Share{r, l.shares[r.ID]})
+	p.Unneeded, p.Held = f.account.left, f.account.held
+	for _, r := range f.gone {
+		p.Runs = append(p.Runs, Share{r, f.account.shares[r.ID]})
 	}
-	return p, nil
+	if len(f.runs) == 0 && !force {
+		p.spareUnclaimed()
+	}
+	return p
+}
+
+// spareUnclaimed leaves files of values where there is no run; of logs in files none goes then, as they may be of a run that comes. That is how
+// a store looks whose database was lost and replaced by a new one; what can be saved from elsewhere needs the files then.
+func (p *plan) spareUnclaimed() {
+	for _, f := range p.files {
+		p.Unclaimed += f.Size
+		p.Unneeded -= f.Size
+	}
+	p.files = nil
 }
 
 // logFile is a log in a file, or a file of a card that was shown while its task ran.
@@ -303,10 +318,10 @@ var cardName = regexp.MustCompile(`^(card-[^.]*\.new|[0-9]+-[0-9]+\.card-[0-9]+\
 
 // logFiles lists the logs that are files, and the cards beside them.
 func (s *Store) logFiles() ([]logFile, error) {
-	root := filepath.Join(s.Home, "logs")
+	root := filepath.Join(s.Home, layout.Logs)
 	folders, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, blob.Fault("list logs", root, err)
+		return nil, fault.Of("list logs", root, err)
 	}
 	var all []logFile
 	for _, folder := range folders {
@@ -317,7 +332,7 @@ func (s *Store) logFiles() ([]logFile, error) {
 		dir := filepath.Join(root, folder.Name())
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, blob.Fault("list logs", dir, err)
+			return nil, fault.Of("list logs", dir, err)
 		}
 		for _, e := range entries {
 			f := logFile{logKey: logKey{run: run}, path: filepath.Join(dir, e.Name())}
@@ -344,7 +359,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	// What dead processes left refers to nothing and is referred to by nothing. It goes first, for no record needs room for that.
 	for _, l := range p.remove {
 		if err := os.RemoveAll(l.path); err != nil {
-			return freed, blob.Fault("delete", l.path, err)
+			return freed, fault.Of("delete", l.path, err)
 		}
 		freed += l.bytes
 	}
@@ -420,7 +435,7 @@ func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, e
 			continue
 		}
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return freed, blob.Fault("delete log", f.path, err)
+			return freed, fault.Of("delete log", f.path, err)
 		}
 		freed += f.size
 		os.Remove(filepath.Dir(f.path)) // fails unless this was the last

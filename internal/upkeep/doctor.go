@@ -11,6 +11,7 @@ import (
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/mfdata"
 )
@@ -258,7 +259,7 @@ func (s *Store) examineLogs(ctx context.Context, x *Examination) error {
 		if _, ok := mfdata.PlaceOfLog(r.File); ok {
 			there = true // it is in Metaflow's datastore, which is not this store's to look after
 		} else if r.File != "" {
-			_, err := os.Stat(filepath.Join(s.Home, "logs", fmt.Sprint(r.Kept), r.File))
+			_, err := os.Stat(filepath.Join(layout.RunLogs(s.Home, r.Kept), r.File))
 			if there = err == nil; err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fault.Wrap(fault.Permission, "look for a log", err)
 			}

@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/usage"
 )
-
-// stagingName is the folder in which engines have their folders.
-const stagingName = "staging"
 
 // Engine is one that was made known.
 type Engine struct {
@@ -35,14 +35,14 @@ type Engine struct {
 // folder locked, which tells of it in all containers that see the same file system; that a folder is not locked says nothing, since
 // not all file systems have locks, nor do all that share a folder share them.
 func Register(home string, here metastore.Place) (*Engine, error) {
-	root := filepath.Join(home, stagingName)
+	root := layout.StagingOf(home)
 	if found, err := look(root, here); err == nil {
 		for _, l := range found.left {
 			os.RemoveAll(l.path)
 		}
 	}
 	if err := os.MkdirAll(root, 0o777); err != nil {
-		return nil, blob.Fault("make the staging folder", root, err)
+		return nil, fault.Of("make the staging folder", root, err)
 	}
 	namespace := ""
 	if here.Namespace != "" {
@@ -52,7 +52,7 @@ func Register(home string, here metastore.Place) (*Engine, error) {
 	name := fmt.Sprintf("%d-%d-%d-%s-%s", pid, usage.ProcessStart(pid), blob.Now().UnixNano(), machine(here.Host), namespace)
 	folder, err := os.MkdirTemp(root, name)
 	if err != nil {
-		return nil, blob.Fault("make the staging folder", root, err)
+		return nil, fault.Of("make the staging folder", root, err)
 	}
 	return &Engine{folder, lockFolder(folder)}, nil
 }
@@ -111,7 +111,7 @@ func look(root string, here metastore.Place) (engines, error) {
 	var e engines
 	entries, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return e, blob.Fault("look into the staging folder", root, err)
+		return e, fault.Of("look into the staging folder", root, err)
 	}
 	for _, entry := range entries {
 		var pid int
@@ -153,7 +153,7 @@ const elsewhere = time.Hour
 
 // engines finds out which engines live: by their folders, and by the runs that go on or may do so again.
 func (s *Store) engines(ctx context.Context) (engines, error) {
-	e, err := look(filepath.Join(s.Home, stagingName), s.Here)
+	e, err := look(layout.StagingOf(s.Home), s.Here)
 	if err != nil {
 		return e, err
 	}
@@ -190,18 +190,17 @@ func (e *engines) young() time.Time {
 	return e.oldest.Add(-coarse)
 }
 
+// holds reports whether a file is so young that an engine that lives may be about to need it.
+func (e *engines) holds(f datastore.File) bool { return e.living && !f.Stored.Before(e.young()) }
+
 // unwritten is for how long a file that is being written is not written to, at most, while somebody writes it.
 const unwritten = time.Hour
 
-// halfWritten finds files that somebody began to write and who died before they were whole, and how many bytes are in those that somebody
-// writes, or may be writing where that cannot be known.
-func (s *Store) halfWritten(ctx context.Context, e engines, now time.Time) (left []blob.Part, kept int64, err error) {
-	parts, err := s.Data.Parts(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
+// halfWritten tells files that somebody began to write and who died before they were whole from those that somebody writes, or may be
+// writing where that cannot be known, and counts the bytes of the latter.
+func halfWritten(parts []blob.Part, living bool, now time.Time) (left []blob.Part, kept int64) {
 	patience := time.Minute
-	if e.living {
+	if living {
 		patience = unwritten
 	}
 	for _, p := range parts {
@@ -211,7 +210,7 @@ func (s *Store) halfWritten(ctx context.Context, e engines, now time.Time) (left
 			kept += p.Bytes
 		}
 	}
-	return left, kept, nil
+	return left, kept
 }
 
 // sizeOf is the number of bytes in a file, or in the files of a folder.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/interp"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // Environment is what flows need beside a store.
@@ -148,13 +149,10 @@ func ask(ctx context.Context, python, sdk string) (map[string]string, error) {
 // scarce is the free space on a disk below which it is said.
 const scarce = 1 << 30
 
-// temporaryName is the folder of files that are being written.
-const temporaryName = ".tmp"
-
 // ExamineDisk looks at the folder of a store: whether it can be written, and how much room there is.
 func ExamineDisk(home string, x Examination) {
 	bad := false
-	for _, name := range []string{"", "blobs", "logs", stagingName, temporaryName} {
+	for _, name := range []string{"", layout.Values, layout.Logs, layout.Staging, layout.Temporary} {
 		path := filepath.Join(home, name)
 		st, err := os.Stat(path)
 		if err != nil || !st.IsDir() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // Remote makes an engine known that stores through a server, or says that it still lives; the zero Time is one that was not known.
@@ -28,9 +29,9 @@ func Remote(home, host, session string, began time.Time) (time.Time, error) {
 	}
 	path := remoteFolder(home, host, session, began)
 	if err := os.MkdirAll(path, 0o777); err != nil {
-		return began, blob.Fault("make a session known", path, err)
+		return began, fault.Of("make a session known", path, err)
 	}
-	return began, blob.Fault("renew a session", path, os.Chtimes(path, now, now))
+	return began, fault.Of("renew a session", path, os.Chtimes(path, now, now))
 }
 
 // Goodbye says that such an engine has made its last commit.
@@ -40,7 +41,7 @@ func Goodbye(home, host, session string, began time.Time) error {
 	}
 	path := remoteFolder(home, host, session, began)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return blob.Fault("end a session", path, err)
+		return fault.Of("end a session", path, err)
 	}
 	return nil
 }
@@ -49,5 +50,5 @@ var sessionName = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // remoteFolder names no process: none of this machine is meant, even if the engine runs on it.
 func remoteFolder(home, host, session string, began time.Time) string {
-	return filepath.Join(home, stagingName, fmt.Sprintf("0-0-%d-%s-%s", began.UnixNano(), machine("through a server: "+host), session))
+	return filepath.Join(layout.StagingOf(home), fmt.Sprintf("0-0-%d-%s-%s", began.UnixNano(), machine("through a server: "+host), session))
 }

@@ -26,7 +26,7 @@ type Program struct {
 
 // startProgram starts a process of its own for a program. If it speaks, it finds the frames of speech on its socket.
 func startProgram(p Program, speech []byte, watch Watch) (*Process, error) {
-	proc, far, err := newProcess(0)
+	proc, far, err := newProcess()
 	if err != nil {
 		return nil, noProcess(err)
 	}

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,10 +16,12 @@ type Process struct {
 	Stderr *os.File
 
 	watch Watch
-	idle  bool // it was forked ahead and waits for something to do; guarded by its server's lock
 	kill  func(sig syscall.Signal)
 	pid   atomic.Int64
-	once  sync.Once
+
+	// Of a fork server's process, guarded by that:
+	given bool  // somebody watches it; one that was forked ahead waits for that
+	end   *Exit // how it ended, once it has
 }
 
 // First is what a process is told first: the header and the body of a frame.
@@ -68,7 +69,7 @@ func (p *Process) started(pid int) {
 	}
 }
 
-func (p *Process) exited(e Exit) { p.once.Do(func() { p.watch.Exited(e) }) }
+func (p *Process) exited(e Exit) { p.watch.Exited(e) }
 
 // ends are the far ends of a process's three streams, to be handed to it.
 type ends struct{ task, stdout, stderr int }
@@ -80,7 +81,7 @@ func (e ends) close() {
 }
 
 // newProcess makes the streams of a process. The host's ends are non-blocking, the far ends block; all close on exec.
-func newProcess(id int64) (*Process, ends, error) {
+func newProcess() (*Process, ends, error) {
 	var fds [6]int
 	opened := 0
 	fail := func(err error) (*Process, ends, error) {
@@ -103,7 +104,6 @@ func newProcess(id int64) (*Process, ends, error) {
 		}
 	}
 	p := &Process{
-		ID:     id,
 		Conn:   os.NewFile(uintptr(fds[0]), "task"),
 		Stdout: os.NewFile(uintptr(fds[2]), "stdout"),
 		Stderr: os.NewFile(uintptr(fds[4]), "stderr"),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -34,7 +35,11 @@ type Server struct {
 	values     []byte
 	spawns     bool // it starts no processes: each task is the program started again
 
-	mu      sync.Mutex // guards writes to conn, and the fields below
+	// Whoever tells the server something has talk, and keeps it while a server does not listen; it is taken before mu. What is
+	// known of the server's processes has a lock of its own, over which nothing is written, so that news of them is always heard.
+	talk sync.Mutex
+	mu   sync.Mutex // guards the fields below, and of processes watch, given and end
+
 	next    int64
 	running map[int64]*Process
 	idle    []*Process // of them, those that wait for something to do, the oldest first
@@ -189,25 +194,13 @@ func (s *Server) serve() {
 		}
 		s.mu.Lock()
 		p := s.running[m.ID]
-		idle := p != nil && p.idle
-		switch {
-		case p == nil:
-		case m.Type == "forked":
-			p.pid.Store(int64(m.PID))
-		case m.Type == "exited":
-			delete(s.running, m.ID)
-			if idle { // nobody has heard of it
-				s.idle = slices.DeleteFunc(s.idle, func(q *Process) bool { return q == p })
-				p.Close()
-			}
-		}
 		s.mu.Unlock()
-		if p == nil || idle {
+		if p == nil {
 			continue
 		}
 		switch m.Type {
 		case "forked":
-			p.started(m.PID)
+			s.forked(p, m.PID)
 		case "exited":
 			e := Exit{
 				Code: m.Code, Signal: m.Signal, MaxRSS: m.MaxRSS, Lost: m.Message,
@@ -216,10 +209,50 @@ func (s *Server) serve() {
 			if why, hint := refused(syscall.Errno(m.Errno)); m.Errno != 0 && why != "" {
 				e.Lost, e.Hint = why, hint
 			}
-			p.exited(e)
+			s.exited(p, e)
 		}
 	}
 	s.lose(why)
+}
+
+// forked notes that a process runs, and tells whom it was given to.
+func (s *Server) forked(p *Process, pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.pid.Store(int64(pid))
+	if p.given {
+		p.started(pid)
+	}
+}
+
+// exited notes how a process ended, and tells whom it was given to.
+func (s *Server) exited(p *Process, e Exit) {
+	s.mu.Lock()
+	delete(s.running, p.ID)
+	p.end = &e
+	if i := slices.Index(s.idle, p); i >= 0 { // nobody has heard of it
+		s.idle = slices.Delete(s.idle, i, i+1)
+		p.Close()
+	}
+	given := p.given
+	s.mu.Unlock()
+	if given {
+		p.exited(e)
+	}
+}
+
+// give gives a process to whoever watches it, and tells what is known of it by then.
+func (s *Server) give(p *Process, watch Watch) {
+	s.mu.Lock()
+	p.watch, p.given = watch, true
+	if pid := p.PID(); pid != 0 { // else the news of it is still to come
+		p.started(pid)
+	}
+	end := p.end
+	s.mu.Unlock()
+	if end != nil {
+		p.exited(*end)
+	}
 }
 
 // lose gives up all processes of a server that is gone.
@@ -228,8 +261,7 @@ func (s *Server) lose(why string) {
 	if s.down == "" {
 		s.down = why
 	}
-	lost := s.running
-	s.running, s.idle = make(map[int64]*Process), nil
+	lost := slices.Collect(maps.Values(s.running))
 	s.mu.Unlock()
 	s.conn.Close()
 	for _, p := range lost {
@@ -237,11 +269,7 @@ func (s *Server) lose(why string) {
 		if pid := p.PID(); pid > 1 {
 			syscall.Kill(-pid, syscall.SIGKILL)
 		}
-		if p.idle {
-			p.Close()
-			continue
-		}
-		p.exited(Exit{
+		s.exited(p, Exit{
 			Code: -1, Signal: int(syscall.SIGKILL), Lost: why,
 			Hint: "the system's log (`dmesg`) tells whether memory ran out; if it did, run fewer tasks at once with --max-workers",
 		})
@@ -250,22 +278,19 @@ func (s *Server) lose(why string) {
 
 // SetContext tells the server what the tasks it is going to fork have in common.
 func (s *Server) SetContext(c *protocol.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.talk.Lock()
+	defer s.talk.Unlock()
 	s.write(protocol.ToWorker{Type: "context", Context: c})
-	for _, p := range s.idle { // these know what was told before
+	for p := s.takeIdle(); p != nil; p = s.takeIdle() { // these know what was told before
 		s.write(protocol.ToWorker{Type: "kill", ID: p.ID, Signal: int(syscall.SIGKILL)})
+		p.Close()
 	}
-	s.idle = nil
 }
 
 // Start gives a process that does what first says: one that was forked ahead of need, or a new one.
 func (s *Server) Start(first First, watch Watch) (*Process, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down != "" {
-		return nil, fault.New(fault.Unavailable, "%s", s.down).On(s.file)
-	}
+	s.talk.Lock()
+	defer s.talk.Unlock()
 	p := s.wake(first)
 	if p == nil {
 		var err error
@@ -273,31 +298,58 @@ func (s *Server) Start(first First, watch Watch) (*Process, error) {
 			return nil, err
 		}
 	}
-	p.watch, p.idle = watch, false
-	if pid := p.PID(); pid != 0 { // else the news of it is still to come
-		p.started(pid)
-	}
-	for s.next > aheadAfter && len(s.idle) < ahead {
+	s.give(p, watch)
+	for range s.spares() {
 		spare, err := s.fork(First{})
 		if err != nil {
 			break // the next task will say why
 		}
-		spare.idle = true
-		s.idle = append(s.idle, spare)
+		s.keepIdle(spare)
 	}
 	return p, nil
 }
 
-// wake tells a process that was forked ahead what it is for. It returns nil if there is none. The caller holds the lock.
-func (s *Server) wake(first First) *Process {
+// spares is how many processes should be forked ahead of need by now.
+func (s *Server) spares() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next <= aheadAfter {
+		return 0
+	}
+	return max(ahead-len(s.idle), 0)
+}
+
+// keepIdle keeps a process until there is something to do for it.
+func (s *Server) keepIdle(p *Process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.end != nil {
+		p.Close()
+		return
+	}
+	s.idle = append(s.idle, p)
+}
+
+// takeIdle takes the process that has waited longest for something to do, nil if there is none.
+func (s *Server) takeIdle() *Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.idle) == 0 {
 		return nil
 	}
-	frame, err := protocol.AppendFrame(nil, first.Header, first.Body)
-	for err == nil && len(s.idle) > 0 {
-		p := s.idle[0]
-		s.idle = s.idle[1:]
-		if _, err := p.Conn.Write(frame); err == nil {
+	p := s.idle[0]
+	s.idle = s.idle[1:]
+	return p
+}
+
+// wake tells a process that was forked ahead what it is for. It returns nil if there is none. The caller has talk.
+func (s *Server) wake(first First) *Process {
+	for p := s.takeIdle(); p != nil; p = s.takeIdle() {
+		frame, err := protocol.AppendFrame(nil, first.Header, first.Body)
+		if err == nil {
+			_, err = p.Conn.Write(frame)
+		}
+		if err == nil {
 			return p
 		}
 		p.Close() // somebody killed it
@@ -305,41 +357,57 @@ func (s *Server) wake(first First) *Process {
 	return nil
 }
 
-// fork asks for a process. With an empty first it waits for its first frame. The caller holds the lock.
+// fork asks for a process. With an empty first it waits for its first frame. The caller has talk.
 func (s *Server) fork(first First) (*Process, error) {
-	s.next++
-	id := s.next
-	p, far, err := newProcess(id)
+	p, far, err := newProcess()
 	if err != nil {
 		return nil, noProcess(err)
 	}
 	defer far.close()
-	p.kill = func(sig syscall.Signal) { s.send(protocol.ToWorker{Type: "kill", ID: id, Signal: int(sig)}) }
-	frame, err := protocol.AppendFrame(nil, protocol.ToWorker{Type: "fork", ID: id, First: first.Header}, first.Body)
-	if err != nil {
+	p.kill = func(sig syscall.Signal) { s.send(protocol.ToWorker{Type: "kill", ID: p.ID, Signal: int(sig)}) }
+	if err := s.enter(p); err != nil {
 		p.Close()
 		return nil, err
 	}
-	s.running[id] = p
-	n, _, err := s.conn.WriteMsgUnix(frame, syscall.UnixRights(far.task, far.stdout, far.stderr), nil)
-	if err == nil && n < len(frame) {
-		_, err = s.conn.Write(frame[n:])
+	frame, err := protocol.AppendFrame(nil, protocol.ToWorker{Type: "fork", ID: p.ID, First: first.Header}, first.Body)
+	if err == nil {
+		var n int
+		n, _, err = s.conn.WriteMsgUnix(frame, syscall.UnixRights(far.task, far.stdout, far.stderr), nil)
+		if err == nil && n < len(frame) {
+			_, err = s.conn.Write(frame[n:])
+		}
+		err = fault.Wrap(fault.Unavailable, "ask the fork server for a process", err)
 	}
 	if err != nil {
-		delete(s.running, id)
+		s.mu.Lock()
+		delete(s.running, p.ID)
+		s.mu.Unlock()
 		p.Close()
-		return nil, fault.Wrap(fault.Unavailable, "ask the fork server for a process", err)
+		return nil, err
 	}
 	return p, nil
 }
 
-func (s *Server) send(m protocol.ToWorker) {
+// enter gives a process its number, and has the news of it heard.
+func (s *Server) enter(p *Process) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.down != "" {
+		return fault.New(fault.Unavailable, "%s", s.down).On(s.file)
+	}
+	s.next++
+	p.ID = s.next
+	s.running[p.ID] = p
+	return nil
+}
+
+func (s *Server) send(m protocol.ToWorker) {
+	s.talk.Lock()
+	defer s.talk.Unlock()
 	s.write(m)
 }
 
-// write sends a frame. The caller holds the lock.
+// write sends a frame. The caller has talk.
 func (s *Server) write(m protocol.ToWorker) {
 	if frame, err := protocol.AppendFrame(nil, m); err == nil {
 		s.conn.Write(frame) // an error shows as the end of the conversation

@@ -19,10 +19,9 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
-
-// temporary is the folder of unfinished files. No key begins with a dot.
-const temporary = ".tmp"
 
 // Bucket is a bucket in a folder. All methods may be called concurrently, also by
 // several processes with the same folder.
@@ -49,7 +48,7 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
 	}
 	f, err := b.create()
 	if err != nil {
-		return blob.Fault(op, key, err)
+		return fault.Of(op, key, err)
 	}
 	defer f.Close()
 	from := &source{ctx: ctx, r: r}
@@ -58,7 +57,7 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader) error {
 		if from.err != nil {
 			return from.err
 		}
-		return blob.Fault(op, f.Name(), err)
+		return fault.Of(op, f.Name(), err)
 	}
 	return b.keep(op, key, f)
 }
@@ -71,7 +70,7 @@ func (b *Bucket) TakeFile(ctx context.Context, key, path string) error {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return blob.Fault(op, path, err)
+		return fault.Of(op, path, err)
 	}
 	defer f.Close()
 	return b.keep(op, key, f)
@@ -91,10 +90,10 @@ func (b *Bucket) keep(op, key string, f *os.File) error {
 		err = syncFolder(filepath.Dir(target))
 	}
 	if err != nil {
-		if filepath.Dir(f.Name()) == filepath.Join(b.root, temporary) {
+		if filepath.Dir(f.Name()) == filepath.Join(b.root, layout.Temporary) {
 			os.Remove(f.Name())
 		}
-		return blob.Fault(op, target, err)
+		return fault.Of(op, target, err)
 	}
 	return nil
 }
@@ -183,11 +182,11 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	}
 	f, err := os.Open(b.path(key))
 	if err != nil {
-		return nil, blob.Fault(op, key, err)
+		return nil, fault.Of(op, key, err)
 	}
 	if st, err := f.Stat(); err != nil || st.IsDir() {
 		f.Close()
-		return nil, blob.Fault(op, key, cmp.Or(err, fs.ErrNotExist))
+		return nil, fault.Of(op, key, cmp.Or(err, fs.ErrNotExist))
 	}
 	return f, nil
 }
@@ -203,7 +202,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (int64, error) {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
-		return 0, blob.Fault(op, key, err)
+		return 0, fault.Of(op, key, err)
 	}
 	return st.Size(), nil
 }
@@ -223,7 +222,7 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	if err := os.Remove(b.path(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return blob.Fault(op, key, err)
+		return fault.Of(op, key, err)
 	}
 	return nil
 }
@@ -247,7 +246,7 @@ func (b *Bucket) list(ctx context.Context, dir, prefix string, yield func(string
 		return true
 	}
 	if err != nil {
-		yield("", blob.Fault("list", b.path(dir), err))
+		yield("", fault.Of("list", b.path(dir), err))
 		return false
 	}
 	names := make([]string, 0, len(entries))
@@ -282,7 +281,7 @@ func (b *Bucket) path(key string) string { return filepath.Join(b.root, filepath
 
 func (b *Bucket) check(ctx context.Context, op, key string) error {
 	if err := ctx.Err(); err != nil {
-		return blob.Fault(op, key, err)
+		return fault.Of(op, key, err)
 	}
 	return blob.CheckKey(key)
 }
@@ -297,7 +296,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
-		s.err = blob.Fault("store", "", err)
+		s.err = fault.Of("store", "", err)
 		return 0, s.err
 	}
 	n, err := s.r.Read(p)

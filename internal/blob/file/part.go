@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/levadahq/levada/internal/blob"
+	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // Whoever writes a file holds a lock on it. The operating system gives that up when its process ends, however that ends: one without a lock
@@ -23,7 +25,7 @@ var _ blob.Sweeper = (*Bucket)(nil)
 
 // create makes a file that is going to be written.
 func (b *Bucket) create() (*os.File, error) {
-	dir := filepath.Join(b.root, temporary)
+	dir := filepath.Join(b.root, layout.Temporary)
 	if err := b.makeFolder(dir); err != nil {
 		return nil, err
 	}
@@ -57,13 +59,13 @@ func there(f *os.File) bool {
 // Parts lists the unfinished files.
 func (b *Bucket) Parts(ctx context.Context) ([]blob.Part, error) {
 	const op = "look for unfinished files"
-	root := filepath.Join(b.root, temporary)
+	root := filepath.Join(b.root, layout.Temporary)
 	if err := ctx.Err(); err != nil {
-		return nil, blob.Fault(op, root, err)
+		return nil, fault.Of(op, root, err)
 	}
 	entries, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, blob.Fault(op, root, err)
+		return nil, fault.Of(op, root, err)
 	}
 	var parts []blob.Part
 	for _, e := range entries {
@@ -102,9 +104,9 @@ func writer(path string) blob.Writer {
 // Discard removes an unfinished file.
 func (b *Bucket) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	const op = "remove an unfinished file"
-	path := filepath.Join(b.root, temporary, filepath.Base(p.Name))
+	path := filepath.Join(b.root, layout.Temporary, filepath.Base(p.Name))
 	if err := ctx.Err(); err != nil {
-		return false, blob.Fault(op, path, err)
+		return false, fault.Of(op, path, err)
 	}
 	f, err := os.Open(path)
 	if err == nil {
@@ -117,5 +119,5 @@ func (b *Bucket) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // somebody else did
 	}
-	return err == nil, blob.Fault(op, path, err)
+	return err == nil, fault.Of(op, path, err)
 }

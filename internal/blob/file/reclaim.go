@@ -25,7 +25,7 @@ func (b *Bucket) Renew(ctx context.Context, key string) error {
 		defer unlock()
 		err = b.renew(b.path(key))
 	}
-	return blob.Fault(op, key, err)
+	return fault.Of(op, key, err)
 }
 
 // renew dates a stored file anew. The bucket is locked.
@@ -65,14 +65,14 @@ func (b *Bucket) replace(path string) error {
 // Reclaim calls f while nobody puts or renews.
 func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error {
 	if err := ctx.Err(); err != nil {
-		return blob.Fault("reclaim", b.root, err)
+		return fault.Of("reclaim", b.root, err)
 	}
 	if _, err := os.Stat(b.root); errors.Is(err, fs.ErrNotExist) {
 		return f(func(string, time.Time) (int64, error) { return 0, nil })
 	}
 	unlock, err := b.lock(true)
 	if err != nil {
-		return blob.Fault("reclaim", b.root, err)
+		return fault.Of("reclaim", b.root, err)
 	}
 	defer unlock()
 	return f(func(key string, unless time.Time) (int64, error) {
@@ -88,7 +88,7 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 			err = os.Remove(path)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return 0, blob.Fault("delete", path, err)
+			return 0, fault.Of("delete", path, err)
 		}
 		return st.Size(), nil
 	})

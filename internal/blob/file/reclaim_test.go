@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // A file that belongs to somebody else cannot be dated; a copy of our own takes its place.
@@ -34,7 +36,7 @@ func TestReplace(t *testing.T) {
 	if data, err := os.ReadFile(path); err != nil || !bytes.Equal(data, []byte("bytes")) {
 		t.Errorf("it holds %q, %v", data, err)
 	}
-	if left, err := filepath.Glob(filepath.Join(b.root, temporary, "*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(b.root, layout.Temporary, "*")); err != nil || len(left) > 0 {
 		t.Errorf("unfinished files are left: %v, %v", left, err)
 	}
 	if err := b.replace(b.path("a/none")); !os.IsNotExist(err) {

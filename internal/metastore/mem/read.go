@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -335,5 +336,10 @@ func count(c *metastore.StepCount, attempts []metastore.Attempt) {
 
 // folded is a text as searches compare it: two are the same if they differ in the case of letters only.
 func folded(text string) string {
-	return strings.Map(func(r rune) rune { return slices.Min(metastore.Cases(r)) }, text)
+	return strings.Map(func(r rune) rune {
+		if r <= unicode.MaxASCII { // most are
+			return unicode.ToUpper(r)
+		}
+		return slices.Min(metastore.Cases(r))
+	}, text)
 }

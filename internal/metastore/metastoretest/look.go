@@ -130,13 +130,22 @@ func runsOf(t *testing.T, s metastore.Store, f metastore.RunFilter) func(func(in
 
 // testSearch searches for runs as one types.
 func testSearch(t *testing.T, s metastore.Store) {
-	create := func(n int, run metastore.Run) {
+	create := func(n int, run metastore.Run) { // many at once, which are made durable together
 		t.Helper()
-		for range n {
-			run.Status, run.Created = metastore.RunSucceeded, at(0)
-			_, err := s.CreateRun(ctx, run, metastore.Beginning{})
-			must(t, err)
+		run.Status, run.Created = metastore.RunSucceeded, at(0)
+		var making sync.WaitGroup
+		const atOnce = 100
+		for i := range min(n, atOnce) {
+			making.Go(func() {
+				for range (n - i + atOnce - 1) / atOnce {
+					if _, err := s.CreateRun(ctx, run, metastore.Beginning{}); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
 		}
+		making.Wait()
 	}
 	create(1, metastore.Run{Flow: "Train_A", User: "Ann", Tags: []string{"Best 100%"}, SystemTags: []string{"user:Ann"},
 		Info: metastore.RunInfo{Parameters: map[string]string{"path": `C:\Data_1`}}})
@@ -188,11 +197,7 @@ func testSearch(t *testing.T, s metastore.Store) {
 		}
 		equal(t, what, ids, test.want)
 	}
-	var fill sync.WaitGroup
-	for range 10 {
-		fill.Go(func() { create(metastore.SearchedParameters/10, metastore.Run{Flow: "Filler", User: "cat"}) })
-	}
-	fill.Wait()
+	create(metastore.SearchedParameters, metastore.Run{Flow: "Filler", User: "cat"})
 	for r := range runsOf(t, s, metastore.RunFilter{Search: "needle"}) {
 		t.Errorf("the parameters of run %d were looked at", r)
 	}

@@ -3,7 +3,6 @@
 package sqlite
 
 import (
-	"errors"
 	"path/filepath"
 	"syscall"
 )
@@ -23,9 +22,3 @@ func diskIsFull(path string) bool {
 	free, ok := freeSpace(path)
 	return ok && free < 1<<20
 }
-
-func isNoSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
-
-func isReadOnlyDisk(err error) bool { return errors.Is(err, syscall.EROFS) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/queue"
 )
@@ -108,7 +109,7 @@ func TestDamagedFiles(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := os.ReadFile(filepath.Join(folder, FileName))
+	whole, err := os.ReadFile(filepath.Join(folder, layout.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestDamagedFiles(t *testing.T) {
 		"damaged pages":    append(append([]byte{}, whole[:200]...), bytes.Repeat([]byte{0xa5}, len(whole)-200)...),
 	} {
 		folder := t.TempDir()
-		if err := os.WriteFile(filepath.Join(folder, FileName), content, 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, layout.Database), content, 0o666); err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range []Options{{}, {ReadOnly: true}} {
@@ -201,7 +202,7 @@ func TestNoStoreToRead(t *testing.T) {
 
 func TestSomeOtherDatabase(t *testing.T) {
 	folder := t.TempDir()
-	c, err := dial("file:" + filepath.Join(folder, FileName))
+	c, err := dial("file:" + filepath.Join(folder, layout.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +349,7 @@ func TestClosedStoreIsOneFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(folder)
-	if err != nil || len(left) != 1 || left[0].Name() != FileName {
+	if err != nil || len(left) != 1 || left[0].Name() != layout.Database {
 		t.Errorf("the folder holds %v, %v", left, err)
 	}
 }

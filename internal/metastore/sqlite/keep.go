@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -109,7 +110,7 @@ func (s *Store) Size(context.Context) (int64, error) {
 			continue
 		}
 		if err != nil {
-			return 0, fileFault("look at the store", s.path+suffix, err)
+			return 0, fault.Of("look at the store", s.path+suffix, err)
 		}
 		sum += st.Size()
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -13,7 +14,7 @@ import (
 func TestShrinkOldStore(t *testing.T) {
 	ctx := context.Background()
 	folder := t.TempDir()
-	c, err := dial("file:" + filepath.Join(folder, FileName))
+	c, err := dial("file:" + filepath.Join(folder, layout.Database))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -65,7 +66,7 @@ func TestWriteFixture(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(filepath.Join(folder, FileName))
+	data, err := os.ReadFile(filepath.Join(folder, layout.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func testOldStore(t *testing.T, path string, o Options) {
 	folder := t.TempDir()
 	data, err := os.ReadFile(path)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, FileName), data, 0o666)
+		err = os.WriteFile(filepath.Join(folder, layout.Database), data, 0o666)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +144,7 @@ func TestMigratedLikeNew(t *testing.T) {
 		return all
 	}
 	at := func(folder string, schema int) *conn {
-		path := filepath.Join(folder, FileName)
+		path := filepath.Join(folder, layout.Database)
 		c, err := dial("file:" + path)
 		if err == nil {
 			err = migrateTo(c, path, schema)
@@ -170,7 +171,7 @@ func TestMigratedLikeNew(t *testing.T) {
 // TestParametersOfOldRuns looks for runs that were made before values of parameters had an index.
 func TestParametersOfOldRuns(t *testing.T) {
 	folder := t.TempDir()
-	path := filepath.Join(folder, FileName)
+	path := filepath.Join(folder, layout.Database)
 	c, err := dial("file:" + path)
 	if err != nil {
 		t.Fatal(err)

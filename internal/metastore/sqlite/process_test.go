@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 )
@@ -90,7 +91,7 @@ func TestKill(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the writer says %q", lines.Text())
 			}
-			if durable == 200*(round+1) {
+			if durable == 50*(round+1) {
 				cmd.Process.Kill() // and read on what it said before
 			}
 		}
@@ -332,7 +333,7 @@ func TestUnwritableFolder(t *testing.T) {
 func TestReadingWithoutWriting(t *testing.T) {
 	folder := shared(t, "readonly")
 	someStore(t, folder)
-	chmod(t, folder+"/"+sqlite.FileName, 0o444)
+	chmod(t, folder+"/"+layout.Database, 0o444)
 	chmod(t, folder, 0o555)
 	const want = "run 1: 3 tasks\n"
 	if out, err := unprivileged(t, "read", folder); err != nil || out != want {
@@ -375,7 +376,7 @@ func TestReadingALogWithoutItsIndex(t *testing.T) {
 	}
 	folder := shared(t, "log")
 	for _, suffix := range []string{"", "-wal"} {
-		name := "/" + sqlite.FileName + suffix
+		name := "/" + layout.Database + suffix
 		copyFile(t, from+name, folder+name)
 		chmod(t, folder+name, 0o444)
 	}

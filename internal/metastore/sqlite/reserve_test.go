@@ -10,11 +10,12 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
 func reserveOf(folder string) int64 {
-	st, err := os.Stat(filepath.Join(folder, reserveName))
+	st, err := os.Stat(filepath.Join(folder, layout.Reserve))
 	if err != nil {
 		return -1
 	}

@@ -1,5 +1,4 @@
-// Package sqlite is the embedded metadata store: one SQLite file, [FileName],
-// in the store's folder.
+// Package sqlite is the embedded metadata store: one SQLite file in the store's folder.
 //
 // Writing. One goroutine writes. It takes everything that is queued, commits it
 // in one transaction and then tells each record's Done (group commit), so the
@@ -36,11 +35,9 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 )
-
-// FileName is the name of the database file in the store's folder.
-const FileName = "levada.db"
 
 // Options say how to open a store. The zero value is what a run wants.
 type Options struct {
@@ -92,7 +89,7 @@ func Open(ctx context.Context, folder string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, faultOf(op, folder, err)
 	}
-	s := &Store{path: filepath.Join(folder, FileName)}
+	s := &Store{path: filepath.Join(folder, layout.Database)}
 	if o.ReadOnly {
 		err = s.openForReading(ctx)
 	} else {
@@ -126,7 +123,7 @@ func (s *Store) Present() error {
 
 func (s *Store) openForWriting(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
-		return fileFault("create folder", filepath.Dir(s.path), err)
+		return fault.Of("create folder", filepath.Dir(s.path), err)
 	}
 	c, err := s.dialWriter(ctx)
 	if fault.Is(s.faultOf("", err), fault.NoSpace) && o.Spend && s.spendReserve() {
@@ -181,7 +178,7 @@ func (s *Store) openForReading(ctx context.Context) error {
 		return fault.New(fault.NotFound, "there is no store here").On(filepath.Dir(s.path)).
 			Do("Run a flow in this folder first, or name the folder that holds the store.")
 	} else if err != nil {
-		return fileFault("open store", s.path, err)
+		return fault.Of("open store", s.path, err)
 	}
 	dial := func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
 	c, err := dial()
@@ -372,17 +369,3 @@ func (p *pool) close() error {
 }
 
 func errClosed() error { return fault.New(fault.Internal, "the store is closed") }
-
-// fileFault turns an error of the file system into a fault.
-func fileFault(op, path string, err error) error {
-	kind, hint := fault.Internal, ""
-	switch {
-	case errors.Is(err, fs.ErrPermission) || isReadOnlyDisk(err):
-		kind, hint = fault.Permission, "Make the folder writable for you, or choose another folder for the store."
-	case isNoSpace(err):
-		kind, hint = fault.NoSpace, "Free some space on the disk, then try again."
-	case errors.Is(err, fs.ErrNotExist):
-		kind = fault.NotFound
-	}
-	return &fault.Error{Kind: kind, Op: op, Subject: path, Hint: hint, Cause: err}
-}

@@ -1,5 +1,0 @@
-//go:build !unix
-
-package codepack
-
-func isNoSpace(error) bool { return false }
