@@ -75,13 +75,17 @@ func (f *field) locate(err error) error {
 
 // encodeJSON writes a value as JSON, or, if JSON would change it, as a gob, if that does not.
 func (f *field) encodeJSON(v reflect.Value) (encoded, error) {
+	// encoding/json would run out of stack. A level is up to three here: a pointer, an interface and what is in them.
+	if natureOf(f.typ).deep && tooDeep(v, -2*maxDepth, true) {
+		return encoded{}, errDeep
+	}
 	e, err := f.encodeAs(v, asJSON, comparison{})
 	if err == nil {
 		return e, nil
 	}
 	var d *difference
 	var unsupported *json.UnsupportedValueError // NaN and the infinities
-	if errors.As(err, &d) && d.never || !errors.As(err, &d) && !errors.As(err, &unsupported) || tooDeep(v, 0) {
+	if errors.As(err, &d) && d.never || !errors.As(err, &d) && !errors.As(err, &unsupported) || tooDeep(v, 0, false) {
 		return e, err
 	}
 	g, errGob := f.encodeAs(v, asGob, comparison{gob: true, fallback: true})
