@@ -60,7 +60,7 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 //	file    []byte; string, if it is text
 //	npy     as numpy arrays: slices, [Array]
 //	csv     [Table]; [][]string, of which the first is the names of columns; string and []byte, the CSV itself
-//	gob     the Go type that was stored, or one that encoding/gob takes for it
+//	gob     the Go type that was stored, or one that encoding/gob takes for it: fields that it does not have are left out
 //	binary  types with UnmarshalBinary
 //
 // The flow's own flow.Array and flow.Table may be asked for, too. An empty interface takes an [Array] and a [Table], but no

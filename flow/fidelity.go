@@ -24,6 +24,7 @@ type nature struct {
 	plain bool // they come back as they were, if text in them is UTF-8
 	text  bool // there may be text in them
 	any   bool // there may be values in them whose type is not known beforehand
+	deep  bool // they may be nested without end, for a type may lie in itself
 }
 
 var natures sync.Map // reflect.Type → nature
@@ -41,6 +42,7 @@ func natureOf(t reflect.Type) nature {
 
 func (n *nature) look(t reflect.Type, seen map[reflect.Type]bool) {
 	if seen[t] {
+		n.deep = n.deep || t.Kind() > reflect.Complex128 && t.Kind() != reflect.String
 		return
 	}
 	seen[t] = true
@@ -124,7 +126,11 @@ type difference struct {
 }
 
 func (d *difference) Error() string {
-	text := d.at + " " + d.what
+	at := d.at
+	if len(at) > 400 { // nested so deep that nobody reads where
+		at = strings.ToValidUTF8(at[:200]+" … "+at[len(at)-200:], "")
+	}
+	text := at + " " + d.what
 	if d.at == "" {
 		text = "it " + d.what
 	}
@@ -481,32 +487,38 @@ func withArticle(t reflect.Type) string {
 // maxDepth is how deep a value may be nested: what encoding/json reads.
 const maxDepth = 10000
 
-// tooDeep reports whether a value is nested too deep, or holds itself.
-func tooDeep(v reflect.Value, depth int) bool {
+// tooDeep reports whether a value is nested too deep, or holds itself. With written, only what JSON would look at counts.
+func tooDeep(v reflect.Value, depth int, written bool) bool {
 	if depth > maxDepth {
 		return true
 	}
+	if written && ownForm(v.Type()) {
+		return false
+	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		return !v.IsNil() && tooDeep(v.Elem(), depth+1)
+		return !v.IsNil() && tooDeep(v.Elem(), depth+1, written)
 	case reflect.Slice, reflect.Array:
 		if k := v.Type().Elem().Kind(); k <= reflect.Complex128 || k == reflect.String {
 			return false
 		}
 		for i := range v.Len() {
-			if tooDeep(v.Index(i), depth+1) {
+			if tooDeep(v.Index(i), depth+1, written) {
 				return true
 			}
 		}
 	case reflect.Map:
 		for entries := v.MapRange(); entries.Next(); {
-			if tooDeep(entries.Value(), depth+1) {
+			if tooDeep(entries.Value(), depth+1, written) {
 				return true
 			}
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if tooDeep(v.Field(i), depth+1) {
+			if f := v.Type().Field(i); written && (!f.IsExported() && !f.Anonymous || f.Tag.Get("json") == "-") {
+				continue
+			}
+			if tooDeep(v.Field(i), depth+1, written) {
 				return true
 			}
 		}

@@ -584,7 +584,7 @@ func TestTheSDKIsSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	const module = "github.com/levadahq/levada/"
-	want := []string{module + "flow", module + "internal/fault", module + "internal/graph", module + "internal/protocol"}
+	want := []string{module + "flow", module + "internal/fault", module + "internal/gobtype", module + "internal/graph", module + "internal/protocol"}
 	for _, dep := range strings.Fields(string(out)) {
 		found := false
 		for _, w := range want {

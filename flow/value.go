@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/levadahq/levada/internal/gobtype"
 	"github.com/levadahq/levada/internal/protocol"
 )
 
@@ -74,13 +75,17 @@ func (f *field) locate(err error) error {
 
 // encodeJSON writes a value as JSON, or, if JSON would change it, as a gob, if that does not.
 func (f *field) encodeJSON(v reflect.Value) (encoded, error) {
+	// encoding/json would run out of stack. A level is up to three here: a pointer, an interface and what is in them.
+	if natureOf(f.typ).deep && tooDeep(v, -2*maxDepth, true) {
+		return encoded{}, errDeep
+	}
 	e, err := f.encodeAs(v, asJSON, comparison{})
 	if err == nil {
 		return e, nil
 	}
 	var d *difference
 	var unsupported *json.UnsupportedValueError // NaN and the infinities
-	if errors.As(err, &d) && d.never || !errors.As(err, &d) && !errors.As(err, &unsupported) || tooDeep(v, 0) {
+	if errors.As(err, &d) && d.never || !errors.As(err, &d) && !errors.As(err, &unsupported) || tooDeep(v, 0, false) {
 		return e, err
 	}
 	g, errGob := f.encodeAs(v, asGob, comparison{gob: true, fallback: true})
@@ -195,6 +200,9 @@ func decodeAs(v reflect.Value, codec string, data []byte, own bool) error {
 		return decodeJSON(v, data, own)
 	case protocol.CodecGob:
 		plainGobs()
+		if place := gobtype.Lost(data, v.Type()); place != "" {
+			return fmt.Errorf("gob: unknown field %q", place)
+		}
 		return gob.NewDecoder(bytes.NewReader(data)).DecodeValue(v.Addr())
 	case protocol.CodecBinary:
 		return v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(data)
@@ -233,6 +241,10 @@ func (f *field) decode(v reflect.Value, p *plan, s protocol.Value, data []byte) 
 		var changed *typeChanged
 		if errors.As(err, &changed) {
 			return err
+		}
+		if own && s.Type == f.typ.String() {
+			return fmt.Errorf("the artifact %s was stored as %s, which does not fit the field %s.%s, though its type has that name now: %w; "+
+				"resume at a step that sets it anew, or give the field another name", f.name, withArticle(f.typ), p.typ, f.goName, err)
 		}
 		from := "a " + s.Type
 		if s.From == protocol.CodecPickle {
@@ -290,7 +302,31 @@ func (f *field) read(v reflect.Value, p *plan, s protocol.Value, data []byte, ow
 		}
 		return changed()
 	}
-	return decodeAs(v, s.Codec, data, own)
+	if err := decodeAs(v, s.Codec, data, own); err != nil {
+		return err
+	}
+	if own && s.Codec == protocol.CodecJSON && named(f.typ) {
+		return notTaken(data, v) // the structs within may have changed, though the type's name has not
+	}
+	return nil
+}
+
+// named reports whether a type's text leaves open what is in it, for it has the name of a type of the user's.
+func named(t reflect.Type) bool {
+	if t.PkgPath() != "" && t != timeType {
+		return t.Kind() > reflect.Complex128 && t.Kind() != reflect.String
+	}
+	switch t.Kind() {
+	case reflect.Array, reflect.Slice, reflect.Pointer, reflect.Map:
+		return named(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if named(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // readStored returns the bytes of a value that came in a reply's body, or lies in a file.
