@@ -28,11 +28,6 @@ type param struct {
 	oneof    []string
 }
 
-// reserved are the options that no parameter may have: those that flows in Python may not have either, and --help, which would
-// show the help instead. Any other option of run gives way to a parameter of its name.
-var reserved = strings.Fields("help params with tag namespace obj tags decospecs run-id-file max-num-splits max-workers max-log-size " +
-	"user-namespace run-id task-id runner-attribute-file")
-
 // newParam reads the tags of a parameter. Mistakes are told to the machine.
 func newParam(typ string, f *field, option string, tag reflect.StructTag, m *machine) *param {
 	p := &param{option: cmp.Or(option, strings.ReplaceAll(f.name, "_", "-")), help: tag.Get("help"), kind: kindOf(f.typ)}
@@ -59,8 +54,8 @@ func newParam(typ string, f *field, option string, tag reflect.StructTag, m *mac
 		}
 		return &n
 	}
-	if slices.Contains(reserved, strings.ReplaceAll(p.option, "_", "-")) {
-		wrong("the option --%s has a meaning of its own; give the parameter another one, as in `param:\"my-%s\"`", p.option, p.option)
+	if p.option == "help" { // other options that are taken are known to who checks the definition
+		wrong("the option --help shows the help; give the parameter another one, as in `param:\"my-help\"`")
 	}
 	p.required, p.file = flag("required"), flag("file")
 	p.min, p.max, p.oneof = limit("min"), limit("max"), strings.Fields(tag.Get("oneof"))
