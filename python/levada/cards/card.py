@@ -1,5 +1,7 @@
 """What a card is: a class whose ``render`` makes HTML of a task."""
 
+from ..exceptions import MetaflowException
+
 
 class MetaflowCard:
     """Base of all cards. A card of one's own has a ``type`` and a ``render``; see docs/cards.md.
@@ -24,11 +26,23 @@ class MetaflowCard:
     RELOAD_POLICY_TOKEN = "[METAFLOW_RELOAD_TOKEN]"
 
     scope = "task"
-    #: Data given by the step, while ``render_runtime`` and ``refresh`` run.
+    #: What is known of the step's state while a method of the card runs: what it gave ``refresh`` last (``user``), its
+    #: components by id, and more.
     runtime_data = None
 
     def __init__(self, options=None, components=(), graph=None, flow=None):
         pass
+
+    def _get_mustache(self):
+        """Mustache, for cards made of a template: the package chevron."""
+        try:
+            import chevron
+        except ImportError:
+            raise MetaflowException(
+                "The card '%s' is made of a Mustache template, which the package chevron renders, and this Python "
+                "does not have it: pip install chevron" % self.type
+            ) from None
+        return chevron
 
     def render(self, task):
         """The card as HTML. ``task`` is the task that has ended."""
