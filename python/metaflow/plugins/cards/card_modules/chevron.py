@@ -1,0 +1,3 @@
+"""Mustache, if this Python has the package chevron: ``pip install chevron``."""
+
+from chevron import render  # noqa: F401
