@@ -43,8 +43,12 @@ class FlowSpec:
         if name[:2] != "__" and name != "_levada":
             task = getattr(self, "_levada", None)
             if task is not None:
-                if name == "_current_step":  # Metaflow's, which integrations read
+                if name == "_current_step":  # Metaflow's, which integrations read, as is _graph
                     return task.plan.name
+                if name == "_graph":
+                    from .flowgraph import FlowGraph
+
+                    return FlowGraph(task)
                 try:
                     return task.load(self, name)
                 except AttributeError as error:
