@@ -235,19 +235,6 @@ class Told(MetaflowCard):
         self.assertOk(result)
         self.assertEqual(sorted(final[1] for final in self.final.values()), ["render None final", "render {'i': 2} final"])
 
-    def test_mustache_is_a_package(self):
-        result = self.run_step(
-            "@card(type='must')\nself.next(self.end)",
-            classes="""
-sys.modules["chevron"] = None
-class Must(MetaflowCard):
-    type = "must"
-    def render(self, task): return self._get_mustache().render("x", {})
-""",
-        )
-        self.assertOk(result)
-        self.assertIn("pip install chevron", self.final[0][1])
-
     def test_refresh_elsewhere(self):
         result = self.run_step(
             """

@@ -1,7 +1,5 @@
 """What a card is: a class whose ``render`` makes HTML of a task."""
 
-from ..exceptions import MetaflowException
-
 
 class MetaflowCard:
     """Base of all cards. A card of one's own has a ``type`` and a ``render``; see docs/cards.md.
@@ -34,15 +32,10 @@ class MetaflowCard:
         pass
 
     def _get_mustache(self):
-        """Mustache, for cards made of a template: the package chevron."""
-        try:
-            import chevron
-        except ImportError:
-            raise MetaflowException(
-                "The card '%s' is made of a Mustache template, which the package chevron renders, and this Python "
-                "does not have it: pip install chevron" % self.type
-            ) from None
-        return chevron
+        """The module whose ``render(template, data)`` makes a page of a Mustache template."""
+        from . import mustache
+
+        return mustache
 
     def render(self, task):
         """The card as HTML. ``task`` is the task that has ended."""

@@ -1,3 +1,3 @@
-"""Mustache, if this Python has the package chevron: ``pip install chevron``."""
+"""Mustache under Metaflow's module path."""
 
-from chevron import render  # noqa: F401
+from levada.cards.mustache import render  # noqa: F401
