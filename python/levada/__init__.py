@@ -71,6 +71,7 @@ _LAZY = {
     "FlowMutator": "custom",
     "USER_SKIP_STEP": "custom",
     "namespaced_event_name": "event_names",
+    "package_sources": "packaging",
     "parallel_map": "multicore",
     "parallel_imap_unordered": "multicore",
     "profile": "profiling",

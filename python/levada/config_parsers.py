@@ -13,9 +13,9 @@ class ParserValueError(MetaflowException):
     headline = "Value error"
 
 
-def yaml_parser(text):
+def yaml_parser(content):
     """The value of a YAML text. Needs the package PyYAML."""
-    return _yaml().safe_load(text)
+    return _yaml().safe_load(content)
 
 
 def _yaml():
@@ -71,7 +71,7 @@ def _requirement(line):
     return name, ",".join(sorted(specifiers))
 
 
-def requirements_txt_parser(text):
+def requirements_txt_parser(content):
     """The packages of a requirements.txt: ``{"packages": {name: version}, "python": version or None}``.
 
     Fits ``@pypi(**config)``. Options such as ``-r``, and environment markers, are a ParserValueError.
@@ -79,7 +79,7 @@ def requirements_txt_parser(text):
     import re
 
     found = {"packages": {}, "python": None}
-    for line in text.splitlines():
+    for line in content.splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()
         if not line:
             continue
@@ -91,21 +91,21 @@ def requirements_txt_parser(text):
     return found
 
 
-def pyproject_toml_parser(text):
+def pyproject_toml_parser(content):
     """The packages of a pyproject.toml, of its ``project.dependencies`` and ``requires-python``; see above."""
-    project = _toml(text).get("project", {})
+    project = _toml(content).get("project", {})
     found = requirements_txt_parser("\n".join(project.get("dependencies", ())))
     if project.get("requires-python"):
         found["python"] = project["requires-python"]
     return found
 
 
-def conda_environment_yml_parser(text):
+def conda_environment_yml_parser(content):
     """The packages of a conda environment.yml, of its ``dependencies``; see above. It has no ``pip:`` section."""
     import re
 
     found = {"packages": {}, "python": None}
-    data = _yaml().safe_load(text)
+    data = _yaml().safe_load(content)
     for line in (data.get("dependencies") if isinstance(data, dict) else None) or ():
         if not isinstance(line, str):
             raise ParserValueError("Unsupported subsection '%s:' in environment.yml." % next(iter(line), "?"))

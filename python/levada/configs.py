@@ -47,9 +47,9 @@ class ConfigValue(dict):
         super().__init__((key, _frozen(value)) for key, value in dict(data, **more).items())
 
     @classmethod
-    def fromkeys(cls, keys, value=None):
-        """A ConfigValue with these keys, all with the same value."""
-        return cls(dict.fromkeys(keys, value))
+    def fromkeys(cls, iterable, value=None):
+        """A ConfigValue with the keys of ``iterable``, all with the same value."""
+        return cls(dict.fromkeys(iterable, value))
 
     def __getattr__(self, key):
         try:
@@ -137,14 +137,14 @@ def evaluate(delayed, values):
         raise MetaflowException("The %s has no value: %s" % (repr(delayed)[1:-1], what)) from None
 
 
-def config_expr(expression):
+def config_expr(expr):
     """A value that is computed from the configs of the flow when they are known.
 
-    ``expression`` is Python; it sees the configs by their names, and what the module has that it stands in.
+    ``expr`` is Python; it sees the configs by their names, and what the module has that it stands in.
     Decorators of the flow class need this, because the class body is not there yet:
     ``@project(name=config_expr("settings.project"))``.
     """
-    return Delayed(expression, sys._getframe(1).f_globals)
+    return Delayed(expr, sys._getframe(1).f_globals)
 
 
 class Config:

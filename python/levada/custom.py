@@ -109,10 +109,15 @@ class _OfStep(_Custom):
         """Put the decorator on a step."""
         if not _is_step(function):
             raise BadStepDecoratorException(self.decorator_name, function)
-        if self._list not in function.__dict__:
-            setattr(function, self._list, [])
-        getattr(function, self._list).append(self)
+        for own in self.lists(function):
+            own.append(self)
         return function
+
+    @classmethod
+    def lists(cls, function):
+        """The lists of a step that decorators of this class are in: a class may be decorator and mutator at once."""
+        names = dict.fromkeys(base.__dict__["_list"] for base in cls.__mro__ if base.__dict__.get("_list"))
+        return [function.__dict__.setdefault(name, []) for name in names]
 
     @classmethod
     def on(cls, function):

@@ -22,10 +22,10 @@ class _Namespaced:
         return "<event %s of the project and branch>" % self._name
 
 
-def namespaced_event_name(name):
+def namespaced_event_name(event_name):
     """The name of an event that only this branch of the project hears of: ``mfns.<project>.<branch>.<name>``.
 
     It is a function, for ``@trigger(event=namespaced_event_name("new_data"))``: project and branch are known later.
     Without ``@project`` it is ``mfns.<name>``.
     """
-    return _Namespaced(name)
+    return _Namespaced(event_name)

@@ -18,15 +18,15 @@ class Trigger:
         self._runs = list(runs) if runs is not None else None
 
     @classmethod
-    def from_runs(cls, runs):
+    def from_runs(cls, run_objs):
         """The trigger that the ends of these runs are."""
         events = []
-        for run in runs:
+        for run in run_objs:
             task = run.end_task
             flow, _, step, _ = task.pathspec.split("/")
             for name in dict.fromkeys((step, "end")):
                 events.append(MetaflowEvent("metaflow.%s.%s" % (flow, name), task.pathspec, task.finished_at, "run"))
-        return cls(events, runs)
+        return cls(events, run_objs)
 
     @property
     def event(self):

@@ -46,6 +46,12 @@ class FlowSpec:
         if name[:2] != "__" and name != "_levada":
             task = getattr(self, "_levada", None)
             if task is not None:
+                if name == "_current_step":  # Metaflow's, which integrations read, as is _graph
+                    return task.plan.name
+                if name == "_graph":
+                    from .flowgraph import FlowGraph
+
+                    return FlowGraph(task)
                 try:
                     return task.load(self, name)
                 except AttributeError as error:
@@ -57,11 +63,9 @@ class FlowSpec:
         raise AttributeError("Flow %s has no attribute '%s'" % (type(self).__name__, name))
 
     def __dir__(self):
-        names = set(object.__dir__(self))
-        task = getattr(self, "_levada", None)
-        if task is not None:
-            names.update(task.names())
-        return sorted(names)
+        # What the step inherits is not listed until it is read, as in Metaflow: wrappers of flows tell by the list what
+        # is the class's own.
+        return sorted({*object.__dir__(self), "name"})
 
     def __reduce_ex__(self, protocol):
         raise MetaflowException(

@@ -159,20 +159,21 @@ class MutableStep(_Mutable):
 
     def _all(self):
         function = self._function
-        return [*function.decorators, *UserStepDecorator.on(function), *StepMutator.on(function)]
+        custom = dict.fromkeys([*UserStepDecorator.on(function), *StepMutator.on(function)])  # one may be both
+        return [*function.decorators, *custom]
 
     @property
     def decorator_specs(self):
         """All decorators and mutators of the step: tuples of name, dotted path, arguments by position, by name."""
         return iter([spec_of(decorator) for decorator in self._all()])
 
-    def add_decorator(self, deco, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE):
+    def add_decorator(self, deco_type, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE):
         """Add a decorator: the function or class, or its text ``"name:key=value"``. Mutators only in ``pre_mutate``.
 
         Returns the decorator, or None if one that was there already has stayed.
         """
         cls, args, kwargs = self._asked(
-            deco, deco_args, deco_kwargs, STEP_DECORATORS,
+            deco_type, deco_args, deco_kwargs, STEP_DECORATORS,
             (StepDecorator, UserStepDecorator, StepMutator), UnknownStepDecoratorException,
         )  # fmt: skip
         function = self._function
@@ -187,20 +188,19 @@ class MutableStep(_Mutable):
         if issubclass(cls, StepMutator):
             self._only_early("Adding step mutator", cls.decorator_name)
         new = cls(*args, **kwargs)
-        if cls._list not in function.__dict__:
-            setattr(function, cls._list, [])
         duplicate = DuplicateStepDecoratorException(cls.decorator_name, function)
-        added = self._add(
-            getattr(function, cls._list), new, lambda other: type(other) is cls, False, duplicates, duplicate
-        )
+        first, *more = cls.lists(function)
+        added = self._add(first, new, lambda other: type(other) is cls, False, duplicates, duplicate)
         if added is not None:
+            for own in more:
+                own[:] = [*(other for other in own if type(other) is not cls), new]
             added.setup(self._preparation.resolve)
         return added
 
-    def remove_decorator(self, name, deco_args=None, deco_kwargs=None):
+    def remove_decorator(self, deco_name, deco_args=None, deco_kwargs=None):
         """Remove the decorators with a name, and with these arguments if any are given; whether there was one."""
         function = self._function
-        found = self._matching(self._all(), name, deco_args, deco_kwargs)
+        found = self._matching(self._all(), deco_name, deco_args, deco_kwargs)
         for decorator in found:
             if isinstance(decorator, StepMutator):
                 self._only_early("Removing step mutator", decorator.decorator_name)
@@ -287,13 +287,13 @@ class MutableFlow(_Mutable):
                 return True
         return False
 
-    def add_decorator(self, deco, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE):
+    def add_decorator(self, deco_type, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE):
         """Add a decorator or mutator: the function or class, or its text ``"name:key=value"``. Only in ``pre_mutate``.
 
         Returns the decorator, or None if one that was there already has stayed.
         """
         cls, args, kwargs = self._asked(
-            deco, deco_args, deco_kwargs, FLOW_DECORATOR_CLASSES, (FlowDecorator, FlowMutator),
+            deco_type, deco_args, deco_kwargs, FLOW_DECORATOR_CLASSES, (FlowDecorator, FlowMutator),
             UnknownFlowDecoratorException,
         )  # fmt: skip
         flow_class = self._preparation.flow_class
@@ -323,16 +323,16 @@ class MutableFlow(_Mutable):
             DuplicateFlowDecoratorException(cls.name),
         )  # fmt: skip
 
-    def remove_decorator(self, name, deco_args=None, deco_kwargs=None):
+    def remove_decorator(self, deco_name, deco_args=None, deco_kwargs=None):
         """Remove the decorators with a name, and with these arguments if any are given; whether there was one.
 
         Only in ``pre_mutate``. Mutators stay: they are at work.
         """
-        self._only_early("Removing flow-decorator", name)
+        self._only_early("Removing flow-decorator", deco_name)
         flow_class = self._preparation.flow_class
-        if self._matching(flow_mutators(flow_class), name, None, None):
-            raise MetaflowException("The FlowMutator '%s' cannot be removed: only decorators can." % name)
-        found = self._matching(flow_decorators(flow_class), name, deco_args, deco_kwargs)
+        if self._matching(flow_mutators(flow_class), deco_name, None, None):
+            raise MetaflowException("The FlowMutator '%s' cannot be removed: only decorators can." % deco_name)
+        found = self._matching(flow_decorators(flow_class), deco_name, deco_args, deco_kwargs)
         self._remove(found)
         return bool(found)
 

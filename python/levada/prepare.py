@@ -204,9 +204,9 @@ class Preparation:
         args, kwargs = positional(attributes)
         for step in steps_of(self.flow_class).values():
             if not any(type(other) is cls for other in cls.on(step)):
-                if cls._list not in step.__dict__:
-                    setattr(step, cls._list, [])
-                self._add(cls.on(step), cls.parse_decorator_spec(args, kwargs))
+                new = cls.parse_decorator_spec(args, kwargs)
+                for own in cls.lists(step):
+                    self._add(own, new)
 
     def _add(self, decorators, new):
         new.statically_defined = False

@@ -115,7 +115,7 @@ _FOLLOW = {
 
 def read():
     """All settings by name, without the prefix. ValueError for one that cannot be read."""
-    configured = {**_file(_global_file(), "METAFLOW_PROFILE" in os.environ), **_file(_local_file(), False)}
+    configured = _configured()
 
     def setting(name, default):
         value = os.environ.get("METAFLOW_" + name, configured.get("METAFLOW_" + name))
@@ -137,6 +137,22 @@ def read():
         "SFN_S3_DISTRIBUTED_MAP_OUTPUT_PATH", root and root.rstrip("/") + "/sfn_distributed_map_output"
     )
     return settings
+
+
+def from_conf(name, default=None, validate_fn=None):
+    """One setting, also one that Metaflow does not have, such as those of extensions; ``default`` tells its type.
+
+    ``validate_fn(variable, value)`` raises if it does not like what was set.
+    """
+    variable = "METAFLOW_" + name
+    value = os.environ.get(variable, _configured().get(variable, default))
+    if validate_fn is not None and value is not None:
+        validate_fn(variable, value)
+    return default if value is None else _typed(name, value, default)
+
+
+def _configured():
+    return {**_file(_global_file(), "METAFLOW_PROFILE" in os.environ), **_file(_local_file(), False)}
 
 
 def _typed(name, value, default):

@@ -51,3 +51,23 @@ def __getattr__(name):
         return getattr(levada, name)
     except AttributeError:
         raise AttributeError("module 'metaflow' has no attribute '%s'" % name) from None
+
+
+class _Absent:
+    """Asked last for modules, and names, that nobody has: says of Metaflow's what to do instead."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name[:9] == "metaflow.":
+            from levada.absent import refuse
+
+            refuse(name[9:])
+
+
+def _hear_of_absent():
+    from sys import meta_path
+
+    meta_path.append(_Absent)
+
+
+_hear_of_absent()

@@ -1,6 +1,6 @@
 """Decorators under Metaflow's module path."""
 
-from levada.decorators import Decorator, FlowDecorator, StepDecorator, step  # noqa: F401
+from levada.decorators import Decorator, FlowDecorator, StepDecorator, flow_decorators, step  # noqa: F401
 from levada.exceptions import (  # noqa: F401
     BadFlowDecoratorException,
     BadStepDecoratorException,
@@ -9,3 +9,6 @@ from levada.exceptions import (  # noqa: F401
     UnknownFlowDecoratorException,
     UnknownStepDecoratorException,
 )
+
+#: Names that are not here are looked for as modules, so that levada/absent.py can say what to do instead.
+__path__ = []

@@ -1,5 +1,5 @@
 """Metaflow's settings, read when this module is imported."""
 
-from levada.settings import read
+from levada.settings import from_conf, read  # noqa: F401
 
 globals().update(read())

@@ -2,6 +2,9 @@
 
 from levada.parameters import JSONType, JSONTypeClass, Parameter  # noqa: F401
 
+#: Names that are not here are looked for as modules, so that levada/absent.py can say what to do instead.
+__path__ = []
+
 
 def __getattr__(name):
     if name == "ParameterContext":

@@ -188,3 +188,7 @@ class TempDir:
 def get_metaflow_root():
     """The folder that the package ``metaflow`` is in."""
     return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+#: Names that are not here are looked for as modules, so that levada/absent.py can say what to do instead.
+__path__ = []

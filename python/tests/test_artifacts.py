@@ -62,7 +62,8 @@ class Storing(FlowTest):
             assert self.n == 1 and hasattr(self, "l") and not hasattr(self, "nope")
             assert not hasattr(self, "nope")
             self.l.append(4)
-            assert "untouched" in dir(self) and "n" in dir(self)
+            assert "untouched" not in dir(self) and "n" in dir(self)  # as in Metaflow: what was read
+            assert self._current_step == "s0" and not hasattr(self, "_artifacts")
             try:
                 self.nope
             except AttributeError as e:
@@ -73,7 +74,7 @@ class Storing(FlowTest):
         self.assertOk(result)
         self.assertEqual(result.values(), {"l": [1, 4]})
         asked = [request["name"] for request in result.requests if request["type"] == "get"]
-        self.assertEqual(asked, ["n", "l", "nope"])
+        self.assertEqual(asked, ["n", "l", "nope", "_artifacts"])
 
     def test_replaced_and_deleted(self):
         host = self.steps("""

@@ -215,6 +215,26 @@ class Own(MetaflowCard):
         self.assertEqual([data["data"] for _, _, data in self.live], [{"i": 0}, {"i": 0}, {"i": 1}, {"i": 1}, {"i": 1}])
         self.assertEqual(self.final[0][1], "final final F/1/s0/1")
 
+    def test_runtime_data_of_the_finished_card(self):
+        result = self.run_step(
+            """
+            @card(type="told")
+            @card(type="told", id="b")
+            for i in range(3):
+                current.card["b"].refresh({"i": i})
+            self.next(self.end)
+            """,
+            classes="""
+class Told(MetaflowCard):
+    type = "told"
+    RUNTIME_UPDATABLE = True
+    def render(self, task): return "%(mode)s %(user)s %(render_seq)s" % self.runtime_data
+    def render_runtime(self, task, data): return "live"
+""",
+        )
+        self.assertOk(result)
+        self.assertEqual(sorted(final[1] for final in self.final.values()), ["render None final", "render {'i': 2} final"])
+
     def test_refresh_elsewhere(self):
         result = self.run_step(
             """

@@ -24,11 +24,18 @@ class MetaflowCard:
     RELOAD_POLICY_TOKEN = "[METAFLOW_RELOAD_TOKEN]"
 
     scope = "task"
-    #: Data given by the step, while ``render_runtime`` and ``refresh`` run.
+    #: What is known of the step's state while a method of the card runs: what it gave ``refresh`` last (``user``), its
+    #: components by id, and more.
     runtime_data = None
 
     def __init__(self, options=None, components=(), graph=None, flow=None):
         pass
+
+    def _get_mustache(self):
+        """The module whose ``render(template, data)`` makes a page of a Mustache template."""
+        from . import mustache
+
+        return mustache
 
     def render(self, task):
         """The card as HTML. ``task`` is the task that has ended."""

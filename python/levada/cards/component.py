@@ -1,5 +1,6 @@
 """What a component is: something that a card shows, described as a dict that a page makes HTML of."""
 
+from functools import wraps
 from os import urandom
 
 
@@ -42,6 +43,18 @@ class MetaflowCardComponent:
 def new_id(cls):
     """A name for a component of a class: ``markdown_3f9c21``."""
     return "%s_%s" % (cls.__name__.lower(), urandom(3).hex())
+
+
+def with_default_component_id(render):
+    """A ``render`` before which a component gets an id if it has none."""
+
+    @wraps(render)
+    def named(self, *args, **kwargs):
+        if self.component_id is None:
+            self.component_id = new_id(type(self))
+        return render(self, *args, **kwargs)
+
+    return named
 
 
 def warn(text):

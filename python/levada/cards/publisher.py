@@ -49,20 +49,20 @@ class Publisher:
         if self.task.channel.is_fork or getpid() != self.task.channel.pid:
             warn("a process that the step has started cannot refresh a card: call refresh() in the step itself.")
             return
+        card.data = data  # the finished card is told it, even if this refresh comes too soon
         now = monotonic()
         interval = _seconds(card.attributes.get("refresh_interval"), _DEFAULT_INTERVAL)
         if card.published is not None and not force and now - card.published["at"] < interval:
             return
         if data is not None and not _is_json(data):
             warn("refresh(data=…) takes what JSON has, not %s. It was left out." % type(data).__name__)
-            data = None
+            card.data = None
         try:
             cls = card.card_class
         except UnknownCardType:
             return  # said when the step has ended
         if not cls.RUNTIME_UPDATABLE:
             return
-        card.data = data
         try:
             self._publish(card, cls, now)
         except (Exception, SystemExit) as error:
@@ -140,8 +140,9 @@ class Publisher:
 
     def _final(self, card, view):
         def make():
-            cls = card.card_class
-            return self._instance(card, cls).render(view)
+            instance = self._instance(card, card.card_class)
+            instance.runtime_data = self._payload(card, "render", "final")
+            return instance.render(view)
 
         return self._attempt(card, make, view)
 

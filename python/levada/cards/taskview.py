@@ -57,6 +57,10 @@ class _Data:
             raise AttributeError("the task has no artifact '%s'" % name)
         return artifact.data
 
+    @property
+    def _artifacts(self):
+        return {artifact.id: artifact for artifact in self._view}
+
     def __contains__(self, name):
         return self._view.artifact(name) is not None
 

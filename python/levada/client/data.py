@@ -116,6 +116,11 @@ class MetaflowData:
         value = self.__dict__[name] = found[name]
         return value
 
+    @property
+    def _artifacts(self):
+        """The artifacts by name: Metaflow's own attribute, which code out there reads."""
+        return {artifact.id: artifact for artifact in self._task}
+
     def _listed(self):
         if self._names is None:
             self.__dict__["_names"] = [artifact.id for artifact in self._task]

@@ -162,6 +162,8 @@ class Run(MetaflowObject):
     def replace_tags(self, tags_to_remove, tags_to_add):
         """Remove tags and then add tags, at once."""
         remove, add = _tag_list(tags_to_remove), _tag_list(tags_to_add)
+        if not remove and not add:
+            raise MetaflowTaggingError("No tag is given. Name at least one to add or to remove.")
         self._record.update(self._store.ask("tags", run=number(self.id), remove=remove, add=add))
 
 

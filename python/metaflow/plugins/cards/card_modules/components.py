@@ -14,3 +14,5 @@ from levada.cards import (  # noqa: F401
     VegaChart,
     YAMLViewer,
 )
+from levada.cards.component import MetaflowCardComponent as UserComponent  # noqa: F401
+from levada.cards.component import with_default_component_id  # noqa: F401

@@ -1,0 +1,3 @@
+"""Mustache under Metaflow's module path."""
+
+from levada.cards.mustache import render  # noqa: F401

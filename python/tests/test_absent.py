@@ -1,0 +1,100 @@
+"""What Metaflow has inside and Levada has not: importing it says so."""
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import metaflow  # noqa: E402
+from levada.absent import _INSTEAD  # noqa: E402
+
+
+class Absent(unittest.TestCase):
+    def test_an_import_says_what_to_do_instead(self):
+        for name, instead in _INSTEAD.items():
+            if name == "_vendor" or name == "cli":
+                continue  # of these there is a part
+            module, _, last = ("metaflow." + name).rpartition(".")
+            statement = "from %s import %s" % (module, last)
+            with self.subTest(statement), self.assertRaises(ModuleNotFoundError) as caught:
+                exec(statement)
+            self.assertEqual(
+                str(caught.exception), "metaflow.%s is not in Levada: %s. See docs/compatibility.md" % (name, instead)
+            )
+
+    def test_every_form_of_import(self):
+        for statement in (
+            "import metaflow.plugins.kubernetes",
+            "import metaflow.plugins.kubernetes.kubernetes_decorator",
+            "from metaflow.plugins.kubernetes.kubernetes_decorator import KubernetesDecorator",
+            "from metaflow.plugins import kubernetes",
+        ):
+            with self.subTest(statement), self.assertRaisesRegex(ImportError, "clusters come later"):
+                exec(statement)
+        with self.assertRaisesRegex(ImportError, "metaflow.cli.main is not in Levada"):
+            from metaflow.cli import main  # noqa: F401
+
+    def test_the_module_itself_has_no_such_name(self):
+        decorators = importlib.import_module("metaflow.decorators")
+        self.assertFalse(hasattr(decorators, "extract_step_decorator_from_decospec"))
+        self.assertFalse(hasattr(metaflow, "tracing"))
+
+    def test_what_nobody_has_is_told_by_python(self):
+        with self.assertRaisesRegex(ImportError, "^cannot import name 'stepp' from 'metaflow.decorators'"):
+            from metaflow.decorators import stepp  # noqa: F401
+        with self.assertRaisesRegex(ImportError, "^No module named 'metaflow.nosuch'"):
+            import metaflow.nosuch  # noqa: F401
+        self.assertIsNone(importlib.util.find_spec("metaflow.nosuch"))
+
+    def test_click_is_the_package(self):
+        if importlib.util.find_spec("click") is None:
+            with self.assertRaisesRegex(ImportError, "install the package itself"):
+                from metaflow._vendor import click
+        else:
+            import click as theirs
+
+            from metaflow._vendor import click
+
+            self.assertIs(click, theirs)
+
+    def test_echo_always(self):
+        from metaflow.cli import echo_always
+
+        with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(io.StringIO()) as out:
+            echo_always("the *run*\n1", indent=True, fg="red", highlight="green")
+            echo_always("one", err=False, nl=False)
+        self.assertEqual((err.getvalue(), out.getvalue()), ("    the run\n    1\n", "one"))
+
+    def test_a_component_gets_an_id(self):
+        from metaflow.plugins.cards.card_modules.components import UserComponent, with_default_component_id
+
+        class Own(UserComponent):
+            @with_default_component_id
+            def render(self):
+                return {"type": "text", "id": self.component_id}
+
+        own = Own()
+        self.assertRegex(own.render()["id"], "^own_")
+        self.assertEqual(own.render()["id"], own.component_id)
+
+    def test_a_setting_of_ones_own(self):
+        from metaflow.metaflow_config import from_conf
+
+        os.environ["METAFLOW_OF_MINE"] = "7"
+        self.addCleanup(os.environ.pop, "METAFLOW_OF_MINE")
+        self.assertEqual((from_conf("OF_MINE"), from_conf("OF_MINE", 5), from_conf("OTHER", 5)), ("7", 7, 5))
+
+        def never(variable, value):
+            raise ValueError(variable + value)
+
+        with self.assertRaisesRegex(ValueError, "METAFLOW_OF_MINE7"):
+            from_conf("OF_MINE", validate_fn=never)
+
+
+if __name__ == "__main__":
+    unittest.main()
