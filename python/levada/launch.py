@@ -288,7 +288,9 @@ def find_binary():
     if said:
         if _is_program(said):
             return said
-        raise LookupError("LEVADA_BIN is %s, which is no program: correct it, or unset it to have 'levada' looked for" % said)
+        raise LookupError(
+            "LEVADA_BIN is %s, which is no program: correct it, or unset it to have 'levada' looked for" % said
+        )
     package = os.path.dirname(os.path.abspath(__file__))
     folders = [os.path.dirname(os.path.dirname(package)), os.path.join(package, "bin")]
     folders += os.environ.get("PATH", os.defpath).split(os.pathsep)

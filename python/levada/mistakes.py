@@ -44,8 +44,8 @@ def refuse(step, names):
 
     name = min(names)
     raise MetaflowException(
-        "Step '%s' has set the attribute '%s' of the flow, which every flow has: it is %s. Choose another name, such as "
-        "self.%s_value." % (step, name, _OWN[name], name)
+        "Step '%s' has set the attribute '%s' of the flow, which every flow has: it is %s. Choose another name, such "
+        "as self.%s_value." % (step, name, _OWN[name], name)
     )
 
 
