@@ -3,8 +3,6 @@
 Each class has a ``headline``: the line above the message when the failure is shown to a person.
 """
 
-import copyreg
-
 __all__ = [
     "BadFlowDecoratorException",
     "BadStepDecoratorException",
@@ -65,7 +63,9 @@ class MetaflowException(Exception):
 
     def __reduce__(self):
         # Subclasses have constructors of their own; a copy is made without calling them.
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
+        from copyreg import __newobj__
+
+        return __newobj__, (type(self), *self.args), self.__dict__
 
 
 def _restore(cls, args, state):
@@ -206,7 +206,9 @@ class MetaflowExceptionWrapper(Exception):
             self.stacktrace = stacktrace
 
     def __reduce__(self):
-        return copyreg.__newobj__, (type(self),), self.__dict__
+        from copyreg import __newobj__
+
+        return __newobj__, (type(self),), self.__dict__
 
     def __str__(self):
         if self.stacktrace:
