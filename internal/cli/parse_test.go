@@ -189,6 +189,8 @@ func TestWhatComesLater(t *testing.T) {
 		{"run", "flow.py", "--datastore", "s3"},
 		{"run", "flow.py", "--metadata=service"},
 		{"flow", "flow.py", "argo-workflows", "create"},
+		{"flow", "flow.py", "step", "start"},
+		{"flow", "flow.py", "init"},
 	} {
 		p := newProgram(t)
 		if code := p.run(t, args...); code != 1 || !strings.Contains(p.err.String(), "is not in this version of Levada") {

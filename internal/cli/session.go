@@ -59,9 +59,9 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	if s.inv.command == nil {
 		return s.generalHelp()
 	}
-	if cmd := s.inv.command; cmd.later != "" {
+	if cmd := s.inv.command; cmd.absent != "" {
 		s.global.json = s.asksJSON(args)
-		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s comes later.", cmd.name, cmd.later).
+		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s.", cmd.name, cmd.absent).
 			Do("docs/compatibility.md says what there is; flows run on this machine with `levada run FILE`.")
 	}
 	early := s.survey()
