@@ -214,6 +214,13 @@ func TestProjectOptions(t *testing.T) {
 			t.Errorf("stderr: %s", p.err.String())
 		}
 	}
+	for _, command := range []string{"show", "check"} {
+		p := newProgram(t, "METAFLOW_USER=eve")
+		p.service.flow.Decorators = projectDecorator
+		if p.run(t, command, "flow.py"); strings.Count(p.err.String(), "Project: shop, Branch: user.eve\n") != 1 {
+			t.Errorf("%s: stderr: %s", command, p.err.String())
+		}
+	}
 	p := newProgram(t, "METAFLOW_FLOW_PRODUCTION=1", "METAFLOW_USER=eve")
 	p.service.flow.Decorators = projectDecorator
 	if p.run(t, "run", "flow.py"); !p.service.ran.Production {
