@@ -72,7 +72,7 @@ def _client(name, depth):
         from . import client
 
         pathspec = "/".join(_pathspec(task.frame).split("/")[:depth])
-        return client.scope.await_own(getattr(client, name), pathspec)
+        return getattr(client, name)(pathspec, _namespace_check=False)
 
     return read
 
