@@ -210,7 +210,11 @@ func (f *flow) Problems() []graph.Problem { return f.problems }
 func (f *flow) Close() error              { return f.pool.Close() }
 
 func (f *flow) Defaults(ctx context.Context) (map[string]string, error) {
-	return runner.Defaults(ctx, f.pool, f.out(), f.err())
+	project, err := Project(f.Definition(), RunOptions{User: f.src.User})
+	if err != nil {
+		project = nil // help is shown all the same; the run says what is wrong
+	}
+	return runner.Defaults(ctx, f.pool, runner.ParameterRequest{User: f.src.User, Project: project, Stdout: f.out(), Stderr: f.err()})
 }
 
 func (f *flow) out() io.Writer { return orDiscard(f.src.Stdout) }
