@@ -301,7 +301,7 @@ func TestHandedForkServer(t *testing.T) {
 	p.run(t, "flow", "flow.py", "run")
 	want := service.FlowSource{File: "flow.py", Python: "/usr/bin/python3", HandedFD: 5, HandedPID: 77, User: "ann",
 		Stdout: &p.err, Stderr: &p.err}
-	p.service.source.Tell = nil
+	p.service.source.Tell, p.service.source.Heard = nil, nil
 	if got := p.service.source; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,7 +137,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
 		UserDecorators: namesUserDecorators(early.with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
-		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform,
+		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform, Heard: s.hear,
 	}
 	if s.unread != nil {
 		return s.unread
@@ -151,7 +152,29 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		s.close()
 		return err
 	}
-	return nil
+	return s.unread
+}
+
+// hear takes the variables that the flow's file has set as if the command line had been started with them, as it is where the flow is
+// started as `python flow.py`. What the file cannot say any more, because it was settled before it was read, stays.
+func (s *session) hear(variables map[string]string, src *service.FlowSource) {
+	settled := (&globalOptions{}).options(nil).only("python", "isolation", "datastore-root", "server", "package-suffixes")
+	news := false
+	for name, value := range variables {
+		known, set := s.env.getenv(name)
+		if set && known == value || slices.ContainsFunc(settled, func(o option) bool { return slices.Contains(o.forms(""), name) }) {
+			continue
+		}
+		s.env.setenv(name, value)
+		news = true
+	}
+	if !news {
+		return
+	}
+	s.user = s.env.user()
+	now := s.survey()
+	src.User, src.With, src.ConfigFiles, src.ConfigValues = s.user, now.with, now.configs.files, now.configs.values
+	src.Environment, src.Rebuild = now.environment, now.rebuild
 }
 
 // handed returns the fork server that a flow started as `python flow.py` handed over.

@@ -149,7 +149,12 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 		File: file, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
 		HandedFD: src.HandedFD, HandedPID: src.HandedPID,
 		Ask:   src.UserDecorators,
-		Setup: func(name string) (*protocol.Setup, []byte, error) { return s.setup(ctx, src, name) },
+		Setup: func(name string) (*protocol.Setup, []byte, error) { return s.setup(ctx, f.src, name) },
+		Heard: func(variables map[string]string) {
+			if src.Heard != nil {
+				src.Heard(variables, &f.src)
+			}
+		},
 	})
 }
 
