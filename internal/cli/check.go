@@ -80,12 +80,8 @@ type jsonProblem struct {
 
 // validate tells what is wrong with the flow, all of it.
 func (s *session) validate() error {
-	project, err := service.Project(s.flow.Definition(), s.choices())
-	if err != nil {
+	if err := s.tellProject(); err != nil {
 		return err
-	}
-	if project != nil {
-		s.inform("Project: %s, Branch: %s", project.Name, project.Branch)
 	}
 	if err := s.checkWith(); err != nil {
 		return err
@@ -105,6 +101,15 @@ func (s *session) validate() error {
 		all = append(all, p.String())
 	}
 	return &failure{kind: fault.Invalid, text: strings.Join(all, "\n")}
+}
+
+// tellProject tells the project and the branch that @project puts the flow in.
+func (s *session) tellProject() error {
+	project, err := service.Project(s.flow.Definition(), s.choices())
+	if err == nil && project != nil {
+		s.inform("Project: %s, Branch: %s", project.Name, project.Branch)
+	}
+	return err
 }
 
 // place says where a problem is.

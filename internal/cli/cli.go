@@ -220,6 +220,12 @@ func (e *Env) getenv(name string) (string, bool) {
 	return value, ok
 }
 
+// setenv gives an environment variable a value.
+func (e *Env) setenv(name, value string) {
+	e.getenv(name) // so that the map is there
+	e.variables[name] = value
+}
+
 // variable returns the value of an environment variable, "" if it is not set.
 func (e *Env) variable(name string) string {
 	value, _ := e.getenv(name)

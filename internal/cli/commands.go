@@ -24,7 +24,7 @@ type command struct {
 	hidden     bool     // not in the list of commands: it is for programs
 	global     []string // top-level options that matter to it, for its help
 	new        func(*globalOptions) action
-	later      string // not there yet; says what it waits for
+	absent     string // one of Metaflow's that is not there; says why
 }
 
 // action is one use of a command: its options, bound to itself, and the work.
@@ -135,13 +135,15 @@ func commands() []command {
 		{name: "help", summary: "Show all commands, or help about one.",
 			new: func(*globalOptions) action { return &helpCommand{} }},
 
-		{name: "package", later: "listing code packages"},
-		{name: "argo-workflows", later: "deployment to Argo Workflows"},
-		{name: "step-functions", later: "deployment to Step Functions"},
-		{name: "airflow", later: "deployment to Airflow"},
-		{name: "kubernetes", later: "running on Kubernetes"},
-		{name: "batch", later: "running on AWS Batch"},
-		{name: "spot-metadata", later: "watching spot instances"},
+		{name: "package", absent: "listing code packages comes later"},
+		{name: "argo-workflows", absent: "deployment to Argo Workflows comes later"},
+		{name: "step-functions", absent: "deployment to Step Functions comes later"},
+		{name: "airflow", absent: "deployment to Airflow comes later"},
+		{name: "kubernetes", absent: "running on Kubernetes comes later"},
+		{name: "batch", absent: "running on AWS Batch comes later"},
+		{name: "spot-metadata", absent: "watching spot instances comes later"},
+		{name: "init", absent: "a run is made by `run` itself, and needs nothing before"},
+		{name: "step", absent: "tasks are started by `run` itself, and `spin` runs one step alone"},
 	}
 }
 
@@ -315,7 +317,7 @@ func firstWord(args []string) (at int, word string, err error) {
 func unknownCommand(word string, python bool) error {
 	var names []string
 	for _, c := range commands() {
-		if c.later == "" && !c.hidden && (python || !c.metaflow) {
+		if c.absent == "" && !c.hidden && (python || !c.metaflow) {
 			names = append(names, c.name)
 		}
 	}

@@ -93,7 +93,7 @@ func (c *completer) word(word string) {
 	default:
 		c.command = findCommand(word)
 	}
-	if c.command == nil || c.command.later != "" || c.command.hidden || c.command.metaflow {
+	if c.command == nil || c.command.absent != "" || c.command.hidden || c.command.metaflow {
 		c.command, c.lost = nil, true
 		return
 	}
@@ -158,7 +158,7 @@ func (c *completer) optionNames(word string) {
 func (c *completer) commandNames(group, word string) {
 	seen := map[string]bool{}
 	for _, cmd := range commands() {
-		if cmd.later != "" || cmd.hidden || cmd.metaflow {
+		if cmd.absent != "" || cmd.hidden || cmd.metaflow {
 			continue
 		}
 		first, member, grouped := strings.Cut(cmd.name, " ")

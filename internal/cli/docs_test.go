@@ -41,7 +41,7 @@ func TestDocs(t *testing.T) {
 		t.Error("docs/cli.md has no options of all commands")
 	}
 	for _, c := range commands() {
-		if c.later != "" {
+		if c.absent != "" {
 			continue
 		}
 		if !strings.Contains(want, "\n## "+c.name+"\n") {

@@ -1,6 +1,9 @@
 package cli
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // environPrefixes are the beginnings of an option's environment forms, strongest first.
 var environPrefixes = [...]string{"LEVADA_", "METAFLOW_"}
@@ -18,12 +21,12 @@ func (e *Env) environ(options table, scope string, given map[string]bool) error 
 		if !ok {
 			continue
 		}
-		uses := []string{value}
-		if o.many && !o.parameter {
-			uses = strings.Fields(value)
+		uses, err := o.uses(name, value)
+		if err != nil {
+			return err
 		}
 		for _, use := range uses {
-			if err := o.accept([]string{use}, name); err != nil {
+			if err := o.accept(use, name); err != nil {
 				return err
 			}
 		}
@@ -32,9 +35,33 @@ func (e *Env) environ(options table, scope string, given map[string]bool) error 
 	return nil
 }
 
+// uses are the values that the text of an environment variable gives an option, use by use. What takes several has them apart by white
+// space.
+func (o *option) uses(name, text string) ([][]string, error) {
+	several := o.parameter && o.arity > 1 // the configs' options take all of theirs as JSON
+	if !o.many && !several {
+		return [][]string{{text}}, nil
+	}
+	values := strings.Fields(text)
+	if n := o.values(); several && (len(values)%n != 0 || !o.many && len(values) > n) {
+		return nil, usagef("Invalid value for '%s': %d values are expected, apart by white space, not %q", name, n, text)
+	}
+	return slices.Collect(slices.Chunk(values, max(1, o.values()))), nil
+}
+
 // lookup finds the environment variable that gives an option its value. An empty one is a value only for a parameter.
 func (e *Env) lookup(o *option, scope string) (name, value string, ok bool) {
-	var names []string
+	for _, name := range o.forms(scope) {
+		if value, ok := e.getenv(name); ok && (value != "" || o.parameter) {
+			return name, value, true
+		}
+	}
+	return "", "", false
+}
+
+// forms are the environment variables that give an option its value, strongest first.
+func (o *option) forms(scope string) []string {
+	names := slices.Clone(o.first)
 	if o.dest != "" {
 		for _, prefix := range environPrefixes {
 			if o.own && prefix != "LEVADA_" {
@@ -43,12 +70,7 @@ func (e *Env) lookup(o *option, scope string) (name, value string, ok bool) {
 			names = append(names, prefix+scope+o.dest)
 		}
 	}
-	for _, name := range append(names, o.fallback...) {
-		if value, ok := e.getenv(name); ok && (value != "" || o.parameter) {
-			return name, value, true
-		}
-	}
-	return "", "", false
+	return append(names, o.fallback...)
 }
 
 // user returns who runs flows: the first of METAFLOW_USER, SUDO_USER, USERNAME and

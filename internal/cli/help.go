@@ -48,7 +48,7 @@ func (s *session) generalHelp() error {
 	h.line("Commands:")
 	var rows [][2]string
 	for _, c := range commands() {
-		if c.later != "" || c.hidden || c.metaflow && !inv.python {
+		if c.absent != "" || c.hidden || c.metaflow && !inv.python {
 			continue
 		}
 		name := c.name

@@ -210,15 +210,18 @@ func parameterOptions(params []graph.Parameter, values map[string][]string, defa
 	t := make(table, 0, len(sorted))
 	for _, p := range sorted {
 		o := option{
-			name: p.Name, metavar: typeName(p.Type), help: p.Help, parameter: true,
+			name: p.Name, metavar: metavarOf(p), help: p.Help, parameter: true,
+			arity: p.Arity, many: p.Many, hidden: p.Hidden, first: p.Variables, stands: p.Flag,
 			dest: strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")),
 			// A default makes a parameter optional, whatever it says.
 			require: p.Required && p.Default == nil && !p.Computed,
 			set: func(v []string) error {
-				if !utf8.ValidString(v[0]) { // it would come to the flow as something else
-					return usagef("Invalid value for '--%s': %q is not text in UTF-8. Parameters are text; for bytes use an IncludeFile with is_text=False.", p.Name, v[0])
+				for _, text := range v {
+					if !utf8.ValidString(text) { // it would come to the flow as something else
+						return usagef("Invalid value for '--%s': %q is not text in UTF-8. Parameters are text; for bytes use an IncludeFile with is_text=False.", p.Name, text)
+					}
 				}
-				values[p.Name] = append(values[p.Name], v[0])
+				values[p.Name] = append(values[p.Name], v...)
 				return nil
 			},
 		}
@@ -228,6 +231,19 @@ func parameterOptions(params []graph.Parameter, values map[string][]string, defa
 		t = append(t, o)
 	}
 	return t
+}
+
+// metavarOf is what help shows for the value of a parameter; "" if it is a flag.
+func metavarOf(p graph.Parameter) string {
+	switch {
+	case p.Flag != "":
+		return ""
+	case p.Metavar != "":
+		return p.Metavar
+	case p.Arity > 1:
+		return typeName(p.Type) + "..."
+	}
+	return typeName(p.Type)
 }
 
 // typeName is the type of a parameter as help shows it.
@@ -262,6 +278,10 @@ func defaultText(p graph.Parameter, evaluated map[string]string) string {
 	var text string
 	if json.Unmarshal(p.Default, &text) == nil {
 		return text
+	}
+	var texts []string
+	if (p.Many || p.Arity > 1) && json.Unmarshal(p.Default, &texts) == nil {
+		return strings.Join(texts, ", ")
 	}
 	return readable(raw)
 }

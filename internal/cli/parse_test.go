@@ -191,6 +191,8 @@ func TestWhatComesLater(t *testing.T) {
 		{"run", "flow.py", "--datastore", "s3"},
 		{"run", "flow.py", "--metadata=service"},
 		{"flow", "flow.py", "argo-workflows", "create"},
+		{"flow", "flow.py", "step", "start"},
+		{"flow", "flow.py", "init"},
 	} {
 		p := newProgram(t)
 		if code := p.run(t, args...); code != 1 || !strings.Contains(p.err.String(), "is not in this version of Levada") {
@@ -214,10 +216,50 @@ func TestProjectOptions(t *testing.T) {
 			t.Errorf("stderr: %s", p.err.String())
 		}
 	}
+	for _, command := range []string{"show", "check"} {
+		p := newProgram(t, "METAFLOW_USER=eve")
+		p.service.flow.Decorators = projectDecorator
+		if p.run(t, command, "flow.py"); strings.Count(p.err.String(), "Project: shop, Branch: user.eve\n") != 1 {
+			t.Errorf("%s: stderr: %s", command, p.err.String())
+		}
+	}
 	p := newProgram(t, "METAFLOW_FLOW_PRODUCTION=1", "METAFLOW_USER=eve")
 	p.service.flow.Decorators = projectDecorator
 	if p.run(t, "run", "flow.py"); !p.service.ran.Production {
 		t.Error("METAFLOW_FLOW_PRODUCTION had no effect")
+	}
+}
+
+func TestShapesOfParameters(t *testing.T) {
+	shapes := []graph.Parameter{
+		{Name: "flag", Attribute: "flag", Type: "bool", Flag: "False"},
+		{Name: "many", Attribute: "many", Type: "str", Many: true, Variables: []string{"MANY"}},
+		{Name: "two", Attribute: "two", Type: "int", Arity: 2},
+	}
+	for _, tc := range []struct {
+		environ []string
+		args    []string
+		want    map[string][]string
+		wrong   string
+	}{
+		{args: []string{"--flag", "--with", "retry", "--many", "a b", "--many=c", "--two", "1", "-2"},
+			want: map[string][]string{"flag": {"False"}, "many": {"a b", "c"}, "two": {"1", "-2"}}},
+		{environ: []string{"METAFLOW_RUN_FLAG=1", "MANY=a  b", "METAFLOW_RUN_MANY=weaker", "METAFLOW_RUN_TWO=3 4"},
+			want: map[string][]string{"flag": {"1"}, "many": {"a", "b"}, "two": {"3", "4"}}},
+		{environ: []string{"MANY=variable"}, args: []string{"--many", "given"}, want: map[string][]string{"many": {"given"}}},
+		{environ: []string{"METAFLOW_RUN_TWO=3 4 5 6"}, wrong: `'METAFLOW_RUN_TWO': 2 values are expected, apart by white space, not "3 4 5 6"`},
+		{args: []string{"--two", "1"}, wrong: "--two option requires 2 arguments"},
+		{args: []string{"--flag=1"}, wrong: "--flag option does not take a value"},
+	} {
+		p := newProgram(t, tc.environ...)
+		p.service.flow.Parameters = shapes
+		code := p.run(t, append([]string{"run", "flow.py"}, tc.args...)...)
+		switch {
+		case tc.wrong != "" && (code != 2 || !strings.Contains(p.err.String(), tc.wrong)):
+			t.Errorf("%q %q: exit code %d\n%s", tc.environ, tc.args, code, p.err.String())
+		case tc.wrong == "" && !reflect.DeepEqual(p.service.ran.Parameters, tc.want):
+			t.Errorf("%q %q: %v\n%s", tc.environ, tc.args, p.service.ran.Parameters, p.err.String())
+		}
 	}
 }
 
@@ -261,7 +303,7 @@ func TestHandedForkServer(t *testing.T) {
 	p.run(t, "flow", "flow.py", "run")
 	want := service.FlowSource{File: "flow.py", Python: "/usr/bin/python3", HandedFD: 5, HandedPID: 77, User: "ann",
 		Stdout: &p.err, Stderr: &p.err}
-	p.service.source.Tell = nil
+	p.service.source.Tell, p.service.source.Heard = nil, nil
 	if got := p.service.source; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

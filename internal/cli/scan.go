@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,10 +26,14 @@ type option struct {
 	// dest is the name in environment forms: METAFLOW_RUN_<dest>. Empty if there is none.
 	dest string
 	own  bool // unknown to Metaflow: only the LEVADA_ form exists
+	// first names environment variables that are stronger than those, whole.
+	first []string
 	// fallback names further environment variables, tried last, whole.
 	fallback []string
 	// set receives the values of one use; a flag gets "true" or "false".
 	set func(values []string) error
+	// stands is the text that a use of a flag stands for; "" means "true".
+	stands string
 	// parameter marks a parameter of the flow, for which an empty environment variable is a value.
 	parameter bool
 }
@@ -76,7 +81,7 @@ type scanner struct {
 	at      int
 	options table
 	// lenient lets unknown options pass: each is taken to have one value, as the
-	// parameters of a flow do. Their tokens have no opt.
+	// parameters of a flow do, unless an option that is known follows: then it is a flag. Their tokens have no opt.
 	lenient bool
 	literal bool // after "--"
 }
@@ -115,9 +120,11 @@ func (s *scanner) next() (t token, ok bool, err error) {
 		need = t.opt.values()
 	case !s.lenient:
 		return t, true, s.unknown(arg)
+	case s.at < len(s.args) && s.knows(s.args[s.at]):
+		need = 0
 	}
 	if hasValue {
-		if need == 0 {
+		if need == 0 && t.opt != nil {
 			return t, true, usagef("--%s option does not take a value", name)
 		}
 		t.values = append(t.values, value)
@@ -140,6 +147,14 @@ func (s *scanner) next() (t token, ok bool, err error) {
 	return t, true, nil
 }
 
+// knows reports whether an argument is an option that there is.
+func (s *scanner) knows(arg string) bool {
+	name, long := strings.CutPrefix(arg, "--")
+	name, _, _ = strings.Cut(name, "=")
+	o, _ := s.options.find(name)
+	return long && o != nil
+}
+
 // unknown is the error for an option that does not exist, with the nearest that does.
 func (s *scanner) unknown(arg string) error {
 	name, _, _ := strings.Cut(arg, "=")
@@ -159,7 +174,7 @@ func (s *scanner) unknown(arg string) error {
 func (t token) apply() error {
 	values := t.values
 	if t.opt.flag() {
-		values = []string{"true"}
+		values = []string{cmp.Or(t.opt.stands, "true")}
 		if t.off {
 			values = []string{"false"}
 		}

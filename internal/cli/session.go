@@ -60,9 +60,9 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	if s.inv.command == nil {
 		return s.generalHelp()
 	}
-	if cmd := s.inv.command; cmd.later != "" {
+	if cmd := s.inv.command; cmd.absent != "" {
 		s.global.json = s.asksJSON(args)
-		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s comes later.", cmd.name, cmd.later).
+		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s.", cmd.name, cmd.absent).
 			Do("docs/compatibility.md says what there is; flows run on this machine with `levada run FILE`.")
 	}
 	early := s.survey()
@@ -142,7 +142,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
 		UserDecorators: namesUserDecorators(with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
-		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform,
+		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform, Heard: s.hear,
 	}
 	if s.unread != nil {
 		return s.unread
@@ -157,7 +157,29 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		s.close()
 		return err
 	}
-	return nil
+	return s.unread
+}
+
+// hear takes the variables that the flow's file has set as if the command line had been started with them, as it is where the flow is
+// started as `python flow.py`. What the file cannot say any more, because it was settled before it was read, stays.
+func (s *session) hear(variables map[string]string, src *service.FlowSource) {
+	settled := (&globalOptions{}).options(nil).only("python", "isolation", "datastore-root", "server", "package-suffixes")
+	news := false
+	for name, value := range variables {
+		known, set := s.env.getenv(name)
+		if set && known == value || slices.ContainsFunc(settled, func(o option) bool { return slices.Contains(o.forms(""), name) }) {
+			continue
+		}
+		s.env.setenv(name, value)
+		news = true
+	}
+	if !news {
+		return
+	}
+	s.user = s.env.user()
+	now := s.survey()
+	src.User, src.With, src.ConfigFiles, src.ConfigValues = s.user, now.with, now.configs.files, now.configs.values
+	src.Environment, src.Rebuild = now.environment, now.rebuild
 }
 
 // handed returns the fork server that a flow started as `python flow.py` handed over.

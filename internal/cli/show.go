@@ -51,7 +51,7 @@ func (s *session) graph() (*graph.Graph, error) {
 	if len(s.flow.Problems()) > 0 {
 		return nil, s.validate()
 	}
-	return s.flow.Graph(), nil
+	return s.flow.Graph(), s.tellProject()
 }
 
 func (s *session) print(text string) error {

@@ -119,6 +119,12 @@ type Parameter struct {
 	Computed    bool            `json:"computed,omitempty"`  // the default is a function, evaluated when the run starts
 	Separator   string          `json:"separator,omitempty"` // the string is split into a list
 	HideDefault bool            `json:"hide_default,omitempty"`
+	Flag        string          `json:"flag,omitempty"`      // the option takes no value: each use stands for this text
+	Many        bool            `json:"many,omitempty"`      // each use of the option adds to the value
+	Arity       int             `json:"arity,omitempty"`     // how many values each use takes; 0 means 1
+	Metavar     string          `json:"metavar,omitempty"`   // what help shows for the value; empty: the type
+	Variables   []string        `json:"variables,omitempty"` // environment variables that give the value, besides METAFLOW_RUN_<NAME>
+	Hidden      bool            `json:"hidden,omitempty"`    // help does not show it
 	Line        int             `json:"line,omitempty"`
 }
 

@@ -11,6 +11,8 @@ type FromWorker struct {
 	Asks     bool   `json:"asks,omitempty"`  // it needs a setup to describe the flow
 	Flow     string `json:"flow,omitempty"`  // with Asks: the flow's name
 	Spawn    bool   `json:"spawn,omitempty"` // it starts no processes: the host starts the same program again for each
+	// Variables of Levada's and Metaflow's, as they are when the user's file has been imported: it may have set some.
+	Variables map[string]string `json:"variables,omitempty"`
 
 	Definition json.RawMessage `json:"definition,omitempty"` // definition
 	Configs    []ConfigBytes   `json:"configs,omitempty"`    // the values of the configs lie in the body

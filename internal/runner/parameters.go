@@ -52,11 +52,11 @@ func ResolveParameters(ctx context.Context, pool *worker.Pool, data *datastore.S
 	return p, p.take(ctx, data, q.Staging, m.Artifacts, &body)
 }
 
-// Defaults returns the defaults of a flow's parameters as text, computed ones evaluated.
-func Defaults(ctx context.Context, pool *worker.Pool, stdout, stderr io.Writer) (map[string]string, error) {
-	m, _, err := ask(ctx, pool, "computes the defaults", struct {
-		Type string `json:"type"`
-	}{"defaults"}, stdout, stderr)
+// Defaults returns the defaults of a flow's parameters as text, computed ones evaluated, for the user and project of the request.
+func Defaults(ctx context.Context, pool *worker.Pool, q ParameterRequest) (map[string]string, error) {
+	m, _, err := ask(ctx, pool, "computes the defaults", protocol.Parameters{
+		Type: "defaults", User: q.User, DSType: "local", Project: q.Project,
+	}, q.Stdout, q.Stderr)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,9 @@ type FlowSource struct {
 	ConfigValues map[string]any
 	// Origin names the run that is resumed, whose configs the flow gets, when the flow's name is known; nil for none.
 	Origin func(ctx context.Context, flow string) (int64, error)
+	// Heard is told the variables of Levada's and Metaflow's that there are when the flow's file has been imported, which may set some,
+	// and changes what depends on them: With, User, ConfigFiles, ConfigValues, Environment and Rebuild. May be nil.
+	Heard func(variables map[string]string, src *FlowSource)
 	// Lenient opens a flow for help: what is wrong with configs is left out.
 	Lenient bool
 	// Environment is how packages are provided: empty or "pypi", "conda": as the steps' decorators say; "uv": by the uv project

@@ -153,7 +153,12 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 		File: file, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
 		HandedFD: src.HandedFD, HandedPID: src.HandedPID,
 		Ask:   src.UserDecorators,
-		Setup: func(name string) (*protocol.Setup, []byte, error) { return s.setup(ctx, src, name) },
+		Setup: func(name string) (*protocol.Setup, []byte, error) { return s.setup(ctx, f.src, name) },
+		Heard: func(variables map[string]string) {
+			if src.Heard != nil {
+				src.Heard(variables, &f.src)
+			}
+		},
 	})
 }
 
@@ -214,7 +219,11 @@ func (f *flow) Problems() []graph.Problem { return f.problems }
 func (f *flow) Close() error              { return f.pool.Close() }
 
 func (f *flow) Defaults(ctx context.Context) (map[string]string, error) {
-	return runner.Defaults(ctx, f.pool, f.out(), f.err())
+	project, err := Project(f.Definition(), RunOptions{User: f.src.User})
+	if err != nil {
+		project = nil // help is shown all the same; the run says what is wrong
+	}
+	return runner.Defaults(ctx, f.pool, runner.ParameterRequest{User: f.src.User, Project: project, Stdout: f.out(), Stderr: f.err()})
 }
 
 func (f *flow) out() io.Writer { return orDiscard(f.src.Stdout) }

@@ -52,6 +52,9 @@ type Spec struct {
 	Stderr  io.Writer
 	// Setup says what the description of the flow depends on, if its worker asks for that. Nil: nothing.
 	Setup SetupFunc
+	// Heard is told, before Setup is called, the variables of Levada's and Metaflow's in the worker's environment, of which the
+	// user's file may have set some. May be nil.
+	Heard func(variables map[string]string)
 	// Ask has the worker ask for it even if the flow itself does not need it.
 	Ask bool
 	// HandedFD and HandedPID take over a fork server that runs already; 0 if there is none.
@@ -165,7 +168,11 @@ func (p *Pool) open(ctx context.Context, set Setting) (*Server, error) {
 			cmd.Process.Kill() // it may be in the middle of a long import
 		}
 	})
-	err = s.handshake(p.tell)
+	heard := p.spec.Heard
+	if p.main != nil {
+		heard = nil // the first has told
+	}
+	err = s.handshake(p.tell, heard)
 	if !stop() && err != nil {
 		err = fault.Wrap(fault.Interrupted, "import the flow", context.Cause(ctx))
 	}

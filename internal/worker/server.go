@@ -72,8 +72,9 @@ func newServer(file string, f *os.File, cmd *exec.Cmd, pid int) (*Server, error)
 	}, nil
 }
 
-// handshake reads the first two frames: hello and the definition. Between them, a worker that asks is told the setup.
-func (s *Server) handshake(setup SetupFunc) error {
+// handshake reads the first two frames: hello, which may tell of variables, and the definition. Between them, a worker that asks is
+// told the setup.
+func (s *Server) handshake(setup SetupFunc, heard func(map[string]string)) error {
 	var hello, def protocol.FromWorker
 	if _, err := protocol.ReadFrame(s.in, &hello); err != nil {
 		return s.noFlow(err)
@@ -83,6 +84,9 @@ func (s *Server) handshake(setup SetupFunc) error {
 			On(s.file).Do("use the SDK that belongs to this binary: unset PYTHONPATH or set LEVADA_BIN to the matching one")
 	}
 	s.spawns = hello.Spawn
+	if heard != nil && len(hello.Variables) > 0 {
+		heard(hello.Variables)
+	}
 	if hello.Asks {
 		if err := s.tell(setup, hello.Flow); err != nil {
 			return err

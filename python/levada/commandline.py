@@ -119,7 +119,7 @@ def command_words(command, definition, values):
     if command == "run":
         for key, value in given.items():
             if value is not None:
-                words += ["--" + parameters[key]["name"], _parameter(key, value, parameters[key])]
+                words += _parameter_words(key, value, parameters[key])
         if missing:
             raise ValueError("Missing argument: %s needs a value for %s" % (definition["name"], ", ".join(missing)))
     return [command, *words]
@@ -153,6 +153,29 @@ _PARAMETER_TYPES = {
     "bool": ((bool,), "bool"),
     "file": ((str, os.PathLike), "the path of a file"),
 }
+
+
+def _parameter_words(key, value, parameter):
+    """The words that give a parameter its value."""
+    option = "--" + parameter["name"]
+    many, arity, flag = parameter.get("many"), parameter.get("arity", 1), parameter.get("flag")
+    if flag is not None:
+        if parameter["type"] == "int" and flag == "1":  # it counts its uses
+            _check(key, value, int, "a whole number")
+            return [option] * value
+        return [option] if _parameter(key, value, parameter) == flag else []
+    if not many and arity == 1:
+        return [option, _parameter(key, value, parameter)]
+    uses = value if many else [value]
+    _check(key, uses, (list, tuple), "a list")
+    words = []
+    for use in uses:
+        values = [use] if arity == 1 else use
+        _check(key, values, (list, tuple), "a list")
+        if len(values) != arity:
+            raise TypeError("Invalid type for '%s': a list of %d values is expected, not %r" % (key, arity, use))
+        words += [option, *(_parameter(key, one, parameter) for one in values)]
+    return words
 
 
 def _parameter(key, value, parameter):

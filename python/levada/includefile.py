@@ -47,7 +47,7 @@ class IncludeFile(Parameter):
         """The type's name in the definition."""
         return "file"
 
-    def convert(self, value):
+    def convert_one(self, value):
         """The file that the path names. UsageError if it cannot be read."""
         path = os.path.expanduser(str(value))
         if "://" in path:

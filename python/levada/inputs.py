@@ -215,6 +215,11 @@ def _positions(inputs, step):
     return [one._levada.position for one in inputs]
 
 
+def _names(given):
+    """A list of names; one name may be given as it is."""
+    return [given] if isinstance(given, str) else list(given)
+
+
 def merge_artifacts(flow, task, inputs, exclude, include):
     """Have the host merge what all inputs agree about. See FlowSpec.merge_artifacts."""
     step = task.plan.name
@@ -229,8 +234,8 @@ def merge_artifacts(flow, task, inputs, exclude, include):
         {
             "type": "merge",
             **({} if positions is None else {"inputs": positions}),
-            "include": list(include) if include else None,
-            "exclude": list(exclude),
+            "include": _names(include) if include else None,
+            "exclude": _names(exclude),
             "own": [name for name in flow.__dict__ if name not in task.loaded],
         }
     )

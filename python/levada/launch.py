@@ -157,9 +157,14 @@ def _headline(error):
     return headline if headline and headline != MetaflowException.headline else ""
 
 
-def _asks(flow):
+def _variables():
+    """The variables of Levada's and Metaflow's. The user's file may have set some, for the host to go by."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("LEVADA_", "METAFLOW_"))}
+
+
+def _asks(flow, variables):
     """Whether what the host knows is needed to describe the flow: configs, decorators of the command line."""
-    if os.environ.pop("LEVADA_SETUP", None):
+    if os.environ.pop("LEVADA_SETUP", None) or _names_decorators(variables):
         return True
     prepare = sys.modules.get("levada.configs") or sys.modules.get("levada.custom")
     if prepare is None:
@@ -179,7 +184,10 @@ def _become_server(flow, control):
     channel = Channel(control)
     try:
         hello = _hello()
-        asks = _asks(flow)
+        variables = _variables()
+        if variables:
+            hello["variables"] = variables
+        asks = _asks(flow, variables)
         if asks:
             hello.update(asks=True, flow=type(flow).__name__)
         channel.send(hello)
@@ -345,9 +353,11 @@ def _hand_over(flow):
 
 def _may_add_decorators():
     """Whether the command line or the environment may name decorators: then the host is asked which."""
-    return any(argument.startswith("--with") for argument in sys.argv) or any(
-        name.endswith("_DECOSPECS") and value for name, value in os.environ.items()
-    )
+    return any(argument.startswith("--with") for argument in sys.argv) or _names_decorators(os.environ)
+
+
+def _names_decorators(variables):
+    return any(name.endswith("_DECOSPECS") and value for name, value in variables.items())
 
 
 def _may_fork():

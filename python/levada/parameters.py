@@ -1,5 +1,6 @@
 """Parameters: the values that a run takes from its command line."""
 
+from . import options
 from .exceptions import MetaflowException, UsageError
 from .standard import library
 
@@ -60,13 +61,6 @@ def _to_float(value):
 
 _CONVERSIONS = {bool: ("bool", _to_bool), int: ("int", _to_int), float: ("float", _to_float), str: ("str", str)}
 _EXACT_TYPES = (bool, int, float, list, dict)
-#: Further arguments that are taken: "separator", and those of click's options, which Metaflow passes on. They say
-#: nothing here.
-_OPTIONS = frozenset((
-    "separator", "param_decls", "prompt", "confirmation_prompt", "prompt_required", "hide_input", "is_flag",
-    "flag_value", "multiple", "count", "allow_from_autoenv", "hidden", "show_choices", "show_envvar", "callback",
-    "nargs", "metavar", "expose_value", "is_eager", "envvar", "shell_complete", "external_artifact", "external_trigger",
-))  # fmt: skip
 
 
 class Parameter:
@@ -75,7 +69,7 @@ class Parameter:
     It becomes the command line option ``--<name>`` and a read-only attribute of the flow, which has the name of the
     class attribute. ``type`` is ``str``, ``int``, ``float``, ``bool`` or ``JSONType``; without it the type of the
     default. ``default`` may be a function, called with a ParameterContext when a run starts. ``separator`` splits
-    the text into a list.
+    the text into a list. Arguments of click's options that Metaflow passes on are in ``options.py``.
     """
 
     #: Arguments that a kind of parameter has beside these.
@@ -99,7 +93,7 @@ class Parameter:
                 % (name, type, type)
             )
         for argument in kwargs:
-            if argument not in _OPTIONS:
+            if argument != "separator" and argument not in options.ALL:
                 from .spelling import meant
 
                 known = ("default", "type", "help", "required", "show_default", "separator", *self._arguments)
@@ -115,10 +109,13 @@ class Parameter:
             if callable(self.kwargs.get(field)):
                 raise MetaflowException("The field '%s' of the parameter '%s' cannot be a function." % (field, name))
         self.default = default
-        self.type = self._inferred_type(type)
         self.required = bool(required) and default is None
+        self.option = None
+        if not options.ALL.isdisjoint(kwargs) and not any(hasattr(v, "levada_delayed") for v in self.kwargs.values()):
+            self.option = options.Option(self, kwargs)
+        self.type = self._inferred_type(type)
         self.help = help
-        self.hide_default = show_default is not None and not show_default
+        self.hide_default = isinstance(show_default, str) or show_default is not None and not show_default
         if self.separator and self.type is not str and not hasattr(self.type, "levada_delayed"):
             raise MetaflowException("The parameter '%s' has a separator, so it must be of type str." % name)
 
@@ -126,6 +123,9 @@ class Parameter:
         if given is not None:
             return given
         default = self.default
+        inferred = self.option.inferred_type() if self.option is not None else None
+        if inferred is not None:
+            return inferred
         if default is None or callable(default):
             return str
         if isinstance(default, (list, tuple, dict)):
@@ -166,8 +166,11 @@ class Parameter:
     def describe(self):
         """The parameter as the definition has it."""
         described = {"name": self.name, "attribute": self.attribute, "type": self.kind()}
-        if self.help:
-            described["help"] = str(self.help)
+        text = self.help if self.option is None else self.option.help(self.help)
+        if isinstance(self.kwargs["show_default"], str):
+            text = ("%s  [default: (%s)]" % (text or "", self.kwargs["show_default"])).strip()
+        if text:
+            described["help"] = str(text)
         if self.required:
             described["required"] = True
         if callable(self.default):
@@ -178,23 +181,31 @@ class Parameter:
             described["separator"] = self.separator
         if self.hide_default:
             described["hide_default"] = True
+        if self.option is not None:
+            described.update(self.option.describe())
         return described
 
     # The value.
 
     def convert(self, value):
         """The value for a text of the command line. UsageError if it does not fit."""
+        return self._split(self.convert_one(value))
+
+    def _split(self, value):
+        if self.separator and isinstance(value, str) and value:
+            return value.split(self.separator)
+        return value
+
+    def convert_one(self, value):
+        """The value for a text, before a separator splits it. UsageError if it does not fit."""
         try:
-            value = self._convert(value)
+            return self._convert(value)
         except UsageError:
             raise
         except Exception as error:
             # Types of click explain themselves in a message of their own.
             text = getattr(error, "message", None) or str(error)
             raise UsageError("Invalid value for '--%s': %s" % (self.name, text), self.name) from None
-        if self.separator and isinstance(value, str) and value:
-            return value.split(self.separator)
-        return value
 
     def _convert(self, value):
         if self.type in _CONVERSIONS:
@@ -207,7 +218,7 @@ class Parameter:
     def unfit_default(self):
         """What is wrong with a default that does not have the parameter's type; empty if nothing is."""
         plain = self.type in _CONVERSIONS or isinstance(self.type, JSONTypeClass)
-        if self.default is None or callable(self.default) or not plain:
+        if self.default is None or callable(self.default) or not plain or self.option is not None:
             return ""
         try:
             self._convert(self.default)
@@ -220,15 +231,9 @@ class Parameter:
         default = self.default
         if not callable(default):
             return default
-        from .exceptions import ParameterFieldFailed, ParameterFieldTypeMismatch
+        from .exceptions import ParameterFieldTypeMismatch
 
-        try:
-            value = default(context._replace(parameter_name=self.name))
-        except Exception:
-            with library():
-                from traceback import format_exc
-
-            raise ParameterFieldFailed(self.name, "default", format_exc()) from None
+        value = self.call_default(context)
         expected = self.type if self.type in _EXACT_TYPES else str
         if type(value) is not expected if expected is not str else not isinstance(value, str):
             raise ParameterFieldTypeMismatch(
@@ -237,8 +242,23 @@ class Parameter:
             )
         return value
 
+    def call_default(self, context):
+        """What the function returns that computes the default."""
+        from .exceptions import ParameterFieldFailed
+
+        try:
+            return self.default(context._replace(parameter_name=self.name))
+        except Exception:
+            with library():
+                from traceback import format_exc
+
+            raise ParameterFieldFailed(self.name, "default", format_exc()) from None
+
     def resolve(self, given, context):
-        """The value of a run: ``given`` is the text of the command line, or _UNSET."""
+        """The value of a run: ``given`` is the text of the command line, or texts, or _UNSET."""
+        if self.option is not None:
+            texts = None if given is _UNSET else given if isinstance(given, list) else [given]
+            return self._split(self.option.value(texts, context))
         if given is _UNSET:
             default = self.computed_default(context)
             if default is None:
@@ -256,6 +276,18 @@ class Parameter:
         elif isinstance(given, list):
             given = given[-1]
         return self.convert(given)
+
+    def value_without(self):
+        """The value in a run that resumes one whose flow did not have the parameter yet: a plain default.
+
+        AttributeError if there is none: such a run has nobody who would give or compute a value.
+        """
+        if type(self) is Parameter and not callable(self.default) and (self.default is not None or not self.required):
+            return self.resolve(_UNSET, None)
+        raise AttributeError(
+            "The parameter '%s' has no value: it was added after the run that this one resumes. Give it a default that is "
+            "not computed, or run the flow anew." % self.name
+        )
 
     def display(self, value):
         """The value as text for people."""

@@ -8,6 +8,7 @@ from .artifacts import Staging, pack
 from .exceptions import MetaflowException, UsageError
 from .includefile import Content
 from .parameters import resolve_all
+from .running import enter_resolution
 from .tuples import ParameterContext
 
 _INLINE_LIMIT = 1 << 18
@@ -17,6 +18,7 @@ def _context(flow, plans, frame):
     def logger(*message):
         print(*message, file=sys.stderr)
 
+    enter_resolution(type(flow).__name__, frame.get("project"))
     return ParameterContext(
         flow_name=type(flow).__name__,
         user_name=frame.get("user"),

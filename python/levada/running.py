@@ -2,22 +2,18 @@
 
 from os import environ
 
-# What is None, not an error, where no task runs.
-_NONE_OUTSIDE = frozenset(
-    [
-        "flow_name",
-        "run_id",
-        "step_name",
-        "task_id",
-        "retry_count",
-        "origin_run_id",
-        "pathspec",
-        "task",
-        "run",
-        "namespace",
-        "username",
-    ]
-)
+# What is known, or None and not an error, where no task runs.
+_outside = dict.fromkeys((
+    "flow_name", "run_id", "step_name", "task_id", "retry_count", "origin_run_id", "pathspec", "task", "run",
+    "namespace", "username",
+))  # fmt: skip
+_PROJECT = {
+    "project_name": "name",
+    "branch_name": "branch",
+    "is_user_branch": "user_branch",
+    "is_production": "production",
+    "project_flow_name": "flow_name",
+}
 
 
 def _pathspec(frame):
@@ -72,7 +68,7 @@ def _client(name, depth):
         from . import client
 
         pathspec = "/".join(_pathspec(task.frame).split("/")[:depth])
-        return client.scope.await_own(getattr(client, name), pathspec)
+        return getattr(client, name)(pathspec, _namespace_check=False)
 
     return read
 
@@ -101,11 +97,7 @@ _ATTRIBUTES = {
     "parameter_names": lambda task: sorted([*task.plans.parameters, *task.plans.configs]),
     "graph": lambda task: task.graph(),
     "graph_info": lambda task: task.graph(),
-    "project_name": _project("project_name", "name"),
-    "branch_name": _project("branch_name", "branch"),
-    "is_user_branch": _project("is_user_branch", "user_branch"),
-    "is_production": _project("is_production", "production"),
-    "project_flow_name": _project("project_flow_name", "flow_name"),
+    **{name: _project(name, field) for name, field in _PROJECT.items()},
     "parallel": _parallel,
     "is_parallel": _is_parallel,
     "task": _client("Task", 4),
@@ -129,8 +121,8 @@ class Current:
             read = _ATTRIBUTES.get(name)
             if read is not None:
                 return read(task)
-        elif name in _NONE_OUTSIDE:
-            return None
+        elif name in _outside:
+            return _outside[name]
         elif name == "graph":
             raise RuntimeError("The graph is known only while a task runs.")
         raise AttributeError("'current' has no attribute '%s' here" % name)
@@ -164,6 +156,13 @@ current = Current()
 
 
 _set = Current._task.__set__
+
+
+def enter_resolution(flow_name, project):
+    """Tell ``current`` what functions that compute defaults may know, before there is a run: flow and project."""
+    _outside["flow_name"] = flow_name
+    if project is not None:
+        _outside.update((name, project[field]) for name, field in _PROJECT.items())
 
 
 def enter(task):

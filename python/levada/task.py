@@ -108,9 +108,11 @@ class Task:
         value = self._shared.get(attribute, _UNSET)
         if value is _UNSET:
             reply, body = self.channel.ask({"type": "get", "name": attribute})
-            if not reply["found"]:
-                raise AttributeError("Flow %s has no attribute '%s'" % (type(self.flow).__name__, attribute))
-            value = self._shared[attribute] = unpack(attribute, reply, body, getattr(parameter, "decode", None))
+            if reply["found"]:
+                value = unpack(attribute, reply, body, getattr(parameter, "decode", None))
+            else:
+                value = parameter.value_without()
+            self._shared[attribute] = value
         return value
 
     def names(self):

@@ -67,6 +67,23 @@ with open(__file__ + ".asked", "ab") as file:
 """
 
 
+#: A program that notes what it is asked; it finds the task it is asked for when it is asked for the third time.
+_FINDS_LATE = r"""
+import json, os, struct, sys
+def say(**frame):
+    data = json.dumps(frame).encode()
+    os.write(1, struct.pack(">II", len(data), 0) + data)
+say(type="hello", rpc=1, levada="x")
+times = 0
+while head := sys.stdin.buffer.read(8):
+    asked = json.loads(sys.stdin.buffer.read(struct.unpack(">II", head)[0]))
+    times += asked["method"] == "tasks"
+    with open(__file__ + ".asked", "a") as file:
+        file.write(asked["method"] + "\n")
+    say(id=asked["id"], result={"tasks": [{}] if times > 2 else [], "steps": []})
+"""
+
+
 def setUpModule():
     global FOLDER, BINARY
     FOLDER = tempfile.mkdtemp(prefix="levada-client-")
@@ -413,6 +430,34 @@ class ClientTest(unittest.TestCase):
                 self.assertEqual("may have done" in str(caught.exception), times == 1)
                 with open(path + ".asked") as file:
                     self.assertEqual(file.read().count('"method":"%s"' % method), times)
+
+    def test_a_task_waits_for_its_own_record_once(self):
+        path = os.path.join(tempfile.mkdtemp(dir=FOLDER), "levada")
+        with open(path, "w") as file:
+            file.write("#!%s\n%s" % (sys.executable, _FINDS_LATE))
+        os.chmod(path, 0o755)
+        said = self.python(
+            """
+            import os
+            os.environ["LEVADA_BIN"] = %r
+            from types import SimpleNamespace
+            from levada import running
+            from levada.client.connection import Store
+            running.enter(SimpleNamespace(frame={"run": "7", "task": "3", "home": "/there"}))
+            def ask(home, method, **params):
+                Store(home).ask(method, **params)
+                with open(os.environ["LEVADA_BIN"] + ".asked", "r+") as file:
+                    print(*file.read().split(), end="; ")
+                    file.truncate(0)
+            ask("/there", "steps", run=8)
+            ask("/elsewhere", "steps", run=7)
+            ask("/there", "run", run=7)
+            ask("/there", "steps", run=7)
+            ask("/there", "steps", run=7)
+            """
+            % path
+        )
+        self.assertEqual(said, "steps; steps; run; tasks tasks tasks steps; steps;")
 
     def test_what_was_not_sent_is_asked_again(self):
         other = connection.Connection()

@@ -125,6 +125,74 @@ class Parameters(FlowTest):
         result = host.defaults()
         self.assertEqual(result.done, {"type": "defaults", "display": {"a": "x"}})
 
+    def test_options_of_click(self):
+        for declaration, text, value in [
+            ("Parameter('p', is_flag=True, default=False)", None, False),
+            ("Parameter('p', is_flag=True, default=False)", "True", True),
+            ("Parameter('p', is_flag=True)", None, False),
+            ("Parameter('p', is_flag=True, type=bool)", "1", True),
+            ("Parameter('p', is_flag=True, default=True)", "False", False),
+            ("Parameter('p', flag_value='big')", None, None),
+            ("Parameter('p', flag_value='big')", "big", "big"),
+            ("Parameter('p', flag_value=5, type=int)", "5", 5),
+            ("Parameter('p', multiple=True)", None, ()),
+            ("Parameter('p', multiple=True)", "a", ("a",)),
+            ("Parameter('p', multiple=True)", ["a", "b"], ("a", "b")),
+            ("Parameter('p', multiple=True, default=[1])", ["2"], (2,)),
+            ("Parameter('p', multiple=True, default=[1])", None, (1,)),
+            ("Parameter('p', multiple=True, default=lambda c: ['x', 'y'])", None, ("x", "y")),
+            ("Parameter('p', nargs=2, type=int)", None, ()),
+            ("Parameter('p', nargs=2, type=int)", ["1", "2"], (1, 2)),
+            ("Parameter('p', nargs=2, type=int)", ["1", "2", "3", "4"], (3, 4)),
+            ("Parameter('p', nargs=2, default=(1, 2))", None, (1, 2)),
+            ("Parameter('p', nargs=2, multiple=True, type=int)", ["1", "2", "3", "4"], ((1, 2), (3, 4))),
+            ("Parameter('p', nargs=2, multiple=True, default=[(1, 2)])", None, ((1, 2),)),
+            ("Parameter('p', count=True)", None, 0),
+            ("Parameter('p', count=True, default=2)", None, 2),
+            ("Parameter('p', count=True)", ["1", "1"], 2),
+            ("Parameter('p', count=True)", "3", 3),
+            ("Parameter('p', callback=lambda ctx, param, value: (param.name, value))", "a", ("p", "a")),
+            ("Parameter('p', callback=lambda ctx, param, value: value + 1, default=1)", None, 2),
+            ("Parameter('p', callback=lambda ctx, param, value: value.upper(), separator=',')", "a,b", ["A", "B"]),
+            ("Parameter('p', default='x', prompt=False, is_eager=True, hidden=True)", None, "x"),
+        ]:
+            with self.subTest("%s %r" % (declaration, text)):
+                found = self.value(declaration, text)
+                self.assertEqual((found, type(found)), (value, type(value)))
+        self.usage("Parameter('p', multiple=True, type=int)", ["1", "x"],
+                   "Invalid value for '--p': x is not a valid integer")  # fmt: skip
+        self.usage("Parameter('p', nargs=2, default=['a'])", None,
+                   "Invalid value for '--p': 2 values are expected, not ['a']")  # fmt: skip
+        self.usage("Parameter('p', multiple=True, required=True)", None, "Missing option '--p'.")
+        failed = self.parameters("p = Parameter('p', callback=lambda ctx, param, value: 1 // 0)")
+        self.assertIn("ParameterFieldFailed", failed.done["exception"]["type"])
+
+    def test_what_the_definition_says_of_options(self):
+        def described(declaration):
+            parameter = self.host(FLOW % ("p = " + declaration)).definition["parameters"][0]
+            return {key: parameter[key] for key in parameter if key not in ("name", "attribute", "type", "line")}
+
+        self.assertEqual(described("Parameter('p', is_flag=True, default=False)"), {"flag": "True", "default": False})
+        self.assertEqual(described("Parameter('p', count=True)"), {"flag": "1"})
+        self.assertEqual(described("Parameter('p', nargs=2, multiple=True)"), {"arity": 2, "many": True})
+        self.assertEqual(
+            described("Parameter('p', envvar='X', show_envvar=True, metavar='WORD', hidden=True, help='h')"),
+            {"variables": ["X"], "metavar": "WORD", "hidden": True, "help": "h  [env var: X]"},
+        )
+        self.assertEqual(
+            described("Parameter('p', default=1, show_default='one')"),
+            {"default": 1, "hide_default": True, "help": "[default: (one)]"},
+        )
+
+    def test_what_functions_know_of_the_project(self):
+        names = ("project_name", "branch_name", "is_user_branch", "is_production", "project_flow_name", "flow_name")
+        declaration = "p = Parameter('p', default=lambda c: repr([getattr(current, n) for n in %r]))" % (names,)
+        project = {"name": "a", "branch": "user.b", "user_branch": True, "production": False, "flow_name": "a.user.b.F"}
+        result = self.parameters(declaration, project=project)
+        self.assertEqual(result.values()["p"], "['a', 'user.b', True, False, 'a.user.b.F', 'F']")
+        declaration = "p = Parameter('p', default=lambda c: str(hasattr(current, 'project_name')))"
+        self.assertEqual(self.parameters(declaration).values()["p"], "False")
+
     def test_click_types(self):
         source = (
             """
@@ -165,6 +233,25 @@ class Declarations(FlowTest):
             Parameter("p", type=int, separator=",")
         with self.assertRaises(MetaflowException):
             Parameter("p", required=lambda: True)
+
+    def test_options_that_cannot_be(self):
+        from levada import IncludeFile, Parameter
+        from levada.exceptions import MetaflowException
+
+        for arguments, text in [
+            ({"prompt": True}, "has prompt=True, which Levada does not have: a run asks nothing when it starts"),
+            ({"allow_from_autoenv": False}, "has allow_from_autoenv=False, which Levada does not have"),
+            ({"nargs": -1}, "has nargs=-1"),
+            ({"nargs": 2, "default": "ab"}, "takes several values, so its default is a list of them, not 'ab'"),
+            ({"count": True, "is_flag": True}, "has is_flag and count, of which it can have one"),
+            ({"multiple": True, "separator": ","}, "has multiple and separator, of which it can have one"),
+            ({"callback": "f"}, "has callback='f', which is no function"),
+            ({"param_decls": ["-p"]}, "has no argument 'param_decls'"),
+        ]:
+            with self.subTest(text), self.assertRaisesRegex(MetaflowException, "'p' " + text):
+                Parameter("p", **arguments)
+        with self.assertRaisesRegex(MetaflowException, "'p' has multiple, which an IncludeFile cannot have"):
+            IncludeFile("p", multiple=True)
 
     def test_outside_of_a_run(self):
         from levada import FlowSpec, Parameter

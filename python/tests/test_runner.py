@@ -40,6 +40,29 @@ class CommandLine(unittest.TestCase):
             with self.subTest(values):
                 self.assertEqual(" ".join(command_words(command, DEFINITION, values)), want)
 
+    def test_shapes_of_parameters(self):
+        shapes = [
+            {"name": "flag", "type": "bool", "flag": "True"},
+            {"name": "off", "type": "bool", "flag": "False"},
+            {"name": "size", "type": "str", "flag": "big"},
+            {"name": "count", "type": "int", "flag": "1"},
+            {"name": "many", "type": "int", "many": True},
+            {"name": "two", "type": "str", "arity": 2},
+            {"name": "pairs", "type": "str", "arity": 2, "many": True},
+        ]
+        for values, want in (
+            ({"flag": True, "off": False, "size": "big", "count": 2}, "run --flag --off --size --count --count"),
+            ({"flag": False, "off": True, "size": "", "count": 0}, "run"),
+            ({"many": [1, 2], "two": ["a", "b"]}, "run --many 1 --many 2 --two a b"),
+            ({"pairs": [("a", "b"), ("c", "d")]}, "run --pairs a b --pairs c d"),
+            ({"many": (), "pairs": []}, "run"),
+        ):
+            with self.subTest(values):
+                self.assertEqual(" ".join(command_words("run", {"name": "F", "parameters": shapes}, values)), want)
+        for values in ({"flag": 1}, {"count": "2"}, {"many": 1}, {"many": ["1"]}, {"two": ["a"]}, {"pairs": ["ab"]}):
+            with self.subTest(values), self.assertRaises(TypeError):
+                command_words("run", {"name": "F", "parameters": shapes}, values)
+
     def test_top(self):
         words = top_words({"pylint": False, "quiet": True, "decospecs": ["retry"], "config": [("c", "p.json")],
                            "config_value": [("d", {"a": 1})], "datastore_root": "/x", "branch": None})  # fmt: skip

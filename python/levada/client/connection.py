@@ -12,6 +12,7 @@ from _signal import SIGKILL
 from _thread import allocate_lock
 from json import dumps, loads
 from struct import Struct
+from time import monotonic, sleep
 
 from ..exceptions import (
     DataException,
@@ -33,6 +34,12 @@ _CHUNK = 1 << 18
 
 #: The methods that change what is stored (``internal/api/call.go``): what may have been done is not asked for again.
 _WRITES = frozenset(("tags", "cancel_run", "resume_run"))
+
+
+#: Seconds that a task waits for its own record.
+_PATIENCE = 10
+#: The task of this process whose record has been waited for.
+_awaited = None
 
 
 class _Lost(Exception):
@@ -261,6 +268,8 @@ class Store:
 
     def fetch(self, method, **params):
         """The result of a request and the bytes that came with it."""
+        if "run" in params and method != "run":
+            self._await_own(params["run"])
         if self.server:
             where = {"server": self.server}
         elif self.home:
@@ -274,6 +283,22 @@ class Store:
         if self.home is None:
             self.home = answer.get("home")
         return answer.get("result"), body
+
+    def _await_own(self, run):
+        """In a task that asks about its own run: wait until its record is there, once.
+
+        It is written together with others, a few milliseconds after the task's code has started.
+        """
+        global _awaited
+        task = _running_task()
+        if task is None or task is _awaited or task.frame["run"] != str(run):
+            return
+        if task.frame.get("home") != (self.server or self.home):
+            return
+        _awaited = task
+        end = monotonic() + _PATIENCE
+        while not self.ask("tasks", run=run, ids=[int(task.frame["task"])])["tasks"] and monotonic() < end:
+            sleep(0.002)
 
     def describe(self):
         """The store as ``get_metadata`` names it: ``local@`` and its folder, or ``service@`` and its server."""
@@ -296,10 +321,15 @@ def _here():
         raise MetaflowNotFound("The current folder does not exist any more, so no store is found from it.") from None
 
 
+def _running_task():
+    """The task that runs in this process, or None."""
+    running = sys.modules.get("levada.running")
+    return running.current._task if running is not None else None
+
+
 def _running_home():
     """The folder of the store that the task of this process runs in, or None."""
-    running = sys.modules.get("levada.running")
-    task = running.current._task if running is not None else None
+    task = _running_task()
     return task.frame.get("home") if task is not None else None
 
 

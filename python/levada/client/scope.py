@@ -3,8 +3,6 @@
 from ..identity import own_namespace
 from .connection import default_store, store_named
 
-#: Seconds that a task waits for its own record.
-_PATIENCE = 10
 _UNSET = object()
 _namespace = _UNSET
 _store = None
@@ -78,22 +76,3 @@ def inspect_spin(datastore_root="."):
     """
     if datastore_root != ".":
         metadata(datastore_root)
-
-
-def await_own(cls, pathspec):
-    """The object of the task, or the run, that this process is.
-
-    The record of a task is written together with others a few milliseconds after it has started.
-    """
-    from time import monotonic, sleep
-
-    from ..exceptions import MetaflowNotFound
-
-    end = monotonic() + _PATIENCE
-    while True:
-        try:
-            return cls(pathspec, _namespace_check=False)
-        except MetaflowNotFound:
-            if monotonic() > end:
-                raise
-            sleep(0.002)
