@@ -280,11 +280,11 @@ class Parameter:
     def value_without(self):
         """The value in a run that resumes one whose flow did not have the parameter yet: a plain default.
 
-        AttributeError if there is none: such a run has nobody who would give or compute a value.
+        MetaflowException if there is none: such a run has nobody who would give or compute a value.
         """
         if type(self) is Parameter and not callable(self.default) and (self.default is not None or not self.required):
             return self.resolve(_UNSET, None)
-        raise AttributeError(
+        raise MetaflowException(  # an AttributeError would end in __getattr__, which knows less
             "The parameter '%s' has no value: it was added after the run that this one resumes. Give it a default that is "
             "not computed, or run the flow anew." % self.name
         )
