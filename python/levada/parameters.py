@@ -285,8 +285,8 @@ class Parameter:
         if type(self) is Parameter and not callable(self.default) and (self.default is not None or not self.required):
             return self.resolve(_UNSET, None)
         raise MetaflowException(  # an AttributeError would end in __getattr__, which knows less
-            "The parameter '%s' has no value: it was added after the run that this one resumes. Give it a default that is "
-            "not computed, or run the flow anew." % self.name
+            "The parameter '%s' has no value: it was added after the run that this one resumes. Give it a default that "
+            "is not computed, or run the flow anew." % self.name
         )
 
     def display(self, value):
