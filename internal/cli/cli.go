@@ -192,7 +192,12 @@ func Main(ctx context.Context, env Env, args []string) int {
 	go func() { done <- s.execute(ctx, args) }()
 	select {
 	case code := <-done:
-		return code
+		select {
+		case <-s.interrupt.hard: // it is what ended the command
+			return exitStopped
+		default:
+			return code
+		}
 	case <-s.interrupt.hard:
 	}
 	// The tasks are being killed; the command gets a moment to notice.
