@@ -48,7 +48,7 @@ test-ui: ui/node_modules/.package-lock.json ## run the tests of the web pages, i
 	cd ui && npm run --silent build -- --logLevel warn --outDir test-results/dist
 	@diff -r ui/dist ui/test-results/dist || { echo "ui/dist is not what ui/src makes: run make ui, and commit it"; exit 1; }
 	@# each file has a store, a server and a browser of its own, and they wait more than they work
-	cd ui && node --test --test-concurrency 3 --test-timeout 240000 tests/
+	cd ui && node --test --test-concurrency 2 --test-timeout 240000 tests/
 
 ui/node_modules/.package-lock.json: ui/package-lock.json
 	cd ui && npm ci --silent

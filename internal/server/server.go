@@ -101,8 +101,12 @@ func New(c Config) *Server {
 func Listen(host string, port int) (net.Listener, error) {
 	ip := net.ParseIP(host)
 	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		shown := "PORT"
+		if port > 0 {
+			shown = strconv.Itoa(port)
+		}
 		return nil, fault.New(fault.Permission, "the server has no login yet, so it listens on this machine alone, and not on %s", host).
-			Do("leave --host away; from another machine, come through ssh: ssh -L %d:127.0.0.1:%d THIS-MACHINE", port, port)
+			Do("leave --host away; from another machine, come through ssh: ssh -L %s:127.0.0.1:%s THIS-MACHINE", shown, shown)
 	}
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {

@@ -244,7 +244,7 @@ func (r *request) decode(into any) {
 		return
 	}
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) { // has a status of its own
-		r.err = fault.Wrap(fault.Usage, "read the request", err)
+		r.err = fault.New(fault.Usage, "a request may have %d MiB", tooLarge.Limit>>20).Because(err)
 		return
 	}
 	if err != nil {

@@ -328,7 +328,7 @@ class _Wrapped:
         call = decorator.pre_step(plan.name, flow, inputs) or self._inner
         raised = trace = None
         skip = decorator.skip_step
-        if skip is not False and skip is not None:
+        if skip:  # what a generator yields as {} is True here; an empty dict of a class skips nothing, as in Metaflow
             _transition(flow, plan, skip if isinstance(skip, dict) else {})
         else:
             try:

@@ -112,7 +112,7 @@ test("tasks are sorted by a click on a head", async () => {
   await first.getByText("failed").waitFor();
   await head("Took").getByRole("button").click();
   await become(() => order("Took"), "descending", "the longest come first");
-  assert.match(page.url(), /sort=-took/);
+  await page.waitForURL(/sort=-took/);
   const longest = await first.getByRole("link").innerText();
   await page.reload();
   await first.waitFor();

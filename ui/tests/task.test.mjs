@@ -88,7 +88,7 @@ test("a line keeps its number, and the address what is shown of the log", async 
   await page.getByText("1 of 1").waitFor();
   await page.reload();
   await page.locator(".log .line.at", { hasText: "line 4321 " }).waitFor();
-  assert.equal(await page.getByLabel("Search the log").inputValue(), "line 4321 ");
+  await become(() => page.getByLabel("Search the log").inputValue(), "line 4321 ", "what is looked for");
   none(page);
 });
 
@@ -238,7 +238,7 @@ test("of a long log a part is printed, in light colours; the box of a short one 
 
   await page.goto(`/runs/${shapes}/tasks/1`);
   await page.getByText("It printed nothing.").waitFor();
-  assert.ok((await page.locator(".log").boundingBox()).height < 60);
+  await until(async () => (await page.locator(".log").boundingBox()).height < 60, "a short log is short");
   none(page);
 });
 
@@ -257,10 +257,10 @@ test("a task that there is not has a heading and a title of its own, and a tab t
   await page.getByText("6,002 lines").waitFor();
   await page.locator("body").press("Tab");
   const skip = page.getByRole("link", { name: "To the content" });
-  assert.ok((await skip.boundingBox()).width > 60, "it is seen while it has the focus");
+  await until(async () => (await skip.boundingBox()).width > 60, "it is seen while it has the focus");
   await skip.press("Enter");
   await until(() => page.evaluate(() => document.activeElement.id === "main"), "it leads there");
-  assert.ok((await skip.boundingBox()).width < 2);
+  await until(async () => (await skip.boundingBox()).width < 2, "and not without");
 
   const phone = await w.page(`/runs/${shapes}?tab=cards`, { width: 390, height: 800 });
   const chosen = phone.getByRole("tab", { name: "Cards", selected: true });
@@ -288,7 +288,7 @@ test("values are shown as what they are", async () => {
   const open = (name) => page.getByRole("button", { name, exact: true }).click();
   await open("records");
   await page.getByText("120 columns in all").waitFor();
-  assert.match(page.url(), /&artifact=records$/);
+  await page.waitForURL(/&artifact=records$/);
   assert.ok(await page.locator(".artifacts").evaluate((el) => el.parentElement.scrollWidth <= el.parentElement.clientWidth), "a wide table does not widen the list");
   await page.reload();
   await page.getByText("120 columns in all").waitFor();
