@@ -161,13 +161,14 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 }
 
 // hear takes the variables that the flow's file has set as if the command line had been started with them, as it is where the flow is
-// started as `python flow.py`. What the file cannot say any more, because it was settled before it was read, stays.
+// started as `python flow.py`. What the file cannot say any more, because it was settled before it was read, stays, and so does
+// LEVADA_BIN, which workers get from here.
 func (s *session) hear(variables map[string]string, src *service.FlowSource) {
 	settled := (&globalOptions{}).options(nil).only("python", "isolation", "datastore-root", "server", "package-suffixes")
 	news := false
 	for name, value := range variables {
 		known, set := s.env.getenv(name)
-		if set && known == value || slices.ContainsFunc(settled, func(o option) bool { return slices.Contains(o.forms(""), name) }) {
+		if set && known == value || name == "LEVADA_BIN" || slices.ContainsFunc(settled, func(o option) bool { return slices.Contains(o.forms(""), name) }) {
 			continue
 		}
 		s.env.setenv(name, value)
@@ -178,7 +179,8 @@ func (s *session) hear(variables map[string]string, src *service.FlowSource) {
 	}
 	s.user = s.env.user()
 	now := s.survey()
-	src.User, src.With, src.ConfigFiles, src.ConfigValues = s.user, now.with, now.configs.files, now.configs.values
+	src.User, src.With = s.user, now.decorators(s.defaultDecorators())
+	src.ConfigFiles, src.ConfigValues = now.configs.files, now.configs.values
 	src.Environment, src.Rebuild = now.environment, now.rebuild
 }
 
