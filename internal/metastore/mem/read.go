@@ -62,8 +62,9 @@ func (s *Store) Run(ctx context.Context, id int64) (metastore.Run, error) {
 func (s *Store) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[metastore.Run, error] {
 	return stream(ctx, s, func() []metastore.Run {
 		var list []metastore.Run
+		words := wordsOf(f.Search)
 		for _, r := range slices.Backward(s.runs) {
-			if matches(r, &f) && s.searched(r, f.Search) {
+			if matches(r, &f) && s.searched(r, words) {
 				list = append(list, cloneRun(*r))
 			}
 			if f.Limit > 0 && len(list) == f.Limit {
@@ -96,22 +97,27 @@ func matches(r *metastore.Run, f *metastore.RunFilter) bool {
 func among[T comparable](choice []T, v T) bool { return len(choice) == 0 || slices.Contains(choice, v) }
 
 // searched reports whether a search finds a run.
-func (s *Store) searched(r *metastore.Run, text string) bool {
-	for _, word := range metastore.Words(text) {
-		if !s.hasWord(r, word) {
-			return false
-		}
-	}
-	return true
+func (s *Store) searched(r *metastore.Run, words []word) bool {
+	return !slices.ContainsFunc(words, func(w word) bool { return !s.hasWord(r, w) })
 }
 
-func (s *Store) hasWord(r *metastore.Run, text string) bool {
-	if strings.Contains(text, "\x00") {
+// word is what is looked for, as it is and folded.
+type word struct{ text, folded string }
+
+func wordsOf(search string) []word {
+	var words []word
+	for _, text := range metastore.Words(search) {
+		words = append(words, word{text, folded(text)})
+	}
+	return words
+}
+
+func (s *Store) hasWord(r *metastore.Run, w word) bool {
+	if strings.Contains(w.text, "\x00") {
 		return false
 	}
-	looked := folded(text)
-	has := func(v string) bool { return strings.Contains(folded(v), looked) }
-	if strings.HasPrefix(strconv.FormatInt(r.ID, 10), text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
+	has := func(v string) bool { return strings.Contains(folded(v), w.folded) }
+	if strings.HasPrefix(strconv.FormatInt(r.ID, 10), w.text) || has(r.Flow) || has(r.User) || slices.ContainsFunc(r.Tags, has) {
 		return true
 	}
 	place := slices.Index(s.runs, r)
