@@ -248,9 +248,9 @@ func TestClient(t *testing.T) {
 func TestManyTasksAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(0, nil, "train.py", "--quiet", "run", "--width", "8", "--max-workers", "8")
+	w.run(0, nil, "train.py", "--quiet", "run", "--width", "16", "--max-workers", "8")
 	r := w.status(1)
-	equal(t, "run", []any{r.Status, r.Tasks.Succeeded, r.Tasks.Tasks()}, []any{api.Succeeded, 11, 11})
+	equal(t, "run", []any{r.Status, r.Tasks.Succeeded, r.Tasks.Tasks()}, []any{api.Succeeded, 19, 19})
 }
 
 func TestFailedRunIsResumed(t *testing.T) {

@@ -69,7 +69,7 @@ func (u *unreliable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestLikeTheModelWithCuts(t *testing.T) {
-	metastoretest.Few(t, 8)
+	metastoretest.Few(t, 15)
 	var cuts int64
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		home := t.TempDir()

@@ -121,7 +121,7 @@ func TestHeartbeatsByTheServersClock(t *testing.T) {
 }
 
 func TestLikeTheModel(t *testing.T) {
-	metastoretest.Few(t, 15)
+	metastoretest.Few(t, 30)
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		home, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {

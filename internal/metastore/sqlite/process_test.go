@@ -91,7 +91,7 @@ func TestKill(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the writer says %q", lines.Text())
 			}
-			if durable == 50*(round+1) {
+			if durable == 200*(round+1) {
 				cmd.Process.Kill() // and read on what it said before
 			}
 		}

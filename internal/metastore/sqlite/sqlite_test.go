@@ -140,7 +140,6 @@ func TestOthersRecordWhileARunIsRemoved(t *testing.T) {
 }
 
 func TestLikeTheModel(t *testing.T) {
-	metastoretest.Few(t, 50)
 	metastoretest.Compare(t, func(rt *rapid.T) (store, model metastore.Store) {
 		s, err := sqlite.Open(ctx, t.TempDir(), sqlite.Options{})
 		if err != nil {
