@@ -13,6 +13,7 @@ import gc
 import sys
 from _io import _BufferedIOBase, _TextIOBase
 from _thread import allocate_lock
+from itertools import compress
 from time import monotonic, sleep
 
 from .artifacts import Loaded, Staging
@@ -45,7 +46,7 @@ class Ending:
         #: Types of objects that are no files.
         self._harmless = set()
         if forked:
-            files = _open_files()
+            kinds, files = _survey()
             for file in files:
                 _flush(file)
             # A task writes out its output before it says that it is done.
@@ -53,7 +54,7 @@ class Ending:
             self._files = [file for file in files if _is_writable(file) and not any(file is one for one in output)]
             # Those that the server has now, and those that most tasks make.
             made = (Task, Channel, Loaded, Staging, type(allocate_lock()), type(iter([])))
-            for kind in (*map(type, gc.get_objects()), *made):
+            for kind in (*kinds, *made):
                 if type(kind).__hash__ is type.__hash__ and not issubclass(kind, _FILES):  # or ask its metaclass
                     self._harmless.add(kind)
             self._keep()
@@ -152,6 +153,17 @@ def _call(function):
 def _open_files():
     """The files that have a buffer, those that a fork server had before its first fork aside."""
     return [one for one in gc.get_objects() if isinstance(one, _FILES)]
+
+
+def _survey():
+    """The types of all objects, and those of the objects that are open files. Of many thousands, so Python's C looks."""
+    objects = gc.get_objects()
+    try:
+        kinds = set(map(type, objects))
+    except Exception:  # a metaclass gives its classes no hash: then each task looks at everything
+        return (), _open_files()
+    buffered = {kind for kind in kinds if issubclass(kind, _FILES)}
+    return kinds, list(compress(objects, map(buffered.__contains__, map(type, objects))))
 
 
 def _is_writable(file):

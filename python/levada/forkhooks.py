@@ -45,12 +45,10 @@ def _lists():
     # Each is told by a function that is on no other.
     marks = tuple(eval("lambda: None") for _ in range(3))
     os.register_at_fork(before=marks[0], after_in_parent=marks[1], after_in_child=marks[2])
-    lists = []
-    for mark in marks:
-        found = [holder for holder in gc.get_referrers(mark) if type(holder) is list]
-        if len(found) != 1 or found[0][-1] is not mark:
-            return None
-        lists.append(found[0])
+    holders = [holder for holder in gc.get_referrers(*marks) if type(holder) is list]
+    lists = [holder for mark in marks for holder in holders if holder[-1] is mark]
+    if len(holders) != len(marks) or len(lists) != len(marks):
+        return None
     for each in lists:
         del each[-1]
     return lists
