@@ -14,6 +14,10 @@ RUFF := ruff==0.17.6
 lint test-%: export CGO_ENABLED = 0
 lint test-%: export GOFLAGS += -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc/...=-race=false
 
+# Tests start Python by the thousand: in an environment of their own, a start is not slowed down by what a machine's Python loads
+# each time, or by a version manager's shim. It has nothing of PyPI that a flow could see.
+test-%: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
 # Programs with the race detector sleep for a second before they end, in case a goroutine does something yet. Tests start them by
 # the thousand.
 test-go: export GORACE += atexit_sleep_ms=0
@@ -27,22 +31,25 @@ build: ## build ./levada, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o levada ./cmd/levada
 
 .PHONY: test
-test: lint test-python test-ui test-go ## set up what the tests need, check the style and run all tests
+test: lint ## set up what the tests need, check the style and run all tests
+	@# the tests of the pages wait for a browser half of the time
+	$(MAKE) -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-python test-ui
+	$(MAKE) test-go
 
 .PHONY: test-go
-test-go: ## run the Go tests with the race detector; make lint has vetted them
+test-go: $(VENV)/bin/python3 ## run the Go tests with the race detector; make lint has vetted them
 	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 14m ./...
 
 .PHONY: test-python
-test-python: ## run the SDK's tests
-	$(PYTHON) -m unittest discover -s python/tests
+test-python: $(VENV)/bin/python3 ## run the SDK's tests
+	python3 -m unittest discover -s python/tests
 
 .PHONY: ui
 ui: ui/node_modules/.package-lock.json ## build the web pages into ui/dist, which is committed
 	cd ui && npm run --silent check && npm run --silent build -- --logLevel warn
 
 .PHONY: test-ui
-test-ui: ui/node_modules/.package-lock.json ## run the tests of the web pages, in Chromium
+test-ui: ui/node_modules/.package-lock.json $(VENV)/bin/python3 ## run the tests of the web pages, in Chromium
 	ui/tests/browser.sh
 	cd ui && npm run --silent check
 	cd ui && npm run --silent build -- --logLevel warn --outDir test-results/dist
@@ -62,8 +69,10 @@ lint: $(VENV)/bin/ruff ## gofmt, go vet, staticcheck, ruff, and the build for ma
 	$(VENV)/bin/ruff check --config python/pyproject.toml --extend-ignore D,E501 examples bench
 	GOOS=darwin GOARCH=arm64 $(GO) build -gcflags='all=-N -l' -o /dev/null ./cmd/levada
 
-$(VENV)/bin/ruff:
+$(VENV)/bin/python3:
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/bin/ruff: | $(VENV)/bin/python3
 	$(VENV)/bin/pip install --quiet $(RUFF)
 
 .PHONY: bench
