@@ -156,7 +156,7 @@ def _open_files():
 
 
 def _survey():
-    """The types of all objects, and those of the objects that are open files. Of many thousands, so Python's C looks."""
+    """The types of all objects, and those objects that are open files. There are many thousands, so C looks."""
     objects = gc.get_objects()
     try:
         kinds = set(map(type, objects))
