@@ -127,6 +127,11 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	if !cmd.flow && need == NoStore && fd == 0 {
 		return nil
 	}
+	if cmd.flow && !s.inv.python {
+		if err := service.CheckFlow(s.env.Dir, s.inv.file); err != nil {
+			return err
+		}
+	}
 	home := s.home(early)
 	home.Need = need
 	var err error

@@ -65,6 +65,41 @@ func binary(path string) bool {
 	return false
 }
 
+// Check refuses a folder or a .go file that Build could make nothing of, without building anything.
+func Check(path string) error {
+	st, err := os.Stat(path)
+	if err != nil || !isSource(st) {
+		return err
+	}
+	return checkFolder(folderOf(st, path))
+}
+
+func isSource(st os.FileInfo) bool { return st.IsDir() || filepath.Ext(st.Name()) == ".go" }
+
+// folderOf returns the folder of a package that is named by its folder or by one of its files.
+func folderOf(st os.FileInfo, path string) string {
+	if st.IsDir() {
+		return path
+	}
+	return filepath.Dir(path)
+}
+
+// checkFolder refuses a folder that is no package of a Go module, and says what to name instead.
+func checkFolder(folder string) error {
+	if files, _ := filepath.Glob(filepath.Join(folder, "*.go")); len(files) == 0 {
+		if flow := pythonFlow(folder); flow != "" {
+			return fault.New(fault.NotFound, "this is a folder; a flow is run from its file").On(folder).
+				Do("name the file: levada run %s", flow)
+		}
+		return fault.New(fault.NotFound, "this is a folder without a flow: there is no Go program in it").On(folder).Do(whatToName)
+	}
+	if !inModule(folder) {
+		return fault.New(fault.NotFound, "this is a folder without a flow: it has files of Go, but belongs to no Go module (there is no go.mod in it or above)").
+			On(folder).Do(whatToName)
+	}
+	return nil
+}
+
 // Build returns the program of a flow. A package that does not compile is a fault of kind UserCode: what the compiler
 // said has gone to q.Stderr.
 func Build(ctx context.Context, q Query) (Program, error) {
@@ -72,26 +107,15 @@ func Build(ctx context.Context, q Query) (Program, error) {
 	if err != nil {
 		return Program{}, fault.New(fault.NotFound, "there is no flow %s", q.Path)
 	}
-	if !st.IsDir() && filepath.Ext(q.Path) != ".go" {
+	if !isSource(st) {
 		return Program{Path: q.Path}, nil
 	}
-	folder := q.Path
-	if !st.IsDir() {
-		folder = filepath.Dir(q.Path)
-	}
+	folder := folderOf(st, q.Path)
 	if q.Built != "" {
 		return Program{Path: q.Built, Source: folder}, nil
 	}
-	if files, _ := filepath.Glob(filepath.Join(folder, "*.go")); len(files) == 0 {
-		if flow := pythonFlow(folder); flow != "" {
-			return Program{}, fault.New(fault.NotFound, "this is a folder; a flow is run from its file").On(folder).
-				Do("name the file: levada run %s", flow)
-		}
-		return Program{}, fault.New(fault.NotFound, "this is a folder without a flow: there is no Go program in it").On(folder).Do(whatToName)
-	}
-	if !inModule(folder) {
-		return Program{}, fault.New(fault.NotFound, "this is a folder without a flow: it has files of Go, but belongs to no Go module (there is no go.mod in it or above)").
-			On(folder).Do(whatToName)
+	if err := checkFolder(folder); err != nil {
+		return Program{}, err
 	}
 	tool, err := exec.LookPath("go")
 	if err != nil {

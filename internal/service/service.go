@@ -11,13 +11,11 @@ package service
 import (
 	"context"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/levadahq/levada/internal/codepack"
 	"github.com/levadahq/levada/internal/datastore"
-	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/gobuild"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/interp"
@@ -122,12 +120,9 @@ type code struct {
 // Open starts the worker of a flow, reads its definition and checks it. A file that
 // fails to import is a fault of kind UserCode: its traceback has gone to src.Stderr.
 func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
-	file, err := filepath.Abs(filepath.Join(s.base(src.File), src.File))
+	file, err := flowPath(s.c.Dir, src.File)
 	if err != nil {
-		return nil, fault.Wrap(fault.Usage, "find the flow", err)
-	}
-	if _, err := os.Stat(file); err != nil {
-		return nil, fault.New(fault.NotFound, "there is no flow file %s", src.File).Do("name the Python file, or the Go package's folder, that holds the flow")
+		return nil, err
 	}
 	f := &flow{s: s, src: src}
 	f.src.File = file
@@ -138,7 +133,7 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 		}
 		return f.start(ctx, spec)
 	}
-	if err := checkFlowFile(file); err != nil {
+	if err := checkPython(file); err != nil {
 		return nil, err
 	}
 	if f.python, err = s.c.Python(ctx, src.Python); err != nil {
@@ -189,13 +184,6 @@ func (f *flow) start(ctx context.Context, spec worker.Spec) (OpenFlow, error) {
 		}
 	}
 	return f, nil
-}
-
-func (s *Service) base(file string) string {
-	if filepath.IsAbs(file) {
-		return "/"
-	}
-	return s.c.Dir
 }
 
 // decorate adds the decorators of --with.
