@@ -196,11 +196,19 @@ class ScriptFlow(FlowSpec):
     @exec("./slow.sh")
     @step
     def slow(self):
+        self.next(self.unfit)
+
+    @catch(var="refused")
+    @retry(times=2)
+    @exec("true", inputs=["secret"])
+    @step
+    def unfit(self):
         self.next(self.end)
 
     @step
     def end(self):
         print("all", self.all, "problem", self.problem["type"], self.problem["message"], "late", self.late["message"])
+        print("refused", self.refused["type"], self.refused["attempt"])
 
 if __name__ == "__main__":
     ScriptFlow()
@@ -220,13 +228,18 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 	file := filepath.Join(files(t, scripts), "flow.py")
 	o := s.python(file, "run")
 	contains(t, o.stdout+o.stderr, "made by make", "the program ./each.sh exited with code 3", "it is broken",
-		`all {"item":"a","index":0}{"item":"b","index":1}{"item":"c","index":2} problem ExitCode the program ./fails.sh exited with code 5 late the program ./slow.sh did not end within its timeout of 1s`)
+		`all {"item":"a","index":0}{"item":"b","index":1}{"item":"c","index":2} problem ExitCode the program ./fails.sh exited with code 5 late the program ./slow.sh did not end within its timeout of 1s`,
+		"refused ConversionError 0")
+	contains(t, s.python(file, "logs", "1/fails").stdout, "[levada] the program ./fails.sh exited with code 5; @catch takes it")
 	contains(t, s.python(file, "dump", "1/make").stdout, `list [size: 13 type: json] = ["a","b","c"]`, "raw [size: 2 type: <class 'bytes'>]")
 	if o := s.python(file, "spin", "1/make"); o.code != 1 {
 		t.Errorf("spin of a step that a program runs exits with %d", o.code)
 	} else {
 		contains(t, o.stderr, "step make is run by another program (@exec)", "`levada resume make` runs it again")
 	}
+	scripts["fails.sh"] = "#!/bin/sh\nexit 202\n" // which is for good
+	o = s.python(filepath.Join(files(t, scripts), "flow.py"), "run")
+	contains(t, o.stdout+o.stderr, "the program ./fails.sh exited with code 202", "Step fails (task-id")
 	for change, want := range map[[2]string]string{
 		{"make.sh", "#!/bin/sh\nexit 0\n"}:                                                 "left no file for its output list",
 		{"make.sh", "#!/bin/sh\necho x > $LEVADA_OUTPUTS/list.json\n"}:                     "left list.json, which is not JSON",

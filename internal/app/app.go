@@ -131,6 +131,11 @@ var access = map[cli.Need]local.Access{cli.ExistingStore: local.Read, cli.Change
 
 // open opens the service on the store that a command needs.
 func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
+	if where.Flow != "" {
+		if err := service.CheckFlow(a.dir, where.Flow); err != nil {
+			return cli.Store{}, err
+		}
+	}
 	if where.Need == cli.NoStore {
 		c := a.complete(local.Machine(a.dir))
 		c.Interpreter = a.interpreter

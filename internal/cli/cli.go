@@ -107,6 +107,7 @@ type Home struct {
 	// Server is the address of a server that has the store, from --server or LEVADA_SERVER. Path is empty then.
 	Server string
 	Tell   func(string) // is told that the server is away, and that it is back
+	Flow   string       // the flow's file that the command line names; what cannot be one is an error, and makes no store
 }
 
 // Store is an opened service.

@@ -127,13 +127,11 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	if !cmd.flow && need == NoStore && fd == 0 {
 		return nil
 	}
-	if cmd.flow && !s.inv.python {
-		if err := service.CheckFlow(s.env.Dir, s.inv.file); err != nil {
-			return err
-		}
-	}
 	home := s.home(early)
 	home.Need = need
+	if cmd.flow && !s.inv.python {
+		home.Flow = s.inv.file
+	}
 	var err error
 	if s.store, err = s.env.Open(ctx, home); err != nil {
 		return err

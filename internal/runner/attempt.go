@@ -234,6 +234,9 @@ func (a *attempt) complete() {
 	if a.rec.Ended.IsZero() {
 		a.rec.Ended = r.Now()
 	}
+	if a.result != nil && a.result.note != "" {
+		a.log.add(a, r.Now(), tasklog.Stderr, []byte(a.result.note+"\n"))
+	}
 	a.tellEarly()
 	if res := a.result; res != nil && res.err != nil {
 		// The process did its part, its values could not be stored.

@@ -45,6 +45,7 @@ type result struct {
 	exception           *metastore.Exception
 	value               string
 	nonsense            string // why what it said cannot be used
+	note                string // what the log says of it, at its end
 	err                 error  // its values could not be stored
 }
 

@@ -21,7 +21,6 @@ import (
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
-	"github.com/levadahq/levada/internal/tasklog"
 	"github.com/levadahq/levada/internal/worker"
 )
 
@@ -59,7 +58,8 @@ func (r *Runner) launchProgram(l engine.Launch) {
 			dir := c.programFolder()
 			if err := c.writeInputs(dir); err != nil {
 				os.RemoveAll(dir)
-				r.post(func() { r.refuse(a, err) })
+				res := c.refused(err)
+				r.post(func() { r.refuse(a, res) })
 				return
 			}
 			env = c.programEnvironment(dir)
@@ -103,16 +103,27 @@ type programExit struct {
 	late, killed bool
 }
 
-// refuse records an attempt that was not started because what it needs cannot be given to it.
-func (r *Runner) refuse(a *attempt, err error) {
+// refused is what an attempt comes to that cannot be started because what it needs cannot be given to it. Trying it again would change
+// nothing, so @catch takes it at once.
+func (c *conversation) refused(err error) *result {
 	text := err.Error()
 	if hint := fault.HintOf(err); hint != "" {
 		text += ". " + strings.ToUpper(hint[:1]) + hint[1:] + "."
 	}
+	res := failure("ConversionError", text)
+	if c.a.launch.Step.Catch {
+		return c.caught(res)
+	}
+	res.noRetry, res.note = true, text
+	return res
+}
+
+// refuse records such an attempt.
+func (r *Runner) refuse(a *attempt, res *result) {
 	a.open, a.gone = 0, true
 	a.exit = worker.Exit{Code: 1}
-	a.result = &result{noRetry: true, nonsense: text, exception: &metastore.Exception{Type: "ConversionError", Message: text, Traceback: text + "\n"}}
-	a.log.add(a, r.Now(), tasklog.Stderr, []byte(text+"\n"))
+	a.result = res
+	a.giveUpPlace()
 	a.complete()
 }
 
@@ -259,8 +270,11 @@ func (c *conversation) writeValue(folder string, art metastore.Artifact) error {
 func (c *conversation) collect(dir string, e programExit) *result {
 	what := c.a.language()
 	fail := func(typ, format string, args ...any) *result {
-		text := fmt.Sprintf(format, args...)
-		return c.caught(&result{nonsense: text, exception: &metastore.Exception{Type: typ, Message: text, Traceback: text + "\n"}})
+		res := failure(typ, fmt.Sprintf(format, args...))
+		if l := &c.a.launch; l.Step.Catch && l.Attempt >= l.Retries { // it is not tried again
+			return c.caught(res)
+		}
+		return res
 	}
 	switch {
 	case e.Lost != "":
@@ -271,10 +285,12 @@ func (c *conversation) collect(dir string, e programExit) *result {
 		return &result{exception: &metastore.Exception{Type: "KeyboardInterrupt", Message: "interrupted"}}
 	case e.Signal != 0:
 		return fail("Signal", "%s was ended by signal %d (%s)", what, e.Signal, syscall.Signal(e.Signal))
-	case e.Code != 0:
-		res := fail("ExitCode", "%s exited with code %d", what, e.Code)
-		res.noRetry = e.Code == exitNoRetry
+	case e.Code == exitNoRetry: // which @catch does not take either, as in Metaflow
+		res := failure("ExitCode", fmt.Sprintf("%s exited with code %d", what, e.Code))
+		res.noRetry = true
 		return res
+	case e.Code != 0:
+		return fail("ExitCode", "%s exited with code %d", what, e.Code)
 	}
 	m, body, err := c.outputs(filepath.Join(dir, "outputs"))
 	if err == nil {
@@ -289,12 +305,14 @@ func (c *conversation) collect(dir string, e programExit) *result {
 	return c.done(m, body)
 }
 
-// caught lets @catch take a failure, if it may: the SDK that would is not there.
+// failure is the result of a program that failed.
+func failure(typ, text string) *result {
+	return &result{nonsense: text, exception: &metastore.Exception{Type: typ, Message: text, Traceback: text + "\n"}}
+}
+
+// caught lets @catch take a failure: the SDK that would is not there.
 func (c *conversation) caught(res *result) *result {
 	l := &c.a.launch
-	if !l.Step.Catch || l.Attempt < l.Retries {
-		return res
-	}
 	m := &protocol.FromTask{Type: "done", OK: true, Caught: true}
 	m.Exception = &protocol.Exception{Type: res.exception.Type, Message: res.exception.Message, Traceback: res.exception.Traceback}
 	m.Transition, _ = json.Marshal(graph.Transition{Next: targets(l.Step)})
@@ -303,7 +321,9 @@ func (c *conversation) caught(res *result) *result {
 		body, _ = json.Marshal(map[string]any{"type": res.exception.Type, "message": res.exception.Message, "traceback": res.exception.Traceback, "attempt": l.Attempt})
 		m.Artifacts = []protocol.SentValue{{Name: name, Codec: protocol.CodecJSON, Type: "json", Size: int64(len(body)), Length: len(body)}}
 	}
-	return c.done(m, body)
+	done := c.done(m, body)
+	done.note = "[levada] " + res.exception.Message + "; @catch takes it"
+	return done
 }
 
 // catchVariable is the artifact into which @catch puts the failure, "" if none.
