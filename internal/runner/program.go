@@ -103,15 +103,15 @@ type programExit struct {
 	late, killed bool
 }
 
-// refused is what an attempt comes to that cannot be started because what it needs cannot be given to it. Trying it again would change
-// nothing, so @catch takes it at once.
+// refused is what an attempt comes to that cannot be started because what it needs cannot be given to it. If that is for what it is, and not
+// because it cannot be read or written just now, trying it again would change nothing, and @catch takes it at once.
 func (c *conversation) refused(err error) *result {
 	text := err.Error()
 	if hint := fault.HintOf(err); hint != "" {
 		text += ". " + strings.ToUpper(hint[:1]) + hint[1:] + "."
 	}
 	res := failure("ConversionError", text)
-	if c.a.launch.Step.Catch {
+	if c.a.launch.Step.Catch && fault.Is(err, fault.Invalid) {
 		return c.caught(res)
 	}
 	res.noRetry, res.note = true, text
@@ -322,7 +322,9 @@ func (c *conversation) caught(res *result) *result {
 		m.Artifacts = []protocol.SentValue{{Name: name, Codec: protocol.CodecJSON, Type: "json", Size: int64(len(body)), Length: len(body)}}
 	}
 	done := c.done(m, body)
-	done.note = "[levada] " + res.exception.Message + "; @catch takes it"
+	if done.caught {
+		done.note = "[levada] " + res.exception.Message + "; @catch takes it"
+	}
 	return done
 }
 
