@@ -175,6 +175,7 @@ class ScriptFlow(FlowSpec):
     def each(self):
         self.next(self.meet)
 
+    @catch(var="unbroken")
     @exec("./meet.sh", inputs=["made"], outputs=["all", "verdict"])
     @step
     def meet(self, inputs):
@@ -208,7 +209,7 @@ class ScriptFlow(FlowSpec):
     @step
     def end(self):
         print("all", self.all, "problem", self.problem["type"], self.problem["message"], "late", self.late["message"])
-        print("refused", self.refused["type"], self.refused["attempt"])
+        print("refused", self.refused["type"], self.refused["attempt"], "of meet", self.unbroken)
 
 if __name__ == "__main__":
     ScriptFlow()
@@ -229,7 +230,7 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 	o := s.python(file, "run")
 	contains(t, o.stdout+o.stderr, "made by make", "the program ./each.sh exited with code 3", "it is broken",
 		`all {"item":"a","index":0}{"item":"b","index":1}{"item":"c","index":2} problem ExitCode the program ./fails.sh exited with code 5 late the program ./slow.sh did not end within its timeout of 1s`,
-		"refused ConversionError 0")
+		"refused ConversionError 0 of meet None")
 	contains(t, s.python(file, "logs", "1/fails").stdout, "[levada] the program ./fails.sh exited with code 5; @catch takes it")
 	contains(t, s.python(file, "dump", "1/make").stdout, `list [size: 13 type: json] = ["a","b","c"]`, "raw [size: 2 type: <class 'bytes'>]")
 	if o := s.python(file, "spin", "1/make"); o.code != 1 {
@@ -274,6 +275,7 @@ type guest struct {
 	Length int
 	Upper  []string
 	Same   bool
+	Odd    *flow.Failure
 	Why    *flow.Failure
 }
 
@@ -286,10 +288,11 @@ func init() {
 					return nil
 				}, flow.To("count")).
 				Exec("count", flow.Program{Command: []string{"sh", "-c", "wc -c < $LEVADA_INPUTS/names.json > $LEVADA_OUTPUTS/length.json"}, Inputs: inputs, Outputs: []string{"Length"}}, flow.To("upper")).
-				Exec("upper", flow.Program{Command: []string{os.Getenv("UPPER")}, Protocol: true}, flow.To("fail")).
+				Exec("upper", flow.Program{Command: []string{os.Getenv("UPPER")}, Protocol: true}, flow.To("calm")).
+				Exec("calm", flow.Program{Command: []string{"true"}}, flow.Catch("Odd"), flow.To("fail")).
 				Exec("fail", flow.Program{Command: []string{"false"}}, flow.Catch("Why"), flow.To("end")).
 				Step("end", func(g *guest, t *flow.Task) error {
-					fmt.Println(g.Length, g.Upper, g.Same, g.Why)
+					fmt.Println(g.Length, g.Upper, g.Same, g.Odd == nil, g.Why)
 					return nil
 				}).
 				Main()
@@ -322,7 +325,7 @@ if __name__ == "__main__":
 `})
 	s := newSession(t)
 	s.env = []string{"UPPER=" + filepath.Join(dir, "upper.py")}
-	contains(t, s.ok("Guest", "run"), "10 [X YY] true the program false exited with code 1")
+	contains(t, s.ok("Guest", "run"), "10 [X YY] true true the program false exited with code 1")
 	contains(t, s.fails("GuestSecret", "run"), "the artifact secret cannot go from Go to the program sh: it is a complex128, stored as gob")
 }
 

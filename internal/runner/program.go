@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -294,6 +295,7 @@ func (c *conversation) collect(dir string, e programExit) *result {
 	}
 	m, body, err := c.outputs(filepath.Join(dir, "outputs"))
 	if err == nil {
+		body = c.nothingCaught(m, body)
 		var items []byte
 		if m.Foreach, items, err = c.follow(m, body); err == nil {
 			body = append(body, items...)
@@ -326,6 +328,18 @@ func (c *conversation) caught(res *result) *result {
 		done.note = "[levada] " + res.exception.Message + "; @catch takes it"
 	}
 	return done
+}
+
+// nothingCaught adds the variable of @catch, which says of a step that ended well that nothing was caught. An output of that name is the
+// program's own word.
+func (c *conversation) nothingCaught(m *protocol.FromTask, body []byte) []byte {
+	name := catchVariable(c.a.launch.Step)
+	if name == "" || slices.Contains(c.a.launch.Step.Exec.Outputs, name) {
+		return body
+	}
+	null := []byte("null")
+	m.Artifacts = append(m.Artifacts, protocol.SentValue{Name: name, Codec: protocol.CodecJSON, Type: "json", Size: int64(len(null)), Length: len(null)})
+	return append(body, null...)
 }
 
 // catchVariable is the artifact into which @catch puts the failure, "" if none.
