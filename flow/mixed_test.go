@@ -2,12 +2,14 @@ package flow_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -265,6 +267,95 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 			t.Errorf("%s: it succeeded", want)
 		}
 		contains(t, o.stdout+o.stderr, want)
+	}
+}
+
+// fragile is a flow in Go whose steps fail, each in a way of its own.
+type fragile struct{}
+
+func init() {
+	flows["Fragile"] = func() {
+		flow.New[fragile]("Fragile").
+			Step("start", func(*fragile, *flow.Task) error { return nil }, flow.To("fails")).
+			Step("fails", func(_ *fragile, t *flow.Task) error { return fmt.Errorf("no luck with %d", t.Attempt) }, flow.To("dies")).
+			Step("dies", func(*fragile, *flow.Task) error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) }, flow.To("late")).
+			Step("late", func(_ *fragile, t *flow.Task) error { <-t.Done(); return context.Cause(t) }, flow.To("calm")).
+			Step("calm", func(*fragile, *flow.Task) error { return nil }, flow.To("forever")).
+			Step("forever", func(*fragile, *flow.Task) error { return flow.Permanent(errors.New("for good")) }, flow.To("end")).
+			Step("end", func(*fragile, *flow.Task) error { return nil }).
+			Main()
+	}
+}
+
+const catching = `
+import os
+from levada import FlowSpec, catch, exec, retry, step, timeout
+
+GO = [os.environ["SCORER"]]
+
+class CatchingFlow(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.fails)
+
+    @catch(var="failure")
+    @retry(times=1)
+    @exec(GO, protocol=True)
+    @step
+    def fails(self):
+        self.next(self.dies)
+
+    @catch(var="death")
+    @exec(GO, protocol=True)
+    @step
+    def dies(self):
+        self.next(self.late)
+
+    @catch(var="delay")
+    @timeout(seconds=1)
+    @exec(GO, protocol=True)
+    @step
+    def late(self):
+        self.next(self.calm)
+
+    @catch(var="nothing")
+    @exec(GO, protocol=True)
+    @step
+    def calm(self):
+        self.next(self.tell)
+
+    @step
+    def tell(self):
+        print("failure", self.failure["message"], "of attempt", self.failure["attempt"])
+        print("death", self.death["message"])
+        print("delay", self.delay["message"])
+        print("nothing", self.nothing)
+        self.next(self.forever)
+
+    @catch(var="never")
+    @exec(GO, protocol=True)
+    @step
+    def forever(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    CatchingFlow()
+`
+
+func TestCatchOfAGuest(t *testing.T) {
+	s := newSession(t)
+	s.env = append(s.env, "TEST_FLOW=Fragile")
+	file := filepath.Join(files(t, map[string]string{"flow.py": catching}), "flow.py")
+	o := s.python(file, "run")
+	contains(t, o.stdout+o.stderr, "failure no luck with 1 of attempt 1", "death the process of step dies ended on each attempt", "(signal 9)",
+		"delay ", "nothing None", "for good", "Step forever (task-id")
+	contains(t, s.python(file, "logs", "1/fails").stdout, "error: no luck with 1", "[levada] @catch takes this failure of the program")
+	if o.code != 1 {
+		t.Error("what is not to be tried again was caught")
 	}
 }
 

@@ -335,10 +335,11 @@ func (a *attempt) tellLoss() {
 	}
 }
 
-// The types of exceptions that no process raised.
+// The types of exceptions that no process raised, or that mean something here.
 const (
-	typeTimeout = "timeout"
-	typeLost    = "Lost"
+	typeTimeout     = "timeout"
+	typeLost        = "Lost"
+	typeInterrupted = "KeyboardInterrupt"
 )
 
 // unsaid is the exception of an attempt that could not raise one, and of which exit code and signal do not tell why it failed.
@@ -437,7 +438,7 @@ func (a *attempt) why() string {
 	switch {
 	case a.result != nil && a.result.nonsense != "":
 		return a.result.nonsense
-	case a.result != nil && a.result.exception != nil && a.result.exception.Type == "KeyboardInterrupt":
+	case a.result != nil && a.result.exception != nil && a.result.exception.Type == typeInterrupted:
 		return "it was interrupted (KeyboardInterrupt)" // of this one no traceback is printed
 	case a.result != nil && a.result.exception != nil:
 		return ""

@@ -349,6 +349,9 @@ func (c *conversation) file(what string, data []byte) (string, error) {
 
 // done stores what the process made and says how it ended.
 func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
+	if res := c.guestCaught(m); res != nil {
+		return res
+	}
 	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: shortValue(m.Value)}
 	if e := c.a.launch.Step.Exec; e != nil && e.Protocol && m.OK {
 		var err error

@@ -283,7 +283,7 @@ func (c *conversation) collect(dir string, e programExit) *result {
 	case e.late:
 		return fail("timeout", "%s did not end within its timeout of %s", what, c.a.launch.Step.Timeout)
 	case e.killed:
-		return &result{exception: &metastore.Exception{Type: "KeyboardInterrupt", Message: "interrupted"}}
+		return &result{exception: &metastore.Exception{Type: typeInterrupted, Message: "interrupted"}}
 	case e.Signal != 0:
 		return fail("Signal", "%s was ended by signal %d (%s)", what, e.Signal, syscall.Signal(e.Signal))
 	case e.Code == exitNoRetry: // which @catch does not take either, as in Metaflow
@@ -330,16 +330,34 @@ func (c *conversation) caught(res *result) *result {
 	return done
 }
 
-// nothingCaught adds the variable of @catch, which says of a step that ended well that nothing was caught. An output of that name is the
+// guestCaught lets the step's @catch take what a program with an SDK says of its failure; nil if there is nothing to take. The SDK of the
+// program knows only the decorators of its own flow.
+func (c *conversation) guestCaught(m *protocol.FromTask) *result {
+	l := &c.a.launch
+	e := m.Exception
+	switch {
+	case m.OK || e == nil || l.Step.Exec == nil || !l.Step.Exec.Protocol:
+		return nil
+	case !l.Step.Catch || l.Attempt < l.Retries || m.NoRetry || e.Type == typeInterrupted:
+		return nil
+	}
+	res := c.caught(&result{exception: &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}})
+	if res.note != "" {
+		res.note = "[levada] @catch takes this failure of " + c.a.language() // which has printed what it is
+	}
+	return res
+}
+
+// nothingCaught adds the variable of @catch, which says of a step that ended well that nothing was caught. A value of that name is the
 // program's own word.
 func (c *conversation) nothingCaught(m *protocol.FromTask, body []byte) []byte {
 	name := catchVariable(c.a.launch.Step)
-	if name == "" || slices.Contains(c.a.launch.Step.Exec.Outputs, name) {
+	if name == "" || slices.ContainsFunc(m.Artifacts, func(v protocol.SentValue) bool { return v.Name == name }) {
 		return body
 	}
 	null := []byte("null")
 	m.Artifacts = append(m.Artifacts, protocol.SentValue{Name: name, Codec: protocol.CodecJSON, Type: "json", Size: int64(len(null)), Length: len(null)})
-	return append(body, null...)
+	return append(body[:len(body):len(body)], null...)
 }
 
 // catchVariable is the artifact into which @catch puts the failure, "" if none.
@@ -526,6 +544,7 @@ func (c *conversation) overrule(m *protocol.FromTask, body []byte) ([]byte, erro
 	if f := m.Foreach; f != nil && f.Path == "" {
 		body = body[:max(len(body)-max(f.Length, 0), 0)]
 	}
+	body = c.nothingCaught(m, body)
 	var items []byte
 	var err error
 	m.Foreach, items, err = c.follow(m, body)
