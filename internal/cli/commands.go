@@ -286,17 +286,30 @@ func (inv *invocation) takeFile() {
 	g := &globalOptions{}
 	options := append(inv.command.action(g).options(), g.options(nil)...)
 	scan := scanner{args: inv.rest, options: options, lenient: true}
+	var likely token // an option that nobody here knows, with what looks like the file: a flag of the flow's
 	for {
 		t, ok, err := scan.next()
-		if !ok || err != nil {
+		switch {
+		case err != nil:
 			return
-		}
-		if t.isWord {
-			inv.file = t.word
-			inv.rest = slices.Concat(inv.rest[:t.from], inv.rest[t.to:])
+		case ok && t.isWord:
+			inv.cutFile(t.word, t.from, t.to)
+			return
+		case ok && likely.values == nil && t.opt == nil && t.to == t.from+2 && strings.HasSuffix(t.values[0], ".py"):
+			likely = t
+		case !ok && likely.values != nil:
+			inv.cutFile(likely.values[0], likely.from+1, likely.to)
+			return
+		case !ok:
 			return
 		}
 	}
+}
+
+// cutFile takes the file out of the arguments that it stands among.
+func (inv *invocation) cutFile(file string, from, to int) {
+	inv.file = file
+	inv.rest = slices.Concat(inv.rest[:from], inv.rest[to:])
 }
 
 // firstWord finds the first argument that is neither a top-level option nor its value.
