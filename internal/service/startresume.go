@@ -131,8 +131,9 @@ func resumeArguments(run metastore.Run, file, step string) []string {
 	return args
 }
 
-// resuming is a resume that was started. Neither side needs the other: what the process prints goes to a file without a name, and the
-// id of its run through a pipe, so that nothing stays behind whoever of the two ends first, and however.
+// resuming is a resume that was started. Neither side needs the other: what the process says of itself goes to a file without a name, and
+// the id of its run through a pipe, so that nothing stays behind whoever of the two ends first, and however. What its tasks print, which
+// has no bound, goes nowhere but into their logs.
 type resuming struct {
 	output *os.File
 	id     chan int64    // gets the id of its run; closed if there is none
@@ -160,7 +161,7 @@ func (s *Service) startResume(run metastore.Run, args []string) (*resuming, erro
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Env = run.Info.WorkingDir, append(os.Environ(), "LEVADA_HOME="+s.c.Home, "LEVADA_SERVER=")
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, detached
+	cmd.Stderr, cmd.SysProcAttr = output, detached
 	cmd.ExtraFiles = []*os.File{to} // descriptor 3
 	if err := cmd.Start(); err != nil {
 		output.Close()
@@ -212,6 +213,16 @@ func (r *resuming) await(ctx context.Context) (int64, error) {
 	case <-ctx.Done():
 		return 0, late
 	}
-	said, _ := io.ReadAll(io.NewSectionReader(r.output, 0, 1<<62))
-	return 0, fault.New(fault.UserCode, "the resume did not begin: %s", bytes.TrimSpace(said[max(0, len(said)-4096):]))
+	return 0, fault.New(fault.UserCode, "the resume did not begin: %s", r.lastSaid())
+}
+
+// lastSaid is the end of what the process has said.
+func (r *resuming) lastSaid() []byte {
+	const most = 4096
+	st, err := r.output.Stat()
+	if err != nil {
+		return nil
+	}
+	said, _ := io.ReadAll(io.NewSectionReader(r.output, max(0, st.Size()-most), most))
+	return bytes.TrimSpace(said)
 }
