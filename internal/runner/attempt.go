@@ -137,6 +137,9 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 		a.talk = a.converse
 	}
 	go a.talk()
+	if a.gone { // its end was heard of first
+		proc.Drain()
+	}
 	if a.killed {
 		proc.Signal(syscall.SIGKILL)
 	}
@@ -196,11 +199,8 @@ func (a *attempt) exited(e worker.Exit) {
 	a.exit, a.gone = e, true
 	a.rec.Ended = a.r.Now()
 	a.giveUpPlace()
-	if a.proc != nil {
-		limit := time.Now().Add(drainGrace)
-		a.proc.Stdout.SetReadDeadline(limit)
-		a.proc.Stderr.SetReadDeadline(limit)
-		a.proc.Conn.SetDeadline(time.Now().Add(grace))
+	if a.proc != nil { // else attach does it
+		a.proc.Drain()
 	}
 	a.ended()
 }

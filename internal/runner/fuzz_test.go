@@ -19,7 +19,8 @@ import (
 	"github.com/levadahq/levada/internal/protocol"
 )
 
-// talker makes conversations with tasks that do not exist: of a linear step in a foreach, a foreach, a join.
+// talker makes conversations with tasks that do not exist: of a linear step in a foreach, a foreach, a join, and a foreach that a program with
+// an SDK runs.
 type talker struct {
 	r       *Runner
 	tasks   []engine.Launch
@@ -69,10 +70,13 @@ func newTalker(tb testing.TB) *talker {
 	})
 	r.ctx = context.Background()
 	in := []engine.Frame{{Split: 0, Step: "start", Var: "xs", Count: 2, Index: 1}}
+	guest := *g.Lookup("start")
+	guest.Exec = &graph.Exec{Command: []string{"guest"}, Protocol: true}
 	return &talker{r: r, outside: outside, tasks: []engine.Launch{
 		{Task: 3, Step: g.Lookup("each"), Base: 0, Stack: in, Index: 1},
 		{Task: 1, Step: g.Lookup("start"), Base: 0, Scope: engine.NoTask},
 		{Task: 5, Step: g.Lookup("join"), Base: engine.NoTask, Inputs: []engine.TaskID{0, 0}, Scope: engine.NoTask},
+		{Task: 7, Step: &guest, Base: 0, Scope: engine.NoTask},
 	}}
 }
 
@@ -105,6 +109,12 @@ func FuzzConversation(f *testing.F) {
 		{1, `{"type":"done","ok":true,"transition":{"next":["each"],"fan":2},"foreach":{"var":"xs","count":2,"codec":"pickle","length":20}}`, items("ab", "cd")},
 		{1, `{"type":"done","ok":true,"transition":{"next":["each"],"fan":2},"foreach":{"var":"xs","count":2,"codec":"pickle","path":"STAGING/3-0-0"}}`, nil},
 		{1, `{"type":"done","ok":true,"transition":{"next":["each"],"fan":3},"artifacts":[` + one + `],"foreach":{"count":3,"codec":"pickle","length":29}}`, append([]byte("12345"), items("a", "b", "")...)},
+		{3, `{"type":"done","ok":true,"artifacts":[` + one + `,{"name":"xs","codec":"json","length":5}]}`, []byte("12345[1,2]")},
+		{3, `{"type":"done","ok":true,"artifacts":[{"name":"xs","codec":"json","length":500}]}`, []byte("[1,2]")},
+		{3, `{"type":"done","ok":true,"artifacts":[{"name":"xs","codec":"json","length":-1}]}`, []byte("[1,2]")},
+		{3, `{"type":"done","ok":true,"artifacts":[{"name":"xs","codec":"json","path":"STAGING/../../outside"}]}`, nil},
+		{3, `{"type":"done","ok":true,"artifacts":[{"name":"xs","codec":"json","path":"STAGING/3-0-0","length":3}]}`, nil},
+		{3, `{"type":"done","ok":true,"foreach":{"count":1,"codec":"pickle","length":-7}}`, []byte("12345")},
 		{2, `{"type":"merge","include":["a"],"own":["x"]}`, nil},
 		{2, `{"type":"get_inputs","name":"b","from":0,"count":2}`, nil},
 		{2, `{"type":"input_info","from":-1,"count":100}`, nil},

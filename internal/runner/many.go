@@ -262,6 +262,7 @@ func (m *many) listen(proc *worker.Process) {
 		case "done":
 			m.forget(id)
 			res := c.done(&f.FromTask, body)
+			c.close()
 			m.r.post(func() { m.done(c.a, res) })
 		case "log":
 			select {
@@ -314,6 +315,9 @@ func (m *many) dones(f *protocol.FromMany, body []byte) error {
 	if err := ended.keep(all, first, f, body); err != nil {
 		m.giveBack(all)
 		return err
+	}
+	for _, c := range all {
+		c.close()
 	}
 	m.r.post(ended.record)
 	return nil
@@ -458,6 +462,7 @@ func (m *many) exited(proc *worker.Process, e worker.Exit) {
 	m.tasks = map[int64]*conversation{}
 	m.mu.Unlock()
 	for _, c := range lost {
+		c.close()
 		if e.Lost == "" && e.Signal == 0 {
 			e.Lost = fmt.Sprintf("the process that ran %s exited with code %d", itAnd(len(lost)-1), e.Code)
 		}

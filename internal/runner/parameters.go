@@ -6,7 +6,6 @@ import (
 	"io"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
@@ -80,11 +79,7 @@ func ask(ctx context.Context, pool *worker.Pool, purpose string, question any, s
 	var body []byte
 	wg.Go(func() { body, err = protocol.ReadFrame(bufio.NewReader(proc.Conn), &m) })
 	exit := <-exited
-	// Something that it started, and that left its process group, may hold them open.
-	limit := time.Now().Add(drainGrace)
-	proc.Stdout.SetReadDeadline(limit)
-	proc.Stderr.SetReadDeadline(limit)
-	proc.Conn.SetReadDeadline(time.Now().Add(grace))
+	proc.Drain()
 	wg.Wait()
 	switch {
 	case ctx.Err() != nil:

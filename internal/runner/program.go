@@ -2,7 +2,6 @@ package runner
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,71 +30,86 @@ type Program struct {
 	Args []string // without the program's name
 }
 
-// launchProgram starts an attempt of a step that another program runs. One that speaks the protocol is talked with as with any
-// task. One that knows nothing of Levada finds its inputs as files, and leaves files: the engine then says in its place
-// what a task says at its end.
+// launchProgram starts an attempt of a step that another program runs: one that speaks the protocol, or one that knows nothing of Levada.
 func (r *Runner) launchProgram(l engine.Launch) {
 	a := r.newAttempt(l)
 	a.showElement()
+	start := r.startBare
+	if l.Step.Exec.Protocol {
+		start = r.startGuest
+	}
+	go start(a) // it reads what the program needs, and starting a program takes a moment
+}
+
+// startGuest starts a program that speaks the protocol. It is talked with as with any task.
+func (r *Runner) startGuest(a *attempt) {
+	first, err := r.firstFrame(a)
+	if err != nil {
+		r.post(func() { r.stillborn(a, err) })
+		return
+	}
+	if t := first.Header.(*protocol.Task); t.Item != nil { // it says when it asks which codecs it knows
+		t.Item = &protocol.Item{Codec: t.Item.Codec}
+		first.Body = nil
+	}
+	program := r.program(a, a.launch.Step.Environment)
+	program.Socket = worker.TaskSocket
+	proc, err := r.Pool.Exec(program, &first, worker.Watch{
+		Started: func(pid int) { r.post(func() { a.started(pid) }) },
+		Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
+	})
+	r.post(func() { a.attach(proc, err) })
+}
+
+// startBare starts a program that knows nothing of Levada. It finds its inputs as files, and leaves files: the engine then says in its
+// place what a task says at its end.
+func (r *Runner) startBare(a *attempt) {
 	c := &conversation{a: a, r: r}
-	found := r.Programs[l.Step.Name]
-	program := worker.Program{Path: found.Path, Args: found.Args}
-	go func() { // it reads what the program needs, and starting a program takes a moment
-		var first *worker.First
-		env := l.Step.Environment
-		exited := make(chan programExit, 1)
-		if l.Step.Exec.Protocol {
-			f, err := r.firstFrame(a)
-			if err != nil {
-				r.post(func() { r.stillborn(a, err) })
-				return
-			}
-			if t := f.Header.(*protocol.Task); t.Item != nil { // it says when it asks which codecs it knows
-				t.Item = &protocol.Item{Codec: t.Item.Codec}
-				f.Body = nil
-			}
-			first, program.Socket = &f, worker.TaskSocket
-		} else {
-			dir := c.programFolder()
-			if err := c.writeInputs(dir); err != nil {
-				os.RemoveAll(dir)
-				res := c.refused(err)
-				r.post(func() { r.refuse(a, res) })
-				return
-			}
-			env = c.programEnvironment(dir)
-			a.talk = func() {
-				e := <-exited
-				res := c.collect(dir, e)
-				os.RemoveAll(dir)
-				r.post(func() {
-					a.result = res
-					a.giveUpPlace()
-					a.ended()
-				})
-			}
-		}
-		program.Env = r.Pool.Environment(env)
-		proc, err := r.Pool.Exec(program, first, worker.Watch{
-			Started: func(pid int) { r.post(func() { a.started(pid) }) },
-			Exited: func(e worker.Exit) {
-				r.post(func() {
-					a.exited(e)
-					exited <- programExit{e, a.late, a.killed}
-				})
-			},
-		})
+	dir := c.programFolder()
+	if err := c.writeInputs(dir); err != nil {
+		os.RemoveAll(dir)
+		res := c.refused(err)
+		r.post(func() { r.refuse(a, res) })
+		return
+	}
+	exited := make(chan programExit, 1)
+	a.talk = func() {
+		res := c.collect(dir, <-exited)
+		os.RemoveAll(dir)
 		r.post(func() {
-			a.attach(proc, err)
-			if t := l.Step.Timeout; t > 0 && err == nil && !l.Step.Exec.Protocol {
-				a.later(t, func() {
-					a.late = true
-					a.signal(syscall.SIGTERM)
-					a.later(grace, func() { a.signal(syscall.SIGKILL) })
-				})
-			}
+			a.result = res
+			a.giveUpPlace()
+			a.ended()
 		})
-	}()
+	}
+	proc, err := r.Pool.Exec(r.program(a, c.programEnvironment(dir)), nil, worker.Watch{
+		Started: func(pid int) { r.post(func() { a.started(pid) }) },
+		Exited: func(e worker.Exit) {
+			r.post(func() {
+				a.exited(e)
+				exited <- programExit{e, a.late, a.killed}
+			})
+		},
+	})
+	if err != nil {
+		os.RemoveAll(dir)
+	}
+	r.post(func() {
+		a.attach(proc, err)
+		if t := a.launch.Step.Timeout; t > 0 && err == nil {
+			a.later(t, func() {
+				a.late = true
+				a.signal(syscall.SIGTERM)
+				a.later(grace, func() { a.signal(syscall.SIGKILL) })
+			})
+		}
+	})
+}
+
+// program is what an attempt starts, with variables of its own.
+func (r *Runner) program(a *attempt, vars map[string]string) worker.Program {
+	found := r.Programs[a.launch.Step.Name]
+	return worker.Program{Path: found.Path, Args: found.Args, Env: r.Pool.Environment(vars)}
 }
 
 // programExit is how a program ended, and whether the engine had a part in that.
@@ -446,107 +460,4 @@ func (c *conversation) output(dir, name, file string, n int) (protocol.SentValue
 	}
 	v.Length, v.Size = len(data), int64(len(data))
 	return v, data, nil
-}
-
-// follow decides in the program's place what comes next, as the flow's graph has it. body are the values of m.
-func (c *conversation) follow(m *protocol.FromTask, body []byte) (*protocol.SentItems, []byte, error) {
-	n := c.a.launch.Step
-	tr := graph.Transition{Next: targets(n)}
-	var sent *protocol.SentItems
-	var items []byte
-	var err error
-	switch n.Kind {
-	case graph.Foreach:
-		if sent, items, err = c.elements(m, body, n.Next.Foreach); err != nil {
-			return nil, nil, err
-		}
-		tr.Fan = sent.Count
-	case graph.Switch:
-		raw, err := c.plain(m, body, n.Next.Condition)
-		if err != nil {
-			return nil, nil, err
-		}
-		to, key := choose(n.Next.Cases, raw)
-		if to == "" {
-			return nil, nil, fmt.Errorf("the condition %s has the value %s, for which step %s has no case", n.Next.Condition, key, n.Name)
-		}
-		tr.Next = []string{to}
-	}
-	m.Transition, err = json.Marshal(tr)
-	return sent, items, err
-}
-
-// choose finds the case of a value.
-func choose(cases []graph.Case, raw []byte) (to, key string) {
-	key = string(bytes.TrimSpace(raw))
-	var text string
-	if json.Unmarshal(raw, &text) == nil && key != "null" {
-		key = text
-	}
-	for _, one := range cases {
-		if one.Key == key || (key == "true" || key == "false" || key == "null") && strings.EqualFold(one.Key, strings.Replace(key, "null", "None", 1)) {
-			return one.Target, key
-		}
-	}
-	return "", key
-}
-
-// plain returns an artifact as JSON, as it is after the program.
-func (c *conversation) plain(m *protocol.FromTask, body []byte, name string) ([]byte, error) {
-	at := 0
-	for _, v := range m.Artifacts {
-		if v.Name != name {
-			at += v.Length
-			continue
-		}
-		data := body[at : at+v.Length]
-		if v.Path != "" {
-			var err error
-			if data, err = os.ReadFile(v.Path); err != nil {
-				return nil, err
-			}
-		}
-		made, err := acceptable("the next step", "the artifact "+name, convert.Value{Codec: v.Codec, Type: v.Type, Data: data}, []string{protocol.CodecJSON})
-		return made.Data, err
-	}
-	art, found, err := c.find(name)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, fmt.Errorf("step %s goes on by the artifact %s, which is not set; let the program write it", c.a.launch.Step.Name, name)
-	}
-	made, err := c.r.converted("the next step", art, []string{protocol.CodecJSON})
-	return made.Data, err
-}
-
-// elements makes the items file of a foreach of a list.
-func (c *conversation) elements(m *protocol.FromTask, body []byte, name string) (*protocol.SentItems, []byte, error) {
-	raw, err := c.plain(m, body, name)
-	if err != nil {
-		return nil, nil, err
-	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
-		return nil, nil, fmt.Errorf("step %s goes on with a foreach through %s, which is not a JSON array with elements", c.a.launch.Step.Name, name)
-	}
-	var items, lengths []byte
-	for _, item := range list {
-		items = append(items, item...)
-		lengths = binary.LittleEndian.AppendUint64(lengths, uint64(len(item)))
-	}
-	items = append(items, lengths...)
-	return &protocol.SentItems{Var: name, Count: len(list), Codec: protocol.CodecJSON, Length: len(items)}, items, nil
-}
-
-// overrule lets the flow's graph decide what follows a step that a program with an SDK has run: the program knows only its own flow.
-func (c *conversation) overrule(m *protocol.FromTask, body []byte) ([]byte, error) {
-	if f := m.Foreach; f != nil && f.Path == "" {
-		body = body[:max(len(body)-max(f.Length, 0), 0)]
-	}
-	body = c.nothingCaught(m, body)
-	var items []byte
-	var err error
-	m.Foreach, items, err = c.follow(m, body)
-	return append(body[:len(body):len(body)], items...), err
 }

@@ -61,9 +61,6 @@ const (
 	lookEvery     = time.Second // for somebody who asks the run to end
 	sampleEvery   = time.Second
 	progressEvery = 100 * time.Millisecond
-	// drainGrace is how long the streams of a task that has exited are read on if something that it
-	// started, and that left its process group, holds them open. Its socket is for grace: what it said last decides.
-	drainGrace = 250 * time.Millisecond
 )
 
 // Config is what a run needs.
@@ -271,8 +268,13 @@ func (r *Runner) over() bool {
 	return (r.finish != nil || r.fatal != nil) && len(r.active) == 0
 }
 
-// apply tells the engine what happened and does what it answers.
-func (r *Runner) apply(ev engine.Event) { r.do(r.Engine.Apply(ev)) }
+// apply tells the engine what happened and does what it answers. Once the run is given up nothing can be recorded, so nothing more is
+// begun.
+func (r *Runner) apply(ev engine.Event) {
+	if r.fatal == nil {
+		r.do(r.Engine.Apply(ev))
+	}
+}
 
 func (r *Runner) do(commands []engine.Command) {
 	for _, c := range commands {
@@ -402,6 +404,9 @@ func (r *Runner) fail(err error) {
 		return
 	}
 	r.fatal = err
+	if r.many != nil {
+		r.many.halt()
+	}
 	r.killAll()
 	r.slayLater(stuckGrace)
 }

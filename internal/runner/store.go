@@ -44,11 +44,10 @@ func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string
 			s.Artifacts = append(s.Artifacts, art)
 			continue
 		}
-		if v.Length < 0 || v.Length > len(*body) {
-			return &nonsense{"artifact " + v.Name + " is longer than the frame"}
+		bytes, err := cut(&v, body)
+		if err != nil {
+			return err
 		}
-		bytes := (*body)[:v.Length:v.Length]
-		*body = (*body)[v.Length:]
 		ref, blob := datastore.Prepare(bytes)
 		art.Hash, art.Size, art.Inline = ref.Hash, ref.Size, ref.Inline
 		switch {
@@ -62,6 +61,16 @@ func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string
 		s.Artifacts = append(s.Artifacts, art)
 	}
 	return nil
+}
+
+// cut takes the bytes of a value that lies in a frame off its body.
+func cut(v *protocol.SentValue, body *[]byte) ([]byte, error) {
+	if v.Length < 0 || v.Length > len(*body) {
+		return nil, &nonsense{"artifact " + v.Name + " is longer than the frame"}
+	}
+	bytes := (*body)[:v.Length:v.Length]
+	*body = (*body)[v.Length:]
+	return bytes, nil
 }
 
 // staged checks that a path that a process names is a file in the staging folder.

@@ -62,6 +62,21 @@ func (p *Process) Close() {
 	p.Stderr.Close()
 }
 
+// How long a process that has ended is heard on if something that it started, and that left its process group, holds its streams
+// open. Its conversation is heard longer: what it said last decides how it ended.
+const (
+	drainGrace    = 250 * time.Millisecond
+	lastWordGrace = 5 * time.Second
+)
+
+// Drain bounds the reading of what a process that has ended has left to say.
+func (p *Process) Drain() {
+	now := time.Now()
+	p.Stdout.SetReadDeadline(now.Add(drainGrace))
+	p.Stderr.SetReadDeadline(now.Add(drainGrace))
+	p.Conn.SetDeadline(now.Add(lastWordGrace))
+}
+
 func (p *Process) started(pid int) {
 	p.pid.Store(int64(pid))
 	if p.watch.Started != nil {

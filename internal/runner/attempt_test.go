@@ -1,0 +1,75 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/worker"
+)
+
+// TestAnEndThatIsHeardOfFirst: what a task left behind may hold its streams, and is not waited for, in whatever order the news comes.
+func TestAnEndThatIsHeardOfFirst(t *testing.T) {
+	k := newTalker(t)
+	k.r.Now = time.Now
+	a := k.r.newAttempt(k.tasks[0])
+	stdout, held := pipe(t)
+	stderr, conversation := closedPipe(t), closedPipe(t)
+	defer held.Close()
+	a.talk = func() { k.r.post(a.ended) }
+	a.exited(worker.Exit{})
+	a.attach(&worker.Process{Stdout: stdout, Stderr: stderr, Conn: conversation}, nil)
+	late := time.After(20 * time.Second)
+	for a.open > 1 { // the last one is the end of the attempt, which needs an engine
+		select {
+		case <-k.r.calls.wake:
+			for _, f := range k.r.calls.take(nil) {
+				if a.open > 1 {
+					f()
+				}
+			}
+		case <-late:
+			t.Fatalf("%d streams are still read", a.open)
+		}
+	}
+}
+
+func pipe(t *testing.T) (near, far *os.File) {
+	t.Helper()
+	near, far, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
+func closedPipe(t *testing.T) *os.File {
+	near, far := pipe(t)
+	far.Close()
+	return near
+}
+
+// TestNothingIsBegunOnceTheRunIsGivenUp: what waits for the process of in-process tasks is given up, too.
+func TestNothingIsBegunOnceTheRunIsGivenUp(t *testing.T) {
+	m, _, _ := oneOfMany(t)
+	r := m.r
+	r.many, r.Watch, r.Engine = m, deaf{}, engine.New(r.Graph, engine.Policy{})
+	r.starts, r.slain = context.WithCancel(t.Context())
+	defer r.slain()
+	waiting := m.tasks[3].a.launch
+	waiting.Task = 9
+	m.batch = []*attempt{r.newAttempt(waiting)}
+	r.fail(errors.New("the disk is gone"))
+	for r.active[9] != nil {
+		<-r.calls.wake
+		for _, f := range r.calls.take(nil) {
+			f()
+		}
+	}
+	if len(m.batch) > 0 || m.proc != nil {
+		t.Error("it would be told to a process")
+	}
+}
