@@ -9,10 +9,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
 
+	"github.com/levadahq/levada/internal/gobtype"
 	"github.com/levadahq/levada/internal/pickle"
 )
 
@@ -143,19 +142,6 @@ func csvRecords(data []byte) ([][]string, error) {
 	return records, nil
 }
 
-// plainGobs tells gob of the types within an any that it is told of where flows run. It knows numbers, text and slices of them.
-var plainGobs = sync.OnceFunc(func() {
-	for _, x := range []any{
-		map[string]any{}, []any{}, []map[string]any{}, time.Time{}, time.Duration(0), []time.Time{}, map[string]string{}, map[string]int{},
-		map[string]float64{}, map[string]bool{}, map[string][]string{}, [][]int{}, [][]float64{}, [][]string{},
-	} {
-		func() {
-			defer func() { recover() }() // the program has told of it under another name
-			gob.Register(x)
-		}()
-	}
-})
-
 // setGob puts what only Go reads. The type has to be there already: a gob does not say which it is, unless it was in an any.
 func setGob(to reflect.Value, typ string, data []byte) (err error) {
 	defer func() { // methods of the caller's may be called
@@ -163,7 +149,7 @@ func setGob(to reflect.Value, typ string, data []byte) (err error) {
 			err = misfit(fmt.Sprintf("reading the gob panics: %v", p))
 		}
 	}()
-	plainGobs()
+	gobtype.RegisterPlain()
 	read := func(to reflect.Value) error { return gob.NewDecoder(bytes.NewReader(data)).DecodeValue(to) }
 	if typ == "interface {}" {
 		var v any

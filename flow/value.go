@@ -10,8 +10,6 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/levadahq/levada/internal/gobtype"
 	"github.com/levadahq/levada/internal/protocol"
@@ -153,21 +151,8 @@ func marshaler(v reflect.Value) encoding.BinaryMarshaler {
 	return v.Addr().Interface().(encoding.BinaryMarshaler)
 }
 
-// plainGobs tells gob of types that are often within an any. It knows numbers, text and slices of them.
-var plainGobs = sync.OnceFunc(func() {
-	for _, x := range []any{
-		map[string]any{}, []any{}, []map[string]any{}, time.Time{}, time.Duration(0), []time.Time{}, map[string]string{}, map[string]int{},
-		map[string]float64{}, map[string]bool{}, map[string][]string{}, [][]int{}, [][]float64{}, [][]string{},
-	} {
-		func() {
-			defer func() { recover() }() // the program has told of it under another name
-			gob.Register(x)
-		}()
-	}
-})
-
 func asGobBytes(v reflect.Value) ([]byte, error) {
-	plainGobs()
+	gobtype.RegisterPlain()
 	var b bytes.Buffer
 	err := gob.NewEncoder(&b).EncodeValue(v)
 	return b.Bytes(), err
@@ -199,7 +184,7 @@ func decodeAs(v reflect.Value, codec string, data []byte, own bool) error {
 	case protocol.CodecJSON:
 		return decodeJSON(v, data, own)
 	case protocol.CodecGob:
-		plainGobs()
+		gobtype.RegisterPlain()
 		if place := gobtype.Lost(data, v.Type()); place != "" {
 			return fmt.Errorf("gob: unknown field %q", place)
 		}

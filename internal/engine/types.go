@@ -50,6 +50,25 @@ type Launch struct {
 	Iteration int
 }
 
+// Element returns the element of the innermost foreach that the task works on. A node of a gang works on none; a join works on that of the
+// foreach around what it joins.
+func (l *Launch) Element() (Frame, bool) {
+	n := len(l.Stack)
+	if n == 0 || l.Stack[n-1].Gang {
+		return Frame{}, false
+	}
+	return l.Stack[n-1], true
+}
+
+// Node returns the place in its gang of a task that is a node of one.
+func (l *Launch) Node() (Frame, bool) {
+	n := len(l.Stack)
+	if n == 0 || !l.Stack[n-1].Gang {
+		return Frame{}, false
+	}
+	return l.Stack[n-1], true
+}
+
 // Event is something that happened to a run. Each is applied once, in the order it happened.
 type Event interface{ event() }
 

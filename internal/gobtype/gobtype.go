@@ -10,6 +10,8 @@ import (
 	"encoding/gob"
 	"errors"
 	"reflect"
+	"sync"
+	"time"
 )
 
 // Lost returns where a gob has a field that a type has no place for, such as "Model.Layers.Rate"; "" if it has none. Of
@@ -191,3 +193,17 @@ func (r *reader) wire() (w wire) {
 	})
 	return w
 }
+
+// RegisterPlain tells gob of types that are often within an any; it knows numbers, text and slices of them by itself. Whoever writes values
+// and whoever reads them have to tell it of the same.
+var RegisterPlain = sync.OnceFunc(func() {
+	for _, x := range []any{
+		map[string]any{}, []any{}, []map[string]any{}, time.Time{}, time.Duration(0), []time.Time{}, map[string]string{}, map[string]int{},
+		map[string]float64{}, map[string]bool{}, map[string][]string{}, [][]int{}, [][]float64{}, [][]string{},
+	} {
+		func() {
+			defer func() { recover() }() // the program has told of it under another name
+			gob.Register(x)
+		}()
+	}
+})

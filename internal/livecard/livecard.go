@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,15 @@ type Card struct {
 	Changed  time.Time       `json:"changed"`
 	Data     json.RawMessage `json:"data,omitempty"` // what the step last gave to readers
 }
+
+// names matches the files of cards, those included that did not get their names.
+var names = regexp.MustCompile(`^(card-[^.]*\.new|[0-9]+-[0-9]+\.card-[0-9]+\.(html|json|json\.new))$`)
+
+// Owns reports whether a file in the folder of a run's logs is a card's.
+func Owns(name string) bool { return names.MatchString(name) }
+
+// Draft makes a file for HTML that is to become a card's with [Write]. Its owner closes it.
+func Draft(dir string) (*os.File, error) { return os.CreateTemp(dir, "card-*.new") }
 
 func (c *Card) base() string { return fmt.Sprintf("%d-%d.card-%d", c.Task, c.Attempt, c.Position) }
 
@@ -80,7 +90,7 @@ func List(dir string) ([]Card, error) {
 	}
 	var cards []Card
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".json") || !strings.Contains(e.Name(), ".card-") {
+		if !strings.HasSuffix(e.Name(), ".json") || !Owns(e.Name()) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(dir, e.Name()))

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/tasklog"
 	"github.com/levadahq/levada/internal/upkeep"
 )
 
@@ -82,7 +82,7 @@ func (m *mirror) look(ctx context.Context) {
 		}
 		// A folder that is not there any more may have had cards, which the server still shows.
 		for _, e := range entries {
-			if logName.MatchString(e.Name()) {
+			if isLog(e.Name()) {
 				if m.carry(ctx, logKey{run, e.Name()}, false) != nil {
 					return
 				}
@@ -228,7 +228,11 @@ type shownCard struct {
 	HTML []byte
 }
 
-var logName = regexp.MustCompile(`^[0-9]{1,19}-[0-9]{1,9}\.log$`)
+// isLog reports whether a name is that of a log.
+func isLog(name string) bool {
+	_, _, ok := tasklog.ParseFileName(name)
+	return ok
+}
 
 // files mounts the server's side: sessions, logs and live cards, in the store's folder.
 func (h *Handler) files() {
@@ -250,7 +254,7 @@ func (h *Handler) files() {
 func (h *Handler) folder(run int64) string { return layout.RunLogs(h.c.Home, run) }
 
 func (h *Handler) appendLog(p logPiece) (int64, error) {
-	if p.Run <= 0 || p.At < 0 || !logName.MatchString(p.Name) {
+	if p.Run <= 0 || p.At < 0 || !isLog(p.Name) {
 		return 0, badName(p.Name)
 	}
 	const op = "write a log"
@@ -297,7 +301,7 @@ func (h *Handler) show(s cardShown) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fault.Of(op, dir, err)
 	}
-	f, err := os.CreateTemp(dir, "card-*.new")
+	f, err := livecard.Draft(dir)
 	if err != nil {
 		return fault.Of(op, dir, err)
 	}
@@ -312,7 +316,7 @@ func (h *Handler) show(s cardShown) error {
 func (h *Handler) readLog(w http.ResponseWriter, r *http.Request) {
 	run, err := strconv.ParseInt(r.PathValue("run"), 10, 64)
 	name := r.PathValue("name")
-	if err != nil || run <= 0 || !logName.MatchString(name) {
+	if err != nil || run <= 0 || !isLog(name) {
 		fail(w, http.StatusConflict, badName(name))
 		return
 	}

@@ -107,11 +107,10 @@ func (r *Runner) launch(l engine.Launch) {
 // showElement puts the short form of the element that the attempt works on into its record, if that is a matter of
 // moments. The process tells more exactly how its language shows the element, but only if it lives to its end.
 func (a *attempt) showElement() {
-	n := len(a.launch.Stack)
-	if n == 0 || a.launch.Inputs != nil || a.launch.Stack[n-1].Gang {
+	f, ok := a.launch.Element()
+	if !ok || a.launch.Inputs != nil {
 		return
 	}
-	f := a.launch.Stack[n-1]
 	items, err := a.r.openItems(f.Split)
 	if err != nil || items.Size(f.Index) > maxShown {
 		return
@@ -520,8 +519,7 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 	}
 	var body []byte
 	var err error
-	if n := len(l.Stack); n > 0 && !l.Stack[n-1].Gang {
-		f := l.Stack[n-1]
+	if f, ok := l.Element(); ok {
 		items, err := r.openItems(f.Split)
 		if err != nil {
 			return worker.First{}, err
@@ -534,8 +532,7 @@ func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 			t.Item.Inline = true
 		}
 	}
-	if n := len(l.Stack); n > 0 && l.Stack[n-1].Gang {
-		f := l.Stack[n-1]
+	if f, ok := l.Node(); ok {
 		t.Parallel = &protocol.Parallel{MainIP: "127.0.0.1", NumNodes: f.Count, NodeIndex: f.Index, ControlTaskID: strconv.FormatInt(int64(l.Task)-int64(f.Index), 10)}
 	}
 	if l.Inputs != nil {

@@ -119,7 +119,7 @@ func (c *conversation) run() *result {
 		case "done":
 			return c.done(&m, body)
 		case "metadata":
-			// Recorded with the client API; accepted so that newer SDKs work.
+			// reserved
 		case "card":
 			c.card(&m, body)
 		case "fork":

@@ -161,7 +161,7 @@ func (c *conversation) programEnvironment(dir string) map[string]string {
 	}
 	if n := len(l.Stack); n > 0 {
 		vars["LEVADA_INDEX"] = strconv.Itoa(l.Stack[n-1].Index)
-		if !l.Stack[n-1].Gang && l.Inputs == nil {
+		if _, ok := l.Element(); ok && l.Inputs == nil {
 			vars["LEVADA_ITEM"] = filepath.Join(dir, "item.json")
 		}
 	}
@@ -180,8 +180,7 @@ func (c *conversation) writeInputs(dir string) error {
 			return fault.Wrap(fault.Internal, "make the program's folder", err)
 		}
 	}
-	if n := len(l.Stack); n > 0 && !l.Stack[n-1].Gang && l.Inputs == nil {
-		f := l.Stack[n-1]
+	if f, ok := l.Element(); ok && l.Inputs == nil {
 		items, err := c.r.openItems(f.Split)
 		if err != nil {
 			return err

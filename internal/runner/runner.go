@@ -284,7 +284,7 @@ func (r *Runner) do(commands []engine.Command) {
 		case engine.Kill:
 			r.kill(c.Task)
 		case engine.Oversized:
-			r.warn("step %s asks for more than this machine has (%s); its tasks run one at a time", c.Step, describe(c.Requested, r.Machine))
+			r.warn("step %s asks for more than this machine has (%s); its tasks run one at a time", c.Step, lacking(c.Requested, r.Machine))
 		case engine.Finish:
 			r.finish = &c
 		}
@@ -331,7 +331,7 @@ func (r *Runner) tellWaiting() {
 	if why != "" {
 		why += ". "
 	}
-	r.warn("%sThe run ends when what its tasks did is recorded. A second Ctrl-C or SIGTERM ends it at once; what is not recorded then, a resume runs again", why)
+	r.warn("%sThe run ends when what its tasks did is recorded. A second Ctrl-C or SIGTERM ends it at once; a resume then runs again what is not recorded yet", why)
 }
 
 // recordEnd records how the run ended. If somebody asks for its end meanwhile, or has done so, and it takes long, it says so.
@@ -478,7 +478,7 @@ func (r *Runner) showProgress() {
 }
 
 // describe says what of a request the machine does not have.
-func describe(want, have engine.Resources) string {
+func lacking(want, have engine.Resources) string {
 	s := ""
 	add := func(what string, w, h float64) {
 		if w > h {

@@ -95,7 +95,7 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 		return RunResult{}, err
 	}
 	if o.Step != "" && f.graph.Lookup(o.Step) == nil {
-		return RunResult{}, fault.New(fault.Invalid, "the flow has no step %s", o.Step).Do("its steps are: %s", stepNames(f.graph))
+		return RunResult{}, noStep(f.graph, o.Step)
 	}
 	policy := s.policy(o.RunOptions)
 	policy.Rerun = o.Step
@@ -130,12 +130,13 @@ func (s *Service) origin(ctx context.Context, f *flow, id int64) (run metastore.
 	return run, err
 }
 
-func stepNames(g *graph.Graph) string {
+// noStep is the error of a step that a flow does not have.
+func noStep(g *graph.Graph, step string) error {
 	names := make([]string, len(g.Nodes))
 	for i, n := range g.Nodes {
 		names[i] = n.Name
 	}
-	return strings.Join(names, ", ")
+	return fault.New(fault.NotFound, "the flow has no step %s", step).Do("its steps are: %s", strings.Join(names, ", "))
 }
 
 // work is what distinguishes one start of a run from another.

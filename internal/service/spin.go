@@ -75,7 +75,7 @@ func (s *Service) spun(ctx context.Context, f *flow, text string) (t metastore.T
 	}
 	node := f.graph.Lookup(p.Step)
 	if node == nil {
-		return t, run, fault.New(fault.NotFound, "the flow has no step %s", p.Step).Do("its steps are: %s", stepNames(f.graph))
+		return t, run, noStep(f.graph, p.Step)
 	}
 	if node.Parallel || node.Scope != nil && node.Scope.Kind == graph.Parallel {
 		return t, run, fault.New(fault.Invalid, "step %s is a node of a gang, which cannot run alone", p.Step)

@@ -23,6 +23,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -60,6 +62,16 @@ type Line struct {
 
 // FileName is the name of the file with the log of an attempt, in the folder of its run.
 func FileName(task int64, attempt int) string { return fmt.Sprintf("%d-%d.log", task, attempt) }
+
+// ParseFileName tells of which attempt a file is the log; ok is false for a file that is none.
+func ParseFileName(name string) (task int64, attempt int, ok bool) {
+	base, isLog := strings.CutSuffix(name, ".log")
+	one, other, both := strings.Cut(base, "-")
+	task, err := strconv.ParseInt(one, 10, 64)
+	n, err2 := strconv.ParseInt(other, 10, 32)
+	attempt = int(n)
+	return task, attempt, isLog && both && err == nil && err2 == nil && task >= 0 && attempt >= 0 && FileName(task, attempt) == name
+}
 
 // Writer encodes a log. The zero Writer begins one.
 type Writer struct {

@@ -192,3 +192,14 @@ func TestTail(t *testing.T) {
 		t.Error("a line is read twice")
 	}
 }
+
+func TestFileNames(t *testing.T) {
+	if task, attempt, ok := ParseFileName(FileName(12, 3)); task != 12 || attempt != 3 || !ok {
+		t.Errorf("%d %d %v", task, attempt, ok)
+	}
+	for _, name := range []string{"", "3.log", "3-0", "3-0.log.bak", "3-0.anything", "03-0.log", "-3-0.log", "3--1.log", "+3-0.log", "3-0.card-1.json", "99999999999999999999-0.log"} {
+		if _, _, ok := ParseFileName(name); ok {
+			t.Errorf("%q is taken for a log", name)
+		}
+	}
+}

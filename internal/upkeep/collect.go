@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -16,7 +15,9 @@ import (
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/layout"
+	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/tasklog"
 )
 
 // Store is a store to be kept in order.
@@ -313,9 +314,6 @@ type logFile struct {
 	size int64
 }
 
-// cardName matches the files of cards, those included that did not get their names.
-var cardName = regexp.MustCompile(`^(card-[^.]*\.new|[0-9]+-[0-9]+\.card-[0-9]+\.(html|json|json\.new))$`)
-
 // logFiles lists the logs that are files, and the cards beside them.
 func (s *Store) logFiles() ([]logFile, error) {
 	root := filepath.Join(s.Home, layout.Logs)
@@ -341,8 +339,12 @@ func (s *Store) logFiles() ([]logFile, error) {
 				continue // it has just gone
 			}
 			f.size = st.Size()
-			f.card = cardName.MatchString(e.Name())
-			if n, _ := fmt.Sscanf(e.Name(), "%d-%d.log", &f.task, &f.attempt); n == 2 || f.card {
+			f.card = livecard.Owns(e.Name())
+			task, attempt, isLog := tasklog.ParseFileName(e.Name())
+			if isLog {
+				f.task, f.attempt = task, attempt
+			}
+			if isLog || f.card {
 				all = append(all, f)
 			}
 		}

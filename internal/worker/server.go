@@ -187,7 +187,7 @@ func (b *BrokenFlow) Unwrap() error { return fault.New(fault.UserCode, "%s", b.M
 // serve reads the control socket until the server is gone.
 func (s *Server) serve() {
 	defer close(s.gone)
-	why := "the fork server ended that it ran under: somebody killed it, or memory ran out"
+	why := "its fork server ended: it was killed, or memory ran out"
 	for {
 		var m protocol.FromWorker
 		if _, err := protocol.ReadFrame(s.in, &m); err != nil {

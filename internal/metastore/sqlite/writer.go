@@ -118,7 +118,7 @@ func (w *writer) transact(batch []write, skip map[int]error) (culprit int, err e
 		}
 		if err != nil {
 			w.conn.script("ROLLBACK") // fails if SQLite has rolled back by itself
-			if isOwnFault(x, err) {
+			if isOwnFault(err) {
 				return i, err
 			}
 			return -1, err
@@ -141,18 +141,9 @@ func (w *writer) insert(r *metastore.Record, superseded func(*metastore.Attempt)
 	return w.sql.insert(r, r.Attempt != nil && superseded(r.Attempt))
 }
 
-// isOwnFault reports whether err is about x alone, not about the store.
-func isOwnFault(x *write, err error) bool {
-	if isConstraint(err) {
-		return true
-	}
-	switch code := resultCode(err); {
-	case code != 0:
-		return false
-	default:
-		return true // a fault from a job, a context that ended, a value that cannot be encoded
-	}
-}
+// isOwnFault reports whether err is about what was written alone, not about the store: a constraint, a fault from a job, a context that
+// ended, a value that cannot be encoded.
+func isOwnFault(err error) bool { return isConstraint(err) || resultCode(err) == 0 }
 
 func (w *writer) begin() error {
 	if err := w.sql.prepare(w.conn); err != nil {
