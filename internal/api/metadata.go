@@ -140,14 +140,18 @@ func (m *metadata) describeEnd(a *Attempt) {
 // describeStack tells of the foreaches and gangs around a task: as steps that they run with the index in each.
 func (m *metadata) describeStack(g *graph.Graph, t *Task, a *Attempt) {
 	path, stack := make([]string, len(t.Stack)), make([]string, len(t.Stack))
+	own := len(t.Stack) - 1 // the element that is recorded with the task; a join has none
+	if n := g.Lookup(t.Step); n != nil && n.Kind == graph.Join {
+		own = -1
+	}
 	for i, f := range t.Stack {
 		step := f.Step
 		if n := g.Lookup(f.Step); n != nil && len(n.Out) > 0 {
 			step = n.Out[0].Name
 		}
 		path[i] = fmt.Sprintf("%s:%d", step, f.Index)
-		stack[i] = fmt.Sprintf("'%s[%d]'", f.Var, f.Index) // only the innermost element is recorded with the task
-		if i == len(t.Stack)-1 {
+		stack[i] = fmt.Sprintf("'%s[%d]'", f.Var, f.Index)
+		if i == own {
 			stack[i] = pythonText(f.Var + "=" + a.Value)
 		}
 	}

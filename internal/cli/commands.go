@@ -166,6 +166,15 @@ func (c *command) scope() string {
 	return strings.ToUpper(strings.NewReplacer("-", "_", " ", "_").Replace(c.name)) + "_"
 }
 
+// fromEnviron are the top-level options that the environment gives the command. Variables that are meant for flows, such as
+// METAFLOW_DATASTORE, are no concern of a command that is about none.
+func (c *command) fromEnviron(options table) table {
+	if c.flow {
+		return options
+	}
+	return options.only(c.global...)
+}
+
 func findCommand(name string) *command {
 	all := commands()
 	if i := slices.IndexFunc(all, func(c command) bool { return c.name == name }); i >= 0 {

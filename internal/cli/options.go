@@ -184,9 +184,9 @@ func (g *globalOptions) decorators(byDefault []string) []string {
 // projectOptions are the options that @project adds.
 func (g *globalOptions) projectOptions() table {
 	return table{
-		{name: "branch", metavar: "TEXT", dest: "FLOW_BRANCH", set: text(&g.branch),
+		{name: "branch", metavar: "TEXT", dest: "FLOW_BRANCH", fallback: []string{"METAFLOW_BRANCH"}, set: text(&g.branch),
 			help: "The branch of the project to run in, for flows with @project."},
-		{name: "production", dest: "FLOW_PRODUCTION", set: flag(&g.production),
+		{name: "production", dest: "FLOW_PRODUCTION", fallback: []string{"METAFLOW_PRODUCTION"}, set: flag(&g.production),
 			help: "Run in the production branch of the project, for flows with @project."},
 	}
 }

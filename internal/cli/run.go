@@ -239,7 +239,8 @@ func (o *runOptions) prepare(s *session) (service.RunOptions, error) {
 // choices are what is chosen of a run without options of the command.
 func (s *session) choices() service.RunOptions {
 	return service.RunOptions{
-		Namespace: s.env.namespace(s.user), User: s.user, Owner: s.env.variable("METAFLOW_OWNER"),
+		Namespace: s.env.namespace(s.user), Identity: s.env.namespace(s.user), User: s.user, Owner: s.env.variable("METAFLOW_OWNER"),
+		Runtime: s.env.variable("METAFLOW_RUNTIME_NAME"),
 		Branch: s.global.branch, Production: s.global.production, CommandLine: s.commandLine(),
 	}
 }

@@ -110,7 +110,7 @@ func (s *session) survey() *globalOptions {
 	_, _ = readOptions(s.inv.rest, true, own, global.afterCommand())
 	early.serverGiven = global.given["server"]
 	s.unread = s.env.environ(early.configs.options(), "", global.given)
-	_ = s.env.environ(global.options, "", global.given)
+	_ = s.env.environ(s.inv.command.fromEnviron(global.options), "", global.given)
 	_ = s.env.environ(own.options, s.inv.command.scope(), own.given)
 	return early
 }
@@ -231,7 +231,7 @@ func (s *session) parse() (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.env.environ(global.options, "", global.given); err != nil {
+	if err := s.env.environ(cmd.fromEnviron(global.options), "", global.given); err != nil {
 		return nil, err
 	}
 	for i := range params.options {

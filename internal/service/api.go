@@ -67,6 +67,8 @@ type RunOptions struct {
 	MaxLogSize  int64 // bytes a stream of an attempt that are kept; 0: no limit
 	Namespace   string
 	User        string
+	Identity    string // the tag that says whose run it is: user:NAME, or production:TOKEN; empty is User's
+	Runtime     string // where it runs, for the tag runtime:…; empty is "dev"
 	Branch      string // of @project
 	Production  bool
 	Owner       string   // whose branch of @project it is, if it is nobody else's; empty is User's

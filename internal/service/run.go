@@ -233,7 +233,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 	if run.Info.Namespace == "" {
 		run.Info.Namespace = "user:" + o.User
 	}
-	run.SystemTags = []string{"user:" + o.User, "runtime:dev", "levada_version:" + s.c.Version, def.Language + "_version:" + def.Runtime}
+	run.SystemTags = []string{cmp.Or(o.Identity, "user:"+o.User), "runtime:" + cmp.Or(o.Runtime, "dev"), "levada_version:" + s.c.Version, def.Language + "_version:" + def.Runtime}
 	if p := w.project; p != nil {
 		run.Info.Project, run.Info.Branch = p.Name, p.Branch
 		run.SystemTags = append(run.SystemTags, "project:"+p.Name, "project_branch:"+p.Branch)

@@ -14,6 +14,7 @@ class Trigger:
     """
 
     def __init__(self, events=(), runs=None):
+        events = [MetaflowEvent(**event) if isinstance(event, dict) else event for event in events]
         self._events = sorted(events, key=lambda event: event.timestamp, reverse=True)
         self._runs = list(runs) if runs is not None else None
 

@@ -166,6 +166,7 @@ class ForkServer:
                 os.kill(pid, message["signal"])  # it does not lead its group yet
         elif kind == "context":
             self._context = message["context"]
+            os.environ["METAFLOW_RUN_ID"] = self._context["run"]
         elif kind == "stop":
             self._stopping = True
         else:

@@ -9,7 +9,7 @@ short way that touches few of them; the general one does the same for all.
 import sys
 from _pickle import dumps, loads
 from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
-from os import getpid
+from os import environ, getpid
 
 from . import running
 from .artifacts import BEHAVIOUR, Loaded, Staging, pack_changed, pack_items, unpack
@@ -565,6 +565,8 @@ def converse(flow, plans, fd, first=None, context=None):
     kind = frame["type"]
     try:
         if kind == "task":
+            if context is None:  # else the fork server has set it
+                environ["METAFLOW_RUN_ID"] = frame["run"]
             return Task(flow, plans, channel, frame, body, context).run()
         if kind in ("parameters", "defaults"):
             from . import resolve

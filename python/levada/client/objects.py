@@ -58,6 +58,8 @@ class Metaflow:
 
     def __iter__(self):
         ns = scope.get_namespace()
+        if ns == "":  # to the store, this means all of them
+            return
         try:
             flows = self._store.ask("flows", namespace=ns or "")["flows"]
         except MetaflowNotFound:
@@ -313,6 +315,8 @@ class Flow(MetaflowObject):
         return ns is None or bool(self._runs(ns, limit=1)["runs"])
 
     def _runs(self, ns, **params):
+        if ns == "":  # to the store, this means all of them
+            return {"runs": []}
         return self._store.ask("runs", flow=self.id, namespace=ns or "", **params)
 
     @property
@@ -339,6 +343,11 @@ class Flow(MetaflowObject):
 
     def runs(self, *tags):
         """The runs in the namespace that have all of these tags, newest first."""
+        for tag in tags:
+            if not isinstance(tag, str):
+                raise TypeError("A tag is text, not %s; several are several arguments: runs('a', 'b')." % type(tag).__name__)
+        if self._ns == "":
+            return
         found = pages(self._store, "runs", "runs", flow=self.id, namespace=self._ns or "", tags=list(tags))
         for page in found:
             for record in page:

@@ -265,13 +265,13 @@ class Step(MetaflowObject):
     def parent_steps(self):
         """The steps right before this one in the graph that have tasks in this run."""
         steps = self._run_of()._graph()["steps"]
-        return self._neighbours([name for name, step in steps.items() if self.id in step["next"] and name != self.id])
+        return self._neighbours([name for name, step in steps.items() if self.id in step["next"]])
 
     @property
     def child_steps(self):
         """The steps right after this one in the graph that have tasks in this run."""
         step = self._run_of()._graph()["steps"].get(self.id)
-        return self._neighbours([name for name in step["next"] if name != self.id] if step else [])
+        return self._neighbours(step["next"] if step else [])
 
     def _neighbours(self, names):
         run = self._run_of()

@@ -14,6 +14,15 @@ _GOOD = ("succeeded", "caught")
 _MANY = 1000
 
 
+def _value(entry):
+    """The value of an entry: text, but of ``foreach-stack`` a list."""
+    if entry["name"] != "foreach-stack":
+        return entry["value"]
+    from ast import literal_eval
+
+    return literal_eval(entry["value"])
+
+
 class Task(MetaflowObject):
     """A task and its artifacts: ``Task("MyFlow/12/train/3")``.
 
@@ -230,7 +239,7 @@ class Task(MetaflowObject):
         found = self._store.ask("metadata", run=number(self._parts[1]), task=number(self.id), attempt=self._attempt)[
             "metadata"
         ]
-        return [Metadata(m["name"], m["value"], m["created"] // 1000, m["type"], self) for m in found]
+        return [Metadata(m["name"], _value(m), m["created"] // 1000, m["type"], self) for m in found]
 
     @property
     def metadata_dict(self):
