@@ -125,15 +125,15 @@ func (c *conversation) run() *result {
 		case "fork":
 			c.fork()
 		default:
-			if c.say(&m) != nil {
+			if c.respond(&m) != nil {
 				return nil
 			}
 		}
 	}
 }
 
-// say answers a request.
-func (c *conversation) say(m *protocol.FromTask) error {
+// respond answers a request on the conversation's own socket.
+func (c *conversation) respond(m *protocol.FromTask) error {
 	frame, err := c.reply(m)
 	if err == nil {
 		_, err = c.out.Write(frame)
@@ -141,36 +141,23 @@ func (c *conversation) say(m *protocol.FromTask) error {
 	return err
 }
 
-// reply makes the frame that answers a request. If no frame holds the answer, it says that.
+// reply makes the frame that answers a request. It says what is wrong with the request, or that no frame holds the answer.
 func (c *conversation) reply(m *protocol.FromTask) ([]byte, error) {
-	reply, body := c.answer(m)
-	reply.Type, reply.ID = "reply", m.ID
-	frame, err := protocol.AppendFrame(nil, reply, body...)
-	if err != nil {
-		reply = refusal(err)
+	reply, body, err := c.answer(m)
+	if err == nil {
 		reply.Type, reply.ID = "reply", m.ID
-		frame, err = protocol.AppendFrame(nil, reply)
+		var frame []byte
+		if frame, err = protocol.AppendFrame(nil, reply, body...); err == nil {
+			return frame, nil
+		}
 	}
-	return frame, err
-}
-
-// answer makes the reply to a request and the bytes that go with it.
-func (c *conversation) answer(m *protocol.FromTask) (*protocol.Reply, [][]byte) {
-	reply, body, err := c.try(m)
-	if err != nil {
-		return refusal(err), nil
-	}
-	return reply, body
-}
-
-// refusal is the reply to a request that fails.
-func refusal(err error) *protocol.Reply {
-	return &protocol.Reply{Error: &protocol.ReplyError{
+	return protocol.AppendFrame(nil, &protocol.Reply{Type: "reply", ID: m.ID, Error: &protocol.ReplyError{
 		Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: fault.HintOf(err),
-	}}
+	}})
 }
 
-func (c *conversation) try(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
+// answer finds what a request asks for: the reply and the bytes that go with it.
+func (c *conversation) answer(m *protocol.FromTask) (*protocol.Reply, [][]byte, error) {
 	l := &c.a.launch
 	switch m.Type {
 	case "get":

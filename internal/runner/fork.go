@@ -56,7 +56,7 @@ func (c *conversation) serve(life context.Context) {
 		case "fork":
 			c.fork()
 		default:
-			if c.say(&m) != nil {
+			if c.respond(&m) != nil {
 				return
 			}
 		}

@@ -145,8 +145,7 @@ func FuzzConversation(f *testing.F) {
 		}
 		c := k.conversation(kind)
 		if m.Type != "done" {
-			reply, values := c.answer(&m)
-			if _, err := protocol.AppendFrame(nil, reply, values...); err != nil {
+			if _, err := c.reply(&m); err != nil {
 				t.Fatalf("the reply cannot be sent: %v", err)
 			}
 			m = protocol.FromTask{OK: true, Transition: []byte(`{"next":["end"]}`)}

@@ -345,7 +345,7 @@ class Flow(MetaflowObject):
         """The runs in the namespace that have all of these tags, newest first."""
         for tag in tags:
             if not isinstance(tag, str):
-                raise TypeError("A tag is text, not %s; several are several arguments: runs('a', 'b')." % type(tag).__name__)
+                raise TypeError("A tag is text, not %s; several are several arguments." % type(tag).__name__)
         if self._ns == "":
             return
         found = pages(self._store, "runs", "runs", flow=self.id, namespace=self._ns or "", tags=list(tags))
