@@ -4,6 +4,8 @@ import os
 import sys
 
 _PR_SET_PDEATHSIG = 1
+#: Threads whose library puts itself right in a forked process: jemalloc's, which pyarrow starts, and so pandas.
+_HARMLESS = ("jemalloc_bg_thd",)
 
 
 def fork_unsafe():
@@ -20,16 +22,32 @@ def fork_unsafe():
         if names:
             return "the flow's file starts threads when it is imported: %s" % ", ".join(names[:4])
     native = _native_threads()
-    if native > _explained_threads():
-        return "a library starts %d threads of its own when it is imported" % native
-    return ""
+    more = len(native) - _explained_threads()
+    if more <= 0:
+        return ""
+    names = sorted({name for name in native if name} - {_thread_name(os.getpid())})
+    return "a library starts %s of its own when it is imported%s" % (
+        "a thread" if more == 1 else "%d threads" % more,
+        ": %s" % ", ".join(names[:4]) if names else "",
+    )
 
 
 def _native_threads():
+    """The names of the threads beside this one that a fork would lose."""
     try:
-        return len(os.listdir("/proc/self/task")) - 1
+        threads = os.listdir("/proc/self/task")
     except OSError:
-        return 0
+        return []
+    names = [_thread_name(thread) for thread in threads if thread != str(os.getpid())]
+    return [name for name in names if name not in _HARMLESS]
+
+
+def _thread_name(thread):
+    try:
+        with open("/proc/self/task/%s/comm" % thread) as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return ""
 
 
 def _explained_threads():
@@ -42,10 +60,12 @@ def _explained_threads():
     libraries = {line.rsplit(b"/", 1)[-1] for line in maps.split(b"\n") if b"openblas" in line and b"/" in line}
     if not libraries:
         return 0
+    each = len(os.sched_getaffinity(0))  # more it never starts, whatever the variables say
     for variable in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
         if os.environ.get(variable, "").isdigit():
-            return len(libraries) * max(0, int(os.environ[variable]) - 1)
-    return len(libraries) * max(0, (os.cpu_count() or 1) - 1)
+            each = min(each, int(os.environ[variable]))
+            break
+    return len(libraries) * max(0, each - 1)
 
 
 def reseeders():

@@ -2,6 +2,7 @@
 
 import array
 import json
+import mmap
 import os
 import shutil
 import signal
@@ -428,14 +429,51 @@ class Safety(FlowTest):
 
         self.assertEqual(safety.fork_unsafe(), "")
         real = safety._native_threads
-        safety._native_threads = lambda: 3
+        safety._native_threads = lambda: ["python", "poller", "poller"]
         try:
             self.assertIn("3 threads", safety.fork_unsafe())
+            self.assertIn(": poller", safety.fork_unsafe())
             explained, safety._explained_threads = safety._explained_threads, lambda: 3
             self.assertEqual(safety.fork_unsafe(), "")
             safety._explained_threads = explained
         finally:
             safety._native_threads = real
+
+    @unittest.skipUnless(LINUX, "/proc")
+    def test_threads_by_name(self):
+        code = (
+            "import ctypes, threading, sys\n"
+            "from levada import safety\n"
+            "held = threading.Event()\n"
+            "def run():\n"
+            "    ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)\n"  # PR_SET_NAME
+            "    ready.set(); held.wait()\n"
+            "ready = threading.Event()\n"
+            "threading.Thread(target=run).start(); ready.wait()\n"
+            "print(safety._native_threads(), flush=True); held.set()\n"
+        )
+        for name, want in (("poller", "['poller']"), ("jemalloc_bg_thd", "[]")):
+            said = subprocess.run([sys.executable, "-c", code, name], env={**os.environ, "PYTHONPATH": PYTHON_DIR},
+                                  stdout=subprocess.PIPE, text=True).stdout  # fmt: skip
+            self.assertEqual(said.strip(), want)
+
+    @unittest.skipUnless(LINUX, "/proc")
+    def test_blas_threads_are_at_most_the_processors(self):
+        sys.path.insert(0, PYTHON_DIR)
+        from levada import safety
+
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        library = os.path.join(folder, "libopenblas.so")
+        with open(library, "wb") as file:
+            file.write(b"x" * 4096)
+        with open(library, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+            for setting, want in (("1", 0), ("64", len(os.sched_getaffinity(0)) - 1)):
+                os.environ["OPENBLAS_NUM_THREADS"] = setting
+                try:
+                    self.assertEqual(safety._explained_threads(), want)
+                finally:
+                    del os.environ["OPENBLAS_NUM_THREADS"]
 
 
 class Spawn(FlowTest):
