@@ -241,7 +241,7 @@ func (s *session) choices() service.RunOptions {
 	return service.RunOptions{
 		Namespace: s.env.namespace(s.user), Identity: s.env.namespace(s.user), User: s.user, Owner: s.env.variable("METAFLOW_OWNER"),
 		Runtime: s.env.variable("METAFLOW_RUNTIME_NAME"),
-		Branch: s.global.branch, Production: s.global.production, CommandLine: s.commandLine(),
+		Branch:  s.global.branch, Production: s.global.production, CommandLine: s.commandLine(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -323,12 +324,24 @@ func (a *attempt) judge() {
 	}
 }
 
+// strangerEnded reports whether a signal of somebody else asked the process to end: it did so as if it was interrupted. To @catch it died,
+// as of any other signal.
+func (a *attempt) strangerEnded() bool {
+	return !a.killed && a.result != nil && a.result.exception != nil && a.result.exception.Type == typeInterrupted
+}
+
 // tellLoss writes why the attempt was lost to its log, if that would be empty otherwise: it is where one looks first.
 func (a *attempt) tellLoss() {
-	if a.exit.Lost == "" || a.log.lines > 0 || a.rec.Exception == nil {
+	var why string
+	switch {
+	case a.log.lines > 0 || a.rec.Exception == nil:
 		return
+	case a.exit.Lost != "":
+		why = a.rec.Exception.Traceback
+	case a.strangerEnded():
+		why = a.why()
 	}
-	for line := range strings.Lines(a.rec.Exception.Traceback) {
+	for line := range strings.Lines(why) {
 		text := strings.TrimSuffix(line, "\n")
 		a.log.keep(tasklog.Line{Time: a.rec.Ended, Stream: tasklog.Stderr, Text: []byte("[levada] " + text), Newline: true})
 	}
@@ -382,7 +395,7 @@ func (a *attempt) settled(err error) {
 		if a.exit.Hint != "" {
 			r.hints[id] = a.exit.Hint
 		}
-		failed := engine.Failed{Task: id, Attempt: n, Raised: a.result != nil}
+		failed := engine.Failed{Task: id, Attempt: n, Raised: a.result != nil && !a.strangerEnded()}
 		failed.NoRetry = a.exit.Code == exitNoRetry || a.result != nil && a.result.noRetry
 		a.emitFailure(failed)
 		r.apply(failed)
@@ -428,7 +441,7 @@ func (a *attempt) emitFailure(f engine.Failed) {
 // TriedAgain tells, from its record, whether an attempt that did not end well is followed by another while its run goes on. A process that
 // asked for no other without saying so by its exit code is not known here: its run ends next.
 func TriedAgain(step *graph.Node, a *metastore.Attempt) bool {
-	raised := a.Exception != nil && a.Exception.Type != typeTimeout && a.Exception.Type != typeLost
+	raised := a.Exception != nil && !slices.Contains([]string{typeTimeout, typeLost, typeInterrupted}, a.Exception.Type)
 	return engine.TriedAgain(step, engine.Failed{Attempt: a.N, Raised: raised, NoRetry: a.ExitCode == exitNoRetry})
 }
 
@@ -437,6 +450,8 @@ func (a *attempt) why() string {
 	switch {
 	case a.result != nil && a.result.nonsense != "":
 		return a.result.nonsense
+	case a.strangerEnded():
+		return "a signal from outside of the run asked it to end (KeyboardInterrupt)"
 	case a.result != nil && a.result.exception != nil && a.result.exception.Type == typeInterrupted:
 		return "it was interrupted (KeyboardInterrupt)" // of this one no traceback is printed
 	case a.result != nil && a.result.exception != nil:

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -180,6 +181,10 @@ func (p *Pool) Environment(vars map[string]string) []string {
 	}
 	if len(vars) == 0 {
 		return slices.Clip(p.env)
+	}
+	if path := vars["PYTHONPATH"]; path != "" && p.spec.SDK != "" && !slices.Contains(filepath.SplitList(path), p.spec.SDK) {
+		vars = maps.Clone(vars)
+		vars["PYTHONPATH"] = p.spec.SDK + string(os.PathListSeparator) + path
 	}
 	env := slices.DeleteFunc(slices.Clone(p.env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
