@@ -38,6 +38,7 @@ test: lint ## set up what the tests need, check the style and run all tests
 
 .PHONY: test-go
 test-go: $(VENV)/bin/python3 ## run the Go tests with the race detector; make lint has vetted them
+	@command -v "$$($(GO) env CC)" >/dev/null || { echo "Go's race detector needs a C compiler, such as gcc. Install it, or name it with CC." >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 14m ./...
 
 .PHONY: test-python
@@ -58,6 +59,7 @@ test-ui: ui/node_modules/.package-lock.json $(VENV)/bin/python3 ## run the tests
 	cd ui && node --test --test-concurrency 2 --test-timeout 240000 tests/
 
 ui/node_modules/.package-lock.json: ui/package-lock.json
+	@command -v npm >/dev/null || { echo "The web pages are built and tested with Node 20 or later and npm. Install it, and run make again." >&2; exit 1; }
 	cd ui && npm ci --silent
 
 .PHONY: lint

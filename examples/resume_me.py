@@ -1,6 +1,6 @@
 """A run that fails halfway on purpose, to be mended and resumed: the tasks that finished are not run again.
 
-Run it and watch step `weigh` fail for one crate; then mend the scale and resume: `SCALE=mended levada resume resume_me.py`.
+Run it and watch step `weigh` fail for one crate; then mend the scale and resume: `SCALE=mended levada resume examples/resume_me.py`.
 """
 
 import os
@@ -24,7 +24,7 @@ class ResumeMeFlow(FlowSpec):
         weight = self.crates[self.input]
         if weight > 20 and os.environ.get("SCALE") != "mended":
             time.sleep(1)  # the scale thinks about it, while the other crates are weighed
-            raise RuntimeError(f"{self.input} are too heavy for the scale; mend it: SCALE=mended levada resume resume_me.py")
+            raise RuntimeError(f"{self.input} are too heavy for the scale; mend it: SCALE=mended levada resume examples/resume_me.py")
         self.weight = weight
         self.weighed_in = current.run_id
         print(f"{self.input}: {weight} kg")

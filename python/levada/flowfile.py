@@ -42,7 +42,9 @@ def definition_of(file, python, environment, folder, configs=None):
             pass  # it ended before it had said anything; its own words tell why
     output = process.communicate()[0].decode(errors="replace")  # the end of the socket ends it
     if said is None:
-        raise MetaflowException("There is no flow in %s.\n%s" % (file, output.strip()))
+        hint = "It ended without starting one; end it with:\n    if __name__ == '__main__':\n        MyFlow()"
+        why = output.strip() or hint
+        raise MetaflowException("No flow could be read from %s.\n%s" % (file, why))
     if "definition" not in said:  # broken, or refused
         raise MetaflowException(said["message"], said.get("line") or None, said.get("file") or None)
     return said["definition"], said.get("incomplete")

@@ -55,7 +55,7 @@ tbody tr:last-child>*{border-bottom:0}
 tbody th{font-weight:600;white-space:nowrap}
 .num{text-align:right}.centre{text-align:center}
 td img{max-width:14rem}td .scroll,td .progress{margin:0;min-width:10rem}td details{max-width:44rem}
-.values{width:100%}.values td:last-child{width:99%}
+.values{width:100%}.values td:last-child{width:99%;min-width:12rem}.values tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6rem}
 .type{background:none;padding:0;color:var(--soft);white-space:nowrap}
 .value{background:none;padding:0}details.value pre{margin:.5rem 0 0;white-space:pre-wrap}
 summary{cursor:pointer}summary>h2{display:inline-block;margin:0}details[open]>summary{margin-bottom:.6rem}

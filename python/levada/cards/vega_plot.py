@@ -6,7 +6,7 @@ from .vega_data import Unsupported, instant, number, value_of
 from .vega_scale import Band, Linear, Palette, Ramp, Time, label_of, scheme_of, short
 
 _WIDTH, _HEIGHT = 540, 270
-_FLUID = ' style="width:100%;min-width:24rem;max-width:46rem"'
+_FLUID = ' style="width:100%;min-width:18rem;max-width:46rem"'
 _SIZE = 12  # of labels
 _LETTER = 0.58  # the width of a letter in parts of its size
 _MOST_NAMES = 500
