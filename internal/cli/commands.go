@@ -295,7 +295,7 @@ func (inv *invocation) takeFile() {
 	g := &globalOptions{}
 	options := append(inv.command.action(g).options(), g.options(nil)...)
 	scan := scanner{args: inv.rest, options: options, lenient: true}
-	var likely token // an option that nobody here knows, with what looks like the file: a flag of the flow's
+	var likely []token // options that nobody here knows, with what looks like the file: a flag of the flow's, if there is but one
 	for {
 		t, ok, err := scan.next()
 		switch {
@@ -304,10 +304,10 @@ func (inv *invocation) takeFile() {
 		case ok && t.isWord:
 			inv.cutFile(t.word, t.from, t.to)
 			return
-		case ok && likely.values == nil && t.opt == nil && t.to == t.from+2 && strings.HasSuffix(t.values[0], ".py"):
-			likely = t
-		case !ok && likely.values != nil:
-			inv.cutFile(likely.values[0], likely.from+1, likely.to)
+		case ok && t.opt == nil && t.to == t.from+2 && strings.HasSuffix(t.values[0], ".py"):
+			likely = append(likely, t)
+		case !ok && len(likely) == 1:
+			inv.cutFile(likely[0].values[0], likely[0].from+1, likely[0].to)
 			return
 		case !ok:
 			return

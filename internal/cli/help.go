@@ -84,10 +84,12 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 		h.text("  ", strings.ReplaceAll(cmd.about, "\n", " "))
 	}
 	if cmd.parameters && s.inv.file != "" {
-		if err := s.open(ctx, early, NoStore); err != nil {
-			return err
+		if s.flow == nil { // else `help` has been given the flow, as by Metaflow's form
+			if err := s.open(ctx, early, NoStore); err != nil {
+				return err
+			}
+			defer s.close()
 		}
-		defer s.close()
 		def := s.flow.Definition()
 		if len(def.Parameters) > 0 {
 			defaults, err := s.flow.Defaults(ctx)

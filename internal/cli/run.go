@@ -105,7 +105,7 @@ type resumeCommand struct {
 
 func (c *resumeCommand) options() table {
 	return append(c.runOptions.options(),
-		option{name: "origin-run-id", metavar: "RUN", dest: "ORIGIN_RUN_ID", set: text(&c.origin), def: "the flow's latest run",
+		option{name: "origin-run-id", metavar: "RUN", dest: "ORIGIN_RUN_ID", set: named(&c.origin, "the id of a run"), def: "the flow's latest run",
 			help: "The run to resume."},
 		option{name: "clone-only", off: "no-clone-only", hidden: true, set: notYet("clone-only", "taking a run over without running the rest comes later")},
 		option{name: "reentrant", off: "no-reentrant", hidden: true, set: notYet("reentrant", "it belongs to schedulers, which come later")},
@@ -147,8 +147,7 @@ func (s *session) tellID(id int64) {
 
 func (c *resumeCommand) arguments() []argument {
 	return []argument{{name: "STEP", help: "Run this step again, and all after it.", set: func(word string) error {
-		c.step = word
-		return nil
+		return named(&c.step, "the name of a step")([]string{word})
 	}}}
 }
 
@@ -175,6 +174,17 @@ func (c *resumeCommand) run(ctx context.Context, s *session) error {
 	w.resuming(s.env.Now())
 	res, err := s.store.Service.Resume(ctx, s.flow, service.ResumeOptions{RunOptions: o, Origin: origin, Step: c.step})
 	return s.finish(ctx, w, res, err)
+}
+
+// named binds a text that says which: an empty one, which is an unset variable of a script, must not mean whichever.
+func named(to *string, what string) func([]string) error {
+	return func(values []string) error {
+		if values[0] == "" {
+			return badValue("'' is not " + what)
+		}
+		*to = values[0]
+		return nil
+	}
 }
 
 // checkStep makes sure that STEP is a step of the flow.

@@ -71,7 +71,11 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 		return s.help(ctx, early)
 	}
 	if s.inv.command.takesFile && s.inv.file == "" {
-		return usagef("Missing argument 'FILE'.")
+		e := &usageError{text: "Missing argument 'FILE'."}
+		if len(s.inv.rest) > 0 {
+			e.hint = "Name it first: levada " + s.inv.command.name + " FILE …"
+		}
+		return e
 	}
 	if s.inv.command.name == "server" && early.serverGiven { // told before a store is made
 		return elsewhere(early.server)

@@ -324,8 +324,9 @@ def _hand_over(flow):
     except LookupError as problem:
         sys.stderr.write("levada: %s.\n" % problem)
         sys.exit(1)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it was closed
+            stream.flush()
     os.environ.setdefault("LEVADA_BIN", binary)  # for clients in the tasks
     environment = dict(os.environ, LEVADA_PYTHON=sys.executable)
     for variable in ("LEVADA_WORKER_FD", "LEVADA_WORKER_PID"):
