@@ -235,7 +235,7 @@ func (c *conversation) value(art metastore.Artifact, room int) (protocol.Value, 
 	if art.Size > datastore.SmallLimit {
 		path, plain, err := c.r.Data.File(c.r.ctx, art.Hash)
 		if err != nil {
-			return v, nil, err
+			return v, nil, unread(art, err)
 		}
 		if plain {
 			v.Path = path
@@ -248,7 +248,12 @@ func (c *conversation) value(art metastore.Artifact, room int) (protocol.Value, 
 	}
 	data, err := c.r.Data.Bytes(c.r.ctx, art)
 	v.Length = len(data)
-	return v, data, err
+	return v, data, unread(art, err)
+}
+
+// unread names the artifact whose value cannot be read.
+func unread(art metastore.Artifact, err error) error {
+	return fault.Wrap(fault.KindOf(err), "read the artifact "+art.Name, err)
 }
 
 // staged is the path of a file in the staging folder that is the attempt's own.

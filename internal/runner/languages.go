@@ -114,7 +114,7 @@ func (r *Runner) converted(reader string, art metastore.Artifact, codecs []strin
 	}
 	data, err := r.Data.Bytes(r.ctx, art)
 	if err != nil {
-		return convert.Value{}, err
+		return convert.Value{}, unread(art, err)
 	}
 	return acceptable(reader, "the artifact "+art.Name, convert.Value{Codec: art.Codec, Type: art.Type, Data: data}, codecs)
 }
