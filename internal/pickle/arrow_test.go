@@ -180,7 +180,7 @@ func TestArrowChunksThatShareABuffer(t *testing.T) {
 
 func TestAdviceForText(t *testing.T) {
 	for dtype, want := range map[string]string{
-		"str": ".astype(object)", "string": ".astype(object)", "large_string[pyarrow]": ".astype(object)", "timestamp[ns][pyarrow]": ".astype(str)",
+		"str": ".astype(object)", "string": ".astype(object)", "large_string[pyarrow]": ".astype(object)", "string_view[pyarrow]": ".tolist()", "timestamp[ns][pyarrow]": ".astype(str)",
 		"datetime64[us]": ".astype(str)", "Int64": `.astype("float64")`,
 	} {
 		if got := plainColumn(dtype); got != want {

@@ -107,8 +107,10 @@ func plainColumn(dtype string) string {
 		return ".sparse.to_dense()"
 	case dtype == "float128":
 		return `.astype("float64")`
-	case dtype == "str", dtype == "string", strings.HasSuffix(dtype, "string[pyarrow]"), dtype == "string_view[pyarrow]":
+	case dtype == "str", dtype == "string", strings.HasSuffix(dtype, "string[pyarrow]"):
 		return ".astype(object)" // it is text already, but kept in a way that is not read here
+	case dtype == "string_view[pyarrow]":
+		return ".tolist()" // pandas converts it in no other way
 	}
 	return ".astype(str)"
 }
