@@ -18,6 +18,9 @@ func elements(v Value, depth int) (show func(i int64) string, n int64) {
 	if _, ok := arrayOf(o); ok {
 		return ofNumpy(o)
 	}
+	if a, ok := arrowOf(o); ok {
+		return ofArrow(o, a)
+	}
 	class := o.Class()
 	if strings.HasPrefix(class.Name, "__pyx_unpickle") && len(o.Args) > 0 {
 		if c, ok := o.Args[0].(*Global); ok {

@@ -258,13 +258,16 @@ func CSV(v Value) (file []byte, why Refusal, ok bool) {
 	if !ok || len(axes) != 2 {
 		return nil, unreadable, false
 	}
-	names, ok := columnNames(axes[0])
+	names, why := columnNames(axes[0])
 	rows := indexLength(axes[1])
-	if !ok {
-		return nil, unnamed, false
+	if why.Why != "" {
+		return nil, why, false
 	}
-	if rows < 0 {
+	if rows < 0 || rows > mostRows {
 		return nil, unreadable, false
+	}
+	if len(names) == 0 {
+		rows = 0 // lines of nothing, which are skipped by whoever reads them, and of which a pickle may claim any number
 	}
 	columns := make([]func(row int64) string, len(names))
 	plain := true
@@ -293,20 +296,46 @@ func CSV(v Value) (file []byte, why Refusal, ok bool) {
 	return []byte(out.String()), why, true
 }
 
-// columnNames returns the labels of the columns as text.
-func columnNames(index Value) ([]string, bool) {
-	var names []string
-	if labels, ok := indexNames(index); ok {
-		for _, l := range labels {
-			text, ok := l.(string)
-			if !ok {
-				return nil, false
-			}
-			names = append(names, text)
+// mostRows is how many rows a frame may have: more than any pickle holds, and so few that the number of its cells does not overflow.
+const mostRows = 1 << 40
+
+// columnNames returns the labels of the columns as text, or why there is no text of them.
+func columnNames(index Value) ([]string, Refusal) {
+	labels, ok := firstLabels(index, math.MaxInt)
+	if !ok {
+		if holdsText(index) {
+			return nil, unreadableNames
 		}
-		return names, true
+		return nil, unnamed
 	}
-	return nil, false
+	var names []string
+	for _, l := range labels {
+		text, ok := l.(string)
+		if !ok {
+			return nil, unnamed
+		}
+		names = append(names, text)
+	}
+	return names, Refusal{}
+}
+
+// holdsText reports whether the labels of an index may be text although they are not at hand.
+func holdsText(index Value) bool {
+	d, ok := indexData(index)
+	if !ok {
+		return false
+	}
+	for _, e := range d.Entries[:min(16, len(d.Entries))] {
+		if o, ok := e.Value.(*Object); ok && e.Key == Value("data") {
+			switch dtype := blockType(o); dtype {
+			case "str", "string", "category", "object":
+				return true
+			default:
+				return strings.Contains(dtype, "string") || strings.HasPrefix(dtype, "unknown[") // of Arrow
+			}
+		}
+	}
+	return false
 }
 
 // fillColumns gives the columns of a block a function that writes their elements.
@@ -340,6 +369,15 @@ func fillColumns(block Value, columns []func(int64) string, rows int64) bool {
 			}
 		}
 		return true
+	}
+	if a, ok := arrowOf(o.Args[0]); ok {
+		if len(places) != 1 || a.length != rows || !a.whole() {
+			return false
+		}
+		return take(places[0], func(row int64) string {
+			text, _, _ := a.cell(row) // a missing one is "", as to_csv writes it
+			return text
+		})
 	}
 	cells, ok := objectsOf(o.Args[0])
 	if !ok || int64(len(cells)) != rows*int64(len(places)) {

@@ -20,6 +20,14 @@ func (p *printer) pandas(o *Object) func() {
 			return nil
 		}
 		return func() { p.frame(name, class, o, axes, blocks) }
+	case strings.HasPrefix(class, "Arrow"):
+		a, ok := arrowOf(o)
+		if !ok {
+			return nil
+		}
+		return func() {
+			p.str("<" + clip(name) + " shape=" + shapeText([]int64{a.length}) + " dtype=" + extensionType(o) + ">")
+		}
 	case isIndex(o):
 		return func() { p.str("<" + clip(name) + " shape=" + shapeText([]int64{indexLength(o)}) + ">") }
 	case class == "Interval" && len(o.Args) == 3:
@@ -202,6 +210,9 @@ func isNA(v Value) bool {
 	return ok && strings.HasPrefix(g.Module, "pandas") && (g.Name == "NA" || strings.HasSuffix(g.Name, ".NA"))
 }
 
+// mostShown is how many names of columns are shown.
+const mostShown = 20
+
 // frame prints the shape of a data frame or series, its columns and types.
 func (p *printer) frame(name, short string, o *Object, axes, blocks []Value) {
 	p.str("<" + clip(name))
@@ -234,10 +245,9 @@ func (p *printer) frame(name, short string, o *Object, axes, blocks []Value) {
 		}
 	} else if len(axes) == 2 {
 		p.str(" shape=" + shapeText([]int64{indexLength(axes[1]), indexLength(axes[0])}))
-		if names, ok := indexNames(axes[0]); ok {
-			const most = 20
-			p.list(" columns=[", names[:min(most, len(names))], "")
-			if len(names) > most {
+		if names, ok := firstLabels(axes[0], mostShown+1); ok {
+			p.list(" columns=[", names[:min(mostShown, len(names))], "")
+			if len(names) > mostShown {
 				p.str(", ...")
 			}
 			p.str("]")
@@ -310,8 +320,13 @@ func extensionType(o *Object) string {
 	}
 	name := strings.TrimSuffix(short(class.Name), "Array")
 	switch name {
-	case "String", "ArrowString":
-		return "str"
+	case "String", "ArrowString", "ArrowStringArrayNumpySemantics":
+		return textType(o)
+	case "ArrowExtension":
+		if a, ok := arrowOf(o); ok && a.typ != "" {
+			return a.typ + "[pyarrow]"
+		}
+		return "unknown[pyarrow]"
 	case "Categorical":
 		return "category"
 	case "Integer", "Floating": // Int64 is int64 with missing values
@@ -477,12 +492,31 @@ func dataArray(v Value, depth int) (*Object, bool) {
 }
 
 func dataLength(v Value, depth int) int64 {
+	if a, ok := arrowOf(v); ok {
+		return a.length
+	}
 	if a, ok := dataArray(v, depth); ok {
 		if arr, ok := arrayOf(a); ok && len(arr.shape) > 0 {
 			return arr.shape[len(arr.shape)-1]
 		}
 	}
 	return -1
+}
+
+// firstLabels returns the labels of an index of objects or text: all, or at least the first so many.
+func firstLabels(index Value, most int) ([]Value, bool) {
+	d, ok := indexData(index)
+	if !ok {
+		return nil, false
+	}
+	for _, e := range d.Entries[:min(16, len(d.Entries))] {
+		if e.Key == Value("data") {
+			if a, ok := arrowOf(e.Value); ok {
+				return a.labels(most)
+			}
+		}
+	}
+	return indexNames(index)
 }
 
 // indexNames returns the labels of an index of objects.

@@ -391,6 +391,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Add(laughs(12))
+	f.Add([]byte(arrowTexts("I2\n", "I1\n", "C\x10"+words(0, 2, 4, 6), "C\x06abcdef")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := Decode(data, Limits{Memory: 1 << 20})
 		if err != nil {
@@ -409,6 +410,8 @@ func FuzzDecode(f *testing.F) {
 		if text, _, err := ToJSON(v, 100_000); err == nil && len(text) == 0 {
 			t.Error("empty JSON")
 		}
+		showAll(v)
+		CSV(v)
 		again, err := encode(v, 1<<20)
 		if err != nil {
 			return

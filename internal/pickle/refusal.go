@@ -15,6 +15,8 @@ type Refusal struct {
 var (
 	unreadable = Refusal{"it was pickled by a version of pandas whose frames cannot be read without Python", "write it as text, with to_csv, in a step before"}
 	unnamed    = Refusal{"the names of its columns are not all text", "give it names that are text: frame.columns = frame.columns.map(str)"}
+
+	unreadableNames = Refusal{"the names of its columns are kept in a way that cannot be read without Python", "keep them as objects: frame.columns = pandas.Index(frame.columns.tolist(), dtype=object)"}
 )
 
 // mostColumns is how many of the columns that are not plain are named.
@@ -105,6 +107,10 @@ func plainColumn(dtype string) string {
 		return ".sparse.to_dense()"
 	case dtype == "float128":
 		return `.astype("float64")`
+	case dtype == "str", dtype == "string", strings.HasSuffix(dtype, "string[pyarrow]"):
+		return ".astype(object)" // it is text already, but kept in a way that is not read here
+	case dtype == "string_view[pyarrow]":
+		return ".tolist()" // pandas converts it in no other way
 	}
 	return ".astype(str)"
 }

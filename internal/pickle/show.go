@@ -141,7 +141,7 @@ func (f *Frame) fill(block Value) {
 	}
 	places, ok := placesOf(o.Args[1])
 	show, n := elements(o.Args[0], 0)
-	if !ok || show == nil || n != f.Rows*int64(len(places)) {
+	if !ok || show == nil || f.Rows > mostRows || n != f.Rows*int64(len(places)) {
 		return
 	}
 	for i, at := range places {

@@ -23,6 +23,8 @@ type vector struct {
 	Repr     []string // any of them
 	Type     string
 	JSON     string
+	Cells    [][]string // of the columns of a frame, as they are shown
+	CSV      string
 }
 
 func (v vector) bytes(t testing.TB) []byte {

@@ -2,6 +2,7 @@
 
 python3 generate.py > vectors.jsonl             plain values, protocols 0 to 5
 python3 generate.py science > science.jsonl     numpy and pandas, if they are installed
+python3 generate.py arrow > arrow.jsonl         pandas whose text pyarrow holds, if both are installed
 python2 generate.py > python2.jsonl             what Python 2 writes
 
 Each line: name, python (version), protocol, data (base64), repr, type, and json
@@ -280,6 +281,50 @@ def science_cases():
     yield "time", pd.Period("2020Q1", "Q"), "<pandas.Period freq=QuarterEnd ordinal=200>"
 
 
+def arrow_cases():
+    import pandas as pd
+    import pyarrow as pa
+
+    array = "<pandas.arrays.Arrow%s shape=(%d,) dtype=%s>"
+    frame = "<pandas.DataFrame shape=%s columns=%s dtype=%s>"
+    series = "<pandas.Series shape=(%d,)%s dtype=%s>"
+    texts = ["a", "b\u00e9", None, "", 'say "hi", twice', "\U0001f600"]
+    df = pd.DataFrame({"name": texts, "n": range(6)})
+    yield "arrow frame", df, frame % ("(6, 2)", "['name', 'n']", "str,int64")
+    yield "arrow frame", df.iloc[1:4], frame % ("(3, 2)", "['name', 'n']", "str,int64")
+    yield "arrow frame", pd.DataFrame({"empty": []}, dtype="str"), frame % ("(0, 1)", "['empty']", "str")
+    yield "arrow frame", pd.DataFrame({"gap": [None, "x", None]}, dtype="str"), frame % ("(3, 1)", "['gap']", "str")
+    yield "arrow frame", pd.DataFrame({"x": [1, 2]}, index=["r", "s"]), frame % ("(2, 1)", "['x']", "int64")
+    yield "arrow frame", pd.DataFrame({"c": pd.Categorical(["u", "v", "u", None])}), frame % ("(4, 1)", "['c']", "category")
+    pairs = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.MultiIndex.from_tuples([("p", 1), ("q", 2)]))
+    yield "arrow frame", pairs, frame % ("(2, 1)", "['x']", "float64")
+    many = pd.DataFrame(dict((kind, pd.array([1, None, 0], dtype=kind + "[pyarrow]")) for kind in ("int8", "int64", "uint64", "float", "double", "bool", "string")))
+    yield "arrow frame", many, frame % ("(3, 7)", list(many.columns), ",".join(map(str, many.dtypes)))
+    yield "arrow series", df["name"], series % (6, " name='name'", "str")
+    yield "arrow series", pd.Series(texts, dtype="string"), series % (6, "", "string")
+    when = pd.Series(pd.to_datetime(["2024-01-02", None])).astype("timestamp[ns][pyarrow]")
+    yield "arrow series", when, series % (2, "", "timestamp[ns][pyarrow]")
+    yield "arrow index", pd.Index(["a", None, "c"]), "<pandas.Index shape=(3,)>"
+    yield "arrow array", pd.array(texts, dtype="str"), array % ("StringArray", 6, "str")
+    yield "arrow array", pd.array([1, None], dtype="int64[pyarrow]"), array % ("ExtensionArray", 2, "int64[pyarrow]")
+    # What pandas does not write by itself, but older versions do: slices, and more than one chunk.
+    sliced = pa.array(["skipped"] * 9 + texts).slice(9)
+    for data in (sliced, pa.chunked_array([["a", None], [], ["b"]])):
+        column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array(data) if isinstance(data, pa.ChunkedArray) else data))
+        yield "arrow series", column, series % (len(data), "", "string[pyarrow]")
+
+
+def cells(value):
+    """What is shown of the cells of a frame, column for column; None of a column whose cells cannot be told."""
+    import pandas as pd
+
+    columns = [value] if isinstance(value, pd.Series) else [value[name] for name in value.columns]
+    return [
+        None if "timestamp" in str(c.dtype) else ["<NA>" if x is pd.NA else "NaN" if pd.isna(x) else str(x) for x in c]
+        for c in columns
+    ]
+
+
 def type_name(value):
     cls = type(value)
     module = cls.__module__
@@ -296,7 +341,7 @@ def is_json(value):
 
 
 def main():
-    cases = science_cases() if "science" in sys.argv else plain_cases()
+    cases = science_cases() if "science" in sys.argv else arrow_cases() if "arrow" in sys.argv else plain_cases()
     for case in cases:
         name, value = case[0], case[1]
         shown = case[2] if len(case) > 2 and case[2] is not None else None
@@ -308,6 +353,8 @@ def main():
                 shown = shown[:-1]
         shown = [shown] if not isinstance(shown, tuple) else list(shown)
         for protocol in reversed(range(pickle.HIGHEST_PROTOCOL + 1)):
+            if "arrow" in sys.argv and protocol in (1, 3):
+                continue  # they differ little from their neighbours
             if protocol < 4:  # which have no place for it
                 shown = [s.replace(", fold=1", "") for s in shown]
             try:
@@ -320,6 +367,10 @@ def main():
             }
             if not PY2 and type(value) in (int, float, str, bool, list, dict, type(None)) and is_json(value):
                 line["json"] = json.dumps(value)
+            if type_name(value) in ("pandas.DataFrame", "pandas.Series") and "arrow" in sys.argv:
+                line["cells"] = cells(value)
+                if type_name(value) == "pandas.DataFrame" and "category" not in shown[0]:
+                    line["csv"] = value.to_csv(index=False)
             print(json.dumps(line, sort_keys=True))
 
 

@@ -1,0 +1,190 @@
+package pickle
+
+import (
+	"encoding/binary"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrowTexts is the pickle of an array of pandas' with text that Arrow lays out: its length, the offset of its first element, and its buffers.
+func arrowTexts(length, offset, ends, text string) string {
+	buffer := func(b string) string { return "cpyarrow.lib\npy_buffer\n(" + b + "tR" }
+	chunk := "cpyarrow.lib\n_restore_array\n((cpyarrow.lib\ntype_for_alias\n(X\x06\x00\x00\x00stringtR" +
+		length + "I0\n" + offset + "(N" + buffer(ends) + buffer(text) + "l(lNttR"
+	return "\x80\x03cpandas.arrays\nArrowStringArray\n)\x81}X\x09\x00\x00\x00_pa_array" + chunk + "sb."
+}
+
+// words are numbers of 32 bits, as Arrow has them.
+func words(list ...int32) string {
+	var b []byte
+	for _, n := range list {
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	}
+	return string(b)
+}
+
+// showAll shows some cells and labels of a frame, and the elements of an array.
+func showAll(v Value) {
+	if f, ok := FrameOf(v, 10); ok {
+		for _, row := range []int64{0, 1, f.Rows - 1} {
+			if row < 0 || row >= f.Rows {
+				continue
+			}
+			for _, cell := range f.Cells {
+				if cell != nil {
+					cell(row)
+				}
+			}
+			if f.Index != nil {
+				f.Index(row)
+			}
+		}
+	}
+	if show, n := elements(v, 0); show != nil && n > 0 {
+		show(0)
+		show(n - 1)
+	}
+}
+
+func arrowVectors(t *testing.T) []vector {
+	text, err := os.ReadFile("testdata/arrow.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseVectors(t, text)
+}
+
+func TestArrowFrames(t *testing.T) {
+	frames, files := 0, 0
+	for _, v := range arrowVectors(t) {
+		value := decode(t, string(v.bytes(t)))
+		if v.Cells == nil {
+			continue
+		}
+		frames++
+		f, ok := FrameOf(value, 100)
+		if !ok || len(f.Cells) != len(v.Cells) {
+			t.Errorf("%s: not a frame of %d columns", v.Repr[0], len(v.Cells))
+			continue
+		}
+		for c, want := range v.Cells {
+			show := f.Cells[c]
+			if (show == nil) != (want == nil) {
+				t.Errorf("%s: column %d: can be told: %v", v.Repr[0], c, show != nil)
+				continue
+			}
+			if show == nil {
+				continue
+			}
+			got := []string{}
+			for row := range f.Rows {
+				got = append(got, show(row))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: column %d: %q, not %q", v.Repr[0], c, got, want)
+			}
+		}
+		if v.CSV == "" {
+			continue
+		}
+		files++
+		if file, why, ok := CSV(value); !ok || string(file) != v.CSV {
+			t.Errorf("%s: CSV is %q, not %q: %v", v.Repr[0], file, v.CSV, why)
+		}
+	}
+	if frames < 40 || files < 20 {
+		t.Errorf("only %d frames and %d files", frames, files)
+	}
+}
+
+func TestArrowIndex(t *testing.T) {
+	for _, v := range arrowVectors(t) {
+		value := decode(t, string(v.bytes(t)))
+		if v.Name == "arrow index" {
+			label, n := columnLabels(value, 0)
+			if n != 3 || label(0) != "a" || label(1) != "NaN" || label(2) != "c" {
+				t.Errorf("%d labels, first %q", n, label(0))
+			}
+			// A name that is missing is no text, and is said to be so.
+			if _, why := columnNames(value); why != unnamed {
+				t.Errorf("refused with %v", why)
+			}
+		}
+		if !strings.Contains(v.Repr[0], "columns=['x']") {
+			continue
+		}
+		if f, ok := FrameOf(value, 9); !ok || f.Index(0) != "r" && f.Index(0) != "p, 1" {
+			t.Errorf("%s: rows without their labels", v.Repr[0])
+		}
+	}
+}
+
+func TestArrowTextOfBrokenPickles(t *testing.T) {
+	good, text := "C\x10"+words(0, 2, 4, 6), "C\x06abcdef"
+	for _, c := range []struct {
+		name, length, offset, ends, text string
+		want                             []string // nil if there is no text
+	}{
+		{"whole", "I3\n", "I0\n", good, text, []string{"ab", "cd", "ef"}},
+		{"slice", "I2\n", "I1\n", good, text, []string{"cd", "ef"}},
+		{"nothing", "I0\n", "I0\n", "C\x00", "C\x00", []string{}},
+		{"too long", "I4\n", "I0\n", good, text, nil},
+		{"slice too long", "I3\n", "I1\n", good, text, nil},
+		{"huge", "I9223372036854775807\n", "I0\n", good, text, nil},
+		{"huge offset", "I1\n", "I9223372036854775807\n", good, text, nil},
+		{"negative", "I-1\n", "I0\n", good, text, nil},
+		{"negative offset", "I1\n", "I-1\n", good, text, nil},
+		{"length that is text", "X\x01\x00\x00\x003", "I0\n", good, text, nil},
+		{"text cut short", "I3\n", "I0\n", good, "C\x05abcde", nil},
+		{"backwards", "I3\n", "I0\n", "C\x10" + words(0, 6, 0, 6), text, nil},
+		{"before the start", "I3\n", "I0\n", "C\x10" + words(-2, 2, 4, 6), text, nil},
+		{"beyond the end", "I3\n", "I0\n", "C\x10" + words(0, 2, 4, 1<<31-1), text, nil},
+		{"no UTF-8", "I3\n", "I0\n", good, "C\x06abc\xffef", nil},
+		{"a buffer that is none", "I3\n", "I0\n", "I7\n", text, nil},
+	} {
+		o := decode(t, arrowTexts(c.length, c.offset, c.ends, c.text))
+		show, n := elements(o, 0)
+		if c.want == nil {
+			if show != nil {
+				t.Errorf("%s: %d elements, not none", c.name, n)
+			}
+			continue
+		}
+		got := []string{}
+		for i := range n {
+			got = append(got, show(i))
+		}
+		if show == nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, not %q", c.name, got, c.want)
+		}
+	}
+}
+
+// The same buffer in many chunks would make a small pickle a huge table.
+func TestArrowChunksThatShareABuffer(t *testing.T) {
+	one := arrowTexts("I1\n", "I0\n", "C\x08"+words(0, 2), "C\x02ab")
+	from, to := strings.Index(one, "cpyarrow.lib\n_restore_array"), len(one)-len("sb.")
+	chunk := one[from:to]
+	for name, c := range map[string]struct {
+		chunks string
+		want   int64
+	}{"two chunks": {chunk + chunk, 2}, "one twice": {chunk + "q\x01h\x01", 0}} {
+		o := decode(t, one[:from]+"cpyarrow.lib\nchunked_array\n(("+c.chunks+"ltR"+one[to:])
+		if show, n := elements(o, 0); n != c.want || (show == nil) != (c.want == 0) {
+			t.Errorf("%s: %d elements, not %d", name, n, c.want)
+		}
+	}
+}
+
+func TestAdviceForText(t *testing.T) {
+	for dtype, want := range map[string]string{
+		"str": ".astype(object)", "string": ".astype(object)", "large_string[pyarrow]": ".astype(object)", "string_view[pyarrow]": ".tolist()", "timestamp[ns][pyarrow]": ".astype(str)",
+		"datetime64[us]": ".astype(str)", "Int64": `.astype("float64")`,
+	} {
+		if got := plainColumn(dtype); got != want {
+			t.Errorf("%s: %s, not %s", dtype, got, want)
+		}
+	}
+}
