@@ -67,7 +67,7 @@ var structural = []check{
 
 // sound reports whether transitions can be followed.
 func (c *compiler) sound() bool {
-	return !slices.ContainsFunc(c.problems, func(p Problem) bool { return slices.Contains(structural, p.check) })
+	return len(c.undecorated) == 0 && !slices.ContainsFunc(c.problems, func(p Problem) bool { return slices.Contains(structural, p.check) })
 }
 
 var reservedSteps = []string{"name", "next", "input", "index", "cmd"}
@@ -79,12 +79,12 @@ const nextForms = "The forms are self.next(self.a), self.next(self.a, self.b), s
 
 // findEnds finds the start and the end step.
 func (c *compiler) findEnds() {
-	switch len(c.steps) {
-	case 0:
-		if len(c.flow.Steps) == 0 {
+	switch missing := c.undecorated["start"] || c.undecorated["end"]; {
+	case len(c.steps) == 0:
+		if len(c.flow.Steps) == 0 && len(c.undecorated) == 0 {
 			c.flowProblem(checkStart, c.flow.Line, "Flow %s has no steps. Write a method and decorate it with @step.", c.flow.Name)
 		}
-	case 1:
+	case len(c.steps) == 1 && !missing:
 		c.start, c.end = c.steps[0], c.steps[0]
 	default:
 		c.start = c.findEnd(checkStart, "start", func(s *Step) bool { return s.Start })
@@ -106,6 +106,8 @@ func (c *compiler) findEnd(k check, name string, annotated func(*Step) bool) *ve
 		c.problem(k, found[1], found[1].Line,
 			"Steps %s are all annotated with %s=True. A flow has exactly one %s step: keep the annotation on one of them.",
 			list(names(found)), name, name)
+		return nil
+	case len(found) == 0 && named == nil && c.undecorated[name]:
 		return nil
 	case len(found) == 0 && named == nil:
 		c.flowProblem(k, c.flow.Line,
@@ -132,6 +134,9 @@ func (c *compiler) tellMistakes() {
 		file := m.File
 		if file == "" {
 			file = c.flow.File
+		}
+		if m.Step != "" && c.byName[m.Step] == nil {
+			c.undecorated[m.Step] = true
 		}
 		c.problems = append(c.problems, Problem{
 			Check: checkDeclaration.String(), Step: m.Step, File: file, Line: m.Line, Message: m.Message, check: checkDeclaration, order: i,
@@ -221,7 +226,10 @@ func (c *compiler) checkEndStep(v *vertex) {
 func (c *compiler) checkTransition(v *vertex) {
 	n := v.Next
 	if n == nil {
-		if v.EarlyNext > 0 {
+		if v.Returned > 0 {
+			c.problem(checkNoNext, v, v.Returned,
+				"Step %s ends in a \"return self.next(...)\". Write the self.next on line %d without return.", v.Name, v.Returned)
+		} else if v.EarlyNext > 0 {
 			c.problem(checkNoNext, v, v.EarlyNext,
 				"Step %s calls self.next on line %d, but not as its last statement. Move the call to the end of the step, outside of any block.",
 				v.Name, v.EarlyNext)
@@ -237,7 +245,7 @@ func (c *compiler) checkTransition(v *vertex) {
 		c.problem(checkNext, v, nextLine(v), "Step %s: %s.", v.Name, wrong)
 	}
 	for _, name := range v.targets {
-		if c.byName[name] == nil {
+		if c.byName[name] == nil && !c.undecorated[name] {
 			c.problem(checkUnknownStep, v, nextLine(v),
 				"Step %s goes on to %s, which is not a step of this flow. Define it with @step, or correct the name%s.",
 				v.Name, name, c.similar(name))

@@ -73,9 +73,10 @@ type Step struct {
 	Args       int         `json:"args"` // positional arguments with self: 1 for a step, 2 for a join
 	Start      bool        `json:"start,omitempty"`
 	End        bool        `json:"end,omitempty"`
-	Next       *Next       `json:"next,omitempty"`       // nil if the body has no self.next as its last statement
-	EarlyNext  int         `json:"early_next,omitempty"` // line of a self.next that is not the last statement, 0 if none
-	Decorators []Decorator `json:"decorators,omitempty"` // innermost first
+	Next       *Next       `json:"next,omitempty"`          // nil if the body has no self.next as its last statement
+	EarlyNext  int         `json:"early_next,omitempty"`    // line of a self.next that is not the last statement, 0 if none
+	Returned   int         `json:"returned_next,omitempty"` // line of a "return self.next(...)" that is the last statement, 0 if it is not
+	Decorators []Decorator `json:"decorators,omitempty"`    // innermost first
 }
 
 // NextKind is the form of a transition.

@@ -137,7 +137,7 @@ func (p Problem) String() string {
 // they failed, so that one mistake is told once. Before that, a step that cannot be
 // reached is told where no transition that is wrong could lead to it.
 func Compile(f *Flow) (*Graph, []Problem) {
-	c := &compiler{flow: f, byName: make(map[string]*vertex, len(f.Steps))}
+	c := &compiler{flow: f, byName: make(map[string]*vertex, len(f.Steps)), undecorated: map[string]bool{}}
 	c.collect()
 	c.tellMistakes()
 	c.checkFlowName()
@@ -168,6 +168,9 @@ type compiler struct {
 	end      *vertex
 	order    []*vertex // topological, filled by checkShape
 	problems []Problem
+
+	// undecorated are the methods that are no steps, as the SDK has told, but are meant to be. What goes on to them is right.
+	undecorated map[string]bool
 }
 
 // vertex is a step while its graph is checked.

@@ -78,6 +78,35 @@ func say(t *testing.T, text string) string {
 	return strings.TrimSpace(b.String())
 }
 
+// What the SDK tells of a method without @step is told once: neither is the flow without a start or an end then, nor do the steps
+// that go on to the method go nowhere.
+func TestMethodsWithoutStep(t *testing.T) {
+	for _, test := range []struct{ method, steps string }{
+		{"start", "end"},
+		{"start", "middle -> end\nend"},
+		{"end", "start -> end"},
+		{"end", "start -> middle\nmiddle -> end"},
+		{"middle", "start -> middle\nother -> end\nend"},
+	} {
+		f := graphtest.MustParse(test.steps)
+		f.Mistakes = []graph.Mistake{{Step: test.method, Line: 7, Message: "Write @step above it."}}
+		_, problems := graph.Compile(f)
+		if len(problems) != 1 || problems[0].Check != "declaration" || problems[0].Line != 7 {
+			t.Errorf("%s: %v", test.steps, problems)
+		}
+	}
+}
+
+func TestReturnedNext(t *testing.T) {
+	f := graphtest.MustParse("start\nend")
+	f.Steps[0].Returned, f.Steps[0].EarlyNext = 9, 9
+	_, problems := graph.Compile(f)
+	const want = `Step start ends in a "return self.next(...)". Write the self.next on line 9 without return.`
+	if len(problems) != 1 || problems[0].Line != 9 || problems[0].Message != want {
+		t.Error(problems)
+	}
+}
+
 func TestRandomFlowsCompile(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 0))

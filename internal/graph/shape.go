@@ -152,7 +152,7 @@ func (c *compiler) open(v *vertex) bool {
 	case malformed(n) != "":
 		return true
 	}
-	return slices.ContainsFunc(v.targets, func(name string) bool { return c.byName[name] == nil && c.near(name) == nil })
+	return slices.ContainsFunc(v.targets, func(name string) bool { return c.byName[name] == nil && (c.undecorated[name] || c.near(name) == nil) })
 }
 
 // meant returns the steps that a step probably leads to under names that there are not.

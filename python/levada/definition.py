@@ -228,7 +228,7 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
     if configs:
         definition["configs"] = [config.describe() for config in configs.values()]
         known = {attribute: values[config.name] for attribute, config in configs.items() if config.name in values}
-    wrong = mistakes(flow_class, list(zip(steps, nodes)), parameters, configs, places)
+    wrong = mistakes(flow_class, list(zip(steps, nodes)), parameters, configs, places, sources, flow_file)
     if wrong:
         definition["mistakes"] = wrong
     return definition, Plans(plans, parameters, constants, private, known, names_of_flows(flow_class))

@@ -72,6 +72,10 @@ class Sources:
                 self._files[filename] = None
         return self._files[filename]
 
+    def read(self, filename):
+        """The parsed file if it has been needed before, else None."""
+        return self._files.get(filename)
+
 
 def steps_of(flow_class):
     """The step functions of a flow by name: inherited first, each class in source order."""
@@ -127,7 +131,7 @@ def describe_step(name, function, sources, flow_file, flow_class=None):
             )
         return described, None
     described["line"] = node.lineno
-    own = node.args.args[0].arg if node.args.args else "self"
+    own = own_name(node)
     last = node.body[-1]
     if _is_next(last, own):
 
@@ -135,14 +139,21 @@ def describe_step(name, function, sources, flow_file, flow_class=None):
             return _text(node, own, plain(function), flow_class)
 
         described["next"] = _transition(last.value, own, text_of)
-    early = _early_next(node.body, last, own)
+    elif _is_next(last, own, ("Return",)):
+        described["returned_next"] = last.lineno
+    early = early_nexts(node)
     if early:
-        described["early_next"] = early
+        described["early_next"] = early[0].lineno
     return described, node
 
 
-def _is_next(statement, own):
-    if kind_of(statement) != "Expr" or kind_of(statement.value) != "Call":
+def own_name(function):
+    """What a method calls the object that it is of: self."""
+    return function.args.args[0].arg if function.args.args else "self"
+
+
+def _is_next(statement, own, kinds=("Expr",)):
+    if kind_of(statement) not in kinds or kind_of(statement.value) != "Call":
         return False
     function = statement.value.func
     return kind_of(function) == "Attribute" and function.attr == "next" and _is_name(function.value, own)
@@ -152,21 +163,49 @@ def _is_name(node, name):
     return kind_of(node) == "Name" and node.id == name
 
 
-def _early_next(body, last, own):
-    """The first line with a self.next that is not the last statement, or 0."""
-    lines = []
-    blocks = [body]
+def early_nexts(function):
+    """The calls of self.next that are not the last statement of a function, in source order."""
+    last = function.body[-1]
+    return [call for statement, call in nexts(function) if statement is not last or kind_of(statement) == "Return"]
+
+
+def nexts(function):
+    """The statements of a function that call self.next, or return such a call, in source order: each with its call."""
+    own = own_name(function)
+    found = []
+    blocks = [function.body]
     while blocks:
         for node in blocks.pop():
             if kind_of(node) in ("FunctionDef", "AsyncFunctionDef", "ClassDef"):
                 continue
-            if node is not last and _is_next(node, own):
-                lines.append(node.lineno)
+            if _is_next(node, own, ("Expr", "Return")):
+                found.append((node, node.value))
             for name in BLOCKS:
                 block = getattr(node, name, None)
                 if type(block) is list:
                     blocks.append(block)
-    return min(lines) if lines else 0
+    return sorted(found, key=lambda pair: (pair[1].lineno, pair[1].col_offset))
+
+
+def targets_of(call, own):
+    """The steps that a call of self.next names, whatever is wrong with the rest of it."""
+    targets = []
+    for arg in call.args:
+        targets += arg.values if kind_of(arg) == "Dict" else [arg]
+    return [one.attr for one in targets if kind_of(one) == "Attribute" and _is_name(one.value, own)]
+
+
+def methods_of(flow_class):
+    """The functions of a flow's own classes that are no steps, by name, each with its class."""
+    methods = {}
+    for cls in reversed(flow_class.__mro__):
+        if cls is object or cls.__module__.partition(".")[0] == __package__:
+            continue
+        for name, value in cls.__dict__.items():
+            methods.pop(name, None)
+            if isinstance(value, _FunctionType) and not getattr(value, "is_step", False):
+                methods[name] = value, cls
+    return methods
 
 
 def _transition(call, own, text_of):

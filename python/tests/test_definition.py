@@ -130,6 +130,14 @@ class Transitions(FlowTest):
         found = self.next_of("if self.x:", "    self.next(self.end)", "return")
         self.assertNotIn("next", found)
         self.assertEqual(found["early_next"], found["line"] + 2)
+        self.assertNotIn("returned_next", found)
+        found = self.next_of("if self.x:", "    return self.next(self.end)", "self.next(self.end)")
+        self.assertEqual((found["next"]["kind"], found["early_next"]), ("linear", found["line"] + 2))
+
+    def test_returned(self):
+        found = self.next_of("return self.next(self.end)")
+        self.assertNotIn("next", found)
+        self.assertEqual(found["returned_next"], found["line"] + 1)
 
     def test_ends_in_other_call(self):
         self.assertNotIn("next", self.next_of("self.other.next(self.end)"))
@@ -439,6 +447,81 @@ class Mistakes(FlowTest):
                 self.assertIn("in the foreach that step start opens", found["message"].replace("of the", "in the"))
                 self.assertEqual(self.mistakes(self.flow("pass", declared)), [])
         self.assertEqual(self.mistakes(self.flow("pass", "input = 'all'", foreach=", foreach='x'")), [])
+
+    def test_methods_that_are_meant_to_be_steps(self):
+        flow = self.flow("pass")
+        for source, name, line, said in [
+            (flow.replace("    @step\n    def start", "    def start"), "start", 6, "calls self.next, but has no @step"),
+            (flow.replace("    @step\n    def train", "    def train"), "train", 10, "Write @step above it."),
+            (flow.replace("    @step\n    def end", "    def end"), "end", 13, "has no @step, so it is no step"),
+            (flow + "    def also(self):\n        self.next({1: self.end}, condition='x')\n", "also", 16, "calls self.next"),
+            (flow + "class G(F):\n    def end(self):\n        super().end()\nF = G\n", "end", 17, "has no @step"),
+            (
+                "def hide(f):\n    return lambda self: f(self)\n" + flow.replace("    @step", "    @hide\n    @step", 1),
+                "start", 10, "Let that decorator use functools.wraps.",
+            ),
+        ]:  # fmt: skip
+            with self.subTest(name + said):
+                (found,) = self.mistakes(source)
+                self.assertEqual((found["step"], found["line"]), (name, line))
+                self.assertIn("Method %s (line %d) " % (name, line), found["message"])
+                self.assertIn(said, found["message"])
+                self.assertNotIn("warning", found)
+
+    def test_methods_that_are_no_steps(self):
+        flow = self.flow("if self.x: self.go()")
+        for source in [
+            flow + "    def go(self):\n        self.next(self.end)\n",  # a step calls it
+            flow + "    def go(self, step):\n        self.next(step)\n",
+            flow + "    def go(self):\n        next(self.end)\n",
+            flow.replace("def start", "def begin").replace("@step", "@step(start=True)", 1) + "    def start(self): pass\n",
+            "class F(FlowSpec):\n    @step\n    def main(self): pass\n    def start(self): pass\n    def end(self): pass\n",
+            flow + "    start_all = end_all = lambda self: 1\n",
+            "class A(FlowSpec):\n    def end(self): raise NotImplementedError\n" + flow.replace("FlowSpec", "A"),
+        ]:
+            with self.subTest(source):
+                self.assertEqual(self.mistakes(source), [])
+
+    def test_early_transitions_to_nowhere(self):
+        for statement in [
+            "if 1: self.next(self.none)",
+            "self.next(self.end, self.none); return",
+            "return self.next(self.none)",
+        ]:
+            with self.subTest(statement):
+                (found,) = self.mistakes(self.flow(statement))
+                self.assertEqual((found["step"], found["line"]), ("start", 8))
+                self.assertIn("Step start goes on to none on line 8, which is not a step", found["message"])
+        for statement in ["if 1: self.next(self.end)", "self.x = self.end; self.next(self.x); return"]:
+            with self.subTest(statement):
+                self.assertEqual(self.mistakes(self.flow(statement)), [])
+
+    def test_steps_that_are_no_ordinary_functions(self):
+        for source, line, said in [
+            (self.flow("pass").replace("def start", "async def start"), 7, 'is an "async def"'),
+            (self.flow("x = yield 1"), 8, "has a yield on line 8"),
+            (self.flow("for i in (yield from ()): pass"), 8, "has a yield on line 8"),
+        ]:
+            with self.subTest(said):
+                (found,) = self.mistakes(source)
+                self.assertEqual((found["step"], found["line"]), ("start", line))
+                self.assertIn(said + ", but a step is an ordinary function", found["message"])
+        wrapped = (
+            "import asyncio, functools\ndef sync(f):\n    @functools.wraps(f)\n"
+            "    def run(self): asyncio.run(f(self))\n    return run\n"
+        )
+        for source in [
+            self.flow("def numbers(): yield 1"),
+            wrapped + self.flow("pass").replace("    @step\n    def", "    @step\n    @sync\n    async def", 1),
+        ]:
+            self.assertEqual(self.mistakes(source), [])
+
+    def test_steps_that_are_defined_twice(self):
+        (found,) = self.mistakes(self.flow("pass") + "    @step\n    def train(self):\n        self.next(self.end)\n")
+        self.assertEqual((found["step"], found["line"], found["warning"]), ("train", 17, True))
+        self.assertIn("defined twice, on line 11 and on line 17", found["message"])
+        override = "class G(F):\n    @step\n    def train(self):\n        self.next(self.end)\nF = G\n"
+        self.assertEqual(self.mistakes(self.flow("pass") + override), [])
 
     def test_defaults_that_do_not_fit(self):
         for declared, said in [
