@@ -58,7 +58,8 @@ class Inputs:
         view = self._kept.get(position)
         if view is None:
             if self._view is None:
-                self._view = type(type(self._task.flow).__name__, (_View, type(self._task.flow)), {})
+                flow_class = type(self._task.flow)
+                self._view = type(flow_class.__name__, (_View, flow_class), {"__module__": flow_class.__module__})
             view = self._view.__new__(self._view)
             object.__setattr__(view, "_levada", InputTask(self, position))
             if self._count <= _KEEP:
@@ -192,6 +193,14 @@ class _View:
     """Makes a flow read-only: the class of an input derives from this and the flow's class."""
 
     __slots__ = ()
+
+    @property
+    def _current_step(self):
+        return self._levada.inputs._where(self._levada.position)["step"]
+
+    @property
+    def _graph(self):
+        return self._levada.inputs._task.flow._graph
 
     def __setattr__(self, name, value):
         raise AttributeError("The inputs of a join are read-only: '%s' cannot be set. Set self.%s." % (name, name))

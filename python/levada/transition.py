@@ -118,7 +118,8 @@ def _foreach(flow, steps, variable, invalid):
     if isinstance(items, UnboundedForeachInput):
         raise invalid("the foreach variable '%s' is an unbounded foreach, which Levada does not have." % variable)
     try:
-        iter(items)
+        if iter(items) is not items and not hasattr(type(items), "__len__"):
+            items = list(items)  # it can be gone through more than once
         count = len(items)
     except TypeError as error:
         raise invalid(
