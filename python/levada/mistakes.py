@@ -193,6 +193,8 @@ def _undecorated(flow_class, steps, sources, flow_file):
         mistake = {"step": name, "line": line, "message": "Method %s (line %d) %s" % (name, line, what)}
         if file and file != flow_file:
             mistake["file"] = file
+        if not wanted and name not in targets:
+            mistake["warning"] = True  # such as a step that somebody has put out of use for a while
         yield mistake
 
 
