@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/gobtype"
@@ -142,6 +143,8 @@ func csvRecords(data []byte) ([][]string, error) {
 	return records, nil
 }
 
+var registerGobs = sync.OnceFunc(gobtype.RegisterPlain)
+
 // setGob puts what only Go reads. The type has to be there already: a gob does not say which it is, unless it was in an any.
 func setGob(to reflect.Value, typ string, data []byte) (err error) {
 	defer func() { // methods of the caller's may be called
@@ -149,7 +152,7 @@ func setGob(to reflect.Value, typ string, data []byte) (err error) {
 			err = misfit(fmt.Sprintf("reading the gob panics: %v", p))
 		}
 	}()
-	gobtype.RegisterPlain()
+	registerGobs()
 	read := func(to reflect.Value) error { return gob.NewDecoder(bytes.NewReader(data)).DecodeValue(to) }
 	if typ == "interface {}" {
 		var v any

@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/levadahq/levada/internal/gobtype"
 	"github.com/levadahq/levada/internal/protocol"
@@ -151,8 +152,10 @@ func marshaler(v reflect.Value) encoding.BinaryMarshaler {
 	return v.Addr().Interface().(encoding.BinaryMarshaler)
 }
 
+var registerGobs = sync.OnceFunc(gobtype.RegisterPlain)
+
 func asGobBytes(v reflect.Value) ([]byte, error) {
-	gobtype.RegisterPlain()
+	registerGobs()
 	var b bytes.Buffer
 	err := gob.NewEncoder(&b).EncodeValue(v)
 	return b.Bytes(), err
@@ -184,7 +187,7 @@ func decodeAs(v reflect.Value, codec string, data []byte, own bool) error {
 	case protocol.CodecJSON:
 		return decodeJSON(v, data, own)
 	case protocol.CodecGob:
-		gobtype.RegisterPlain()
+		registerGobs()
 		if place := gobtype.Lost(data, v.Type()); place != "" {
 			return fmt.Errorf("gob: unknown field %q", place)
 		}

@@ -10,7 +10,6 @@ import (
 	"encoding/gob"
 	"errors"
 	"reflect"
-	"sync"
 	"time"
 )
 
@@ -195,8 +194,8 @@ func (r *reader) wire() (w wire) {
 }
 
 // RegisterPlain tells gob of types that are often within an any; it knows numbers, text and slices of them by itself. Whoever writes values
-// and whoever reads them have to tell it of the same.
-var RegisterPlain = sync.OnceFunc(func() {
+// and whoever reads them have to tell it of the same. Once is enough.
+func RegisterPlain() {
 	for _, x := range []any{
 		map[string]any{}, []any{}, []map[string]any{}, time.Time{}, time.Duration(0), []time.Time{}, map[string]string{}, map[string]int{},
 		map[string]float64{}, map[string]bool{}, map[string][]string{}, [][]int{}, [][]float64{}, [][]string{},
@@ -206,4 +205,4 @@ var RegisterPlain = sync.OnceFunc(func() {
 			gob.Register(x)
 		}()
 	}
-})
+}

@@ -451,7 +451,7 @@ func (a *attempt) why() string {
 	case a.result != nil && a.result.nonsense != "":
 		return a.result.nonsense
 	case a.strangerEnded():
-		return "a signal from outside of the run asked it to end (KeyboardInterrupt)"
+		return "it was interrupted, by a signal from outside of the run or by its own code (KeyboardInterrupt)"
 	case a.result != nil && a.result.exception != nil && a.result.exception.Type == typeInterrupted:
 		return "it was interrupted (KeyboardInterrupt)" // of this one no traceback is printed
 	case a.result != nil && a.result.exception != nil:

@@ -324,7 +324,6 @@ class _Wrapped:
 
     def __call__(self, flow, inputs=None):
         decorator, plan = self._decorator, self._plan
-        decorator.skip_step = False
         call = decorator.pre_step(plan.name, flow, inputs) or self._inner
         raised = trace = None
         skip = decorator.skip_step

@@ -117,12 +117,21 @@ def _readable(value):
     return repr(value)
 
 
+def _variables(attributes):
+    """The attributes of @environment, with its values as the variables are going to have them."""
+    values = attributes.get("vars")
+    if not isinstance(values, dict):
+        return attributes
+    plain = (str, int, float, type(None))
+    return {**attributes, "vars": {k: v if isinstance(v, plain) else str(v) for k, v in values.items()}}
+
+
 def _decorators(decorators, node):
     lines = decorator_lines(node)
     described = []
     for decorator in decorators:
         entry = {"name": decorator.name}
-        attributes = decorator.attributes
+        attributes = _variables(decorator.attributes) if decorator.name == "environment" else decorator.attributes
         if decorator.name == "secrets":
             from .secret_backends import masked
 

@@ -335,7 +335,11 @@ class Task:
         transition = self.transition
         described = done["transition"] = {"next": transition.steps}
         if transition.items is not None:
-            done["foreach"], data, described["fan"] = pack_items(each(transition.items), transition.var, self.staging)
+            items = transition.items
+            if hasattr(self.plan.function, "runs_fallback"):  # a decorator may have replaced it after self.next
+                later = self.flow.__dict__.get(transition.var)
+                items = later if hasattr(later, "__len__") and len(later) else items
+            done["foreach"], data, described["fan"] = pack_items(each(items), transition.var, self.staging)
             if data is not None:
                 parts.append(data)
         elif transition.fan:
