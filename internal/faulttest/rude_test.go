@@ -122,7 +122,7 @@ func TestTaskEndsForkServer(t *testing.T) {
 	b := newBox(t)
 	b.setenv("MANNERS", "fork_server,chdir")
 	c := b.run("run", "--json", "--max-workers", "1", testdata(t, "rude.py")).want(0).says("all well: 2")
-	firstAttempts(t, c, map[string]string{"fork_server": "the fork server ended that it ran under"})
+	firstAttempts(t, c, map[string]string{"fork_server": "its fork server ended: it was killed, or memory ran out"})
 	b.alone()
 }
 
