@@ -12,7 +12,6 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/runner"
 	"github.com/levadahq/levada/internal/usage"
-	"github.com/levadahq/levada/internal/worker"
 )
 
 const waitingFlow = `
@@ -35,30 +34,37 @@ if __name__ == "__main__":
     Waiting()
 `
 
-// carryRemoved carries a run that is removed while its first task runs. removed is called with the runner then.
-func (b *testBench) carryRemoved(t *testing.T, removed func(*runner.Runner)) (runner.Result, error) {
+// bare makes a run that has nothing but its parameters, and what is needed to carry it.
+func (b *testBench) bare(t *testing.T) runner.Config {
 	t.Helper()
-	ctx := context.Background()
-	id, err := b.store.CreateRun(ctx, metastore.Run{Flow: "Waiting", Status: metastore.RunRunning}, metastore.Beginning{First: []metastore.Record{{
+	run := metastore.Run{Flow: b.graph.Flow.Name, Status: metastore.RunRunning}
+	id, err := b.store.CreateRun(context.Background(), run, metastore.Beginning{First: []metastore.Record{{
 		Task:    &metastore.Task{Step: "_parameters", Scope: -1, Base: -1},
 		Attempt: &metastore.Attempt{Status: metastore.AttemptSucceeded},
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.run = id
+	run.ID, b.run = id, id
+	return runner.Config{
+		Flow: b.graph.Flow, Graph: b.graph, Engine: engine.New(b.graph, b.policy), Run: run, Store: b.store, Data: b.data, Pool: b.pool,
+		Usage: usage.NewSampler(), LogDir: t.TempDir(), Staging: t.TempDir(), Now: time.Now, Watch: b,
+	}
+}
+
+// carryRemoved carries a run that is removed while its first task runs. removed is called with the runner then.
+func (b *testBench) carryRemoved(t *testing.T, removed func(*runner.Runner)) (runner.Result, error) {
+	t.Helper()
+	c := b.bare(t)
 	var r *runner.Runner
-	r = runner.New(runner.Config{
-		Flow: b.graph.Flow, Graph: b.graph, Engine: engine.New(b.graph, b.policy), Run: metastore.Run{ID: id, Flow: "Waiting"},
-		Store: b.store, Data: b.data, Pool: b.pool, Usage: usage.NewSampler(), LogDir: t.TempDir(), Staging: t.TempDir(), Now: time.Now,
-		Watch: atReady{b, func() {
-			if err := b.store.Remove(ctx, []int64{id}); err != nil {
-				t.Error(err)
-			}
-			removed(r)
-		}},
-	})
-	return r.Run(ctx)
+	c.Watch = atReady{b, func() {
+		if err := b.store.Remove(context.Background(), []int64{b.run}); err != nil {
+			t.Error(err)
+		}
+		removed(r)
+	}}
+	r = runner.New(c)
+	return r.Run(context.Background())
 }
 
 // A run that is removed while it goes on, or whose whole store is, has failed however its tasks end: nothing of it is kept.
@@ -125,37 +131,22 @@ if __name__ == "__main__":
     Wide()
 `
 
-// A run whose store fails begins nothing more, however much is ready and however its tasks are started.
+// A run whose store fails begins nothing more, however much is ready.
 func TestAStoreThatFails(t *testing.T) {
-	for _, isolation := range []worker.Isolation{worker.Fork, worker.Spawn} {
-		t.Run(string(isolation), func(t *testing.T) {
-			b := newBench(t, wideFlow)
-			b.pool.Isolate(isolation)
-			ctx := context.Background()
-			id, err := b.store.CreateRun(ctx, metastore.Run{Flow: "Wide", Status: metastore.RunRunning}, metastore.Beginning{First: []metastore.Record{{
-				Task:    &metastore.Task{Step: "_parameters", Scope: -1, Base: -1},
-				Attempt: &metastore.Attempt{Status: metastore.AttemptSucceeded},
-			}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := runner.New(runner.Config{
-				Flow: b.graph.Flow, Graph: b.graph, Engine: engine.New(b.graph, b.policy), Run: metastore.Run{ID: id, Flow: "Wide"},
-				Store: &failing{b.store, 3}, Data: b.data, Pool: b.pool, Usage: usage.NewSampler(), LogDir: t.TempDir(), Staging: t.TempDir(),
-				Now: time.Now, Watch: b,
-			}).Run(ctx)
-			if err == nil || !strings.Contains(err.Error(), "the disk is gone") || res.Status != metastore.RunFailed {
-				t.Errorf("%+v, %v", res, err)
-			}
-			started := 0
-			for _, e := range b.events {
-				if e.Kind == runner.TaskStarted {
-					started++
-				}
-			}
-			if started > 30 {
-				t.Errorf("%d tasks were started", started)
-			}
-		})
+	b := newBench(t, wideFlow)
+	c := b.bare(t)
+	c.Store = &failing{b.store, 3}
+	res, err := runner.New(c).Run(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "the disk is gone") || res.Status != metastore.RunFailed {
+		t.Errorf("%+v, %v", res, err)
+	}
+	started := 0
+	for _, e := range b.events {
+		if e.Kind == runner.TaskStarted {
+			started++
+		}
+	}
+	if started > 30 {
+		t.Errorf("%d tasks were started", started)
 	}
 }
