@@ -147,6 +147,12 @@ func (a *attempt) call(state any) *Failure {
 	if a.inside && a.t.frame.Timeout == 0 {
 		return a.step(state)
 	}
+	if a.t.frame.Timeout > 0 {
+		if err := a.t.host.timeout(protocol.TimeoutBegun); err != nil {
+			return failureOf(a.t, err)
+		}
+		defer a.t.host.timeout(protocol.TimeoutOver) // if that cannot be told, no more can the end of the task
+	}
 	result := make(chan *Failure, 1)
 	go func() {
 		f := failureOf(a.t, fmt.Errorf("step %s ended its goroutine before it returned", a.t.Step)) // runtime.Goexit, as testing.FailNow does

@@ -59,6 +59,12 @@ func (c *conn) ask(q *protocol.Request) (*protocol.Reply, []byte, error) {
 	return answered(reply, body)
 }
 
+func (c *conn) timeout(state string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.send(map[string]string{"type": "timeout", "state": state})
+}
+
 // answered turns an answer that is an error into one.
 func answered(reply *protocol.Reply, body []byte) (*protocol.Reply, []byte, error) {
 	if e := reply.Error; e != nil {

@@ -44,6 +44,8 @@ func (m *machine) splits(f *protocol.Frame) bool {
 // host answers what a task asks for.
 type host interface {
 	ask(q *protocol.Request) (*protocol.Reply, []byte, error)
+	// timeout tells that the time of a step that has a timeout has begun, or is over.
+	timeout(state string) error
 }
 
 // Pathspec names the task among all: "Train/12/fit/3".

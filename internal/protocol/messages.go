@@ -164,7 +164,7 @@ type Decorator struct {
 
 // FromTask is any frame that a task process sends.
 type FromTask struct {
-	Type string `json:"type"` // get, values, names, get_item, get_inputs, get_input_items, input_names, input_info, merge, graph, metadata, card, fork, usage, defaults, done
+	Type string `json:"type"` // get, values, names, get_item, get_inputs, get_input_items, input_names, input_info, merge, graph, metadata, card, fork, timeout, usage, defaults, done
 	ID   int64  `json:"id"`
 
 	Name    string   `json:"name"`    // get, get_inputs
@@ -184,6 +184,8 @@ type FromTask struct {
 	Parameter string            `json:"parameter"` // usage: the one that the message is about, if it is about one
 	Display   map[string]string `json:"display"`   // defaults, done of parameters
 
+	State string `json:"state"` // timeout: TimeoutBegun and so on
+
 	Card *SentCard `json:"card"` // card; its HTML and data are artifacts
 
 	OK         bool            `json:"ok"` // done
@@ -195,6 +197,13 @@ type FromTask struct {
 	Exception  *Exception      `json:"exception"`
 	Value      string          `json:"value"`
 }
+
+// What a task says of the timeout of its step.
+const (
+	TimeoutBegun = "begun" // the step begins, and with it the time that it has
+	TimeoutHeard = "heard" // the time is over, and the step is being ended
+	TimeoutOver  = "over"  // the step has ended
+)
 
 // SentValue is a value in a done frame: its bytes lie in the body or in a staged file.
 type SentValue struct {

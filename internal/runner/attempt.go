@@ -34,22 +34,23 @@ type attempt struct {
 	rec    metastore.Attempt
 	task   metastore.Task
 
-	open   int  // streams, conversation and process that have not ended
-	gone   bool // the process has closed its socket or exited, or never came to be
-	free   bool // the engine knows that its place is free
-	exit   worker.Exit
-	result *result // of the conversation, nil without a done frame
-	cards  keptCards
-	killed bool // the engine asked for its end
-	late   bool // it outlived its timeout
-	log    attemptLog
-	series *usage.Series
-	cgroup *usage.Cgroup // nil if it has none
-	timers []*time.Timer
-	early  []*Event       // lines that came before the news that the process runs
-	shared bool           // it has no process of its own: see many
-	talk   func()         // what holds the conversation; nil is converse
-	span   tracing.SpanID // zero if the run is not traced
+	open     int  // streams, conversation and process that have not ended
+	gone     bool // the process has closed its socket or exited, or never came to be
+	free     bool // the engine knows that its place is free
+	exit     worker.Exit
+	result   *result // of the conversation, nil without a done frame
+	cards    keptCards
+	killed   bool // the engine asked for its end
+	late     bool // it outlived its timeout
+	log      attemptLog
+	series   *usage.Series
+	cgroup   *usage.Cgroup // nil if it has none
+	timers   []*time.Timer
+	deadline *time.Timer    // when the engine ends a step that has outlived its timeout; nil while it is not to
+	early    []*Event       // lines that came before the news that the process runs
+	shared   bool           // it has no process of its own: see many
+	talk     func()         // what holds the conversation; nil is converse
+	span     tracing.SpanID // zero if the run is not traced
 }
 
 // newAttempt makes the records of an attempt that is to be started.
@@ -143,9 +144,31 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 	if a.killed {
 		proc.Signal(syscall.SIGKILL)
 	}
-	if t := a.launch.Step.Timeout; t > 0 && !a.launch.Fallback {
-		a.later(t+timeoutGrace+cardTime(a.launch.Step), func() { a.late = true; a.signal(syscall.SIGKILL) })
+}
+
+// timeoutState is what the process says of its step's timeout. It ends the step itself; the engine kills it where that cannot be, or takes
+// for ever. What comes before the step, such as its imports, and what comes after it, such as storing what it made, has no limit.
+func (a *attempt) timeoutState(state string) {
+	if a.deadline != nil {
+		a.deadline.Stop()
+		a.deadline = nil
 	}
+	limit := a.launch.Step.Timeout
+	if limit <= 0 {
+		return
+	}
+	switch state {
+	case protocol.TimeoutBegun:
+		a.deadline = a.later(limit+a.r.timeoutGrace, a.killLate)
+	case protocol.TimeoutHeard:
+		a.deadline = a.later(cleanupTime, a.killLate)
+	}
+}
+
+// killLate ends an attempt that has outlived its timeout.
+func (a *attempt) killLate() {
+	a.late = true
+	a.signal(syscall.SIGKILL)
 }
 
 // stillborn records an attempt whose process could not be started as failed.
@@ -485,14 +508,16 @@ func (a *attempt) signal(sig syscall.Signal) {
 }
 
 // later calls f in the loop after d, unless the attempt is complete by then.
-func (a *attempt) later(d time.Duration, f func()) {
-	a.timers = append(a.timers, time.AfterFunc(d, func() {
+func (a *attempt) later(d time.Duration, f func()) *time.Timer {
+	t := time.AfterFunc(d, func() {
 		a.r.post(func() {
 			if a.r.active[a.launch.Task] == a {
 				f()
 			}
 		})
-	}))
+	})
+	a.timers = append(a.timers, t)
+	return t
 }
 
 // context is what the tasks of the run have in common.

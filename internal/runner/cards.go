@@ -6,11 +6,9 @@ import (
 	"os"
 	"regexp"
 	"strconv"
-	"time"
 
 	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
-	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
@@ -22,25 +20,6 @@ const (
 	maxCardName = 200
 	maxCardData = 4 << 20 // bytes of the data of a card
 )
-
-// defaultCardTime is how long the making of a card may take unless @card says otherwise.
-const defaultCardTime = 45 * time.Second
-
-// cardTime is how long a task may take for its cards when its step has ended.
-func cardTime(step *graph.Node) (sum time.Duration) {
-	for _, d := range step.Decorators {
-		if d.Name != "card" {
-			continue
-		}
-		var seconds float64
-		if json.Unmarshal(d.Attributes["timeout"], &seconds) == nil && seconds >= 0 && seconds < 1e6 {
-			sum += time.Duration(seconds * float64(time.Second))
-		} else {
-			sum += defaultCardTime
-		}
-	}
-	return sum
-}
 
 // sentCards is the cards that a process has sent so far: those shown while it runs are files, those it ended with are stored.
 type sentCards struct {

@@ -1,14 +1,12 @@
 package runner
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/protocol"
@@ -195,23 +193,5 @@ func TestHostileCards(t *testing.T) {
 	b.show(true, 0, "<p>", "no json")
 	if w := b.warnings(); len(w) != 1 {
 		t.Errorf("data that is no JSON: %q", w)
-	}
-}
-
-func TestCardTime(t *testing.T) {
-	step := &graph.Node{Step: &graph.Step{}}
-	if d := cardTime(step); d != 0 {
-		t.Errorf("a step without cards takes %s", d)
-	}
-	for _, timeout := range []string{"", "10", `"x"`, "-3", "1e300", "0.5"} {
-		d := graph.Decorator{Name: "card"}
-		if timeout != "" {
-			d.Attributes = map[string]json.RawMessage{"timeout": json.RawMessage(timeout)}
-		}
-		step.Decorators = append(step.Decorators, d)
-	}
-	step.Decorators = append(step.Decorators, graph.Decorator{Name: "retry"})
-	if d, want := cardTime(step), 4*defaultCardTime+10500*time.Millisecond; d != want {
-		t.Errorf("the cards take %s, want %s", d, want)
 	}
 }

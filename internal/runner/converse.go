@@ -124,6 +124,8 @@ func (c *conversation) run() *result {
 			c.card(&m, body)
 		case "fork":
 			c.fork()
+		case "timeout":
+			c.r.post(func() { c.a.timeoutState(m.State) })
 		default:
 			if c.respond(&m) != nil {
 				return nil

@@ -1,4 +1,9 @@
 package runner
 
+import "time"
+
 // Beat renews the lease once, as is done every few seconds.
 func (r *Runner) Beat() { r.beat() }
+
+// SetTimeoutGrace makes the time shorter that a task has to hear of its timeout.
+func (r *Runner) SetTimeoutGrace(d time.Duration) { r.timeoutGrace = d }

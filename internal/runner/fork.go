@@ -52,7 +52,7 @@ func (c *conversation) serve(life context.Context) {
 			return
 		}
 		switch m.Type {
-		case "done", "metadata", "card": // for the task to say
+		case "done", "metadata", "card", "timeout": // for the task to say
 		case "fork":
 			c.fork()
 		default:

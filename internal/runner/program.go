@@ -58,7 +58,12 @@ func (r *Runner) startGuest(a *attempt) {
 		Started: func(pid int) { r.post(func() { a.started(pid) }) },
 		Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },
 	})
-	r.post(func() { a.attach(proc, err) })
+	r.post(func() {
+		a.attach(proc, err)
+		if err == nil {
+			a.timeoutState(protocol.TimeoutBegun) // until it says so itself, as not every SDK may
+		}
+	})
 }
 
 // startBare starts a program that knows nothing of Levada. It finds its inputs as files, and leaves files: the engine then says in its

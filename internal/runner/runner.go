@@ -46,9 +46,13 @@ const grace = 5 * time.Second
 // stopped or stuck themselves. What is said of the end of tasks meanwhile is waited for, on a machine with much else to do.
 const stuckGrace = 3 * time.Second
 
-// timeoutGrace is how long after its @timeout a task is killed whose own alarm did
-// not end it: code that does not return to the interpreter cannot be interrupted.
+// timeoutGrace is how long after its @timeout a task is killed that has not heard of it: code that does not return to the
+// interpreter cannot be interrupted.
 const timeoutGrace = 10 * time.Second
+
+// cleanupTime is how long a step may go on that has heard of its timeout: it may have to put in order what it was about. One that goes on
+// for ever has taken the exception for one of its own, as a loop does that passes over whatever fails.
+const cleanupTime = 5 * time.Minute
 
 // recordGrace is how long after an end that was asked for its run says that it waits for what has ended to be recorded.
 const recordGrace = grace + stuckGrace + time.Second
@@ -129,7 +133,10 @@ type Runner struct {
 	many     *many                    // nil before the first task that has no process of its own
 	problems map[engine.TaskID]string // of tasks whose last attempt failed
 	hints    map[engine.TaskID]string // what to do about it, of those that could not be started
-	fatal    error                    // the store failed: nothing more can be recorded
+
+	timeoutGrace time.Duration // but for tests, the constant
+
+	fatal error // the store failed: nothing more can be recorded
 }
 
 // New prepares a run.
@@ -142,6 +149,7 @@ func New(c Config) *Runner {
 		lists:  foreachLists{open: make(map[engine.TaskID]*foreachList)},
 
 		problems: make(map[engine.TaskID]string), hints: make(map[engine.TaskID]string),
+		timeoutGrace: timeoutGrace,
 	}
 }
 

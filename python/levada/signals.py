@@ -25,7 +25,7 @@ from os import getpid, register_at_fork
 
 from . import running
 
-_SOON = 0.001  # seconds
+SOON = 0.001  # seconds
 
 _handler = None
 _masks = {}  # thread that forks -> the signals that it had blocked
@@ -50,15 +50,24 @@ def end_step(signum, frame):
     task = running.current._task
     if task is None or task.channel.is_fork or task.channel.pid != getpid():
         raise KeyboardInterrupt
-    if get_ident() in _masks or frame is not None and frame.f_code in _HOOKS:
+    if around_fork(frame):
         _once_more(signum)
     else:
         task.interrupted = True
-        task.interrupt(KeyboardInterrupt())
+        task.interrupt(_keyboard_interrupt)
+
+
+def _keyboard_interrupt():
+    raise KeyboardInterrupt
+
+
+def around_fork(frame):
+    """Whether a signal has come in the middle of a fork of the step, where Python drops what its handler raises."""
+    return get_ident() in _masks or frame is not None and frame.f_code in _HOOKS
 
 
 def _once_more(signum):
-    """Have a signal come again when the fork is over. Python drops what is raised in the middle of one."""
+    """Have a signal come again when the fork is over."""
     global _alarm
     if _alarm is not None:
         return
@@ -69,11 +78,11 @@ def _once_more(signum):
         handler, (left, interval) = _alarm
         _alarm = None
         signal(SIGALRM, handler)
-        setitimer(ITIMER_REAL, left and max(left - _SOON, _SOON), interval)
+        setitimer(ITIMER_REAL, left and max(left - SOON, SOON), interval)
         end_step(signum, frame)
 
     signal(SIGALRM, again)
-    setitimer(ITIMER_REAL, _SOON)
+    setitimer(ITIMER_REAL, SOON)
 
 
 # Around a fork of the step SIGTERM waits, until the new process is one that it kills. That has a conversation of its

@@ -370,6 +370,7 @@ class Task:
             raise FailureHandledByCatch(self.frame["attempt"], self.frame.get("died"))
         limit = self.frame.get("timeout") or (plan.timeout is not None and timeout_seconds(plan.timeout)) or 0
         if limit:
+            self._tell_timeout("begun")
             signal(SIGALRM, self._on_alarm)
             setitimer(ITIMER_REAL, limit)
         try:
@@ -380,24 +381,38 @@ class Task:
         finally:
             if limit:
                 setitimer(ITIMER_REAL, 0)
+                self._tell_timeout("over")
+
+    def _tell_timeout(self, state):
+        """Tell the host, which ends a process that does not come back to Python to hear of its timeout."""
+        self.channel.tell({"type": "timeout", "state": state})
 
     def _on_alarm(self, signum, frame):
         from .exceptions import TimeoutException
         from .failure import stack_of
+        from .signals import SOON, around_fork
 
+        if around_fork(frame):
+            setitimer(ITIMER_REAL, SOON)
+            return
         total = self.frame.get("timeout") or timeout_seconds(self.plan.timeout)
         exception = TimeoutException(
             "Step %s timed out after %d hours, %d minutes, %g seconds\nStack when it was stopped:\n%s"
             % (self.plan.name, total // 3600, total // 60 % 60, total % 60, stack_of(frame, Task._call_step))
         )
-        self.interrupt(exception)
 
-    def interrupt(self, exception):
-        """Raise an exception out of a signal handler, but not in the middle of a frame."""
-        if self.channel.busy:
-            self.channel.pending = exception
-        else:
+        def end_step():
+            self._tell_timeout("heard")
             raise exception
+
+        self.interrupt(end_step)
+
+    def interrupt(self, end):
+        """Call ``end``, which raises an exception, out of a signal handler, but not in the middle of a frame."""
+        if self.channel.busy:
+            self.channel.pending = end
+        else:
+            end()
 
     def _check_transition(self):
         if self.plan.next is None:

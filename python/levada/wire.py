@@ -81,8 +81,8 @@ class Channel:
         self.fd = fd
         #: The process that talks. Others, which it forked, would only garble what it says.
         self.pid = getpid()
-        #: True while bytes are under way. A signal handler that finds it leaves its exception in ``pending``
-        #: instead of raising it in the middle of a frame.
+        #: True while bytes are under way. A signal handler that finds it leaves in ``pending`` a function that raises
+        #: its exception, instead of raising it in the middle of a frame.
         self.busy = False
         self.pending = None
         self._buffer = b""
@@ -176,8 +176,8 @@ class Channel:
             if first:
                 self.busy = outer
         if self.pending is not None and first and not outer:
-            pending, self.pending = self.pending, None
-            raise pending
+            end, self.pending = self.pending, None
+            end()
         return answer
 
     def ask(self, header):

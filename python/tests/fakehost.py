@@ -149,6 +149,7 @@ class Result:
         self.metadata = []
         self.cards = []  # of each card frame: what it says of the card, its HTML, its data
         self.requests = []
+        self.timeouts = []  # states of the timeout frames
         self.exited = None
         self.stdout = ""
         self.stderr = ""
@@ -348,6 +349,8 @@ class Host:
                         result.metadata += header["entries"]
                     elif kind == "fork":
                         conversation.branch(answer)
+                    elif kind == "timeout":
+                        result.timeouts.append(header["state"])
                     else:
                         result.requests.append(header)
                         reply, reply_body = answer(header)

@@ -220,6 +220,7 @@ class Timeout(FlowTest):
         began = time.time()
         result = host.task("s0")
         self.assertFails(result, "@timeout", "s0 timed out after 0 hours, 0 minutes, 1 seconds", "time.sleep(20)")
+        self.assertEqual(result.timeouts, ["begun", "heard", "over"])
         self.assertTrue(result.done["exception"]["type"].endswith("TimeoutException"))
         result = host.task("s1")
         self.assertOk(result)
@@ -228,8 +229,24 @@ class Timeout(FlowTest):
         result = host.task("s2", {"x": 5})
         self.assertOk(result)
         self.assertEqual(result.values()["y"], 5)
+        self.assertEqual(result.timeouts, ["begun", "heard", "over"])
         self.assertFails(host.task("s3", timeout=0.3), "timed out")
         self.assertLess(time.time() - began, 12)
+
+    def test_comes_in_the_middle_of_a_fork(self):
+        # Python drops what is raised while it forks, so the signal has to come again.
+        hook = "import os\nslow = []\nos.register_at_fork(before=lambda slow=slow: slow and time.sleep(1))\n"
+        host = self.steps(
+            "@timeout(seconds=0.5)\nF.slow.append(1)\nif not F.os.fork(): F.os._exit(0)\n"
+            "time.sleep(20)\nself.next(self.end)",
+            classbody=hook,
+        )
+        self.assertFails(host.task("s0"), "timed out")
+
+    def test_without_one_nothing_is_told(self):
+        result = self.steps("self.next(self.end)").task("s0")
+        self.assertOk(result)
+        self.assertEqual(result.timeouts, [])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+package runner_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/runner"
+)
+
+const timedFlow = `
+import time
+from levada import FlowSpec, step, timeout
+
+class Slow:
+    def __reduce__(self):
+        time.sleep(1)
+        return Slow, ()
+
+class Timed(FlowSpec):
+    @timeout(seconds=0.2)
+    @step
+    def start(self):
+        BODY
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    Timed()
+`
+
+// A task is killed if it has not heard of its timeout. One that has may take its time to clean up, and one whose step has ended, to store
+// what it made. The grace is a tenth of a second here.
+func TestTimeoutOfTasks(t *testing.T) {
+	for name, c := range map[string]struct {
+		body, exception string
+		text            string // what the message has
+	}{
+		"in a call that does not come back": {`sum(range(10**12))`, "timeout", "was killed"},
+		"cleans up":                         {`try: time.sleep(60)` + "\n        finally: time.sleep(1); print('clean')", "levada.exceptions.TimeoutException", "timed out after"},
+		"stores":                            {`self.x = Slow()`, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, strings.Replace(timedFlow, "BODY", c.body, 1))
+			r := runner.New(b.bare(t))
+			r.SetTimeoutGrace(100 * time.Millisecond)
+			res, err := r.Run(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			attempt := b.last(t, 1)
+			if c.exception == "" {
+				if res.Status != metastore.RunSucceeded {
+					t.Errorf("the run is %s: %+v", res.Status, attempt.Exception)
+				}
+				return
+			}
+			if e := attempt.Exception; e == nil || e.Type != c.exception || !strings.Contains(e.Message, c.text) {
+				t.Errorf("the attempt has %+v, not %s: %s", e, c.exception, c.text)
+			}
+		})
+	}
+}
