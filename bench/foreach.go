@@ -44,12 +44,22 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		}
 	}
 
+	// Levada's fork server has four modules more than the least one, and the SDK and the flow, of which the least one makes no use.
+	const needed = "_ctypes _json select resource"
+	whole := func(make func(dir string) command) func(dir string) command {
+		return func(dir string) command {
+			c := importing(make, needed+" levada.forkserver levada.task squares")(dir)
+			c.env = append(c.env, "PYTHONPATH="+filepath.Join(b.root, "python")+string(filepath.ListSeparator)+b.file("flows"))
+			return c
+		}
+	}
+
 	host := filepath.Join(b.temp, "leasthost")
 	if err := b.tool(ctx, "go", "build", "-o", host, "./bench/leasthost"); err != nil {
 		return nil, err
 	}
 
-	var levada, floor, talking, least, leastLoaded, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
+	var levada, floor, talking, least, leastLoaded, leastWhole, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
 	measure := func(c *cost, make func(dir string) command) error {
 		r, err := b.once(ctx, make)
 		if err == nil {
@@ -61,8 +71,9 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		// A map: a round has no fixed order, so no measurement always follows the same other one.
 		for c, make := range map[*cost]func(string) command{
 			&levada: b.squares(n), &floor: b.floor(n), &talking: b.forks("talking_floor.py", n),
-			&least: b.leastHost(host, n), &leastLoaded: importing(b.leastHost(host, n), "_ctypes _json select resource"),
-			&single: b.squares(1), &bare: b.floor(1),
+			&least: b.leastHost(host, n), &leastLoaded: importing(b.leastHost(host, n), needed),
+			&leastWhole: whole(b.leastHost(host, n)),
+			&single:     b.squares(1), &bare: b.floor(1),
 			&levadaNumpy: importing(b.squares(n), "numpy"), &floorNumpy: importing(b.floor(n), "numpy"),
 		} {
 			if err := measure(c, make); err != nil {
@@ -110,6 +121,7 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		{"a floor whose processes also say their result over a socket and have pipes for what they print, nothing stored", &talking},
 		{"the same with a host in Go and a bare fork server, one process more at a time", &least},
 		{"and with the four modules that Levada's fork server needs", &leastLoaded},
+		{"and with the SDK and the flow in memory, of which no use is made", &leastWhole},
 	} {
 		rows = append(rows, row{
 			work: work,
