@@ -1,5 +1,5 @@
-// Package client reads what runs of flows left in a store: runs, tasks, artifacts as Go values, logs, code; and changes
-// the tags of runs. It is for programs in Go what Metaflow's Client is for those in Python.
+// Package client reads recorded runs of flows: runs, tasks, artifacts as Go values, logs, code. It also changes the
+// tags of runs. It is for Go programs what Metaflow's Client is for Python.
 //
 //	c, err := client.Open(ctx, client.Options{})
 //	…
@@ -9,32 +9,33 @@
 //
 // # Objects
 //
-// A [Client] has flows, a [Flow] has runs, a [Run] has steps, a [Step] has tasks, a [Task] has artifacts. An object is found by
-// its path ([Client.Run], [Client.Step], [Client.Task], [Client.Artifact]) or in what it belongs to. Its fields are what was
-// recorded when it was read, and do not change; [Run.Reload] and [Task.Reload] read again. Methods read from the store. Lists are
-// iterators that read a page at a time, so that a loop may stop early; the first error is the last thing that they yield.
-// All methods of all objects may be called concurrently.
+// A [Client] has flows, a [Flow] has runs, a [Run] has steps, a [Step] has tasks, a [Task] has artifacts. Find an
+// object by its path ([Client.Run], [Client.Step], [Client.Task], [Client.Artifact]) or through its parent. Its fields
+// are what was recorded when it was read, and do not change; [Run.Reload] and [Task.Reload] read again. Methods read
+// from the store. Lists are iterators that read a page at a time, so that a loop may stop early; if there is an error,
+// it is the last item. All methods of all objects may be called concurrently.
 //
 // # Paths
 //
-// A path is "MyFlow/12", "MyFlow/12/train", "MyFlow/12/train/3", "MyFlow/12/train/3/loss"; the flow's name may be left out.
+// A path is "MyFlow/12", "MyFlow/12/train", "MyFlow/12/train/3" or "MyFlow/12/train/3/loss". The name of the flow may
+// be omitted.
 //
 // # Namespaces
 //
-// A run is in a namespace, such as "user:ann" or "production:token", if it has it as a tag. [Options].Namespace, or
-// [Client.In], limits a client to the runs of one; the default is all runs. A run that is there but not in the namespace
-// is [ErrNamespace].
+// A namespace is a tag, such as "user:ann" or "production:token"; a run is in it if it has that tag.
+// [Options].Namespace, or [Client.In], limits a client to the runs of one namespace; by default it sees all runs. A run
+// that exists, but not in the namespace, is the error [ErrNamespace].
 //
 // # Values
 //
-// [Decode] and [Get] turn an artifact of Python, Go or another language into a Go value without executing anything that is
-// stored; see [Decode] for what fits what. What
-// only Python can make sense of, or only the flow in Go that stored it, has its bytes: [Artifact.Bytes].
+// [Decode] and [Get] turn an artifact of Python, Go or another language into a Go value without executing anything that
+// is stored; [Decode] lists which types fit which. [Artifact.Bytes] returns the bytes of a value that only Python, or
+// only the flow in Go that stored it, can interpret.
 //
 // # Errors
 //
-// Errors match, with [errors.Is], one of the Err variables of this package, or the error of a context. Where there
-// is something to do about one, its text ends with it. Whatever reads from a closed client returns [ErrClosed].
+// With [errors.Is], an error matches one of the Err variables of this package, or the error of a context. If the user
+// can do something about an error, its text ends with that. Reading from a closed client returns [ErrClosed].
 package client
 
 import (

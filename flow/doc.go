@@ -1,8 +1,8 @@
-// Package flow writes Levada flows in Go.
+// Package flow is for writing Levada flows in Go.
 //
-// A flow is a struct. Its exported fields are its artifacts: what a step leaves in them is stored when the step
-// ends, and the steps after it find it there. Steps are methods. How they follow one another is declared once, in one
-// place, so that the graph can be shown and checked before anything runs:
+// A flow is a struct. Its exported fields are its artifacts: what a step leaves in them is stored when the step ends,
+// and the steps after it find it there. Steps are methods. How they follow one another is declared once, in one place,
+// so that the graph can be shown and checked before anything runs:
 //
 //	type Hello struct {
 //		Name     string `param:"name" default:"world" help:"who is greeted"`
@@ -27,41 +27,48 @@
 //	}
 //
 // The program is its own command line (go run . run --name Ada, go run . resume, go run . show), and `levada run`
-// takes the package's folder. Main hands over to the levada binary, which is found through LEVADA_BIN, beside the
-// program, or on the PATH. It starts the program again for each task, so a task can crash, leak or exit and ends
-// only itself.
+// accepts the folder of the package. Main hands over to the levada binary, which it finds through LEVADA_BIN, beside
+// the program, or on the PATH. The binary starts the program again for each task; so a task that crashes, leaks or
+// exits harms only itself.
 //
 // # Artifacts
 //
 // An artifact is named after its field, in the form that the command line and Python use: LearningRate is
-// learning_rate. The tag `flow:"rate"` gives another name; `flow:"-"` and lower-case fields are not stored. The
-// fields of an embedded struct are fields of the flow.
+// learning_rate. The tag `flow:"rate"` gives another name. Fields with the tag `flow:"-"` and unexported fields are not
+// stored. The fields of an embedded struct are fields of the flow.
 //
-// A value is stored as JSON if JSON can hold it; a []byte as it is; an [Array] as npy and a [Table] as CSV, which
-// Python reads as well; large data as a [File]; what has encoding.BinaryMarshaler, or what JSON cannot hold (complex numbers,
-// maps with struct keys, NaN, text that is not UTF-8, an int64 within an any), by that or by encoding/gob, which only Go reads.
+// How a value is stored:
 //
-// A value comes back as it was, or the step fails with an error that names the artifact, the place in it, and what to do. So a
-// field within it that is not stored (its name begins with a small letter, it is tagged `json:"-"`, or another field hides it) must be zero, or be tagged
-// `flow:"-"`. In an any, whole numbers come back as int and others as float64, whatever language wrote them. A time has to be in UTC, local time, or
-// have no more than an offset; what the monotonic clock said of it is not kept.
+//   - as JSON, if JSON can hold it;
+//   - a []byte as it is, and large data as a [File];
+//   - an [Array] as npy and a [Table] as CSV, which Python reads as well;
+//   - a type with encoding.BinaryMarshaler by that; other values that JSON cannot hold (complex numbers, maps with
+//     struct keys, NaN, text that is not UTF-8, an int64 inside an any) by encoding/gob. Only Go reads these two.
 //
-// Before a step runs, its fields are filled with what it inherits. After it, what changed is stored, and only
-// that. A field that is zero and was never anything else is not stored. A join inherits the parameters alone; what
-// it wants of its inputs it takes, or has merged with [Inputs.Merge].
+// A value comes back as it was, or the step fails with an error that names the artifact, the place in it, and what to
+// do. So a field inside a value that is not stored (it is unexported, is tagged `json:"-"`, or is hidden by another
+// field) must be zero, or be tagged `flow:"-"`. In an any, whole numbers come back as int and others as float64,
+// whatever language wrote them. A time has to be in UTC, in local time, or have only an offset; its reading of the
+// monotonic clock is not kept.
 //
-// A parameter that was added to a flow has its default in runs that resume older ones. A field whose type is another than that of the stored value is an error that names both, so that resuming a run
-// with changed code never reads a value as something that it is not.
+// Before a step runs, its fields are filled with what it inherits. Afterwards, only what changed is stored. A field
+// that has always been zero is not stored. A join inherits only the parameters; it takes what it wants from its inputs,
+// or merges them with [Inputs.Merge].
+//
+// A run that resumes an older one may run changed code. A parameter that was added since then has its default. If the
+// type of a field is not that of the stored value, that is an error that names both, so that a value is never read as
+// something that it is not.
 //
 // # Parameters
 //
-// A field with the tag `param` is a parameter of the run and an option of the command line. Further tags are
-// `default`, `help`, `required:"true"`, `min`, `max`, `oneof:"a b c"` and `file:"true"` (the option names a file, the field
-// gets its content). Numbers, bool, string, time.Duration and types with encoding.TextUnmarshaler are written as such; anything else
-// is JSON. If the flow has a method Validate() error, it is called with the parameters before the run begins.
+// A field with the tag `param` is a parameter of the run and an option of the command line. Further tags are `default`,
+// `help`, `required:"true"`, `min`, `max`, `oneof:"a b c"` and `file:"true"` (the option names a file, and the field
+// gets its content). Numbers, bool, string, time.Duration and types with encoding.TextUnmarshaler are written as such;
+// anything else is JSON. If the flow has a method Validate() error, it is called before the run begins, with the
+// parameters set.
 //
 // # Failure
 //
-// A step fails by returning an error or by panicking. [Retry], [Catch] and [Timeout] say what happens then. The
-// [Task] is a context.Context that ends with the step's timeout and with Ctrl-C.
+// A step fails by returning an error or by panicking. [Retry], [Catch] and [Timeout] say what happens then. The [Task]
+// is a context.Context that ends with the step's timeout and with Ctrl-C.
 package flow

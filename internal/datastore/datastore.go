@@ -1,24 +1,27 @@
-// Package datastore keeps values: the bytes of artifacts, foreach elements, code
-// packages and definitions, under the SHA-256 of their plain bytes, so that
-// the same bytes are stored once.
+// Package datastore keeps values: the bytes of artifacts, foreach elements, code packages and definitions. A value is
+// named by the SHA-256 of its uncompressed bytes, so the same bytes are stored once.
 //
-// Three places, by size. At most metastore.InlineLimit bytes: in the artifact's
-// record. At most [SmallLimit]: in the database. Above: in the bucket, under
-// "blobs/<2 hex>/<62 hex>" as they are or, where a sample shows that it pays,
-// zstd-compressed with ".zst" appended. (A file that is taken over goes to the
-// bucket however small it is, unless it fits in the record.) A read verifies the
-// hash; a mismatch is a fault of kind Corrupt that names the blob, never wrong bytes.
+// # Where values are
 //
-// Large values come from a worker as files in a staging folder on the bucket's
-// file system and are taken over by rename; they go back to a worker as a path
-// where the stored file is plain, so a value of any size crosses without a copy
-// in the engine's memory.
+// It depends on their size:
 //
-// Collection. A blob that no record refers to is deleted ([Store.DeleteFiles]); why none is deleted that somebody is about to
-// refer to is told there.
+//   - up to metastore.InlineLimit bytes: in the artifact's record;
+//   - up to [SmallLimit]: in the database;
+//   - above: in the bucket, under "blobs/<2 hex>/<62 hex>" as they are or, if a sample shows that it pays,
+//     zstd-compressed with ".zst" appended. (A file that is taken over goes to the bucket however small it is, unless
+//     it fits in the record.)
 //
-// [Layers] finds the artifacts that a task inherits. [Items] reads the elements of
-// a foreach one by one.
+// Reading verifies the hash. A mismatch is a fault of kind Corrupt that names the blob, never wrong bytes.
+//
+// A worker delivers large values as files in a staging folder on the bucket's file system, which are taken over by
+// rename. A worker receives a large value as the path of the stored file, if that is not compressed. So a value of any
+// size passes without a copy in the engine's memory.
+//
+// # What else is here
+//
+// [Layers] finds the artifacts that a task inherits. [Items] reads the elements of a foreach one by one.
+// [Store.DeleteFiles] deletes blobs that no record refers to; collect.go explains why it never deletes one that
+// somebody is about to refer to.
 package datastore
 
 import (

@@ -1,88 +1,74 @@
-// Package engine decides what happens next in a run. It is a pure state machine:
-// [Engine.Apply] takes what happened and returns what to do. It has no clock, no
-// I/O, no goroutines and no context; the runner around it owns those. The same
-// events give the same commands.
+// Package engine decides what happens next in a run. It is a pure state machine: [Engine.Apply] takes an event, what
+// happened, and returns commands, what to do. It has no clock, no I/O, no goroutines and no context; package runner,
+// around it, has those. The same events always give the same commands.
 //
 // # Scopes
 //
-// A step that splits opens a scope, named by the task that opened it, with a
-// branch for each target of a static split, each element of a foreach or each
-// node of a gang. In a branch there is always exactly one thing: a task that is
-// under way, a task that waits, or a scope opened by one of its tasks. When the
-// branch gets to the join, the id of its last task is noted; when all branches
-// have, the join becomes ready in the scope around, and the scope is forgotten.
-// A finished task leaves nothing behind but that id. A foreach holds a cursor,
-// and makes a child when there is a place for it, so a million children cost
-// eight bytes each, once they have arrived.
+// A step that splits opens a scope, identified by the task that opened it. The scope has a branch for each target of a
+// static split, each element of a foreach, or each node of a gang. In a branch there is always exactly one thing: a
+// task under way, a waiting task, or a scope opened by one of its tasks. When a branch reaches the join, the id of its
+// last task is noted. When all branches have, the join becomes ready in the surrounding scope, and this scope is
+// forgotten. Apart from that id, a finished task leaves nothing behind. A foreach is a cursor that creates a child when
+// there is room for it, so a million children cost eight bytes each, and only once they have reached the join.
 //
 // # Order
 //
 // What is ready is launched in this order:
 //
-//  1. attempts that are made again (retries and fallbacks), in order of readiness;
-//  2. what was next in turn before, but found no room;
+//  1. attempts that are repeated (retries and fallbacks), in order of readiness;
+//  2. what was next in turn before but found no room;
 //  3. single tasks and gangs, in order of readiness;
-//  4. children of foreaches, in order of their index: those of the deepest
-//     foreach first, and of two at the same depth those of the older one.
+//  4. children of foreaches, in order of index: those of the deepest foreach first, and of two at the same depth those
+//     of the older one.
 //
-// Single tasks come before new children, and inner children before outer ones,
-// so what was begun is brought to its end before more is begun: the number of
-// branches that are begun but not joined is bounded by the number of workers
+// Single tasks come before new children, and inner children before outer ones, so that what was begun is finished
+// before more is begun. So the number of branches that are begun but not joined is bounded by the number of workers
 // (times the width of the static splits), not by the size of the foreach.
 //
 // # Admission
 //
-// A place is taken from launch to [PlaceFreed], and with it what the step's
-// @resources ask for. Nothing is launched beyond Policy.MaxWorkers attempts or
-// beyond Policy.Machine (a zero Machine is not checked). Whatever is next in turn
-// and does not fit keeps its turn: nothing else but a retry is launched until it
-// does. So nobody overtakes a big request, at the price of places that stay empty
-// while it waits. A request larger than the machine is launched when nothing else
-// runs, and nothing is launched beside it; [Oversized] says so once a step. The
-// same holds for a gang with more nodes than there are workers: that is the one
-// case in which more than MaxWorkers attempts live.
+// An attempt holds a place, and what its step's @resources ask for, from its launch to [PlaceFreed]. Nothing is
+// launched beyond Policy.MaxWorkers attempts or beyond Policy.Machine (a zero Machine is not checked). Whatever is next
+// in turn but does not fit keeps its turn: until it fits, nothing but retries is launched. So nobody overtakes a big
+// request, at the price of places that stay empty while it waits. A request larger than the machine is launched when
+// nothing else runs, and nothing is launched beside it; [Oversized] reports that once per step. The same is true of a
+// gang with more nodes than there are workers, the only case in which more than MaxWorkers attempts are alive.
 //
 // # Attempts
 //
-// An attempt is over when two events have come, in either order: [PlaceFreed]
-// (another may have its place) and [Succeeded] or [Failed] (its record is durable). What
-// follows a success becomes ready at Succeeded; a retry is ready when the
-// attempt before is over. A failure is final at Failed when no attempt is left:
-// after NoRetry, after a raised exception on the last attempt of the user's
-// code, or after the last fallback. There are fallbacks only with @catch, at
-// most three within [MaxAttempts], when the last attempt of the user's code died
-// without raising; if it raised, the SDK has caught that and the task succeeds.
+// An attempt is over when two events have arrived, in either order: [PlaceFreed] (its place may be used again) and
+// [Succeeded] or [Failed] (its record is durable). What follows a success becomes ready at Succeeded; a retry becomes
+// ready when the attempt before it is over. A failure is final at Failed if no attempt is left: after NoRetry, after an
+// exception in the last attempt of the user's code, or after the last fallback. There are fallbacks only with @catch,
+// at most three within [MaxAttempts], if the last attempt of the user's code died without raising an exception. If it
+// raised one, the SDK has caught it and the task succeeds.
 //
-// The nodes of a gang are launched together, fail together and are tried again
-// together, those included that had succeeded, with their ids and the next
-// attempt number. Their ids are noted in the scope when all have succeeded.
+// The nodes of a gang are launched together, fail together and are retried together, including those that had
+// succeeded, with the same ids and the next attempt number. Their ids are noted in the scope when all of them have
+// succeeded.
 //
-// After the first final failure, or Interrupted, every attempt that holds
-// its place is sent [Kill] once, nothing is launched, and [Finish] comes when all
-// attempts are over. What still succeeds meanwhile counts as succeeded.
+// After the first final failure, or Interrupted, every attempt that holds its place is sent [Kill] once and nothing
+// more is launched; [Finish] follows when all attempts are over. An attempt that still succeeds meanwhile counts as
+// succeeded.
 //
 // # Recovery
 //
-// Before [Started], the tasks recorded by an earlier engine are told as
-// [Recovered], in the order of their ids. Since a task is launched after
-// everything it depends on, its predecessors come before it. A task is carried
-// over if it is what waits at its place (scope, branch, step and iteration) in
-// the graph as it is now and if its transition is legal now; all others are
-// ignored, and what they did is done anew. A gang is carried over when all its
-// nodes have come, or not at all.
+// Before [Started], the runner reports the tasks that an earlier engine recorded as [Recovered], in order of id. Since
+// a task is launched after everything it depends on, its predecessors come before it. A task is carried over if it is
+// what waits at its place (scope, branch, step and iteration) in the graph as it is now, and if its transition is legal
+// now. All others are ignored, and their work is done again. A gang is carried over when all its nodes have been
+// recovered, or not at all.
 //
-// With Policy.Only, one task of those that are ready then is run and nothing else, and the
-// run is complete when it has ended well.
+// With Policy.Only, one of the tasks that are then ready is run and nothing else, and the run is complete when that
+// task has succeeded.
 //
 // # Misuse
 //
-// Apply never panics. An event that cannot be (a success of a task that does not
-// run, Started twice) is a bug of the caller: it changes no task, [Engine.Err]
-// tells of the first one, and the run fails as after a final failure, with a
-// Problem. After Finish, nothing gives a command any more.
+// Apply never panics. An impossible event (a success of a task that is not running, a second Started) is a bug of the
+// caller. It changes no task, [Engine.Err] returns the first one, and the run fails as after a final failure, with a
+// Problem. After Finish, no event gives a command.
 //
-// The legal moves of a run and of an attempt are the tables in states.go, drawn
-// in STATES.md.
+// The legal transitions of a run and of an attempt are the tables in states.go, drawn in STATES.md.
 package engine
 
 import (

@@ -1,10 +1,9 @@
-// Package fault is the one way Levada says that something went wrong.
+// Package fault has the one type of error that Levada reports.
 //
-// An [Error] has a kind from a small closed set, the operation that failed, the
-// subject it failed on (a flow, step, task, file, artifact), the cause, and,
-// where there is one, the next step for the user. Packages return faults; only
-// the edges translate them: the CLI to an exit code, the server to a HTTP
-// status, the protocol to a Python exception. Nothing below an edge prints.
+// An [Error] has a kind from a small closed set, the operation that failed, the subject it failed on (a flow, step,
+// task, file, artifact), the cause and, where there is one, the next step for the user. Packages return faults; only
+// the edges translate them: the command line to an exit code, the server to an HTTP status, the protocol to a Python
+// exception. Nothing below an edge prints.
 package fault
 
 import (

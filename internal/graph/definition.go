@@ -1,11 +1,9 @@
-// Package graph is what the engine knows of a flow: its steps, edges,
-// parameters and decorators, and the checks that make a definition valid.
+// Package graph is what the engine knows about a flow: its steps, edges, parameters and decorators, and the checks that
+// make a definition valid.
 //
-// A [Flow] is the definition as an SDK sends it (JSON, see the protocol page).
-// [Compile] checks it and returns a [Graph], in which every step has a kind,
-// its neighbours and, for a split, the join that closes it. Problems name the
-// step and the line and say how to mend them. The package is pure: no clock, no
-// I/O, no goroutines.
+// A [Flow] is the definition as an SDK sends it (JSON, see the README of package protocol). [Compile] checks it and
+// returns a [Graph], in which every step has a kind, its neighbours and, for a split, the join that closes it. Problems
+// name the step and the line and say how to fix them. The package is pure: no clock, no I/O, no goroutines.
 package graph
 
 import (

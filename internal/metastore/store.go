@@ -1,23 +1,26 @@
-// Package metastore is the contract of the store that keeps what is known of
-// runs: their tasks, attempts, artifact records, tags and short logs. It keeps
-// records, not values; values above a small size are blobs (package datastore).
+// Package metastore is the contract of the store that keeps what is known about runs: their tasks, attempts, artifact
+// records, tags and short logs. It keeps records, not values; values above a small size are blobs (package datastore).
 //
-// Implementations: metastore/sqlite, the embedded default, and metastore/mem,
-// for tests. Both pass metastoretest. Consumers ask for the narrow interface
-// they need ([Reader], [Recorder], [Forgetter], [Keeper]), wiring passes the whole [Store].
+// There are two implementations: metastore/sqlite, the embedded default, and metastore/mem, for tests. Both pass
+// metastoretest. Consumers ask for the narrow interface that they need ([Reader], [Recorder], [Forgetter], [Keeper]);
+// the wiring passes the whole [Store].
 //
-// Writing. A run has one writer, its engine's runner. Everything about a task
-// travels as [Record] values through a queue; the store commits many at a time
-// (group commit) and tells each one's Done when it is durable. Records of one
-// store are committed in the order in which they were queued, so a record is
-// never durable without those before it. Readers never block the writer and see
-// only what is committed.
+// # Writing
 //
-// Values. Times are kept to the microsecond and come back in UTC. Slices without
-// elements come back nil, but for Inline: an artifact of no bytes has an empty one.
+// A run has one writer, the runner of its engine. Everything about a task is queued as [Record] values. The store
+// commits many of them at a time (group commit) and calls each one's Done when it is durable. The records of one store
+// are committed in the order in which they were queued, so a record is never durable without those before it. Readers
+// never block the writer and see only what is committed.
 //
-// Errors are *fault.Error: NotFound for an id that is not there, Conflict for
-// one that is, NoSpace, Permission, Corrupt, Interrupted for a context that ended, Internal.
+// # Values
+//
+// Times are kept to the microsecond and are returned in UTC. Empty slices are returned as nil, except for Inline: an
+// artifact of no bytes has an empty one.
+//
+// # Errors
+//
+// Errors are *fault.Error: NotFound for an id that does not exist, Conflict for one that already does, NoSpace,
+// Permission, Corrupt, Interrupted for a context that ended, Internal.
 package metastore
 
 import (

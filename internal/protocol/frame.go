@@ -1,10 +1,8 @@
-// Package protocol is what the engine and user code say to each other: frames
-// over a Unix stream socket, and the messages in them. The page README.md beside
-// this file is the specification; an SDK in any language is written from it.
+// Package protocol is how the engine and user code talk to each other: frames over a Unix stream socket, and the
+// messages in them. README.md beside this file is the specification, from which an SDK can be written in any language.
 //
-// The package reads and writes; it holds no state of a conversation. What a
-// frame claims is never trusted: lengths have limits and memory is taken only as
-// bytes arrive.
+// The package only reads and writes; it keeps no state of a conversation. It never trusts what a frame claims: lengths
+// are limited, and memory is allocated only as bytes arrive.
 package protocol
 
 import (

@@ -1,22 +1,25 @@
-// Package runner carries a run from its first task to its end. It owns the only
-// loop: what happens (a process exits, a record is durable, somebody presses
-// Ctrl-C) becomes an event for the engine; what the engine answers is carried
-// out. The engine decides, the runner does.
+// Package runner carries a run from its first task to its end. It is the event loop around package engine: what happens
+// (a process exits, a record is durable, somebody presses Ctrl-C) becomes an event for the engine, and the runner
+// carries out the commands that the engine returns. The engine decides, the runner does.
 //
-// One goroutine, the loop, owns all of a run's state. Everything else (reading a
-// task's streams, talking with it, hashing what it made, the store's writer)
-// happens in goroutines that hand the loop a function to call. So what belongs to the
-// loop has no locks, and events reach the observer in one order.
+// # One loop
 //
-// Conversations share a few things with the loop, each with a lock of its own, because they answer while the loop does something
-// else: the elements of foreaches (foreachLists), the layers of artifacts, and of tasks that run in one process those
-// under way (many.tasks). While a store is asked for one of them, nobody waits who wants another.
+// One goroutine, the loop, owns the state of the run. Everything else (reading a task's output, talking to it, hashing
+// what it made, the store's writer) happens in goroutines that pass the loop a function to call. So what belongs to the
+// loop needs no locks, and observers see events in one order.
 //
-// An attempt lives like this: the loop launches it; its process runs; its
-// conversation ends with the done frame, whose values are stored as they come;
-// its socket closes as its process exits, which frees its place at once; when its
-// streams are read to the end it is recorded; and only when that record is durable does the engine
-// hear how it ended. Nothing is acted on before it is durable.
+// Conversations with tasks answer while the loop is busy with something else, so they share some state with it, under
+// separate locks: the elements of foreaches (foreachLists), the layers of artifacts, and the tasks under way in one
+// process (many.tasks). While the store is asked for one item, nobody who wants another has to wait.
+//
+// # The life of an attempt
+//
+//  1. The loop launches it, and its process runs.
+//  2. Its conversation ends with the done frame; the values it sends are stored as they arrive.
+//  3. Its process exits. That closes its socket, which frees its place at once.
+//  4. When its output has been read to the end, it is recorded.
+//  5. Only when that record is durable does the engine hear how the attempt ended. Nothing is acted on before it is
+//     durable.
 package runner
 
 import (

@@ -1,11 +1,10 @@
-// Package service is Levada's use cases: open a flow, run it, resume it, look
-// at what runs left. The command line is a face of it, and so is package api, whose faces are the RPC and the server; they
-// hold no logic of their own.
+// Package service is Levada's use cases: open a flow, run it, resume it, look at recorded runs. The command line is a
+// thin layer over it, and so is package api, on which the RPC and the server are built; none of them contains logic of
+// its own.
 //
-// A [Service] is put together by packages local, which opens a store, or remote, and app, which adds the means to start
-// workers. It keeps no state between calls but
-// what the stores keep, so any number of processes may each have one on the same
-// folder.
+// A [Service] is put together by package local, which opens a store, or remote, which reaches one on a server; package
+// app adds the means to start workers. Between calls a service keeps no state except what is in the stores, so any
+// number of processes may each have one on the same folder.
 package service
 
 import (

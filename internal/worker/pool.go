@@ -1,17 +1,17 @@
 // Package worker starts, feeds, watches and ends the processes that run user code.
 //
-// A [Pool] belongs to one flow file. It gives a [Process] for each attempt of a
-// task, in one of two ways. By default a fork server ([Server]) imports the user's
-// file once and forks for each task. Where forking is not safe, or on request
-// (isolation "spawn"), each process is a fresh interpreter. A flow that is a program, as those in Go are, cannot
-// fork, so each of its processes is the program started again. What must be there before
-// libraries load, environment variables or another interpreter ([Setting]), gives each distinct
-// combination a fork server of its own, started when first needed.
+// A [Pool] belongs to one flow file and provides a [Process] for each attempt of a task, in one of three ways:
 //
-// A process leads its own process group, so that it can be ended with all that it
-// started, and so that Ctrl-C at the terminal reaches the engine alone. When the
-// engine dies, its fork servers see the end of their control socket and kill what
-// they run.
+//   - By default, a fork server ([Server]) imports the user's file once and forks a process for each task.
+//   - Where forking is not safe, or on request (isolation "spawn"), each process is a fresh interpreter.
+//   - A flow that is a program, such as one in Go, cannot fork, so each process is the program started again.
+//
+// Some settings must be in place before libraries load: environment variables, or another interpreter. Each distinct
+// combination ([Setting]) has a fork server of its own, started when first needed.
+//
+// A process leads its own process group, so that it can be ended with everything it started, and so that Ctrl-C at the
+// terminal reaches only the engine. When the engine dies, its fork servers see the end of their control socket and kill
+// what they run.
 package worker
 
 import (
