@@ -1,4 +1,4 @@
-// Levada runs data-science and machine-learning workflows. See README.md.
+// Command levada runs data-science and machine-learning workflows. See README.md.
 package main
 
 import (

@@ -1,17 +1,16 @@
-// Package api is the one set of requests and answers about what runs left: what the RPC, the Go
-// client and the server share, with the JSON shapes of its records.
+// Package api defines the requests and answers about recorded runs, and their JSON. The RPC, the Go client and the
+// server share it.
 //
-// A [Service] answers on one store. Every use case is a method of it with a request and a result
-// that are plain values; [Service.Call] finds the method by its name and decodes the request, for
-// faces that speak JSON. Lists come in pages: a result's Next is the next request's Cursor. What a
-// client would otherwise ask for once a task comes for many tasks at once: a page of tasks has their
-// attempts and places in foreaches, [Service.Artifacts] and [Service.Values] take lists.
+// A [Service] answers for one store. Every use case is a method whose request and result are plain values;
+// [Service.Call] finds the method by its name and decodes the request, for callers that speak JSON. Lists come in
+// pages: a result's Next is the next request's Cursor. What a client would otherwise ask for once per task comes for
+// many tasks at once: a page of tasks includes their attempts and their places in foreaches, and [Service.Artifacts]
+// and [Service.Values] take lists.
 //
-// Bytes (values, logs) travel beside the JSON, not in it: [Body] gives them.
-// Values too large for that are files that a reader on the same machine opens by itself, or
-// streams ([Service.OpenValue]).
+// Bytes (values, logs) travel beside the JSON, not in it: [Body] gives them. Values too large for that are files, which
+// a reader on the same machine opens itself, or streams ([Service.OpenValue]).
 //
-// Errors are faults; kind, message and hint are all that leaves the process.
+// Errors are faults; their kind, message and hint are all that leaves the process.
 package api
 
 import (

@@ -1,5 +1,5 @@
-// Package app wires the program together. What the command line and stores are told of the environment, they are told here; packages
-// that start processes, or set up Go's own runtime, look at the process's variables themselves.
+// Package app wires the program together. It passes the environment variables on to the command line and the stores;
+// packages that start processes, or configure Go's own runtime, read the process's variables themselves.
 package app
 
 import (

@@ -1,14 +1,12 @@
-// Package blob is the contract of a bucket: bytes by key. Implementations:
-// blob/file (a folder), blob/mem (tests). Each passes blobtest.
+// Package blob is the contract of a bucket: bytes by key. Implementations are blob/file (a folder) and blob/mem (for
+// tests); both pass blobtest.
 //
-// Keys are slash-separated words of [a-z0-9._-] that do not begin with a dot (see
-// [CheckKey]); no key is a folder of another. A key is written once and never
-// modified: putting an existing key again is allowed and leaves the first bytes. A
-// put is atomic: a reader, also after a crash, sees all of it or nothing.
+// Keys are slash-separated words of [a-z0-9._-] that do not begin with a dot (see [CheckKey]); no key is a folder of
+// another. A key is written once and never modified: putting an existing key again is allowed and keeps the first
+// bytes. A put is atomic: a reader sees all of it or nothing, even after a crash.
 //
-// Errors are *fault.Error: NotFound, NoSpace, Permission, Usage for a bad key,
-// Interrupted for a context that ended, Internal. An error of the reader given to
-// Put is passed on as it is.
+// Errors are *fault.Error: NotFound, NoSpace, Permission, Usage for a bad key, Interrupted for a context that ended,
+// Internal. An error of the reader given to Put is returned as it is.
 package blob
 
 import (

@@ -1,10 +1,10 @@
-// Package cardweb is the small web server of `levada card server`: it shows the cards of a run, those of tasks
-// that still run as they change.
+// Package cardweb is the small web server of `levada card server`: it shows the cards of a run, and updates those of
+// running tasks.
 //
-// A card is a page that somebody's code made, so it is never part of this server's pages. It is shown in a frame
-// with an origin of its own (the sandbox of the frame and of its own Content-Security-Policy), from which it reaches
-// neither the page around it nor the server. The server answers only requests that name it as the machine that it runs on,
-// so that no page of the network can have its name lead here.
+// A card is a page made by somebody's code, so it is never part of this server's pages. It is shown in a frame with an
+// origin of its own (through the frame's sandbox and the card's own Content-Security-Policy), from which it can reach
+// neither the page around it nor the server. The server answers only requests that name this machine as their host, so
+// that no page on the network can make its own name lead here.
 package cardweb
 
 import (

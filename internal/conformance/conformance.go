@@ -1,8 +1,8 @@
-// Package conformance tries whether a program speaks the worker protocol: it plays the host to an SDK in any language.
+// Package conformance checks whether a program speaks the worker protocol: it plays the host to an SDK in any language.
 //
-// The SDK is shown by a small flow, the same in every language (README.md of package protocol describes it, testdata has it in
-// Python and in Go). Each [Check] holds one conversation with real processes of it and looks at what they say and make. Values
-// are compared as what they mean, so it does not matter how a language encodes them.
+// The SDK is tested with a small flow, the same in every language (README.md of package protocol describes it; testdata
+// has it in Python and in Go). Each [Check] holds one conversation with real processes of that flow and looks at what
+// they say and make. Values are compared by meaning, so it does not matter how a language encodes them.
 package conformance
 
 import (

@@ -1,11 +1,12 @@
-// Package convert brings values from the form of one language into one that others read.
+// Package convert converts values from the format of one language into one that others can read.
 //
-// Python stores pickles, Go JSON. Between them goes what both have: numbers, text, lists and dicts with text as keys as
-// JSON; bytes as they are; arrays of numbers as npy, the format of numpy.save; tables of plain columns as CSV. A pickle is
-// read by package pickle, which executes nothing. What is none of these is refused, with what it is and what to do: nothing is converted halfway.
+// Python stores pickles, Go stores JSON. What both have is exchanged as follows: numbers, text, lists, and dicts with
+// text as keys as JSON; bytes as they are; arrays of numbers as npy, the format of numpy.save; tables of plain columns
+// as CSV. Package pickle reads pickles without executing anything. Anything else is refused, with what it is and what
+// to do: nothing is converted partially.
 //
-// Tables are CSV and not Arrow, because every language and every shell reads it without a library, and a pure-Go Arrow
-// would weigh more than all of Levada. What CSV loses are the types of columns, which its readers infer.
+// Tables are CSV and not Arrow, because every language and every shell reads CSV without a library, and an Arrow
+// library in pure Go would be larger than all of Levada. CSV loses the types of columns, which its readers infer.
 //
 // The package is pure.
 package convert

@@ -1,6 +1,5 @@
-// Package gobtype tells what encoding/gob keeps silent about: fields that a gob has and the type it is read into has not.
-//
-// gob matches fields by name, and leaves out what it does not find. What has been renamed would come back as zero.
+// Package gobtype finds what encoding/gob silently drops: fields that are in a gob but not in the type that it is read
+// into. gob matches fields by name and skips those it does not find, so a renamed field would come back as zero.
 //
 // The package is pure.
 package gobtype

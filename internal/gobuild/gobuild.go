@@ -1,8 +1,8 @@
-// Package gobuild makes programs of flows written in Go.
+// Package gobuild builds the programs of flows written in Go.
 //
-// A flow is named by its package's folder, by one of the files in it, or by a program that is built already. A package is
-// built by the user's own `go build`, whose cache makes that quick when nothing has changed. The program is then kept under
-// the hash of its bytes: each run has its own, however often the package is built again while it goes on.
+// A flow is named by the folder of its package, by a file in it, or by a program that is built already. A package is
+// built by the user's own `go build`, whose cache makes that fast when nothing has changed. The program is then kept
+// under the hash of its bytes, so each run has its own, however often the package is rebuilt meanwhile.
 package gobuild
 
 import (

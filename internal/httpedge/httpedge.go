@@ -1,5 +1,5 @@
-// Package httpedge is what everything that answers over HTTP has in common: the statuses of errors, whom it is for, and by which
-// methods a path can be reached.
+// Package httpedge has what all HTTP handlers share: the status codes of errors, which hosts are accepted, and which
+// methods a path allows.
 package httpedge
 
 import (

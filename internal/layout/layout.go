@@ -1,4 +1,4 @@
-// Package layout has the names of what lies in a store's folder. ARCHITECTURE.md shows the folder.
+// Package layout has the names of files and folders in a store's folder. ARCHITECTURE.md shows that folder.
 package layout
 
 import (

@@ -1,15 +1,16 @@
-// Package livecard is the cards of attempts that still run, as files: the runner writes them as the
-// task sends them, readers look at them meanwhile. When the attempt is recorded they become records
-// of the metadata store, and the files go.
+// Package livecard is the cards of running attempts, as files: the runner writes them as the task sends them, and
+// readers look at them meanwhile. When the attempt is recorded, they become records of the metadata store and the files
+// are removed.
 //
-// Of an attempt 0 of task 3 there are, in the folder of its run's logs, for each card that it has shown
+// For attempt 0 of task 3, the folder of its run's logs has, for each card that the task has shown:
 //
 //	3-0.card-1.json   a [Card]; 1 is its position
-//	3-0.card-1.html   what it looked like last
+//	3-0.card-1.html   its latest HTML
 //
-// Files are replaced whole, the HTML first, so a reader sees a card as it was at some moment. What a dead engine left stays
-// with the logs of its run: it is the last that was seen of the task. What stays of a run that came to its end, such as that of an engine which could
-// not tell its server of the end, is removed by a collection: every attempt is recorded, with its cards.
+// Files are replaced as a whole, the HTML first, so a reader sees a card as it was at some moment. Files that a dead
+// engine left stay with the logs of its run: they are the last that was seen of the task. If a run has ended and files
+// are left nevertheless, for instance because its engine could not tell its server of the end, a collection removes
+// them: every attempt has been recorded, with its cards.
 package livecard
 
 import (

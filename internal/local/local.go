@@ -1,6 +1,6 @@
-// Package local opens stores in folders of this machine: it finds the folder, opens the database and the files in it, and
-// puts together what a service needs of them. It alone knows that a store is SQLite and files; the program
-// (package app) and the Go client are put together on it.
+// Package local opens stores in folders of this machine: it finds the folder, opens the database and the files in it,
+// and assembles what a service needs of them. It is the only package that knows that a store is SQLite and files; the
+// program (package app) and the Go client are built on it.
 package local
 
 import (

@@ -1,17 +1,20 @@
-// Package metaflowapi is the HTTP interface of Metaflow's metadata service on a store of Levada: what an unmodified Metaflow
-// asks when METAFLOW_DEFAULT_METADATA is "service". Its runs are recorded here and are runs like any other; its client reads
-// them, and Levada's own, through the same routes.
+// Package metaflowapi is the HTTP interface of Metaflow's metadata service, on a store of Levada. An unmodified
+// Metaflow uses it when METAFLOW_DEFAULT_METADATA is "service". Metaflow's runs are recorded here and are runs like any
+// other; Metaflow's client reads them, and Levada's own, through the same routes.
 //
-// What becomes what. A run of Metaflow is a run, with the next id of the store; its `_parameters` task is task 0, other tasks
-// count up from 1. Runs and tasks that come with names (those of schedulers do) have ids besides. Flows and steps are no records:
-// a flow is there from its first run on, a step from its first task on. All metadata, and what is said of artifacts, is kept as
-// notes, as it came, and answers are made of them. From what Metaflow says besides follow the records that the rest of Levada reads:
+// How Metaflow's objects are mapped: a run of Metaflow is a run, with the next id of the store. Its `_parameters` task
+// is task 0, other tasks are counted from 1. Runs and tasks that come with names (those of schedulers do) have ids as
+// well. Flows and steps are not recorded: a flow exists from its first run on, a step from its first task on. All
+// metadata, and what is reported of artifacts, is kept verbatim as notes, from which answers are made. The records that
+// the rest of Levada reads are derived from these reports:
 //
-//   - "attempt" begins an attempt, "attempt_ok" ends it. An attempt that says nothing at its end was killed: it failed when the next begins.
-//   - An artifact's record says where Metaflow's datastore has the value, or, if that is a folder on this machine and the value is small,
-//     has the value itself. See package mfdata.
-//   - The run succeeds when a task of the last step does. That a run failed is never said: its process ends, and with that the heartbeats, which are
-//     the run's lease. What is known of a failed task is recorded at once, so that a run that fell silent is told to have failed, or else died.
+//   - "attempt" begins an attempt, "attempt_ok" ends it. An attempt that reports nothing at its end was killed: it has
+//     failed when the next begins.
+//   - An artifact's record says where the value is in Metaflow's datastore or, if that is a folder on this machine and
+//     the value is small, holds the value itself. See package mfdata.
+//   - The run succeeds when a task of the last step does. Metaflow never reports that a run failed: its process ends,
+//     and with it the heartbeats, which are the run's lease. What is known of a failed task is recorded at once, so
+//     that a run that falls silent is shown as failed, and otherwise as died.
 //
 // Steps, tasks and artifacts have the tags of their run, as with Metaflow's own service.
 package metaflowapi

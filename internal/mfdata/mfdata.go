@@ -1,9 +1,10 @@
-// Package mfdata reads the datastore of Metaflow where it is a folder on this machine: values of artifacts, what is known
-// of them, and logs. It writes nothing, and executes nothing of what it reads.
+// Package mfdata reads Metaflow's datastore if it is a folder on this machine: values of artifacts, what is known about
+// them, and logs. It writes nothing, and executes nothing of what it reads.
 //
-// The folder has one for each flow. In it, data/ab/abcd… is a value by the SHA-1 of its bytes, compressed with gzip
-// or, where a file beside it says so, as it is; and RUN/STEP/TASK/N.… are files of attempt N: data.json, which names the
-// values, and logs of the task and of what ran it, a stream each, whose lines begin with when they were written.
+// The datastore has a folder for each flow. In it, data/ab/abcd… is a value by the SHA-1 of its bytes, compressed with
+// gzip unless a file beside it says otherwise. RUN/STEP/TASK/N.… are files of attempt N: data.json, which names the
+// values, and the logs of the task and of what ran it, one file per stream, whose lines begin with the time at which
+// they were written.
 package mfdata
 
 import (

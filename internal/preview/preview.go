@@ -1,10 +1,10 @@
-// Package preview tells what a stored value looks like, for a page that shows it: a number, a table, a sample of an
-// array, an image. It reads the forms in which values are stored and executes nothing: pickles are decoded by package
-// pickle, which makes plain data of them and no objects.
+// Package preview describes how a stored value is shown on a page: as a number, a table, a sample of an array, an
+// image. It reads the formats in which values are stored and executes nothing: package pickle decodes pickles into
+// plain data, without creating objects.
 //
-// What it reads may be large and hostile. [Make] is given at most [ReadLimit] bytes, decoding is bounded in memory, and
-// what it returns is bounded whatever the value is: so many rows, columns, samples and bytes of text. Images are told by
-// the first bytes that PNG, JPEG, GIF and WebP have; an SVG is text, since a browser would run what is in it.
+// Its input may be large and hostile. [Make] is given at most [ReadLimit] bytes, decoding is bounded in memory, and so
+// is what it returns, whatever the value is: in rows, columns, samples and bytes of text. Images are recognised by the
+// first bytes of PNG, JPEG, GIF and WebP. An SVG is text, since a browser would run the scripts in it.
 //
 // The package is pure.
 package preview

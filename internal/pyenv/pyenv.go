@@ -1,24 +1,23 @@
-// Package pyenv makes the virtual environments that steps ask for with @pypi, @conda
-// and their flow-wide forms, and finds the interpreters that they are made of.
+// Package pyenv makes the virtual environments that steps ask for with @pypi, @conda and their flow-wide forms, and
+// finds the interpreters they are made from.
 //
-// What a step asks for is a [Request], read from the flow's definition ([Of], pure).
-// [Cache.Prepare] turns it into an [Environment], an interpreter that has the packages, in two moves:
+// What a step asks for is a [Request], read from the flow's definition ([Of], pure). [Cache.Prepare] turns it into an
+// [Environment], an interpreter that has the packages, in two steps:
 //
-//   - The request is resolved to a [Lock]: every package with its version and, where the tool tells them, its hashes.
-//     Locks are kept by the content of the request. The same request has the same packages until
-//     somebody asks for a rebuild, however the registry has changed in between.
-//   - The lock is installed into a folder that is named after the lock's content. Flows, steps and runs
-//     that come to the same packages share it.
+//   - The request is resolved to a [Lock]: every package with its version and, if the tool provides them, its hashes.
+//     Locks are kept by the content of the request. The same request gives the same packages until somebody asks for a
+//     rebuild, however the registry has changed in between.
+//   - The lock is installed into a folder named after the lock's content. Flows, steps and runs that resolve to the
+//     same packages share it.
 //
-// Virtual environments know their own path, so one is made in its place and not renamed into it. A
-// file that is written last, by rename, says that it is complete; a folder without it is somebody's unfinished
-// work and is made anew. Who makes one holds a lock on a file beside it. The tools that it starts inherit the
-// descriptor, so the lock is held until they have ended too, even when Levada is killed half-way.
+// Virtual environments contain their own path, so each is made in its final place, not renamed into it. A file that is
+// written last, by rename, marks it as complete; a folder without that file is unfinished and is made again. Whoever
+// makes an environment holds a lock on a file beside it. The tools that it starts inherit the descriptor, so the lock
+// is held until they have ended too, even if Levada is killed half-way.
 //
-// uv does the work where it is on the PATH, Python's own venv and pip otherwise. Conda
-// packages come from micromamba, mamba or conda, whichever is found first. All of them see the
-// environment of the command, so a private registry is named as it always is (PIP_INDEX_URL, pip.conf,
-// UV_INDEX, CONDA_CHANNELS).
+// uv does the work if it is on the PATH, otherwise Python's own venv and pip. Conda packages come from micromamba,
+// mamba or conda, whichever is found first. All of them see the environment of the command, so a private registry is
+// configured as usual (PIP_INDEX_URL, pip.conf, UV_INDEX, CONDA_CHANNELS).
 package pyenv
 
 import (

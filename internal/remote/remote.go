@@ -1,49 +1,56 @@
-// Package remote puts the ports of a store, metastore.Store and blob.Bucket, across HTTP: [Dial] gives them to a program on any
-// machine, [New] is the handler in front of the real ones. What is built on the ports (service, datastore, runner) does not know.
+// Package remote carries the ports of a store, metastore.Store and blob.Bucket, over HTTP: [Dial] gives them to a
+// program on any machine, [New] is the handler in front of the real ones. What is built on the ports (service,
+// datastore, runner) does not notice.
 //
 // # The wire
 //
-// Everything is a POST of one CBOR value to /store/v1/NAME, answered by a sequence of CBOR values of which the last says that it is the
-// last, so an answer that was cut is told from one that is short; but for values, whose bytes are the plain bodies of GET and PUT.
-// CBOR because most of what travels are bytes and numbers. Bodies of some size are compressed. The first call is a hello, which
-// compares [Protocol]: what travels are the structs of the ports, so both ends must have the same.
+// A call is a POST of one CBOR value to /store/v1/NAME. The answer is a sequence of CBOR values, of which the last says
+// that it is the last, so that a truncated answer is recognised. The exception are values, whose bytes are the plain
+// bodies of GET and PUT. CBOR, because most of what travels is bytes and numbers. Larger bodies are compressed. The
+// first call is a hello, which compares [Protocol]: what travels are the structs of the ports, so both ends must have
+// the same.
 //
 // # Once, and in order
 //
-// Everything that a client writes to the metastore goes through one queue; what has gathered travels as one numbered batch, and the
-// next leaves only when the answer is there. The server passes a batch on in order and answers when all of it is durable. So records
-// are committed in the order in which they were queued, and Done is called only for what is durable.
+// Everything that a client writes to the metastore goes through one queue. What has been queued travels as one numbered
+// batch, and the next batch is sent only after the answer to this one. The server passes a batch on in order and
+// answers when all of it is durable. So records are committed in the order in which they were queued, and Done is
+// called only for what is durable.
 //
 // A batch whose answer was lost is sent again, with the same number, until there is an answer. It must not count twice:
 //
-//  1. The server knows this batch: it handled it, or does so now. It handles one batch of a client at a time and keeps the last
-//     answer, so the batch that is sent again waits for the first and gets its answer.
-//  2. The server does not, because it was started anew. Any beginning of the batch may be durable, records being committed in order. All
-//     of it is passed on again. The session, the number of the batch and the place in it name each write, and the store commits that
-//     name, a [metastore.Mark], together with what is written. So a record that was committed is not written again, and a run that
-//     was created is the one that is answered. The end of a run, requests to stop, and changes of tags say what shall be,
-//     and may be said twice.
+//  1. If the server knows the batch, it has handled it or is doing so. It handles one batch of a client at a time and
+//     keeps the last answer, so the repeated batch waits for the first and gets its answer.
+//  2. If the server does not know it, the server was restarted. Since records are committed in order, some first part
+//     of the batch may be durable. All of it is passed on again. Each write has a name, a [metastore.Mark], made of the
+//     session, the number of the batch and the place in it, which the store commits together with the write. So a
+//     record that was committed is not written again, and for a run that was created, that run is the answer. The end
+//     of a run, requests to stop, and changes of tags state the result to be reached, and may be repeated.
 //
-// A write that only looks like another has a name of its own. If it brings a task or a scope that is there, it is a Conflict,
-// whether it was sent once or again. The store forgets the names of a client's batch when its next one comes.
+// A write that merely equals an earlier one has another name. If it adds a task or a scope that exists, it is a
+// Conflict, whether it was sent once or again. The store forgets the names of a client's batch when the client's next
+// batch arrives.
 //
-// # Whose
+// # Who may write
 //
-// Of a connection from its own machine a server on Linux knows whose it is (peer_linux.go). Runs that are not recorded by its own user, or root,
-// are marked as Foreign: it starts nothing of them. Who is not known to be that user adds records to Foreign runs alone.
+// On Linux, a server knows which user a connection from its own machine belongs to (peer_linux.go). Runs that are
+// recorded by anyone but its own user or root are marked as Foreign, and the server never starts anything of them.
+// Whoever is not known to be that user can add records only to Foreign runs.
 //
 // # Patience
 //
-// While the server is away, requests are tried again, slower and slower, until it has been away for the patience of the client; then they fail with a
-// fault that says how to go on. Whoever waits is told once, of a server that takes requests and says nothing after ten seconds, and once more when the server is back. The first request of all,
-// the hello, does not wait: a wrong address is told at once.
+// While the server is away, requests are retried at growing intervals, until it has been away for longer than the
+// patience of the client; then they fail with a fault that says how to continue. Waiting is reported once (for a server
+// that accepts requests but does not answer, after ten seconds), and once more when the server is back. The first
+// request of all, the hello, does not wait: a wrong address is reported at once.
 //
 // # Values and files
 //
-// A bucket keeps what it sent or fetched in a folder of bounded size (cache.go), where tasks read it in place. Logs and cards of tasks
-// that run are files beside the runner; they are carried to the store's folder as they grow (mirror.go), and all of a log is there before the record
-// that names it. Collections of the server spare what a client stored and has not recorded yet, since each client is a [session] that is
-// kept on the server's disk like the folders of engines that run beside the store, and renewed while it lives.
+// A bucket keeps what it sent or fetched in a folder of bounded size (cache.go), where tasks read it in place. Logs and
+// cards of running tasks are files beside the runner. They are copied to the store's folder as they grow (mirror.go),
+// and a log is complete there before the record that names it. Collections on the server spare what a client has stored
+// but not recorded yet: each client is a [session], which is kept on the server's disk, like the folders of engines
+// that run beside the store, and renewed while the client lives.
 package remote
 
 import (

@@ -1,10 +1,9 @@
-// Package rpc serves package api over a pair of byte streams: what `levada rpc` does for a client in
-// another process, such as the Python client. README.md beside this file describes the
-// conversation precisely enough to write a client.
+// Package rpc serves package api over a pair of byte streams: `levada rpc`, which clients in other processes use, such
+// as the Python client. README.md beside this file describes the conversation precisely enough to write a client.
 //
-// Requests are frames of package protocol with an id; they are answered in the order in which the answers
-// are ready. What a frame claims is never trusted. Stores are opened when a request first needs them, for
-// reading; one that is not there yet is looked for again by each request.
+// Requests are frames of package protocol with an id. Answers are sent as they become ready, in any order. What a frame
+// claims is never trusted. A store is opened, for reading, when a request first needs it; if it does not exist yet,
+// each request looks again.
 package rpc
 
 import (

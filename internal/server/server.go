@@ -1,12 +1,13 @@
-// Package server is `levada server`: one address with the web UI, the HTTP API, what monitoring asks for, and nothing that has
-// to run beside it.
+// Package server is `levada server`: one address for the web pages, the HTTP API and what monitoring needs, with
+// nothing that has to run beside it.
 //
-// The handlers are made elsewhere; this package puts around them what all requests need. A request must name this machine as its host
-// and come from our own pages or from no page at all, so that a page of the network can neither have its name lead here nor make
-// a browser send us something. Bodies and times are limited. A handler that panics costs its own request. Each request is logged and
-// counted. A signal ends the server when what it is answering is answered; streams of events are told to come back.
+// The handlers are made elsewhere; this package adds what all requests need. A request must name this machine as its
+// host and must come from our own pages or from no page at all. So another site's page can neither reach the server
+// under its own name nor make a browser send something to it. Bodies and times are limited. A handler that panics fails
+// only its own request. Each request is logged and counted. On a signal, the server finishes the requests under way;
+// streams of events are told to reconnect.
 //
-// There is no login yet, so it listens on loopback addresses alone.
+// There is no login yet, so it listens only on loopback addresses.
 package server
 
 import (

@@ -1,11 +1,11 @@
-// Package tracing exports what a run did as an OpenTelemetry trace: a span for the run, below it one for each attempt of a
-// task. They go to a collector over OTLP/HTTP, as JSON.
+// Package tracing exports a run as an OpenTelemetry trace: a span for the run and, below it, one for each attempt of a
+// task. The spans go to a collector over OTLP/HTTP, as JSON.
 //
-// A run must not notice. Ended attempts go into a bounded queue, from which one goroutine sends them in batches; what finds the
-// queue full, or cannot be delivered after a few tries, is dropped and counted. The end of a run waits for the
-// rest for a bounded time.
+// Tracing must not affect a run. Ended attempts go into a bounded queue, from which one goroutine sends them in
+// batches. A span that finds the queue full, or cannot be delivered after a few tries, is dropped and counted. At its
+// end, a run waits for the rest for a bounded time.
 //
-// A nil [Trace] is that of a run that is not traced: its methods do nothing.
+// A nil [Trace] means that the run is not traced: its methods do nothing.
 package tracing
 
 import (

@@ -1,17 +1,17 @@
-// Package upkeep keeps a store in order: it removes runs, frees what nobody refers to any more, and finds and mends
-// what is wrong.
+// Package upkeep keeps a store in order: it removes runs, frees what nothing refers to any more, and finds and repairs
+// damage.
 //
-// Deciding is apart from doing. [Rules.Select] says which runs go, given all runs; the ledger (ledger.go) says which values and
-// logs go with them, given all references. Both are pure. [Store] reads, asks them, and does it.
+// Deciding is separate from doing. [Rules.Select] says which runs are removed, given all runs; the ledger (ledger.go)
+// says which values and logs go with them, given all references. Both are pure. [Store] reads, asks them, and does it.
 //
-// A collection goes like this. Candidates are found with readers, which nobody waits for: what is stored, minus what is
-// referred to. Runs are removed, few at a time so that no flow waits long for its turn to write. Then each candidate is looked at
-// once more where nothing can change any more, small values in a transaction, files as package datastore describes, and deleted.
-// For this second look not all runs are read again, only those that can have got new records since the first: the ones
-// that were recorded as running then, and those that are newer.
+// A collection finds its candidates (everything stored, minus everything referred to) through readers, for which nobody
+// has to wait. It removes runs, a few at a time, so that no flow waits long for its turn to write. Then it checks each
+// candidate again where nothing can change any more (small values in a transaction, files as package datastore
+// describes), and deletes it. This second check does not read all runs again, only those that may have new records
+// since the first: those that were recorded as running then, and newer ones.
 //
-// Records go before what they refer to. So a collection that is killed, or ends with an error, leaves at most what nobody refers
-// to, and the next one frees that.
+// Records are deleted before what they refer to. So a collection that is killed, or ends with an error, leaves at most
+// something that nothing refers to, and the next one frees that.
 package upkeep
 
 import (

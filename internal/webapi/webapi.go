@@ -1,14 +1,15 @@
 // Package webapi is the HTTP API of a store, version 1, below /api/v1.
 //
-// It is a face of package api: a [route] says how a path and its query become a request of that package and which of its use cases
-// answers; nothing else is decided here. The table of routes is also where openapi.json is made from, so what is documented is
-// what is accepted: a parameter that a route does not name is refused.
+// It is a thin layer over package api: a [route] says how a path and its query become a request of that package, and
+// which of its use cases answers; nothing else is decided here. openapi.json is generated from the table of routes, so
+// what is documented is what is accepted: a parameter that a route does not name is refused.
 //
-// Answers to GET carry an ETag, and one that the reader has already is not sent again. Errors are problem+json (RFC 9457) with the
-// fault's kind and, where there is one, the next step. Lists come in pages: "next" is the next request's cursor.
+// Answers to GET have an ETag, and one that the reader has already is not sent again. Errors are problem+json (RFC
+// 9457) with the fault's kind and, where there is one, the next step. Lists come in pages: "next" is the next request's
+// cursor.
 //
-// Changes are told as server-sent events (events.go). Since any process may write to the store, whoever waits for news has the store
-// looked at a few times a second; while nobody waits, nothing is done.
+// Changes are reported as server-sent events (events.go). Since any process may write to the store, the store is polled
+// a few times a second while somebody listens; while nobody does, nothing is done.
 package webapi
 
 import (

@@ -1,9 +1,10 @@
-// Package webclient asks a server that runs somewhere else: [Client.Call] is the Call of package api's service over
-// HTTP, at /api/v1/call.
+// Package webclient calls a remote server: [Client.Call] is the Call of package api's service over HTTP, at
+// /api/v1/call.
 //
-// A server that is away for a moment, because it is started again or a connection broke, is waited for, with growing pauses. What only
-// reads is asked again; what changes something only if it has surely not been done: the connection was never made. A server that has not
-// answered this client yet gets a short moment only, so that a wrong address is told soon.
+// If the server is away for a moment, because it is restarted or a connection broke, the client waits for it, with
+// growing pauses. A request that only reads is repeated. A request that changes something is repeated only if it has
+// certainly not been carried out, because the connection was never made. A server that has never answered this client
+// gets only a short time, so that a wrong address is reported soon.
 package webclient
 
 import (

@@ -1,4 +1,4 @@
-// Package queue collects what is to be written, so that many writes share a commit, or a request.
+// Package queue collects writes, so that many of them share a commit or a request.
 package queue
 
 import (
