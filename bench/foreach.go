@@ -23,10 +23,10 @@ func (b *bench) forks(script string, n int) func(dir string) command {
 	}
 }
 
-// leastHost is the command that does the same with a host in Go and a bare fork server. One process more at a time ends while others begin.
-func (b *bench) leastHost(program string, n int) func(dir string) command {
+// bareHost is the command that does the same with a host in Go and a bare fork server. One process more at a time ends while others begin.
+func (b *bench) bareHost(program string, n int) func(dir string) command {
 	return func(dir string) command {
-		return command{dir: dir, args: []string{program, b.python, b.file("least_server.py"), strconv.Itoa(n), strconv.Itoa(workers + 1)}}
+		return command{dir: dir, args: []string{program, b.python, b.file("bare_server.py"), strconv.Itoa(n), strconv.Itoa(workers + 1)}}
 	}
 }
 
@@ -44,7 +44,7 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		}
 	}
 
-	// Levada's fork server has four modules more than the least one, and the SDK and the flow, of which the least one makes no use.
+	// Levada's fork server has four modules more than the bare one, and the SDK and the flow, of which the bare one makes no use.
 	const needed = "_ctypes _json select resource"
 	whole := func(make func(dir string) command) func(dir string) command {
 		return func(dir string) command {
@@ -54,12 +54,12 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		}
 	}
 
-	host := filepath.Join(b.temp, "leasthost")
-	if err := b.tool(ctx, "go", "build", "-o", host, "./bench/leasthost"); err != nil {
+	host := filepath.Join(b.temp, "barehost")
+	if err := b.tool(ctx, "go", "build", "-o", host, "./bench/barehost"); err != nil {
 		return nil, err
 	}
 
-	var levada, floor, talking, least, leastLoaded, leastWhole, single, bare, levadaNumpy, floorNumpy, reference, referenceSingle cost
+	var levada, floor, talking, onHost, onHostLoaded, onHostWhole, single, floorSingle, levadaNumpy, floorNumpy, reference, referenceSingle cost
 	measure := func(c *cost, make func(dir string) command) error {
 		r, err := b.once(ctx, make)
 		if err == nil {
@@ -71,9 +71,9 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		// A map: a round has no fixed order, so no measurement always follows the same other one.
 		for c, make := range map[*cost]func(string) command{
 			&levada: b.squares(n), &floor: b.floor(n), &talking: b.forks("talking_floor.py", n),
-			&least: b.leastHost(host, n), &leastLoaded: importing(b.leastHost(host, n), needed),
-			&leastWhole: whole(b.leastHost(host, n)),
-			&single:     b.squares(1), &bare: b.floor(1),
+			&onHost: b.bareHost(host, n), &onHostLoaded: importing(b.bareHost(host, n), needed),
+			&onHostWhole: whole(b.bareHost(host, n)),
+			&single:     b.squares(1), &floorSingle: b.floor(1),
 			&levadaNumpy: importing(b.squares(n), "numpy"), &floorNumpy: importing(b.floor(n), "numpy"),
 		} {
 			if err := measure(c, make); err != nil {
@@ -104,8 +104,8 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		name        string
 		ours, floor time.Duration
 	}{
-		{"time of each further task", further(levada.wall, single.wall), further(floor.wall, bare.wall)},
-		{"processor time of each further task", further(levada.cpu, single.cpu), further(floor.cpu, bare.cpu)},
+		{"time of each further task", further(levada.wall, single.wall), further(floor.wall, floorSingle.wall)},
+		{"processor time of each further task", further(levada.cpu, single.cpu), further(floor.cpu, floorSingle.cpu)},
 	} {
 		rows = append(rows, row{
 			work:     work,
@@ -119,9 +119,9 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		cost *cost
 	}{
 		{"a floor whose processes also say their result over a socket and have pipes for what they print, nothing stored", &talking},
-		{"the same with a host in Go and a bare fork server, one process more at a time", &least},
-		{"and with the four modules that Levada's fork server needs", &leastLoaded},
-		{"and with the SDK and the flow in memory, of which no use is made", &leastWhole},
+		{"the bare host: the same with a host in Go and a bare fork server, one process more at a time", &onHost},
+		{"the bare host with the four modules that Levada's fork server needs", &onHostLoaded},
+		{"the bare host with the SDK and the flow in memory besides, of which no use is made", &onHostWhole},
 	} {
 		rows = append(rows, row{
 			work: work,

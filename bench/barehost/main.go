@@ -1,7 +1,7 @@
-// Command leasthost has a bare fork server start N processes, WORKERS at a time, and reads what each says: the least
+// Command barehost has a bare fork server start N processes, WORKERS at a time, and reads what each says: the least
 // that a host in Go does which runs each task as a process of its own. It knows no flows and stores nothing.
 //
-// usage: leasthost PYTHON SERVER N WORKERS
+// usage: barehost PYTHON SERVER N WORKERS
 package main
 
 import (
@@ -18,14 +18,14 @@ import (
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "leasthost:", err)
+		fmt.Fprintln(os.Stderr, "barehost:", err)
 		os.Exit(1)
 	}
 }
 
 func run(args []string) error {
 	if len(args) != 4 {
-		return fmt.Errorf("usage: leasthost PYTHON SERVER N WORKERS")
+		return fmt.Errorf("usage: barehost PYTHON SERVER N WORKERS")
 	}
 	n, err := strconv.Atoi(args[2])
 	if err != nil {

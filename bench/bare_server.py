@@ -1,6 +1,6 @@
-"""The least fork server: for each message of a host it forks a process that squares a number and says the result.
+"""A bare fork server: for each message of a host it forks a process that squares a number and says the result.
 
-usage: least_server.py  with the host's socket as descriptor 3
+usage: bare_server.py  with the host's socket as descriptor 3
 
 A message is the number, and comes with three descriptors: the process's own socket, and what is to be its output. A
 message without descriptors says that a socket has ended, so that a process is there to be waited for. BENCH_IMPORT
