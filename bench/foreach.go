@@ -73,7 +73,7 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 			&levada: b.squares(n), &floor: b.floor(n), &talking: b.forks("talking_floor.py", n),
 			&onHost: b.bareHost(host, n), &onHostLoaded: importing(b.bareHost(host, n), needed),
 			&onHostWhole: whole(b.bareHost(host, n)),
-			&single:     b.squares(1), &floorSingle: b.floor(1),
+			&single:      b.squares(1), &floorSingle: b.floor(1),
 			&levadaNumpy: importing(b.squares(n), "numpy"), &floorNumpy: importing(b.floor(n), "numpy"),
 		} {
 			if err := measure(c, make); err != nil {
