@@ -8,12 +8,30 @@ import (
 	"testing"
 )
 
-// arrowTexts is the pickle of an array of pandas' with text that Arrow lays out: its length, the offset of its first element, and its buffers.
+// arrowTexts is the pickle of an array of pandas' with text that Arrow lays out: its length, the offset of its first
+// element, and its buffers.
 func arrowTexts(length, offset, ends, text string) string {
-	buffer := func(b string) string { return "cpyarrow.lib\npy_buffer\n(" + b + "tR" }
-	chunk := "cpyarrow.lib\n_restore_array\n((cpyarrow.lib\ntype_for_alias\n(X\x06\x00\x00\x00stringtR" +
-		length + "I0\n" + offset + "(N" + buffer(ends) + buffer(text) + "l(lNttR"
-	return "\x80\x03cpandas.arrays\nArrowStringArray\n)\x81}X\x09\x00\x00\x00_pa_array" + chunk + "sb."
+	return arrowPickle("X\x06\x00\x00\x00string", length, offset, "", ends, text)
+}
+
+// arrowPickle is the pickle of an array of pandas' that Arrow lays out: the name of its type, its length, the offset of
+// its first element, what comes after its buffers, and these.
+func arrowPickle(typ, length, offset, more string, buffers ...string) string {
+	text := "\x80\x03cpandas.arrays\nArrowStringArray\n)\x81}X\x09\x00\x00\x00_pa_array" + arrowChunk("cpyarrow.lib\ntype_for_alias\n("+typ+"tR", length, offset, more, buffers...)
+	return text + "sb."
+}
+
+// arrowChunk is the call that makes an array of pyarrow's.
+func arrowChunk(typ, length, offset, more string, buffers ...string) string {
+	return "cpyarrow.lib\n_restore_array\n(" + arrowTuple(typ, length, offset, more, buffers...) + "tR"
+}
+
+func arrowTuple(typ, length, offset, more string, buffers ...string) string {
+	text := "(" + typ + length + "I0\n" + offset + "(N"
+	for _, b := range buffers {
+		text += "cpyarrow.lib\npy_buffer\n(" + b + "tR"
+	}
+	return text + "l" + more + "t"
 }
 
 // words are numbers of 32 bits, as Arrow has them.
@@ -145,6 +163,63 @@ func TestArrowTextOfBrokenPickles(t *testing.T) {
 		{"a buffer that is none", "I3\n", "I0\n", "I7\n", text, nil},
 	} {
 		o := decode(t, arrowTexts(c.length, c.offset, c.ends, c.text))
+		show, n := elements(o, 0)
+		if c.want == nil {
+			if show != nil {
+				t.Errorf("%s: %d elements, not none", c.name, n)
+			}
+			continue
+		}
+		got := []string{}
+		for i := range n {
+			got = append(got, show(i))
+		}
+		if show == nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, not %q", c.name, got, c.want)
+		}
+	}
+}
+
+// aliasOf is a type without parts, by name.
+func aliasOf(name string) string {
+	return "cpyarrow.lib\ntype_for_alias\n(X" + words(int32(len(name))) + name + "tR"
+}
+
+// raw is a buffer of so many bytes.
+func raw(b string) string { return "B" + words(int32(len(b))) + b }
+
+func TestArrowElementsOfBrokenPickles(t *testing.T) {
+
+	texts := arrowTuple(aliasOf("string"), "I2\n", "I0\n", "(lN", raw(words(0, 1, 2)), raw("xy"))
+	dictionary := "cpyarrow.lib\ndictionary\n(" + aliasOf("int8") + aliasOf("string") + "I00\ntR"
+	list := "cpyarrow.lib\nlist_\n(" + aliasOf("int8") + "tR"
+	items := "(" + arrowTuple(aliasOf("int8"), "I3\n", "I0\n", "(lN", raw("\x01\x02\x03")) + "lN"
+	view := func(n, buffer, from int32) string { return words(n) + "abcd" + words(buffer, from) }
+	moment := "cpyarrow.lib\ntimestamp\n(X" + words(2) + "usX" + words(7) + "../../etR"
+	for _, c := range []struct {
+		name, chunk string
+		want        []string // nil if there are no elements
+	}{
+		{"dictionary", arrowChunk(dictionary, "I3\n", "I0\n", "(l"+texts, raw("\x01\x00\x01")), []string{"y", "x", "y"}},
+		{"number that no value has", arrowChunk(dictionary, "I3\n", "I0\n", "(l"+texts, raw("\x01\x02\x01")), nil},
+		{"negative number", arrowChunk(dictionary, "I3\n", "I0\n", "(l"+texts, raw("\x01\xff\x01")), nil},
+		{"dictionary without values", arrowChunk(dictionary, "I3\n", "I0\n", "(lN", raw("\x01\x00\x01")), nil},
+		{"list", arrowChunk(list, "I2\n", "I0\n", items, raw(words(0, 1, 3))), []string{"[1]", "[2, 3]"}},
+		{"list beyond its elements", arrowChunk(list, "I2\n", "I0\n", items, raw(words(0, 1, 4))), []string{"[1]", "…"}},
+		{"list that ends before it begins", arrowChunk(list, "I2\n", "I0\n", items, raw(words(2, 1, 3))), []string{"…", "[2, 3]"}},
+		{"list without elements", arrowChunk(list, "I2\n", "I0\n", "(lN", raw(words(0, 1, 3))), nil},
+		{"view", arrowChunk(aliasOf("string_view"), "I2\n", "I0\n", "(lN", raw(view(13, 0, 1)+words(2)+"hi          "), raw("0123456789abcdef")), []string{"123456789abcd", "hi"}},
+		{"view beyond its text", arrowChunk(aliasOf("string_view"), "I1\n", "I0\n", "(lN", raw(view(13, 0, 4)), raw("0123456789abcdef")), nil},
+		{"view of text that is not there", arrowChunk(aliasOf("string_view"), "I1\n", "I0\n", "(lN", raw(view(13, 1, 0)), raw("0123456789abcdef")), nil},
+		{"view of less than nothing", arrowChunk(aliasOf("string_view"), "I1\n", "I0\n", "(lN", raw(view(-1, 0, 0)), raw("0123456789abcdef")), nil},
+		// What a small pickle has over and over would be huge in total.
+		{"views of one text", arrowChunk(aliasOf("string_view"), "I300\n", "I0\n", "(lN", raw(strings.Repeat(view(1<<20, 0, 0), 300)), raw(strings.Repeat("x", 1<<20))), nil},
+		{"times", arrowChunk(moment, "I2\n", "I0\n", "(lN", raw(words(1, 0, -1, 1<<31-1))), []string{"1970-01-01 00:00:00.000001+00:00", "9223372036854775807"}},
+		{"times cut short", arrowChunk(moment, "I2\n", "I0\n", "(lN", raw(words(1, 0, 1))), nil},
+		{"a unit that is none", arrowChunk(aliasOf("duration[weeks]"), "I1\n", "I0\n", "(lN", raw(words(1, 0))), nil},
+		{"a type that is not known", arrowChunk(aliasOf("interval"), "I1\n", "I0\n", "(lN", raw(words(1, 0))), nil},
+	} {
+		o := decode(t, "\x80\x03cpandas.arrays\nArrowExtensionArray\n)\x81}X\x09\x00\x00\x00_pa_array"+c.chunk+"sb.")
 		show, n := elements(o, 0)
 		if c.want == nil {
 			if show != nil {

@@ -161,7 +161,7 @@ func words64(o *Object) (words func(i int64) int64, parts, n int64) {
 	}
 	place, ok := inOrder(fortran, lengths)
 	code, order := dtypeCode(d)
-	parts = map[string]int64{"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[dtypeUnit(d)]
+	parts = unitParts[dtypeUnit(d)]
 	n, fits := count(lengths)
 	if !ok || !fits || n*8 != int64(len(data)) || code != "M8" && code != "m8" || parts == 0 {
 		return nil, 0, 0
@@ -193,16 +193,22 @@ func moments(o *Object, zone *time.Location, zoned bool) (show func(i int64) str
 		if word == math.MinInt64 {
 			return "NaT"
 		}
-		t := time.Unix(word/parts, word%parts*(1e9/parts)).In(zone)
-		layout := "2006-01-02 15:04:05" + fractionLayout(int64(t.Nanosecond()))
-		if zoned {
-			layout += "-07:00"
-		}
-		if text := momentText(t, layout); text != "" {
+		if text := momentAt(word, parts, zone, zoned); text != "" {
 			return text
 		}
 		return strconv.FormatInt(word, 10)
 	}, n
+}
+
+// momentAt writes the time that is so many parts of a second after 1970, with its offset if it is in a zone; "" if
+// the year is no common one.
+func momentAt(n, parts int64, zone *time.Location, zoned bool) string {
+	t := time.Unix(n/parts, n%parts*(1e9/parts)).In(zone)
+	layout := "2006-01-02 15:04:05" + fractionLayout(int64(t.Nanosecond()))
+	if zoned {
+		layout += "-07:00"
+	}
+	return momentText(t, layout)
 }
 
 // namedZone is a time zone, UTC if it is not known here: the moment is the same.

@@ -371,7 +371,7 @@ func fillColumns(block Value, columns []func(int64) string, rows int64) bool {
 		return true
 	}
 	if a, ok := arrowOf(o.Args[0]); ok {
-		if len(places) != 1 || a.length != rows || !a.whole() {
+		if len(places) != 1 || a.length != rows || !a.typ.isPlain() || !a.whole() {
 			return false
 		}
 		return take(places[0], func(row int64) string {

@@ -54,6 +54,8 @@ func objectType(o *Object) string {
 		}
 	case "zoneinfo.ZoneInfo._unpickle":
 		return "zoneinfo.ZoneInfo"
+	case "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib._reconstruct_table", "pyarrow.lib._reconstruct_record_batch":
+		return strings.Replace(arrowClasses[name], ".", ".lib.", 1)
 	case "":
 		return "object"
 	}
@@ -115,6 +117,15 @@ func (p *printer) special(o *Object) func() {
 			}
 		}
 	}
+	if t, ok := tableOf(o, mostShown); ok {
+		return func() { p.table(&t) }
+	}
+	if text := figureText(o); text != "" {
+		return func() { p.str(text) }
+	}
+	if b := rawBytes(o.State); len(b) > mostStateBytes && len(o.Args) == 0 {
+		return func() { p.str("<" + clip(Type(o)) + ", " + strconv.Itoa(len(b)) + " bytes, readable only in Python>") }
+	}
 	if strings.HasPrefix(g.Module, "numpy") {
 		return p.numpy(o)
 	}
@@ -122,6 +133,28 @@ func (p *printer) special(o *Object) func() {
 		return p.pandas(o)
 	}
 	return nil
+}
+
+// mostStateBytes is how many bytes are shown that an object is kept as, in a form of its own.
+const mostStateBytes = 64
+
+// figureText returns the repr of a figure of matplotlib's, "" of any other object.
+func figureText(o *Object) string {
+	if o.Class().String() != "matplotlib.figure.Figure" {
+		return ""
+	}
+	text := "<Figure"
+	dpi, _ := o.attr("_dpi").(float64)
+	if box, ok := o.attr("bbox_inches").(*Object); ok {
+		if points, ok := numbersOf(box.attr("_points")); ok && points.descr == "<f8" && len(points.data) == 32 { // two corners
+			at := func(i int64) float64 { return math.Float64frombits(uint64(points.int(i))) }
+			text += fmt.Sprintf(" size %.0fx%.0f", (at(2)-at(0))*dpi, (at(3)-at(1))*dpi)
+		}
+	}
+	if axes, ok := o.attr("_localaxes").(*List); ok {
+		text += fmt.Sprintf(" with %d Axes", len(axes.Items))
+	}
+	return text + ">"
 }
 
 // made prints an object as the call that makes it.

@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -210,28 +211,15 @@ func isNA(v Value) bool {
 	return ok && strings.HasPrefix(g.Module, "pandas") && (g.Name == "NA" || strings.HasSuffix(g.Name, ".NA"))
 }
 
-// mostShown is how many names of columns are shown.
+// mostShown is how many columns are shown by name and type.
 const mostShown = 20
 
 // frame prints the shape of a data frame or series, its columns and types.
 func (p *printer) frame(name, short string, o *Object, axes, blocks []Value) {
 	p.str("<" + clip(name))
 	var types []string
-	more := len(blocks) > 20
-	for _, b := range blocks[:min(len(blocks), 20)] {
-		if t := blockType(b); t != "" {
-			seen := false
-			for _, old := range types {
-				seen = seen || old == t
-			}
-			switch {
-			case seen:
-			case len(types) == 8:
-				more = true
-			default:
-				types = append(types, t)
-			}
-		}
+	for _, b := range blocks[:min(len(blocks), mostShown)] {
+		types = append(types, blockType(b))
 	}
 	if short == "Series" {
 		length := int64(-1)
@@ -246,20 +234,43 @@ func (p *printer) frame(name, short string, o *Object, axes, blocks []Value) {
 	} else if len(axes) == 2 {
 		p.str(" shape=" + shapeText([]int64{indexLength(axes[1]), indexLength(axes[0])}))
 		if names, ok := firstLabels(axes[0], mostShown+1); ok {
-			p.list(" columns=[", names[:min(mostShown, len(names))], "")
-			if len(names) > mostShown {
-				p.str(", ...")
-			}
-			p.str("]")
+			p.columns(names, len(names))
 		}
 	}
-	if len(types) > 0 {
-		p.str(" dtype=" + strings.Join(types, ","))
-		if more {
-			p.str(",...")
-		}
-	}
+	p.types(types, len(blocks) > len(types))
 	p.str(">")
+}
+
+// columns prints the names of the first of so many columns.
+func (p *printer) columns(names []Value, count int) {
+	names = names[:min(mostShown, len(names))]
+	p.list(" columns=[", names, "")
+	if count > len(names) {
+		p.str(", ...")
+	}
+	p.str("]")
+}
+
+// types prints the first different types of columns; more tells that there are columns whose types are not in the list.
+func (p *printer) types(list []string, more bool) {
+	const most = 8
+	var types []string
+	for _, t := range list {
+		switch {
+		case t == "" || slices.Contains(types, t):
+		case len(types) == most:
+			more = true
+		default:
+			types = append(types, t)
+		}
+	}
+	if len(types) == 0 {
+		return
+	}
+	p.str(" dtype=" + strings.Join(types, ","))
+	if more {
+		p.str(",...")
+	}
 }
 
 // manager returns the axes and blocks of what holds a frame's data, as the
@@ -323,8 +334,8 @@ func extensionType(o *Object) string {
 	case "String", "ArrowString", "ArrowStringArrayNumpySemantics":
 		return textType(o)
 	case "ArrowExtension":
-		if a, ok := arrowOf(o); ok && a.typ != "" {
-			return a.typ + "[pyarrow]"
+		if a, ok := arrowOf(o); ok && a.typ.kind != "" {
+			return a.typ.String() + "[pyarrow]"
 		}
 		return "unknown[pyarrow]"
 	case "Categorical":

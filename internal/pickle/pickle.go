@@ -117,12 +117,20 @@ func (o *Object) Get(name string) (Value, bool) {
 	return nil, false
 }
 
-// states returns the dicts that the state consists of: its attributes, and those in slots.
+// states returns the dicts that the state consists of: its attributes, and those in slots. Those of a model of
+// pydantic's are its fields, the values that it has beside them, and what is private.
 func (o *Object) states() []*Dict {
 	var list []*Dict
 	switch s := o.State.(type) {
 	case *Dict:
-		list = append(list, s)
+		if len(s.Entries) != 4 || s.Entries[0].Key != Value("__dict__") || s.Entries[2].Key != Value("__pydantic_fields_set__") {
+			return append(list, s)
+		}
+		for _, e := range s.Entries {
+			if d, ok := e.Value.(*Dict); ok {
+				list = append(list, d)
+			}
+		}
 	case *Tuple:
 		if len(s.Items) == 2 {
 			for _, item := range s.Items {
@@ -133,6 +141,20 @@ func (o *Object) states() []*Dict {
 		}
 	}
 	return list
+}
+
+// Fields returns the attributes of an object of a class that is not known here, at most so many, and how many it has;
+// none of any other value.
+func Fields(v Value, most int) (fields []Entry, count int) {
+	o, ok := v.(*Object)
+	if !ok || (&printer{}).special(o) != nil || len(o.Items) > 0 || len(o.Entries) > 0 {
+		return nil, 0
+	}
+	for _, state := range o.states() {
+		count += len(state.Entries)
+		fields = append(fields, state.Entries[:min(len(state.Entries), most-len(fields))]...)
+	}
+	return fields, count
 }
 
 // Limits bound what decoding may take. Zero fields have defaults.

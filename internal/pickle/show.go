@@ -73,17 +73,22 @@ func (n *numbers) float() float64 {
 	return math.Float64frombits(u)
 }
 
-// Frame is a pandas data frame, or a series as one of a single column.
+// Frame is a data frame of pandas' or polars', a table of pyarrow's, or a series or an array of Arrow's as one of a
+// single column.
 type Frame struct {
 	Rows    int64
 	Columns int                      // all of them
 	Names   []string                 // of the first columns
+	Types   []string                 // of each; "" if it is not known
 	Cells   []func(row int64) string // of each; nil for a column whose elements cannot be told
 	Index   func(row int64) string   // the label of a row; nil if rows have nothing but their numbers
 }
 
-// FrameOf returns the data frame or series that a value is, with at most max columns; not ok if it is none.
+// FrameOf returns the frame that a value is, with at most max columns; not ok if it is none.
 func FrameOf(v Value, max int) (*Frame, bool) {
+	if t, ok := tableOf(v, max); ok {
+		return t.frame(), true
+	}
 	o, ok := v.(*Object)
 	if !ok {
 		return nil, false
@@ -111,7 +116,9 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 			name = shown(o.attr("_name"))
 		}
 		f.Columns, f.Names, f.Cells = 1, []string{name}, make([]func(int64) string, 1)
+		f.Types = []string{""}
 		if len(blocks) == 1 {
+			f.Types[0] = blockType(blocks[0])
 			if show, n := elements(blocks[0], 0); n == f.Rows {
 				f.Cells[0] = show
 			}
@@ -126,26 +133,32 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 	for i := range min(f.Columns, max) {
 		f.Names = append(f.Names, label(i))
 	}
-	f.Cells = make([]func(int64) string, len(f.Names))
+	f.Cells, f.Types = make([]func(int64) string, len(f.Names)), make([]string, len(f.Names))
 	for _, b := range blocks {
 		f.fill(b)
 	}
 	return f, true
 }
 
-// fill gives the columns of a block what shows their elements.
+// fill gives the columns of a block their type and what shows their elements.
 func (f *Frame) fill(block Value) {
 	o, ok := block.(*Object)
 	if !ok || !strings.HasSuffix(o.Class().Name, "_unpickle_block") || len(o.Args) < 2 {
 		return
 	}
 	places, ok := placesOf(o.Args[1])
-	show, n := elements(o.Args[0], 0)
-	if !ok || show == nil || f.Rows > mostRows || n != f.Rows*int64(len(places)) {
+	if !ok {
 		return
 	}
+	show, n := elements(o.Args[0], 0)
+	readable := show != nil && f.Rows <= mostRows && n == f.Rows*int64(len(places))
+	typ := blockType(block)
 	for i, at := range places {
-		if at >= 0 && at < int64(len(f.Cells)) {
+		if at < 0 || at >= int64(len(f.Cells)) {
+			continue
+		}
+		f.Types[at] = typ
+		if readable {
 			f.Cells[at] = func(row int64) string { return show(int64(i)*f.Rows + row) }
 		}
 	}

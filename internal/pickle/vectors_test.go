@@ -24,6 +24,7 @@ type vector struct {
 	Type     string
 	JSON     string
 	Cells    [][]string // of the columns of a frame, as they are shown
+	Columns  [][3]any   // of a table of polars' or pyarrow's: name, type, cells
 	CSV      string
 }
 

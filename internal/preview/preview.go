@@ -31,11 +31,12 @@ const (
 	Text    Kind = "text"   // Text is the text itself
 	Bool    Kind = "bool"
 	None    Kind = "none"
-	Table   Kind = "table"   // Columns, Rows, Index if rows have labels, TotalRows, Shape
+	Table   Kind = "table"   // Columns, Types if they are known, Rows, Index if rows have labels, TotalRows, Shape
 	Array   Kind = "array"   // Shape, DType; Values and NotFinite if it has numbers; one of one or two dimensions has Rows too
 	Image   Kind = "image"   // MediaType
 	JSON    Kind = "json"    // Text is JSON; Length
 	Bytes   Kind = "bytes"   // Text is a hex dump
+	Object  Kind = "object"  // Rows: the names of its attributes and their values; Length
 	Unknown Kind = "unknown" // Text is what is known of the value: its class, its attributes
 )
 
@@ -49,6 +50,7 @@ type Preview struct {
 	Truncated bool       `json:"truncated"` // there is more of it than this shows
 	Number    *Float     `json:"number,omitempty"`
 	Columns   []string   `json:"columns,omitempty"`
+	Types     []string   `json:"types,omitempty"` // of the columns
 	Rows      [][]string `json:"rows,omitempty"`  // the first ones; of an array of one dimension, its elements
 	Index     []string   `json:"index,omitempty"` // the labels of these rows
 	TotalRows int64      `json:"total_rows,omitempty"`
@@ -268,6 +270,19 @@ func (p *Preview) value(v pickle.Value) {
 		p.asJSON(v)
 	default:
 		p.repr(v)
+		p.fields(v)
+	}
+}
+
+// fields shows the attributes of an object.
+func (p *Preview) fields(v pickle.Value) {
+	fields, count := pickle.Fields(v, maxRows)
+	if count == 0 {
+		return
+	}
+	p.Kind, p.Length, p.Truncated = Object, int64(count), count > len(fields)
+	for _, f := range fields {
+		p.Rows = append(p.Rows, []string{cellOf(f.Key), cell(pickle.Repr(f.Value, maxCell))})
 	}
 }
 

@@ -73,7 +73,7 @@ func element(a *pickle.Array, i int) string {
 	return "nan"
 }
 
-// frame shows a data frame or series of pandas'.
+// frame shows a table of pandas', polars' or pyarrow's, or a column of one.
 func (p *Preview) frame(v pickle.Value) bool {
 	f, ok := pickle.FrameOf(v, maxColumns)
 	if !ok {
@@ -84,6 +84,9 @@ func (p *Preview) frame(v pickle.Value) bool {
 	p.Text, _ = cut(pickle.Repr(v, maxDump), maxText)
 	for _, name := range f.Names {
 		p.Columns = append(p.Columns, cell(name))
+	}
+	for _, t := range f.Types {
+		p.Types = append(p.Types, cell(t))
 	}
 	p.Truncated = f.Rows > maxRows || f.Columns > len(f.Names)
 	for r := range min(f.Rows, maxRows) {

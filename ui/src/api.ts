@@ -151,12 +151,13 @@ export interface Artifact {
 }
 
 export interface Preview extends Artifact {
-  kind: "none" | "bool" | "number" | "text" | "table" | "array" | "image" | "json" | "bytes" | "unknown";
+  kind: "none" | "bool" | "number" | "text" | "table" | "array" | "image" | "json" | "bytes" | "object" | "unknown";
   text?: string;
   truncated?: boolean;
   number?: number | null; // null: not finite
   columns?: string[];
-  rows?: string[][]; // the first ones; of an array of one dimension, its elements
+  types?: string[]; // of the columns
+  rows?: string[][]; // the first ones; of an array of one dimension, its elements; of an object, names and values of its attributes
   index?: string[]; // their labels
   total_rows?: number;
   shape?: number[];

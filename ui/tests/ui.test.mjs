@@ -283,7 +283,8 @@ test("artifacts are shown by what they are", async () => {
   await open("config");
   await page.locator(".tree").getByText("adam").waitFor();
   await open("model");
-  await page.locator(".preview").getByText("<__main__.Model weights=[1.0, 2.0]>").waitFor();
+  await page.locator("table.artifacts").getByText("<__main__.Model weights=[1.0, 2.0]>").waitFor();
+  await page.locator(".preview").getByRole("row", { name: "weights [1.0, 2.0]" }).waitFor();
   await open("name");
   await page.locator(".preview").getByText("résumé of\nseveral lines").waitFor();
   const download = page.waitForEvent("download");

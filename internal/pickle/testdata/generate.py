@@ -2,7 +2,8 @@
 
 python3 generate.py > vectors.jsonl             plain values, protocols 0 to 5
 python3 generate.py science > science.jsonl     numpy and pandas, if they are installed
-python3 generate.py arrow > arrow.jsonl         pandas whose text pyarrow holds, if both are installed
+python3 generate.py arrow > arrow.jsonl         pandas whose columns pyarrow holds, if both are installed
+python3 generate.py tables > tables.jsonl       tables of polars' and pyarrow's, models, figures, if all of these are installed
 python2 generate.py > python2.jsonl             what Python 2 writes
 
 Each line: name, python (version), protocol, data (base64), repr, type, and json
@@ -304,6 +305,14 @@ def arrow_cases():
     yield "arrow series", pd.Series(texts, dtype="string"), series % (6, "", "string")
     when = pd.Series(pd.to_datetime(["2024-01-02", None])).astype("timestamp[ns][pyarrow]")
     yield "arrow series", when, series % (2, "", "timestamp[ns][pyarrow]")
+    for frame_of, types in ((plain_columns(pd, pa), True), (columns_with_parts(pd, pa), False)):
+        dtypes = ",".join(dict.fromkeys(map(str, frame_of.dtypes)))
+        count = len(frame_of.columns)
+        if count > 8:  # no more types are named
+            dtypes = ",".join(list(dict.fromkeys(map(str, frame_of.dtypes)))[:8]) + ",..."
+        yield "arrow frame" if types else "arrow parts", frame_of, frame % ("(3, %d)" % count, list(frame_of.columns), dtypes)
+        half = frame_of.iloc[1:]
+        yield "arrow frame" if types else "arrow parts", half, frame % ("(2, %d)" % count, list(half.columns), dtypes)
     yield "arrow index", pd.Index(["a", None, "c"]), "<pandas.Index shape=(3,)>"
     yield "arrow array", pd.array(texts, dtype="str"), array % ("StringArray", 6, "str")
     yield "arrow array", pd.array([1, None], dtype="int64[pyarrow]"), array % ("ExtensionArray", 2, "int64[pyarrow]")
@@ -314,15 +323,115 @@ def arrow_cases():
         yield "arrow series", column, series % (len(data), "", "string[pyarrow]")
 
 
+def table_cases():
+    """Yields name, value, what is shown, and of tables the columns: name, type, cells."""
+    import polars as pl
+    import pyarrow as pa
+    import pydantic
+
+    day, clock = datetime.date(2024, 1, 2), datetime.datetime(2024, 1, 2, 3, 4, 5)
+    words = ["x", "a text that is longer than twelve", None]
+    columns = [
+        ("a", [1, None, 3], "int64", "1 null 3"), ("f", [1.5, float("nan"), None], "double", "1.5 NaN null"), ("s", words, "string_view", "|".join(["x", words[1], "null"])),
+        ("b", [True, None, False], "bool", "True null False"), ("d", [day, None, day], "date32[day]", "2024-01-02 null 2024-01-02"),
+        ("t", [clock, None, clock], "timestamp[us]", "2024-01-02 03:04:05|null|2024-01-02 03:04:05"),
+        ("z", pl.Series([clock, None, clock]).dt.replace_time_zone("Europe/Berlin"), "timestamp[us, tz=Europe/Berlin]", "2024-01-02 03:04:05+01:00|null|2024-01-02 03:04:05+01:00"),
+        ("l", [[1], [2, None], None], "large_list<item: int64>", "[1]|[2, None]|null"), ("c", pl.Series(["x", None, "x"], dtype=pl.Categorical), "dictionary<values=string_view, indices=uint32, ordered=0>", "x null x"),
+        ("e", pl.Series(["lo", "hi", None], dtype=pl.Enum(["lo", "hi"])), "dictionary<values=string_view, indices=uint8, ordered=1>", "lo hi null"),
+        ("m", pl.Series([decimal.Decimal("1.50"), None, decimal.Decimal("-0.05")]), "decimal128(38, 2)", "1.50 null -0.05"),
+        ("r", [{"q": 1, "w": "it's"}, {"q": None, "w": None}, None], "struct<q: int64, w: string_view>", "{'q': 1, 'w': \"it's\"}|{'q': None, 'w': None}|null"),
+        ("u", pl.Series([1, 2, 255], dtype=pl.UInt8), "uint8", "1 2 255"), ("took", [datetime.timedelta(1), None, datetime.timedelta(0, 1)], "duration[us]", "1 days 00:00:00|null|0 days 00:00:01"),
+        ("o", [datetime.time(1, 2, 3), None, None], "time64[ns]", "01:02:03 null null"), ("y", [b"ab", None, b"\0"], "binary_view", "b'ab'|null|b'\\x00'"), ("n", [None] * 3, "null", "null null null"),
+        ("p", pl.Series([[1, 2], None, [3, 4]], dtype=pl.Array(pl.Int64, 2)), "fixed_size_list<item: int64>[2]", "[1, 2]|null|[3, 4]"),
+    ]
+    told = [[name, typ, cells.split("|" if "|" in cells else " ")] for name, _, typ, cells in columns]
+    names = [name for name, _, _ in told]
+    frame = pl.DataFrame(dict((name, values) for name, values, _, _ in columns))
+    shown = "<polars.DataFrame shape=(%d, 18) columns=" + repr(names) + " dtype=" + ",".join(typ for _, typ, _ in told[:8]) + ",...>"
+    yield "polars", frame, shown % 3, told
+    yield "polars", frame[1:], shown % 2, [[name, typ, cells[1:]] for name, typ, cells in told]
+    yield "polars", frame[:0], shown % 0, [[name, typ, []] for name, typ, _ in told]
+    twice = pl.concat([frame, frame], rechunk=False)
+    yield "polars", twice, shown % 6, [[name, typ, cells * 2] for name, typ, cells in told]
+    yield "polars", pl.DataFrame(), "<polars.DataFrame shape=(0, 0) columns=[]>", []
+    yield "polars", frame["s"], "<polars.Series shape=(3,) name='s' dtype=string_view>", [told[2]]
+    lazy = frame.lazy()
+    yield "lazy", lazy, "<polars.lazyframe.frame.LazyFrame, %d bytes, readable only in Python>" % len(lazy.__getstate__())
+
+    parts = pa.chunked_array([[1, None], [3]])
+    table = pa.table({"a": parts, "s": words, "z": pa.array([clock, None, clock], pa.timestamp("us", "UTC")), "c": pa.array(["x", None, "x"]).dictionary_encode()})
+    of = [["a", "int64", ["1", "null", "3"]], ["s", "string", ["x", words[1], "null"]], ["z", "timestamp[us, tz=UTC]", ["2024-01-02 03:04:05+00:00", "null", "2024-01-02 03:04:05+00:00"]],
+          ["c", "dictionary<values=string, indices=int32, ordered=0>", ["x", "null", "x"]]]  # fmt: skip
+    shown = "<pyarrow.%s shape=(%d, 4) columns=['a', 's', 'z', 'c'] dtype=" + ",".join(typ for _, typ, _ in of) + ">"
+    yield "pyarrow", table, shown % ("Table", 3), of
+    yield "pyarrow", table.slice(1, 2), shown % ("Table", 2), [[name, typ, cells[1:]] for name, typ, cells in of]
+    yield "pyarrow", table.combine_chunks().to_batches()[0], shown % ("RecordBatch", 3), of
+    yield "pyarrow", parts, "<pyarrow.ChunkedArray shape=(3,) dtype=int64>", [["", *of[0][1:]]]
+
+    class Model(pydantic.BaseModel):
+        model_config = {"extra": "allow"}
+        rate: float = 0.1
+        layers: list = [64, 32]
+        _seen: int = 7
+
+    Model.__qualname__ = "Model"
+    globals()["Model"] = Model
+    yield "pydantic", Model(), "<__main__.Model rate=0.1 layers=[64, 32] _seen=7>"
+    yield "pydantic", Model(rate=1, more="m"), "<__main__.Model rate=1.0 layers=[64, 32] more='m' _seen=7>"
+
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield "figure", plt.subplots(1, 2, figsize=(5, 3))[0]
+
+
+def arrow_column(pd, pa, values, typ):
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(values, typ)])))
+
+
+def plain_columns(pd, pa):
+    """Columns of the types of Arrow's whose elements have a text of their own."""
+    when = [datetime.datetime(2024, 1, 2, 3, 4, 5), None, datetime.datetime(1969, 12, 31, 23, 59, 59, 250000)]
+    money = [decimal.Decimal("1.50"), None, decimal.Decimal("-12345.67")]
+    words = ["a", None, "a text that is longer than twelve"]
+    columns = {
+        "s": (when, pa.timestamp("ms")), "us": (when, pa.timestamp("us")), "ns": (when, pa.timestamp("ns")),
+        "utc": (when, pa.timestamp("us", "UTC")), "berlin": (when, pa.timestamp("us", "Europe/Berlin")), "east": (when, pa.timestamp("us", "+05:30")),
+        "date32": ([datetime.date(2024, 2, 29), None, datetime.date(1931, 1, 1)], pa.date32()), "date64": ([datetime.date(2024, 2, 29), None, None], pa.date64()),
+        "time": ([datetime.time(1, 2, 3, 4), None, datetime.time(23, 59)], pa.time64("us")),
+        "took": ([datetime.timedelta(1, 2), None, datetime.timedelta(seconds=-1)], pa.duration("us")),
+        "decimal128": (money, pa.decimal128(12, 2)), "decimal256": (money, pa.decimal256(50, 2)), "decimal64": (money, pa.decimal64(12, 2)),
+        "tiny": ([decimal.Decimal("0.0000001"), None, decimal.Decimal("0.05")], pa.decimal128(12, 9)), "round": ([decimal.Decimal(7), None, decimal.Decimal(-70)], pa.decimal128(12, 0)),
+        "dictionary": (["x", None, "x"], pa.dictionary(pa.int8(), pa.string())), "large": (words, pa.large_string()),
+    }
+    return pd.DataFrame(dict((name, arrow_column(pd, pa, *of)) for name, of in columns.items()))
+
+
+def columns_with_parts(pd, pa):
+    """Columns of the types of Arrow's whose elements are shown, but have no text of their own."""
+    columns = {
+        "list": ([[1, 2], None, []], pa.list_(pa.int64())), "large": ([["it's", None], None, ["x"]], pa.large_list(pa.string())),
+        "fixed": ([[0.5, 1.5], None, [2.0, float("nan")]], pa.list_(pa.float64(), 2)), "nested": ([[[1], None], None, [[2, 3]]], pa.list_(pa.list_(pa.int8()))),
+        "struct": ([{"a": 1, "b": "x"}, None, {"a": None, "b": "y"}], pa.struct([("a", pa.int64()), ("b", pa.string())])),
+        "binary": ([b"\x00'", None, b"ab"], pa.binary()), "four": ([b"abcd", None, b"\xff\xff\xff\xff"], pa.binary(4)), "null": ([None] * 3, pa.null()),
+        "view": (["a", None, "a text that is longer than twelve"], pa.string_view()),  # which pandas has no CSV of
+    }
+    return pd.DataFrame(dict((name, arrow_column(pd, pa, *of)) for name, of in columns.items()))
+
+
 def cells(value):
-    """What is shown of the cells of a frame, column for column; None of a column whose cells cannot be told."""
+    """What is shown of the cells of a frame, column for column."""
     import pandas as pd
 
+    def text(x):
+        if hasattr(x, "tolist"):  # of a list pandas makes an array
+            x = x.tolist()
+        return str(x) if isinstance(x, (list, dict)) else "<NA>" if x is pd.NA or x is None else "NaN" if pd.isna(x) else str(x)
+
     columns = [value] if isinstance(value, pd.Series) else [value[name] for name in value.columns]
-    return [
-        None if "timestamp" in str(c.dtype) else ["<NA>" if x is pd.NA else "NaN" if pd.isna(x) else str(x) for x in c]
-        for c in columns
-    ]
+    return [[text(x) for x in c] for c in columns]
 
 
 def type_name(value):
@@ -341,7 +450,7 @@ def is_json(value):
 
 
 def main():
-    cases = science_cases() if "science" in sys.argv else arrow_cases() if "arrow" in sys.argv else plain_cases()
+    cases = science_cases() if "science" in sys.argv else arrow_cases() if "arrow" in sys.argv else table_cases() if "tables" in sys.argv else plain_cases()
     for case in cases:
         name, value = case[0], case[1]
         shown = case[2] if len(case) > 2 and case[2] is not None else None
@@ -353,7 +462,7 @@ def main():
                 shown = shown[:-1]
         shown = [shown] if not isinstance(shown, tuple) else list(shown)
         for protocol in reversed(range(pickle.HIGHEST_PROTOCOL + 1)):
-            if "arrow" in sys.argv and protocol in (1, 3):
+            if "arrow" in sys.argv and protocol in (1, 3) or "tables" in sys.argv and protocol not in (2, 4, 5) or name == "figure" and protocol < 5:
                 continue  # they differ little from their neighbours
             if protocol < 4:  # which have no place for it
                 shown = [s.replace(", fold=1", "") for s in shown]
@@ -369,8 +478,10 @@ def main():
                 line["json"] = json.dumps(value)
             if type_name(value) in ("pandas.DataFrame", "pandas.Series") and "arrow" in sys.argv:
                 line["cells"] = cells(value)
-                if type_name(value) == "pandas.DataFrame" and "category" not in shown[0]:
+                if type_name(value) == "pandas.DataFrame" and "category" not in shown[0] and case[0] != "arrow parts":
                     line["csv"] = value.to_csv(index=False)
+            if len(case) > 3:
+                line["columns"] = case[3]
             print(json.dumps(line, sort_keys=True))
 
 

@@ -1,4 +1,4 @@
-"""Writes values.jsonl: values as Python pickles them, with what a preview should show. Needs numpy and pandas."""
+"""Writes values.jsonl: values as Python pickles them, with what a preview should show. Needs numpy, pandas, polars and pyarrow."""
 
 import base64
 import collections
@@ -13,6 +13,8 @@ import zlib
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 
 
 class Thing:
@@ -71,7 +73,8 @@ values = {
     "png": (png(), {"kind": "image", "media_type": "image/png"}),
     "png in a bytearray": (bytearray(png()), {"kind": "image", "media_type": "image/png"}),
     "svg": (b"<svg onload='alert(1)'/>", {"kind": "bytes"}),
-    "object": (Thing(), {"kind": "unknown", "type": "__main__.Thing", "text": "<__main__.Thing name='x'>"}),
+    "object": (Thing(), {"kind": "object", "type": "__main__.Thing", "text": "<__main__.Thing name='x'>", "rows": [["name", "'x'"]], "length": 1}),
+    "object of nothing": (object(), {"kind": "unknown", "text": "<object>"}),
     "array": array(np.array([1, -2, 3], dtype="int16")),
     "matrix": array(grid),
     "matrix in the order of Fortran": array(np.asfortranarray(grid)),
@@ -115,6 +118,15 @@ values = {
     "not finite": (np.array([1, math.nan, 3, math.inf]), {"kind": "array", "values": [1, None, 3, None], "not_finite": 2, "rows": [["1.0"], ["nan"], ["3.0"], ["inf"]]}),
     "list that is not finite": ([1, math.nan], {"kind": "array", "values": [1, None], "not_finite": 1, "rows": [["1"], ["nan"]]}),
     "long dict": ({str(i): i for i in range(10_000)}, {"kind": "json", "length": 10_000, "truncated": True}),
+    "columns of Arrow": (
+        pd.DataFrame({"when": pd.array([datetime.datetime(2024, 1, 2), None], dtype="timestamp[us][pyarrow]"), "few": pd.Series([[1, 2], None], dtype=pd.ArrowDtype(pa.list_(pa.int64())))}),
+        {"kind": "table", "columns": ["when", "few"], "types": ["timestamp[us][pyarrow]", "list<item: int64>[pyarrow]"],
+         "rows": [["2024-01-02 00:00:00", "[1, 2]"], ["<NA>", "<NA>"]], "truncated": False}),
+    "frame of polars": (pl.DataFrame({"a": [1, None], "b": ["x", "y"]}),
+                        {"kind": "table", "shape": [2, 2], "columns": ["a", "b"], "types": ["int64", "string_view"], "rows": [["1", "x"], ["null", "y"]],
+                         "text": "<polars.DataFrame shape=(2, 2) columns=['a', 'b'] dtype=int64,string_view>", "truncated": False}),
+    "series of polars": (pl.Series("s", range(150)), {"kind": "table", "shape": [150, 1], "total_rows": 150, "columns": ["s"], "truncated": True}),
+    "table of pyarrow": (pa.table({"a": [0.5, None]}), {"kind": "table", "shape": [2, 1], "columns": ["a"], "types": ["double"], "rows": [["0.5"], ["null"]]}),
     "wide records": ([{"c%d" % i: i for i in range(60)}], {"kind": "table", "shape": [1, 60], "truncated": True}),
 }
 

@@ -289,7 +289,7 @@ function Unlike({ cells }: { cells: Cell[] }) {
 function apart(list: (Preview | undefined)[]): Cell[] {
   const has = list.filter((p) => p !== undefined);
   const unlike = (of: (p: Preview) => unknown) => new Set(has.map(of)).size > 1;
-  const whole = (p: Preview) => (p.kind === "text" || p.kind === "json" || p.kind === "unknown" ? (p.text ?? "") : oneLine(p));
+  const whole = (p: Preview) => (p.kind === "text" || p.kind === "json" || p.kind === "object" || p.kind === "unknown" ? (p.text ?? "") : oneLine(p));
   const text = unlike(whole) ? whole : (p: Preview) => p.text ?? oneLine(p);
   const more = has.length < 2 || unlike(text) ? () => undefined : unlike((p) => p.type) ? (p: Preview) => p.type : (p: Preview) => `stored as ${p.hash.slice(0, 12)}`;
   const first = list[0]?.number;

@@ -75,7 +75,7 @@ export function PreviewView({ p, path }: { p: Preview; path: string }) {
       {p.kind === "image" ? <img src={address(`${path}/image`)} alt={`The picture ${p.name}`} loading="lazy" /> : null}
       {p.kind === "array" && p.shape?.length === 1 ? <Curve p={p} /> : null}
       {p.kind === "array" ? <span class="muted">{p.text}</span> : null}
-      {p.rows && p.rows.length > 0 && !(p.kind === "array" && p.shape?.length === 1) ? <Rows p={p} /> : null}
+      {p.rows && p.rows.length > 0 && !(p.kind === "array" && p.shape?.length === 1) ? <Rows p={p.kind === "object" ? attributes(p) : p} /> : null}
       {p.kind === "table" && !p.rows?.length ? <span class="muted">A {oneLine(p)}, without rows.</span> : null}
       {p.kind === "json" ? (
         <div class="tree" tabIndex={0}>
@@ -116,6 +116,11 @@ function Curve({ p }: { p: Preview }) {
   );
 }
 
+// attributes are those of an object as rows, each with its name.
+function attributes(p: Preview): Preview {
+  return { ...p, index: p.rows!.map((r) => r[0]!), rows: p.rows!.map((r) => r.slice(1)) };
+}
+
 function Rows({ p }: { p: Preview }) {
   const [rows = 0, columns = 0] = p.shape ?? [];
   const all = [rows > p.rows!.length ? plural(rows, "row") : "", columns > p.rows![0]!.length ? plural(columns, "column") : ""].filter(Boolean);
@@ -130,8 +135,11 @@ function Rows({ p }: { p: Preview }) {
                   <span class="hidden">Label</span>
                 </th>
               ) : null}
-              {p.columns.map((c) => (
-                <th>{marked(c)}</th>
+              {p.columns.map((c, i) => (
+                <th>
+                  {marked(c)}
+                  {p.types?.[i] ? <span class="type">{marked(p.types[i])}</span> : null}
+                </th>
               ))}
             </tr>
           </thead>
@@ -154,7 +162,7 @@ function Rows({ p }: { p: Preview }) {
 
 // A number with a fraction of many digits is as long as is read, and whole where one points at it.
 function Cell({ of: c }: { of: string }) {
-  if (c === "" || !Number.isFinite(Number(c))) return <td class={c === "NaN" || c === "NaT" || c === "<NA>" ? "num muted" : ""}>{marked(c)}</td>;
+  if (c === "" || !Number.isFinite(Number(c))) return <td class={["NaN", "NaT", "<NA>", "null"].includes(c) ? "num muted" : ""}>{marked(c)}</td>;
   const brief = shortFloat(c);
   return (
     <td class="num" title={brief === c ? undefined : c}>

@@ -1,0 +1,76 @@
+package pickle
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+func tableVectors(t testing.TB) []vector {
+	t.Helper()
+	text, err := os.ReadFile("testdata/tables.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseVectors(t, text)
+}
+
+func TestTables(t *testing.T) {
+	tables := 0
+	for _, v := range tableVectors(t) {
+		if v.Columns == nil {
+			continue
+		}
+		tables++
+		f, ok := FrameOf(decode(t, string(v.bytes(t))), 100)
+		if !ok || f.Columns != len(v.Columns) || len(f.Cells) != len(v.Columns) {
+			t.Errorf("%s: not a table of %d columns", v.Repr[0], len(v.Columns))
+			continue
+		}
+		for c, want := range v.Columns {
+			cells := []any{}
+			for row := range f.Rows {
+				if f.Cells[c] == nil {
+					t.Fatalf("%s: column %s cannot be told", v.Repr[0], f.Names[c])
+				}
+				cells = append(cells, f.Cells[c](row))
+			}
+			if got := [3]any{f.Names[c], f.Types[c], cells}; fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: column %d: %q, not %q", v.Repr[0], c, got, want)
+			}
+		}
+	}
+	if tables < 25 {
+		t.Errorf("only %d tables", tables)
+	}
+}
+
+// What is cut off or changed anywhere is told as far as it can be, and nothing more.
+func TestTablesOfBrokenStreams(t *testing.T) {
+	t.Parallel()
+	streams := 0
+	for _, v := range tableVectors(t) {
+		if !strings.Contains(v.Repr[0], "shape=(3, 18)") || v.Name != "polars" || v.Protocol != 5 {
+			continue
+		}
+		streams++
+		state := rawBytes(decode(t, string(v.bytes(t))).(*Object).State)
+		of := func(state []byte) {
+			showAll(&Object{Func: &Global{"polars.dataframe.frame", "DataFrame"}, State: Bytes(state)})
+		}
+		for n := range state {
+			of(state[:n])
+		}
+		for i := range state {
+			for _, b := range []byte{0, 0x7f, 0xff} {
+				changed := append([]byte(nil), state...)
+				changed[i] = b
+				of(changed)
+			}
+		}
+	}
+	if streams == 0 {
+		t.Error("no stream was tried")
+	}
+}
