@@ -107,6 +107,61 @@ class Bars(ChartTest):
         self.assertIn("Feb", self.texts(self.draw(spec, data={"values": values})))
 
 
+class Labels(ChartTest):
+    LONG = "a category with quite a long name "
+
+    def place(self, svg):
+        """From where to where texts go from left to right, and from top to bottom, in a font of usual width."""
+        def at(text):
+            found = re.findall(r"translate\(([-0-9.]+),([-0-9.]+)\)", text.get("transform", ""))
+            return [float(n) for n in found[0]] if found else [float(text.get("x")), float(text.get("y"))]
+
+        for group in svg:
+            dx, dy = at(group) if group.tag == "g" and group.get("transform") else (0, 0)
+            for text in [group] if group.tag == "text" else group.iter("text"):
+                x, y = at(text) if group is not text or text.get("x") else (0, 0)
+                wide = 0.57 * len(text.text) * float(text.get("font-size", 12))
+                before = {"end": wide, "middle": wide / 2}.get(text.get("text-anchor"), 0)
+                turn = re.findall(r"rotate\(-(\d+)\)", text.get("transform", ""))
+                along, down = {"45": (0.7071, 0.7071), "90": (0, 1)}[turn[0]] if turn else (1, 0)
+                yield text, dx + x - before * along, dx + x + (wide - before) * along, dy + y - (wide - before) * down, dy + y + before * down
+
+    def check(self, spec, values):
+        root = self.draw(spec, data={"values": values})
+        svg = root.find(".//svg")
+        _, _, wide, tall = (float(n) for n in svg.get("viewBox").split())
+        for text, left, right, top, bottom in self.place(svg):
+            self.assertTrue(left >= -2 and right <= wide + 2 and top >= -2 and bottom <= tall + 2, (text.text, left, right, top, bottom, wide, tall))
+        return root
+
+    def test_labels_have_room(self):
+        values = [{"a": self.LONG + str(i), "b": i * 1e9} for i in range(12)]
+        for some in (values, values[:3], values[:1]):
+            for spec in ({}, {"width": 120}, {"title": self.LONG * 6}):
+                for encoding in (enc(x="an", y="bq"), enc(x="bq", y="an"), enc(x="an", y="aq"), enc(x="an", y="bq", color="an"),
+                                 enc(x={"field": "a", "type": "nominal", "axis": {"labelAngle": 0}}, y={"field": "b", "title": self.LONG * 6, "type": "quantitative"}),
+                                 enc(x={"field": "b", "type": "quantitative", "axis": {"format": ",.4f"}}, y={"field": "b", "type": "quantitative", "axis": {"format": ",.4f"}})):  # fmt: skip
+                    self.check({"mark": "bar", "encoding": encoding, **spec}, some)
+        self.check({"mark": "arc", "encoding": enc(theta="bq", color="an")}, values)
+        self.check({"mark": "line", "encoding": enc(x="at", y="bq")}, [{"a": "2024-%02d-28" % (i + 1), "b": i} for i in range(12)])
+
+    def test_what_is_shortened_is_there_to_point_at(self):
+        root = self.draw({"mark": "bar", "encoding": enc(x="bq", y="an")}, data={"values": [{"a": self.LONG * 2, "b": 1}, {"a": "short", "b": 2}]})
+        said = {text.text: text.find("title").text for text in root.iter("text") if text.find("title") is not None}
+        self.assertEqual(list(said.values()), [self.LONG * 2])
+        self.assertTrue(list(said)[0].endswith("…"))
+
+    def test_one_long_name_has_the_width_of_its_bar(self):
+        root = self.draw({"mark": "bar", "encoding": enc(x="an", y="bq")}, data={"values": [{"a": self.LONG + "and more", "b": 1}]})
+        self.assertIn(self.LONG + "and more", self.texts(root))
+
+    def test_a_long_title_has_more_lines(self):
+        root = self.draw({"mark": "bar", "encoding": enc(x="an", y="bq"), "title": self.LONG * 3})
+        lines = [text.text for text in root.iter("text") if text.get("class") == "title"]
+        self.assertGreater(len(lines), 1)
+        self.assertEqual(" ".join(lines), (self.LONG * 3).strip())
+
+
 class Others(ChartTest):
     def test_lines(self):
         root = self.draw({"mark": {"type": "line", "point": True, "strokeDash": [4, 2]}, "encoding": enc(x="bq", y="bq", color="kn")})

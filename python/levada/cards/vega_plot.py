@@ -1,6 +1,8 @@
 """The drawing of a Vega-Lite chart: its scales, axes and legend, around its marks."""
 
 from html import escape
+from textwrap import wrap
+from unicodedata import east_asian_width
 
 from .vega_data import Unsupported, instant, number, value_of
 from .vega_scale import Band, Linear, Palette, Ramp, Time, label_of, scheme_of, short
@@ -8,12 +10,39 @@ from .vega_scale import Band, Linear, Palette, Ramp, Time, label_of, scheme_of, 
 _WIDTH, _HEIGHT = 540, 270
 _FLUID = ' style="width:100%;min-width:18rem;max-width:46rem"'
 _SIZE = 12  # of labels
-_LETTER = 0.58  # the width of a letter in parts of its size
+_LONGEST = 200  # of a label, in pixels
+_TURN = 0.7072  # how far a label that is turned by 45 degrees goes to the left, and down, in parts of its length
 _MOST_NAMES = 500
 
 
+def _letter(c):
+    """The width of a letter in parts of its size, rather too much: a page is drawn with whatever font there is."""
+    if c in " .,:;'|!ijlIft()[]-/":
+        return 0.38
+    if c in "MWmw@%&…" or east_asian_width(c) in "WF":
+        return 1.0
+    return 0.72 if c.isupper() else 0.63
+
+
 def _wide(text, size=_SIZE):
-    return len(text) * size * _LETTER
+    return sum(map(_letter, text)) * size
+
+
+def _fit(text, room, size=_SIZE):
+    """A text, shortened if it is wider than the room there is."""
+    if _wide(text, size) <= room:
+        return text
+    room -= _wide("…", size)
+    end = 0
+    while end < len(text) and room >= _letter(text[end]) * size:
+        room -= _letter(text[end]) * size
+        end += 1
+    return text[:end].rstrip() + "…"
+
+
+def _said(text, shown):
+    """What stands in an element of text: one that is shortened has all of it as its tooltip."""
+    return escape(shown) + ("<title>%s</title>" % escape(text) if shown != text else "")
 
 
 class Plot:
@@ -185,27 +214,39 @@ class Plot:
         left, labels_y = self._left(y_band, height)
         whole = _WIDTH if given is None else min(max(given, 40), 4000) + left + 16
         width = whole - left - 16
-        legend, legend_height = self._legend(left, whole)
-        top = 10 + (26 if title else 0) + legend_height
         x = None if self.pie else self._scale("x", 0, width)
+        margin, more = left, 0 if x is None else self._overhang(x, width) - left
+        if more > 0:
+            left += more
+            whole, width = (whole, width - more) if given is None else (whole + more, width)
+            x = self._scale("x", 0, width)
+        titles = self._heading(title, whole)
+        head = 10 + (7 + 19 * len(titles) if titles else 0)
+        legend, legend_height = self._legend(left, whole)
+        top = head + legend_height
         y = None if self.pie else self._scale("y", height, 0)
-        bottom, axis_x = (8, "") if self.pie else self._axis_x(x, y, width, height)
-        axis_y = "" if self.pie else self._axis_y(y, width, height, left, labels_y)
+        bottom, axis_x = (8, "") if self.pie else self._axis_x(x, left, width, height)
+        axis_y = "" if self.pie else self._axis_y(y, width, height, margin, labels_y)
         marks = "".join(
             pie(self, unit, width, height) if self.pie else draw(self, unit, x, y, width, height) for unit in self.units
         )
         tall = top + height + bottom
         out = ['<svg viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s"%s>\n' % (
             whole, tall, whole, tall, escape(self._spoken(title)), "" if given is not None else _FLUID)]  # fmt: skip
-        if title:
-            out.append('<text class="title" x="0" y="17" font-size="15">%s</text>\n' % escape(str(title)))
-        out.append(
-            '<g class="legend" transform="translate(0,%g)">%s</g>\n' % (10 + (26 if title else 0), legend)
-            if legend
-            else ""
-        )
+        for i, line in enumerate(titles):
+            out.append('<text class="title" x="0" y="%d" font-size="15">%s</text>\n' % (17 + 19 * i, line))
+        out.append('<g class="legend" transform="translate(0,%g)">%s</g>\n' % (head, legend) if legend else "")
         out.append('<g transform="translate(%g,%g)">\n%s%s%s</g>\n</svg>' % (left, top, axis_x, axis_y, marks))
         return '<div class="scroll" tabindex="0">%s</div>' % "".join(out)
+
+    @staticmethod
+    def _heading(title, whole):
+        """The lines of the title of a chart, as they stand in their elements."""
+        text = " ".join(str(title or "").split())
+        lines = wrap(text, max(10, int(whole / (15 * 0.66))))
+        if len(lines) > 3:  # more would be no title any more
+            lines = lines[:2] + [" ".join(lines[2:])]
+        return [_said(line, _fit(line, max(whole, 60), 15.5)) for line in lines]
 
     def _spoken(self, title):
         kinds = list(dict.fromkeys(unit.kind for unit in self.units))
@@ -247,8 +288,9 @@ class Plot:
         if scale is None or guide is None:
             return 8, []
         scale = self._scale("y", height, 0)
-        ticks = [(at, text if len(text) <= 28 else text[:27] + "…") for at, text in self._ticks("y", scale)]
-        return 12 + max((_wide(text) for _, text in ticks), default=0) + (22 if self._title("y") else 0), ticks
+        ticks = [(at, text, _fit(text, _LONGEST)) for at, text in self._ticks("y", scale)]
+        longest = max((_wide(shown) for _, _, shown in ticks), default=0)
+        return 12 + longest + (22 if self._title("y") else 0), ticks
 
     def _axis_y(self, scale, width, height, left, ticks):
         guide = self._guide("y")
@@ -256,51 +298,77 @@ class Plot:
             return ""
         out = ['<g class="axis" font-size="%d">' % _SIZE]
         every = max(1, int(len(ticks) * (_SIZE + 2) // max(height, 1)))
-        for at, text in ticks[::every]:
+        for at, text, shown in ticks[::every]:
             if not scale.discrete and guide.get("grid", True):
                 out.append('<line class="grid" x1="0" x2="%g" y1="%.1f" y2="%.1f"/>' % (width, at, at))
-            out.append('<text x="-7" y="%.1f" dy=".35em" text-anchor="end">%s</text>' % (at, escape(text)))
+            out.append('<text x="-7" y="%.1f" dy=".35em" text-anchor="end">%s</text>' % (at, _said(text, shown)))
         if scale.discrete:
             out.append('<line class="domain" x1="0" x2="0" y1="0" y2="%g"/>' % height)
         title = self._title("y")
         if title:
             out.append(
                 '<text transform="translate(%.1f,%.1f) rotate(-90)" text-anchor="middle" font-weight="600">%s</text>'
-                % (-left + 13, height / 2, escape(title))
+                % (-left + 13, height / 2, _said(title, _fit(title, max(height, 60))))
             )
         return "".join(out) + "</g>\n"
 
-    def _axis_x(self, scale, y, width, height):
+    def _labels_x(self, scale, width):
+        """The labels of the axis at the bottom: those that are shown, whether they are turned, the room for one."""
         guide = self._guide("x")
-        if scale is None or guide is None:
-            return 10, ""
-        ticks = [(at, text if len(text) <= 28 else text[:27] + "…") for at, text in self._ticks("x", scale)]
-        out = ['<g class="axis" font-size="%d">' % _SIZE]
+        if guide is None:
+            return [], False, 0
+        ticks = self._ticks("x", scale)
         longest = max((_wide(text) for _, text in ticks), default=0)
         room = width / max(len(ticks), 1)
         angle = number(guide.get("labelAngle"))
-        turned = scale.discrete and longest > room - 4 if angle is None else bool(angle % 180)
-        every = max(1, -(-int(len(ticks) * (_SIZE + 3)) // max(int(width), 1))) if turned else 1
-        if not scale.discrete and longest > room - 6:
+        # A name that has some room stands upright, and is shortened if need be: that is easier to read.
+        turned = scale.discrete and longest > room - 4 and room < 120 if angle is None else bool(angle % 180)
+        every = 1
+        if turned:
+            every = max(1, -(-int(len(ticks) * (_SIZE + 3)) // max(int(width), 1)))
+        elif not scale.discrete and longest > room - 6:
             every = 2
-        drop = min(longest * 0.72 + 14, 160) if turned else _SIZE + 8
-        for at, text in ticks[::every]:
+        return ticks[::every], turned, room * every
+
+    def _overhang(self, scale, width):
+        """The room that turned labels take to the left of the drawing; some are rather shortened."""
+        ticks, turned, _ = self._labels_x(scale, width)
+        if not turned:
+            return 0
+        need = max((min(_wide(text), _LONGEST) * _TURN + 8 - at for at, text in ticks), default=0)
+        return min(need, _LONGEST / 2)
+
+    def _axis_x(self, scale, left, width, height):
+        guide = self._guide("x")
+        if scale is None or guide is None:
+            return 10, ""
+        out = ['<g class="axis" font-size="%d">' % _SIZE]
+        ticks, turned, room = self._labels_x(scale, width)
+        drop = 0 if turned else _SIZE + 8
+        for at, text in ticks:
             if not scale.discrete and guide.get("grid", True):
                 out.append('<line class="grid" x1="%.1f" x2="%.1f" y1="0" y2="%g"/>' % (at, at, height))
             if turned:
+                shown = _fit(text, min((left + at - 2) / _TURN, _LONGEST))
+                drop = max(drop, _wide(shown) * _TURN + 20)
                 out.append(
                     '<text transform="translate(%.1f,%.1f) rotate(-45)" text-anchor="end">%s</text>'
-                    % (at + 4, height + 14, escape(text))
+                    % (at + 4, height + 14, _said(text, shown))
                 )
             else:
-                out.append('<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>' % (at, height + 17, escape(text)))
+                shown = _fit(text, max(room - 6, 24) if scale.discrete else width)
+                half = _wide(shown) / 2
+                at = max(min(at, width + 14 - half), half - left)
+                out.append(
+                    '<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>' % (at, height + 17, _said(text, shown))
+                )
         out.append('<line class="domain" x1="0" x2="%g" y1="%g" y2="%g"/>' % (width, height, height))
         title = self._title("x")
         if title:
             drop += 20
             out.append(
                 '<text x="%.1f" y="%.1f" text-anchor="middle" font-weight="600">%s</text>'
-                % (width / 2, height + drop, escape(title))
+                % (width / 2, height + drop, _said(title, _fit(title, max(width, 60))))
             )
         return (drop if ticks or title else 0) + 8, "".join(out) + "</g>\n"
 
@@ -336,15 +404,15 @@ class Plot:
             return "".join(out), 26
         for value in self.colours.values[:60]:
             text = label_of(value)
-            text = text if len(text) <= 40 else text[:39] + "…"
-            room = _wide(text) + 32
+            shown = _fit(text, min(1.4 * _LONGEST, whole - 32))
+            room = _wide(shown) + 32
             if x and x + room > whole:
                 x, y = 0.0, y + 19
             out.append(
                 '<rect x="%.1f" y="%g" width="11" height="11" rx="2.5" fill="%s"/>'
                 % (x, y - 10, self.colours.of(value))
             )
-            out.append('<text x="%.1f" y="%g" font-size="%d">%s</text>' % (x + 17, y, _SIZE, escape(text)))
+            out.append('<text x="%.1f" y="%g" font-size="%d">%s</text>' % (x + 17, y, _SIZE, _said(text, shown)))
             x += room
         return "".join(out), y + 14
 
