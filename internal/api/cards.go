@@ -35,6 +35,7 @@ type Card struct {
 	Size     int64           `json:"size"`             // of the HTML, bytes
 	Hash     string          `json:"hash,omitempty"`   // of the HTML; a live card has none
 	Live     bool            `json:"live"`             // not recorded yet: it may still change
+	Failed   bool            `json:"failed"`           // its attempt did not come to the end of the step
 	Changed  Time            `json:"changed"`          // when a live card was shown last
 	Origin   int64           `json:"origin,omitempty"` // run in which the task really ran
 	Data     json.RawMessage `json:"data,omitempty"`
@@ -57,7 +58,7 @@ func (s *Service) Cards(ctx context.Context, q CardsRequest) (CardsResult, error
 	for i, c := range found {
 		res.Cards[i] = Card{
 			Run: c.Task.Run, Step: c.Task.Step, Task: c.Task.ID, Attempt: c.Attempt, Position: c.Position, Type: c.Type, ID: c.ID, UUID: c.UUID,
-			Size: c.Size, Hash: hashText(c.HTML), Live: c.Live, Changed: TimeOf(c.Changed), Origin: c.Task.Origin,
+			Size: c.Size, Hash: hashText(c.HTML), Live: c.Live, Failed: c.Failed, Changed: TimeOf(c.Changed), Origin: c.Task.Origin,
 		}
 		if q.Data {
 			if res.Cards[i].Data, err = s.c.Cases.CardData(ctx, c); err != nil {

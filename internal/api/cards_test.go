@@ -101,6 +101,34 @@ func TestCards(t *testing.T) {
 	}
 }
 
+// A card tells whether its step came to its end: what is kept of one that did not is a part of it.
+func TestCardsOfFailedAttempts(t *testing.T) {
+	s := apitest.New(t)
+	for _, c := range []struct {
+		run    metastore.RunStatus
+		status metastore.AttemptStatus
+		want   bool
+	}{
+		{metastore.RunRunning, metastore.AttemptSucceeded, false}, {metastore.RunRunning, metastore.AttemptRunning, false},
+		{metastore.RunRunning, metastore.AttemptFailed, true}, {metastore.RunRunning, metastore.AttemptKilled, true},
+		{metastore.RunRunning, metastore.AttemptCaught, true}, {metastore.RunDied, metastore.AttemptRunning, true},
+	} {
+		run := s.Run(t, c.run, "ann")
+		withCards(t, s, run, 5, 3, "c")
+		done := make(chan error, 1)
+		s.Meta.Record(metastore.Record{
+			Attempt: &metastore.Attempt{Run: run, Task: 5, N: 3, Status: c.status}, Done: func(err error) { done <- err },
+		})
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.Cards(t.Context(), api.CardsRequest{Run: run})
+		if err != nil || len(res.Cards) != 1 || res.Cards[0].Failed != c.want {
+			t.Errorf("%s, %s: %+v, %v", c.run, c.status, res.Cards, err)
+		}
+	}
+}
+
 // While a task runs its cards are files; when they are recorded, that is what counts.
 func TestLiveCards(t *testing.T) {
 	s := apitest.New(t)

@@ -122,12 +122,13 @@ type runView struct {
 }
 
 type cardView struct {
-	Key   string `json:"key"`
-	Name  string `json:"name"`
-	Task  string `json:"task"`
-	URL   string `json:"url"`
-	Live  bool   `json:"live"`
-	Token string `json:"token"` // changes with the card
+	Key    string `json:"key"`
+	Name   string `json:"name"`
+	Task   string `json:"task"`
+	URL    string `json:"url"`
+	Live   bool   `json:"live"`
+	Failed bool   `json:"failed"`
+	Token  string `json:"token"` // changes with the card
 }
 
 // run returns the run that a request is about: the one it names, the one that the server is for, or the latest.
@@ -181,7 +182,7 @@ func (s *server) view(r *http.Request) (view, error) {
 	all := sha256.New()
 	for _, c := range cards {
 		card := cardView{
-			Key: c.UUID, Name: c.Type, Task: fmt.Sprintf("%s/%d", c.Task.Step, c.Task.ID), Live: c.Live,
+			Key: c.UUID, Name: c.Type, Task: fmt.Sprintf("%s/%d", c.Task.Step, c.Task.ID), Live: c.Live, Failed: c.Failed,
 			URL:   fmt.Sprintf("/runs/%d/tasks/%d/cards/%s", run.ID, c.Task.ID, c.UUID),
 			Token: fmt.Sprintf("%d", c.Size),
 		}

@@ -121,6 +121,13 @@ func TestPagesAndCards(t *testing.T) {
 	if !strings.Contains(body, `sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"`) {
 		t.Error("the frame of the card is not sandboxed")
 	}
+	if strings.Contains(body, ">failed<") {
+		t.Error("a card is said to be of a step that failed")
+	}
+	src.cards[1][0].Failed = true
+	if _, body := get(t, h, "/runs/1"); !strings.Contains(body, `<span class="failed">failed</span>`) {
+		t.Errorf("the page does not say that the step of its card failed:\n%s", body)
+	}
 	if _, body := get(t, h, "/runs/1"); !strings.Contains(body, "/runs/1/tasks/1/cards/cc") || !strings.Contains(body, `data-state="/runs/1/state"`) {
 		t.Errorf("the page of run 1:\n%s", body)
 	}

@@ -171,7 +171,10 @@ func (c *cardList) run(ctx context.Context, s *session) error {
 	rows := make([][]string, len(cards))
 	for i, card := range cards {
 		state := ""
-		if card.Live {
+		switch {
+		case card.Failed:
+			state = "failed"
+		case card.Live:
 			state = "live"
 		}
 		rows[i] = []string{taskPath(service.TaskInfo{Task: card.Task}), card.Type, card.ID, card.UUID[:min(8, len(card.UUID))], sizeText(card.Size), state}
@@ -190,8 +193,9 @@ func printCards(s *session, cards []service.Card) error {
 			Hash    string `json:"hash"`
 			Size    int64  `json:"size"`
 			Live    bool   `json:"live"`
+			Failed  bool   `json:"failed,omitempty"`
 			Origin  string `json:"origin,omitempty"`
-		}{c.Pathspec(), c.Attempt, c.Type, c.ID, c.UUID, c.Size, c.Live, c.OriginPathspec()})
+		}{c.Pathspec(), c.Attempt, c.Type, c.ID, c.UUID, c.Size, c.Live, c.Failed, c.OriginPathspec()})
 		if err != nil {
 			return err
 		}
@@ -350,7 +354,10 @@ func (c *cardView) run(ctx context.Context, s *session) error {
 	if err := s.saveCard(ctx, *card, path); err != nil {
 		return err
 	}
-	if card.Live {
+	switch {
+	case card.Failed:
+		s.inform("The step failed: this is what it had shown of the card by then.")
+	case card.Live:
 		s.inform("The task still runs: this is the card as it is now. `levada card server` shows it as it changes.")
 	}
 	return s.browse(path)

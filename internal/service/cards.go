@@ -24,6 +24,7 @@ type Card struct {
 	Task    metastore.Task
 	Attempt int
 	Live    bool      // it is not recorded yet: its task runs, or its engine died meanwhile
+	Failed  bool      // its attempt did not come to the end of the step: it has what was shown by then
 	Changed time.Time // when a live one was shown last
 	given   json.RawMessage
 }
@@ -88,7 +89,35 @@ func (s *Service) Cards(ctx context.Context, p Pathspec) ([]Card, error) {
 		}
 		add(c.Task, Card{Card: c.Card, Attempt: c.Attempt})
 	}
-	return s.ofTasks(ctx, run.Flow, p, latest)
+	cards, err := s.ofTasks(ctx, run.Flow, p, latest)
+	if err != nil {
+		return nil, err
+	}
+	return cards, s.markFailed(ctx, run, cards)
+}
+
+// markFailed marks the cards of attempts that did not come to the end of their step.
+func (s *Service) markFailed(ctx context.Context, run metastore.Run, cards []Card) error {
+	var ids []int64
+	for _, c := range cards {
+		ids = append(ids, c.Task.ID)
+	}
+	type attempt struct {
+		task int64
+		n    int
+	}
+	failed := map[attempt]bool{}
+	for a, err := range s.c.Store.AttemptsOf(ctx, run.ID, slices.Compact(ids)) {
+		if err != nil {
+			return err
+		}
+		died := a.Status == metastore.AttemptRunning && run.Status != metastore.RunRunning
+		failed[attempt{a.Task, a.N}] = a.Status != metastore.AttemptSucceeded && a.Status != metastore.AttemptRunning || died
+	}
+	for i, c := range cards {
+		cards[i].Failed = failed[attempt{c.Task.ID, c.Attempt}]
+	}
+	return nil
 }
 
 // ofTasks puts the cards of tasks in order and fills in their tasks, of the step that is asked for.

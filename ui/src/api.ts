@@ -201,6 +201,7 @@ export interface Card {
   size: number;
   hash?: string; // a live card has none
   live: boolean;
+  failed?: boolean; // its attempt did not come to the end of the step
   changed: Micros;
 }
 

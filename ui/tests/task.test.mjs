@@ -384,6 +384,24 @@ test("a card that tells its height has a frame as high, and a word of somebody e
   none(page);
 });
 
+test("a card of a step that failed says so", async () => {
+  const page = await w.page("/");
+  const card = { run: shapes, step: "start", task: 1, attempt: 0, position: 0, type: "html", uuid: "u", size: 9, hash: "h", live: false, changed: 1 };
+  let failed = true;
+  await page.route(new RegExp(`/runs/${shapes}/(tasks/1/)?cards$`), (route) => route.fulfill({ json: { cards: [{ ...card, failed }] } }));
+  await page.route(`**/cards/u`, (route) => route.fulfill({ contentType: "text/html", headers: { ETag: '"one"' }, body: "half" }));
+  for (const path of [`/runs/${shapes}/tasks/1?tab=cards`, `/runs/${shapes}?tab=cards`]) {
+    await page.goto(path);
+    await page.getByText("This is what the step had shown when it failed.").waitFor();
+  }
+  assert.match(await page.getByLabel("Card").locator("option").innerText(), /, failed$/);
+  failed = false;
+  await page.reload();
+  await page.locator("iframe.card").waitFor();
+  assert.equal(await page.getByText("when it failed").count(), 0);
+  await page.context().close();
+});
+
 test("a live card is drawn again when it has changed and nobody reads it, and then it is not live any more", async () => {
   const says = join(w.dir, "says");
   const flow = await w.start("live.py", "--says", says);

@@ -22,7 +22,7 @@ function item(card) {
   a.target = 'card';
   a.dataset.key = card.key;
   a.dataset.token = card.token;
-  for (const [name, text] of [['task', card.task], ['name', card.name], ...(card.live ? [['live', 'live']] : [])]) {
+  for (const [name, text] of [['task', card.task], ['name', card.name], ...(card.failed ? [['failed', 'failed']] : card.live ? [['live', 'live']] : [])]) {
     const span = document.createElement('span');
     span.className = name;
     span.textContent = text;

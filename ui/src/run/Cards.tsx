@@ -49,7 +49,7 @@ export function Cards({ run, cards }: { run: number; cards: Made }) {
           <select class="input" value={card.uuid} onChange={(e) => setQuery({ card: e.currentTarget.value })}>
             {list.map((c) => (
               <option key={c.uuid} value={c.uuid}>
-                {c.step}/{c.task} {visible(c.id ?? c.type)} ({bytes(c.size)})
+                {c.step}/{c.task} {visible(c.id ?? c.type)} ({bytes(c.size)}){c.failed ? ", failed" : ""}
               </option>
             ))}
           </select>

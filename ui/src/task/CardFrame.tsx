@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { address, type Card, get } from "../api";
+import { StatusPill } from "../components/basic";
 import { Value } from "../components/Value";
 
 const every = 5000;
@@ -60,7 +61,14 @@ export function CardFrame({ card }: { card: Card }) {
       <div class="row spread">
         <span class="muted">
           <Value of={name} />
-          {live ? ", as it is while the task runs" : ""}
+          {card.failed ? (
+            <>
+              {" "}
+              <StatusPill status="failed" /> This is what the step had shown when it failed.
+            </>
+          ) : live ? (
+            ", as it is while the task runs"
+          ) : null}
           {newer && newer !== drawn ? (
             <>
               ; it has changed{" "}
