@@ -138,6 +138,20 @@ func (p *printer) special(o *Object) func() {
 // mostStateBytes is how many bytes are shown that an object is kept as, in a form of its own.
 const mostStateBytes = 64
 
+// caughtText returns what @catch stored of an exception as the exception's repr, "" of any other object.
+func caughtText(o *Object) string {
+	g := o.Class()
+	if g.Name != "MetaflowExceptionWrapper" || g.Module != "levada.exceptions" && g.Module != "metaflow.exception" {
+		return ""
+	}
+	class, _ := o.attr("type").(string)
+	said, ok := o.attr("exception").(string)
+	if class == "" || !ok {
+		return ""
+	}
+	return short(class) + "(" + string(appendText(nil, said, 1000)) + ")"
+}
+
 // figureText returns the repr of a figure of matplotlib's, "" of any other object.
 func figureText(o *Object) string {
 	if o.Class().String() != "matplotlib.figure.Figure" {

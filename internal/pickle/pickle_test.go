@@ -472,3 +472,16 @@ func TestDecodeDoesNotKeepPlaces(t *testing.T) {
 		t.Error("None")
 	}
 }
+
+// What @catch stores of an exception is shown as the exception was, whoever stored it.
+func TestCaughtExceptions(t *testing.T) {
+	state := "}(X\x09\x00\x00\x00exceptionX\x10\x00\x00\x00division by zeroX\x04\x00\x00\x00typeX\x1a\x00\x00\x00builtins.ZeroDivisionErrorX\x0a\x00\x00\x00stacktraceNub."
+	for name, text := range map[string]string{
+		"Levada":   "\x80\x02clevada.exceptions\nMetaflowExceptionWrapper\n)\x81" + state,
+		"Metaflow": "\x80\x02cmetaflow.exception\nMetaflowExceptionWrapper\nN\x85R" + state,
+	} {
+		if got := Repr(decode(t, text), 0); got != "ZeroDivisionError('division by zero')" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

@@ -261,6 +261,10 @@ func (p *printer) object(o *Object) {
 		f()
 		return
 	}
+	if text := caughtText(o); text != "" {
+		p.str(text)
+		return
+	}
 	class := Type(o)
 	if o.State == nil && len(o.Items) == 0 && len(o.Entries) == 0 && len(o.Args) > 0 {
 		g := o.Class()

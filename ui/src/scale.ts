@@ -79,10 +79,12 @@ const second = 1e6;
 const halfDay = 43200e6;
 
 // The domain of a scale of moments. One moment alone stands in the middle of a day: half of the time since 1970, which would be "around" it
-// as for other numbers, is decades.
+// as for other numbers, is decades. Moments that are nearer to each other than the seconds of ticks get some of these around them.
 export function timeDomain(values: number[]): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  return low === high ? [low - halfDay, low + halfDay] : domain(values);
+  if (low === high) return [low - halfDay, low + halfDay];
+  const less = (4 * second - (high - low)) / 2;
+  return domain(less > 0 && low < high ? [low - less, high + less] : values);
 }
 
 // Of ticks, in seconds; the last are about a month, a quarter, and one, five and ten years.

@@ -243,6 +243,7 @@ test("ticks are round and inside", async () => {
   assert.ok(Number.isFinite(log(logDomain([]), [0, 1]).at(1)));
   assert.deepEqual(timeDomain([1.7e15]), [1.7e15 - 43200e6, 1.7e15 + 43200e6], "one moment is a day, not a century");
   assert.deepEqual(timeDomain([]), [0, 1]);
+  assert.ok(time(timeDomain([1.7e15, 1.7e15 + 2e5]), [0, 500]).ticks.length >= 3, "moments of one second have ticks");
   for (const span of [1, 60, 3600, 86400, 1e7, 1e9, 1e10]) {
     const s = time([1.7e15, 1.7e15 + span * 1e6], [0, 500]);
     assert.ok(s.ticks.length <= 12 && s.ticks.every((t) => s.at(t.value) >= -1e-6 && s.at(t.value) <= 500.001), `${span} s`);

@@ -312,6 +312,8 @@ test("an array of two dimensions is a table, and rows have their labels", async 
     figure: { kind: "array", shape: [2, 2], dtype: "float64", values: [1, 2, 3, 4], rows: [["1.0", "2.0"], ["3.0", "4.0"]], total_rows: 2, text: "<array shape=(2, 2) dtype=float64>" },
     pair: { kind: "table", shape: [2, 1], columns: ["price"], index: ["mon", "tue"], rows: [["1.5"], ["NaN"]], total_rows: 2, text: "" },
     blank: { kind: "table", shape: [0, 0], text: "" },
+    single: { kind: "table", shape: [2, 2], columns: ["day", "price"], types: ["date32[day]", "double"], rows: [["2024-01-02", "1.5"], ["null", "null"]], total_rows: 2, text: "" },
+    chosen: { kind: "object", type: "__main__.Config", rows: [["rate", "0.1"], ["name", "'baseline'"]], length: 2, text: "<__main__.Config rate=0.1 name='baseline'>" },
   };
   await page.route("**/artifacts/*/preview*", async (route) => {
     const name = /artifacts\/(\w+)\/preview/.exec(route.request().url())[1];
@@ -327,6 +329,13 @@ test("an array of two dimensions is a table, and rows have their labels", async 
   await page.getByRole("cell", { name: "NaN" }).waitFor();
   await page.getByRole("button", { name: "blank", exact: true }).click();
   await page.getByText("A table of 0 × 0, without rows.").waitFor();
+  await page.getByRole("button", { name: "single", exact: true }).click();
+  await page.getByRole("columnheader", { name: "day date32[day]" }).waitFor();
+  const sides = () => page.locator(".preview td, .preview thead th").evaluateAll((all) => all.map((el) => getComputedStyle(el).textAlign));
+  assert.deepEqual(await sides(), ["left", "right", "start", "right", "start", "right"], "what is missing stands where the rest of its column does");
+  await page.getByRole("button", { name: "chosen", exact: true }).click();
+  await page.getByRole("rowheader", { name: "rate" }).waitFor();
+  assert.deepEqual(await sides(), ["start", "start"], "attributes are no column of numbers");
   none(page);
 });
 
@@ -382,6 +391,25 @@ test("a card that tells its height has a frame as high, and a word of somebody e
   await page.evaluate(() => new Promise((done) => setTimeout(done, 0)));
   assert.equal((await frame.boundingBox()).height, 1302);
   none(page);
+});
+
+test("where there are no cards it is said how there would be", async () => {
+  const page = await w.page(`/runs/${shapes}/tasks/2?tab=cards`);
+  await page.getByText("levada run FILE --with card").waitFor();
+  none(page);
+  await page.route(`**/runs/${shapes}/tasks/2`, async (route) => {
+    const answer = await route.fetch();
+    const task = await answer.json();
+    task.attempts.at(-1).status = "failed";
+    await route.fulfill({ json: task });
+  });
+  await page.reload();
+  await page.getByText("this one had shown nothing").waitFor();
+  none(page);
+  await page.goto("/runs/999999");
+  await page.getByText("there is no run 999999").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Try again" }).count(), 0, "it will not be there then either");
+  await page.context().close();
 });
 
 test("a card of a step that failed says so", async () => {

@@ -37,6 +37,9 @@ export function Cards({ run, cards }: { run: number; cards: Made }) {
         <h2>This run has no cards</h2>
         <p>A step with a card shows what it made as a page:</p>
         <pre>{"@card\n@step\ndef train(self):"}</pre>
+        <p>
+          One that fails keeps what it had shown by then with <code>current.card.refresh()</code>.
+        </p>
       </div>
     );
   }

@@ -1,6 +1,7 @@
 // A run: its failure first, if there is one, then its graph, timeline, tasks, parameters, code and cards.
 
 import { useEffect } from "preact/hooks";
+import { Problem } from "../api";
 import { Failure, Lost, Skeleton, tabOf, Tabs, useNow } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { Value } from "../components/Value";
@@ -48,13 +49,14 @@ export function RunPage({ run: id }: { run: number }) {
   ]);
 
   if (run.error && !r) {
+    const gone = run.error instanceof Problem && run.error.status === 404;
     return (
       <>
         <nav class="crumbs" aria-label="Where this is">
           <a href="/">Runs</a>
         </nav>
         <h1 style={{ marginBottom: "0.7rem" }}>Run {id}</h1>
-        <Failure error={run.error} retry={run.again} />
+        <Failure error={run.error} {...(gone ? {} : { retry: run.again })} />
       </>
     );
   }

@@ -123,6 +123,11 @@ function attributes(p: Preview): Preview {
 
 function Rows({ p }: { p: Preview }) {
   const [rows = 0, columns = 0] = p.shape ?? [];
+  // A column of numbers stands at the right, also where there is none; any other at the left.
+  const numeric = p.rows![0]!.map((_, i) => {
+    const there = p.rows!.map((r) => r[i] ?? "").filter((c) => !missing.includes(c));
+    return there.length > 0 && there.every((c) => Number.isFinite(Number(c)) || /^-?inf$/.test(c));
+  });
   const all = [rows > p.rows!.length ? plural(rows, "row") : "", columns > p.rows![0]!.length ? plural(columns, "column") : ""].filter(Boolean);
   return (
     <div class="scroll" style={{ maxHeight: "22rem", overflow: "auto" }} tabIndex={0} role="region" aria-label={`Rows of ${p.name}`}>
@@ -136,7 +141,7 @@ function Rows({ p }: { p: Preview }) {
                 </th>
               ) : null}
               {p.columns.map((c, i) => (
-                <th>
+                <th class={numeric[i] ? "num" : undefined}>
                   {marked(c)}
                   {p.types?.[i] ? <span class="type">{marked(p.types[i])}</span> : null}
                 </th>
@@ -148,8 +153,8 @@ function Rows({ p }: { p: Preview }) {
           {p.rows!.map((row, i) => (
             <tr>
               {p.index ? <th scope="row">{marked(p.index[i] ?? "")}</th> : null}
-              {row.map((c) => (
-                <Cell of={c} />
+              {row.map((c, i) => (
+                <Cell of={c} num={numeric[i]} />
               ))}
             </tr>
           ))}
@@ -160,13 +165,15 @@ function Rows({ p }: { p: Preview }) {
   );
 }
 
+const missing = ["", "NaN", "NaT", "<NA>", "null", "nan"]; // as pandas, polars and numpy write it
+
 // A number with a fraction of many digits is as long as is read, and whole where one points at it.
-function Cell({ of: c }: { of: string }) {
-  if (c === "" || !Number.isFinite(Number(c))) return <td class={["NaN", "NaT", "<NA>", "null"].includes(c) ? "num muted" : ""}>{marked(c)}</td>;
-  const brief = shortFloat(c);
+function Cell({ of: c, num }: { of: string; num: boolean | undefined }) {
+  const brief = c === "" || !Number.isFinite(Number(c)) ? c : shortFloat(c);
+  const classes = [num ? "num" : "", missing.includes(c) ? "muted" : ""].filter(Boolean).join(" ");
   return (
-    <td class="num" title={brief === c ? undefined : c}>
-      {brief}
+    <td class={classes || undefined} title={brief === c ? undefined : c}>
+      {marked(brief)}
     </td>
   );
 }

@@ -22,14 +22,23 @@ export function useCards(path: string, wanted: boolean, live: boolean): Made {
   return cards;
 }
 
-export function TaskCards({ cards }: { cards: Made }) {
+export function TaskCards({ cards, failed }: { cards: Made; failed: boolean }) {
   if (cards.error) return <Failure error={cards.error} retry={cards.again} />;
   if (!cards.data) return <Skeleton />;
   if (cards.data.cards.length === 0) {
     return (
       <div class="empty panel">
         <h2>No cards</h2>
-        <p>A step that is decorated with @card makes one.</p>
+        {failed ? (
+          <p>
+            A step with @card that fails keeps what it had shown by then with <code>current.card.refresh()</code>, and this one had shown nothing.
+          </p>
+        ) : (
+          <>
+            <p>A step that is decorated with @card makes one, and so does every step of a run that is started with it:</p>
+            <pre>{"levada run FILE --with card"}</pre>
+          </>
+        )}
       </div>
     );
   }

@@ -177,7 +177,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         ) : null}
         {tab === "artifacts" ? <Artifacts path={path} attempt={asked} stored={artifacts} /> : null}
         {tab === "usage" && at ? <UsageView path={path} at={at} now={now} /> : null}
-        {tab === "cards" ? <TaskCards cards={cards} /> : null}
+        {tab === "cards" ? <TaskCards cards={cards} failed={at?.status === "failed" || at?.status === "killed" || at?.status === "died"} /> : null}
         {tab === "metadata" ? <Metadata path={path} /> : null}
       </div>
     </>
