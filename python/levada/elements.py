@@ -18,12 +18,22 @@ _SMALL = 1 << 18
 
 
 def each(items):
-    """What a foreach goes through, to be iterated. So a Series of pandas gives its own types, as it does by index."""
+    """What a foreach goes through, to be iterated. So a Series of pandas gives its own types, as it does by index.
+
+    Of a dict it is the keys, unless these are positions: then, as in Metaflow, it is what lies there.
+    """
+    if _keys_are_positions(items):
+        return [items[index] for index in range(len(items))]
     return items.array if type(items).__module__.partition(".")[0] == "pandas" and hasattr(items, "array") else items
 
 
+def _keys_are_positions(items):
+    return isinstance(items, dict) and all(index in items for index in range(len(items)))
+
+
 def _has_positions(items):
-    return isinstance(items, (list, tuple, MutableSequence)) or hasattr(items, "__array_interface__")
+    listed = isinstance(items, (list, tuple, MutableSequence)) or hasattr(items, "__array_interface__")
+    return listed or _keys_are_positions(items)
 
 
 def element(items, index):

@@ -55,6 +55,10 @@ class Elements(FlowTest):
             result = self.run_step("self.same = self.input is self.items[1]", items)
             self.assertEqual(result.values(), {"same": True})
 
+    def test_a_dict_by_positions(self):
+        result = self.run_step("self.input['b'] = 5", {1: {"a": 1}, 0: {"a": 0}}, item=dumps({"a": 1}))
+        self.assertEqual(result.values(), {"items": {1: {"a": 1, "b": 5}, 0: {"a": 0}}})
+
     def test_a_tuple(self):
         result = self.run_step("self.input['b'] = 5", tuple({"a": n} for n in range(3)))
         self.assertEqual(result.values(), {"items": ({"a": 0}, {"a": 1, "b": 5}, {"a": 2})})
