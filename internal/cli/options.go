@@ -279,8 +279,14 @@ func defaultText(p graph.Parameter, evaluated map[string]string) string {
 	if json.Unmarshal(p.Default, &text) == nil {
 		return text
 	}
-	var texts []string
-	if (p.Many || p.Arity > 1) && json.Unmarshal(p.Default, &texts) == nil {
+	var values []json.RawMessage
+	if (p.Many || p.Arity > 1) && json.Unmarshal(p.Default, &values) == nil {
+		texts := make([]string, len(values))
+		for i, value := range values {
+			if json.Unmarshal(value, &texts[i]) != nil {
+				texts[i] = readable(string(value))
+			}
+		}
 		return strings.Join(texts, ", ")
 	}
 	return readable(raw)

@@ -184,6 +184,8 @@ def _parameter(key, value, parameter):
     if separator and isinstance(value, (list, tuple)):
         return separator.join(str(part) for part in value)
     types, words = _PARAMETER_TYPES.get(parameter["type"], (None, None))
+    if parameter["type"] == "str" and parameter.get("arity", 1) > 1:
+        types, words = (str, int, float, bool), "text or a number"  # each of them may have a type of its own
     if types is None:
         return json.dumps(value, default=_plain)  # a text is a value, too
     _check(key, value, types, words)

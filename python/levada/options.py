@@ -19,18 +19,26 @@ REFUSED = {
 ALL = TAKEN | WITHOUT_EFFECT | frozenset(REFUSED)
 
 
+def types_of(type):
+    """The types of several values at once, each with its own: of a tuple, or of click's Tuple; else empty."""
+    if isinstance(type, tuple):
+        return type
+    return tuple(type.types) if getattr(type, "is_composite", False) is True and hasattr(type, "types") else ()
+
+
 class Option:
     """How a parameter is written on the command line, and what becomes of its texts."""
 
-    def __init__(self, parameter, given):
+    def __init__(self, parameter, given, types=()):
         self._parameter = parameter
+        self._types = types
         for argument, (nothing, why) in REFUSED.items():
             if given.get(argument, nothing) not in (nothing, None):
                 raise self._mistake("has %s=%r, which Levada does not have: %s" % (argument, given[argument], why))
         self.is_flag = bool(given.get("is_flag", given.get("flag_value") is not None))
         self.multiple = bool(given.get("multiple"))
         self.count = bool(given.get("count"))
-        self.nargs = 1 if given.get("nargs") is None else given["nargs"]
+        self.nargs = (len(types) or 1) if given.get("nargs") is None else given["nargs"]
         self.callback = given.get("callback")
         self._flag_value = given.get("flag_value")
         self._given = given
@@ -38,6 +46,8 @@ class Option:
             raise self._mistake("has nargs=%r. It is how many values the option takes, at least 1" % (self.nargs,))
         if self.callback is not None and not callable(self.callback):
             raise self._mistake("has callback=%r, which is no function" % (self.callback,))
+        if types and self.nargs != len(types):
+            raise self._mistake("has nargs=%d and a type for %d values. Leave nargs out" % (self.nargs, len(types)))
         self._check_company()
         self._check_default()
 
@@ -46,13 +56,14 @@ class Option:
 
     def _check_company(self):
         """MetaflowException for arguments that exclude each other."""
-        forms = {"is_flag": self.is_flag, "count": self.count, "multiple": self.multiple, "nargs": self.nargs > 1}
+        several = "a tuple as its type" if self._types else "nargs"
+        forms = {"is_flag": self.is_flag, "count": self.count, "multiple": self.multiple, several: self.nargs > 1}
         chosen = [name for name, is_chosen in forms.items() if is_chosen]
         if "parser" in self._parameter._arguments and (chosen or self.callback):
             raise self._mistake("has %s, which an IncludeFile cannot have" % (chosen or ["callback"])[0])
         if self._parameter.separator and chosen:
             chosen.append("separator")
-        if len(chosen) > 1 and chosen != ["multiple", "nargs"]:
+        if len(chosen) > 1 and chosen != ["multiple", several]:
             raise self._mistake("has %s, of which it can have one" % " and ".join(chosen))
 
     def _check_default(self):
@@ -105,6 +116,8 @@ class Option:
 
     def metavar(self):
         """What stands for the value in help, if it is not the type's name."""
+        if self._types and not self._given.get("metavar"):
+            return "<%s>..." % " ".join(map(_name_of, self._types))
         choices = getattr(self._parameter.type, "choices", None)
         return self._given.get("metavar") or ("[%s]" % "|".join(map(str, choices)) if choices else None)
 
@@ -129,7 +142,7 @@ class Option:
                 raise UsageError("Missing option '--%s'." % parameter.name, parameter.name)
             value = self._of_default(texts)
         elif self.several:
-            value = self._grouped([parameter.convert_one(text) for text in texts])
+            value = self._grouped(self._converted(texts))
         elif self.count:
             value = sum(parameter.convert_one(text) for text in texts)
         else:
@@ -142,23 +155,29 @@ class Option:
         return self._parameter.computed_default(context)
 
     def _of_default(self, default):
-        convert = self._parameter.convert_one
         if self.several:
             if self.multiple and self.nargs > 1:
-                return tuple(self._one_use(convert, use) for use in default or ())
-            return tuple(map(convert, default or ())) if self.multiple else self._one_use(convert, default or ())
+                return tuple(map(self._one_use, default or ()))
+            return tuple(self._converted(default or ())) if self.multiple else self._one_use(default or ())
         if default is None:
             return 0 if self.count else False if self.is_flag and self._parameter.type is bool else None
-        return convert(default)
+        return self._parameter.convert_one(default)
 
-    def _one_use(self, convert, values):
+    def _converted(self, values):
+        """The values of texts, use after use."""
+        convert, types = self._parameter.convert_one, self._types
+        if not types:
+            return [convert(value) for value in values]
+        return [convert(value, types[at % len(types)]) for at, value in enumerate(values)]
+
+    def _one_use(self, values):
         if values and len(values) != self.nargs:
             raise UsageError(
                 "Invalid value for '--%s': %d values are expected, not %r"
                 % (self._parameter.name, self.nargs, list(values)),
                 self._parameter.name,
             )
-        return tuple(map(convert, values))
+        return tuple(self._converted(values))
 
     def _grouped(self, values):
         if self.nargs == 1:
@@ -180,3 +199,9 @@ class Option:
                 from traceback import format_exc
 
             raise ParameterFieldFailed(self._parameter.name, "callback", format_exc()) from None
+
+
+def _name_of(type):
+    """A type of one of several values as help shows it."""
+    plain = {str: "TEXT", int: "INTEGER", float: "FLOAT", bool: "BOOLEAN"}
+    return plain.get(type) or str(getattr(type, "name", None) or type.__name__).upper()

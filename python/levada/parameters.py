@@ -68,8 +68,9 @@ class Parameter:
 
     It becomes the command line option ``--<name>`` and a read-only attribute of the flow, which has the name of the
     class attribute. ``type`` is ``str``, ``int``, ``float``, ``bool`` or ``JSONType``; without it the type of the
-    default. ``default`` may be a function, called with a ParameterContext when a run starts. ``separator`` splits
-    the text into a list. Arguments of click's options that Metaflow passes on are in ``options.py``.
+    default; a tuple of types takes as many values. ``default`` may be a function, called with a ParameterContext when
+    a run starts. ``separator`` splits the text into a list. Arguments of click's options that Metaflow passes on are
+    in ``options.py``.
     """
 
     #: Arguments that a kind of parameter has beside these.
@@ -111,8 +112,12 @@ class Parameter:
         self.default = default
         self.required = bool(required) and default is None
         self.option = None
-        if not options.ALL.isdisjoint(kwargs) and not any(hasattr(v, "levada_delayed") for v in self.kwargs.values()):
-            self.option = options.Option(self, kwargs)
+        type = tuple(type) if isinstance(type, list) else type
+        types = options.types_of(type)
+        if (types or not options.ALL.isdisjoint(kwargs)) and not any(
+            hasattr(value, "levada_delayed") for value in self.kwargs.values()
+        ):
+            self.option = options.Option(self, kwargs, types)
         self.type = self._inferred_type(type)
         self.help = help
         self.hide_default = isinstance(show_default, str) or show_default is not None and not show_default
@@ -196,10 +201,13 @@ class Parameter:
             return value.split(self.separator)
         return value
 
-    def convert_one(self, value):
-        """The value for a text, before a separator splits it. UsageError if it does not fit."""
+    def convert_one(self, value, type=None):
+        """The value for a text, before a separator splits it. UsageError if it does not fit.
+
+        ``type`` is that of one of several values, where each has its own.
+        """
         try:
-            return self._convert(value)
+            return self._convert(value, self.type if type is None else type)
         except UsageError:
             raise
         except Exception as error:
@@ -207,13 +215,13 @@ class Parameter:
             text = getattr(error, "message", None) or str(error)
             raise UsageError("Invalid value for '--%s': %s" % (self.name, text), self.name) from None
 
-    def _convert(self, value):
-        if self.type in _CONVERSIONS:
-            return _CONVERSIONS[self.type][1](value)
-        convert = getattr(self.type, "convert", None)
+    def _convert(self, value, type):
+        if type in _CONVERSIONS:
+            return _CONVERSIONS[type][1](value)
+        convert = getattr(type, "convert", None)
         if convert is not None:
             return convert(value, None, None)
-        return self.type(value)
+        return type(value)
 
     def unfit_default(self):
         """What is wrong with a default that does not have the parameter's type; empty if nothing is."""
@@ -221,7 +229,7 @@ class Parameter:
         if self.default is None or callable(self.default) or not plain or self.option is not None:
             return ""
         try:
-            self._convert(self.default)
+            self._convert(self.default, self.type)
         except ValueError as error:
             return str(error)
         return ""

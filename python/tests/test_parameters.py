@@ -147,6 +147,9 @@ class Parameters(FlowTest):
             ("Parameter('p', nargs=2, default=(1, 2))", None, (1, 2)),
             ("Parameter('p', nargs=2, multiple=True, type=int)", ["1", "2", "3", "4"], ((1, 2), (3, 4))),
             ("Parameter('p', nargs=2, multiple=True, default=[(1, 2)])", None, ((1, 2),)),
+            ("Parameter('p', type=(str, int))", ["1", "2"], ("1", 2)),
+            ("Parameter('p', type=[str, int], default=('a', '3'))", None, ("a", 3)),
+            ("Parameter('p', type=(str, bool), multiple=True)", ["1", "1", "0", "0"], (("1", True), ("0", False))),
             ("Parameter('p', count=True)", None, 0),
             ("Parameter('p', count=True, default=2)", None, 2),
             ("Parameter('p', count=True)", ["1", "1"], 2),
@@ -163,6 +166,8 @@ class Parameters(FlowTest):
                    "Invalid value for '--p': x is not a valid integer")  # fmt: skip
         self.usage("Parameter('p', nargs=2, default=['a'])", None,
                    "Invalid value for '--p': 2 values are expected, not ['a']")  # fmt: skip
+        self.usage("Parameter('p', type=(str, int))", ["1", "x"],
+                   "Invalid value for '--p': x is not a valid integer")  # fmt: skip
         self.usage("Parameter('p', multiple=True, required=True)", None, "Missing option '--p'.")
         failed = self.parameters("p = Parameter('p', callback=lambda ctx, param, value: 1 // 0)")
         self.assertIn("ParameterFieldFailed", failed.done["exception"]["type"])
@@ -175,6 +180,10 @@ class Parameters(FlowTest):
         self.assertEqual(described("Parameter('p', is_flag=True, default=False)"), {"flag": "True", "default": False})
         self.assertEqual(described("Parameter('p', count=True)"), {"flag": "1"})
         self.assertEqual(described("Parameter('p', nargs=2, multiple=True)"), {"arity": 2, "many": True})
+        self.assertEqual(
+            described("Parameter('p', type=(str, float, JSONType))"),
+            {"arity": 3, "metavar": "<TEXT FLOAT JSON>..."},
+        )
         self.assertEqual(
             described("Parameter('p', envvar='X', show_envvar=True, metavar='WORD', hidden=True, help='h')"),
             {"variables": ["X"], "metavar": "WORD", "hidden": True, "help": "h  [env var: X]"},
@@ -209,7 +218,17 @@ class Choice:
         host = self.host(source)
         self.assertEqual(host.parameters({"p": "a"}).values()["p"], "a")
         self.assertEqual(host.parameters({"p": "c"}).done["message"], "Invalid value for '--p': c is not one of a, b")
+        pair = source.replace("p = Parameter('p', type=Choice())", "p = Parameter('p', type=Tuple())").replace(
+            "class F(", "class Tuple:\n    is_composite = True\n    types = [Choice(), int]\n\nclass F("
+        )
+        self.assertEqual(self.host(pair).parameters({"p": ["b", "2"]}).values()["p"], ("b", 2))
 
+
+    def test_a_runner_gives_each_value_its_type(self):
+        from levada.commandline import command_words
+
+        described = self.host(FLOW % "p = Parameter('p', type=(str, int))").definition
+        self.assertEqual(command_words("run", described, {"p": ("a", 1)}), ["run", "--p", "a", "1"])
 
     def test_a_parameter_called_name_has_its_own_value(self):
         self.assertEqual(self.value("Parameter('name', default='ada')"), "ada")
@@ -246,6 +265,8 @@ class Declarations(FlowTest):
             ({"count": True, "is_flag": True}, "has is_flag and count, of which it can have one"),
             ({"multiple": True, "separator": ","}, "has multiple and separator, of which it can have one"),
             ({"callback": "f"}, "has callback='f', which is no function"),
+            ({"type": (str, int), "nargs": 3}, "has nargs=3 and a type for 2 values"),
+            ({"type": (str, int), "is_flag": True}, "has is_flag and a tuple as its type, of which it can have one"),
             ({"param_decls": ["-p"]}, "has no argument 'param_decls'"),
         ]:
             with self.subTest(text), self.assertRaisesRegex(MetaflowException, "'p' " + text):
