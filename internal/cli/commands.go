@@ -290,11 +290,13 @@ func groupMembers(word string) []string {
 	return members
 }
 
-// takeFile takes FILE, the first word, out of the command's arguments.
+// takeFile takes FILE, the first word, out of the command's arguments. Top-level options before it join those before the command: they
+// cannot be parameters of the flow, which are stronger behind FILE.
 func (inv *invocation) takeFile() {
 	g := &globalOptions{}
-	options := append(inv.command.action(g).options(), g.options(nil)...)
-	scan := scanner{args: inv.rest, options: options, lenient: true}
+	own, top := inv.command.action(g).options(), g.options(nil)
+	scan := scanner{args: inv.rest, options: append(own, top...), lenient: true}
+	var before []token // top-level options
 	var likely []token // options that nobody here knows, with what looks like the file: a flag of the flow's, if there is but one
 	for {
 		t, ok, err := scan.next()
@@ -303,11 +305,18 @@ func (inv *invocation) takeFile() {
 			return
 		case ok && t.isWord:
 			inv.cutFile(t.word, t.from, t.to)
+			inv.raise(before)
 			return
+		case ok && t.opt != nil:
+			if o, _ := own.find(t.name); o == nil && !t.opt.before {
+				before = append(before, t)
+			}
 		case ok && t.opt == nil && t.to == t.from+2 && strings.HasSuffix(t.values[0], ".py"):
 			likely = append(likely, t)
 		case !ok && len(likely) == 1:
-			inv.cutFile(likely[0].values[0], likely[0].from+1, likely[0].to)
+			file := likely[0]
+			inv.cutFile(file.values[0], file.from+1, file.to)
+			inv.raise(slices.DeleteFunc(before, func(t token) bool { return t.from > file.from }))
 			return
 		case !ok:
 			return
@@ -319,6 +328,16 @@ func (inv *invocation) takeFile() {
 func (inv *invocation) cutFile(file string, from, to int) {
 	inv.file = file
 	inv.rest = slices.Concat(inv.rest[:from], inv.rest[to:])
+}
+
+// raise moves options of the command's arguments to those before the command.
+func (inv *invocation) raise(options []token) {
+	for _, t := range options {
+		inv.top = append(inv.top, inv.rest[t.from:t.to]...)
+	}
+	for _, t := range slices.Backward(options) {
+		inv.rest = slices.Delete(inv.rest, t.from, t.to)
+	}
 }
 
 // firstWord finds the first argument that is neither a top-level option nor its value.

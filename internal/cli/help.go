@@ -85,7 +85,7 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 	}
 	if cmd.parameters && s.inv.file != "" {
 		if s.flow == nil { // else `help` has been given the flow, as by Metaflow's form
-			if err := s.open(ctx, early, NoStore); err != nil {
+			if err := s.openAsMeant(ctx, early, NoStore); err != nil {
 				return err
 			}
 			defer s.close()
@@ -122,11 +122,28 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 		h.rows(rows)
 	}
 	h.line("")
-	h.options("Options", cmd.shown(act))
+	h.options("Options", s.hidden(cmd.shown(act)))
 	h.line("")
 	h.line(exitCodes)
 	_, err := fmt.Fprint(s.env.Stdout, h.String())
 	return err
+}
+
+// hidden says of the options that the flow has a parameter for where they can be given all the same.
+func (s *session) hidden(options table) table {
+	if !s.inv.command.parameters || s.flow == nil {
+		return options
+	}
+	before := "FILE"
+	if s.inv.python {
+		before = s.inv.command.name
+	}
+	for _, p := range s.flow.Definition().Parameters {
+		if o, _ := options.find(p.Name); o != nil {
+			o.help += " To be given before " + before + ": behind it, --" + p.Name + " is the flow's parameter."
+		}
+	}
+	return options
 }
 
 // shown returns the options that the command's help lists: its own, and the top-level ones that matter to it.

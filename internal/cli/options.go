@@ -123,6 +123,11 @@ type globalOptions struct {
 	rebuild     bool // environments
 }
 
+// opening is what says how the store and the flow are opened, to be compared.
+func (g *globalOptions) opening() any {
+	return []any{g.python, g.isolation, g.root, g.server, g.suffixes, g.configs, g.environment, g.rebuild}
+}
+
 // options returns Metaflow's top-level options and Levada's. Some exist only for flows that have what they are about,
 // such as @project; without a flow, nil, they are all there.
 func (g *globalOptions) options(flow *graph.Flow) table {

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,13 +26,17 @@ type session struct {
 	inv       invocation
 	global    globalOptions
 	surveyed  action // the command as far as survey has read it
-	unread    error  // what is wrong with the configs of the environment
-	user      string
-	store     Store
-	flow      service.OpenFlow        // nil if the command has none
-	params    map[string][]string     // values of the flow's parameters as given
-	variables map[string]string       // the environment variables that gave some of them their values
-	watched   atomic.Pointer[watcher] // what shows the run that goes on; nil if none does
+	// parameters are those of the flow, as soon as they are known: behind the command they are stronger than top-level options.
+	parameters []graph.Parameter
+	topOnly    bool  // survey reads no top-level options behind the command: they may be parameters
+	handedOver bool  // the fork server that was handed over has been taken
+	unread     error // what is wrong with the configs of the environment
+	user       string
+	store      Store
+	flow       service.OpenFlow        // nil if the command has none
+	params     map[string][]string     // values of the flow's parameters as given
+	variables  map[string]string       // the environment variables that gave some of them their values
+	watched    atomic.Pointer[watcher] // what shows the run that goes on; nil if none does
 }
 
 func newSession(env *Env) *session {
@@ -80,7 +86,7 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	if s.inv.command.name == "server" && early.serverGiven { // told before a store is made
 		return elsewhere(early.server)
 	}
-	if err := s.open(ctx, early, s.inv.command.need); err != nil {
+	if err := s.openAsMeant(ctx, early, s.inv.command.need); err != nil {
 		return err
 	}
 	defer s.close()
@@ -110,8 +116,13 @@ func (s *session) survey() *globalOptions {
 	global := layer{early.options(nil), map[string]bool{}}
 	s.surveyed = s.inv.command.action(early)
 	own := layer{s.surveyed.options(), map[string]bool{}}
+	params := layer{parameterOptions(s.parameters, map[string][]string{}, nil), map[string]bool{}}
+	behind := global.afterCommand()
+	if s.topOnly {
+		behind.options = nil
+	}
 	_, _ = readOptions(s.inv.top, true, global)
-	_, _ = readOptions(s.inv.rest, true, own, global.afterCommand())
+	_, _ = readOptions(s.inv.rest, true, params, own, behind)
 	early.serverGiven = global.given["server"]
 	s.unread = s.env.environ(early.configs.options(), "", global.given)
 	_ = s.env.environ(s.inv.command.fromEnviron(global.options), "", global.given)
@@ -122,6 +133,46 @@ func (s *session) survey() *globalOptions {
 // defaultDecorators are the decorators that the environment adds to all steps.
 func (s *session) defaultDecorators() []string {
 	return strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))
+}
+
+// openAsMeant opens the store and the flow as open does. Options that say how may turn out to be parameters of the flow: behind the
+// command those are stronger. Then both are opened once more, without such options.
+func (s *session) openAsMeant(ctx context.Context, early *globalOptions, need Need) error {
+	if s.inv.command.parameters && need == CreateStore && early.root != "" {
+		// No store is made where a parameter says.
+		if _, err := os.Stat(s.path(early.root)); err != nil && s.look(ctx, early) {
+			return s.open(ctx, s.survey(), need)
+		}
+	}
+	err := s.open(ctx, early, need)
+	switch {
+	case !s.inv.command.parameters:
+		return err
+	case err == nil:
+		s.parameters = s.flow.Definition().Parameters
+	case !s.look(ctx, early):
+		return err
+	}
+	now := s.survey()
+	if reflect.DeepEqual(now.opening(), early.opening()) {
+		return err
+	}
+	s.close()
+	return s.open(ctx, now, need)
+}
+
+// look learns the flow's parameters without the options that may be some of them. It reports whether that can tell more than what was
+// tried with them.
+func (s *session) look(ctx context.Context, early *globalOptions) bool {
+	s.topOnly = true
+	defer func() { s.topOnly = false }()
+	top := s.survey()
+	if reflect.DeepEqual(top.opening(), early.opening()) || s.open(ctx, top, NoStore) != nil {
+		return false
+	}
+	defer s.close()
+	s.parameters = s.flow.Definition().Parameters
+	return true
 }
 
 // open opens the store and, if the command is about one or was started by one, the flow.
@@ -144,9 +195,13 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		return nil
 	}
 	with := early.decorators(s.defaultDecorators())
+	prints := s.env.Stderr
+	if s.topOnly {
+		prints = io.Discard // the flow's file prints it again
+	}
 	src := service.FlowSource{
 		File: s.inv.file, Program: s.built(), Python: early.python, Isolation: early.isolation, With: with,
-		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: s.env.Stderr, Stderr: s.env.Stderr,
+		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: prints, Stderr: prints,
 		UserDecorators: namesUserDecorators(with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,
 		Environment: early.environment, Rebuild: early.rebuild, Tell: s.inform, Heard: s.hear,
@@ -160,6 +215,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		}
 		src.Origin = func(ctx context.Context, flow string) (int64, error) { return resume.findOrigin(ctx, s, flow) }
 	}
+	s.handedOver = true
 	if s.flow, err = s.store.Service.Open(ctx, src); err != nil {
 		s.close()
 		return err
@@ -193,7 +249,7 @@ func (s *session) hear(variables map[string]string, src *service.FlowSource) {
 
 // handed returns the fork server that a flow started as `python flow.py` handed over.
 func (s *session) handed() (fd, pid int) {
-	if !s.inv.python {
+	if !s.inv.python || s.handedOver {
 		return 0, 0
 	}
 	fd, _ = strconv.Atoi(s.env.variable("LEVADA_WORKER_FD"))
