@@ -19,6 +19,14 @@ func (s *session) startedWords() []string {
 	return []string{"python", s.inv.file}
 }
 
+// module is what `python -m` was given to start a flow that hands over its command line; "" if it was a file.
+func (s *session) module() string {
+	if !s.inv.python {
+		return ""
+	}
+	return s.env.variable("LEVADA_WORKER_MODULE")
+}
+
 // built is the program that a flow was built as that hands over its command line; "" if it is in Python.
 func (s *session) built() string {
 	if !s.inv.python {

@@ -200,7 +200,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		prints = io.Discard // the flow's file prints it again
 	}
 	src := service.FlowSource{
-		File: s.inv.file, Program: s.built(), Python: early.python, Isolation: early.isolation, With: with,
+		File: s.inv.file, Module: s.module(), Program: s.built(), Python: early.python, Isolation: early.isolation, With: with,
 		CodeSuffixes: early.suffixes, HandedFD: fd, HandedPID: pid, Stdout: prints, Stderr: prints,
 		UserDecorators: namesUserDecorators(with), User: s.user,
 		ConfigFiles: early.configs.files, ConfigValues: early.configs.values, Lenient: early.help || !cmd.flow,

@@ -12,6 +12,7 @@ import (
 // FlowSource says which flow to open and how to start the process that has it.
 type FlowSource struct {
 	File      string   // the user's file, a Go package's folder, or a program
+	Module    string   // what the file is to Python where it was started as `python -m package.flow`; empty: the file is
 	Program   string   // what a Go package was built as already; empty builds it
 	Python    string   // interpreter asked for with --python; empty finds one
 	Isolation string   // "fork", "spawn" or empty: fork where it is safe

@@ -144,7 +144,7 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 	}
 	f.packLater(ctx, codepack.Options{Dir: filepath.Dir(file), Suffixes: src.CodeSuffixes, Include: []string{filepath.Base(file)}})
 	return f.start(ctx, worker.Spec{
-		File: file, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
+		File: file, Module: src.Module, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
 		HandedFD: src.HandedFD, HandedPID: src.HandedPID,
 		Ask:   src.UserDecorators,
 		Setup: func(name string) (*protocol.Setup, []byte, error) { return s.setup(ctx, f.src, name) },

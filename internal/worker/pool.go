@@ -43,6 +43,7 @@ const (
 // Spec says how to start the workers of a flow.
 type Spec struct {
 	File   string // the user's file, absolute
+	Module string // of the file, where it is run as part of its package, by `python -m`; empty: the file is run by its path
 	Python string // the interpreter; empty if the flow is a program
 	SDK    string // folder that holds the SDK's packages
 	// Program is the flow itself, if it is one: an executable file.
@@ -252,6 +253,9 @@ func (p *Pool) program(set Setting) Program {
 	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(set.vars()), Socket: TaskSocket}
 	if program.Path == "" {
 		program.Path, program.Args = p.python(set), []string{p.spec.File}
+		if p.spec.Module != "" {
+			program.Args = []string{"-m", p.spec.Module}
+		}
 	}
 	return program
 }

@@ -329,8 +329,11 @@ def _hand_over(flow):
             stream.flush()
     os.environ.setdefault("LEVADA_BIN", binary)  # for clients in the tasks
     environment = dict(os.environ, LEVADA_PYTHON=sys.executable)
-    for variable in ("LEVADA_WORKER_FD", "LEVADA_WORKER_PID"):
+    for variable in ("LEVADA_WORKER_FD", "LEVADA_WORKER_PID", "LEVADA_WORKER_MODULE"):
         environment.pop(variable, None)
+    module = _module()
+    if module:
+        environment.update(LEVADA_WORKER_MODULE=module, LEVADA_STARTED_AS="python -m " + module)
     if _may_fork():
         from _socket import AF_UNIX, SOCK_STREAM, socketpair
 
@@ -350,6 +353,14 @@ def _hand_over(flow):
     except OSError as error:
         sys.stderr.write("levada: %s could not be started: %s\n" % (binary, error.strerror))
         os._exit(1)
+
+
+def _module():
+    """The module that ``python -m`` was given; "" if Python was given a file."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    # A folder or an archive is no module, but what is in it, __main__, has been found like one.
+    return spec.name if spec is not None and spec.name != "__main__" else ""
 
 
 def _may_add_decorators():
