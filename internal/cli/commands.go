@@ -416,7 +416,7 @@ func (c *helpCommand) arguments() []argument {
 
 func (c *helpCommand) run(ctx context.Context, s *session) error {
 	if c.about == "" || len(groupMembers(c.about)) > 0 {
-		return s.generalHelp()
+		return s.generalHelp(ctx)
 	}
 	cmd := findCommand(c.about)
 	if cmd == nil {

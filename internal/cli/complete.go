@@ -135,7 +135,7 @@ func (c *completer) offer(word, candidate, about string) {
 func (c *completer) optionNames(word string) {
 	options := c.options
 	if c.command != nil {
-		options = c.command.shown(c.command.action(&globalOptions{}))
+		options = c.command.shown(c.command.action(&globalOptions{}), nil)
 		if c.command.parameters && len(c.words) > 0 {
 			if def := c.flow(c.words[0]); def != nil {
 				options = append(parameterOptions(def.Parameters, nil, nil), options...)

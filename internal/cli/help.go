@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/levadahq/levada/internal/graph"
 )
 
 // usage returns the usage line of the command line, and what to type for help.
@@ -35,8 +38,9 @@ func (s *session) usage() (line, try string) {
 	return line, try
 }
 
-// generalHelp lists the commands.
-func (s *session) generalHelp() error {
+// generalHelp lists the commands, and the options that the flow has if one is asked.
+func (s *session) generalHelp(ctx context.Context) error {
+	def := s.asked(ctx)
 	inv := s.inv
 	inv.command = nil
 	usage, _ := (&session{env: s.env, inv: inv}).usage()
@@ -64,7 +68,8 @@ func (s *session) generalHelp() error {
 	}
 	h.rows(rows)
 	h.line("")
-	h.options("Options (before or after the command)", (&globalOptions{}).options(nil))
+	h.options("Options (before or after the command)", (&globalOptions{}).options(def))
+	s.configHelp(&h, def)
 	h.line("")
 	h.line(exitCodes)
 	_, err := fmt.Fprint(s.env.Stdout, h.String())
@@ -100,10 +105,11 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 			h.options("Parameters of "+def.Name, parameterOptions(def.Parameters, nil, defaults))
 		}
 	}
-	if s.flow != nil && len(s.flow.Definition().Configs) > 0 {
-		h.line("")
-		h.options("Configs of "+s.flow.Definition().Name+" (before the command of python flow.py)", configRows(s.flow.Definition().Configs))
+	var def *graph.Flow
+	if s.flow != nil {
+		def = s.flow.Definition()
 	}
+	s.configHelp(&h, def)
 	act := cmd.action(&globalOptions{})
 	if arguments := act.arguments(); len(arguments) > 0 || cmd.takesFile && !s.inv.python {
 		h.line("")
@@ -122,11 +128,37 @@ func (s *session) help(ctx context.Context, early *globalOptions) error {
 		h.rows(rows)
 	}
 	h.line("")
-	h.options("Options", s.hidden(cmd.shown(act)))
+	h.options("Options", s.hidden(cmd.shown(act, def)))
 	h.line("")
 	h.line(exitCodes)
 	_, err := fmt.Fprint(s.env.Stdout, h.String())
 	return err
+}
+
+// asked is the flow that is asked for help by `python flow.py --help`; nil if there is none, or it cannot be read.
+func (s *session) asked(ctx context.Context) *graph.Flow {
+	if s.flow != nil {
+		return s.flow.Definition() // `help` has been given it
+	}
+	if !s.inv.python || s.inv.file == "" {
+		return nil
+	}
+	s.inv.command = findCommand("check") // which looks at a flow
+	early := s.survey()
+	early.help = true
+	if s.open(ctx, early, NoStore) != nil {
+		return nil
+	}
+	defer s.close()
+	return s.flow.Definition()
+}
+
+// configHelp lists the configs of a flow.
+func (s *session) configHelp(h *helpPage, def *graph.Flow) {
+	if def != nil && len(def.Configs) > 0 {
+		h.line("")
+		h.options("Configs of "+def.Name+" (before the command of python flow.py)", configRows(def.Configs))
+	}
 }
 
 // hidden says of the options that the flow has a parameter for where they can be given all the same.
@@ -146,11 +178,15 @@ func (s *session) hidden(options table) table {
 	return options
 }
 
-// shown returns the options that the command's help lists: its own, and the top-level ones that matter to it.
-func (c *command) shown(act action) table {
+// shown returns the options that the command's help lists: its own, and the top-level ones that matter to it; with a flow, which may
+// be nil, those that it has besides.
+func (c *command) shown(act action, flow *graph.Flow) table {
 	own := act.options()
-	names := append(append([]string{}, c.global...), "help")
-	for _, o := range (&globalOptions{}).options(nil).only(names...) {
+	names := slices.Clone(c.global)
+	if c.parameters && flow != nil {
+		names = append(names, "branch", "production", "trigger", "config", "config-value")
+	}
+	for _, o := range (&globalOptions{}).options(flow).only(append(names, "help")...) {
 		if have, _ := own.find(o.name); have == nil {
 			own = append(own, o)
 		}

@@ -64,7 +64,7 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	if s.inv.command == nil {
-		return s.generalHelp()
+		return s.generalHelp(ctx)
 	}
 	if cmd := s.inv.command; cmd.absent != "" {
 		s.global.json = s.asksJSON(args)
