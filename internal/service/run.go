@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -97,6 +98,9 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	if o.Step != "" && f.graph.Lookup(o.Step) == nil {
 		return RunResult{}, noStep(f.graph, o.Step)
 	}
+	if err := s.hasParameters(ctx, f, origin); err != nil {
+		return RunResult{}, err
+	}
 	policy := s.policy(o.RunOptions)
 	policy.Rerun = o.Step
 	eng, carried, err := runner.Recover(ctx, f.graph, policy, s.c.Store, origin.ID)
@@ -128,6 +132,26 @@ func (s *Service) origin(ctx context.Context, f *flow, id int64) (run metastore.
 		err = s.resumable(run)
 	}
 	return run, err
+}
+
+// hasParameters makes sure that a run has the parameters that a flow requires, before one goes on from it: a task would miss them.
+func (s *Service) hasParameters(ctx context.Context, f *flow, origin metastore.Run) error {
+	layers := datastore.NewLayers(s.c.Store)
+	for _, p := range f.Definition().Parameters {
+		if _, has := origin.Info.Parameters[p.Name]; has || !p.Required || p.Default != nil || p.Computed {
+			continue
+		}
+		// Its option may have been called otherwise: tasks know it by its attribute.
+		_, has, err := layers.Find(ctx, origin.ID, 0, p.Attribute)
+		if err != nil {
+			return err
+		}
+		if !has {
+			return fault.New(fault.Invalid, "the parameter %s is required, and run %d has no value for it: it was added to the flow since", p.Name, origin.ID).
+				Do("Give it a default to resume that run, or run the flow anew, with --%s", p.Name)
+		}
+	}
+	return nil
 }
 
 // noStep is the error of a step that a flow does not have.
