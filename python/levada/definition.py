@@ -146,6 +146,26 @@ def _decorators(decorators, node):
     return described
 
 
+def _misused(decorators, described, parameters, file, flow_file):
+    """Mistakes of the decorators of a flow that are for schedulers."""
+    wrong = []
+    for decorator, entry in zip(decorators, described):
+        if decorator.name not in ("trigger", "trigger_on_finish", "schedule"):
+            continue
+        from .triggers import problems
+
+        for text, warning in problems(decorator, [parameter.name for parameter in parameters.values()]):
+            mistake = {"message": "@%s %s%s" % (decorator.name, text, "" if text.endswith("?") else ".")}
+            if "line" in entry:
+                mistake["line"] = entry["line"]
+            if file and file != flow_file:
+                mistake["file"] = file
+            if warning:
+                mistake["warning"] = True
+            wrong.append(mistake)
+    return wrong
+
+
 def _wrappers(wrappers, node):
     """User decorators as the definition has them: by their dotted paths."""
     lines = decorator_lines(node)
@@ -238,6 +258,8 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
         definition["configs"] = [config.describe() for config in configs.values()]
         known = {attribute: values[config.name] for attribute, config in configs.items() if config.name in values}
     wrong = mistakes(flow_class, list(zip(steps, nodes)), parameters, configs, places, sources, flow_file)
+    if decorators:
+        wrong += _misused(decorators, definition["decorators"], parameters, file_of(flow_class), flow_file)
     if wrong:
         definition["mistakes"] = wrong
     return definition, Plans(plans, parameters, constants, private, known, names_of_flows(flow_class))

@@ -394,6 +394,40 @@ class Mistakes(FlowTest):
             % (classbody or "pass", start, foreach, "", end)
         )
 
+    def test_decorators_for_schedulers(self):
+        for decorator, text, warning in [
+            ('@trigger(event="a", events=["b"])', "@trigger has both event and events. Keep one of them.", False),
+            ("@trigger", "@trigger names no event. Write event='data_arrived', or events=['data_arrived', ...].", False),
+            ("@trigger(event=5)", "@trigger has 5 as an event. Write a text, or a dict: {'name': 'data_arrived'}.", False),
+            ('@trigger(event={"parameters": {}})',
+             "@trigger has a dict without 'name'. Write {'name': 'data_arrived'}.", False),
+            ('@trigger(events=["a", {"name": "a"}])', "@trigger names the event 'a' twice. Keep one of them.", False),
+            ('@trigger(event={"name": "a", "prameters": {}})',
+             "@trigger has a dict with the key 'prameters', which means nothing there. Did you mean 'parameters'? It "
+             "may have name, parameters.", True),
+            ('@trigger(event={"name": "a", "parameters": {"rates": "x"}})',
+             "@trigger gives a value to the parameter 'rates', which the flow does not have. Did you mean 'rate'?", True),
+            ('@trigger(event={"name": "a", "parameters": ["rate", ("zz", "x")]})',
+             "@trigger gives a value to the parameter 'zz', which the flow does not have.", True),
+            ('@trigger_on_finish(flows="A")',
+             "@trigger_on_finish has flows='A', which is not a list. Write flows=['OtherFlow'], or flow='OtherFlow'.",
+             False),
+            ('@trigger_on_finish(flow="a.B")',
+             "@trigger_on_finish names the flow 'a.B'. Write the flow's name alone, or all of it: "
+             "'project.branch.Flow'.", False),
+            ("@schedule(daily=False)",
+             "@schedule names no time, so the flow would never start. Write daily=True, or cron='0 6 * * ? *'.", True),
+            ("@schedule", None, False),
+            ('@trigger(event=namespaced_event_name("x"))', None, False),
+            ('@trigger(event={"name": lambda c: "x", "parameters": [("rate", "x")]})', None, False),
+            ('@trigger_on_finish(flows=["A", "a.b.C", {"name": "D", "project": "p"}])', None, False),
+        ]:  # fmt: skip
+            with self.subTest(decorator):
+                source = decorator + "\nclass F(FlowSpec):\n    rate = Parameter('rate')\n"
+                source += "    @step\n    def start(self):\n        pass\n"
+                want = {"message": text, "line": 4, **({"warning": True} if warning else {})}
+                self.assertEqual(self.mistakes(source), [want] if text else [])
+
     def test_artifacts_that_are_called_like_a_step(self):
         for statement in [
             "self.train = 1",
