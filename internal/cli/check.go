@@ -86,12 +86,12 @@ func (s *session) validate() error {
 	if err := s.checkWith(); err != nil {
 		return err
 	}
-	s.inform("Validating your flow...")
+	s.introduce("Validating your flow...")
 	problems := s.flow.Problems()
 	if len(problems) == 0 {
-		s.inform("    The graph looks good!")
+		s.introduce("    The graph looks good!")
 		for _, m := range s.flow.Definition().Warnings() {
-			s.inform("    Warning: %s, line %d: %s", m.File, m.Line, m.Message)
+			s.introduce("    Warning: %s, line %d: %s", m.File, m.Line, m.Message)
 		}
 		return s.checkDecorators()
 	}
@@ -107,7 +107,7 @@ func (s *session) validate() error {
 func (s *session) tellProject() error {
 	project, err := service.Project(s.flow.Definition(), s.choices())
 	if err == nil && project != nil {
-		s.inform("Project: %s, Branch: %s", project.Name, project.Branch)
+		s.introduce("Project: %s, Branch: %s", project.Name, project.Branch)
 	}
 	return err
 }

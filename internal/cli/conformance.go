@@ -43,7 +43,7 @@ func (c *conformanceCommand) run(ctx context.Context, s *session) error {
 		command[1] = s.path(command[1])
 	}
 	failed := 0
-	err := conformance.Run(ctx, command, s.env.Stderr, func(check conformance.Check, err error) {
+	err := conformance.Run(ctx, command, s.preface.stderr, func(check conformance.Check, err error) {
 		if s.global.json {
 			text := ""
 			if err != nil {

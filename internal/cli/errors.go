@@ -70,6 +70,13 @@ func (f *failure) Unwrap() error { return f.cause }
 // told is the failure that needs no more words.
 var told = &failure{}
 
+// wrongCommandLine reports whether an error says that the command line is wrong, and nothing else.
+func wrongCommandLine(err error) bool {
+	var usage *usageError
+	var f *failure
+	return errors.As(err, &usage) || !errors.As(err, &f) && fault.Is(err, fault.Usage)
+}
+
 // report tells the user of an error, and with --json the program too, and returns the exit code.
 func (s *session) report(err error) int {
 	if err == nil {

@@ -33,15 +33,17 @@ type session struct {
 	unread     error // what is wrong with the configs of the environment
 	user       string
 	store      Store
-	flow       service.OpenFlow        // nil if the command has none
-	params     map[string][]string     // values of the flow's parameters as given
-	variables  map[string]string       // the environment variables that gave some of them their values
+	flow       service.OpenFlow    // nil if the command has none
+	params     map[string][]string // values of the flow's parameters as given
+	variables  map[string]string   // the environment variables that gave some of them their values
+	preface    *preface
 	watched    atomic.Pointer[watcher] // what shows the run that goes on; nil if none does
 }
 
 func newSession(env *Env) *session {
-	env.Stdout = output{env.Stdout}
-	return &session{env: env, interrupt: newInterrupt(), user: env.user()}
+	before := &preface{stderr: env.Stderr}
+	env.Stdout, env.Stderr = prefaced{output{env.Stdout}, before}, prefaced{env.Stderr, before}
+	return &session{env: env, interrupt: newInterrupt(), user: env.user(), preface: before}
 }
 
 // execute runs the command line and returns the exit code. A panic is reported as what it is, a bug.
@@ -51,7 +53,9 @@ func (s *session) execute(ctx context.Context, args []string) (code int) {
 			code = s.panicked(p)
 		}
 	}()
-	return s.report(s.run(ctx, args))
+	err := s.run(ctx, args)
+	s.preface.end(wrongCommandLine(err))
+	return s.report(err)
 }
 
 func (s *session) run(ctx context.Context, args []string) (err error) {
@@ -195,7 +199,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		return nil
 	}
 	with := early.decorators(s.defaultDecorators())
-	prints := s.env.Stderr
+	prints := s.preface.stderr
 	if s.topOnly {
 		prints = io.Discard // the flow's file prints it again
 	}
@@ -383,16 +387,16 @@ func bindArguments(arguments []argument, words []string) error {
 // banner prints who runs what, and that a store was made.
 func (s *session) banner() {
 	if s.flow != nil {
-		s.inform("Levada %s executing %s for %s", s.env.Version, s.flow.Definition().Name, s.env.namespace(s.user))
+		s.introduce("Levada %s executing %s for %s", s.env.Version, s.flow.Definition().Name, s.env.namespace(s.user))
 	}
 	switch {
 	case s.store.Remote && s.flow != nil:
-		s.inform("Recording on the server %s", s.store.Path)
+		s.introduce("Recording on the server %s", s.store.Path)
 	case !s.store.Created:
 	case filepath.Dir(s.store.Path) == s.env.Dir:
-		s.inform("Creating local datastore in current directory (%s)", s.store.Path)
+		s.introduce("Creating local datastore in current directory (%s)", s.store.Path)
 	default:
-		s.inform("Creating local datastore (%s)", s.store.Path)
+		s.introduce("Creating local datastore (%s)", s.store.Path)
 	}
 }
 
@@ -409,6 +413,13 @@ func (s *session) notify(text string) {
 func (s *session) inform(format string, args ...any) {
 	if !s.global.quiet {
 		fmt.Fprintf(s.env.Stderr, format+"\n", args...)
+	}
+}
+
+// introduce is inform for what comes before a command's work.
+func (s *session) introduce(format string, args ...any) {
+	if !s.global.quiet {
+		s.preface.say(fmt.Sprintf(format, args...))
 	}
 }
 
