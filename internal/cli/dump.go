@@ -111,7 +111,11 @@ func noArtifacts(missing, known []string) error {
 	if near := nearest(missing[0], known); near != "" {
 		return f.Do("did you mean %s?", near)
 	}
-	return f.Do("`levada artifacts` lists what there is")
+	known = slices.DeleteFunc(known, func(name string) bool { return strings.HasPrefix(name, "_") })
+	if len(known) == 0 || len(known) > 12 {
+		return f.Do("`levada artifacts` lists what there is")
+	}
+	return f.Do("there are: %s", strings.Join(known, ", "))
 }
 
 // wants reports whether an artifact is to be shown. One that is named is.
