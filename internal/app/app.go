@@ -68,7 +68,11 @@ func Main(args []string) int {
 	defer profile(os.Getenv("LEVADA_CPUPROFILE"))()
 	defer leave()
 	signals := make(chan os.Signal, 2)
-	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+	asked := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+	if os.Getenv("LEVADA_DEBUG") == "" {
+		asked = append(asked, syscall.SIGQUIT) // else Go prints the stacks of what goes on
+	}
+	for _, sig := range asked {
 		if !signal.Ignored(sig) { // as nohup, and shells for what they run in the background, ask for
 			signal.Notify(signals, sig)
 		}

@@ -34,7 +34,7 @@
 // # Ctrl-C
 //
 // The first signal cancels the command's context: a run stops its tasks
-// gently. The second closes the hard channel and Main returns 130 at once.
+// gently. The second, or SIGQUIT, closes the hard channel and Main returns 130 at once.
 package cli
 
 import (

@@ -351,6 +351,22 @@ func TestFirstInterruptIsGentle(t *testing.T) {
 	wantText(t, "stderr", p.err.String(), "Aborted!\n    Go on with:   levada resume flow.py --origin-run-id 12\n")
 }
 
+func TestQuitIsImmediate(t *testing.T) {
+	p := newProgram(t)
+	p.service.result = service.RunResult{Run: 12, Status: metastore.RunInterrupted, FailedTask: -1}
+	p.service.during = func(ctx context.Context, o service.RunOptions) {
+		o.Watch.Event(event(runner.RunStarted, "", 0, 0))
+		p.signals <- syscall.SIGQUIT
+		<-o.Hard
+		<-ctx.Done()
+	}
+	if code := p.run(t, "run", "flow.py", "--quiet"); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	wantText(t, "stdout", p.out.String(), "2026-11-22 12:00:00.000 Workflow starting (run-id 12):\n")
+	wantText(t, "stderr", p.err.String(), "Quit: everything is ended at once.\nAborted!\n    Go on with:   levada resume flow.py --origin-run-id 12\n")
+}
+
 func TestSecondInterruptIsImmediate(t *testing.T) {
 	p := newProgram(t)
 	p.service.during = func(ctx context.Context, o service.RunOptions) {

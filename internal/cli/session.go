@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -43,7 +44,8 @@ type session struct {
 func newSession(env *Env) *session {
 	before := &preface{stderr: env.Stderr}
 	env.Stdout, env.Stderr = prefaced{output{env.Stdout}, before}, prefaced{env.Stderr, before}
-	return &session{env: env, interrupt: newInterrupt(), user: env.user(), preface: before}
+	quit := newInterrupt(func() { fmt.Fprintln(env.Stderr, "Quit: everything is ended at once.") })
+	return &session{env: env, interrupt: quit, user: env.user(), preface: before}
 }
 
 // execute runs the command line and returns the exit code. A panic is reported as what it is, a bug.
@@ -461,18 +463,20 @@ func shellWord(word string) string {
 	return word
 }
 
-// interrupt turns signals into an end of the command: the first asks, the second demands.
+// interrupt turns signals into an end of the command: the first asks, the second demands. SIGQUIT, Ctrl-\, demands at once.
 type interrupt struct {
 	hard chan struct{} // closed by the second signal
 	quit chan struct{}
+
+	onQuit func() // is called at SIGQUIT
 
 	mu      sync.Mutex
 	fired   bool
 	onFirst func()
 }
 
-func newInterrupt() *interrupt {
-	return &interrupt{hard: make(chan struct{}), quit: make(chan struct{})}
+func newInterrupt(onQuit func()) *interrupt {
+	return &interrupt{onQuit: onQuit, hard: make(chan struct{}), quit: make(chan struct{})}
 }
 
 // watch returns a context that the first signal cancels.
@@ -481,16 +485,24 @@ func (i *interrupt) watch(ctx context.Context, signals <-chan os.Signal) context
 	go func() {
 		defer cancel()
 		for n := 1; ; n++ {
+			var sig os.Signal
 			select {
-			case <-signals:
+			case sig = <-signals:
 			case <-i.quit:
 				return
 			}
-			switch n {
-			case 1:
+			switch {
+			case sig == syscall.SIGQUIT && n <= 2:
+				i.onQuit()
+				i.tell(nil) // there is no second time to ask for
+				i.first()
+				n = 2
+				close(i.hard)
+				cancel()
+			case n == 1:
 				i.first()
 				cancel()
-			case 2:
+			case n == 2:
 				close(i.hard)
 			}
 		}

@@ -147,7 +147,7 @@ func newBox(t testing.TB) *box {
 	}
 	b := &box{t: t, dir: dir, home: filepath.Join(dir, ".levada"), levada: binary}
 	b.mark = fmt.Sprintf("LEVADA_FAULT_BOX=%d-%d", os.Getpid(), boxes.Add(1))
-	b.env = append(cleanEnviron(), b.mark, "LEVADA_CACHE="+filepath.Join(shared, "cache"), "TRACE="+b.trace())
+	b.env = append(cleanEnviron(), b.mark, "LEVADA_DEBUG=1", "LEVADA_CACHE="+filepath.Join(shared, "cache"), "TRACE="+b.trace())
 	t.Cleanup(func() {
 		left := b.living()
 		for _, p := range left {
