@@ -2,6 +2,8 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
+	"unicode/utf8"
 
 	"github.com/levadahq/levada/internal/graph"
 )
@@ -33,6 +35,9 @@ func (c *configOptions) options() table {
 		{name: "config-value", metavar: "NAME VALUE", arity: 2, dest: "FLOW_CONFIG_VALUE",
 			help: "Give the config NAME of the flow the value VALUE, such as '{\"size\": 3}'. Repeatable.",
 			set: func(v []string) error {
+				if value := v[len(v)-1]; !utf8.ValidString(value) { // it would come to the flow as something else
+					return badValue(fmt.Sprintf("%q is not text in UTF-8", value))
+				}
 				if len(v) == 2 {
 					put[any](&c.values, v[0], v[1])
 					return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -223,7 +224,7 @@ func parameterOptions(params []graph.Parameter, values map[string][]string, defa
 			set: func(v []string) error {
 				for _, text := range v {
 					if !utf8.ValidString(text) { // it would come to the flow as something else
-						return usagef("Invalid value for '--%s': %q is not text in UTF-8. Parameters are text; for bytes use an IncludeFile with is_text=False.", p.Name, text)
+						return badValue(fmt.Sprintf("%q is not text in UTF-8. Parameters are text; for bytes use an IncludeFile with is_text=False.", text))
 					}
 				}
 				values[p.Name] = append(values[p.Name], v...)

@@ -332,7 +332,8 @@ func TestWithoutACommandChecks(t *testing.T) {
 // TestParametersAreText has a value that would come to the flow as something else.
 func TestParametersAreText(t *testing.T) {
 	values := map[string][]string{}
-	set := parameterOptions([]graph.Parameter{{Name: "path"}}, values, nil)[0].set
+	o := parameterOptions([]graph.Parameter{{Name: "path"}}, values, nil)[0]
+	set := func(v []string) error { return o.accept(v, "--path") }
 	if err := set([]string{"caf\xe9"}); err == nil || !strings.Contains(err.Error(), `'--path': "caf\xe9" is not text in UTF-8`) {
 		t.Errorf("what is not UTF-8: %v", err)
 	}

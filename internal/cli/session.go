@@ -237,7 +237,8 @@ func (s *session) hear(variables map[string]string, src *service.FlowSource) {
 	news := false
 	for name, value := range variables {
 		known, set := s.env.getenv(name)
-		if set && known == value || name == "LEVADA_BIN" || slices.ContainsFunc(settled, func(o option) bool { return slices.Contains(o.forms(""), name) }) {
+		// What is not UTF-8 comes back changed.
+		if set && string([]rune(known)) == value || name == "LEVADA_BIN" || slices.ContainsFunc(settled, func(o option) bool { return slices.Contains(o.forms(""), name) }) {
 			continue
 		}
 		s.env.setenv(name, value)
