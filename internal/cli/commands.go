@@ -343,7 +343,7 @@ func (inv *invocation) raise(options []token) {
 // firstWord finds the first argument that is neither a top-level option nor its value.
 func firstWord(args []string) (at int, word string, err error) {
 	scan := scanner{args: args, options: (&globalOptions{}).options(nil)}
-	scan.options = append(scan.options, option{name: "version", hidden: true})
+	scan.options = append(scan.options, option{name: "version"})
 	for {
 		t, ok, err := scan.next()
 		if err != nil || !ok {

@@ -109,7 +109,7 @@ func (c *resumeCommand) options() table {
 			help: "The run to resume."},
 		option{name: "clone-only", off: "no-clone-only", hidden: true, set: notYet("clone-only", "taking a run over without running the rest comes later")},
 		option{name: "reentrant", off: "no-reentrant", hidden: true, set: notYet("reentrant", "it belongs to schedulers, which come later")},
-		option{name: "run-id", metavar: "TEXT", hidden: true, set: notYet("run-id", "runs are numbered")},
+		option{name: "run-id", metavar: "TEXT", hidden: true, set: notYet("run-id", "runs are numbered; --origin-run-id names the one to resume")},
 		option{name: "resume-identifier", metavar: "TEXT", hidden: true, set: ignore},
 		option{name: descriptorOption, metavar: "INTEGER", hidden: true, set: c.setDescriptor}, // for the server, see service.StartResume
 	)

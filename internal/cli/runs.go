@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,26 @@ type runsCommand struct {
 	tags         []string
 	parameters   map[string]string
 	limit        int
+}
+
+// noRuns says that a flow has no runs, and which other was probably meant.
+func (s *session) noRuns(ctx context.Context, flow string) error {
+	flows, err := s.store.Service.FlowSummaries(ctx, "")
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, f := range flows {
+		if f.Name != flow {
+			names = append(names, f.Name)
+		}
+	}
+	if near := nearest(flow, names); near != "" {
+		s.inform("No runs of %s. There are runs of %s.", flow, near)
+		return nil
+	}
+	s.inform("No runs of %s.", flow)
+	return nil
 }
 
 func (c *runsCommand) options() table {
@@ -135,6 +156,12 @@ func (c *runsCommand) run(ctx context.Context, s *session) error {
 	case s.global.json:
 		return out.flush()
 	case len(rows) == 0:
+		if filter := *c; c.flow != "" {
+			filter.flow, filter.limit = "", 0
+			if reflect.DeepEqual(filter, runsCommand{}) {
+				return s.noRuns(ctx, c.flow)
+			}
+		}
 		s.inform("No runs.")
 		return nil
 	}

@@ -164,10 +164,17 @@ func (s *scanner) unknown(arg string) error {
 			names = append(names, "--"+o.name)
 		}
 	}
+	if letter := strings.TrimPrefix(name, "-"); len(letter) == 1 {
+		begin := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name[2:3] != letter })
+		if len(begin) == 1 || len(begin) == 2 {
+			return usagef("no such option: %s  Did you mean %s?", name, strings.Join(begin, " or "))
+		}
+		return usagef("no such option: %s", name)
+	}
 	if near := nearest(name, names); near != "" {
 		return usagef("no such option: %s  Did you mean %s?", name, near)
 	}
-	return usagef("no such option: %s", name)
+	return &usageError{text: "no such option: " + name, option: strings.TrimLeft(name, "-")}
 }
 
 // apply gives the option of a token its values.
@@ -201,8 +208,9 @@ func (b badValue) Error() string { return string(b) }
 
 // usageError is a mistake on the command line, printed as Click prints it; the exit code is 2.
 type usageError struct {
-	text string
-	hint string
+	text   string
+	hint   string
+	option string // of which there is none, and none that is like it
 }
 
 func (u *usageError) Error() string { return u.text }

@@ -67,7 +67,7 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	s.inv, err = normalise(args)
 	if err != nil {
 		s.global.json = s.asksJSON(args)
-		return err
+		return s.misplaced(err)
 	}
 	if s.inv.command == nil {
 		return s.generalHelp(ctx)
@@ -195,7 +195,7 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	}
 	var err error
 	if s.store, err = s.env.Open(ctx, home); err != nil {
-		return err
+		return s.missingFile(err, home.Flow)
 	}
 	if !cmd.flow && fd == 0 {
 		return nil
@@ -292,11 +292,11 @@ func (s *session) parse() (action, error) {
 		params.options = parameterOptions(s.flow.Definition().Parameters, s.params, nil)
 	}
 	if _, err := readOptions(s.inv.top, false, global); err != nil {
-		return nil, err
+		return nil, s.misplaced(err)
 	}
 	words, err := readOptions(s.inv.rest, false, params, own, global.afterCommand())
 	if err != nil {
-		return nil, err
+		return nil, s.misplaced(err)
 	}
 	if err := s.env.environ(cmd.fromEnviron(global.options), "", global.given); err != nil {
 		return nil, err
@@ -317,7 +317,11 @@ func (s *session) parse() (action, error) {
 			return nil, usagef("Missing option '--%s'.", o.name)
 		}
 	}
-	return act, bindArguments(act.arguments(), words)
+	err = bindArguments(act.arguments(), words)
+	if len(act.arguments()) == 0 {
+		err = s.superfluous(err, words, params.options, own.options)
+	}
+	return act, err
 }
 
 // layer is a table of options and the names of those that have been given.

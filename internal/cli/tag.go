@@ -210,6 +210,9 @@ func (c *tagList) run(ctx context.Context, s *session) error {
 	case s.global.json:
 		return out.json(runs)
 	case len(runs) == 0:
+		if s.flow != nil && !c.mine {
+			return s.noRuns(ctx, s.flow.Definition().Name)
+		}
 		s.inform("No runs.")
 		return nil
 	case s.global.quiet && c.byTag:

@@ -46,7 +46,7 @@ func (p Pathspec) In(flow string) error {
 		return nil
 	}
 	return fault.New(fault.NotFound, "run %d is a run of %s, not of %s", p.Run, flow, p.Flow).
-		Do("`levada runs --flow %s` lists the runs of %[1]s", p.Flow)
+		Do("run %d of %s is %[2]s/%[1]d; `levada runs --flow %[3]s` lists the runs of %[3]s", p.Run, flow, p.Flow)
 }
 
 // String returns the pathspec as it is written.

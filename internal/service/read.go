@@ -212,7 +212,8 @@ func (s *Service) noTask(ctx context.Context, p Pathspec) error {
 	names := ""
 	for _, st := range steps {
 		if st.Step == p.Step && p.Task >= 0 {
-			return fault.New(fault.NotFound, "step %s of run %d has no task %d", p.Step, p.Run, p.Task)
+			return fault.New(fault.NotFound, "step %s of run %d has no task %d", p.Step, p.Run, p.Task).
+				Do("`levada tasks %d/%s` lists those that it has", p.Run, p.Step)
 		}
 		if st.Step == ParametersStep {
 			continue

@@ -338,7 +338,10 @@ class UnknownStepDecoratorException(MetaflowException):
     headline = "Unknown step decorator"
 
     def __init__(self, deconame, known=()):
-        super().__init__("There is no step decorator '%s'. Known: %s." % (deconame, ", ".join(sorted(known))))
+        from .spelling import meant
+
+        text = "There is no step decorator '%s'.%s Known: %s."
+        super().__init__(text % (deconame, meant(deconame, known), ", ".join(sorted(known))))
 
 
 class UnknownFlowDecoratorException(MetaflowException):
