@@ -271,13 +271,19 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 }
 
 // fragile is a flow in Go whose steps fail, each in a way of its own.
-type fragile struct{}
+type fragile struct {
+	Done    []int
+	Failure any // which the flow in Python has @catch set
+}
 
 func init() {
 	flows["Fragile"] = func() {
 		flow.New[fragile]("Fragile").
 			Step("start", func(*fragile, *flow.Task) error { return nil }, flow.To("fails")).
-			Step("fails", func(_ *fragile, t *flow.Task) error { return fmt.Errorf("no luck with %d", t.Attempt) }, flow.To("dies")).
+			Step("fails", func(f *fragile, t *flow.Task) error {
+				f.Done, f.Failure = []int{7, t.Attempt}, "its own word"
+				return fmt.Errorf("no luck with %d", t.Attempt)
+			}, flow.To("dies")).
 			Step("dies", func(*fragile, *flow.Task) error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) }, flow.To("late")).
 			Step("late", func(_ *fragile, t *flow.Task) error { <-t.Done(); return context.Cause(t) }, flow.To("calm")).
 			Step("calm", func(*fragile, *flow.Task) error { return nil }, flow.To("forever")).
@@ -326,7 +332,7 @@ class CatchingFlow(FlowSpec):
 
     @step
     def tell(self):
-        print("failure", self.failure["message"], "of attempt", self.failure["attempt"])
+        print("failure", self.failure["message"], "of attempt", self.failure["attempt"], "after", self.done)
         print("death", self.death["message"])
         print("delay", self.delay["message"])
         print("nothing", self.nothing)
@@ -351,7 +357,7 @@ func TestCatchOfAGuest(t *testing.T) {
 	s.env = append(s.env, "TEST_FLOW=Fragile")
 	file := filepath.Join(files(t, map[string]string{"flow.py": catching}), "flow.py")
 	o := s.python(file, "run")
-	contains(t, o.stdout+o.stderr, "failure no luck with 1 of attempt 1", "death the process of step dies ended on each attempt", "(signal 9)",
+	contains(t, o.stdout+o.stderr, "failure no luck with 1 of attempt 1 after [7, 1]", "death the process of step dies ended on each attempt", "(signal 9)",
 		"delay ", "nothing None", "for good", "Step forever (task-id")
 	contains(t, s.python(file, "logs", "1/fails").stdout, "error: no luck with 1", "[levada] @catch takes this failure of the program")
 	if o.code != 1 {

@@ -319,6 +319,7 @@ func (c *compiler) kind(v *vertex) Kind {
 type Policies struct {
 	Retries     int               // @retry: attempts beyond the first, at most [MaxRetries]
 	Catch       bool              // @catch
+	CatchVar    string            // artifact into which @catch puts the failure; "" if none
 	Timeout     time.Duration     // @timeout; 0 is no limit
 	Resources   Resources         // @resources; zero fields were not asked for
 	Environment map[string]string // @environment

@@ -109,8 +109,7 @@ func (d *decorator) decode(p *Policies) {
 		}
 		d.number("minutes_between_retries", 0)
 	case decoCatch:
-		p.Catch = true
-		d.checkVariable()
+		p.Catch, p.CatchVar = true, d.variable()
 		if n := d.v.Next; n != nil {
 			switch n.Kind {
 			case NextForeach, NextParallel:
@@ -210,11 +209,11 @@ func (d *decorator) checkList(name string) {
 // ofFlows are attributes that every flow in Python has of itself, so that artifacts cannot have these names.
 var ofFlows = []string{"next", "input", "index", "foreach_stack", "merge_artifacts", "script_name"}
 
-// checkVariable reports a variable of @catch that could not be read, because the flow's class has something else of that name.
-func (d *decorator) checkVariable() {
-	var name string
+// variable reads the var of @catch, "" if there is none. It reports one that could not be read, because the flow's
+// class has something else of that name.
+func (d *decorator) variable() (name string) {
 	if !d.checkText("var", "problem") || json.Unmarshal(d.d.Attributes["var"], &name) != nil || d.c.flow.Language != "python" {
-		return
+		return name
 	}
 	flow, taken := d.c.flow, ""
 	switch {
@@ -232,6 +231,7 @@ func (d *decorator) checkVariable() {
 	if taken != "" {
 		d.problem("the exception is to be stored as %s, which is %s. Choose another name, such as var='%s_problem'", name, taken, name)
 	}
+	return name
 }
 
 // unasked are the texts that the SDK fills in where @resources says nothing. They

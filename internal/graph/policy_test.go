@@ -23,7 +23,7 @@ func TestPolicies(t *testing.T) {
 		{"", graph.Policies{}},
 		{"@retry", graph.Policies{Retries: 3}},
 		{"@retry:times=null,minutes_between_retries=0", graph.Policies{Retries: 3}},
-		{`@retry:times="2" @catch:var="e"`, graph.Policies{Retries: 2, Catch: true}},
+		{`@retry:times="2" @catch:var="e"`, graph.Policies{Retries: 2, Catch: true, CatchVar: "e"}},
 		{"@timeout:seconds=30,minutes=1.5", graph.Policies{Timeout: 2 * time.Minute}},
 		{"@timeout:hours=1e300", graph.Policies{Timeout: 876000 * time.Hour}},
 		{`@resources:cpu="4",gpu=null,memory=1000.5,disk="?"`, graph.Policies{Resources: graph.Resources{CPU: 4, Memory: 1001}}},

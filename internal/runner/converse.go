@@ -341,21 +341,26 @@ func (c *conversation) file(what string, data []byte) (string, error) {
 	return path, nil
 }
 
-// done stores what the process made and says how it ended.
+// done stores what the process made and says how it ended. A program with an SDK knows only its own flow, so what it says
+// is brought in line with this one first.
 func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
-	if res := c.guestCaught(m); res != nil {
-		return res
-	}
-	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: shortValue(m.Value)}
-	if e := c.a.launch.Step.Exec; e != nil && e.Protocol && m.OK {
-		var err error
-		if body, err = c.overrule(m, body); err != nil {
-			return res.refuse("%v", err)
+	if e := c.a.launch.Step.Exec; e != nil && e.Protocol {
+		switch {
+		case m.OK:
+			var err error
+			if body, err = c.overrule(m, body); err != nil {
+				return new(result).refuse("%v", err)
+			}
+		case c.catches(m): // the program has printed what it is
+			return c.catch(m, body, "@catch takes this failure of "+c.a.language())
 		}
 	}
-	if e := m.Exception; e != nil {
-		res.exception = &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}
-	}
+	return c.store(m, body)
+}
+
+// store stores what a done frame has and says how the attempt ended.
+func (c *conversation) store(m *protocol.FromTask, body []byte) *result {
+	res := &result{ok: m.OK, caught: m.Caught, noRetry: m.NoRetry, value: shortValue(m.Value), exception: exceptionOf(m)}
 	if len(m.Transition) > 0 {
 		if err := json.Unmarshal(m.Transition, &res.transition); err != nil {
 			return res.refuse("the transition cannot be read: %v", err)
@@ -368,6 +373,15 @@ func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
 		res.err = err
 	}
 	return res
+}
+
+// exceptionOf is the exception that a done frame tells of, nil if none.
+func exceptionOf(m *protocol.FromTask) *metastore.Exception {
+	e := m.Exception
+	if e == nil {
+		return nil
+	}
+	return &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}
 }
 
 // keep stores the values of a done frame and makes their records.

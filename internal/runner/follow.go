@@ -115,10 +115,7 @@ func (c *conversation) elements(m *protocol.FromTask, body []byte, name string) 
 
 // overrule lets the flow's graph decide what follows a step that a program with an SDK has run: the program knows only its own flow.
 func (c *conversation) overrule(m *protocol.FromTask, body []byte) ([]byte, error) {
-	if f := m.Foreach; f != nil && f.Path == "" {
-		body = body[:max(len(body)-max(f.Length, 0), 0)]
-	}
-	body = c.nothingCaught(m, body)
+	body = c.nothingCaught(m, withoutElements(m, body))
 	var items []byte
 	var err error
 	m.Foreach, items, err = c.follow(m, body)

@@ -19,8 +19,8 @@ import (
 	"github.com/levadahq/levada/internal/protocol"
 )
 
-// talker makes conversations with tasks that do not exist: of a linear step in a foreach, a foreach, a join, and a foreach that a program with
-// an SDK runs.
+// talker makes conversations with tasks that do not exist: of a linear step in a foreach, a foreach, a join, and, run by
+// a program with an SDK, a foreach and a linear step with @catch.
 type talker struct {
 	r       *Runner
 	tasks   []engine.Launch
@@ -72,11 +72,14 @@ func newTalker(tb testing.TB) *talker {
 	in := []engine.Frame{{Split: 0, Step: "start", Var: "xs", Count: 2, Index: 1}}
 	guest := *g.Lookup("start")
 	guest.Exec = &graph.Exec{Command: []string{"guest"}, Protocol: true}
+	caught := *g.Lookup("each")
+	caught.Exec, caught.Catch, caught.CatchVar = guest.Exec, true, "failure"
 	return &talker{r: r, outside: outside, tasks: []engine.Launch{
 		{Task: 3, Step: g.Lookup("each"), Base: 0, Stack: in, Index: 1},
 		{Task: 1, Step: g.Lookup("start"), Base: 0, Scope: engine.NoTask},
 		{Task: 5, Step: g.Lookup("join"), Base: engine.NoTask, Inputs: []engine.TaskID{0, 0}, Scope: engine.NoTask},
 		{Task: 7, Step: &guest, Base: 0, Scope: engine.NoTask},
+		{Task: 9, Step: &caught, Base: 0, Stack: in, Index: 1},
 	}}
 }
 
@@ -115,6 +118,8 @@ func FuzzConversation(f *testing.F) {
 		{3, `{"type":"done","ok":true,"artifacts":[{"name":"xs","codec":"json","path":"STAGING/../../outside"}]}`, nil},
 		{3, `{"type":"done","ok":true,"artifacts":[{"name":"xs","codec":"json","path":"STAGING/3-0-0","length":3}]}`, nil},
 		{3, `{"type":"done","ok":true,"foreach":{"count":1,"codec":"pickle","length":-7}}`, []byte("12345")},
+		{4, `{"type":"done","exception":{"type":"E"},"artifacts":[` + one + `,{"name":"failure","codec":"json","length":4}]}`, []byte("12345null")},
+		{4, `{"type":"done","exception":{"type":"E"},"artifacts":[{"name":"failure","codec":"json","length":-1}],"foreach":{"length":-7}}`, []byte("12345")},
 		{2, `{"type":"merge","include":["a"],"own":["x"]}`, nil},
 		{2, `{"type":"get_inputs","name":"b","from":0,"count":2}`, nil},
 		{2, `{"type":"input_info","from":-1,"count":100}`, nil},

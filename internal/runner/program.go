@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -130,11 +129,13 @@ func (c *conversation) refused(err error) *result {
 	if hint := fault.HintOf(err); hint != "" {
 		text += ". " + strings.ToUpper(hint[:1]) + hint[1:] + "."
 	}
-	res := failure("ConversionError", text)
+	m := failure("ConversionError", text)
 	if c.a.launch.Step.Catch && fault.Is(err, fault.Invalid) {
-		return c.caught(res)
+		return c.caught(m)
 	}
-	res.noRetry, res.note = true, text
+	m.NoRetry = true
+	res := c.failed(m)
+	res.note = text
 	return res
 }
 
@@ -289,11 +290,7 @@ func (c *conversation) writeValue(folder string, art metastore.Artifact) error {
 func (c *conversation) collect(dir string, e programExit) *result {
 	what := c.a.language()
 	fail := func(typ, format string, args ...any) *result {
-		res := failure(typ, fmt.Sprintf(format, args...))
-		if l := &c.a.launch; l.Step.Catch && l.Attempt >= l.Retries { // it is not tried again
-			return c.caught(res)
-		}
-		return res
+		return c.failed(failure(typ, fmt.Sprintf(format, args...)))
 	}
 	switch {
 	case e.Lost != "":
@@ -305,9 +302,9 @@ func (c *conversation) collect(dir string, e programExit) *result {
 	case e.Signal != 0:
 		return fail("Signal", "%s was ended by signal %d (%s)", what, e.Signal, syscall.Signal(e.Signal))
 	case e.Code == exitNoRetry: // which @catch does not take either, as in Metaflow
-		res := failure("ExitCode", fmt.Sprintf("%s exited with code %d", what, e.Code))
-		res.noRetry = true
-		return res
+		m := failure("ExitCode", fmt.Sprintf("%s exited with code %d", what, e.Code))
+		m.NoRetry = true
+		return c.failed(m)
 	case e.Code != 0:
 		return fail("ExitCode", "%s exited with code %d", what, e.Code)
 	}
@@ -322,78 +319,25 @@ func (c *conversation) collect(dir string, e programExit) *result {
 	if err != nil {
 		return fail("OutputError", "%s", err.Error())
 	}
-	return c.done(m, body)
+	return c.store(m, body)
 }
 
-// failure is the result of a program that failed.
-func failure(typ, text string) *result {
-	return &result{nonsense: text, exception: &metastore.Exception{Type: typ, Message: text, Traceback: text + "\n"}}
+// failure is what a program would say of its failure if it had an SDK.
+func failure(typ, text string) *protocol.FromTask {
+	return &protocol.FromTask{Type: "done", Exception: &protocol.Exception{Type: typ, Message: text, Traceback: text + "\n"}}
 }
 
-// caught lets @catch take a failure: the SDK that would is not there.
-func (c *conversation) caught(res *result) *result {
-	l := &c.a.launch
-	m := &protocol.FromTask{Type: "done", OK: true, Caught: true}
-	m.Exception = &protocol.Exception{Type: res.exception.Type, Message: res.exception.Message, Traceback: res.exception.Traceback}
-	m.Transition, _ = json.Marshal(graph.Transition{Next: targets(l.Step)})
-	var body []byte
-	if name := catchVariable(l.Step); name != "" {
-		body, _ = json.Marshal(map[string]any{"type": res.exception.Type, "message": res.exception.Message, "traceback": res.exception.Traceback, "attempt": l.Attempt})
-		m.Artifacts = []protocol.SentValue{{Name: name, Codec: protocol.CodecJSON, Type: "json", Size: int64(len(body)), Length: len(body)}}
+// failed is what an attempt comes to by a failure.
+func (c *conversation) failed(m *protocol.FromTask) *result {
+	if c.catches(m) {
+		return c.caught(m)
 	}
-	done := c.done(m, body)
-	if done.caught {
-		done.note = "[levada] " + res.exception.Message + "; @catch takes it"
-	}
-	return done
+	return &result{nonsense: m.Exception.Message, exception: exceptionOf(m), noRetry: m.NoRetry}
 }
 
-// guestCaught lets the step's @catch take what a program with an SDK says of its failure; nil if there is nothing to take. The SDK of the
-// program knows only the decorators of its own flow.
-func (c *conversation) guestCaught(m *protocol.FromTask) *result {
-	l := &c.a.launch
-	e := m.Exception
-	switch {
-	case m.OK || e == nil || l.Step.Exec == nil || !l.Step.Exec.Protocol:
-		return nil
-	case !l.Step.Catch || l.Attempt < l.Retries || m.NoRetry || e.Type == typeInterrupted:
-		return nil
-	}
-	res := c.caught(&result{exception: &metastore.Exception{Type: e.Type, Message: e.Message, Traceback: e.Traceback}})
-	if res.note != "" {
-		res.note = "[levada] @catch takes this failure of " + c.a.language() // which has printed what it is
-	}
-	return res
-}
-
-// nothingCaught adds the variable of @catch, which says of a step that ended well that nothing was caught. A value of that name is the
-// program's own word.
-func (c *conversation) nothingCaught(m *protocol.FromTask, body []byte) []byte {
-	name := catchVariable(c.a.launch.Step)
-	if name == "" || slices.ContainsFunc(m.Artifacts, func(v protocol.SentValue) bool { return v.Name == name }) {
-		return body
-	}
-	null := []byte("null")
-	m.Artifacts = append(m.Artifacts, protocol.SentValue{Name: name, Codec: protocol.CodecJSON, Type: "json", Size: int64(len(null)), Length: len(null)})
-	return append(body[:len(body):len(body)], null...)
-}
-
-// catchVariable is the artifact into which @catch puts the failure, "" if none.
-func catchVariable(n *graph.Node) string {
-	name := ""
-	for _, d := range n.Decorators {
-		if d.Name == "catch" {
-			json.Unmarshal(d.Attributes["var"], &name)
-		}
-	}
-	return name
-}
-
-func targets(n *graph.Node) []string {
-	if n.Next == nil {
-		return nil
-	}
-	return n.Next.Targets
+// caught is what it comes to if @catch takes that.
+func (c *conversation) caught(m *protocol.FromTask) *result {
+	return c.catch(m, nil, m.Exception.Message+"; @catch takes it")
 }
 
 // outputs takes over the files that a program left, as a task would send them.
