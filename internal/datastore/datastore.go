@@ -87,9 +87,37 @@ func New(small SmallBlobs, bucket blob.Bucket, staging string) *Store {
 	return &Store{small: small, bucket: bucket, staging: staging}
 }
 
+// Apart returns the bytes that are in the Ref itself as a Blob, nil if there are none: not every record has room for them.
+func (r Ref) Apart() *metastore.Blob {
+	if r.Inline == nil {
+		return nil
+	}
+	return &metastore.Blob{Hash: r.Hash, Data: r.Inline}
+}
+
+// Keep puts the bytes of an artifact where they belong by their number. It stores them in the bucket if they are many,
+// and leaves the rest to the record that refers to them: see [Prepare].
+func (s *Store) Keep(ctx context.Context, data []byte) (Ref, *metastore.Blob, error) {
+	ref, blob := Prepare(data)
+	if blob != nil || ref.Inline != nil {
+		return ref, blob, nil
+	}
+	ref, err := s.Put(ctx, data)
+	return ref, nil, err
+}
+
+// KeepApart is Keep for what is referred to by its hash alone, such as a card or a definition: few bytes are a Blob, too.
+func (s *Store) KeepApart(ctx context.Context, data []byte) (Ref, *metastore.Blob, error) {
+	ref, blob, err := s.Keep(ctx, data)
+	if blob == nil {
+		blob = ref.Apart()
+	}
+	return ref, blob, err
+}
+
 // Prepare says where bytes go. They are in the Ref itself if they are few, in a Blob
 // to be put in the record that refers to them if there are at most [SmallLimit].
-// If there are more, the Blob is nil too and they must be given to Put. Ref and Blob
+// If there are more, the Blob is nil too and they go to the bucket. Ref and Blob
 // share memory with data.
 func Prepare(data []byte) (Ref, *metastore.Blob) {
 	ref := Ref{Hash: sha256.Sum256(data), Size: int64(len(data))}

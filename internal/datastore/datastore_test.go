@@ -121,16 +121,28 @@ func TestPrepare(t *testing.T) {
 // store puts bytes where they belong, as a runner does.
 func store(t testing.TB, s *datastore.Store, small smallBlobs, data []byte) metastore.Artifact {
 	t.Helper()
-	ref, b := datastore.Prepare(data)
-	switch {
-	case b != nil:
+	ref, b, err := s.Keep(ctx, data)
+	must(t, err)
+	if b != nil {
 		small[b.Hash] = b.Data
-	case ref.Inline == nil:
-		var err error
-		ref, err = s.Put(ctx, data)
-		must(t, err)
 	}
 	return metastore.Artifact{Name: "x", Hash: ref.Hash, Size: ref.Size, Inline: ref.Inline}
+}
+
+func TestKeepApart(t *testing.T) {
+	for _, n := range sizes {
+		small := smallBlobs{}
+		s := datastore.New(small, mem.New(), t.TempDir())
+		data := noise(n)
+		ref, b, err := s.KeepApart(ctx, data)
+		must(t, err)
+		if b != nil {
+			small[b.Hash] = b.Data
+		}
+		if got, err := s.Blob(ctx, ref.Hash); err != nil || !bytes.Equal(got, data) || (b != nil) != (n <= datastore.SmallLimit) {
+			t.Errorf("%d bytes: %d come back, %v; blob %v", n, len(got), err, b != nil)
+		}
+	}
 }
 
 func TestRoundTrip(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/mfdata"
@@ -426,14 +425,9 @@ func (h *Handler) describeFlow(ctx context.Context, old metastore.Run, values ma
 	if err != nil {
 		return fault.Wrap(fault.Internal, "keep the graph of a flow", err)
 	}
-	ref, small := datastore.Prepare(raw)
-	switch {
-	case small != nil:
-		err = h.record(metastore.Record{Blobs: []metastore.Blob{*small}})
-	case ref.Inline != nil:
-		err = h.record(metastore.Record{Blobs: []metastore.Blob{{Hash: ref.Hash, Data: raw}}})
-	default:
-		_, err = h.c.Data.Put(ctx, raw)
+	ref, blob, err := h.c.Data.KeepApart(ctx, raw)
+	if err == nil && blob != nil {
+		err = h.record(metastore.Record{Blobs: []metastore.Blob{*blob}})
 	}
 	if err != nil {
 		return err

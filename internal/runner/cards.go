@@ -181,15 +181,9 @@ func (c *conversation) keepCards() (k keptCards) {
 			c.cards.hold(metastore.Blob{Hash: ref.Hash, Data: ref.Inline})
 		}
 		if card.Data == (metastore.Hash{}) && len(live.Data) > 0 {
-			ref, small := datastore.Prepare(live.Data)
-			var err error
-			switch {
-			case small != nil:
-				c.cards.hold(*small)
-			case ref.Inline != nil:
-				c.cards.hold(metastore.Blob{Hash: ref.Hash, Data: ref.Inline})
-			default:
-				_, err = c.r.Data.Put(c.r.ctx, live.Data)
+			ref, blob, err := c.r.Data.KeepApart(c.r.ctx, live.Data)
+			if blob != nil {
+				c.cards.hold(*blob)
 			}
 			if err == nil {
 				card.Data = ref.Hash

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -494,59 +493,55 @@ func (c *conversation) openScope(res *result, m *protocol.FromTask, body []byte)
 		return &nonsense{"the step goes on with a foreach, but no elements came"}
 	}
 	sc.Var = f.Var
-	items := &foreachItems{codec: f.Codec}
-	if f.Path != "" {
-		path, err := staged(c.r.Staging, f.Path)
-		if err == nil {
-			err = nothingLeft(body)
-		}
-		if err != nil {
-			return err
-		}
-		ref, err := c.r.Data.PutFile(c.r.ctx, path, datastore.Plain)
-		if err != nil {
-			return err
-		}
-		sc.Items = ref.Hash
-		if ref.Inline != nil {
-			res.blobs = append(res.blobs, metastore.Blob{Hash: ref.Hash, Data: ref.Inline})
-			items.Items, err = datastore.NewItems(ref.Inline)
-		} else {
-			items.Items, err = c.r.Data.OpenItems(c.r.ctx, ref.Hash)
-		}
+	ref, blob, items, err := c.takeElements(f, body)
+	if err != nil {
 		if fault.Is(err, fault.Invalid) {
-			return &nonsense{err.Error()}
+			err = &nonsense{err.Error()}
 		}
-		if err != nil {
-			return err
-		}
-	} else {
-		if f.Length != len(body) {
-			return &nonsense{"the foreach's elements are not as long as announced"}
-		}
-		ref, blob := datastore.Prepare(body)
-		if ref.Inline != nil { // a scope's elements are always a blob: there is no record to hold them
-			blob = &metastore.Blob{Hash: ref.Hash, Data: bytes.Clone(body)}
-		}
-		if blob == nil {
-			if _, err := c.r.Data.Put(c.r.ctx, body); err != nil {
-				return err
-			}
-		} else {
-			res.blobs = append(res.blobs, *blob)
-		}
-		sc.Items = ref.Hash
-		var err error
-		if items.Items, err = datastore.NewItems(body); err != nil {
-			return &nonsense{err.Error()}
-		}
+		return err
 	}
 	if items.Len() != f.Count || f.Count != res.transition.Fan {
 		items.Close()
 		return &nonsense{"the foreach has not as many elements as announced"}
 	}
-	res.items = items
+	if blob != nil {
+		res.blobs = append(res.blobs, *blob)
+	}
+	sc.Items = ref.Hash
+	res.items = &foreachItems{Items: items, codec: f.Codec}
 	return nil
+}
+
+// takeElements stores the elements of a foreach and opens them. Invalid if that is not what they are.
+func (c *conversation) takeElements(
+	f *protocol.SentItems, body []byte,
+) (ref datastore.Ref, blob *metastore.Blob, items *datastore.Items, err error) {
+	if f.Path == "" {
+		if f.Length != len(body) {
+			return ref, nil, nil, &nonsense{"the foreach's elements are not as long as announced"}
+		}
+		if items, err = datastore.NewItems(body); err != nil {
+			return ref, nil, nil, err
+		}
+		ref, blob, err = c.r.Data.KeepApart(c.r.ctx, body)
+		return ref, blob, items, err
+	}
+	path, err := staged(c.r.Staging, f.Path)
+	if err == nil {
+		err = nothingLeft(body)
+	}
+	if err != nil {
+		return ref, nil, nil, err
+	}
+	if ref, err = c.r.Data.PutFile(c.r.ctx, path, datastore.Plain); err != nil {
+		return ref, nil, nil, err
+	}
+	if blob = ref.Apart(); blob != nil {
+		items, err = datastore.NewItems(blob.Data)
+	} else {
+		items, err = c.r.Data.OpenItems(c.r.ctx, ref.Hash)
+	}
+	return ref, blob, items, err
 }
 
 // foreachItems is the elements of one foreach.

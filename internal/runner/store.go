@@ -31,36 +31,36 @@ func (s *Stored) take(ctx context.Context, data *datastore.Store, staging string
 		if v.Name == "" || v.Codec == "" {
 			return &nonsense{"a value has no name or no codec"}
 		}
-		if v.Path != "" {
-			path, err := staged(staging, v.Path)
-			if err != nil {
-				return err
-			}
-			ref, err := putFile(ctx, data, path, v.Size)
-			if err != nil {
-				return err
-			}
-			art.Hash, art.Size, art.Inline = ref.Hash, ref.Size, ref.Inline
-			s.Artifacts = append(s.Artifacts, art)
-			continue
-		}
-		bytes, err := cut(&v, body)
+		ref, blob, err := takeOne(ctx, data, staging, &v, body)
 		if err != nil {
 			return err
 		}
-		ref, blob := datastore.Prepare(bytes)
-		art.Hash, art.Size, art.Inline = ref.Hash, ref.Size, ref.Inline
-		switch {
-		case blob != nil:
+		if blob != nil {
 			s.Blobs = append(s.Blobs, *blob)
-		case ref.Inline == nil:
-			if _, err := data.Put(ctx, bytes); err != nil {
-				return err
-			}
 		}
+		art.Hash, art.Size, art.Inline = ref.Hash, ref.Size, ref.Inline
 		s.Artifacts = append(s.Artifacts, art)
 	}
 	return nil
+}
+
+// takeOne stores one value.
+func takeOne(
+	ctx context.Context, data *datastore.Store, staging string, v *protocol.SentValue, body *[]byte,
+) (ref datastore.Ref, blob *metastore.Blob, err error) {
+	if v.Path == "" {
+		bytes, err := cut(v, body)
+		if err != nil {
+			return ref, nil, err
+		}
+		return data.Keep(ctx, bytes)
+	}
+	path, err := staged(staging, v.Path)
+	if err != nil {
+		return ref, nil, err
+	}
+	ref, err = putFile(ctx, data, path, v.Size)
+	return ref, nil, err
 }
 
 // cut takes the bytes of a value that lies in a frame off its body.

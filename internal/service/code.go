@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/codepack"
-	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -50,16 +49,11 @@ func packCode(ctx context.Context, o codepack.Options) code {
 
 // keep stores bytes that belong to a run itself. Small ones are recorded with its beginning.
 func (s *Service) keep(ctx context.Context, data []byte, begin *metastore.Beginning) (metastore.Hash, error) {
-	if len(data) > datastore.SmallLimit {
-		ref, err := s.c.Data.Put(ctx, data)
-		return ref.Hash, err
+	ref, blob, err := s.c.Data.KeepApart(ctx, data)
+	if blob != nil {
+		begin.First = append(begin.First, metastore.Record{Blobs: []metastore.Blob{*blob}})
 	}
-	ref, blob := datastore.Prepare(data)
-	if blob == nil {
-		blob = &metastore.Blob{Hash: ref.Hash, Data: data}
-	}
-	begin.First = append(begin.First, metastore.Record{Blobs: []metastore.Blob{*blob}})
-	return ref.Hash, nil
+	return ref.Hash, err
 }
 
 func itoa(n int64) string { return fmt.Sprint(n) }

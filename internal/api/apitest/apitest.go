@@ -200,14 +200,12 @@ func (m *maker) attempt(a metastore.Attempt, artifacts ...string) {
 	}
 	r := metastore.Record{Attempt: &a}
 	for i := 0; i < len(artifacts); i += 2 {
-		data := []byte(artifacts[i+1])
-		ref, blob := datastore.Prepare(data)
+		ref, blob, err := m.s.Data.Keep(context.Background(), []byte(artifacts[i+1]))
+		if err != nil {
+			m.t.Fatal(err)
+		}
 		if blob != nil {
 			r.Blobs = append(r.Blobs, *blob)
-		} else if ref.Inline == nil {
-			if _, err := m.s.Data.Put(context.Background(), data); err != nil {
-				m.t.Fatal(err)
-			}
 		}
 		r.Artifacts = append(r.Artifacts, metastore.Artifact{Name: artifacts[i], Hash: ref.Hash, Size: ref.Size, Codec: "file", Type: "str", Inline: ref.Inline})
 	}
