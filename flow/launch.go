@@ -9,20 +9,22 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/levadahq/levada/internal/protocol"
 )
 
 // Main is what a flow's main calls. It does not return: it hands the command line over to levada, or, in a process
 // that levada has started, does what that asks for.
 func (f *Flow[T]) Main() {
 	m := f.m
-	if fd, ok := take("LEVADA_CONTROL_FD"); ok {
+	if fd, ok := take(protocol.ControlSocket); ok {
 		m.serveControl(fd)
 	}
-	if fd, ok := take("LEVADA_TASK_FD"); ok {
+	if fd, ok := take(protocol.TaskSocket); ok {
 		m.define()
 		m.serveTask(fd)
 	}
-	if fd, ok := take("LEVADA_MANY_FD"); ok {
+	if fd, ok := take(protocol.ManySocket); ok {
 		m.define()
 		m.serveMany(fd)
 	}

@@ -16,6 +16,13 @@ import (
 // Version is the protocol version that this package speaks.
 const Version = 1
 
+// The variables in which a worker finds the number of the socket that it inherits: one for each kind of conversation.
+const (
+	ControlSocket = "LEVADA_CONTROL_FD"
+	TaskSocket    = "LEVADA_TASK_FD"
+	ManySocket    = "LEVADA_MANY_FD"
+)
+
 // Limits of a frame, in bytes.
 const (
 	MaxHeader = 16 << 20

@@ -52,7 +52,7 @@ func (r *Runner) startGuest(a *attempt) {
 		first.Body = nil
 	}
 	program := r.program(a, a.launch.Step.Environment)
-	program.Socket = worker.TaskSocket
+	program.Socket = protocol.TaskSocket
 	proc, err := r.Pool.Exec(program, &first, worker.Watch{
 		Started: func(pid int) { r.post(func() { a.started(pid) }) },
 		Exited:  func(e worker.Exit) { r.post(func() { a.exited(e) }) },

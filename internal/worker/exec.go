@@ -201,12 +201,11 @@ func (p *Pool) Environment(vars map[string]string) []string {
 func (p *Pool) Output() (stdout, stderr io.Writer) { return p.spec.Stdout, p.spec.Stderr }
 
 // handed are the variables that are for one process and no other.
-var handed = []string{"LEVADA_CONTROL_FD", "LEVADA_TASK_FD", "LEVADA_SETUP", "LEVADA_MANY_FD", "LEVADA_PROGRAM", "LEVADA_STARTED_AS"}
-
-// Many starts the flow's program for many tasks at once: it speaks on its socket, whose number is in LEVADA_MANY_FD.
-func (p *Pool) Many(watch Watch) (*Process, error) {
-	return startProgram(Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(nil), Socket: "LEVADA_MANY_FD"}, nil, watch)
+var handed = []string{
+	protocol.ControlSocket, protocol.TaskSocket, protocol.ManySocket, "LEVADA_SETUP", "LEVADA_PROGRAM", "LEVADA_STARTED_AS",
 }
 
-// TaskSocket is the variable that tells a program of the socket of its task conversation.
-const TaskSocket = "LEVADA_TASK_FD"
+// Many starts the flow's program for many tasks at once.
+func (p *Pool) Many(watch Watch) (*Process, error) {
+	return startProgram(Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(nil), Socket: protocol.ManySocket}, nil, watch)
+}

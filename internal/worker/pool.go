@@ -220,7 +220,7 @@ func (p *Pool) startServer(set Setting) (*Server, error) {
 		return nil, err
 	}
 	defer far.Close()
-	cmd := p.command(set, append(p.asks(), "LEVADA_CONTROL_FD=3")...)
+	cmd := p.command(set, append(p.asks(), protocol.ControlSocket+"=3")...)
 	// When the engine dies, a fork server ends what it runs, because its control socket ends; SIGTERM is for one that still imports.
 	cmd.SysProcAttr = leader(syscall.SIGTERM)
 	cmd.ExtraFiles = []*os.File{far}
@@ -250,7 +250,7 @@ func (p *Pool) command(set Setting, extra ...string) *exec.Cmd {
 
 // program is what runs the user's file: an interpreter, or the file itself.
 func (p *Pool) program(set Setting) Program {
-	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(set.vars()), Socket: TaskSocket}
+	program := Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(set.vars()), Socket: protocol.TaskSocket}
 	if program.Path == "" {
 		program.Path, program.Args = p.python(set), []string{p.spec.File}
 		if p.spec.Module != "" {
