@@ -34,7 +34,7 @@ type attempt struct {
 	rec    metastore.Attempt
 	task   metastore.Task
 
-	open     int  // streams, conversation and process that have not ended
+	live     part // what has not ended
 	gone     bool // the process has closed its socket or exited, or never came to be
 	free     bool // the engine knows that its place is free
 	exit     worker.Exit
@@ -53,9 +53,21 @@ type attempt struct {
 	span     tracing.SpanID // zero if the run is not traced
 }
 
+// part is something of an attempt that has an end of its own. When all have ended, the attempt is complete.
+type part uint8
+
+const (
+	partStdout part = 1 << iota
+	partStderr
+	partTalk // the conversation
+	partProcess
+
+	allParts = partStdout | partStderr | partTalk | partProcess
+)
+
 // newAttempt makes the records of an attempt that is to be started.
 func (r *Runner) newAttempt(l engine.Launch) *attempt {
-	a := &attempt{r: r, launch: l, open: 4, span: r.Trace.NewSpan()}
+	a := &attempt{r: r, launch: l, live: allParts, span: r.Trace.NewSpan()}
 	r.active[l.Task] = a
 	now := r.Now()
 	a.task = metastore.Task{
@@ -132,8 +144,8 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 		return
 	}
 	a.proc = proc
-	go a.read(proc.Stdout, tasklog.Stdout)
-	go a.read(proc.Stderr, tasklog.Stderr)
+	go a.read(proc.Stdout, tasklog.Stdout, partStdout)
+	go a.read(proc.Stderr, tasklog.Stderr, partStderr)
 	if a.talk == nil {
 		a.talk = a.converse
 	}
@@ -173,7 +185,7 @@ func (a *attempt) killLate() {
 
 // stillborn records an attempt whose process could not be started as failed.
 func (r *Runner) stillborn(a *attempt, err error) {
-	a.open = 0
+	a.live = 0
 	a.exit, a.gone = lostTo(err), true
 	r.post(a.complete)
 }
@@ -225,7 +237,7 @@ func (a *attempt) exited(e worker.Exit) {
 	if a.proc != nil { // else attach does it
 		a.proc.Drain()
 	}
-	a.ended()
+	a.ended(partProcess)
 }
 
 // giveUpPlace tells the engine that the attempt's place is free: at once when the process of one that went well has
@@ -238,9 +250,12 @@ func (a *attempt) giveUpPlace() {
 	}
 }
 
-// ended counts one of the streams, the conversation or the process as ended.
-func (a *attempt) ended() {
-	if a.open--; a.open == 0 {
+// ended notes that a part has ended.
+func (a *attempt) ended(p part) {
+	if a.live == 0 {
+		return // it is complete already
+	}
+	if a.live &^= p; a.live == 0 {
 		a.complete()
 	}
 }
@@ -622,7 +637,7 @@ func (r *Runner) joinSteps(inputs []engine.TaskID) (map[string][]int, error) {
 const maxUntold = 32
 
 // read takes over what a stream says, line by line, until it ends.
-func (a *attempt) read(f *os.File, s tasklog.Stream) {
+func (a *attempt) read(f *os.File, s tasklog.Stream, p part) {
 	untold := make(chan struct{}, maxUntold)
 	post := func(data []byte) {
 		untold <- struct{}{}
@@ -660,7 +675,7 @@ func (a *attempt) read(f *os.File, s tasklog.Stream) {
 	if len(buf) > 0 {
 		post(buf)
 	}
-	a.r.post(a.ended)
+	a.r.post(func() { a.ended(p) })
 }
 
 func ids(tasks []engine.TaskID) []int64 {

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"os"
 	"testing"
 	"time"
@@ -19,20 +20,21 @@ func TestAnEndThatIsHeardOfFirst(t *testing.T) {
 	stdout, held := pipe(t)
 	stderr, conversation := closedPipe(t), closedPipe(t)
 	defer held.Close()
-	a.talk = func() { k.r.post(a.ended) }
+	a.talk = func() { k.r.post(func() { a.ended(partTalk) }) }
 	a.exited(worker.Exit{})
 	a.attach(&worker.Process{Stdout: stdout, Stderr: stderr, Conn: conversation}, nil)
 	late := time.After(20 * time.Second)
-	for a.open > 1 { // the last one is the end of the attempt, which needs an engine
+	several := func() bool { return bits.OnesCount8(uint8(a.live)) > 1 }
+	for several() { // the last one is the end of the attempt, which needs an engine
 		select {
 		case <-k.r.calls.wake:
 			for _, f := range k.r.calls.take(nil) {
-				if a.open > 1 {
+				if several() {
 					f()
 				}
 			}
 		case <-late:
-			t.Fatalf("%d streams are still read", a.open)
+			t.Fatalf("parts %04b have not ended", a.live)
 		}
 	}
 }

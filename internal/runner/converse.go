@@ -88,7 +88,7 @@ func (a *attempt) converse() {
 	a.r.post(func() {
 		a.result, a.cards = res, cards
 		a.giveUpPlace()
-		a.ended()
+		a.ended(partTalk)
 	})
 	if res != nil && res.ok {
 		// The socket ends when the process has given back its memory, a little before its end is told of.

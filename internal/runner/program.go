@@ -83,7 +83,7 @@ func (r *Runner) startBare(a *attempt) {
 		r.post(func() {
 			a.result = res
 			a.giveUpPlace()
-			a.ended()
+			a.ended(partTalk)
 		})
 	}
 	proc, err := r.Pool.Exec(r.program(a, c.programEnvironment(dir)), nil, worker.Watch{
@@ -141,7 +141,7 @@ func (c *conversation) refused(err error) *result {
 
 // refuse records such an attempt.
 func (r *Runner) refuse(a *attempt, res *result) {
-	a.open, a.gone = 0, true
+	a.live, a.gone = 0, true
 	a.exit = worker.Exit{Code: 1}
 	a.result = res
 	a.giveUpPlace()
