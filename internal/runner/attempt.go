@@ -522,6 +522,12 @@ func (a *attempt) signal(sig syscall.Signal) {
 	}
 }
 
+// terminate asks the process to end, and ends it if it does not.
+func (a *attempt) terminate() {
+	a.signal(syscall.SIGTERM)
+	a.later(grace, func() { a.signal(syscall.SIGKILL) })
+}
+
 // later calls f in the loop after d, unless the attempt is complete by then.
 func (a *attempt) later(d time.Duration, f func()) *time.Timer {
 	t := time.AfterFunc(d, func() {

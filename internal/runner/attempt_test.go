@@ -59,8 +59,8 @@ func TestNothingIsBegunOnceTheRunIsGivenUp(t *testing.T) {
 	m, _, _ := oneOfMany(t)
 	r := m.r
 	r.many, r.Watch, r.Engine = m, deaf{}, engine.New(r.Graph, engine.Policy{})
-	r.starts, r.slain = context.WithCancel(t.Context())
-	defer r.slain()
+	r.starts, r.cancelStarts = context.WithCancel(t.Context())
+	defer r.cancelStarts()
 	waiting := m.tasks[3].a.launch
 	waiting.Task = 9
 	m.batch = []*attempt{r.newAttempt(waiting)}

@@ -34,7 +34,7 @@ type many struct {
 	told   int             // to the process, and not recorded
 	narrow func()          // ends the width that tasks on their way have; nil while there are none
 	due    bool            // a flush is posted
-	halted bool            // the process has been asked to end what it runs
+	killed bool            // the process has been asked to end what it runs
 
 	write sync.Mutex // guards writes to the socket
 
@@ -70,7 +70,7 @@ func (m *many) soon() {
 // flush tells the process of the tasks that have been launched. Each gives up its place, which lets the engine launch more.
 func (m *many) flush() {
 	m.due = false
-	if m.halted { // what has not been told need not be
+	if m.killed { // what has not been told need not be
 		batch := m.batch
 		m.batch = nil
 		for _, a := range batch {
@@ -497,12 +497,12 @@ func (m *many) lose(a *attempt, why error) {
 	}
 }
 
-// halt asks the process to end what it runs, and ends it if that takes long.
-func (m *many) halt() {
-	if m.halted {
+// kill kills all attempts that the process runs, or is to run: it is asked to end them, and gets SIGKILL if that takes long.
+func (m *many) kill() {
+	if m.killed {
 		return
 	}
-	m.halted = true
+	m.killed = true
 	for _, a := range m.r.active {
 		if a.shared {
 			a.killed = true

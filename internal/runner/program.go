@@ -103,8 +103,7 @@ func (r *Runner) startBare(a *attempt) {
 		if t := a.launch.Step.Timeout; t > 0 && err == nil {
 			a.later(t, func() {
 				a.late = true
-				a.signal(syscall.SIGTERM)
-				a.later(grace, func() { a.signal(syscall.SIGKILL) })
+				a.terminate()
 			})
 		}
 	})

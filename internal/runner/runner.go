@@ -20,6 +20,12 @@
 //  4. When its output has been read to the end, it is recorded.
 //  5. Only when that record is durable does the engine hear how the attempt ended. Nothing is acted on before it is
 //     durable.
+//
+// # Killing
+//
+// To kill an attempt is to end it because the run wants that ([engine.Kill]): its process gets SIGTERM, and SIGKILL when
+// the grace period has passed. After a second Ctrl-C, or when the store is lost, it gets SIGKILL at once. A fork server
+// that does not respond any more is killed itself, with everything that it runs.
 package runner
 
 import (
@@ -120,10 +126,10 @@ type Result struct {
 // Runner runs one run.
 type Runner struct {
 	Config
-	layers *datastore.Layers
-	ctx    context.Context // of the work in goroutines: ends when the loop does
-	starts context.Context // of processes that are being started: ends when all are killed
-	slain  func()          // ends starts
+	layers       *datastore.Layers
+	ctx          context.Context // of the work in goroutines: ends when the loop does
+	starts       context.Context // of processes that are being started: ends when all are killed
+	cancelStarts func()          // ends starts
 
 	calls    *mailbox
 	active   map[engine.TaskID]*attempt
@@ -166,7 +172,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	defer cancel()
 	defer narrow()()
 	r.ctx = work
-	r.starts, r.slain = context.WithCancel(work)
+	r.starts, r.cancelStarts = context.WithCancel(work)
 	r.started = r.Now()
 	r.Pool.SetContext(r.context())
 	r.emit(&Event{Kind: RunStarted, Origin: r.Config.Run.Origin})
@@ -181,7 +187,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	}
 	r.apply(engine.Started{})
 	r.loop(ctx)
-	r.slain() // whoever would have been killed has ended; hooks have all the time they need
+	r.cancelStarts() // whoever would have been killed has ended; hooks have all the time they need
 	return r.end(ctx)
 }
 
@@ -192,7 +198,7 @@ func (r *Runner) loop(ctx context.Context) {
 	asked := make(chan struct{})
 	go r.keepLease(asked)
 	// It is not the loop that does this: it may be who waits for a fork server that takes nothing any more.
-	defer context.AfterFunc(ctx, func() { r.slayLater(grace + stuckGrace) })()
+	defer context.AfterFunc(ctx, func() { r.killPoolLater(grace + stuckGrace) })()
 	var progress <-chan time.Time
 	if r.Progress {
 		t := time.NewTicker(progressEvery)
@@ -221,8 +227,8 @@ func (r *Runner) loop(ctx context.Context) {
 			stop()
 		case <-hard:
 			hard = nil
-			r.killAll()
-			r.slayLater(hardGrace)
+			r.killNow()
+			r.killPoolLater(hardGrace)
 		case <-sample.C:
 			r.sample()
 		case <-progress:
@@ -254,7 +260,7 @@ func (r *Runner) keepLease(asked chan<- struct{}) {
 			// What cannot be read now is read a second later.
 			if run, err := r.Store.Run(r.ctx, id); err == nil && !run.StopAsked.IsZero() {
 				r.Watch.Hurry()
-				r.slayLater(grace + stuckGrace)
+				r.killPoolLater(grace + stuckGrace)
 				close(asked)
 				asked = nil
 			}
@@ -301,7 +307,7 @@ func (r *Runner) do(commands []engine.Command) {
 		}
 	}
 	if r.many != nil && r.Engine.Ending() {
-		r.many.halt()
+		r.many.kill()
 	}
 }
 
@@ -367,8 +373,8 @@ func (r *Runner) recordEnd(parent context.Context, end metastore.RunEnd) error {
 	}
 }
 
-// killAll ends everything at once.
-func (r *Runner) killAll() {
+// killNow kills all attempts without asking them first.
+func (r *Runner) killNow() {
 	for _, a := range r.active {
 		a.killed = true
 		a.signal(syscall.SIGKILL)
@@ -378,7 +384,7 @@ func (r *Runner) killAll() {
 	}
 }
 
-// kill asks one attempt to end, and ends it if it does not.
+// kill kills one attempt.
 func (r *Runner) kill(id engine.TaskID) {
 	a := r.active[id]
 	if a == nil || a.killed {
@@ -390,22 +396,21 @@ func (r *Runner) kill(id engine.TaskID) {
 		r.emit(&Event{Kind: Stopping, Count: len(r.active)})
 	}
 	a.killed = true
-	a.signal(syscall.SIGTERM)
-	a.later(grace, func() { a.signal(syscall.SIGKILL) })
+	a.terminate()
 	if r.Engine.Ending() {
-		a.later(grace+stuckGrace, r.slay)
+		a.later(grace+stuckGrace, r.killPool)
 	}
 }
 
-// slay ends all fork servers with what they run, and those that are being started.
-func (r *Runner) slay() {
-	r.slain()
+// killPool kills all fork servers with what they run, and what is being started.
+func (r *Runner) killPool() {
+	r.cancelStarts()
 	go r.Pool.Kill()
 }
 
-// slayLater does so after d, unless the run is over by then. It may be called from any goroutine.
-func (r *Runner) slayLater(d time.Duration) {
-	timer := time.AfterFunc(d, r.slay)
+// killPoolLater does so after d, unless the run is over by then. It may be called from any goroutine.
+func (r *Runner) killPoolLater(d time.Duration) {
+	timer := time.AfterFunc(d, r.killPool)
 	context.AfterFunc(r.starts, func() { timer.Stop() })
 }
 
@@ -416,10 +421,10 @@ func (r *Runner) fail(err error) {
 	}
 	r.fatal = err
 	if r.many != nil {
-		r.many.halt()
+		r.many.kill()
 	}
-	r.killAll()
-	r.slayLater(stuckGrace)
+	r.killNow()
+	r.killPoolLater(stuckGrace)
 }
 
 // end seals the run and calls its exit hooks.
@@ -488,7 +493,7 @@ func (r *Runner) showProgress() {
 	r.Watch.Progress(Progress{Run: r.Config.Run.ID, Elapsed: r.Now().Sub(r.started), Steps: r.Engine.Progress()})
 }
 
-// describe says what of a request the machine does not have.
+// lacking says what of a request the machine does not have.
 func lacking(want, have engine.Resources) string {
 	s := ""
 	add := func(what string, w, h float64) {
