@@ -106,7 +106,7 @@ type task struct {
 	index     int
 	base      TaskID
 	inputs    []TaskID
-	joins     TaskID // of a join: the split task whose scope it closes
+	closes    *scope // of a join: the scope whose branches it joins; nil of other steps
 	iteration int
 	attempt   int
 	state     attemptState

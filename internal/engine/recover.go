@@ -28,7 +28,7 @@ type place struct {
 // gangPlace is the index of a gang as a whole in the scope of its nodes.
 const gangPlace = -1
 
-func (t *task) place() place { return place{t.scopeID(), t.index} }
+func (t *task) place() place { return place{t.scope.id(), t.index} }
 
 func newRecovery(g *graph.Graph, rerun string) *recovery {
 	r := &recovery{

@@ -86,7 +86,7 @@ func (e *Engine) arrive(s *scope, index int, last TaskID) {
 	if r := e.recovery; r != nil {
 		delete(r.scopes, s.split)
 	}
-	e.ready(&task{node: s.node.Join, scope: s.parent, index: s.index, inputs: s.inputs, joins: s.split})
+	e.ready(&task{node: s.node.Join, scope: s.parent, index: s.index, inputs: s.inputs, closes: s})
 }
 
 // ready queues a task whose predecessors have all succeeded.
@@ -127,23 +127,19 @@ func (t *task) stack() []Frame {
 	return slices.Clip(stack)
 }
 
-// scopeID is the name of a task's scope.
-func (t *task) scopeID() TaskID {
-	if t.scope == nil {
+// id is the name of a scope, NoTask of none.
+func (s *scope) id() TaskID {
+	if s == nil {
 		return NoTask
 	}
-	return t.scope.split
+	return s.split
 }
 
 // launch is the command that starts the task's attempt.
 func (t *task) launch() *Launch {
-	joins := NoTask
-	if t.node.Kind == graph.Join {
-		joins = t.joins
-	}
 	return &Launch{
 		Task: t.id, Step: t.node, Attempt: t.attempt, Retries: t.node.Retries, Fallback: t.attempt > t.node.Retries,
-		Scope: t.scopeID(), Index: t.index, Stack: t.stack(), Base: t.base, Inputs: t.inputs, Joins: joins, Iteration: t.iteration,
+		Scope: t.scope.id(), Index: t.index, Stack: t.stack(), Base: t.base, Inputs: t.inputs, Joins: t.closes.id(), Iteration: t.iteration,
 	}
 }
 
