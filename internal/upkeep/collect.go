@@ -241,7 +241,9 @@ func (s *Store) find(ctx context.Context, choose chooser) (f found, err error) {
 		if err != nil {
 			return f, err
 		}
-		f.account.log(e.Run, e.Task, e.Attempt, e.Size)
+		if f.account.logGoes(logKey{e.Run, e.Task, e.Attempt}) {
+			f.account.charge(e.Run, e.Size)
+		}
 	}
 	f.parts, err = s.Data.Parts(ctx)
 	f.now = s.Now()
@@ -256,8 +258,13 @@ func decide(f found, force bool) *plan {
 		over[r.ID] = r.Status != metastore.RunRunning && r.Status != metastore.RunDied
 	}
 	for _, l := range f.logs {
+		goes := f.account.goes(l.run)
+		if !l.card {
+			goes = f.account.logGoes(l.logKey)
+		}
 		switch {
-		case !l.card && f.account.log(l.run, l.task, l.attempt, l.size), l.card && f.account.card(l.run, l.size):
+		case goes:
+			f.account.charge(l.run, l.size)
 			p.logs = append(p.logs, l)
 		case l.card && over[l.run]:
 			p.logs = append(p.logs, l)
@@ -265,14 +272,14 @@ func decide(f found, force bool) *plan {
 			p.LeftBehind += l.size
 		}
 	}
-	f.account.settle()
+	f.account.chargeValues()
 	for _, h := range f.rows {
-		if f.account.value(h) {
+		if f.account.valueGoes(h) {
 			p.rows = append(p.rows, h)
 		}
 	}
 	for _, file := range f.files {
-		if !f.engines.holds(file) && f.account.value(file.Hash) {
+		if !f.engines.holds(file) && f.account.valueGoes(file.Hash) {
 			p.files = append(p.files, file)
 		}
 	}

@@ -2,8 +2,8 @@ package upkeep
 
 import "github.com/levadahq/levada/internal/metastore"
 
-// ledger finds out what goes when some runs go. Told are, in this order: what is stored, what refers to it, which logs
-// carried tasks need, which logs there are.
+// ledger finds out what goes when some runs go, and how many bytes that is. It is told, in this order: what is stored, what
+// refers to it, which logs carried tasks need. Then it is asked what goes, and charged with the bytes of that.
 type ledger struct {
 	gone   map[int64]bool // runs that go
 	known  map[int64]bool // runs that there were, those that go included
@@ -80,29 +80,28 @@ func (l *ledger) needs(c metastore.CarriedLog) {
 	}
 }
 
-// log tells of a log, and returns whether it goes.
-func (l *ledger) log(run, task int64, attempt int, size int64) bool {
-	return !l.logs[logKey{run, task, attempt}] && l.card(run, size)
+// goes reports whether what a run alone needs goes: the run does, or is not there any more.
+func (l *ledger) goes(run int64) bool { return l.gone[run] || !l.known[run] && run <= l.last }
+
+// logGoes reports whether a log goes.
+func (l *ledger) logGoes(k logKey) bool { return l.goes(k.run) && !l.logs[k] }
+
+// valueGoes reports whether a value goes.
+func (l *ledger) valueGoes(h metastore.Hash) bool {
+	return l.values[h] != nil && l.values[h].by != stays
 }
 
-// card tells of a file of a card that was shown while its task ran, which nobody but its run needs, and returns whether it goes with it.
-func (l *ledger) card(run, size int64) bool {
-	if !l.gone[run] && (l.known[run] || run > l.last) {
-		return false
-	}
+// charge adds the bytes of a log, or of a card that was shown while its task ran, that goes to what goes with its run.
+func (l *ledger) charge(run, bytes int64) {
 	if l.gone[run] {
-		l.shares[run] += size
+		l.shares[run] += bytes
 	} else {
-		l.left += size
+		l.left += bytes
 	}
-	return true
 }
 
-// value returns whether a value goes.
-func (l *ledger) value(h metastore.Hash) bool { return l.values[h] != nil && l.values[h].by != stays }
-
-// settle adds the values that go to what goes with each run.
-func (l *ledger) settle() {
+// chargeValues does so with all values that go.
+func (l *ledger) chargeValues() {
 	for _, v := range l.values {
 		if v.by != stays {
 			l.held += v.held
