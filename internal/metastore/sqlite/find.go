@@ -346,108 +346,138 @@ func (q runQuery) split() []runQuery {
 // notSpun leaves out the runs that spun a task. They are few, and an index has them.
 const notSpun = `id NOT IN (SELECT id FROM runs WHERE json_extract(info, '$.spin') IS NOT NULL)`
 
-// sql is the query of one order. A + before a column keeps SQLite from an index that would need its result to be sorted.
+// conditions are what runs have to meet, all of them.
+type conditions struct {
+	where []string
+	args  []driver.Value
+}
+
+func (c *conditions) and(condition string, arg ...driver.Value) {
+	c.where, c.args = append(c.where, condition), append(c.args, arg...)
+}
+
+// sql is the query of one order.
 func (q runQuery) sql() (string, []driver.Value) {
-	var where []string
-	var args []driver.Value
-	and := func(condition string, arg ...driver.Value) {
-		where, args = append(where, condition), append(args, arg...)
-	}
+	var c conditions
 	if !q.Spun {
-		and(notSpun)
+		c.and(notSpun)
 	}
-	switch len(q.Flows) {
-	case 0:
-	case 1:
-		and("flow = ?", q.Flows[0])
-	default:
-		and("+flow IN (SELECT value FROM json_each(?))", textList(q.Flows))
-	}
-	switch {
-	case len(q.Users) == 0:
-	case len(q.Users) > 1:
-		and("+user IN (SELECT value FROM json_each(?))", textList(q.Users))
-	case len(q.Flows) == 1: // the index of flows is the better one: few users have many flows
-		and("+user = ?", q.Users[0])
-	default:
-		and("user = ?", q.Users[0])
-	}
-	switch {
-	case len(q.Statuses) == 0:
-	case len(q.Statuses) > 1:
-		and("+status IN (SELECT value FROM json_each(?))", textList(q.Statuses))
-	case q.Statuses[0] == metastore.RunSucceeded:
-		and("status = ?", string(metastore.RunSucceeded))
-	default: // as the index of statuses has it
-		and("status <> 'succeeded' AND status = ?", string(q.Statuses[0]))
-	}
-	for _, tag := range q.rare {
-		and("id IN (SELECT run FROM tags WHERE tag = ?)", tag)
-	}
-	switch n := len(q.Tags); {
-	case n == 0:
-	case n == 1:
-		and("EXISTS (SELECT 1 FROM tags WHERE tag = ? AND run = id)", q.Tags[0])
-	default:
-		and("(SELECT count(DISTINCT tag) FROM tags WHERE run = id AND +tag IN (SELECT value FROM json_each(?))) = ?", textList(q.Tags), int64(n))
-	}
+	q.byName(&c)
+	q.byTag(&c)
 	if q.Before != 0 {
-		and("id < ?", q.Before)
+		c.and("id < ?", q.Before)
 	}
-	for _, p := range q.values {
-		if p.rare {
-			and("id IN (SELECT run FROM parameters WHERE "+hasValue+")", p.name, p.value)
-		} else {
-			and("EXISTS (SELECT 1 FROM parameters WHERE "+hasValue+" AND run = id)", p.name, p.value)
-			and("id <= (SELECT max(run) FROM parameters WHERE "+hasValue+")", p.name, p.value)
-		}
-	}
-	if len(q.read) > 0 {
-		wanted, err := json.Marshal(q.read)
-		if err != nil {
-			panic(err) // texts
-		}
-		and(`(SELECT count(*) FROM json_each(?) AS w CROSS JOIN json_each(info, '$.parameters') AS p ON p.key = w.key AND p.value = w.value) = ?`,
-			string(wanted), int64(len(q.read)))
-	}
-	for _, f := range q.found {
-		if f.few {
-			and("id IN (SELECT value FROM json_each(?))", idList(f.ids))
-			continue
-		}
-		and(`(+flow IN (SELECT value FROM json_each(?)) OR +user IN (SELECT value FROM json_each(?))
-			OR EXISTS (SELECT 1 FROM tags WHERE run = id AND system = 0 AND +tag IN (SELECT value FROM json_each(?)))
-			OR +id IN (SELECT value FROM json_each(?)))`, textList(f.flows), textList(f.users), textList(f.tags), idList(f.ids))
-		and("id <= ?", f.newest)
-	}
-	// Runs are read by id, the newest first. The times, which rise with the ids but for clocks that are set, say from which id
-	// to begin and where to end. The + keeps SQLite from looking for the id in the table instead of in the index of times.
-	low, high := int64(math.MinInt64), int64(math.MaxInt64)
-	if !q.CreatedAfter.IsZero() {
-		low = micros(q.CreatedAfter)
-		and("created >= ?", low)
-	}
-	if !q.CreatedBefore.IsZero() {
-		high = micros(q.CreatedBefore)
-		and("created < ?", high)
-	}
-	// Both bounds are told to both, so that only what is between them is read.
-	if !q.CreatedAfter.IsZero() {
-		where = append(where, "id >= (SELECT min(+id) FROM runs WHERE created >= ? AND created < ?)")
-		args = append(args, low, high)
-	}
-	if !q.CreatedBefore.IsZero() {
-		where = append(where, "id <= (SELECT max(+id) FROM runs WHERE created >= ? AND created < ?)")
-		args = append(args, low, high)
-	}
+	q.byParameter(&c)
+	q.bySearch(&c)
+	q.byTime(&c)
 	sql := runColumns
-	if len(where) > 0 {
-		sql += "WHERE " + strings.Join(where, " AND ")
+	if len(c.where) > 0 {
+		sql += "WHERE " + strings.Join(c.where, " AND ")
 	}
 	sql += " ORDER BY id DESC"
 	if q.Limit > 0 {
 		sql += " LIMIT ?"
-		args = append(args, int64(q.Limit))
+		c.args = append(c.args, int64(q.Limit))
 	}
-	return sql, args
+	return sql, c.args
+}
+
+// byName asks for flows, users and statuses. A + before a column keeps SQLite from an index that would need its result to
+// be sorted.
+func (q *runQuery) byName(c *conditions) {
+	switch len(q.Flows) {
+	case 0:
+	case 1:
+		c.and("flow = ?", q.Flows[0])
+	default:
+		c.and("+flow IN (SELECT value FROM json_each(?))", textList(q.Flows))
+	}
+	switch {
+	case len(q.Users) == 0:
+	case len(q.Users) > 1:
+		c.and("+user IN (SELECT value FROM json_each(?))", textList(q.Users))
+	case len(q.Flows) == 1: // the index of flows is the better one: few users have many flows
+		c.and("+user = ?", q.Users[0])
+	default:
+		c.and("user = ?", q.Users[0])
+	}
+	switch {
+	case len(q.Statuses) == 0:
+	case len(q.Statuses) > 1:
+		c.and("+status IN (SELECT value FROM json_each(?))", textList(q.Statuses))
+	case q.Statuses[0] == metastore.RunSucceeded:
+		c.and("status = ?", string(metastore.RunSucceeded))
+	default: // as the index of statuses has it
+		c.and("status <> 'succeeded' AND status = ?", string(q.Statuses[0]))
+	}
+}
+
+func (q *runQuery) byTag(c *conditions) {
+	for _, tag := range q.rare {
+		c.and("id IN (SELECT run FROM tags WHERE tag = ?)", tag)
+	}
+	switch n := len(q.Tags); {
+	case n == 0:
+	case n == 1:
+		c.and("EXISTS (SELECT 1 FROM tags WHERE tag = ? AND run = id)", q.Tags[0])
+	default:
+		c.and("(SELECT count(DISTINCT tag) FROM tags WHERE run = id AND +tag IN (SELECT value FROM json_each(?))) = ?",
+			textList(q.Tags), int64(n))
+	}
+}
+
+func (q *runQuery) byParameter(c *conditions) {
+	for _, p := range q.values {
+		if p.rare {
+			c.and("id IN (SELECT run FROM parameters WHERE "+hasValue+")", p.name, p.value)
+		} else {
+			c.and("EXISTS (SELECT 1 FROM parameters WHERE "+hasValue+" AND run = id)", p.name, p.value)
+			c.and("id <= (SELECT max(run) FROM parameters WHERE "+hasValue+")", p.name, p.value)
+		}
+	}
+	if len(q.read) == 0 {
+		return
+	}
+	wanted, err := json.Marshal(q.read)
+	if err != nil {
+		panic(err) // texts
+	}
+	c.and(`(SELECT count(*) FROM json_each(?) AS w
+		CROSS JOIN json_each(info, '$.parameters') AS p ON p.key = w.key AND p.value = w.value) = ?`,
+		string(wanted), int64(len(q.read)))
+}
+
+func (q *runQuery) bySearch(c *conditions) {
+	for _, f := range q.found {
+		if f.few {
+			c.and("id IN (SELECT value FROM json_each(?))", idList(f.ids))
+			continue
+		}
+		c.and(`(+flow IN (SELECT value FROM json_each(?)) OR +user IN (SELECT value FROM json_each(?))
+			OR EXISTS (SELECT 1 FROM tags WHERE run = id AND system = 0 AND +tag IN (SELECT value FROM json_each(?)))
+			OR +id IN (SELECT value FROM json_each(?)))`, textList(f.flows), textList(f.users), textList(f.tags), idList(f.ids))
+		c.and("id <= ?", f.newest)
+	}
+}
+
+// byTime asks for the time of creation. Runs are read by id, the newest first. The times, which rise with the ids but for
+// clocks that are set, say from which id to begin and where to end. The + keeps SQLite from looking for the id in the table
+// instead of in the index of times.
+func (q *runQuery) byTime(c *conditions) {
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
+	if !q.CreatedAfter.IsZero() {
+		low = micros(q.CreatedAfter)
+		c.and("created >= ?", low)
+	}
+	if !q.CreatedBefore.IsZero() {
+		high = micros(q.CreatedBefore)
+		c.and("created < ?", high)
+	}
+	// Both bounds are told to both, so that only what is between them is read.
+	if !q.CreatedAfter.IsZero() {
+		c.and("id >= (SELECT min(+id) FROM runs WHERE created >= ? AND created < ?)", low, high)
+	}
+	if !q.CreatedBefore.IsZero() {
+		c.and("id <= (SELECT max(+id) FROM runs WHERE created >= ? AND created < ?)", low, high)
+	}
 }
