@@ -243,73 +243,107 @@ func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
 	}
 }
 
-// merge has the host merge what the inputs agree about, and reads it.
+// merge has the host merge what the inputs agree about, and reads it. What the host does not look at, or cannot compare, is
+// merged here.
 func (in *inputs) merge(exclude []string) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	a := in.a
-	q := &protocol.Request{Type: "merge", Exclude: []string{}, Own: []string{}}
+	q := &protocol.Request{Type: "merge", Exclude: []string{}, Own: in.own()}
 	for _, name := range exclude {
-		artifact := a.m.plan.artifact(name)
+		p := in.a.m.plan
+		artifact := p.artifact(name)
 		if artifact == "" {
-			return fmt.Errorf("Merge leaves out %s, which is not a field of %s%s", name, a.m.plan.typ, a.m.plan.similar(name))
+			return fmt.Errorf("Merge leaves out %s, which is not a field of %s%s", name, p.typ, p.similar(name))
 		}
 		q.Exclude = append(q.Exclude, artifact)
 	}
+	params, conflicts, err := in.changedParams(slices.Concat(q.Exclude, q.Own))
+	if err != nil {
+		return err
+	}
+	alike, conflicts, err := in.askMerge(q, conflicts)
+	if err != nil {
+		return err
+	}
+	if len(conflicts) > 0 {
+		return in.conflict(conflicts)
+	}
+	if err := in.reload(q.Own); err != nil {
+		return err
+	}
+	for _, f := range append(params, alike...) {
+		if err := in.takeOver(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own returns the artifacts that the step has set before the merge.
+func (in *inputs) own() []string {
+	a, names := in.a, []string{}
 	for i, f := range a.m.plan.fields {
 		v := a.state.FieldByIndex(f.index)
 		if a.loaded[i].found { // a parameter, or what was merged before
 			if e, err := f.encode(v); err != nil || !f.stays(v, &a.loaded[i], e) {
-				q.Own = append(q.Own, f.name)
+				names = append(names, f.name)
 			}
 			continue
 		}
 		if !zero(v) && !(f.kind == asFile && v.Interface().(File).fileState == a.loaded[i].file) {
-			q.Own = append(q.Own, f.name)
+			names = append(names, f.name)
 		}
 	}
-	params, conflicts, err := in.changedParams(append(q.Exclude, q.Own...))
+	return names
+}
+
+// askMerge has the host merge, which it does if it finds no conflict, and adds the conflicts to those that are known. What is
+// alike though its bytes differ is none; the host then merges the rest.
+func (in *inputs) askMerge(q *protocol.Request, known []string) (alike []*field, conflicts []string, err error) {
+	reply, _, err := in.a.t.host.ask(q)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	reply, _, err := a.t.host.ask(q)
-	if err != nil {
-		return err
-	}
-	var alike []*field
+	conflicts = known
 	for _, name := range reply.Conflicts {
-		f := a.m.plan.byName[name]
+		f := in.a.m.plan.byName[name]
 		same, err := in.alike(f)
 		switch {
 		case err != nil:
-			return err
+			return nil, nil, err
 		case same:
 			alike, q.Exclude = append(alike, f), append(q.Exclude, name)
 		default:
 			conflicts = append(conflicts, name)
 		}
 	}
-	if len(conflicts) == 0 && len(alike) > 0 { // the host merges nothing if there is a conflict
-		if reply, _, err = a.t.host.ask(q); err != nil {
-			return err
+	if len(conflicts) > 0 || len(alike) == 0 {
+		return alike, conflicts, nil
+	}
+	if reply, _, err = in.a.t.host.ask(q); err != nil {
+		return nil, nil, err
+	}
+	return alike, reply.Conflicts, nil
+}
+
+// conflict is the error of artifacts of which the inputs have different values.
+func (in *inputs) conflict(artifacts []string) error {
+	names := make([]string, len(artifacts)) // as Merge takes them
+	for i, name := range artifacts {
+		if f := in.a.m.plan.byName[name]; f != nil {
+			name = f.goName
 		}
-		conflicts = reply.Conflicts
+		names[i] = strconv.Quote(name)
 	}
-	if len(conflicts) > 0 {
-		for i, name := range conflicts { // as Merge takes them
-			if f := a.m.plan.byName[name]; f != nil {
-				name = f.goName
-			}
-			conflicts[i] = strconv.Quote(name)
-		}
-		slices.Sort(conflicts)
-		list := strings.Join(conflicts, ", ")
-		return fmt.Errorf("step %s cannot merge %s: its inputs have different values; set these fields before Merge, or leave them out with Merge(%s)", a.t.Step, list, list)
-	}
-	set := map[string]bool{}
-	for _, name := range q.Own {
-		set[name] = true
-	}
+	slices.Sort(names)
+	list := strings.Join(names, ", ")
+	return fmt.Errorf("step %s cannot merge %s: its inputs have different values; set these fields before Merge, or leave them out with Merge(%s)",
+		in.a.t.Step, list, list)
+}
+
+// reload reads what the host has merged. The step's own stays as it is.
+func (in *inputs) reload(own []string) error {
+	a := in.a
 	have, err := fetch(a.t, a.m.plan, nil)
 	if err != nil {
 		return err
@@ -322,26 +356,26 @@ func (in *inputs) merge(exclude []string) error {
 		return err
 	}
 	for i, f := range a.m.plan.fields {
-		if set[f.name] {
+		if slices.Contains(own, f.name) {
 			a.state.FieldByIndex(f.index).Set(mine.FieldByIndex(f.index))
 			a.loaded[i] = before[i]
 		}
 	}
-	for _, f := range append(params, alike...) {
-		value, data, err := in.value(0, f)
-		for i := 1; err == nil && !value.Found && i < in.count(); i++ {
-			value, data, err = in.value(i, f)
-		}
-		if err != nil {
-			return err
-		}
-		v := a.state.FieldByIndex(f.index)
-		v.SetZero()
-		if err := in.fill(v, f, 0, value, data); err != nil {
-			return err
-		}
-	}
 	return nil
+}
+
+// takeOver gives a field the value of the first input that has one.
+func (in *inputs) takeOver(f *field) error {
+	value, data, err := in.value(0, f)
+	for i := 1; err == nil && !value.Found && i < in.count(); i++ {
+		value, data, err = in.value(i, f)
+	}
+	if err != nil {
+		return err
+	}
+	v := in.a.state.FieldByIndex(f.index)
+	v.SetZero()
+	return in.fill(v, f, 0, value, data)
 }
 
 // alike reports whether all values of an artifact are the same, though written otherwise: gobs have the keys of a map in any order.
