@@ -36,15 +36,8 @@ var runCauseNames = [...]string{
 
 func (c runCause) String() string { return runCauseNames[c] }
 
-// runMove is one legal move of a run.
-type runMove struct {
-	from  runState
-	cause runCause
-	to    runState
-}
-
 // runMoves are all legal moves of a run.
-var runMoves = []runMove{
+var runMoves = []move[runState, runCause]{
 	{recovering, causeRecovered, recovering},
 	{recovering, causeEndSucceeded, recovering}, // a whole run is recovered
 	{recovering, causeStarted, running},
@@ -105,15 +98,8 @@ var attemptCauseNames = [...]string{"Launch", "PlaceFreed", "Succeeded", "Failed
 
 func (c attemptCause) String() string { return attemptCauseNames[c] }
 
-// attemptMove is one legal move of an attempt.
-type attemptMove struct {
-	from  attemptState
-	cause attemptCause
-	to    attemptState
-}
-
 // attemptMoves are all legal moves of an attempt.
-var attemptMoves = []attemptMove{
+var attemptMoves = []move[attemptState, attemptCause]{
 	{waiting, causeLaunched, launched},
 	{launched, causePlaceFreed, freed},
 	{launched, causeSucceeded, recorded},
@@ -126,50 +112,44 @@ var attemptMoves = []attemptMove{
 	{won, causeTriedAgain, waiting}, // a node of a gang in which another failed
 }
 
-const noMove = 0xff
-
-// runTable and attemptTable are the moves by state and cause.
 var (
-	runTable     = runIndex()
-	attemptTable = attemptIndex()
+	runTable     = tableOf(runMoves)
+	attemptTable = tableOf(attemptMoves)
 )
 
-func runIndex() (table [ended + 1][runCauses]runState) {
-	for s := range table {
-		for c := range table[s] {
-			table[s][c] = noMove
-		}
-	}
-	for _, m := range runMoves {
-		table[m.from][m.cause] = m.to
-	}
-	return table
-}
-
-func attemptIndex() (table [attemptStates][attemptCauses]attemptState) {
-	for s := range table {
-		for c := range table[s] {
-			table[s][c] = noMove
-		}
-	}
-	for _, m := range attemptMoves {
-		table[m.from][m.cause] = m.to
-	}
-	return table
-}
+// after returns the state that a cause leads to, and whether the move is legal.
+func (s runState) after(c runCause) (runState, bool) { return runTable.after(s, c) }
 
 // after returns the state that a cause leads to, and whether the move is legal.
-func (s runState) after(c runCause) (runState, bool) {
-	to := runTable[s][c]
-	if to == noMove {
-		return s, false
-	}
-	return to, true
+func (s attemptState) after(c attemptCause) (attemptState, bool) { return attemptTable.after(s, c) }
+
+// move is one legal move, by a cause from a state to another.
+type move[S, C ~uint8] struct {
+	from  S
+	cause C
+	to    S
 }
 
-// after returns the state that a cause leads to, and whether the move is legal.
-func (s attemptState) after(c attemptCause) (attemptState, bool) {
-	to := attemptTable[s][c]
+// table is moves by state and cause. There is room for eight of each.
+type table[S, C ~uint8] [8][8]S
+
+const noMove = 0xff
+
+func tableOf[S, C ~uint8](moves []move[S, C]) *table[S, C] {
+	t := new(table[S, C])
+	for s := range t {
+		for c := range t[s] {
+			t[s][c] = noMove
+		}
+	}
+	for _, m := range moves {
+		t[m.from][m.cause] = m.to
+	}
+	return t
+}
+
+func (t *table[S, C]) after(s S, c C) (S, bool) {
+	to := t[s][c]
 	if to == noMove {
 		return s, false
 	}
