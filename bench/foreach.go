@@ -23,7 +23,8 @@ func (b *bench) forks(script string, n int) func(dir string) command {
 	}
 }
 
-// bareHost is the command that does the same with a host in Go and a bare fork server. One process more at a time ends while others begin.
+// bareHost is the command that does the same with a host in Go and a bare fork server. One process
+// more at a time ends while others begin.
 func (b *bench) bareHost(program string, n int) func(dir string) command {
 	return func(dir string) command {
 		return command{dir: dir, args: []string{program, b.python, b.file("bare_server.py"), strconv.Itoa(n), strconv.Itoa(workers + 1)}}
@@ -44,7 +45,8 @@ func foreach(ctx context.Context, b *bench) ([]row, error) {
 		}
 	}
 
-	// Levada's fork server has four modules more than the bare one, and the SDK and the flow, of which the bare one makes no use.
+	// Levada's fork server has four modules more than the bare one, and the SDK and the
+	// flow, of which the bare one makes no use.
 	const needed = "_ctypes _json select resource"
 	whole := func(make func(dir string) command) func(dir string) command {
 		return func(dir string) command {

@@ -30,7 +30,8 @@ func (b *bench) goRun(program string, n int, env ...string) func(dir string) com
 	}
 }
 
-// goFlow measures a foreach of a flow in Go whose tasks are processes, against starting that program so often and no more.
+// goFlow measures a foreach of a flow in Go whose tasks are processes, against
+// starting that program so often and no more.
 func goFlow(ctx context.Context, b *bench) ([]row, error) {
 	program, err := b.goProgram(ctx)
 	if err != nil {
@@ -113,8 +114,8 @@ func processorTime() time.Duration {
 	return total
 }
 
-// goInside measures a foreach whose tasks run in one process: from the record of the split to the start of the join, before which all
-// records are durable.
+// goInside measures a foreach whose tasks run in one process: from the record of the split to the start of the
+// join, before which all records are durable.
 func goInside(ctx context.Context, b *bench) ([]row, error) {
 	program, err := b.goProgram(ctx)
 	if err != nil {

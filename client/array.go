@@ -109,8 +109,8 @@ func (d *decoder) nested(to reflect.Value, a *pickle.Array, dimension, at int, s
 	return nil
 }
 
-// copyNumbers fills a slice from a place of an array's data on if its elements are those of the array: the usual case, many
-// times as fast as one by one.
+// copyNumbers fills a slice from a place of an array's data on if its elements are those of the array: the usual
+// case, many times as fast as one by one.
 func copyNumbers(to reflect.Value, a *pickle.Array, at int) bool {
 	if a.Big || !to.CanInterface() {
 		return false

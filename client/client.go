@@ -56,13 +56,13 @@ import (
 
 // Options say which store to open, and what of it to see. The zero value is what the levada command uses.
 type Options struct {
-	// Store is the folder of the store itself, such as "/data/project/.levada". If it is empty, LEVADA_HOME names it; else a
-	// folder .levada is looked for in Dir and in the folders above.
+	// Store is the folder of the store itself, such as "/data/project/.levada". If it is empty, LEVADA_HOME names it;
+	// else a folder .levada is looked for in Dir and in the folders above.
 	Store string
 	// Dir is where to begin to look; the current folder if it is empty.
 	Dir string
-	// Server is the address of a `levada server` that is asked in place of a folder: "http://127.0.0.1:8265". If it, Store and Dir
-	// are empty, LEVADA_SERVER gives it.
+	// Server is the address of a `levada server` that is asked in place of a folder: "http://127.0.0.1:8265". If it,
+	// Store and Dir are empty, LEVADA_SERVER gives it.
 	Server string
 	// Namespace limits the client to the runs in it: "user:ann". Empty is all runs.
 	Namespace string
@@ -170,8 +170,8 @@ func open(ctx context.Context, where local.Where) (*store, error) {
 	}, nil
 }
 
-// Close releases the store. From then on, ErrClosed is the error of whatever would read more, also from objects that were read
-// before. Closing again does nothing.
+// Close releases the store. From then on, ErrClosed is the error of whatever would read more, also from objects that
+// were read before. Closing again does nothing.
 func (c *Client) Close() error {
 	if c.store == nil || c.closed.Swap(true) {
 		return nil
@@ -378,7 +378,8 @@ func (c *Client) runOf(ctx context.Context, p path) (*Run, error) {
 	return r, nil
 }
 
-// Step returns a step by its path, "MyFlow/12/train" or "12/train". ErrNotFound if the run has no tasks of it; ErrNamespace, ErrInvalid.
+// Step returns a step by its path, "MyFlow/12/train" or "12/train". ErrNotFound if the run has
+// no tasks of it; ErrNamespace, ErrInvalid.
 func (c *Client) Step(ctx context.Context, path string) (*Step, error) {
 	p, err := parse(path, 2)
 	if err != nil {

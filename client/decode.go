@@ -48,25 +48,27 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 //	numpy arrays of numbers       slices nested as deep as the array has dimensions; [Array], of any shape
 //	None                          nil pointers, slices, maps and interfaces
 //
-// The field of a struct takes the entry with its name, that of its `levada:"name"` or `json:"name"` tag, or its own name in any
-// case; those of embedded structs are as encoding/json has them. Entries without a field, and fields without an entry, are left out. A pointer takes what its element takes. An empty
-// interface takes bool, int64, *big.Int, float64, string, []byte, []any, map[string]any (map[any]any if keys are not
-// all str), time.Time, time.Duration and, of arrays, [Array] of bool, int64, uint64 or float64.
+// The field of a struct takes the entry with its name, that of its `levada:"name"` or `json:"name"` tag, or its own
+// name in any case; those of embedded structs are as encoding/json has them. Entries without a field, and fields
+// without an entry, are left out. A pointer takes what its element takes. An empty interface takes bool, int64,
+// *big.Int, float64, string, []byte, []any, map[string]any (map[any]any if keys are not all str), time.Time,
+// time.Duration and, of arrays, [Array] of bool, int64, uint64 or float64.
 //
-// Of what programs in Go and other languages store, JSON is decoded by the same rules. What flows in Go wrote fits the flow's own
-// types, too: with UnmarshalJSON, maps with ints as keys, `json:",string"`, and in structs time.Duration and []byte. Then:
+// Of what programs in Go and other languages store, JSON is decoded by the same rules. What flows in Go wrote
+// fits the flow's own types, too: with UnmarshalJSON, maps with ints as keys, `json:",string"`, and in
+// structs time.Duration and []byte. Then:
 //
 //	file    []byte; string, if it is text
 //	npy     as numpy arrays: slices, [Array]
 //	csv     [Table]; [][]string, of which the first is the names of columns; string and []byte, the CSV itself
-//	gob     the Go type that was stored, or one that encoding/gob takes for it: fields that it does not have are left out
+//	gob     the Go type that was stored, or one that encoding/gob takes for it: fields it does not have are left out
 //	binary  types with UnmarshalBinary
 //
-// The flow's own flow.Array and flow.Table may be asked for, too. An empty interface takes an [Array] and a [Table], but no
-// gob, unless it was one that was stored, and no binary: their bytes do not say what they are.
+// The flow's own flow.Array and flow.Table may be asked for, too. An empty interface takes an [Array] and a [Table],
+// but no gob, unless it was one that was stored, and no binary: their bytes do not say what they are.
 //
-// ErrType if the value does not fit, with the place in it; so are values that only Python can make sense of, such as data
-// frames and models. ErrCorrupt if the bytes are not what was stored.
+// ErrType if the value does not fit, with the place in it; so are values that only Python can make sense of, such as
+// data frames and models. ErrCorrupt if the bytes are not what was stored.
 func Decode[T any](ctx context.Context, a *Artifact) (T, error) {
 	var v, zero T
 	data, err := a.Bytes(ctx)
@@ -147,7 +149,8 @@ type decoder struct {
 
 	json bool // it is JSON
 	own  bool // and a flow in Go wrote it
-	asGo bool // and a number may be a time.Duration, text the base64 of bytes: it is the value of such a type, or in a struct
+	// And a number may be a time.Duration, text the base64 of bytes: it is the value of such a type, or in a struct.
+	asGo bool
 }
 
 // misfit is what is wrong with a value.

@@ -9,7 +9,8 @@ import (
 	"github.com/levadahq/levada/internal/pickle"
 )
 
-// fromJSON returns a JSON value as what the same value would be in Python. Numbers are json.Number, as they are written.
+// fromJSON returns a JSON value as what the same value would be in Python.
+// Numbers are json.Number, as they are written.
 func fromJSON(data []byte) (pickle.Value, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()

@@ -148,8 +148,9 @@ func (f field) in(to reflect.Value) reflect.Value {
 	return to
 }
 
-// fieldsOf returns the fields of a struct by the names that they take. Those of embedded structs are as encoding/json has them:
-// one that is less deep hides others of its name; of several as deep, the only one with a tag counts, or none.
+// fieldsOf returns the fields of a struct by the names that they take. Those of embedded structs
+// are as encoding/json has them: one that is less deep hides others of its name; of several as
+// deep, the only one with a tag counts, or none.
 func fieldsOf(t reflect.Type) map[string]field {
 	byName := map[string][]field{}
 	var names []string
@@ -183,7 +184,8 @@ func fieldsOf(t reflect.Type) map[string]field {
 	return fields
 }
 
-// addFields finds the fields of a struct and of those that are embedded in it. at is its place, around the structs that it is in.
+// addFields finds the fields of a struct and of those that are embedded in it. at is its
+// place, around the structs that it is in.
 func addFields(t reflect.Type, at []int, around map[reflect.Type]bool, add func(field)) {
 	if around[t] {
 		return

@@ -140,7 +140,8 @@ func TestWhatFits(t *testing.T) {
 	fits(t, "datetime.timedelta(days=-1, seconds=1)", -24*time.Hour+time.Second)
 	fits(t, "decimal.Decimal('1.50')", "1.50")
 	fits(t, "uuid.UUID(int=1)", "00000000-0000-0000-0000-000000000001")
-	if v, err := fit[big.Float](python(t, "decimal.Decimal('1.5')")); err != nil || v.String() != "1.5" { // through UnmarshalText
+	// Through UnmarshalText.
+	if v, err := fit[big.Float](python(t, "decimal.Decimal('1.5')")); err != nil || v.String() != "1.5" {
 		t.Errorf("Decimal gives %v, %v", &v, err)
 	}
 	zoned, err := fit[time.Time](python(t, "datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))"))

@@ -20,8 +20,8 @@ import (
 // Status is how a run or an attempt is.
 type Status string
 
-// The statuses. A run is Running, Succeeded, Failed, Interrupted or Died; an attempt Running, Succeeded, Caught, Failed,
-// Killed or Died.
+// The statuses. A run is Running, Succeeded, Failed, Interrupted or Died; an attempt Running,
+// Succeeded, Caught, Failed, Killed or Died.
 const (
 	Running     Status = "running"
 	Succeeded   Status = "succeeded"
@@ -115,8 +115,8 @@ func (r *Run) Steps(ctx context.Context) ([]*Step, error) {
 	return steps, nil
 }
 
-// Step returns a step of the run. ErrNotFound if the run has no tasks of it. The step "_parameters" has task 0, whose artifacts
-// are the parameters.
+// Step returns a step of the run. ErrNotFound if the run has no tasks of it. The step "_parameters" has
+// task 0, whose artifacts are the parameters.
 func (r *Run) Step(ctx context.Context, name string) (*Step, error) {
 	res, err := api.Ask[api.StepsResult](ctx, r.c.caller(), "steps", api.StepsRequest{Run: r.ID, Counts: true})
 	if err != nil {
@@ -195,19 +195,20 @@ func (r *Run) Artifact(ctx context.Context, name string) (*Artifact, error) {
 	return t.Artifact(ctx, name)
 }
 
-// AddTags adds tags to the run and returns it as it is then. Those that it has are left alone. ErrInvalid if a tag is not
-// allowed or there would be too many; then nothing is changed.
+// AddTags adds tags to the run and returns it as it is then. Those that it has are left alone. ErrInvalid if a tag is
+// not allowed or there would be too many; then nothing is changed.
 func (r *Run) AddTags(ctx context.Context, tags ...string) (*Run, error) {
 	return r.ReplaceTags(ctx, nil, tags)
 }
 
-// RemoveTags removes tags from the run and returns it as it is then. Those that it does not have are no error. ErrInvalid for a system
-// tag; then nothing is changed.
+// RemoveTags removes tags from the run and returns it as it is then. Those that it does not have are no error.
+// ErrInvalid for a system tag; then nothing is changed.
 func (r *Run) RemoveTags(ctx context.Context, tags ...string) (*Run, error) {
 	return r.ReplaceTags(ctx, tags, nil)
 }
 
-// ReplaceTags removes tags from the run, then adds others, in one step, and returns the run as it is then. See AddTags and RemoveTags.
+// ReplaceTags removes tags from the run, then adds others, in one step, and returns the run as
+// it is then. See AddTags and RemoveTags.
 func (r *Run) ReplaceTags(ctx context.Context, remove, add []string) (*Run, error) {
 	res, err := r.c.changeTags(ctx, api.TagsRequest{Run: r.ID, Remove: remove, Add: add})
 	if err != nil {
@@ -240,8 +241,8 @@ type File struct {
 	Executable bool
 }
 
-// Code yields the files that were kept with the run, in the order of their paths. A file must be read before the next is
-// asked for. ErrNotFound if none were kept.
+// Code yields the files that were kept with the run, in the order of their paths. A file must be read before the next
+// is asked for. ErrNotFound if none were kept.
 func (r *Run) Code(ctx context.Context) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		tar, err := r.archive(ctx)

@@ -145,7 +145,8 @@ func csvRecords(data []byte) ([][]string, error) {
 
 var registerGobs = sync.OnceFunc(gobtype.RegisterPlain)
 
-// setGob puts what only Go reads. The type has to be there already: a gob does not say which it is, unless it was in an any.
+// setGob puts what only Go reads. The type has to be there already: a gob does not
+// say which it is, unless it was in an any.
 func setGob(to reflect.Value, typ string, data []byte) (err error) {
 	defer func() { // methods of the caller's may be called
 		if p := recover(); p != nil {

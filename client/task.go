@@ -110,8 +110,8 @@ func (t *Task) Index() int {
 // Reload reads the task again.
 func (t *Task) Reload(ctx context.Context) (*Task, error) { return t.run.Task(ctx, t.ID) }
 
-// Artifacts returns the artifacts of the last attempt, inherited ones and those whose names begin with an underscore included,
-// by name. A task that still runs has none.
+// Artifacts returns the artifacts of the last attempt, inherited ones and those whose names begin with an underscore
+// included, by name. A task that still runs has none.
 func (t *Task) Artifacts(ctx context.Context) ([]*Artifact, error) { return t.artifacts(ctx, nil, nil) }
 
 // ArtifactsOf returns the artifacts of one attempt, none if it does not exist.
@@ -182,8 +182,8 @@ func (t *Task) related(ctx context.Context, refs []api.TaskRef) ([]*Task, error)
 	return list, nil
 }
 
-// Metadata returns what is known of the task by name, with Metaflow's names where they make sense; of a name that several
-// attempts have, the latest value.
+// Metadata returns what is known of the task by name, with Metaflow's names where they make sense; of a name that
+// several attempts have, the latest value.
 func (t *Task) Metadata(ctx context.Context) (map[string]string, error) {
 	res, err := api.Ask[api.MetadataResult](ctx, t.run.c.caller(), "metadata", api.MetadataRequest{Run: t.run.ID, Task: t.ID})
 	if err != nil {
@@ -215,7 +215,8 @@ type LogLine struct {
 	Newline bool
 }
 
-// Log yields what the last attempt printed on a stream. It works while the task runs: then it ends with what has been printed so far.
+// Log yields what the last attempt printed on a stream. It works while the task runs: then it
+// ends with what has been printed so far.
 func (t *Task) Log(ctx context.Context, stream Stream) iter.Seq2[LogLine, error] {
 	return t.LogOf(ctx, stream, -1)
 }
@@ -252,9 +253,11 @@ func (t *Task) Output(ctx context.Context, stream Stream) (string, error) {
 
 // Artifact is a value that a task has.
 type Artifact struct {
-	Name    string
-	Type    string // as its language names it: "int", "numpy.ndarray"
-	Codec   string // how it is encoded: "pickle", "json", "npy", "csv", "gob", "binary", or "file", whose bytes are the value
+	Name string
+	Type string // as its language names it: "int", "numpy.ndarray"
+	// Codec is how it is encoded: "pickle", "json", "npy", "csv", "gob",
+	// "binary", or "file", whose bytes are the value.
+	Codec   string
 	Size    int64  // of the encoded bytes
 	SHA256  string // of the encoded bytes, hexadecimal: equal values have equal ones, as far as their encoding is
 	Created time.Time
@@ -269,8 +272,8 @@ func (a *Artifact) Path() string { return a.task.Path() + "/" + a.Name }
 // Task is the task that has the artifact.
 func (a *Artifact) Task() *Task { return a.task }
 
-// Open returns the encoded bytes as a stream. They are verified as they are read: in place of [io.EOF] there is ErrCorrupt
-// if they are not what was stored.
+// Open returns the encoded bytes as a stream. They are verified as they are read: in place of [io.EOF] there is
+// ErrCorrupt if they are not what was stored.
 func (a *Artifact) Open(ctx context.Context) (io.ReadCloser, error) {
 	r, err := api.Open(ctx, a.task.run.c.caller(), "open_value", api.OpenValueRequest{
 		Run: a.task.run.ID, ValueRef: api.ValueRef{Task: a.task.ID, Attempt: a.attempt, Name: a.Name},

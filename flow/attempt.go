@@ -155,7 +155,8 @@ func (a *attempt) call(state any) *Failure {
 	}
 	result := make(chan *Failure, 1)
 	go func() {
-		f := failureOf(a.t, fmt.Errorf("step %s ended its goroutine before it returned", a.t.Step)) // runtime.Goexit, as testing.FailNow does
+		// runtime.Goexit, as testing.FailNow does.
+		f := failureOf(a.t, fmt.Errorf("step %s ended its goroutine before it returned", a.t.Step))
 		defer func() { result <- f }()
 		f = a.step(state)
 	}()
@@ -282,8 +283,9 @@ func (a *attempt) load(have *inherited) error {
 	return nil
 }
 
-// added gives a parameter its default that the run has no value of: it was added to the flow since the run began that is resumed. The default
-// is not stored: each task has it from the code, and so a branch that was taken over has the same as one that runs again.
+// added gives a parameter its default that the run has no value of: it was added to the flow since the run began
+// that is resumed. The default is not stored: each task has it from the code, and so a branch that was taken
+// over has the same as one that runs again.
 func (a *attempt) added(f *field, v reflect.Value) (loaded, error) {
 	p := f.param
 	if p.required {
@@ -391,7 +393,8 @@ func (a *attempt) finish(done *protocol.Done) error {
 	return nil
 }
 
-// foreach writes the elements of a foreach so that each can be read alone. Those of a list that was found to be kept by JSON are.
+// foreach writes the elements of a foreach so that each can be read alone. Those of a
+// list that was found to be kept by JSON are.
 func (a *attempt) foreach(done *protocol.Done, f *field, kept bool) error {
 	list := a.state.FieldByIndex(f.index)
 	one := &field{name: f.name, typ: f.typ.Elem(), kind: asJSON}
@@ -431,7 +434,8 @@ func (f *field) element(v reflect.Value, kept bool) ([]byte, error) {
 	return e.data, err
 }
 
-// artifacts adds what changed to the done frame. It returns the codecs of the fields, "" of those that need not be stored at all.
+// artifacts adds what changed to the done frame. It returns the codecs of the fields, ""
+// of those that need not be stored at all.
 func (a *attempt) artifacts(done *protocol.Done) (codecs []string, err error) {
 	codecs = make([]string, len(a.m.plan.fields))
 	for i, f := range a.m.plan.fields {
@@ -475,7 +479,8 @@ func (a *attempt) artifacts(done *protocol.Done) (codecs []string, err error) {
 
 // stays reports whether a value is the one that was loaded.
 func (f *field) stays(v reflect.Value, before *loaded, e encoded) bool {
-	if before.gob && e.codec == protocol.CodecGob { // of equal values, gobs may differ: the keys of a map are written in any order
+	// Of equal values, gobs may differ: the keys of a map are written in any order.
+	if before.gob && e.codec == protocol.CodecGob {
 		was := reflect.New(f.typ).Elem()
 		return decodeAs(was, protocol.CodecGob, before.data, true) == nil && comparison{gob: true}.differ(v, was) == nil
 	}
@@ -503,7 +508,8 @@ func (a *attempt) file(done *protocol.Done, f *field, file File, before *loaded)
 		return nil
 	}
 	path := file.staged
-	taken := func(s protocol.SentValue) bool { return s.Path == path } // by another field: what is staged is taken over once
+	// By another field: what is staged is taken over once.
+	taken := func(s protocol.SentValue) bool { return s.Path == path }
 	if path == "" || slices.ContainsFunc(done.Artifacts, taken) {
 		src, err := file.Open() // of an input of a join, or of this step
 		if err != nil {

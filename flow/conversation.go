@@ -206,8 +206,8 @@ func (m *machine) task(c *conn, frame *protocol.Task, body []byte) int {
 	return 0
 }
 
-// heedAfter is how long a task has been at work when it begins to heed signals. Before that they end it, as they do while
-// the program starts; to heed them takes two threads, which is a tenth of all that a tiny task costs.
+// heedAfter is how long a task has been at work when it begins to heed signals. Before that they end it, as they do
+// while the program starts; to heed them takes two threads, which is a tenth of all that a tiny task costs.
 const heedAfter = 2 * time.Millisecond
 
 // heedSignals ends a task's context when somebody asks it to end.

@@ -84,7 +84,8 @@ func init() {
 	}
 }
 
-// An input is the join's own copy, equal gobs are no conflict, a File may be in two fields, a Switch compares values and not their texts.
+// An input is the join's own copy, equal gobs are no conflict, a File may be in two fields, a
+// Switch compares values and not their texts.
 func TestEdges(t *testing.T) {
 	s := newSession(t)
 	contains(t, s.ok("Edges", "run"), "[1 2] 50 fast kept true both both")

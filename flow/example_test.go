@@ -55,7 +55,8 @@ func ExampleNew() {
 	// Output:
 }
 
-// A step that a shell script runs: it finds rate.json in the folder LEVADA_INPUTS and writes score.json to LEVADA_OUTPUTS.
+// A step that a shell script runs: it finds rate.json in the folder LEVADA_INPUTS
+// and writes score.json to LEVADA_OUTPUTS.
 func ExampleFlow_Exec() {
 	f := flow.New[Train]("Train").
 		Exec("start", flow.Program{Command: []string{"./score.sh"}, Inputs: []string{"Rate"}, Outputs: []string{"Score"}}, flow.To("end")).

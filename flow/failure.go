@@ -11,8 +11,8 @@ import (
 
 // Failure is what became of a step that failed. It is what [Catch] leaves in its field.
 type Failure struct {
-	Type      string `json:"type"`      // type of the error, "panic", "timeout", or "died" for a process that ended without a word
-	Message   string `json:"message"`   //
+	Type      string `json:"type"` // of the error; "panic", "timeout"; "died" if the process ended without a word
+	Message   string `json:"message"`
 	Traceback string `json:"traceback"` // with the user's own frames first
 	Attempt   int    `json:"attempt"`   // the last attempt, counted from 0
 

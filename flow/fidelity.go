@@ -15,9 +15,10 @@ import (
 	"unicode/utf8"
 )
 
-// This file sees to it that a value is never changed by being stored: that what the next step finds is what the last one
-// left. Values of most types are kept by their form as they are, which their nature says; of the others, what has been written is read
-// again and compared. A value that JSON would change is stored as gob if that keeps it, and else an error of the step.
+// This file sees to it that a value is never changed by being stored: that what the next step finds is what the
+// last one left. Values of most types are kept by their form as they are, which their nature says; of the
+// others, what has been written is read again and compared. A value that JSON would change is stored as gob if
+// that keeps it, and else an error of the step.
 
 // nature is what is known of how the values of a type fare as JSON.
 type nature struct {
@@ -63,7 +64,8 @@ func (n *nature) look(t reflect.Type, seen map[reflect.Type]bool) {
 		n.look(t.Elem(), seen)
 	case reflect.Pointer:
 		switch t.Elem().Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface: // null does not say which of the two is nil
+		case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
+			// Null does not say which of the two is nil.
 			n.plain = false
 		}
 		n.look(t.Elem(), seen)
@@ -487,7 +489,8 @@ func withArticle(t reflect.Type) string {
 // maxDepth is how deep a value may be nested: what encoding/json reads.
 const maxDepth = 10000
 
-// tooDeep reports whether a value is nested too deep, or holds itself. With written, only what JSON would look at counts.
+// tooDeep reports whether a value is nested too deep, or holds itself. With
+// written, only what JSON would look at counts.
 func tooDeep(v reflect.Value, depth int, written bool) bool {
 	if depth > maxDepth {
 		return true
@@ -526,8 +529,8 @@ func tooDeep(v reflect.Value, depth int, written bool) bool {
 	return false
 }
 
-// eachAny has a function change each value that lies in an any within v. With fresh, v is a copy at its top alone, and what is below it is
-// copied before it is changed.
+// eachAny has a function change each value that lies in an any within v. With fresh, v is a copy at its top alone, and
+// what is below it is copied before it is changed.
 func eachAny(v reflect.Value, fresh bool, depth int, change func(x any, depth int) (any, error)) error {
 	t := v.Type()
 	if !natureOf(t).any || ownForm(t) {

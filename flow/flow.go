@@ -48,7 +48,8 @@ type next struct {
 	to    []string
 }
 
-// New declares a flow. The name is what runs are found by, such as "Train": letters, digits and underscores. T is a struct.
+// New declares a flow. The name is what runs are found by, such as "Train":
+// letters, digits and underscores. T is a struct.
 func New[T any](name string) *Flow[T] {
 	_, file, line, _ := runtime.Caller(1)
 	m := &machine{name: name, byName: map[string]*step{}, iterated: map[string]bool{}}
@@ -76,8 +77,8 @@ func (f *Flow[T]) Project(name string) *Flow[T] {
 }
 
 // Step adds a step. The name has lower-case letters, digits and underscores; a flow begins at "start" and ends at
-// "end", unless [Start] and [End] say otherwise, or it has one step only. run is a method expression such as (*T).Train. It must not
-// keep its arguments when it has returned.
+// "end", unless [Start] and [End] say otherwise, or it has one step only. run is a method expression such as
+// (*T).Train. It must not keep its arguments when it has returned.
 func (f *Flow[T]) Step(name string, run func(*T, *Task) error, options ...Option) *Flow[T] {
 	s := f.m.add(name, 1, options)
 	if run == nil {
@@ -87,7 +88,8 @@ func (f *Flow[T]) Step(name string, run func(*T, *Task) error, options ...Option
 	return f
 }
 
-// Join adds a step where the branches of a split, or the tasks of a foreach, come together. It inherits the parameters alone.
+// Join adds a step where the branches of a split, or the tasks of a foreach, come
+// together. It inherits the parameters alone.
 func (f *Flow[T]) Join(name string, run func(*T, *Task, Inputs[T]) error, options ...Option) *Flow[T] {
 	s := f.m.add(name, 2, options)
 	if run == nil {
@@ -123,8 +125,8 @@ func (f *Flow[T]) Exec(name string, p Program, options ...Option) *Flow[T] {
 //
 // Without Protocol it needs no SDK. It finds its inputs as files in the folder that the variable LEVADA_INPUTS names
 // (NAME.json for plain data, NAME.bin for bytes, NAME.txt, NAME.npy, NAME.csv) and writes its outputs, named alike,
-// to the folder LEVADA_OUTPUTS. An exit code other than 0 is a failure; what it prints is the task's log. docs/mixed-languages.md
-// has the details.
+// to the folder LEVADA_OUTPUTS. An exit code other than 0 is a failure; what it prints is the task's log.
+// docs/mixed-languages.md has the details.
 //
 // With Protocol it is a flow of an SDK, in Go, Python or any other language, that has a step of the same name: it
 // reads and sets the artifacts as it would in its own run, and decides nothing of what follows.
@@ -244,8 +246,8 @@ func Retry(times int) Option {
 	return func(_ *machine, s *step) { s.decorate("retry", "times", times) }
 }
 
-// Timeout ends a step that runs longer. Its context is cancelled; a step that does not return within a second after that
-// is ended all the same.
+// Timeout ends a step that runs longer. Its context is cancelled; a step that does not return within a
+// second after that is ended all the same.
 func Timeout(d time.Duration) Option {
 	return func(_ *machine, s *step) {
 		s.limit = d
@@ -290,9 +292,10 @@ func Environment(vars map[string]string) Option {
 
 // InProcess runs the tasks of a step as goroutines of one process, for many tasks that take microseconds. Each is
 // still a task: recorded, durable, found, resumed. Given up is what a process gives: a task that exits, crashes or
-// runs out of memory ends all that run beside it; one that does not heed its context cannot be stopped; processor time and
-// memory are not measured; package variables are shared; what is printed goes to the terminal, and only what is logged
-// with [Task.Log] is the task's; a failure is acted on a little later, when some tasks more have begun. Environment cannot be used with it.
+// runs out of memory ends all that run beside it; one that does not heed its context cannot be stopped; processor
+// time and memory are not measured; package variables are shared; what is printed goes to the terminal, and only
+// what is logged with [Task.Log] is the task's; a failure is acted on a little later, when some tasks more have
+// begun. Environment cannot be used with it.
 func InProcess() Option {
 	return func(_ *machine, s *step) {
 		s.inside = true

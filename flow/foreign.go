@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// encoding/json passes by what a type cannot hold without a word: null for a number leaves it zero, what is too much for an array is dropped, and a
-// whole number is rounded to the float64 next to it. Of what this SDK has written none of that can be, for the types are the same. What other programs wrote is looked
-// through for it.
+// encoding/json passes by what a type cannot hold without a word: null for a number leaves it zero, what is too much
+// for an array is dropped, and a whole number is rounded to the float64 next to it. Of what this SDK has written none
+// of that can be, for the types are the same. What other programs wrote is looked through for it.
 
 // notTaken finds the first place in JSON of another program that was not read as it is into a value.
 func notTaken(data []byte, v reflect.Value) error {

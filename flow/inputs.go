@@ -14,8 +14,8 @@ import (
 	"github.com/levadahq/levada/internal/protocol"
 )
 
-// Inputs are what a join joins: the state that each of its tasks left. Values are fetched for many tasks at a time, when a
-// state is first looked at. In the tasks of a foreach, a field that a Foreach goes through is left zero.
+// Inputs are what a join joins: the state that each of its tasks left. Values are fetched for many tasks at a time,
+// when a state is first looked at. In the tasks of a foreach, a field that a Foreach goes through is left zero.
 type Inputs[T any] struct {
 	in *inputs
 	t  *Task
@@ -59,7 +59,8 @@ func (in Inputs[T]) Step(name string) (*T, error) {
 }
 
 // Merge gives the flow what all inputs agree about: artifacts that only one of them set, or that all of them have with
-// the same value. Fields that are set already stay as they are. Different values of an artifact are an error that names it, unless it is excluded.
+// the same value. Fields that are set already stay as they are. Different values of an artifact are an
+// error that names it, unless it is excluded.
 func (in Inputs[T]) Merge(exclude ...string) error { return in.in.merge(exclude) }
 
 // inputs are Inputs without their type.
@@ -243,8 +244,8 @@ func (in *inputs) opener(i int, name string) func() (io.ReadCloser, error) {
 	}
 }
 
-// merge has the host merge what the inputs agree about, and reads it. What the host does not look at, or cannot compare, is
-// merged here.
+// merge has the host merge what the inputs agree about, and reads it. What the host does not
+// look at, or cannot compare, is merged here.
 func (in *inputs) merge(exclude []string) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -297,8 +298,8 @@ func (in *inputs) own() []string {
 	return names
 }
 
-// askMerge has the host merge, which it does if it finds no conflict, and adds the conflicts to those that are known. What is
-// alike though its bytes differ is none; the host then merges the rest.
+// askMerge has the host merge, which it does if it finds no conflict, and adds the conflicts to those that are known.
+// What is alike though its bytes differ is none; the host then merges the rest.
 func (in *inputs) askMerge(q *protocol.Request, known []string) (alike []*field, conflicts []string, err error) {
 	reply, _, err := in.a.t.host.ask(q)
 	if err != nil {
@@ -378,7 +379,8 @@ func (in *inputs) takeOver(f *field) error {
 	return in.fill(v, f, 0, value, data)
 }
 
-// alike reports whether all values of an artifact are the same, though written otherwise: gobs have the keys of a map in any order.
+// alike reports whether all values of an artifact are the same, though written otherwise:
+// gobs have the keys of a map in any order.
 func (in *inputs) alike(f *field) (bool, error) {
 	if f == nil {
 		return false, nil
@@ -409,8 +411,8 @@ func (in *inputs) alike(f *field) (bool, error) {
 	return true, nil
 }
 
-// changedParams returns the parameters that all inputs have changed alike, and the names of those that not all have with the
-// same value. The host does not look at them: for it a join has all parameters already.
+// changedParams returns the parameters that all inputs have changed alike, and the names of those that not all have
+// with the same value. The host does not look at them: for it a join has all parameters already.
 func (in *inputs) changedParams(skip []string) (changed []*field, conflicts []string, err error) {
 	for _, f := range in.a.m.plan.fields {
 		if f.param == nil || slices.Contains(skip, f.name) {

@@ -15,7 +15,8 @@ import (
 )
 
 // File is an artifact of any size that stays on the disk: it is never read into memory as a whole, and a task
-// that does not open it pays nothing. The zero File is none. Make one with [Task.NewFile] or [Task.TakeFile]. In Python it is bytes.
+// that does not open it pays nothing. The zero File is none. Make one with [Task.NewFile] or
+// [Task.TakeFile]. In Python it is bytes.
 type File struct{ *fileState }
 
 type fileState struct {

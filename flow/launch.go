@@ -94,8 +94,8 @@ func isProgram(path string) bool {
 	return err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o111 != 0
 }
 
-// builtByGoRun reports whether a program lies where `go run` puts what it builds: a temporary folder, or the build cache, which
-// GOCACHE may have put anywhere, but in which a program always lies in a folder named HASH-d.
+// builtByGoRun reports whether a program lies where `go run` puts what it builds: a temporary folder, or the build
+// cache, which GOCACHE may have put anywhere, but in which a program always lies in a folder named HASH-d.
 func builtByGoRun(exe string) bool {
 	hash, cached := strings.CutSuffix(filepath.Base(filepath.Dir(exe)), "-d")
 	return cached && len(hash) == 64 || strings.Contains(exe, string(filepath.Separator)+"go-build")

@@ -363,7 +363,8 @@ func (h *insideHost) ask(q *protocol.Request) (*protocol.Reply, []byte, error) {
 func (h *insideHost) timeout(string) error { return nil }
 
 const (
-	// maxUnsent is how many bytes wait to be sent when who logs has to wait too. Only those do: without what else is said, no task would end.
+	// maxUnsent is how many bytes wait to be sent when who logs has to wait too. Only those do:
+	// without what else is said, no task would end.
 	maxUnsent = 1 << 20
 	// maxText is how many bytes of text are in one frame of a log.
 	maxText = 64 << 10

@@ -107,7 +107,8 @@ func TestInProcess(t *testing.T) {
 			s.env = []string{"FAULT=" + fault}
 			contains(t, s.fails("CrowdFails", "run"), said, "Step work (task-id")
 			s.env = nil
-			// How many have told their result before the process is gone is chance: they are cloned one by one or as tasks.
+			// How many have told their result before the process is gone is chance:
+			// they are cloned one by one or as tasks.
 			contains(t, s.ok("CrowdFails", "resume"), want, "previously run task")
 		})
 	}

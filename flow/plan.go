@@ -81,7 +81,8 @@ func (p *plan) collect(t reflect.Type, at []int, m *machine) {
 		}
 		p.fields = append(p.fields, f)
 		p.byName[name] = f
-		if other := p.byGo[sf.Name]; other == nil || len(index) < len(other.index) { // the name means the outer one, as in Go
+		// The name means the outer one, as in Go.
+		if other := p.byGo[sf.Name]; other == nil || len(index) < len(other.index) {
 			p.byGo[sf.Name] = f
 		}
 	}
@@ -108,8 +109,8 @@ func (p *plan) artifact(name string) string {
 	return ""
 }
 
-// reads names the artifacts that a task reads before its step runs: all but files, and lists that a foreach around it goes through. With
-// no task it names those of all tasks.
+// reads names the artifacts that a task reads before its step runs: all but files, and lists that a foreach around it
+// goes through. With no task it names those of all tasks.
 func (p *plan) reads(t *Task) []string {
 	var names []string
 	for _, f := range p.fields {

@@ -15,11 +15,13 @@ import (
 
 // Task is one attempt of one task, as its step sees it. It is the context of the attempt: it ends with the step's
 // timeout, when the run is interrupted, and when another task has failed for good; context.Cause says which.
-// One that is asked to end in its first two milliseconds ends as a program does that heeds no signal. It must not be used after the step has returned.
+// One that is asked to end in its first two milliseconds ends as a program does that heeds no signal. It must
+// not be used after the step has returned.
 type Task struct {
 	context.Context
 
-	// Log writes to the task's log. In a process of its own, so do slog's default logger and everything that is printed.
+	// Log writes to the task's log. In a process of its own, so do slog's
+	// default logger and everything that is printed.
 	Log *slog.Logger
 
 	Flow, Run, Step, ID string // who it is
@@ -35,7 +37,8 @@ type Task struct {
 	machine *machine
 }
 
-// splits reports whether a step of this program goes through the elements of a foreach, so that this SDK has written them.
+// splits reports whether a step of this program goes through the elements of a
+// foreach, so that this SDK has written them.
 func (m *machine) splits(f *protocol.Frame) bool {
 	s := m.byName[f.Step]
 	return s != nil && s.run != nil && s.next.kind == graph.NextForeach && m.plan.artifact(s.next.field) == f.Var

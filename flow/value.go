@@ -46,7 +46,8 @@ func (f *field) encode(v reflect.Value) (e encoded, err error) {
 	return e, nil
 }
 
-// nothing reports whether a value has no form of its own but that of nil: bytes, arrays, tables and pointers that are not there.
+// nothing reports whether a value has no form of its own but that of nil: bytes, arrays,
+// tables and pointers that are not there.
 func nothing(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Slice, reflect.Map, reflect.Pointer:
@@ -181,7 +182,8 @@ func asJSONBytes(v reflect.Value) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// decodeAs reads a value in one of the codecs that reads into any type. own says that this SDK has written it, for the same type.
+// decodeAs reads a value in one of the codecs that reads into any type. own says that
+// this SDK has written it, for the same type.
 func decodeAs(v reflect.Value, codec string, data []byte, own bool) error {
 	switch codec {
 	case protocol.CodecJSON:
@@ -198,7 +200,8 @@ func decodeAs(v reflect.Value, codec string, data []byte, own bool) error {
 	return fmt.Errorf("the codec %q is not known", codec)
 }
 
-// decodeJSON reads JSON into a zero value. Numbers within an any become int if they are written as whole numbers, else float64.
+// decodeJSON reads JSON into a zero value. Numbers within an any become int if they are
+// written as whole numbers, else float64.
 func decodeJSON(v reflect.Value, data []byte, own bool) error {
 	numbers := natureOf(v.Type()).any
 	d := json.NewDecoder(bytes.NewReader(data))

@@ -70,7 +70,7 @@ var layers = map[string]int{
 	"cmd/levada":                8,
 	"programs":                  5,
 	"bench":                     9,
-	"bench/barehost":           0,
+	"bench/barehost":            0,
 }
 
 // within lists the imports that stay in one layer.

@@ -1,5 +1,5 @@
-// Package ui is the web pages, as files. They are built from the TypeScript in src by `make ui` and committed, so that a binary with them
-// needs no Node to be built; a test builds them again and compares.
+// Package ui is the web pages, as files. They are built from the TypeScript in src by `make ui` and committed, so that
+// a binary with them needs no Node to be built; a test builds them again and compares.
 package ui
 
 import (

@@ -161,7 +161,8 @@ func (s *Service) runsOf(ctx context.Context, found []metastore.Run, counted boo
 	return runs, err
 }
 
-// date says of runs that are over and could not say so when they were last heard of, as their end, and returns the counts of their tasks.
+// date says of runs that are over and could not say so when they were last heard of, as their
+// end, and returns the counts of their tasks.
 func (s *Service) date(ctx context.Context, runs []metastore.Run) (map[int64]metastore.TaskCount, error) {
 	silent := func(r metastore.Run) bool { return r.Status != metastore.RunRunning && r.Ended.IsZero() }
 	var ask []int64
@@ -190,8 +191,8 @@ func statusesOf(list []Status) []metastore.RunStatus {
 	return statuses
 }
 
-// countTasks counts the tasks of runs, but for those whose counts are known. Those of a run that is over stay the same, so they are counted
-// once.
+// countTasks counts the tasks of runs, but for those whose counts are known. Those of a run that is over
+// stay the same, so they are counted once.
 func (s *Service) countTasks(ctx context.Context, runs []Run, known map[int64]metastore.TaskCount) error {
 	var ask []int64
 	s.mu.Lock()

@@ -78,8 +78,8 @@ var methods = map[string]method{
 	"resume_run":     writes((*Service).Resume),
 }
 
-// Strict decodes one JSON text. What it has no place for is refused, and what is wrong is told without the names of types in Go. An empty
-// text gives io.EOF.
+// Strict decodes one JSON text. What it has no place for is refused, and what is wrong is told without the names of
+// types in Go. An empty text gives io.EOF.
 func Strict(r io.Reader, into any) error { return decode(r, into, true) }
 
 func decode(r io.Reader, into any, strict bool) error {

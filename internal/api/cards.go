@@ -48,7 +48,8 @@ type OpenCardRequest struct {
 	UUID string `json:"uuid"`
 }
 
-// Cards returns the cards of tasks: those of the last attempt that has some. NotFound if there is no such run, step or task.
+// Cards returns the cards of tasks: those of the last attempt that has some.
+// NotFound if there is no such run, step or task.
 func (s *Service) Cards(ctx context.Context, q CardsRequest) (CardsResult, error) {
 	found, err := s.cards(ctx, q.Run, q.Step, q.Task)
 	if err != nil {

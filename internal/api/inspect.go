@@ -26,7 +26,8 @@ type PreviewResult struct {
 // headBytes is how much is read of a file that is too large to be read whole.
 const headBytes = 256 << 10
 
-// largeAtOnce is how many values of more than largeValue bytes are looked at at once: each may take some times its size in memory.
+// largeAtOnce is how many values of more than largeValue bytes are looked at at once: each
+// may take some times its size in memory.
 const (
 	largeValue  = 1 << 20
 	largeAtOnce = 2

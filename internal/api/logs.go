@@ -66,8 +66,9 @@ type FollowedLine struct {
 	Cursor  string // behind it
 }
 
-// FollowLog yields the log of an attempt from a cursor on, and what it prints then, until the attempt has ended. It looks at every tick. An
-// Attempt of -1 is the task's last one at this moment, or its first if none has started. NotFound if there is no such task.
+// FollowLog yields the log of an attempt from a cursor on, and what it prints then, until the attempt has ended.
+// It looks at every tick. An Attempt of -1 is the task's last one at this moment, or its first if none has
+// started. NotFound if there is no such task.
 func (s *Service) FollowLog(ctx context.Context, q LogRequest, tick <-chan time.Time) (iter.Seq2[FollowedLine, error], error) {
 	if q.Stream != "" && q.Stream != "stdout" && q.Stream != "stderr" {
 		return nil, fault.New(fault.Usage, "a task has no stream %q: it is stdout or stderr, or empty for both", q.Stream)

@@ -55,8 +55,8 @@ var numeric = []string{
 	"int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
 }
 
-// Metrics returns the numbers that runs of a flow ended with, those they inherited included. It takes a few queries a page and
-// reads no file: numbers are short, so they are in their records.
+// Metrics returns the numbers that runs of a flow ended with, those they inherited included. It takes a few queries a
+// page and reads no file: numbers are short, so they are in their records.
 func (s *Service) Metrics(ctx context.Context, q MetricsRequest) (MetricsResult, error) {
 	if q.Flow == "" {
 		return MetricsResult{}, fault.New(fault.Usage, "metrics are those of a flow, which the request must name")

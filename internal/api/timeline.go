@@ -18,8 +18,8 @@ type TimelineRequest struct {
 	Limit  int    `json:"limit"` // tasks
 }
 
-// Timeline is attempts in columns: of ten thousand tasks that is a tenth of what they are as objects. Steps and statuses are
-// numbers, which are places in the lists of their names.
+// Timeline is attempts in columns: of ten thousand tasks that is a tenth of what they are as objects. Steps and
+// statuses are numbers, which are places in the lists of their names.
 type Timeline struct {
 	Steps    []string `json:"steps"`
 	Statuses []Status `json:"statuses"`
@@ -101,8 +101,8 @@ func (s *Service) Timeline(ctx context.Context, q TimelineRequest) (*Timeline, e
 	return t, nil
 }
 
-// Follower tells what is new of a run from one look to the next. It remembers the tasks that may still change and nothing of those
-// that cannot, so a look costs what has happened since the last one. One goroutine at a time uses it.
+// Follower tells what is new of a run from one look to the next. It remembers the tasks that may still change and
+// nothing of those that cannot, so a look costs what has happened since the last one. One goroutine at a time uses it.
 type Follower struct {
 	s      *Service
 	run    int64

@@ -21,7 +21,8 @@ func TestTimeline(t *testing.T) {
 	equal(t, "steps", whole.Steps, []string{"start", "a", "b", "work", "gather", "join", "end"})
 	equal(t, "tasks", whole.Rows.Task, []int64{1, 2, 3, 4, 5, 5, 6, 7, 8, 9})
 	equal(t, "attempts", whole.Rows.Attempt, []int{0, 0, 0, 0, 0, 1, 0, 0, 0, 0})
-	equal(t, "values", whole.Rows.Value, []string{"", "", "", "", "", "", "r", "", "", ""}) // of 4 and 5 the fixture records attempts anew
+	// Of 4 and 5 the fixture records attempts anew.
+	equal(t, "values", whole.Rows.Value, []string{"", "", "", "", "", "", "r", "", "", ""})
 	status := make([]api.Status, len(whole.Rows.Status))
 	for i, at := range whole.Rows.Status {
 		status[i] = whole.Statuses[at]
@@ -198,7 +199,8 @@ func TestPreviewAndUsage(t *testing.T) {
 	if _, err := s.Resume(t.Context(), api.ResumeRequest{Run: running}); !fault.Is(err, fault.Conflict) {
 		t.Error(err)
 	}
-	if _, err := s.Resume(t.Context(), api.ResumeRequest{Run: id}); !fault.Is(err, fault.NotFound) { // its file is not here
+	// Its file is not here.
+	if _, err := s.Resume(t.Context(), api.ResumeRequest{Run: id}); !fault.Is(err, fault.NotFound) {
 		t.Error(err)
 	}
 }

@@ -87,7 +87,7 @@ type Run struct {
 	Status     Status   `json:"status"`
 	User       string   `json:"user"`
 	Created    Time     `json:"created"`
-	Ended      Time     `json:"ended"`            // 0 while it runs; of one that died, when its engine was last seen
+	Ended      Time     `json:"ended"`            // 0 while it runs; if it died, when its engine was last seen
 	Origin     int64    `json:"origin,omitempty"` // run that this one resumes
 	FailedTask int64    `json:"failed_task"`      // -1 if none
 	Problem    string   `json:"problem,omitempty"`
@@ -115,7 +115,7 @@ type Run struct {
 	Parameters  map[string]string `json:"parameters,omitempty"` // as text, for people
 
 	StopAsked Time    `json:"stop_asked,omitempty"` // when somebody asked for its end; 0 if nobody did
-	Tasks     *Counts `json:"tasks,omitempty"`      // if they were asked for; without times, and without that of the parameters
+	Tasks     *Counts `json:"tasks,omitempty"`      // if asked for; without times and that of the parameters
 }
 
 // Step is a step that a run has tasks of.
@@ -136,9 +136,10 @@ type Counts struct {
 	Failed    int `json:"failed"`
 	Killed    int `json:"killed"`
 	Died      int `json:"died"`
-	// Waiting is how many more tasks are known to come: those that the foreaches and gangs opened so far will have, in each of their
-	// steps, and that have not been launched. Of a run that ended before they were, those that it left out. Of a foreach within another that
-	// is known only once its own step is done, and never of what follows a switch, so it may grow. The steps outside of foreaches are not in it.
+	// Waiting is how many more tasks are known to come: those that the foreaches and gangs opened so far will have, in
+	// each of their steps, and that have not been launched. Of a run that ended before they were, those that it left
+	// out. Of a foreach within another that is known only once its own step is done, and never of what follows a
+	// switch, so it may grow. The steps outside of foreaches are not in it.
 	Waiting int  `json:"waiting"`
 	Started Time `json:"started"` // first start and last end of an attempt of the step; 0 if there is none
 	Ended   Time `json:"ended"`
@@ -184,7 +185,7 @@ type Attempt struct {
 	Status       Status     `json:"status"`
 	PID          int        `json:"pid,omitempty"`
 	Started      Time       `json:"started"`
-	Ended        Time       `json:"ended"`               // 0 while it runs; of one that died, when its engine was last seen
+	Ended        Time       `json:"ended"`               // 0 while it runs; if it died, when its engine was last seen
 	ExitCode     int        `json:"exit_code,omitempty"` // -1 if a signal ended it
 	Signal       int        `json:"signal,omitempty"`
 	UserCPU      float64    `json:"user_cpu"` // seconds
@@ -283,8 +284,8 @@ type FlowsResult struct {
 	Flows []Flow `json:"flows"`
 }
 
-// NamesResult is what runs can be asked for by: the users that have runs, and the tags that users gave them, each sorted. Of very many
-// the first.
+// NamesResult is what runs can be asked for by: the users that have runs, and the tags that users gave
+// them, each sorted. Of very many the first.
 type NamesResult struct {
 	Users []string `json:"users"`
 	Tags  []string `json:"tags"`
@@ -300,8 +301,9 @@ type RunsRequest struct {
 	Parameters map[string]string `json:"parameters"` // all of them, as Run.Parameters shows them
 	After      Time              `json:"after"`      // created then or later
 	Before     Time              `json:"before"`     // created before then
-	// Q finds runs as one types: the beginning of an id, or a part of a flow, a user, a tag or a parameter's value, whatever
-	// the case. Parameters are looked at in the newest metastore.SearchedParameters runs, the first metastore.SearchedValue characters.
+	// Q finds runs as one types: the beginning of an id, or a part of a flow, a user, a tag or a parameter's
+	// value, whatever the case. Parameters are looked at in the newest metastore.SearchedParameters runs, the
+	// first metastore.SearchedValue characters.
 	Q      string `json:"q"`
 	Counts bool   `json:"counts"` // count the tasks of each run
 	Cursor string `json:"cursor"`

@@ -8,9 +8,10 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// waiting tells of runs how many tasks of each step are known to come and have not been launched, or would have come if the run had not ended:
-// a foreach says how many elements it has before the first of them is looked at. Runs that succeeded, or whose graph is not known, are not in the
-// answer. What a run that is over left out stays the same, so it is counted once.
+// waiting tells of runs how many tasks of each step are known to come and have not been launched, or would
+// have come if the run had not ended: a foreach says how many elements it has before the first of them is
+// looked at. Runs that succeeded, or whose graph is not known, are not in the answer. What a run that is over
+// left out stays the same, so it is counted once.
 func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]map[string]int, error) {
 	var ask []int64
 	res := make(map[int64]map[string]int)
@@ -47,7 +48,8 @@ func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]
 			steps = missing(g, wide)
 			res[r.ID] = steps
 		}
-		if r.Status != metastore.RunRunning && r.Status != metastore.RunDied { // one that seems to have died may only have been silent
+		// One that seems to have died may only have been silent.
+		if r.Status != metastore.RunRunning && r.Status != metastore.RunDied {
 			s.mu.Lock()
 			if len(s.left) >= maxCounts {
 				clear(s.left)
@@ -78,8 +80,8 @@ func missing(g *graph.Graph, steps []metastore.StepWidth) map[string]int {
 	return tasks
 }
 
-// expect adds the tasks of the steps from one to the join around it that come for certain, when as many as width come that way. How wide a foreach
-// in between is, its own scopes say; what comes after a switch is not certain.
+// expect adds the tasks of the steps from one to the join around it that come for certain, when as many as width come
+// that way. How wide a foreach in between is, its own scopes say; what comes after a switch is not certain.
 func expect(n, join *graph.Node, width int, tasks map[string]int) {
 	for n != join {
 		tasks[n.Name] += width

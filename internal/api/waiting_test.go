@@ -11,7 +11,8 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// nested is a flow with a foreach in a foreach, a split in that, and a switch: start =>* outer -> inner =>* leaf -> (p, q) -> meet -> gather -> pick -> (l | r) -> tie -> end.
+// nested is a flow with a foreach in a foreach, a split in that, and a switch: start =>* outer -> inner =>* leaf -> (p,
+// q) -> meet -> gather -> pick -> (l | r) -> tie -> end.
 func nested() *graph.Flow {
 	step := func(name string, args int, kind graph.NextKind, targets ...string) graph.Step {
 		s := graph.Step{Name: name, Args: args, Line: 10}

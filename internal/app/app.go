@@ -293,8 +293,9 @@ func leave() {
 	}
 }
 
-// cacheIn chooses a cache in a folder where others can make folders too. Python is going to run what lies in it, so the usual
-// one is only used if nobody else can have put it there; else it is one for this command alone, its own, which goes with it.
+// cacheIn chooses a cache in a folder where others can make folders too. Python is going to run what lies
+// in it, so the usual one is only used if nobody else can have put it there; else it is one for this
+// command alone, its own, which goes with it.
 func cacheIn(parent, name string) (dir string, own bool) {
 	dir = filepath.Join(parent, name)
 	os.Mkdir(dir, 0o700)

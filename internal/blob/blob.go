@@ -30,7 +30,8 @@ type Bucket interface {
 	// List yields the keys that begin with prefix, in the order of their bytes. It stops at
 	// the first error, which it yields last.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
-	// Delete removes a key; one that is not there is no error. Unavailable if keys are deleted only where the bucket is.
+	// Delete removes a key; one that is not there is no error. Unavailable if
+	// keys are deleted only where the bucket is.
 	Delete(ctx context.Context, key string) error
 }
 
@@ -48,8 +49,8 @@ type Locator interface {
 	Path(ctx context.Context, key string) (string, error)
 }
 
-// Sweeper is what a bucket can do besides that writes values where they have no key yet: tell what lies there, and remove what nobody
-// is going to finish.
+// Sweeper is what a bucket can do besides that writes values where they have no key yet: tell what lies there,
+// and remove what nobody is going to finish.
 type Sweeper interface {
 	// Parts lists the values that somebody began to put.
 	Parts(ctx context.Context) ([]Part, error)

@@ -16,12 +16,12 @@ type Reclaimer interface {
 	Reclaim(ctx context.Context, f func(Deleter) error) error
 }
 
-// Deleter deletes a key unless it was put or renewed at or after a moment; with the zero Time it deletes it in any case. It
-// returns the size of what it deleted, 0 if the key is too young or not there.
+// Deleter deletes a key unless it was put or renewed at or after a moment; with the zero Time it deletes it in any
+// case. It returns the size of what it deleted, 0 if the key is too young or not there.
 type Deleter func(key string, unless time.Time) (int64, error)
 
 var began = time.Now()
 
-// Now is the time that keys are dated with. Within a process it never goes back, whatever happens to the system's clock,
-// so what a process put or renewed after it took a Now is never dated before that.
+// Now is the time that keys are dated with. Within a process it never goes back, whatever happens to the system's
+// clock, so what a process put or renewed after it took a Now is never dated before that.
 func Now() time.Time { return began.Add(time.Since(began)).Round(0) }

@@ -107,7 +107,8 @@ type Home struct {
 	// Server is the address of a server that has the store, from --server or LEVADA_SERVER. Path is empty then.
 	Server string
 	Tell   func(string) // is told that the server is away, and that it is back
-	Flow   string       // the flow's file that the command line names; what cannot be one is an error, and makes no store
+	// Flow is the flow's file that the command line names. What cannot be one is an error, and makes no store.
+	Flow string
 }
 
 // Store is an opened service.
@@ -122,7 +123,8 @@ type Store struct {
 	Remote  bool        // it is on a server
 	Created bool        // it was made just now
 	Gone    func() bool // it would not be opened any more: it was deleted, replaced, or another one is nearer
-	// Present returns a fault if it is no longer where it was, so that nothing can be kept in it; nil where that cannot be.
+	// Present returns a fault if it is no longer where it was, so that nothing can
+	// be kept in it; nil where that cannot be.
 	Present func() error
 	Close   func() error
 }

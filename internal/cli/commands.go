@@ -166,8 +166,8 @@ func (c *command) scope() string {
 	return strings.ToUpper(strings.NewReplacer("-", "_", " ", "_").Replace(c.name)) + "_"
 }
 
-// fromEnviron are the top-level options that the environment gives the command. Variables that are meant for flows, such as
-// METAFLOW_DATASTORE, are no concern of a command that is about none.
+// fromEnviron are the top-level options that the environment gives the command. Variables that are meant for flows,
+// such as METAFLOW_DATASTORE, are no concern of a command that is about none.
 func (c *command) fromEnviron(options table) table {
 	if c.flow {
 		return options
@@ -290,14 +290,15 @@ func groupMembers(word string) []string {
 	return members
 }
 
-// takeFile takes FILE, the first word, out of the command's arguments. Top-level options before it join those before the command: they
-// cannot be parameters of the flow, which are stronger behind FILE.
+// takeFile takes FILE, the first word, out of the command's arguments. Top-level options before it join those before
+// the command: they cannot be parameters of the flow, which are stronger behind FILE.
 func (inv *invocation) takeFile() {
 	g := &globalOptions{}
 	own, top := inv.command.action(g).options(), g.options(nil)
 	scan := scanner{args: inv.rest, options: append(own, top...), lenient: true}
 	var before []token // top-level options
-	var likely []token // options that nobody here knows, with what looks like the file: a flag of the flow's, if there is but one
+	// Options that nobody here knows, with what looks like the file: a flag of the flow's, if there is but one.
+	var likely []token
 	for {
 		t, ok, err := scan.next()
 		switch {

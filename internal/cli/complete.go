@@ -318,8 +318,8 @@ func (c *completer) runs(typed, before, flow, after string) {
 	}
 }
 
-// idsWith returns the ranges of ids, the largest first, whose decimals begin with the digits typed: from, and before. Nothing
-// typed is all of them.
+// idsWith returns the ranges of ids, the largest first, whose decimals begin with the digits typed: from,
+// and before. Nothing typed is all of them.
 func idsWith(typed string) [][2]int64 {
 	if typed == "" {
 		return [][2]int64{{0, 0}}

@@ -33,7 +33,8 @@ var withoutEffect = []struct{ name, instead string }{
 	{"batch", "the step runs on this machine"},
 }
 
-// goDecorators are those of them that a flow in Go takes. The others are made by the SDK for Python; what has no effect is told elsewhere.
+// goDecorators are those of them that a flow in Go takes. The others are made by the SDK for
+// Python; what has no effect is told elsewhere.
 var goDecorators = map[string][]string{
 	"retry": stepDecorators["retry"], "catch": {}, "timeout": stepDecorators["timeout"], "resources": stepDecorators["resources"],
 	"environment": stepDecorators["environment"], "batch": nil, "kubernetes": nil,

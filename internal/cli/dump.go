@@ -90,7 +90,8 @@ func (c *dumpCommand) run(ctx context.Context, s *session) error {
 	return nil
 }
 
-// value reads the value of an artifact. One that is damaged or lost is remembered, and the others are still shown: data is nil then.
+// value reads the value of an artifact. One that is damaged or lost is remembered, and the
+// others are still shown: data is nil then.
 func (c *dumpCommand) value(ctx context.Context, s *session, t service.TaskInfo, a metastore.Artifact) (data []byte, err error) {
 	data, err = s.store.Service.Value(ctx, a)
 	switch {

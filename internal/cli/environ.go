@@ -35,8 +35,8 @@ func (e *Env) environ(options table, scope string, given map[string]bool) error 
 	return nil
 }
 
-// uses are the values that the text of an environment variable gives an option, use by use. What takes several has them apart by white
-// space.
+// uses are the values that the text of an environment variable gives an option, use by use. What
+// takes several has them apart by white space.
 func (o *option) uses(name, text string) ([][]string, error) {
 	several := o.parameter && o.arity > 1 // the configs' options take all of theirs as JSON
 	if !o.many && !several {

@@ -15,9 +15,9 @@ type column struct {
 // gridGap is the space between two columns.
 const gridGap = 2
 
-// grid lays rows out in columns below their titles. On a narrow terminal it leaves out the columns that are empty, cuts those
-// that may be cut, those on the right first, then leaves out the dispensable ones, of equals the one on the right. It returns the
-// titles of those that had something to say, too.
+// grid lays rows out in columns below their titles. On a narrow terminal it leaves out the columns that are empty, cuts
+// those that may be cut, those on the right first, then leaves out the dispensable ones, of equals the one on the
+// right. It returns the titles of those that had something to say, too.
 func grid(columns []column, rows [][]string, width int) (table string, missing []string) {
 	titles := make([]string, len(columns))
 	for i, c := range columns {

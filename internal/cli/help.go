@@ -178,8 +178,8 @@ func (s *session) hidden(options table) table {
 	return options
 }
 
-// shown returns the options that the command's help lists: its own, and the top-level ones that matter to it; with a flow, which may
-// be nil, those that it has besides.
+// shown returns the options that the command's help lists: its own, and the top-level ones that matter to it; with a
+// flow, which may be nil, those that it has besides.
 func (c *command) shown(act action, flow *graph.Flow) table {
 	own := act.options()
 	names := slices.Clone(c.global)

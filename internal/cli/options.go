@@ -152,7 +152,8 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 		{name: "package-suffixes", metavar: "TEXT", dest: "PACKAGE_SUFFIXES", set: commas(&g.suffixes), fallback: []string{"METAFLOW_DEFAULT_PACKAGE_SUFFIXES"},
 			help: "Suffixes of the files that are kept with a run as its code, separated by commas."},
 		{name: "metadata", metavar: "[local|service|spin]", dest: "METADATA", set: local("metadata", "local", "a run records on a server with --server or LEVADA_SERVER", "service", "spin"),
-			help: "Where records are kept. Only local so far."}, // METAFLOW_DEFAULT_METADATA is for Metaflow: it may record in this very store
+			// METAFLOW_DEFAULT_METADATA is for Metaflow: it may record in this very store.
+			help: "Where records are kept. Only local so far."},
 		{name: "datastore", metavar: "[local|s3|azure|gs|spin]", dest: "DATASTORE", set: local("datastore", "local", "stores in the cloud come later", "s3", "azure", "gs", "spin"),
 			fallback: []string{"METAFLOW_DEFAULT_DATASTORE"}, help: "Where artifacts are kept. Only local so far."},
 		{name: "environment", metavar: "[local|conda|pypi|uv]", dest: "ENVIRONMENT", set: choice(&g.environment, "local", "conda", "pypi", "uv"),
@@ -160,7 +161,8 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 		{name: "event-logger", metavar: "TEXT", dest: "EVENT_LOGGER", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "monitor", metavar: "TEXT", dest: "MONITOR", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
 		{name: "pylint", off: "no-pylint", dest: "PYLINT", set: ignore, help: "Accepted for Metaflow's sake, without effect."},
-		{name: "mode", metavar: "[spin]", hidden: true, before: true, set: choice(new(string), "spin")}, // what was spun is in the same store
+		// What was spun is in the same store.
+		{name: "mode", metavar: "[spin]", hidden: true, before: true, set: choice(new(string), "spin")},
 		{name: "force-rebuild-environments", off: "no-force-rebuild-environments", hidden: true, set: flag(&g.rebuild)},
 		{name: "local-config-file", metavar: "PATH", hidden: true, set: ignore},
 		{name: "help", short: "h", set: flag(&g.help), help: "Show this message and exit."},
@@ -181,8 +183,8 @@ func (g *globalOptions) options(flow *graph.Flow) table {
 	return t
 }
 
-// decorators returns what is to be added to all steps; of a name the first counts. Those that METAFLOW_DEFAULT_DECOSPECS names
-// come before the top-level ones, as in Metaflow.
+// decorators returns what is to be added to all steps; of a name the first counts. Those that
+// METAFLOW_DEFAULT_DECOSPECS names come before the top-level ones, as in Metaflow.
 func (g *globalOptions) decorators(byDefault []string) []string {
 	return slices.Concat(g.runWith, byDefault, g.with)
 }

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// preface is what a command says before its work: who runs what, that the flow has been looked at. It is held back until there is
-// anything else to show, for where the command line is wrong there is nothing to say but that.
+// preface is what a command says before its work: who runs what, that the flow has been looked at. It is held back
+// until there is anything else to show, for where the command line is wrong there is nothing to say but that.
 type preface struct {
 	stderr io.Writer
 

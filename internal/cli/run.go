@@ -81,8 +81,8 @@ func (c *runCommand) run(ctx context.Context, s *session) error {
 	return s.finish(ctx, w, res, s.blame(err))
 }
 
-// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can tell that: it
-// says which parameter it is, and in its message knows it as an option.
+// blame names the environment variable that a parameter has its value from where the value is wrong. Only the flow can
+// tell that: it says which parameter it is, and in its message knows it as an option.
 func (s *session) blame(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.Usage || f.Subject == "" {
@@ -111,15 +111,16 @@ func (c *resumeCommand) options() table {
 		option{name: "reentrant", off: "no-reentrant", hidden: true, set: notYet("reentrant", "it belongs to schedulers, which come later")},
 		option{name: "run-id", metavar: "TEXT", hidden: true, set: notYet("run-id", "runs are numbered; --origin-run-id names the one to resume")},
 		option{name: "resume-identifier", metavar: "TEXT", hidden: true, set: ignore},
-		option{name: descriptorOption, metavar: "INTEGER", hidden: true, set: c.setDescriptor}, // for the server, see service.StartResume
+		// For the server, see service.StartResume.
+		option{name: descriptorOption, metavar: "INTEGER", hidden: true, set: c.setDescriptor},
 	)
 }
 
 // descriptorOption is the name of the option.
 const descriptorOption = "run-id-descriptor"
 
-// setDescriptor notes the descriptor through which whoever started this process wants to hear the id of the run: a pipe, or nobody
-// does. No process of the flow is to have it: they live longer.
+// setDescriptor notes the descriptor through which whoever started this process wants to hear the id of the run: a
+// pipe, or nobody does. No process of the flow is to have it: they live longer.
 func (c *resumeCommand) setDescriptor(v []string) error {
 	var fd int
 	if err := number(&fd, 3)(v); err != nil {
@@ -301,8 +302,8 @@ func (s *session) metadataName() string {
 // besides is what is added to the name of a file until it is whole.
 const besides = ".tmp"
 
-// tryFiles tells whether the files for other programs could be written: a run that could not write them would fail, and then be the
-// latest, which resume takes.
+// tryFiles tells whether the files for other programs could be written: a run that could not write them would fail, and
+// then be the latest, which resume takes.
 func (s *session) tryFiles(runID, attributes string) error {
 	if err := s.tryFile(runIDOption, runID); err != nil {
 		return err
@@ -344,8 +345,8 @@ func (s *session) writeFile(option, path string, data []byte) error {
 	return nil
 }
 
-// unwritten is the error of a file that an option names and that could not be written. What is said of the file that was in its place on
-// the way is said of it.
+// unwritten is the error of a file that an option names and that could not be written. What is said of the file that
+// was in its place on the way is said of it.
 func unwritten(option, path string, err error) error {
 	kind := fault.KindOf(fault.Of("", path, err))
 	if kind == fault.Internal {

@@ -303,7 +303,8 @@ func TestErrorsOfTheService(t *testing.T) {
 	}
 }
 
-// A run that was removed while it went on cannot be resumed, so nobody is told to. One that could not be recorded to its end can.
+// A run that was removed while it went on cannot be resumed, so nobody is told to. One
+// that could not be recorded to its end can.
 func TestARunThatWasRemoved(t *testing.T) {
 	for _, err := range []error{
 		fault.New(fault.NotFound, "the run was removed").On("run 12").Do("Run the flow again."),

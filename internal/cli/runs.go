@@ -168,7 +168,8 @@ func (c *runsCommand) run(ctx context.Context, s *session) error {
 	return s.printGrid(runTable(rows, now))
 }
 
-// summaries returns the runs of a filter, the newest first, whose parameters are recorded as they were typed or in another spelling.
+// summaries returns the runs of a filter, the newest first, whose parameters are recorded as
+// they were typed or in another spelling.
 func (s *session) summaries(ctx context.Context, f metastore.RunFilter) iter.Seq2[service.RunSummary, error] {
 	spellings := spelled(f.Parameters)
 	if len(spellings) == 1 {
@@ -205,7 +206,8 @@ func (s *session) tableWidth() int {
 // runRow is a run with the counts of its tasks.
 type runRow struct{ service.RunSummary }
 
-// end is when the run ended or, if it could not say so, when it was last heard of; zero while it runs, or if that is not known.
+// end is when the run ended or, if it could not say so, when it was last heard of; zero
+// while it runs, or if that is not known.
 func (r *runRow) end() time.Time {
 	if r.Status == metastore.RunRunning {
 		return time.Time{}

@@ -219,8 +219,8 @@ func usagef(format string, args ...any) error {
 	return &usageError{text: fmt.Sprintf(format, args...)}
 }
 
-// nearest returns the name that a mistyped one probably meant, or "". Of short words, one letter may be wrong, or two that have changed
-// places: with more, it is another word.
+// nearest returns the name that a mistyped one probably meant, or "". Of short words, one letter may be wrong, or two
+// that have changed places: with more, it is another word.
 func nearest(word string, names []string) string {
 	letters := len(strings.TrimLeft(word, "-"))
 	best, found := min(3, (letters+1)/3+1), ""

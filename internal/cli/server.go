@@ -124,8 +124,8 @@ func elsewhere(server string) error {
 	}
 }
 
-// notice is the file in a store's folder by which `levada ui` finds a server. A server that comes while that of another is there and
-// answers has one of its own, with the port in its name, so that each is found as long as it lives.
+// notice is the file in a store's folder by which `levada ui` finds a server. A server that comes while that of another
+// is there and answers has one of its own, with the port in its name, so that each is found as long as it lives.
 const (
 	notice      = "server.json"
 	noticeBegin = "server-"
@@ -138,8 +138,8 @@ type announcement struct {
 	PID int    `json:"pid"`
 }
 
-// announce tells others of a server and returns the file that does. If it cannot be written, `levada ui` starts another server.
-// What servers left that were killed is removed.
+// announce tells others of a server and returns the file that does. If it cannot be written, `levada ui` starts another
+// server. What servers left that were killed is removed.
 func announce(ctx context.Context, home, url string) string {
 	name := notice
 	for _, path := range notes(home) {
@@ -186,7 +186,8 @@ func notes(home string) []string {
 	return paths
 }
 
-// running returns the address of a server that runs for a store, of those that are wanted; nil wants any. It is "" if none answers.
+// running returns the address of a server that runs for a store, of those that are wanted;
+// nil wants any. It is "" if none answers.
 func running(ctx context.Context, home string, wanted func(url string) bool) string {
 	for _, path := range notes(home) {
 		if url := readNote(path); (wanted == nil || wanted(url)) && answers(ctx, url, home) {
@@ -216,5 +217,6 @@ func answers(ctx context.Context, url, home string) bool {
 	}
 	defer res.Body.Close()
 	var info api.Info
-	return json.NewDecoder(res.Body).Decode(&info) == nil && info.Home == home // else another store's, which took the port since
+	// Else another store's, which took the port since.
+	return json.NewDecoder(res.Body).Decode(&info) == nil && info.Home == home
 }

@@ -27,7 +27,8 @@ type session struct {
 	inv       invocation
 	global    globalOptions
 	surveyed  action // the command as far as survey has read it
-	// parameters are those of the flow, as soon as they are known: behind the command they are stronger than top-level options.
+	// parameters are those of the flow, as soon as they are known: behind the command
+	// they are stronger than top-level options.
 	parameters []graph.Parameter
 	topOnly    bool  // survey reads no top-level options behind the command: they may be parameters
 	handedOver bool  // the fork server that was handed over has been taken
@@ -141,8 +142,8 @@ func (s *session) defaultDecorators() []string {
 	return strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))
 }
 
-// openAsMeant opens the store and the flow as open does. Options that say how may turn out to be parameters of the flow: behind the
-// command those are stronger. Then both are opened once more, without such options.
+// openAsMeant opens the store and the flow as open does. Options that say how may turn out to be parameters of the
+// flow: behind the command those are stronger. Then both are opened once more, without such options.
 func (s *session) openAsMeant(ctx context.Context, early *globalOptions, need Need) error {
 	if s.inv.command.parameters && need == CreateStore && early.root != "" {
 		// No store is made where a parameter says.
@@ -167,8 +168,8 @@ func (s *session) openAsMeant(ctx context.Context, early *globalOptions, need Ne
 	return s.open(ctx, now, need)
 }
 
-// look learns the flow's parameters without the options that may be some of them. It reports whether that can tell more than what was
-// tried with them.
+// look learns the flow's parameters without the options that may be some of them. It reports whether that can
+// tell more than what was tried with them.
 func (s *session) look(ctx context.Context, early *globalOptions) bool {
 	s.topOnly = true
 	defer func() { s.topOnly = false }()
@@ -229,9 +230,9 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 	return s.unread
 }
 
-// hear takes the variables that the flow's file has set as if the command line had been started with them, as it is where the flow is
-// started as `python flow.py`. What the file cannot say any more, because it was settled before it was read, stays, and so does
-// LEVADA_BIN, which workers get from here.
+// hear takes the variables that the flow's file has set as if the command line had been started with them, as it is
+// where the flow is started as `python flow.py`. What the file cannot say any more, because it was settled before it
+// was read, stays, and so does LEVADA_BIN, which workers get from here.
 func (s *session) hear(variables map[string]string, src *service.FlowSource) {
 	settled := (&globalOptions{}).options(nil).only("python", "isolation", "datastore-root", "server", "package-suffixes")
 	news := false
@@ -468,7 +469,8 @@ func shellWord(word string) string {
 	return word
 }
 
-// interrupt turns signals into an end of the command: the first asks, the second demands. SIGQUIT, Ctrl-\, demands at once.
+// interrupt turns signals into an end of the command: the first asks, the second
+// demands. SIGQUIT, Ctrl-\, demands at once.
 type interrupt struct {
 	hard chan struct{} // closed by the second signal
 	quit chan struct{}

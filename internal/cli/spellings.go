@@ -12,9 +12,9 @@ import (
 	"unicode/utf16"
 )
 
-// spelled returns the ways in which runs may have recorded parameters that were typed, that of the typing first. What is recorded
-// of a flow in Python is the value as Python writes it, of one in Go the text that was given. All are asked for exactly, so that the
-// store finds each by its index.
+// spelled returns the ways in which runs may have recorded parameters that were typed, that of the typing first. What
+// is recorded of a flow in Python is the value as Python writes it, of one in Go the text that was given. All are asked
+// for exactly, so that the store finds each by its index.
 func spelled(typed map[string]string) []map[string]string {
 	all := []map[string]string{{}}
 	for _, name := range slices.Sorted(maps.Keys(typed)) {
@@ -88,8 +88,9 @@ func pythonFloat(f float64) string {
 	return text
 }
 
-// jsonSpellings are the ways in which JSON may have been recorded: as Python's json.dumps writes it, with letters as they are and, before that,
-// escaped; and with numbers as they were given, tight and with spaces. What is no JSON has none.
+// jsonSpellings are the ways in which JSON may have been recorded: as Python's json.dumps writes
+// it, with letters as they are and, before that, escaped; and with numbers as they were given,
+// tight and with spaces. What is no JSON has none.
 func jsonSpellings(text string) []string {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -117,8 +118,8 @@ type member struct {
 	value any
 }
 
-// readJSON reads a value: nil, a bool, a json.Number, a string, a []any or a []member. Of members with one name the last value counts, in the
-// place of the first, as Python reads them.
+// readJSON reads a value: nil, a bool, a json.Number, a string, a []any or a []member. Of members with one name the
+// last value counts, in the place of the first, as Python reads them.
 func readJSON(d *json.Decoder) (any, error) {
 	token, err := d.Token()
 	if err != nil {

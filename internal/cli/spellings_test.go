@@ -24,7 +24,8 @@ func TestSpellings(t *testing.T) {
 		`{"a,b":[1,2],"c":0}`: {`{"a,b":[1,2],"c":0}`, `{"a,b": [1, 2], "c": 0}`},
 		"[1":                  {"[1"},
 		"[1] [2]":             {"[1] [2]"},
-		// What is not ASCII is recorded of flows in Python as it is, and was escaped before; a flow in Go may have been given either.
+		// What is not ASCII is recorded of flows in Python as it is, and was escaped before;
+		// a flow in Go may have been given either.
 		`["Zürich","\ud83d\ude00",1e3,-0]`: {
 			`["Zürich","\ud83d\ude00",1e3,-0]`, `["Zürich", "😀", 1000.0, 0]`, `["Z\u00fcrich", "\ud83d\ude00", 1000.0, 0]`, `["Zürich","😀",1e3,-0]`, `["Zürich", "😀", 1e3, -0]`,
 		},

@@ -89,7 +89,8 @@ func (r *taskRow) last() metastore.Attempt {
 	return r.Attempts[r.Latest()]
 }
 
-// attemptDied is the status of an attempt that was running when its engine went without a word. Nobody was left to record it.
+// attemptDied is the status of an attempt that was running when its engine went
+// without a word. Nobody was left to record it.
 const attemptDied = "died"
 
 // status is the honest status of the last attempt.

@@ -12,7 +12,8 @@ import (
 	"github.com/levadahq/levada/internal/service"
 )
 
-// preview returns the value of an artifact as text: that of Python's str, where it is plain text. Nothing of it is executed.
+// preview returns the value of an artifact as text: that of Python's str, where it
+// is plain text. Nothing of it is executed.
 func preview(a metastore.Artifact, data []byte) string {
 	if a.Codec == "pickle" && a.Type == "str" {
 		if value, err := pickle.Decode(data, pickle.Limits{}); err == nil {

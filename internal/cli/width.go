@@ -15,8 +15,8 @@ func textWidth(text string) int {
 	return n
 }
 
-// oneLine is text as it may stand in a line of a table: a control character, such as a newline or the beginning of a command to
-// the terminal, is shown as Go writes it in a string.
+// oneLine is text as it may stand in a line of a table: a control character, such as a newline or the beginning of a
+// command to the terminal, is shown as Go writes it in a string.
 func oneLine(text string) string {
 	if !strings.ContainsFunc(text, unicode.IsControl) {
 		return text

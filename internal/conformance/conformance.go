@@ -58,7 +58,8 @@ func Checks() []Check {
 // patience is how long a conversation may take.
 const patience = 20 * time.Second
 
-// Run makes all checks on a program and its arguments, and tells of each: nil is well. The error is not nil if there was nothing to check.
+// Run makes all checks on a program and its arguments, and tells of each: nil is well. The error
+// is not nil if there was nothing to check.
 func Run(ctx context.Context, command []string, stderr io.Writer, tell func(c Check, err error)) error {
 	dir, err := os.MkdirTemp("", "levada-conformance-")
 	if err != nil {

@@ -18,23 +18,24 @@ import (
 // Who stores a value relies on it before any record refers to it: the file is put, or found there and renewed, then the
 // record is committed. In between, no reference protects it. What does is that its engine lives:
 //
-//  1. An engine makes itself known before it stores its first value, with the moment at which it began (blob.Now; a folder in
-//     the staging folder named by both) and takes that back after its last commit.
+//  1. An engine makes itself known before it stores its first value, with the moment at which it began (blob.Now; a
+//     folder in the staging folder named by both) and takes that back after its last commit.
 //  2. What it puts or renews is dated with the same clock, so not before that moment.
-//  3. Files are deleted in a time when nobody puts or renews (blob.Reclaimer). In it the collector asks, in this order: which
-//     engines live, then what records refer to, then deletes of its candidates those that are older than every
+//  3. Files are deleted in a time when nobody puts or renews (blob.Reclaimer). In it the collector asks, in this order:
+//     which engines live, then what records refer to, then deletes of its candidates those that are older than every
 //     living engine and that no record refers to.
 //
-// Let an engine rely on a file. If it put or renewed it after the time of the deletion, it put it anew or found that it was still
-// there. If before, then it had made itself known by then. Either it is still known when the collector asks: then the file is
-// not older than it and stays. Or it is not: then it has committed all that it ever will, and the collector, which asks for
-// references after that, finds them; or it died before it could commit, and nobody relies on the file. A process that is killed
-// leaves no lock behind, and in the staging folder the name of a process that does not live.
+// Let an engine rely on a file. If it put or renewed it after the time of the deletion, it put it anew or found
+// that it was still there. If before, then it had made itself known by then. Either it is still known when the
+// collector asks: then the file is not older than it and stays. Or it is not: then it has committed all that it
+// ever will, and the collector, which asks for references after that, finds them; or it died before it could
+// commit, and nobody relies on the file. A process that is killed leaves no lock behind, and in the staging folder
+// the name of a process that does not live.
 //
-// Values in the database need none of this: they travel in the record that refers to them, so both are committed at once,
-// and are deleted in a transaction that looks for references first. Elements of a foreach, definitions and code packages are
-// stored like artifacts and protected like them. A resumed run refers, from the commit that creates it, to all that it takes
-// over; if its origin is removed before that, the commit fails and there is no run.
+// Values in the database need none of this: they travel in the record that refers to them, so both are committed at
+// once, and are deleted in a transaction that looks for references first. Elements of a foreach, definitions and code
+// packages are stored like artifacts and protected like them. A resumed run refers, from the commit that creates it, to
+// all that it takes over; if its origin is removed before that, the commit fails and there is no run.
 //
 // The collector may be killed at any point: records go before what they refer to, so what is left is at most something
 // that nobody refers to, for the next collection. Two collectors at once delete the same files or find them gone.
@@ -100,8 +101,8 @@ func hashOf(key string) (h metastore.Hash, ok bool) {
 	return h, key == keyOf(h) || key == keyOf(h)+compressedSuffix
 }
 
-// CheckKey returns a fault of kind Usage if a key is none that a value can have. A bucket may be a folder in which other things
-// lie, so whoever names keys from outside names only these.
+// CheckKey returns a fault of kind Usage if a key is none that a value can have. A bucket may be a folder in which
+// other things lie, so whoever names keys from outside names only these.
 func CheckKey(key string) error {
 	if _, ok := hashOf(key); !ok {
 		return fault.New(fault.Usage, "%q is no key of a value", strings.ToValidUTF8(key, "?")).
@@ -167,7 +168,8 @@ func (s *Store) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	return false, nil
 }
 
-// Sweep removes what processes that were killed had half put. It may be called at any time; what cannot be removed stays.
+// Sweep removes what processes that were killed had half put. It may be called at
+// any time; what cannot be removed stays.
 func (s *Store) Sweep(ctx context.Context) {
 	parts, _ := s.Parts(ctx)
 	for _, p := range parts {
@@ -239,8 +241,8 @@ func (s *Store) verifyNow(ctx context.Context, h metastore.Hash, at stored) erro
 	return err
 }
 
-// Mend replaces the damaged copies of a blob of which another is right: damaged files are deleted, what is to be recorded
-// again in the database is returned. It does nothing if no copy is right.
+// Mend replaces the damaged copies of a blob of which another is right: damaged files are deleted, what is to be
+// recorded again in the database is returned. It does nothing if no copy is right.
 func (s *Store) Mend(ctx context.Context, h metastore.Hash, c Copies) (*metastore.Blob, error) {
 	if c.Right == 0 {
 		return nil, nil

@@ -87,7 +87,8 @@ func New(small SmallBlobs, bucket blob.Bucket, staging string) *Store {
 	return &Store{small: small, bucket: bucket, staging: staging}
 }
 
-// Apart returns the bytes that are in the Ref itself as a Blob, nil if there are none: not every record has room for them.
+// Apart returns the bytes that are in the Ref itself as a Blob, nil if there are
+// none: not every record has room for them.
 func (r Ref) Apart() *metastore.Blob {
 	if r.Inline == nil {
 		return nil
@@ -106,7 +107,8 @@ func (s *Store) Keep(ctx context.Context, data []byte) (Ref, *metastore.Blob, er
 	return ref, nil, err
 }
 
-// KeepApart is Keep for what is referred to by its hash alone, such as a card or a definition: few bytes are a Blob, too.
+// KeepApart is Keep for what is referred to by its hash alone, such as a card or
+// a definition: few bytes are a Blob, too.
 func (s *Store) KeepApart(ctx context.Context, data []byte) (Ref, *metastore.Blob, error) {
 	ref, blob, err := s.Keep(ctx, data)
 	if blob == nil {
@@ -177,14 +179,15 @@ type stored struct {
 	compressed bool
 }
 
-// Settler is what a bucket on another machine can do besides: say whether it has a blob as [Store.Settle] does, where the bytes are.
+// Settler is what a bucket on another machine can do besides: say whether it has a blob as
+// [Store.Settle] does, where the bytes are.
 type Settler interface {
 	Settle(ctx context.Context, ref Ref) (bool, error)
 }
 
-// Settle reports whether the bucket has a blob already, and then makes sure that it stays for whoever relies on it now. One
-// that is damaged does not count: it is deleted, so that storing the bytes again mends it. To know that, it is read, which is
-// what whoever asks for it next need not do then.
+// Settle reports whether the bucket has a blob already, and then makes sure that it stays for whoever relies on it now.
+// One that is damaged does not count: it is deleted, so that storing the bytes again mends it. To know that, it is
+// read, which is what whoever asks for it next need not do then.
 func (s *Store) Settle(ctx context.Context, ref Ref) (bool, error) {
 	if b, ok := s.bucket.(Settler); ok {
 		return b.Settle(ctx, ref)

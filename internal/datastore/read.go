@@ -30,9 +30,9 @@ func (s *Store) Bytes(ctx context.Context, a metastore.Artifact) ([]byte, error)
 	return a.Inline, nil
 }
 
-// Elsewhere returns where the bytes of an artifact are if Metaflow keeps them: the record then has that in place of the bytes, and
-// Size is the number of the bytes, 0 if that is not known. An artifact whose bytes look like a reference is not taken for one, since its
-// Size is that of what is in its record.
+// Elsewhere returns where the bytes of an artifact are if Metaflow keeps them: the record then has that in place of the
+// bytes, and Size is the number of the bytes, 0 if that is not known. An artifact whose bytes look like a reference is
+// not taken for one, since its Size is that of what is in its record.
 func Elsewhere(a metastore.Artifact) (mfdata.Reference, bool) {
 	if a.Inline == nil || a.Size == int64(len(a.Inline)) {
 		return mfdata.Reference{}, false

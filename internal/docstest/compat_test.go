@@ -26,8 +26,8 @@ import (
 // LEVADA_REFERENCE names a Python that has Metaflow: `LEVADA_REFERENCE=venv/bin/python go test ./internal/docstest`.
 func TestCompatibility(t *testing.T) { checkClaims(t, "testdata/compat/*.txt") }
 
-// TestProjects runs whole projects, flows of the kind and size that tutorials and books have, in the same form: they are
-// run, resumed and looked at with the Client.
+// TestProjects runs whole projects, flows of the kind and size that tutorials and books have, in the same form: they
+// are run, resumed and looked at with the Client.
 func TestProjects(t *testing.T) { checkClaims(t, "testdata/projects/*.txt") }
 
 // checkClaims runs the claims in some files, each a subtest.

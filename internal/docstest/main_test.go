@@ -52,7 +52,8 @@ func setUp(m *testing.M) (int, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	// The commands may write no bytecode, since that would lie among the files of their flows; so each would compile the SDK anew.
+	// The commands may write no bytecode, since that would lie among the files of their
+	// flows; so each would compile the SDK anew.
 	sdk = filepath.Join(tmp, "python")
 	for _, name := range []string{"levada", "metaflow"} {
 		if err := os.CopyFS(filepath.Join(sdk, name), os.DirFS(filepath.Join(root, "python", name))); err != nil {

@@ -119,8 +119,8 @@ func recoverForeach(tb testing.TB, g *graph.Graph, fan int) *engine.Engine {
 	return e
 }
 
-// TestRecoveryIsLinear compares two sizes in the same minute, because a time says nothing on a machine that others use as
-// well. How fast recovery is, bench tells.
+// TestRecoveryIsLinear compares two sizes in the same minute, because a time says nothing on a machine that others use
+// as well. How fast recovery is, bench tells.
 func TestRecoveryIsLinear(t *testing.T) {
 	const small, factor = 1000, 16
 	g := graphtest.MustCompile("start -> a foreach x\na -> b\nb -> j\nj(inputs) -> end\nend")

@@ -285,8 +285,8 @@ func (t *task) again(f Failed) bool {
 // maxFallbacks is how many fallbacks a task has at most.
 const maxFallbacks = 3
 
-// TriedAgain is the rule by which a run that goes on tries a task of a step again that failed. It is the only one: whoever wants to know
-// whether another attempt follows asks here, or, in the run itself, [Engine.Again].
+// TriedAgain is the rule by which a run that goes on tries a task of a step again that failed. It is the only one:
+// whoever wants to know whether another attempt follows asks here, or, in the run itself, [Engine.Again].
 func TriedAgain(step *graph.Node, f Failed) bool {
 	switch {
 	case f.NoRetry:

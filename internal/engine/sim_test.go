@@ -175,7 +175,8 @@ func (w *world) begin() {
 			w.carried++
 		}
 	}
-	if w.policy.Rerun != "" || w.r.IntN(2) == 0 { // a resumed run has only what was carried; a recovered one keeps the rest
+	// A resumed run has only what was carried; a recovered one keeps the rest.
+	if w.policy.Rerun != "" || w.r.IntN(2) == 0 {
 		w.records = kept
 	}
 	for id, rec := range w.records {

@@ -50,8 +50,8 @@ type Launch struct {
 	Iteration int
 }
 
-// Element returns the element of the innermost foreach that the task works on. A node of a gang works on none; a join works on that of the
-// foreach around what it joins.
+// Element returns the element of the innermost foreach that the task works on. A node of a gang works on none; a join
+// works on that of the foreach around what it joins.
 func (l *Launch) Element() (Frame, bool) {
 	n := len(l.Stack)
 	if n == 0 || l.Stack[n-1].Gang {
@@ -85,9 +85,9 @@ type (
 	}
 	// Started begins the run: the parameters task is recorded.
 	Started struct{}
-	// PlaceFreed tells that an attempt takes no place any more: its process has done its part, or it is one of many that run in a process
-	// which bounds itself how many run at once. The engine sends no Kill for it from then on; when the run ends early, the
-	// runner ends what still lives of attempts whose places are free.
+	// PlaceFreed tells that an attempt takes no place any more: its process has done its part, or it is one of many
+	// that run in a process which bounds itself how many run at once. The engine sends no Kill for it from then on;
+	// when the run ends early, the runner ends what still lives of attempts whose places are free.
 	PlaceFreed struct {
 		Task    TaskID
 		Attempt int

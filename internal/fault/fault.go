@@ -101,8 +101,8 @@ func Wrap(kind Kind, op string, cause error) error {
 	return &Error{Kind: kind, Op: op, Cause: cause}
 }
 
-// Of is the fault that an error of the operating system, or the end of a context, amounts to: with its kind and, where there is
-// something, what the user can do. Faults and nil stay as they are.
+// Of is the fault that an error of the operating system, or the end of a context, amounts to: with its kind and, where
+// there is something, what the user can do. Faults and nil stay as they are.
 func Of(op, subject string, err error) error {
 	var f *Error
 	if err == nil || errors.As(err, &f) {
@@ -110,7 +110,8 @@ func Of(op, subject string, err error) error {
 	}
 	f = &Error{Op: op, Subject: subject, Cause: err}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR): // with the latter a part of the path is a file
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		// With the latter a part of the path is a file.
 		f.Kind = NotFound
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
 		f.Kind = Permission

@@ -26,7 +26,8 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/levadahq/levada/internal/app" // what is built: a result that go test remembers is not of another levada
+	// What is built: a result that go test remembers is not of another levada.
+	_ "github.com/levadahq/levada/internal/app"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "where the random points come from; 0 chooses one")
@@ -37,8 +38,8 @@ var seed uint64
 // shared is a folder of this test run: the binary, the SDK's cache.
 var shared string
 
-// binary is levada as it is built for users; racing is the same with the race detector if LEVADA_FAULT_RACE is set, which
-// `go test -race` does.
+// binary is levada as it is built for users; racing is the same with the race detector if
+// LEVADA_FAULT_RACE is set, which `go test -race` does.
 var binary, racing string
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -52,7 +53,8 @@ func testMain(m *testing.M) int {
 	if seed == 0 {
 		seed = rand.Uint64N(1_000_000)
 	}
-	// What a shell starts in the background ignores these, and so would levada. What is caught is not ignored by a child.
+	// What a shell starts in the background ignores these, and so would levada.
+	// What is caught is not ignored by a child.
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig)
@@ -85,16 +87,16 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// again runs these tests without the race detector, in which looking into stores takes many times as long: it is levada that
-// is to be watched, so it is built with it.
+// again runs these tests without the race detector, in which looking into stores takes many times as long: it is levada
+// that is to be watched, so it is built with it.
 func again() int {
 	tests := filepath.Join(shared, "tests")
 	if err := compile("test", "-c", "-o", tests, "."); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	// Most of these tests wait for processes that wait for others: twice as many at once as there are cores, unless -parallel says
-	// something else. Of two flags the last counts.
+	// Most of these tests wait for processes that wait for others: twice as many at once as there are cores, unless
+	// -parallel says something else. Of two flags the last counts.
 	parallel := fmt.Sprintf("-test.parallel=%d", 2*runtime.GOMAXPROCS(0))
 	cmd := exec.Command(tests, append([]string{parallel}, os.Args[1:]...)...)
 	cmd.Env = append(os.Environ(), "LEVADA_FAULT_RACE=1")

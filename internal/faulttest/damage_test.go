@@ -145,8 +145,8 @@ func (b *box) removeFile(artifact string) metastore.Hash {
 	return h
 }
 
-// TestDamage changes what is stored behind Levada's back. Who reads it is told what is damaged; nobody gets wrong bytes. When
-// what made the value runs again the store is sound again.
+// TestDamage changes what is stored behind Levada's back. Who reads it is told what is damaged; nobody gets wrong
+// bytes. When what made the value runs again the store is sound again.
 func TestDamage(t *testing.T) {
 	calm := newBox(t)
 	calm.run("run", testdata(t, "damaged.py")).want(0)

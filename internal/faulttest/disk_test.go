@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// disk mounts a file system in memory into the box and puts the store on it. Without the right to do so the test is skipped.
+// disk mounts a file system in memory into the box and puts the store on it. Without
+// the right to do so the test is skipped.
 func (b *box) disk(options string) string {
 	b.t.Helper()
 	path := filepath.Join(b.dir, "disk")
@@ -90,8 +91,9 @@ func saysFull(t *testing.T, c *command, disk string) {
 	}
 }
 
-// TestDiskFull fills the disk while a run goes on: before a record is written, while a value is staged, while it is stored,
-// while a log is written. The run fails and says why, the store stays sound, and when there is space again the run is resumed.
+// TestDiskFull fills the disk while a run goes on: before a record is written, while a value is staged,
+// while it is stored, while a log is written. The run fails and says why, the store stays sound, and when
+// there is space again the run is resumed.
 func TestDiskFull(t *testing.T) {
 	calm := newBox(t)
 	calm.run("run", testdata(t, "filling.py")).want(0)
@@ -104,7 +106,8 @@ func TestDiskFull(t *testing.T) {
 			b.setenv("FILL", moment)
 			c := b.run("run", testdata(t, "filling.py"))
 			b.alone()
-			if moment == "logs" && c.exit == 0 { // what was to be recorded fitted into space that the database had already
+			// What was to be recorded fitted into space that the database had already.
+			if moment == "logs" && c.exit == 0 {
 				c.says("write the task's log", "no space left", disk)
 			} else {
 				saysFull(t, c.want(1), disk)
@@ -164,8 +167,8 @@ func TestDiskFullFromTheStart(t *testing.T) {
 	b.run("resume", flow).want(0)
 }
 
-// TestFreeingThroughAServer removes runs where not a byte is free, by a server that has served them before, and more than once: it has a
-// reserve again each time.
+// TestFreeingThroughAServer removes runs where not a byte is free, by a server that has served them before, and more
+// than once: it has a reserve again each time.
 func TestFreeingThroughAServer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -243,8 +246,8 @@ LargeFlow()
 	}
 }
 
-// TestFileSizeLimit lets no file grow beyond a limit (RLIMIT_FSIZE), which is what a quota looks like where no small disk
-// can be had.
+// TestFileSizeLimit lets no file grow beyond a limit (RLIMIT_FSIZE), which is what a quota
+// looks like where no small disk can be had.
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -307,8 +310,8 @@ func TestReadOnlyCache(t *testing.T) {
 	b.run("run", testdata(t, "filling.py")).want(1).says("LEVADA_CACHE", "read-only", disk)
 }
 
-// TestCacheForOneCommand has no home, and the usual folder in its place is one that others can write: the command's own is gone at its end,
-// whether that is a good one or not.
+// TestCacheForOneCommand has no home, and the usual folder in its place is one that others can write: the command's own
+// is gone at its end, whether that is a good one or not.
 func TestCacheForOneCommand(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

@@ -17,9 +17,9 @@ import (
 	"github.com/levadahq/levada/internal/usage"
 )
 
-// TestKilledCollections has flows run that store what others have stored, break and are resumed, while collections remove
-// finished runs, two at once at times, and are killed at random points. Every flow comes out right, what is kept reads back, and
-// in the end nothing else is there.
+// TestKilledCollections has flows run that store what others have stored, break and are resumed, while collections
+// remove finished runs, two at once at times, and are killed at random points. Every flow comes out right, what is kept
+// reads back, and in the end nothing else is there.
 func TestKilledCollections(t *testing.T) {
 	t.Parallel()
 	kills := 60
@@ -140,7 +140,8 @@ func (b *box) breakAndResume(seed int) {
 	b.run("rm", origin).want(0)
 }
 
-// healthy has the doctor look at the store. It returns what is not as it might be, and fails the test if something is wrong.
+// healthy has the doctor look at the store. It returns what is not as it might be,
+// and fails the test if something is wrong.
 func (b *box) healthy() (notes []string) {
 	b.t.Helper()
 	c := b.run("doctor", "--json").want(0)
@@ -177,7 +178,8 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 
-	staging := filepath.Join(b.home, "staging", "1073741824-5-1--n"+usage.PIDNamespace()+".x") // of an engine of this machine, long dead
+	// Of an engine of this machine, long dead.
+	staging := filepath.Join(b.home, "staging", "1073741824-5-1--n"+usage.PIDNamespace()+".x")
 	must(os.MkdirAll(staging, 0o777))
 	must(os.WriteFile(filepath.Join(staging, "1-0-0"), make([]byte, 5000), 0o666))
 	b.run("doctor").want(0).says("note", "leftovers", "4.9 KiB", "levada gc")

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// attacks are what the tasks of hostile.py say to the engine, and what is said of their first attempts then; nothing if it
-// does no harm.
+// attacks are what the tasks of hostile.py say to the engine, and what is said of their first
+// attempts then; nothing if it does no harm.
 var attacks = map[string]string{
 	"garbage":       "claims",
 	"noise":         "more than the limit|not a JSON object",
@@ -116,8 +116,8 @@ func TestWrongTurns(t *testing.T) {
 	b.examine()
 }
 
-// TestHostileTasks has tasks talk nonsense to the engine: only the attempt that does so fails, and the message says what
-// it said; the engine goes on, and keeps no descriptors. Files outside the staging folder are not touched.
+// TestHostileTasks has tasks talk nonsense to the engine: only the attempt that does so fails, and the message says
+// what it said; the engine goes on, and keeps no descriptors. Files outside the staging folder are not touched.
 func TestHostileTasks(t *testing.T) {
 	t.Parallel()
 	before, err := os.Stat("/etc/passwd")

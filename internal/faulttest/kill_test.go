@@ -61,14 +61,15 @@ func TestKill(t *testing.T) {
 	})
 }
 
-// TestKillParents kills the engine, or the fork server, of tasks that wait for long and have started processes themselves.
+// TestKillParents kills the engine, or the fork server, of tasks that wait for
+// long and have started processes themselves.
 func TestKillParents(t *testing.T) {
 	for _, victim := range []string{engine, server, task} {
 		for _, isolation := range []string{"fork", "spawn"} {
 			how := "children"
 			if isolation == "spawn" {
-				// A fresh interpreter ends with the engine, because the kernel sees to it. What it has started itself has nobody
-				// who would end it, unless tasks have a cgroup.
+				// A fresh interpreter ends with the engine, because the kernel sees to it. What it has started itself
+				// has nobody who would end it, unless tasks have a cgroup.
 				how = "deaf"
 			}
 			t.Run(victim+" "+isolation, func(t *testing.T) {
@@ -304,8 +305,8 @@ func (s *story) strike() {
 	}
 }
 
-// hit kills the victim, or if there is no such thing who would have made it. Tasks live for some milliseconds, so the next
-// one is waited for.
+// hit kills the victim, or if there is no such thing who would have made it. Tasks live for some
+// milliseconds, so the next one is waited for.
 func (s *story) hit(pid int, victim string) {
 	if victim == task {
 		var tasks []process

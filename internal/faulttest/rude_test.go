@@ -208,8 +208,8 @@ PrintFlow()
 	b.run("logs", "--quiet", "1/end").want(0).says("the end")
 }
 
-// TestSlowReader lets nobody read what is printed, for a while: the tasks wait, the engine does not hold what they would
-// print, and in the end all comes out.
+// TestSlowReader lets nobody read what is printed, for a while: the tasks wait, the engine does not hold what they
+// would print, and in the end all comes out.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

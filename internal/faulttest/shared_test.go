@@ -18,8 +18,8 @@ import (
 	"github.com/levadahq/levada/internal/layout"
 )
 
-// TestRunsAtOnce has several runs at once in one folder, while others look at it: all come out right, with ids of their own,
-// and none waits for long.
+// TestRunsAtOnce has several runs at once in one folder, while others look at it: all come out right, with
+// ids of their own, and none waits for long.
 func TestRunsAtOnce(t *testing.T) {
 	for _, n := range []int{2, 4} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -237,7 +237,8 @@ var brokenFlows = map[string]struct {
 		[]string{"OSError: made"}},
 }
 
-// TestBrokenFlow starts files from which no flow comes: Python's own words are shown, nothing of Go's, and no run is left.
+// TestBrokenFlow starts files from which no flow comes: Python's own words are
+// shown, nothing of Go's, and no run is left.
 func TestBrokenFlow(t *testing.T) {
 	for name, c := range brokenFlows {
 		t.Run(name, func(t *testing.T) {

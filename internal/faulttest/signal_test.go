@@ -103,7 +103,8 @@ func TestInterruptDeaf(t *testing.T) {
 	b.goesOn("interrupted")
 }
 
-// TestInterruptStuck interrupts a run whose fork server is stopped, so that it can neither tell tasks to end nor kill them.
+// TestInterruptStuck interrupts a run whose fork server is stopped, so that it can
+// neither tell tasks to end nor kill them.
 func TestInterruptStuck(t *testing.T) {
 	for how, end := range map[string]func(b *box, c *command){
 		"SIGTERM": func(_ *box, c *command) { c.cmd.Process.Signal(syscall.SIGTERM) },

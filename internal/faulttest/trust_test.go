@@ -25,8 +25,8 @@ if __name__ == "__main__":
     SmallFlow()
 `
 
-// TestAServerStartsNobodysFile asks a server to resume runs whose flow others can change: whoever reaches the server may ask for it, and it would run
-// as the server's user.
+// TestAServerStartsNobodysFile asks a server to resume runs whose flow others can change: whoever reaches the server
+// may ask for it, and it would run as the server's user.
 func TestAServerStartsNobodysFile(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give files away")

@@ -13,7 +13,8 @@ import (
 )
 
 // Lost returns where a gob has a field that a type has no place for, such as "Model.Layers.Rate"; "" if it has none. Of
-// types within an interface nothing is known before they are read, and what cannot be understood is left to gob to tell.
+// types within an interface nothing is known before they are read, and what
+// cannot be understood is left to gob to tell.
 func Lost(data []byte, t reflect.Type) string {
 	r := &reader{data: data}
 	types := map[int]wire{}
@@ -155,7 +156,8 @@ func (r *reader) structure(read func(number uint64)) {
 	}
 }
 
-// wire reads the description of a type: one of array, slice, struct, map, and three kinds of types that write themselves.
+// wire reads the description of a type: one of array, slice, struct, map, and
+// three kinds of types that write themselves.
 func (r *reader) wire() (w wire) {
 	r.structure(func(kind uint64) {
 		r.structure(func(part uint64) {
@@ -192,8 +194,8 @@ func (r *reader) wire() (w wire) {
 	return w
 }
 
-// RegisterPlain tells gob of types that are often within an any; it knows numbers, text and slices of them by itself. Whoever writes values
-// and whoever reads them have to tell it of the same. Once is enough.
+// RegisterPlain tells gob of types that are often within an any; it knows numbers, text and slices of them by itself.
+// Whoever writes values and whoever reads them have to tell it of the same. Once is enough.
 func RegisterPlain() {
 	for _, x := range []any{
 		map[string]any{}, []any{}, []map[string]any{}, time.Time{}, time.Duration(0), []time.Time{}, map[string]string{}, map[string]int{},

@@ -12,8 +12,8 @@ import (
 	"github.com/levadahq/levada/internal/graph"
 )
 
-// Unreached finds flows in a source file that are never run: Main of another flow is called before theirs, and does not return. The
-// program itself cannot tell. What cannot be read as Go has no such flows: the compiler has told of it.
+// Unreached finds flows in a source file that are never run: Main of another flow is called before theirs, and does not
+// return. The program itself cannot tell. What cannot be read as Go has no such flows: the compiler has told of it.
 func Unreached(file string) []graph.Mistake {
 	if filepath.Ext(file) != ".go" {
 		return nil
@@ -109,8 +109,8 @@ func (s *source) main(e ast.Expr) (name string, line int) {
 	return s.flow(method.X), s.files.Position(method.Sel.Pos()).Line
 }
 
-// flow returns the name of the flow that an expression declares: flow.New[T]("Name") with what is called on it, or a variable that holds
-// one. "" if it is none.
+// flow returns the name of the flow that an expression declares: flow.New[T]("Name") with what is called on it, or a
+// variable that holds one. "" if it is none.
 func (s *source) flow(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:

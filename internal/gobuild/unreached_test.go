@@ -9,7 +9,8 @@ import (
 )
 
 func TestUnreached(t *testing.T) {
-	const head = "package main\n\nimport \"github.com/levadahq/levada/flow\"\n\nfunc main() {\n" // the body begins on line 6
+	// The body begins on line 6.
+	const head = "package main\n\nimport \"github.com/levadahq/levada/flow\"\n\nfunc main() {\n"
 	const why = ", does not return. Give each flow a program of its own, or choose one before Main is called."
 	for body, want := range map[string][]string{
 		"flow.New[A](\"A\").Step(\"a\", f).Main()\n": nil,

@@ -31,7 +31,7 @@ type Flow struct {
 	Constants  []Constant  `json:"constants,omitempty"`
 	Decorators []Decorator `json:"decorators,omitempty"`  // flow decorators, nearest the class first
 	ForkUnsafe string      `json:"fork_unsafe,omitempty"` // why tasks must not be forked; empty if they may
-	Reads      *Reads      `json:"reads,omitempty"`       // nil if tasks read artifacts when the code first touches them
+	Reads      *Reads      `json:"reads,omitempty"`       // nil if tasks read when the code first touches an artifact
 	Mistakes   []Mistake   `json:"mistakes,omitempty"`    // what is wrong and nothing else here shows
 }
 
@@ -72,8 +72,8 @@ type Step struct {
 	Start      bool        `json:"start,omitempty"`
 	End        bool        `json:"end,omitempty"`
 	Next       *Next       `json:"next,omitempty"`          // nil if the body has no self.next as its last statement
-	EarlyNext  int         `json:"early_next,omitempty"`    // line of a self.next that is not the last statement, 0 if none
-	Returned   int         `json:"returned_next,omitempty"` // line of a "return self.next(...)" that is the last statement, 0 if it is not
+	EarlyNext  int         `json:"early_next,omitempty"`    // line of a self.next that is not the last statement, or 0
+	Returned   int         `json:"returned_next,omitempty"` // line of a last statement "return self.next(...)", or 0
 	Decorators []Decorator `json:"decorators,omitempty"`    // innermost first
 }
 
@@ -122,7 +122,7 @@ type Parameter struct {
 	Many        bool            `json:"many,omitempty"`      // each use of the option adds to the value
 	Arity       int             `json:"arity,omitempty"`     // how many values each use takes; 0 means 1
 	Metavar     string          `json:"metavar,omitempty"`   // what help shows for the value; empty: the type
-	Variables   []string        `json:"variables,omitempty"` // environment variables that give the value, besides METAFLOW_RUN_<NAME>
+	Variables   []string        `json:"variables,omitempty"` // of the environment, besides METAFLOW_RUN_<NAME>
 	Hidden      bool            `json:"hidden,omitempty"`    // help does not show it
 	Line        int             `json:"line,omitempty"`
 }

@@ -169,7 +169,8 @@ type compiler struct {
 	order    []*vertex // topological, filled by checkShape
 	problems []Problem
 
-	// undecorated are the methods that are no steps, as the SDK has told, but are meant to be. What goes on to them is right.
+	// undecorated are the methods that are no steps, as the SDK has told, but are
+	// meant to be. What goes on to them is right.
 	undecorated map[string]bool
 }
 

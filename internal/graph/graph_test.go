@@ -78,8 +78,8 @@ func say(t *testing.T, text string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// What the SDK tells of a method without @step is told once: neither is the flow without a start or an end then, nor do the steps
-// that go on to the method go nowhere.
+// What the SDK tells of a method without @step is told once: neither is the flow without a start or an end then, nor do
+// the steps that go on to the method go nowhere.
 func TestMethodsWithoutStep(t *testing.T) {
 	for _, test := range []struct{ method, steps string }{
 		{"start", "end"},

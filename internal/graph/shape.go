@@ -104,8 +104,8 @@ func (c *compiler) unreachable(v *vertex) {
 		v.Name, c.start.Name, v.Name)
 }
 
-// checkReach reports the steps that cannot be reached in a flow whose transitions are not sound, if that is certain: mending what
-// has been told of the steps on the way from the start leads to none of them.
+// checkReach reports the steps that cannot be reached in a flow whose transitions are not sound, if that is certain:
+// mending what has been told of the steps on the way from the start leads to none of them.
 func (c *compiler) checkReach() {
 	if c.start == nil || c.end == nil || c.flow.Version != DefinitionVersion || c.told(checkAmbiguous, c.start) {
 		return

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// goWords are what the messages of the checks, which show how to mend a flow in Python, say of one in Go: the first that fit are
-// replaced, in order.
+// goWords are what the messages of the checks, which show how to mend a flow in Python, say of one in Go:
+// the first that fit are replaced, in order.
 var goWords = [][2]string{
 	{`Add a self\.next\(\.\.\.\) as its last line`, `Give it an option such as flow.To("next")`},
 	{`Define it with @step, or correct`, `Add it with Step, or correct`},

@@ -35,8 +35,8 @@ func StatusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// IsThisMachine reports whether a host, with or without a port, names this machine to itself. What answers to such names alone cannot be
-// reached by a page of the network that has its own name lead here.
+// IsThisMachine reports whether a host, with or without a port, names this machine to itself. What answers to such
+// names alone cannot be reached by a page of the network that has its own name lead here.
 func IsThisMachine(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

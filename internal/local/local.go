@@ -102,8 +102,8 @@ func Open(ctx context.Context, where Where) (*Store, error) {
 	return s, nil
 }
 
-// bereft returns a fault if there are values in a store, and no database that says whose they are: it was lost. A new one in its place
-// would have no runs, so that all of the values would be taken for what nobody needs.
+// bereft returns a fault if there are values in a store, and no database that says whose they are: it was lost. A new
+// one in its place would have no runs, so that all of the values would be taken for what nobody needs.
 func bereft(home string) error {
 	path, what := filepath.Join(home, layout.Database), "is not there"
 	if st, err := os.Stat(path); err == nil && st.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -61,7 +61,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestValuesWithoutADatabase opens a store whose database was lost: no new one is made, in which the values would belong to no run.
+// TestValuesWithoutADatabase opens a store whose database was lost: no new one is made, in
+// which the values would belong to no run.
 func TestValuesWithoutADatabase(t *testing.T) {
 	home := filepath.Join(t.TempDir(), ".levada")
 	value := filepath.Join(home, "blobs", "ab", "cd")

@@ -32,7 +32,8 @@ import (
 // metaflowVersion is the Metaflow that records its runs here.
 const metaflowVersion = "2.19.38"
 
-// metaflow returns a Python that has Metaflow, as it comes from the package index. It is made once, in the repository's folder for tools.
+// metaflow returns a Python that has Metaflow, as it comes from the package index. It is made
+// once, in the repository's folder for tools.
 func metaflow(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -89,7 +90,8 @@ func newWorld(t *testing.T) *world {
 	meta := store.Config.Store.(*sqlite.Store)
 	w.api = api.New(api.Config{Cases: service.New(store.Config), Store: meta, Data: store.Config.Data, Home: w.home})
 	server := httptest.NewUnstartedServer(metaflowapi.New(metaflowapi.Config{Store: meta, Data: store.Config.Data, API: w.api, Now: now}))
-	server.Config.ConnContext = remote.WithPeer // what it reads on whose word: the datastore is in a folder of ours alone
+	// What it reads on whose word: the datastore is in a folder of ours alone.
+	server.Config.ConnContext = remote.WithPeer
 	server.Start()
 	t.Cleanup(server.Close)
 	w.url = server.URL

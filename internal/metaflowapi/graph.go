@@ -45,7 +45,8 @@ type decoratorInfo struct {
 	Static     bool                       `json:"statically_defined"`
 }
 
-// flowOf makes a definition of what the parameters' task says of the flow, nil if that cannot be read or is not a valid flow.
+// flowOf makes a definition of what the parameters' task says of the flow, nil if
+// that cannot be read or is not a valid flow.
 func flowOf(run metastore.Run, values map[string][]byte) *graph.Flow {
 	v, err := pickle.Decode(values["_graph_info"], pickle.Limits{Memory: 64 << 20})
 	if err != nil {

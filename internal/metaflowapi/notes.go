@@ -208,7 +208,8 @@ func (h *Handler) artifactsOf(q *request, run metastore.Run, tasks []metastore.T
 	return list, nil
 }
 
-// ownArtifacts tells of artifacts of Levada's own runs. Metaflow can list them; their values are in no datastore that it knows.
+// ownArtifacts tells of artifacts of Levada's own runs. Metaflow can list them; their
+// values are in no datastore that it knows.
 func (h *Handler) ownArtifacts(q *request, run metastore.Run, tasks []int64, attempt int, of func(int64) artifactJSON) ([]artifactJSON, error) {
 	ask := api.ArtifactsRequest{Run: run.ID, Tasks: tasks}
 	if attempt != lastAttempt {

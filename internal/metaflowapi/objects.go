@@ -244,7 +244,8 @@ func isIdentifier(name string) bool {
 	return true
 }
 
-// checkTags makes sure that tags are text that can be shown and found again. What else Metaflow allows is its own business.
+// checkTags makes sure that tags are text that can be shown and found again. What
+// else Metaflow allows is its own business.
 func checkTags(lists ...[]string) error {
 	for _, tags := range lists {
 		for _, tag := range tags {

@@ -308,7 +308,8 @@ func (h *Handler) addArtifactsOf(q *request, p place, n int, list []artifactJSON
 		r.Artifacts = append(r.Artifacts, art)
 	}
 	if attempt.Status == metastore.AttemptSucceeded && isFalse(values["_success"]) {
-		attempt.Status = metastore.AttemptCaught // the step did not come to its end, and yet its task is fine: @catch took the exception
+		// The step did not come to its end, and yet its task is fine: @catch took the exception.
+		attempt.Status = metastore.AttemptCaught
 	}
 	if attempt.Status == metastore.AttemptFailed || attempt.Status == metastore.AttemptCaught {
 		attempt.Exception = exception(values["_exception"])

@@ -26,14 +26,17 @@ type Browser interface {
 	ScopesOf(ctx context.Context, run int64, splits []int64) ([]Scope, error)
 	// Cards yields the cards of some tasks of a run, nil for all, by task, attempt and position.
 	Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[TaskCard, error]
-	// Timeline yields what a chart shows of tasks, by task and attempt. The filter's Limit counts tasks; it is always in rising order.
+	// Timeline yields what a chart shows of tasks, by task and attempt. The filter's Limit
+	// counts tasks; it is always in rising order.
 	Timeline(ctx context.Context, f TaskFilter) iter.Seq2[TimelineRow, error]
 	// LastTasks returns the task with the largest id of a step in each of some runs, of those that have one.
 	LastTasks(ctx context.Context, step string, runs []int64) (map[int64]int64, error)
-	// Inherited yields the artifacts that some tasks have, their own and what they inherit, by run, task and name, each as its
-	// nearest record has it, if its type is one of those named. It is for short values of many runs: a value that is not in its record comes without.
+	// Inherited yields the artifacts that some tasks have, their own and what they inherit, by run, task and name, each
+	// as its nearest record has it, if its type is one of those named. It is for short values of many runs: a value
+	// that is not in its record comes without.
 	Inherited(ctx context.Context, tasks []TaskID, types []string) iter.Seq2[InheritedArtifact, error]
-	// Changes returns a number that stays the same as long as nothing is committed, by whomever. It costs next to nothing.
+	// Changes returns a number that stays the same as long as nothing is
+	// committed, by whomever. It costs next to nothing.
 	Changes(ctx context.Context) (int64, error)
 	// Children yields the tasks of the named steps that follow a task: that join it, or else
 	// have it as their Base. They come in the order of their ids.
@@ -48,8 +51,8 @@ type FlowSummary struct {
 	Created time.Time // of the oldest of them
 }
 
-// Names are what runs can be asked for by, each sorted, and of the first ListedNames. A tag that the newest run with it has from Levada
-// alone is left out.
+// Names are what runs can be asked for by, each sorted, and of the first ListedNames. A tag that the newest run
+// with it has from Levada alone is left out.
 type Names struct{ Users, Tags []string }
 
 // StepSpan is a step of a run with its first and last task.

@@ -12,16 +12,18 @@ import (
 // EngineMetaflow is the RunInfo.Engine of runs that Metaflow runs and records here.
 const EngineMetaflow = "metaflow"
 
-// Guest is what a store offers beside [Recorder] to engines other than Levada's own, which count their tasks here, may have
-// names for runs and tasks, and say of a task whatever they like.
+// Guest is what a store offers beside [Recorder] to engines other than Levada's own, which count their tasks here, may
+// have names for runs and tasks, and say of a task whatever they like.
 type Guest interface {
-	// NamedRun returns the run of a flow that has a name (RunInfo.Name). NotFound. CreateRun is a Conflict if there is one.
+	// NamedRun returns the run of a flow that has a name (RunInfo.Name). NotFound.
+	// CreateRun is a Conflict if there is one.
 	NamedRun(ctx context.Context, flow, name string) (int64, error)
-	// Describe replaces what is known of where a run came from; its name stays. The zero Hash leaves the definition as it is.
+	// Describe replaces what is known of where a run came from; its name stays. The
+	// zero Hash leaves the definition as it is.
 	Describe(ctx context.Context, run int64, info RunInfo, definition Hash) error
-	// AddTask commits a task with the next id of its run: 0 for the parameters, and counted up from 1 for others. t.ID is
-	// ignored but for being 0 or not. A name, unless it is empty, is one that no other task of the run has, else Conflict,
-	// as is a second task 0. NotFound if there is no such run.
+	// AddTask commits a task with the next id of its run: 0 for the parameters, and counted up from 1 for others. t.ID
+	// is ignored but for being 0 or not. A name, unless it is empty, is one that no other task of the run has, else
+	// Conflict, as is a second task 0. NotFound if there is no such run.
 	AddTask(ctx context.Context, t Task, name string) (int64, error)
 	// NamedTask returns the task of a run that has a name. NotFound.
 	NamedTask(ctx context.Context, run int64, name string) (int64, error)

@@ -11,13 +11,13 @@ import (
 // Forgetter removes runs, and tells what those that stay refer to.
 //
 // What belongs to a run goes with its row, or right after it. What runs share, small values and logs, goes when nobody
-// refers to it any more: which values those are is found out without the lock that writers take, and looked at once more,
-// under it, for the runs that may have got new records since ([RunSet]).
+// refers to it any more: which values those are is found out without the lock that writers take, and looked at once
+// more, under it, for the runs that may have got new records since ([RunSet]).
 type Forgetter interface {
-	// Remove deletes runs with all that belongs to them, in one transaction, or, where that would keep others from recording for long,
-	// the runs in one and then, piece by piece, what belongs to them. An id that is not there is no error; that a run
-	// still goes on is for the caller to know. Logs stay as long as a task that another run carried over needs
-	// them. Without runs it deletes what is left of runs that are not there.
+	// Remove deletes runs with all that belongs to them, in one transaction, or, where that would keep others from
+	// recording for long, the runs in one and then, piece by piece, what belongs to them. An id that is not there is no
+	// error; that a run still goes on is for the caller to know. Logs stay as long as a task that another run carried
+	// over needs them. Without runs it deletes what is left of runs that are not there.
 	Remove(ctx context.Context, runs []int64) error
 	// References yields what the records of runs refer to, in any order, values that are in their record aside.
 	References(ctx context.Context, of RunSet) iter.Seq2[Reference, error]
@@ -36,9 +36,9 @@ type Forgetter interface {
 type Keeper interface {
 	// Size returns how many bytes the store takes on disk.
 	Size(ctx context.Context) (int64, error)
-	// Shrink gives the space of what was deleted back to the file system. Beside others it does so in small pieces and gives
-	// them way in between. alone says that there are none: then it also writes a store anew that cannot be shrunk in
-	// pieces, for which writers would have to wait.
+	// Shrink gives the space of what was deleted back to the file system. Beside others it does so in small pieces and
+	// gives them way in between. alone says that there are none: then it also writes a store anew that cannot be shrunk
+	// in pieces, for which writers would have to wait.
 	Shrink(ctx context.Context, alone bool) error
 	// Check looks for damage of the store itself. thorough reads all of it.
 	Check(ctx context.Context, thorough bool) (Health, error)
@@ -83,8 +83,8 @@ type LogEntry struct {
 	Size      int64
 }
 
-// CarriedLog is the log of an attempt that was carried over: the run, of the task's Origin, that it is kept with, and the
-// one that needs it.
+// CarriedLog is the log of an attempt that was carried over: the run, of the task's Origin, that it
+// is kept with, and the one that needs it.
 type CarriedLog struct {
 	Run, Task int64
 	Attempt   int
@@ -113,7 +113,8 @@ type LogRecord struct {
 // givenWay is longer than who waits for a store's lock pauses before it asks again.
 const givenWay = 12 * time.Millisecond
 
-// GiveWay is called between transactions of one who has many: others who wait to write get to it meanwhile. Interrupted if ctx ends.
+// GiveWay is called between transactions of one who has many: others who wait to write get
+// to it meanwhile. Interrupted if ctx ends.
 func GiveWay(ctx context.Context) error {
 	select {
 	case <-time.After(givenWay):

@@ -5,7 +5,8 @@ import (
 	"unicode"
 )
 
-// mostWords of a search are looked for by themselves: each costs a look at all names. What comes after is one with the last.
+// mostWords of a search are looked for by themselves: each costs a look at all
+// names. What comes after is one with the last.
 const mostWords = 8
 
 // Words are what a search looks for: each is to be in a run, wherever.
@@ -17,8 +18,9 @@ func Words(search string) []string {
 	return words
 }
 
-// Cases are the letters that a search takes for one: it in upper and in lower case. For others than letters that is the character alone.
-// ASCII and other letters are never taken for each other, as the signs for Kelvin and K could be: what databases do by themselves.
+// Cases are the letters that a search takes for one: it in upper and in lower case. For others than letters that
+// is the character alone. ASCII and other letters are never taken for each other, as the signs for Kelvin and K
+// could be: what databases do by themselves.
 func Cases(r rune) []rune {
 	cases := []rune{r}
 	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {

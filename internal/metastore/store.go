@@ -54,7 +54,8 @@ type Recorder interface {
 	EndRun(ctx context.Context, id int64, end RunEnd) error
 	// Beat renews the lease of a running run.
 	Beat(ctx context.Context, id int64, at time.Time) error
-	// AskStop notes that the run is asked to end, for its engine to see in Run.StopAsked. It is asked once: a later time does not count.
+	// AskStop notes that the run is asked to end, for its engine to see in Run.StopAsked. It is
+	// asked once: a later time does not count.
 	AskStop(ctx context.Context, id int64, at time.Time) error
 	// ChangeTags removes and then adds user tags of a run and returns the result, sorted.
 	ChangeTags(ctx context.Context, id int64, remove, add []string) ([]string, error)
@@ -72,15 +73,18 @@ type Beginning struct {
 	// tasks is not there, or has no good attempt.
 	From  int64
 	Tasks []int64
-	// Mark, if not nil, names the creation: if the store has the mark, CreateRun returns the run that was created with it.
+	// Mark, if not nil, names the creation: if the store has the mark, CreateRun
+	// returns the run that was created with it.
 	Mark *Mark `json:"-"`
 }
 
-// Mark names a write, so that one which is asked for again, since nobody knows whether it was done, is not done twice: the store
-// keeps the mark with what was written, and a write whose mark it has is done. A write that only looks the same has another mark.
+// Mark names a write, so that one which is asked for again, since nobody knows whether it was done, is not
+// done twice: the store keeps the mark with what was written, and a write whose mark it has is done. A write
+// that only looks the same has another mark.
 //
-// A writer makes its writes in batches and goes on to the next when it knows of all of one what became of it. So a store
-// may forget the marks of a writer when it gets one of a later batch, and those of a writer of which it has heard nothing for a day.
+// A writer makes its writes in batches and goes on to the next when it knows of all of one what became of
+// it. So a store may forget the marks of a writer when it gets one of a later batch, and those of a writer
+// of which it has heard nothing for a day.
 type Mark struct {
 	Writer string
 	Batch  int64
@@ -105,7 +109,8 @@ type Record struct {
 	Notes     []Note     // insert; they name their tasks themselves
 	// Mark, if not nil, names the record: if the store has the mark, it was written, and is not written again.
 	Mark *Mark `json:"-"`
-	// Done, if not nil, is called once from the store's own goroutine when the record is durable or has failed. It must not block.
+	// Done, if not nil, is called once from the store's own goroutine when the record is
+	// durable or has failed. It must not block.
 	Done func(error) `json:"-"`
 	// Soon asks for a commit without waiting for company.
 	Soon bool
@@ -192,13 +197,14 @@ type Reader interface {
 	Blob(ctx context.Context, h Hash) ([]byte, error)
 	// Log returns the log of an attempt, NotFound if none is kept in the database.
 	Log(ctx context.Context, run, task int64, attempt int) ([]byte, error)
-	// Counts returns for each step of a run how many tasks it has by the status of their last attempt, in order of first task.
+	// Counts returns for each step of a run how many tasks it has by the status of
+	// their last attempt, in order of first task.
 	Counts(ctx context.Context, run int64) ([]StepCount, error)
 	// TaskCounts returns how many tasks each of the runs has by the status of their last attempt. Task 0 is not
 	// counted, and a run without tasks is not in the map.
 	TaskCounts(ctx context.Context, runs []int64) (map[int64]TaskCount, error)
-	// Widths tells of each step of the runs that opened foreaches or gangs how wide they are together, and of those runs how many
-	// tasks each step has, by name of step. A run that opened none is not in the map.
+	// Widths tells of each step of the runs that opened foreaches or gangs how wide they are together, and of those
+	// runs how many tasks each step has, by name of step. A run that opened none is not in the map.
 	Widths(ctx context.Context, runs []int64) (map[int64][]StepWidth, error)
 }
 
@@ -210,9 +216,9 @@ type RunFilter struct {
 	Tags     []string    // all of them, user or system
 	Before   int64       // only ids below this one
 	Spun     bool        // those that spun a task, too
-	// Search is what one types to find a run: words, each the beginning of its id, or a part of its flow, its user, a tag, or, in the
-	// newest SearchedParameters runs, of the value of a parameter, of a long one its first SearchedValue characters. The case of
-	// letters does not matter: see Words and Cases. A NUL is in none of them.
+	// Search is what one types to find a run: words, each the beginning of its id, or a part of its flow, its user, a
+	// tag, or, in the newest SearchedParameters runs, of the value of a parameter, of a long one its first
+	// SearchedValue characters. The case of letters does not matter: see Words and Cases. A NUL is in none of them.
 	Search string
 	// Parameters are values as RunInfo.Parameters shows them.
 	Parameters map[string]string
@@ -221,8 +227,8 @@ type RunFilter struct {
 	Limit                       int
 }
 
-// The bounds of a search, so that it stays fast whatever the store holds: how many runs, the newest, have their parameters
-// looked at, how much of them, and how many different flows, users and tags, in the order of the alphabet.
+// The bounds of a search, so that it stays fast whatever the store holds: how many runs, the newest, have their
+// parameters looked at, how much of them, and how many different flows, users and tags, in the order of the alphabet.
 const (
 	SearchedParameters = 5000
 	SearchedValue      = 256

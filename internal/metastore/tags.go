@@ -7,8 +7,9 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 )
 
-// CheckTagText checks that new user tags are what people can see, type and find again. Whoever adds tags for somebody asks it; what runs
-// have already, or were recorded with by Metaflow, stays. How many and how long they are is another question: see service.CheckTags.
+// CheckTagText checks that new user tags are what people can see, type and find again. Whoever adds tags for somebody
+// asks it; what runs have already, or were recorded with by Metaflow, stays. How many and how long they are is
+// another question: see service.CheckTags.
 func CheckTagText(tags []string) error {
 	for _, tag := range tags {
 		bare := strings.TrimSpace(tag)

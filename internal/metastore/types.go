@@ -37,8 +37,8 @@ type Run struct {
 	Info       RunInfo
 }
 
-// LastSign is when a run ended or, of one that could not say so, when it was last heard of: at its last heartbeat, or when something was
-// last recorded of its tasks, which its counts tell. It is zero if nothing was heard of it.
+// LastSign is when a run ended or, of one that could not say so, when it was last heard of: at its last heartbeat, or
+// when something was last recorded of its tasks, which its counts tell. It is zero if nothing was heard of it.
 func (r Run) LastSign(of TaskCount) time.Time {
 	switch {
 	case !r.Ended.IsZero():
@@ -69,10 +69,12 @@ type RunInfo struct {
 	Branch      string            `json:"branch,omitempty"`
 	Resumed     string            `json:"resumed,omitempty"`    // step given to resume
 	Parameters  map[string]string `json:"parameters,omitempty"` // as given or defaulted, for display
-	// Name is what a run is also called, unique in its flow, and Engine what runs it; both are empty for Levada's own. See [Guest].
+	// Name is what a run is also called, unique in its flow, and Engine what runs it; both
+	// are empty for Levada's own. See [Guest].
 	Name   string `json:"name,omitempty"`
 	Engine string `json:"engine,omitempty"`
-	// Foreign is set of a run that was recorded through a server by somebody of whom the server could not tell that it is its own user.
+	// Foreign is set of a run that was recorded through a server by somebody of whom the server
+	// could not tell that it is its own user.
 	Foreign bool `json:"foreign,omitempty"`
 	// Spin is the task that this run ran again, alone: "MyFlow/12/train/3". Such runs are listed only on request.
 	Spin string `json:"spin,omitempty"`
@@ -90,26 +92,31 @@ type Environment struct {
 
 // Lease says which process runs a run and when it last said so.
 type Lease struct {
-	Host      string
-	Boot      string // boot id of that host; a pid is only meaningful with it
-	PID       int
-	Start     int64 // start time of that process, in clock ticks since boot, so that a reused pid is not taken for it; 0 if unknown
+	Host string
+	Boot string // boot id of that host; a pid is only meaningful with it
+	PID  int
+	// Start is when that process started, in clock ticks since boot, so that a
+	// reused pid is not taken for it; 0 if unknown.
+	Start     int64
 	Heartbeat time.Time
-	// Namespace is that of the pid on that host, as package usage tells it; "" where there are none, and in leases of older versions.
+	// Namespace is that of the pid on that host, as package usage tells it; "" where there
+	// are none, and in leases of older versions.
 	Namespace string
-	// Patience is how long the engine waits for the server that it records on, before it gives up; 0 if it records in a store of its own.
+	// Patience is how long the engine waits for the server that it records on, before it gives
+	// up; 0 if it records in a store of its own.
 	Patience time.Duration
 }
 
-// Place is where the numbers of processes mean something: a host from one start to the next, and in it a namespace of processes.
+// Place is where the numbers of processes mean something: a host from one start to the
+// next, and in it a namespace of processes.
 type Place struct {
 	Host      string
 	Boot      string // "" if processes cannot be told apart there
 	Namespace string
 }
 
-// In reports whether the process of a lease can be looked for by its number by who is at a place. If not, whether it lives is told
-// by its heartbeats alone: a number that means another process there, or none, says nothing.
+// In reports whether the process of a lease can be looked for by its number by who is at a place. If not, whether it
+// lives is told by its heartbeats alone: a number that means another process there, or none, says nothing.
 func (l Lease) In(p Place) bool { return p.Boot != "" && p == Place{l.Host, l.Boot, l.Namespace} }
 
 // Patience is for how long an engine waits for a server that is away, unless it was told otherwise.
@@ -162,26 +169,30 @@ const (
 
 // Attempt is one try at a task.
 type Attempt struct {
-	Run, Task    int64
-	N            int // counted from 0
-	Status       AttemptStatus
-	PID          int
-	Started      time.Time
-	Ended        time.Time // zero while running
-	ExitCode     int       // -1 if it was ended by a signal
-	Signal       int       // 0 if it exited
-	UserCPU      time.Duration
-	SystemCPU    time.Duration
-	PeakMemory   int64  // bytes
-	MemorySource string // "cgroup", "pss", "rss" (without shared pages) or "maxrss" (which counts pages shared with the fork server)
+	Run, Task  int64
+	N          int // counted from 0
+	Status     AttemptStatus
+	PID        int
+	Started    time.Time
+	Ended      time.Time // zero while running
+	ExitCode   int       // -1 if it was ended by a signal
+	Signal     int       // 0 if it exited
+	UserCPU    time.Duration
+	SystemCPU  time.Duration
+	PeakMemory int64 // bytes
+	// MemorySource is "cgroup", "pss", "rss" (without shared pages) or "maxrss" (which
+	// counts pages shared with the fork server).
+	MemorySource string
 	Transition   []byte // graph.Transition as JSON; nil unless it ended well
 	Value        string // short form of the foreach element it worked on, at most 30 characters
-	Complete     bool   // its artifacts are all that the task has: what it inherits is recorded again, so that no reader need look at the Base
-	Exception    *Exception
-	Series       []byte // CPU and memory samples; nil for tasks under a second. See package usage's format.
-	LogFile      string // key of the log in the blob store; empty if it is in the database or there is none
-	LogLines     int64
-	LogBytes     int64
+	// Complete says that its artifacts are all that the task has: what it inherits is recorded again,
+	// so that no reader need look at the Base.
+	Complete  bool
+	Exception *Exception
+	Series    []byte // CPU and memory samples; nil for tasks under a second. See package usage's format.
+	LogFile   string // key of the log in the blob store; empty if it is in the database or there is none
+	LogLines  int64
+	LogBytes  int64
 }
 
 // Exception is what the user's code raised.

@@ -73,8 +73,8 @@ func ParseReference(b []byte) (Reference, bool) {
 // MaxValue is the size in bytes of the largest value that is read.
 const MaxValue = 1 << 30
 
-// Value reads a value of at most max bytes. Unavailable if it is not on this machine, Corrupt if the bytes are not those of the hash,
-// Permission if who told of it may not read it, or it is no plain file in plain folders.
+// Value reads a value of at most max bytes. Unavailable if it is not on this machine, Corrupt if the bytes are not
+// those of the hash, Permission if who told of it may not read it, or it is no plain file in plain folders.
 func (r Reference) Value(max int64) ([]byte, error) {
 	if r.Type != "local" {
 		return nil, elsewhere{fault.New(fault.Unavailable, "the value is in Metaflow's datastore, %s %s, which is not read from here", r.Type, r.Root).
@@ -156,11 +156,12 @@ func unpack(f io.Reader, raw bool, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// Place is where the files of an attempt are, without what comes after the attempt's number, and who told of it: 1000:/path, or /path if
-// nobody can tell.
+// Place is where the files of an attempt are, without what comes after the attempt's number, and who told of it:
+// 1000:/path, or /path if nobody can tell.
 type Place string
 
-// placeDepth is how many parts of the path of a place are below the root of the datastore: flow, run, step, task, attempt.
+// placeDepth is how many parts of the path of a place are below the root of the
+// datastore: flow, run, step, task, attempt.
 const placeDepth = 5
 
 // PlaceOf returns the place of an attempt, "" if the datastore is not a folder. by is as in a [Reference].
@@ -255,7 +256,8 @@ func PlaceOfLog(file string) (Place, bool) {
 // maxLog is the size in bytes to which a stream of a log is read.
 const maxLog = 256 << 20
 
-// Log yields the lines of an attempt's log in the order of their times. Metaflow writes it when the attempt has ended: until then there are none.
+// Log yields the lines of an attempt's log in the order of their times. Metaflow writes it when the
+// attempt has ended: until then there are none.
 func (p Place) Log() iter.Seq2[tasklog.Line, error] {
 	return func(yield func(tasklog.Line, error) bool) {
 		var lines []tasklog.Line

@@ -151,8 +151,8 @@ func logOf(p Place) (text string, err error) {
 	return text, err
 }
 
-// TestLinksAreNotFollowed has links and pipes in the place of logs and values, and of folders on the way to them: whoever records a run
-// says where they are, and whoever asks is told what is in them.
+// TestLinksAreNotFollowed has links and pipes in the place of logs and values, and of folders on the way to them:
+// whoever records a run says where they are, and whoever asks is told what is in them.
 func TestLinksAreNotFollowed(t *testing.T) {
 	dir := t.TempDir()
 	link := func(to, from string) {

@@ -15,10 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openPlain opens a plain file below the root of a datastore. Where it is was told by whoever records runs, and what is in it is told to whoever
-// asks. So no part of the way below the root is a link, which could lead to any file that this process may read, and none of the root's that
-// has become one since it was looked up; the file is no pipe and no device, which could be waited for, or read, without end; and who told
-// of it may read it himself. That is asked of what is opened, not of its name, so that nothing can be put in its place meanwhile.
+// openPlain opens a plain file below the root of a datastore. Where it is was told by whoever records runs, and what is
+// in it is told to whoever asks. So no part of the way below the root is a link, which could lead to any file that this
+// process may read, and none of the root's that has become one since it was looked up; the file is no pipe and no
+// device, which could be waited for, or read, without end; and who told of it may read it himself. That is asked of
+// what is opened, not of its name, so that nothing can be put in its place meanwhile.
 func openPlain(root, below string, by *int) (*os.File, error) {
 	path := filepath.Join(root, below)
 	failed := func(err error) (*os.File, error) { return nil, &fs.PathError{Op: "open", Path: path, Err: err} }
@@ -144,8 +145,9 @@ func (w *reader) in(uid, gid int) bool {
 	return slices.Contains(w.groups, gid)
 }
 
-// may decides. What root or the user of this process tells of is limited by the system alone. Of one of whom nothing can be known, on
-// a system that does not tell whose connections are, it is taken that he is the user of this process, unless that is root.
+// may decides. What root or the user of this process tells of is limited by the system alone. Of one of whom
+// nothing can be known, on a system that does not tell whose connections are, it is taken that he is the
+// user of this process, unless that is root.
 func (w *reader) may() error {
 	me := os.Geteuid()
 	switch {

@@ -38,7 +38,8 @@ type arrowArray struct {
 const (
 	mostArrowChunks   = 1 << 16
 	mostArrowElements = 1 << 31
-	mostArrowText     = DefaultMemory // of a column whose texts may lie over each other: a small one could be huge in total
+	// Of a column whose texts may lie over each other: a small one could be huge in total.
+	mostArrowText = DefaultMemory
 )
 
 // arrowOf returns the column that an array of pandas' holds. It looks at no elements, so that it costs little.

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// elements returns what shows the elements of an array of numpy's or pandas', in the order of C, and how many there are. What is missing is
-// shown as pandas shows it. show is nil if the elements cannot be told. depth is how many arrays this one is a part of: a pickle may have made
-// one a part of itself.
+// elements returns what shows the elements of an array of numpy's or pandas', in the order of C, and how many there
+// are. What is missing is shown as pandas shows it. show is nil if the elements cannot be told. depth is how many
+// arrays this one is a part of: a pickle may have made one a part of itself.
 func elements(v Value, depth int) (show func(i int64) string, n int64) {
 	o, ok := v.(*Object)
 	if !ok || depth > 3 {
@@ -109,7 +109,8 @@ func count(shape []int64) (n int64, ok bool) {
 	return n, true
 }
 
-// shown is a value in a cell of a table: text as it is, what is missing as pandas has it, anything else as its str or repr.
+// shown is a value in a cell of a table: text as it is, what is missing as pandas
+// has it, anything else as its str or repr.
 func shown(v Value) string {
 	switch v := v.(type) {
 	case string:
@@ -140,7 +141,8 @@ func inOrder(fortran bool, shape []int64) (place func(i int64) int64, ok bool) {
 	return nil, len(shape) == 2
 }
 
-// words64 reads the elements of an array of times or spans of time, and how many of them are a second; nil of another array.
+// words64 reads the elements of an array of times or spans of time, and how many of
+// them are a second; nil of another array.
 func words64(o *Object) (words func(i int64) int64, parts, n int64) {
 	var data Bytes
 	var dtype, shape Value

@@ -130,7 +130,8 @@ type numbers struct {
 	data    []byte
 }
 
-// numbersOf reads an array of bools, integers or floats whose elements are at hand. Its bytes are as long as its shape says.
+// numbersOf reads an array of bools, integers or floats whose elements are at hand.
+// Its bytes are as long as its shape says.
 func numbersOf(v Value) (numbers, bool) {
 	o, ok := v.(*Object)
 	if !ok {
@@ -246,9 +247,9 @@ func half(h uint16) float64 {
 	return sign * math.Ldexp(1024+frac, exp-25)
 }
 
-// CSV returns a pandas data frame with plain columns (numbers, bools, text) as a CSV file whose first line names the columns. ok is
-// false if v is none, or has other columns: why then names them, their types and what to do; it is "" if v is no frame. The index is left
-// out, as it is by to_csv(index=False).
+// CSV returns a pandas data frame with plain columns (numbers, bools, text) as a CSV file whose first line names the
+// columns. ok is false if v is none, or has other columns: why then names them, their types and what to do; it is "" if
+// v is no frame. The index is left out, as it is by to_csv(index=False).
 func CSV(v Value) (file []byte, why Refusal, ok bool) {
 	o, isObject := v.(*Object)
 	if !isObject || !strings.HasSuffix(objectType(o), ".DataFrame") {
@@ -267,7 +268,8 @@ func CSV(v Value) (file []byte, why Refusal, ok bool) {
 		return nil, unreadable, false
 	}
 	if len(names) == 0 {
-		rows = 0 // lines of nothing, which are skipped by whoever reads them, and of which a pickle may claim any number
+		// Lines of nothing, which are skipped by whoever reads them, and of which a pickle may claim any number.
+		rows = 0
 	}
 	columns := make([]func(row int64) string, len(names))
 	plain := true
@@ -296,7 +298,8 @@ func CSV(v Value) (file []byte, why Refusal, ok bool) {
 	return []byte(out.String()), why, true
 }
 
-// mostRows is how many rows a frame may have: more than any pickle holds, and so few that the number of its cells does not overflow.
+// mostRows is how many rows a frame may have: more than any pickle holds, and so few that
+// the number of its cells does not overflow.
 const mostRows = 1 << 40
 
 // columnNames returns the labels of the columns as text, or why there is no text of them.

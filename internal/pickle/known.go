@@ -160,7 +160,8 @@ func figureText(o *Object) string {
 	text := "<Figure"
 	dpi, _ := o.attr("_dpi").(float64)
 	if box, ok := o.attr("bbox_inches").(*Object); ok {
-		if points, ok := numbersOf(box.attr("_points")); ok && points.descr == "<f8" && len(points.data) == 32 { // two corners
+		// Two corners.
+		if points, ok := numbersOf(box.attr("_points")); ok && points.descr == "<f8" && len(points.data) == 32 {
 			at := func(i int64) float64 { return math.Float64frombits(uint64(points.int(i))) }
 			text += fmt.Sprintf(" size %.0fx%.0f", (at(2)-at(0))*dpi, (at(3)-at(1))*dpi)
 		}

@@ -314,7 +314,8 @@ func scalarBytes(o *Object) (dtype *Object, b Bytes, ok bool) {
 	return dtype, b, ok1 && ok2
 }
 
-// scalarText returns the repr of a scalar that is no single plain value: a complex number, a time or a span of time; "" of any other.
+// scalarText returns the repr of a scalar that is no single plain value: a complex number, a
+// time or a span of time; "" of any other.
 func scalarText(dtype *Object, b []byte) string {
 	code, order := dtypeCode(dtype)
 	if code == "" {
@@ -359,7 +360,8 @@ func wordOf(b []byte, order byte) uint64 {
 	return binary.LittleEndian.Uint64(full[:])
 }
 
-// moment64 returns the text of a count of units since 1970 as numpy writes it, "" if the unit is not known here or the year is no common one.
+// moment64 returns the text of a count of units since 1970 as numpy writes it, "" if the unit is not
+// known here or the year is no common one.
 func moment64(n int64, unit string) string {
 	if n == math.MinInt64 {
 		return "NaT"

@@ -133,8 +133,8 @@ func spanText(seconds, nano int64) string {
 	return fmt.Sprintf("%d days %s", days, sign) + time.Unix(clock, nano).UTC().Format("15:04:05"+fractionLayout(nano))
 }
 
-// partsOf returns how many of the units of a time are a second, 0 if there is no such unit: the argument with that place is numpy's number of
-// the unit. Before pandas 2 there were only nanoseconds, and no such argument.
+// partsOf returns how many of the units of a time are a second, 0 if there is no such unit: the argument with that
+// place is numpy's number of the unit. Before pandas 2 there were only nanoseconds, and no such argument.
 func partsOf(args []Value, place int) int64 {
 	if len(args) <= place {
 		return 1e9
@@ -452,7 +452,8 @@ func indexLength(v Value) int64 {
 	return (to-from-1)/by + 1
 }
 
-// plainLength returns the length of an index that is made from an array, -1 of another: it looks no deeper, however a pickle may be made.
+// plainLength returns the length of an index that is made from an array, -1 of another: it looks
+// no deeper, however a pickle may be made.
 func plainLength(v Value) int64 {
 	d, ok := indexData(v)
 	if !ok {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Moment returns the time that a datetime, a date or a Timestamp of pandas' stands for. One without a zone, and a date, is in zone; one whose
-// zone is known only by a name that the system does not have is not ok.
+// Moment returns the time that a datetime, a date or a Timestamp of pandas' stands for. One without a zone, and a date,
+// is in zone; one whose zone is known only by a name that the system does not have is not ok.
 func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
 	o, isObject := v.(*Object)
 	if !isObject {
@@ -69,7 +69,8 @@ func zoneOf(v Value) *time.Location {
 	return nil
 }
 
-// Duration returns the duration that a timedelta, or a Timedelta of pandas', stands for; not ok if it is longer than Go's durations, which end at 292 years.
+// Duration returns the duration that a timedelta, or a Timedelta of pandas', stands for; not ok if it is longer than
+// Go's durations, which end at 292 years.
 func Duration(v Value) (time.Duration, bool) {
 	o, ok := v.(*Object)
 	if !ok {
@@ -90,7 +91,8 @@ func Duration(v Value) (time.Duration, bool) {
 	return time.Duration(d[0])*24*time.Hour + time.Duration(d[1])*time.Second + time.Duration(d[2])*time.Microsecond, true
 }
 
-// Text returns what Python's str gives for a Decimal, a Fraction, a UUID, a date, a time or a path, those of numpy and pandas too.
+// Text returns what Python's str gives for a Decimal, a Fraction, a UUID, a date, a time
+// or a path, those of numpy and pandas too.
 func Text(v Value) (string, bool) {
 	if o, ok := v.(*Object); ok {
 		return strOf(o)

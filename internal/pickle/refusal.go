@@ -71,7 +71,8 @@ func notPlain(names []string, blocks []Value, columns []func(int64) string) Refu
 	return Refusal{strings.Join(told, ", "), "make such columns numbers or text in a step before: " + strings.Join(do, "; ")}
 }
 
-// strange returns the type of the first element of a column of objects that is neither text, a number nor missing, "" if there is none or it is unknown.
+// strange returns the type of the first element of a column of objects that is neither text, a number nor
+// missing, "" if there is none or it is unknown.
 func strange(v Value, column, columns int) string {
 	a, ok := dataArray(v, 0)
 	if !ok {
@@ -115,7 +116,8 @@ func plainColumn(dtype string) string {
 	return ".astype(str)"
 }
 
-// NotNPY says why an array of numpy's, or a series or index of pandas', has no form as npy; Why is "" if v is none of them.
+// NotNPY says why an array of numpy's, or a series or index of pandas', has no form
+// as npy; Why is "" if v is none of them.
 func NotNPY(v Value) Refusal {
 	if a, ok := arrayOf(v); ok {
 		if a.masked {

@@ -179,8 +179,8 @@ func isCount(index Value) bool {
 	return seen == 2
 }
 
-// columnLabels returns how many labels an index has, -1 if that is not known, and what shows them. A label that cannot be told is shown as #2: its
-// bare number would look like a label.
+// columnLabels returns how many labels an index has, -1 if that is not known, and what shows them. A label that cannot
+// be told is shown as #2: its bare number would look like a label.
 func columnLabels(index Value, depth int) (label func(i int) string, count int64) {
 	count = indexLength(index)
 	place := func(i int) string { return "#" + strconv.Itoa(i) }

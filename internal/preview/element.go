@@ -9,8 +9,8 @@ import (
 // maxElement is how many characters the short form of a foreach element has at most.
 const maxElement = 30
 
-// Element is the short form of an element of a foreach, as the SDK of its language gives it: text as it is, other pickled
-// values as Python shows them, JSON as it is written. "" if it cannot be read.
+// Element is the short form of an element of a foreach, as the SDK of its language gives it: text as it is, other
+// pickled values as Python shows them, JSON as it is written. "" if it cannot be read.
 func Element(codec string, data []byte) string {
 	text := ""
 	switch codec {

@@ -27,12 +27,13 @@ type Kind string
 
 // The kinds of previews, with the fields of [Preview] that they have beside Type, Size and Text.
 const (
-	Number  Kind = "number" // Number, null if it is not finite
-	Text    Kind = "text"   // Text is the text itself
-	Bool    Kind = "bool"
-	None    Kind = "none"
-	Table   Kind = "table"   // Columns, Types if they are known, Rows, Index if rows have labels, TotalRows, Shape
-	Array   Kind = "array"   // Shape, DType; Values and NotFinite if it has numbers; one of one or two dimensions has Rows too
+	Number Kind = "number" // Number, null if it is not finite
+	Text   Kind = "text"   // Text is the text itself
+	Bool   Kind = "bool"
+	None   Kind = "none"
+	Table  Kind = "table" // Columns, Types if they are known, Rows, Index if rows have labels, TotalRows, Shape
+	// Array has Shape and DType; Values and NotFinite if it has numbers; of one or two dimensions Rows, too.
+	Array   Kind = "array"
 	Image   Kind = "image"   // MediaType
 	JSON    Kind = "json"    // Text is JSON; Length
 	Bytes   Kind = "bytes"   // Text is a hex dump
@@ -58,7 +59,7 @@ type Preview struct {
 	DType     string     `json:"dtype,omitempty"`
 	Values    []Float    `json:"values,omitempty"`     // evenly sampled, in the order of the array
 	NotFinite int64      `json:"not_finite,omitempty"` // how many elements are NaN or infinite
-	Length    int64      `json:"length,omitempty"`     // of a list, dict or the like: the parts that it has, shown or not
+	Length    int64      `json:"length,omitempty"`     // of a list, dict or the like: its parts, shown or not
 	MediaType string     `json:"media_type,omitempty"`
 }
 
@@ -188,7 +189,8 @@ func cut(s string, max int) (string, bool) {
 	return strings.ToValidUTF8(s, "\uFFFD"), true
 }
 
-// MediaType tells an image by its first bytes, "" if they are not those of one that browsers show and that holds no code.
+// MediaType tells an image by its first bytes, "" if they are not those of one
+// that browsers show and that holds no code.
 func MediaType(data []byte) string {
 	has := func(at int, magic string) bool {
 		return len(data) >= at+len(magic) && string(data[at:at+len(magic)]) == magic
@@ -286,8 +288,8 @@ func (p *Preview) fields(v pickle.Value) {
 	}
 }
 
-// minNumbers is from how many numbers on a list is shown as an array is, a curve: a shorter one is easier to read as it is, unless it has numbers
-// that JSON cannot have.
+// minNumbers is from how many numbers on a list is shown as an array is, a curve: a shorter one is easier to read as it
+// is, unless it has numbers that JSON cannot have.
 const minNumbers = 10
 
 // numbers shows a list of nothing but numbers.
@@ -369,7 +371,8 @@ func (p *Preview) repr(v pickle.Value) {
 	p.Truncated = p.Truncated || len(p.Text) >= maxDump
 }
 
-// asJSON shows a list, dict or the like as JSON; of one that is too long, as many of its first parts as there is room for.
+// asJSON shows a list, dict or the like as JSON; of one that is too long, as many
+// of its first parts as there is room for.
 func (p *Preview) asJSON(v pickle.Value) {
 	p.Length = int64(partsOf(v))
 	for n := partsOf(v); ; n /= 2 {

@@ -111,7 +111,8 @@ func readN(r io.Reader, n int) ([]byte, error) {
 	return buf, nil
 }
 
-// truncated is the error of a stream that ends inside a frame; unlike others that are Invalid it may be nobody's mistake.
+// truncated is the error of a stream that ends inside a frame; unlike others that
+// are Invalid it may be nobody's mistake.
 func truncated() error {
 	return fault.New(fault.Invalid, "the stream ends inside a frame").Because(io.ErrUnexpectedEOF)
 }

@@ -114,7 +114,7 @@ type Task struct {
 	Timeout     float64   `json:"timeout,omitempty"`
 	Cgroup      string    `json:"cgroup,omitempty"`
 	Traceparent string    `json:"traceparent,omitempty"` // for the variable TRACEPARENT
-	Ahead       []Value   `json:"ahead,omitempty"`       // the first of what the flow's tasks read; their bytes come before the item's
+	Ahead       []Value   `json:"ahead,omitempty"`       // what its code reads first; the bytes come before the item's
 	Spin        *Spin     `json:"spin,omitempty"`
 }
 
@@ -164,7 +164,9 @@ type Decorator struct {
 
 // FromTask is any frame that a task process sends.
 type FromTask struct {
-	Type string `json:"type"` // get, values, names, get_item, get_inputs, get_input_items, input_names, input_info, merge, graph, metadata, card, fork, timeout, usage, defaults, done
+	// Type is get, values, names, get_item, get_inputs, get_input_items, input_names, input_info, merge, graph,
+	// metadata, card, fork, timeout, usage, defaults or done.
+	Type string `json:"type"`
 	ID   int64  `json:"id"`
 
 	Name    string   `json:"name"`    // get, get_inputs
@@ -176,7 +178,7 @@ type FromTask struct {
 	Exclude []string `json:"exclude"`
 	Own     []string `json:"own"`
 	Names   []string `json:"names"`  // values
-	Codecs  []string `json:"codecs"` // get, values, get_item, get_inputs, get_input_items: those the process reads; nil for all
+	Codecs  []string `json:"codecs"` // of requests for values: those the process reads; nil for all
 	Inputs  []int    `json:"inputs"` // merge: positions; nil is all
 	Known   string   `json:"known"`  // get_inputs: the hash of a value that the process has; its bytes are not sent
 

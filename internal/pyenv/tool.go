@@ -75,7 +75,8 @@ const keptOutput = 4 << 10
 func (c *Cache) run(ctx context.Context, q command) (string, error) {
 	cmd := exec.CommandContext(ctx, q.program, q.args...)
 	cmd.Dir = c.WorkDir
-	// What is around this command, a virtual environment, the paths of a flow, where pip is to install, is not for the environment that is made.
+	// What is around this command, a virtual environment, the paths of a flow, where pip is to install,
+	// is not for the environment that is made.
 	cmd.Env = slices.DeleteFunc(slices.Clone(c.Env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return name == "PYTHONPATH" || name == "PYTHONHOME" || name == "VIRTUAL_ENV" ||

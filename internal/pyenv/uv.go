@@ -58,7 +58,8 @@ func (u *uvTool) fill(ctx context.Context, r Request, l *Lock, _, dir string, he
 	return u.c.explain(r, "uv", err)
 }
 
-// registries tells uv, which reads none of pip's settings, of the registries that pip is told of. uv's own settings win.
+// registries tells uv, which reads none of pip's settings, of the registries
+// that pip is told of. uv's own settings win.
 func (u *uvTool) registries() []string {
 	set := pipSettings(u.c.environ())
 	var env []string

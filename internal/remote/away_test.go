@@ -130,8 +130,8 @@ func (h *held) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Handler.ServeHTTP(w, r)
 }
 
-// TestASilentServerIsTold has a server that takes what is sent and says nothing, as one that was stopped does: its clients are not waiting for a
-// connection that was cut, and say all the same that they wait.
+// TestASilentServerIsTold has a server that takes what is sent and says nothing, as one that was stopped does: its
+// clients are not waiting for a connection that was cut, and say all the same that they wait.
 func TestASilentServerIsTold(t *testing.T) {
 	h, stop := handler(t, t.TempDir())
 	defer stop()

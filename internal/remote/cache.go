@@ -16,14 +16,16 @@ import (
 // DefaultCacheSize is the bound of the values that are kept of servers on this machine.
 const DefaultCacheSize = 10 << 30
 
-// cache keeps values that were sent or fetched, as files by key, and beside them what engines of this machine write while they run:
+// cache keeps values that were sent or fetched, as files by key, and beside them what
+// engines of this machine write while they run:
 //
 //	values/blobs/ab/cdef…   what was sent or fetched
 //	home/12ab…              for each server, what engines write that record there: staging and logs, as in a store
 //	incoming/               values on their way
 //
-// It is shared by all processes of the user; keys are hashes of the content, so it does not matter who put a value there, and which server
-// it is from. When it is larger than its bound, what was not used for longest goes. A file that a task reads at that moment stays readable: its name goes, not it.
+// It is shared by all processes of the user; keys are hashes of the content, so it does not matter who put a value
+// there, and which server it is from. When it is larger than its bound, what was not used for longest goes. A file that
+// a task reads at that moment stays readable: its name goes, not it.
 type cache struct {
 	dir, home string
 	limit     int64
@@ -141,7 +143,8 @@ func (c *cache) trim() {
 	}
 }
 
-// justUsed is for how long a value is not removed after its last use, however full the cache is: a task may have been told its path.
+// justUsed is for how long a value is not removed after its last use, however full the cache
+// is: a task may have been told its path.
 const justUsed = 5 * time.Minute
 
 // incomingAge is after what time a value on its way is what a dead process left.

@@ -207,8 +207,9 @@ func (c *Client) gone(tell bool) time.Duration {
 	return now.Sub(c.away)
 }
 
-// noticeSilence is called when a request has not ended for a while: the server may be stopped, or the network may swallow what is sent. Unless
-// something else is heard of the server, it is told to be away. The request itself goes on.
+// noticeSilence is called when a request has not ended for a while: the server may be stopped, or
+// the network may swallow what is sent. Unless something else is heard of the server, it is told
+// to be away. The request itself goes on.
 func (c *Client) noticeSilence(ended <-chan struct{}) {
 	for {
 		rest := c.o.Silence - time.Since(time.Unix(0, c.heard.Load()))
@@ -346,7 +347,8 @@ func askOnce[R any](ctx context.Context, c *Client, name string, args any) (resu
 	if len(a.Items) > 0 {
 		result = a.Items[0]
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(body.(io.Reader), 1<<10)) // to its end, so that the connection can be used again
+	// To its end, so that the connection can be used again.
+	_, _ = io.Copy(io.Discard, io.LimitReader(body.(io.Reader), 1<<10))
 	return result, a.Fault.unpack()
 }
 
@@ -370,8 +372,9 @@ func ask[R any](ctx context.Context, c *Client, name string, args any) (result R
 	return result, err
 }
 
-// askAll sends a call that is answered by a list. The first part of a list is read before any of it is passed on, so that a
-// connection that is cut there costs nothing; one that is cut later is an error: what came may not be what comes the next time.
+// askAll sends a call that is answered by a list. The first part of a list is read before any of it is
+// passed on, so that a connection that is cut there costs nothing; one that is cut later is an error: what
+// came may not be what comes the next time.
 func askAll[T any](ctx context.Context, c *Client, name string, args any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var dec *cbor.Decoder

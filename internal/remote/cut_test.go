@@ -41,7 +41,8 @@ func (u *unreliable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	dice, h := u.random.IntN(u.sides), u.handler
 	u.mu.Unlock()
 	if strings.HasSuffix(r.URL.Path, "/hello") || strings.HasSuffix(r.URL.Path, "/Beat") || strings.HasSuffix(r.URL.Path, "/DeleteBlobs") {
-		dice = 9 // the first two are tried once, on purpose; what a deletion freed is not known when it is asked for again
+		// The first two are tried once, on purpose; what a deletion freed is not known when it is asked for again.
+		dice = 9
 	}
 	if dice > 4 {
 		h.ServeHTTP(w, r)
@@ -160,7 +161,8 @@ func onceThroughRestarts(t *testing.T, seed uint64) {
 	}
 }
 
-// engine records a run: each task begins, ends, and opens a scope. All of the runs of an engine begin at the same moment.
+// engine records a run: each task begins, ends, and opens a scope. All of the
+// runs of an engine begin at the same moment.
 func engine(s metastore.Store, pid int, tasks int64) error {
 	ctx := context.Background()
 	at := time.Unix(1000, 123456789)

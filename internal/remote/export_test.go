@@ -14,7 +14,8 @@ func SetCallWait(d time.Duration) (restore func()) {
 	return func() { callWait = before }
 }
 
-// SetSignEvery changes how often a server says that it is still at work on a call, until the function it returns is called.
+// SetSignEvery changes how often a server says that it is still at work on a call,
+// until the function it returns is called.
 func SetSignEvery(d time.Duration) (restore func()) {
 	before := signEvery
 	signEvery = d
@@ -33,7 +34,8 @@ func PeerOf(c net.Conn) string {
 	return map[peer]string{stranger: "a stranger's", own: "own", gone: "gone"}[peerOf(c)]
 }
 
-// AsOwn has a handler take all who ask for processes of the server's own user, whatever the system tells of connections.
+// AsOwn has a handler take all who ask for processes of the server's own user,
+// whatever the system tells of connections.
 func AsOwn(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, func() peer { return own })))

@@ -31,7 +31,8 @@ type Config struct {
 	// Present returns a fault if the store is no longer where it was; nil is a store that cannot be lost.
 	Present func() error
 	Version string
-	// Now is the time of heartbeats: they are when the server hears them, whatever the client's clock says. Nil takes that of the client.
+	// Now is the time of heartbeats: they are when the server hears them, whatever the client's
+	// clock says. Nil takes that of the client.
 	Now func() time.Time
 }
 
@@ -74,12 +75,13 @@ func New(c Config) *Handler {
 	return h
 }
 
-// callWait is how long a client may take to send the arguments of a call, and to take a part of its answer. Who reads a list keeps the
-// database from tidying up its log, which grows meanwhile: a client that was put to sleep in the middle of one must not do so for ever. It is
-// longer than a client waits for a call.
+// callWait is how long a client may take to send the arguments of a call, and to take a part of its answer. Who reads a
+// list keeps the database from tidying up its log, which grows meanwhile: a client that was put to sleep in the middle
+// of one must not do so for ever. It is longer than a client waits for a call.
 var callWait = 5 * time.Minute
 
-// ServeHTTP answers a request. It sets its own limits of time: a large value takes as long as it takes, and so does what is to be done.
+// ServeHTTP answers a request. It sets its own limits of time: a large value takes as long as
+// it takes, and so does what is to be done.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	readBy(w, time.Time{})
 	writeBy(w, time.Time{})
@@ -128,7 +130,8 @@ func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, erro
 // signEvery is how often a server says that it is still at work on a call. Some take as long as the store is large.
 var signEvery = 3 * time.Second
 
-// sign tells a client every while, by an answer with nothing in it, that its call is worked on, until quiet is called. That reports whether it was told.
+// sign tells a client every while, by an answer with nothing in it, that its call is worked on, until quiet is
+// called. That reports whether it was told.
 func sign[R any](w http.ResponseWriter) (quiet func() (signed bool)) {
 	var mu sync.Mutex
 	var timer *time.Timer
@@ -192,7 +195,8 @@ func send(w http.ResponseWriter, v any) error {
 	return err
 }
 
-// refuse answers a request that cannot be read, or names what is not to be had. It is not the server that fails, so it is not tried again.
+// refuse answers a request that cannot be read, or names what is not to be had. It is not the
+// server that fails, so it is not tried again.
 func refuse(w http.ResponseWriter, err error) { fail(w, http.StatusBadRequest, err) }
 
 func fail(w http.ResponseWriter, status int, err error) {
@@ -218,7 +222,8 @@ func readBody(w http.ResponseWriter, r *http.Request, v any) error {
 	readBy(w, time.Now().Add(callWait))
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err == nil {
-		readBy(w, time.Time{}) // else it would end what is done now; of a body that does not come, it ends what would read the rest
+		// Else it would end what is done now; of a body that does not come, it ends what would read the rest.
+		readBy(w, time.Time{})
 	}
 	if err == nil && len(data) > maxBody {
 		err = errors.New("the request is too large")
@@ -259,13 +264,14 @@ func (h *Handler) upkeep() {
 	})
 }
 
-// valueKey is a key that a client names. The bucket is the folder of the store, where the database lies too: only values are reached.
+// valueKey is a key that a client names. The bucket is the folder of the store, where the
+// database lies too: only values are reached.
 type valueKey string
 
 func (k valueKey) check() error { return datastore.CheckKey(string(k)) }
 
-// values mounts the bucket. Values are not deleted from afar: whether one is needed is known only here, where gc and doctor ask under the
-// lock of those who store.
+// values mounts the bucket. Values are not deleted from afar: whether one is needed is known only here, where gc and
+// doctor ask under the lock of those who store.
 func (h *Handler) values() {
 	b := h.c.Bucket
 	list(h, "keys", h.keys)

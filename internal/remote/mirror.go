@@ -21,8 +21,9 @@ import (
 	"github.com/levadahq/levada/internal/upkeep"
 )
 
-// The runner writes logs of tasks that run, and their cards, to a folder as it does beside a store. The mirror carries what is new in it to the
-// server, where the same files grow: bytes at an offset, so what is sent twice stands once, and what was cut goes on where the server's file ends.
+// The runner writes logs of tasks that run, and their cards, to a folder as it does beside a store. The mirror carries
+// what is new in it to the server, where the same files grow: bytes at an offset, so what is sent twice stands once,
+// and what was cut goes on where the server's file ends.
 
 // mirrorEvery is how often the files of running tasks are looked at.
 const mirrorEvery = time.Second
@@ -57,7 +58,8 @@ func newMirror(c *Client) *mirror {
 
 func (m *mirror) folder(run int64) string { return layout.RunLogs(m.c.cache.home, run) }
 
-// begin has the files of a run carried over. Nothing in its folder is of this run yet: it may be of another server's run with this number.
+// begin has the files of a run carried over. Nothing in its folder is of this run yet: it may be
+// of another server's run with this number.
 func (m *mirror) begin(run int64) {
 	os.RemoveAll(m.folder(run))
 	m.mu.Lock()
@@ -342,8 +344,8 @@ func (h *Handler) readLog(w http.ResponseWriter, r *http.Request) {
 	io.CopyN(w, f, rest)
 }
 
-// Window is a client's view of the logs and live cards that the server has as files: a folder of its own, into which they are fetched
-// when they are looked at, and only what is new of them.
+// Window is a client's view of the logs and live cards that the server has as files: a folder of its own, into which
+// they are fetched when they are looked at, and only what is new of them.
 type Window struct {
 	c   *Client
 	dir string

@@ -66,8 +66,9 @@ func TestClientsThatSayGoodbyeAreForgotten(t *testing.T) {
 	}
 }
 
-// TestSecondIsNoReplay has a second write like the first, one that has to be refused, sent twice, since its first connection was cut. It
-// is not the first write, and is refused; also by a server that was started anew in between and remembers nobody.
+// TestSecondIsNoReplay has a second write like the first, one that has to be refused, sent twice, since
+// its first connection was cut. It is not the first write, and is refused; also by a server that was
+// started anew in between and remembers nobody.
 func TestSecondIsNoReplay(t *testing.T) {
 	for _, how := range []string{"before", "after"} {
 		for _, restarts := range []bool{false, true} {

@@ -23,7 +23,8 @@ type (
 	userKey struct{}
 )
 
-// WithPeer is for http.Server.ConnContext. With it, the handler knows of connections from this machine whose they are, where the system tells.
+// WithPeer is for http.Server.ConnContext. With it, the handler knows of connections from this machine
+// whose they are, where the system tells.
 func WithPeer(ctx context.Context, c net.Conn) context.Context {
 	ctx = context.WithValue(ctx, userKey{}, sync.OnceValue(func() int {
 		if uid, ok := userOf(c); ok {
@@ -34,8 +35,8 @@ func WithPeer(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() peer { return peerOf(c) }))
 }
 
-// UserOf returns the number of the user whose connection a request came by, [mfdata.Somebody] if that is not known, and nil if nothing on this
-// system tells of connections whose they are.
+// UserOf returns the number of the user whose connection a request came by, [mfdata.Somebody] if that is not known, and
+// nil if nothing on this system tells of connections whose they are.
 func UserOf(ctx context.Context) *int {
 	f, ok := ctx.Value(userKey{}).(func() int)
 	if !ok || !tellsUsers {

@@ -61,13 +61,15 @@ func endpoint(a net.Addr) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port()), true
 }
 
-// The states of sockets, as the tables have them. Of one that is being closed nobody is the owner any more, which is written as 0, root.
+// The states of sockets, as the tables have them. Of one that is being closed nobody is the
+// owner any more, which is written as 0, root.
 const (
 	established = "01"
 	listening   = "0A"
 )
 
-// ownerOf looks in a table of the kernel's for a socket by the addresses of its connection, and whether the remote one is served here.
+// ownerOf looks in a table of the kernel's for a socket by the addresses of its connection,
+// and whether the remote one is served here.
 func ownerOf(table string, local, remote netip.AddrPort) (uid int, found, serving bool) {
 	f, err := os.Open(table)
 	if err != nil {

@@ -45,8 +45,8 @@ func dialAs(t *testing.T, uid int, address string) net.Conn {
 	return d.Conn
 }
 
-// TestOthersOnThisMachine has another user of the server's machine record a run, and try to add to one of the server's own user: what that
-// left would be read, as Python reads values, by whoever resumes it.
+// TestOthersOnThisMachine has another user of the server's machine record a run, and try to add to one of the server's
+// own user: what that left would be read, as Python reads values, by whoever resumes it.
 func TestOthersOnThisMachine(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can be another user")
@@ -130,8 +130,8 @@ func TestOthersOnThisMachine(t *testing.T) {
 	}
 }
 
-// TestWhoClosedAConnectionIsNotKnown asks whose connections are, before and after they are closed: the kernel says of a socket that is being
-// closed that it is root's.
+// TestWhoClosedAConnectionIsNotKnown asks whose connections are, before and after they are closed: the kernel says of a
+// socket that is being closed that it is root's.
 func TestWhoClosedAConnectionIsNotKnown(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/levadahq/levada/internal/tasklog"
 )
 
-// bounds of the queue. A record waits for company for less long than in a store of this machine: the way to the server comes to that.
+// bounds of the queue. A record waits for company for less long than in a store of this
+// machine: the way to the server comes to that.
 var bounds = queue.Bounds{Most: maxBatch, Bytes: maxBatchBytes, Linger: 4 * time.Millisecond}
 
 // queued is a write with who waits for it.
@@ -111,8 +112,8 @@ func (r *recorder) Close() error {
 func (r *recorder) send(queue []queued) {
 	r.number++
 	b := batch{Session: r.c.session.ID, Number: r.number, Writes: make([]write, len(queue))}
-	// Those whose log could not be carried over. They are sent all the same, since no record is to be missing before others, but
-	// whoever waits for them is told.
+	// Those whose log could not be carried over. They are sent all the same, since no record is to be missing before
+	// others, but whoever waits for them is told.
 	lost := make(map[int]error)
 	for i := range queue {
 		b.Writes[i] = queue[i].write

@@ -125,7 +125,8 @@ func (w *wireFault) unpack() error {
 	return f
 }
 
-// answer is a part of an answer. Of a call with one value, parts before the last have nothing in them: they say that the server is at it.
+// answer is a part of an answer. Of a call with one value, parts before the last have nothing in
+// them: they say that the server is at it.
 type answer[T any] struct {
 	Items []T
 	Fault *wireFault

@@ -137,7 +137,8 @@ func TestBucket(t *testing.T) {
 	blobtest.Test(t, func(t *testing.T) blob.Bucket { c, _ := serve(t); return &worded{Bucket: c.Bucket} })
 }
 
-// worded gives the keys of values to the words that the suite has for keys: a server has no others. What is no key at all is passed on.
+// worded gives the keys of values to the words that the suite has for keys: a server has no
+// others. What is no key at all is passed on.
 type worded struct {
 	*remote.Bucket
 	words sync.Map // by key
@@ -198,7 +199,8 @@ func (b *worded) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 	}
 }
 
-// TestOnlyValuesAreReached has somebody ask for other files of the store than values, its database above all, and for the end of a value.
+// TestOnlyValuesAreReached has somebody ask for other files of the store than values, its
+// database above all, and for the end of a value.
 func TestOnlyValuesAreReached(t *testing.T) {
 	home := t.TempDir()
 	meta, err := sqlite.Open(t.Context(), home, sqlite.Options{})

@@ -36,7 +36,8 @@ func (e *endless) LogRecords(context.Context) iter.Seq2[metastore.LogRecord, err
 	}
 }
 
-// TestStalledClients has clients that stop in the middle of a request, and in the middle of an answer: what the server holds for them is let go.
+// TestStalledClients has clients that stop in the middle of a request, and in the middle of an answer:
+// what the server holds for them is let go.
 func TestStalledClients(t *testing.T) {
 	defer remote.SetCallWait(300 * time.Millisecond)()
 	store := &endless{mem.New(), make(chan struct{})}
@@ -103,7 +104,8 @@ func (c *counted) Write(data []byte) (int, error) {
 
 func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// TestSlowCalls has a call that takes longer than a server may be silent: it is sent once, and the server is not told to be away.
+// TestSlowCalls has a call that takes longer than a server may be silent: it is sent
+// once, and the server is not told to be away.
 func TestSlowCalls(t *testing.T) {
 	defer remote.SetSignEvery(10 * time.Millisecond)()
 	work := &slow{enough: make(chan struct{})}

@@ -43,7 +43,8 @@ type (
 
 type none = struct{}
 
-// stores mounts the metastore but for what goes through the queue. [Store] has the other half of each call, in the same order.
+// stores mounts the metastore but for what goes through the queue. [Store] has the
+// other half of each call, in the same order.
 func (h *Handler) stores() {
 	s := h.c.Store
 	post(h, "Run", s.Run)
@@ -308,7 +309,8 @@ func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, e
 	return askAll[metastore.LogRecord](ctx, s.c, "LogRecords", none{})
 }
 
-// Beat renews a lease. It is the one call that does not wait for a server that is away, nor tells of it: the next beat does as well.
+// Beat renews a lease. It is the one call that does not wait for a server that is away, nor
+// tells of it: the next beat does as well.
 func (s *Store) Beat(ctx context.Context, id int64, at time.Time) error {
 	return s.c.beat(ctx, beatArgs{id, at})
 }

@@ -59,7 +59,8 @@ type writer struct {
 	runs   map[int64]bool // runs that records of this client may go to, of one that is not known
 }
 
-// forgetWriters is after what time the last answer of a client that says nothing is forgotten. Clients give up much earlier.
+// forgetWriters is after what time the last answer of a client that says nothing is
+// forgotten. Clients give up much earlier.
 const forgetWriters = 24 * time.Hour
 
 func (h *Handler) writer(session string) *writer {
@@ -111,8 +112,8 @@ func (h *Handler) write(ctx context.Context, b batch) ([]written, error) {
 	return answer, nil
 }
 
-// apply passes a batch on to the store, in order, and returns when all of it is durable or has failed. known says that it is of the server's
-// own user.
+// apply passes a batch on to the store, in order, and returns when all of it is durable or has failed. known
+// says that it is of the server's own user.
 func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []written {
 	answer := make([]written, len(b.Writes))
 	failed := make([]error, len(b.Writes))
@@ -161,8 +162,8 @@ func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []w
 	return answer
 }
 
-// foreign makes sure that a record of a client that is not known goes to a run of such a client. What tasks left is read as Python does by
-// whoever resumes a run, so nobody else may add to the runs of the server's user.
+// foreign makes sure that a record of a client that is not known goes to a run of such a client. What tasks left is
+// read as Python does by whoever resumes a run, so nobody else may add to the runs of the server's user.
 func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record) error {
 	if err := notMetaflows(rec); err != nil {
 		return err
@@ -199,7 +200,8 @@ func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record)
 	return nil
 }
 
-// notMetaflows refuses a record that says of a datastore of Metaflow that something is there: it would say on whose word that is read.
+// notMetaflows refuses a record that says of a datastore of Metaflow that something is there:
+// it would say on whose word that is read.
 func notMetaflows(rec *metastore.Record) error {
 	there := false
 	if rec.Attempt != nil {

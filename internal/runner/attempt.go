@@ -158,8 +158,9 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 	}
 }
 
-// timeoutState is what the process says of its step's timeout. It ends the step itself; the engine kills it where that cannot be, or takes
-// for ever. What comes before the step, such as its imports, and what comes after it, such as storing what it made, has no limit.
+// timeoutState is what the process says of its step's timeout. It ends the step itself; the engine kills it where
+// that cannot be, or takes for ever. What comes before the step, such as its imports, and what comes after it,
+// such as storing what it made, has no limit.
 func (a *attempt) timeoutState(state string) {
 	if a.deadline != nil {
 		a.deadline.Stop()
@@ -241,8 +242,8 @@ func (a *attempt) exited(e worker.Exit) {
 }
 
 // giveUpPlace tells the engine that the attempt's place is free: at once when the process of one that went well has
-// closed its socket or is gone, for what is ready then depends on nothing that this one did. The place of one that failed is kept until its record is
-// durable, because its failure may mean that nothing more is to be started.
+// closed its socket or is gone, for what is ready then depends on nothing that this one did. The place of one that
+// failed is kept until its record is durable, because its failure may mean that nothing more is to be started.
 func (a *attempt) giveUpPlace() {
 	if a.gone && !a.free && a.result != nil && a.result.ok {
 		a.free = true
@@ -300,7 +301,8 @@ func (a *attempt) record() metastore.Record {
 	}
 	if res := a.result; res != nil {
 		rec.Artifacts, rec.Blobs, rec.Scope = res.artifacts, res.blobs, res.scope
-		rec.Attempt.Complete = res.complete || r.Spin != nil && !r.Spin.Persist // what it has is nothing, not what it inherits
+		// What it has is nothing, not what it inherits.
+		rec.Attempt.Complete = res.complete || r.Spin != nil && !r.Spin.Persist
 	}
 	if r.Spin != nil && !r.Spin.Persist {
 		rec.Artifacts, rec.Blobs, rec.Scope = nil, nil, nil
@@ -362,8 +364,8 @@ func (a *attempt) judge() {
 	}
 }
 
-// strangerEnded reports whether a signal of somebody else asked the process to end: it did so as if it was interrupted. To @catch it died,
-// as of any other signal.
+// strangerEnded reports whether a signal of somebody else asked the process to end: it did so as if it was interrupted.
+// To @catch it died, as of any other signal.
 func (a *attempt) strangerEnded() bool {
 	return !a.killed && a.result != nil && a.result.exception != nil && a.result.exception.Type == typeInterrupted
 }
@@ -392,7 +394,8 @@ const (
 	typeInterrupted = "KeyboardInterrupt"
 )
 
-// unsaid is the exception of an attempt that could not raise one, and of which exit code and signal do not tell why it failed.
+// unsaid is the exception of an attempt that could not raise one, and of which exit
+// code and signal do not tell why it failed.
 func (a *attempt) unsaid(kind string) *metastore.Exception {
 	text := a.why()
 	more := "\n"
@@ -476,8 +479,8 @@ func (a *attempt) emitFailure(f engine.Failed) {
 	})
 }
 
-// TriedAgain tells, from its record, whether an attempt that did not end well is followed by another while its run goes on. A process that
-// asked for no other without saying so by its exit code is not known here: its run ends next.
+// TriedAgain tells, from its record, whether an attempt that did not end well is followed by another while its run goes
+// on. A process that asked for no other without saying so by its exit code is not known here: its run ends next.
 func TriedAgain(step *graph.Node, a *metastore.Attempt) bool {
 	raised := a.Exception != nil && !slices.Contains([]string{typeTimeout, typeLost, typeInterrupted}, a.Exception.Type)
 	return engine.TriedAgain(step, engine.Failed{Attempt: a.N, Raised: raised, NoRetry: a.ExitCode == exitNoRetry})
@@ -638,8 +641,8 @@ func (r *Runner) joinSteps(inputs []engine.TaskID) (map[string][]int, error) {
 }
 
 // maxUntold is how many pieces of a stream, of at most maxLine bytes each, may wait for the loop. A task that prints
-// faster than the terminal, or a paused pager, takes it has to wait. It is more than a pipe holds: when the loop hears of the
-// process's end, all that was read before has been told, and what is left in the pipe is read without waiting.
+// faster than the terminal, or a paused pager, takes it has to wait. It is more than a pipe holds: when the loop hears
+// of the process's end, all that was read before has been told, and what is left in the pipe is read without waiting.
 const maxUntold = 32
 
 // read takes over what a stream says, line by line, until it ends.

@@ -12,7 +12,8 @@ import (
 	"github.com/levadahq/levada/internal/worker"
 )
 
-// TestAnEndThatIsHeardOfFirst: what a task left behind may hold its streams, and is not waited for, in whatever order the news comes.
+// TestAnEndThatIsHeardOfFirst: what a task left behind may hold its streams, and is not
+// waited for, in whatever order the news comes.
 func TestAnEndThatIsHeardOfFirst(t *testing.T) {
 	k := newTalker(t)
 	k.r.Now = time.Now

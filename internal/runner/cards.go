@@ -21,7 +21,8 @@ const (
 	maxCardData = 4 << 20 // bytes of the data of a card
 )
 
-// sentCards is the cards that a process has sent so far: those shown while it runs are files, those it ended with are stored.
+// sentCards is the cards that a process has sent so far: those shown while it runs
+// are files, those it ended with are stored.
 type sentCards struct {
 	dir     string
 	task    int64

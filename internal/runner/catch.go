@@ -18,8 +18,8 @@ func (c *conversation) catches(m *protocol.FromTask) bool {
 		m.Exception != nil && m.Exception.Type != typeInterrupted
 }
 
-// catch lets @catch take the failure that a done frame tells of. What was set before it, in body, stays, but for a value
-// of the name that @catch has for the failure. note is what the log says of it.
+// catch lets @catch take the failure that a done frame tells of. What was set before it, in body, stays, but for a
+// value of the name that @catch has for the failure. note is what the log says of it.
 func (c *conversation) catch(m *protocol.FromTask, body []byte, note string) *result {
 	l := &c.a.launch
 	m.OK, m.Caught = true, true

@@ -142,7 +142,8 @@ func (c *conversation) respond(m *protocol.FromTask) error {
 	return err
 }
 
-// reply makes the frame that answers a request. It says what is wrong with the request, or that no frame holds the answer.
+// reply makes the frame that answers a request. It says what is wrong with the
+// request, or that no frame holds the answer.
 func (c *conversation) reply(m *protocol.FromTask) ([]byte, error) {
 	reply, body, err := c.answer(m)
 	if err == nil {
@@ -340,8 +341,8 @@ func (c *conversation) file(what string, data []byte) (string, error) {
 	return path, nil
 }
 
-// done stores what the process made and says how it ended. A program with an SDK knows only its own flow, so what it says
-// is brought in line with this one first.
+// done stores what the process made and says how it ended. A program with an SDK knows only its own flow, so what it
+// says is brought in line with this one first.
 func (c *conversation) done(m *protocol.FromTask, body []byte) *result {
 	if e := c.a.launch.Step.Exec; e != nil && e.Protocol {
 		switch {
@@ -556,10 +557,11 @@ type foreachLists struct {
 	open map[engine.TaskID]*foreachList // by split task
 
 	recordedMu sync.Mutex                       // held while the store is asked
-	recorded   map[engine.TaskID]metastore.Hash // the elements of foreaches that were recorded when one was last looked for
+	recorded   map[engine.TaskID]metastore.Hash // of foreaches that were on record at the last look
 }
 
-// foreachList is the elements of one foreach. Its lock is held while they are opened: who wants those of another does not wait.
+// foreachList is the elements of one foreach. Its lock is held while they are opened:
+// who wants those of another does not wait.
 type foreachList struct {
 	mu    sync.Mutex
 	items *foreachItems // nil before they are first needed

@@ -20,11 +20,13 @@ const (
 	LogLine      EventKind = "log"           // Text as printed, Stream
 	Foreach      EventKind = "foreach"       // the task's transition has Count children
 	TaskFinished EventKind = "task_finished" // ended well; Caught if @catch took an exception
-	TaskFailed   EventKind = "task_failed"   // this attempt failed; Retrying says whether another follows, Refused that it is the task which wants none; Text why if no exception: "it was ended by a segmentation fault (signal 11)"
-	TaskKilled   EventKind = "task_killed"   // ended by the engine
-	Stopping     EventKind = "stopping"      // Count active tasks are being ended; Text is OnRequest if somebody asked for it
-	HookLine     EventKind = "exit_hook"     // Text: a line that a function of @exit_hook printed, or that it failed
-	RunFinished  EventKind = "run_finished"  // Status, Failure
+	// TaskFailed: this attempt failed. Retrying says whether another follows, Refused that it is the task which wants
+	// none; Text why, if no exception: "it was ended by a segmentation fault (signal 11)".
+	TaskFailed  EventKind = "task_failed"
+	TaskKilled  EventKind = "task_killed"  // ended by the engine
+	Stopping    EventKind = "stopping"     // Count active tasks are being killed; Text is OnRequest if asked for
+	HookLine    EventKind = "exit_hook"    // Text: a line that a function of @exit_hook printed, or that it failed
+	RunFinished EventKind = "run_finished" // Status, Failure
 )
 
 // OnRequest is why a run stops that somebody asked to end, by Ctrl-C or from elsewhere.

@@ -113,7 +113,8 @@ func (c *conversation) elements(m *protocol.FromTask, body []byte, name string) 
 	return &protocol.SentItems{Var: name, Count: len(list), Codec: protocol.CodecJSON, Length: len(items)}, items, nil
 }
 
-// overrule lets the flow's graph decide what follows a step that a program with an SDK has run: the program knows only its own flow.
+// overrule lets the flow's graph decide what follows a step that a program with an SDK has
+// run: the program knows only its own flow.
 func (c *conversation) overrule(m *protocol.FromTask, body []byte) ([]byte, error) {
 	body = c.nothingCaught(m, withoutElements(m, body))
 	var items []byte

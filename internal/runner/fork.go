@@ -11,9 +11,9 @@ import (
 	"github.com/levadahq/levada/internal/worker"
 )
 
-// Processes that a step forks, as multiprocessing does, read artifacts too. Two processes that talk over one socket would garble what
-// both say, so each has a conversation of its own, in which it may ask, and nothing else: its other end comes with the frame that says
-// that a process is about to be forked.
+// Processes that a step forks, as multiprocessing does, read artifacts too. Two processes that talk over one socket
+// would garble what both say, so each has a conversation of its own, in which it may ask, and nothing else: its other
+// end comes with the frame that says that a process is about to be forked.
 
 // listen makes a socket the one that the conversation is held on.
 func (c *conversation) listen(socket *os.File) {
@@ -41,7 +41,8 @@ func (c *conversation) fork() {
 	go child.serve(c.life)
 }
 
-// serve answers a process that the step has forked, until it has ended or life has, that of the process it was forked from.
+// serve answers a process that the step has forked, until it has ended or life has,
+// that of the process it was forked from.
 func (c *conversation) serve(life context.Context) {
 	defer context.AfterFunc(life, func() { c.out.Close() })()
 	defer c.out.Close()

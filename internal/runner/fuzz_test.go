@@ -19,8 +19,8 @@ import (
 	"github.com/levadahq/levada/internal/protocol"
 )
 
-// talker makes conversations with tasks that do not exist: of a linear step in a foreach, a foreach, a join, and, run by
-// a program with an SDK, a foreach and a linear step with @catch.
+// talker makes conversations with tasks that do not exist: of a linear step in a foreach, a foreach, a join, and, run
+// by a program with an SDK, a foreach and a linear step with @catch.
 type talker struct {
 	r       *Runner
 	tasks   []engine.Launch
@@ -87,8 +87,8 @@ func (k *talker) conversation(kind uint8) *conversation {
 	return &conversation{r: k.r, a: &attempt{r: k.r, launch: k.tasks[int(kind)%len(k.tasks)]}}
 }
 
-// FuzzConversation has a task say anything. The engine answers, takes what can be taken and refuses the rest; what it says
-// it has taken is there, and what is outside of the staging folder stays as it is.
+// FuzzConversation has a task say anything. The engine answers, takes what can be taken and refuses the rest; what it
+// says it has taken is there, and what is outside of the staging folder stays as it is.
 func FuzzConversation(f *testing.F) {
 	items := func(parts ...string) []byte {
 		b := []byte(strings.Join(parts, ""))

@@ -54,8 +54,8 @@ func (c *conversation) values(m *protocol.FromTask) (*protocol.Reply, [][]byte, 
 	return reply, bodies, nil
 }
 
-// ahead returns what a task is going to read first, as far as it is small and needs no conversion, and puts its bytes before those of the body:
-// a process that is started for one task need not ask then.
+// ahead returns what a task is going to read first, as far as it is small and needs no conversion, and puts its bytes
+// before those of the body: a process that is started for one task need not ask then.
 func (r *Runner) ahead(a *attempt, body []byte) ([]protocol.Value, []byte, error) {
 	reads := r.Flow.Reads
 	if reads == nil || a.shared || a.launch.Step.Exec != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/levadahq/levada/internal/tasklog"
 )
 
-// What is printed after the limit of a log is not in it, also if it were short enough: the marker ends its stream, on a line of its own.
+// What is printed after the limit of a log is not in it, also if it were short enough: the
+// marker ends its stream, on a line of its own.
 func TestMarkerEndsTheStream(t *testing.T) {
 	r := &Runner{}
 	r.MaxLogSize = 100

@@ -22,11 +22,11 @@ import (
 )
 
 // many is the process that runs the tasks of steps with InProcess, many at once. For tasks that take microseconds,
-// everything here is done for many together: they are told to the process in one frame, its answers come in one frame, and the loop
-// hears once of all whose records have become durable.
+// everything here is done for many together: they are told to the process in one frame, its answers come in one frame,
+// and the loop hears once of all whose records have become durable.
 //
-// A task's place is given up as soon as it has been told to the process, which does not run more at once than the run may;
-// so the engine launches on, until maxTold tasks are on their way. The loop owns what is not said to be shared.
+// A task's place is given up as soon as it has been told to the process, which does not run more at once than the run
+// may; so the engine launches on, until maxTold tasks are on their way. The loop owns what is not said to be shared.
 type many struct {
 	r      *Runner
 	proc   *worker.Process // nil before the first task and after the process has died
@@ -67,7 +67,8 @@ func (m *many) soon() {
 	}
 }
 
-// flush tells the process of the tasks that have been launched. Each gives up its place, which lets the engine launch more.
+// flush tells the process of the tasks that have been launched. Each gives up its
+// place, which lets the engine launch more.
 func (m *many) flush() {
 	m.due = false
 	if m.killed { // what has not been told need not be
@@ -112,8 +113,8 @@ func (m *many) flush() {
 	}
 }
 
-// onTheirWay counts tasks as told, or as recorded. As long as there are some, all processors are the engine's: what it does
-// for each, the loop and the store's writer together, takes longer than such a task.
+// onTheirWay counts tasks as told, or as recorded. As long as there are some, all processors are the engine's: what it
+// does for each, the loop and the store's writer together, takes longer than such a task.
 func (m *many) onTheirWay(n int) {
 	m.told += n
 	switch {
@@ -125,8 +126,8 @@ func (m *many) onTheirWay(n int) {
 	}
 }
 
-// alike reports whether two tasks differ in no more than their places in one foreach. Of those that fall back, each is told how its
-// own last attempt died.
+// alike reports whether two tasks differ in no more than their places in one foreach. Of those that fall back,
+// each is told how its own last attempt died.
 func alike(a, b *engine.Launch) bool {
 	return a.Step == b.Step && a.Base == b.Base && a.Scope == b.Scope && a.Iteration == b.Iteration &&
 		!a.Fallback && !b.Fallback && a.Inputs == nil && b.Inputs == nil
@@ -301,7 +302,8 @@ func (m *many) done(a *attempt, res *result) {
 	m.soon()
 }
 
-// dones stores what attempts made that ended well and alike, and has them recorded. An error that is no [nonsense] is the store's.
+// dones stores what attempts made that ended well and alike, and has them recorded. An
+// error that is no [nonsense] is the store's.
 func (m *many) dones(f *protocol.FromMany, body []byte) error {
 	first, err := wholeDones(f)
 	if err != nil {
@@ -497,7 +499,8 @@ func (m *many) lose(a *attempt, why error) {
 	}
 }
 
-// kill kills all attempts that the process runs, or is to run: it is asked to end them, and gets SIGKILL if that takes long.
+// kill kills all attempts that the process runs, or is to run: it is asked to end
+// them, and gets SIGKILL if that takes long.
 func (m *many) kill() {
 	if m.killed {
 		return

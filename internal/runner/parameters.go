@@ -51,7 +51,8 @@ func ResolveParameters(ctx context.Context, pool *worker.Pool, data *datastore.S
 	return p, p.take(ctx, data, q.Staging, m.Artifacts, &body)
 }
 
-// Defaults returns the defaults of a flow's parameters as text, computed ones evaluated, for the user and project of the request.
+// Defaults returns the defaults of a flow's parameters as text, computed ones evaluated,
+// for the user and project of the request.
 func Defaults(ctx context.Context, pool *worker.Pool, q ParameterRequest) (map[string]string, error) {
 	m, _, err := ask(ctx, pool, "computes the defaults", protocol.Parameters{
 		Type: "defaults", User: q.User, DSType: "local", Project: q.Project,

@@ -55,8 +55,8 @@ func TestWhyAProcessCouldNotBeStartedIsKept(t *testing.T) {
 	}
 }
 
-// TestProcessThatTheSystemDoesNotGive has a fork fail as it does at a limit: what is wrong, and what to do about it, is told by the task, its
-// log and the run.
+// TestProcessThatTheSystemDoesNotGive has a fork fail as it does at a limit: what is wrong, and what to do about it,
+// is told by the task, its log and the run.
 func TestProcessThatTheSystemDoesNotGive(t *testing.T) {
 	for number, want := range map[string][2]string{
 		"EAGAIN": {"ulimit -u", "raise the limit of processes"},

@@ -29,7 +29,8 @@ type Program struct {
 	Args []string // without the program's name
 }
 
-// launchProgram starts an attempt of a step that another program runs: one that speaks the protocol, or one that knows nothing of Levada.
+// launchProgram starts an attempt of a step that another program runs: one that speaks the
+// protocol, or one that knows nothing of Levada.
 func (r *Runner) launchProgram(l engine.Launch) {
 	a := r.newAttempt(l)
 	a.showElement()
@@ -65,8 +66,8 @@ func (r *Runner) startGuest(a *attempt) {
 	})
 }
 
-// startBare starts a program that knows nothing of Levada. It finds its inputs as files, and leaves files: the engine then says in its
-// place what a task says at its end.
+// startBare starts a program that knows nothing of Levada. It finds its inputs as files, and leaves files: the engine
+// then says in its place what a task says at its end.
 func (r *Runner) startBare(a *attempt) {
 	c := &conversation{a: a, r: r}
 	dir := c.programFolder()
@@ -121,8 +122,9 @@ type programExit struct {
 	late, killed bool
 }
 
-// refused is what an attempt comes to that cannot be started because what it needs cannot be given to it. If that is for what it is, and not
-// because it cannot be read or written just now, trying it again would change nothing, and @catch takes it at once.
+// refused is what an attempt comes to that cannot be started because what it needs cannot be given to it. If
+// that is for what it is, and not because it cannot be read or written just now, trying it again would
+// change nothing, and @catch takes it at once.
 func (c *conversation) refused(err error) *result {
 	text := err.Error()
 	if hint := fault.HintOf(err); hint != "" {
@@ -221,7 +223,8 @@ func (c *conversation) writeInputs(dir string) error {
 	return nil
 }
 
-// joinNames names the folders of what a join joins: by step for branches of a split, by index for the tasks of a foreach.
+// joinNames names the folders of what a join joins: by step for branches of a
+// split, by index for the tasks of a foreach.
 func (r *Runner) joinNames(l *engine.Launch) ([]string, error) {
 	names := make([]string, len(l.Inputs))
 	for i := range names {

@@ -67,7 +67,8 @@ func (b *testBench) carryRemoved(t *testing.T, removed func(*runner.Runner)) (ru
 	return r.Run(context.Background())
 }
 
-// A run that is removed while it goes on, or whose whole store is, has failed however its tasks end: nothing of it is kept.
+// A run that is removed while it goes on, or whose whole store is, has failed
+// however its tasks end: nothing of it is kept.
 func TestARunThatIsRemoved(t *testing.T) {
 	for name, c := range map[string]struct {
 		endless string

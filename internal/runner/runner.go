@@ -23,9 +23,9 @@
 //
 // # Killing
 //
-// To kill an attempt is to end it because the run wants that ([engine.Kill]): its process gets SIGTERM, and SIGKILL when
-// the grace period has passed. After a second Ctrl-C, or when the store is lost, it gets SIGKILL at once. A fork server
-// that does not respond any more is killed itself, with everything that it runs.
+// To kill an attempt is to end it because the run wants that ([engine.Kill]): its process gets SIGTERM, and SIGKILL
+// when the grace period has passed. After a second Ctrl-C, or when the store is lost, it gets SIGKILL at once. A fork
+// server that does not respond any more is killed itself, with everything that it runs.
 package runner
 
 import (
@@ -51,16 +51,18 @@ import (
 // grace is how long a task that is asked to end may take before it is killed.
 const grace = 5 * time.Second
 
-// stuckGrace is how long after that the fork servers are killed, and what they run with them: they are who kills a task, and they may be
-// stopped or stuck themselves. What is said of the end of tasks meanwhile is waited for, on a machine with much else to do.
+// stuckGrace is how long after that the fork servers are killed, and what they run with them: they are who
+// kills a task, and they may be stopped or stuck themselves. What is said of the end of tasks meanwhile is
+// waited for, on a machine with much else to do.
 const stuckGrace = 3 * time.Second
 
-// timeoutGrace is how long after its @timeout a task is killed that has not heard of it: code that does not return to the
-// interpreter cannot be interrupted.
+// timeoutGrace is how long after its @timeout a task is killed that has not heard of it: code that does not return
+// to the interpreter cannot be interrupted.
 const timeoutGrace = 10 * time.Second
 
-// cleanupTime is how long a step may go on that has heard of its timeout: it may have to put in order what it was about. One that goes on
-// for ever has taken the exception for one of its own, as a loop does that passes over whatever fails.
+// cleanupTime is how long a step may go on that has heard of its timeout: it may have to put in
+// order what it was about. One that goes on for ever has taken the exception for one of its own, as
+// a loop does that passes over whatever fails.
 const cleanupTime = 5 * time.Minute
 
 // recordGrace is how long after an end that was asked for its run says that it waits for what has ended to be recorded.
@@ -240,8 +242,8 @@ func (r *Runner) loop(ctx context.Context) {
 	}
 }
 
-// keepLease renews the run's lease, and closes asked when somebody has asked the run to end. It is not the loop that does so: that
-// waits for a terminal that does not take its output, and the run must not be taken for dead meanwhile.
+// keepLease renews the run's lease, and closes asked when somebody has asked the run to end. It is not the loop that
+// does so: that waits for a terminal that does not take its output, and the run must not be taken for dead meanwhile.
 func (r *Runner) keepLease(asked chan<- struct{}) {
 	beat, look := time.NewTicker(beatEvery), time.NewTicker(lookEvery)
 	defer beat.Stop()
@@ -285,8 +287,8 @@ func (r *Runner) over() bool {
 	return (r.finish != nil || r.fatal != nil) && len(r.active) == 0
 }
 
-// apply tells the engine what happened and does what it answers. Once the run is given up nothing can be recorded, so nothing more is
-// begun.
+// apply tells the engine what happened and does what it answers. Once the run is given up nothing
+// can be recorded, so nothing more is begun.
 func (r *Runner) apply(ev engine.Event) {
 	if r.fatal == nil {
 		r.do(r.Engine.Apply(ev))
@@ -327,7 +329,8 @@ func (r *Runner) interrupt() {
 
 // waiter is a store that may have to be waited for, such as one on a server.
 type waiter interface {
-	// Waits says for what writes wait that cannot be done now, and how long at most; "" if nothing is known to be in their way.
+	// Waits says for what writes wait that cannot be done now, and how long at most; ""
+	// if nothing is known to be in their way.
 	Waits() string
 }
 
@@ -351,7 +354,8 @@ func (r *Runner) tellWaiting() {
 	r.warn("%sThe run ends when what its tasks did is recorded. A second Ctrl-C or SIGTERM ends it at once; a resume then runs again what is not recorded yet", why)
 }
 
-// recordEnd records how the run ended. If somebody asks for its end meanwhile, or has done so, and it takes long, it says so.
+// recordEnd records how the run ended. If somebody asks for its end meanwhile, or has
+// done so, and it takes long, it says so.
 func (r *Runner) recordEnd(parent context.Context, end metastore.RunEnd) error {
 	done := make(chan error, 1)
 	go func() {
@@ -449,7 +453,8 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	}
 	end := metastore.RunEnd{Status: res.Status, Ended: r.Now(), FailedTask: res.FailedTask, Problem: res.Problem}
 	if why := r.problems[engine.TaskID(res.FailedTask)]; why != "" && end.Problem == "" {
-		// Whoever watches has been told by the task; whoever reads of the run later wants to know it without asking for the task.
+		// Whoever watches has been told by the task; whoever reads of the run later wants
+		// to know it without asking for the task.
 		end.Problem = fmt.Sprintf("step %s, task %d: %s", res.FailedStep, res.FailedTask, why)
 	}
 	if hint := r.hints[engine.TaskID(res.FailedTask)]; hint != "" && res.Problem == "" {

@@ -333,8 +333,8 @@ func (w whoHears) Event(e *runner.Event) {
 	}
 }
 
-// TestAnEndThatIsWaitedForIsTold asks runs to end that cannot record their end, since the server of their store is away: while a task runs,
-// and when only the end is to be recorded.
+// TestAnEndThatIsWaitedForIsTold asks runs to end that cannot record their end, since the server of their store is
+// away: while a task runs, and when only the end is to be recorded.
 func TestAnEndThatIsWaitedForIsTold(t *testing.T) {
 	for name, late := range map[string]bool{"a task runs": false, "nothing runs": true} {
 		t.Run(name, func(t *testing.T) {

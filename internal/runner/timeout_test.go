@@ -34,8 +34,8 @@ if __name__ == "__main__":
     Timed()
 `
 
-// A task is killed if it has not heard of its timeout. One that has may take its time to clean up, and one whose step has ended, to store
-// what it made. The grace is a tenth of a second here.
+// A task is killed if it has not heard of its timeout. One that has may take its time to clean up, and one whose step
+// has ended, to store what it made. The grace is a tenth of a second here.
 func TestTimeoutOfTasks(t *testing.T) {
 	for name, c := range map[string]struct {
 		body, exception string

@@ -9,8 +9,8 @@ import (
 
 // While runs go on, the engine keeps to a quarter of the processors. It hands small things from goroutine to goroutine
 // all the time; where there are more threads than one for that, each handing over wakes another, and what they spend on
-// looking for work is missing to the tasks. Only large values, and tasks that have no process of their own, are work that gets
-// done sooner by more of them.
+// looking for work is missing to the tasks. Only large values, and tasks that have no process of their own, are
+// work that gets done sooner by more of them.
 var width widths
 
 type widths struct {
@@ -30,8 +30,8 @@ func narrow() (end func()) {
 	return width.count(&width.runs)
 }
 
-// garbage is how much of it, in percent of what is in use, may lie about before it is collected while runs go on. An engine
-// is small, and looking for garbage twice as often took a tenth of what a tiny task costs.
+// garbage is how much of it, in percent of what is in use, may lie about before it is collected while runs go on. An
+// engine is small, and looking for garbage twice as often took a tenth of what a tiny task costs.
 const garbage = 200
 
 // collectLess sets the garbage that may lie about.

@@ -16,8 +16,8 @@ import (
 	"github.com/levadahq/levada/internal/api"
 )
 
-// metrics are the numbers that Prometheus collects, in its text format, version 0.0.4. They are a page of code because the official
-// library adds half a megabyte of protocol buffers and its start to every command.
+// metrics are the numbers that Prometheus collects, in its text format, version 0.0.4. They are a page of code because
+// the official library adds half a megabyte of protocol buffers and its start to every command.
 type metrics struct {
 	api       *api.Service
 	listeners func() int

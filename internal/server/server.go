@@ -43,12 +43,13 @@ import (
 type Config struct {
 	API *api.Service
 	UI  fs.FS // the files of the web UI, index.html among them; nil serves none
-	// Store and Metaflow answer what is below remote.Prefix and metaflowapi.Prefix; nil ones are not there. The sizes and times of
-	// what they are sent are theirs to limit: values of any size go through them.
+	// Store and Metaflow answer what is below remote.Prefix and metaflowapi.Prefix; nil ones are not there. The sizes
+	// and times of what they are sent are theirs to limit: values of any size go through them.
 	Store, Metaflow http.Handler
 	// Present returns a fault if the store is no longer where it was; nil is a store that cannot be lost.
 	Present func() error
-	// Free returns how many bytes can be written where the store is, if that is known; nil is a store of which it is not.
+	// Free returns how many bytes can be written where the store is, if that is
+	// known; nil is a store of which it is not.
 	Free    func() (int64, bool)
 	Version string
 	Log     *slog.Logger // nil is none
@@ -167,7 +168,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.c.Free != nil {
 		if free, ok := s.c.Free(); ok && free < leastFree {
-			if now, last := time.Now().Unix(), s.toldFull.Load(); now-last >= 60 && s.toldFull.CompareAndSwap(last, now) { // who asks does so often
+			// Who asks does so often.
+			if now, last := time.Now().Unix(), s.toldFull.Load(); now-last >= 60 && s.toldFull.CompareAndSwap(last, now) {
 				s.c.Log.Error("the disk of the store is full", "free_bytes", free)
 			}
 			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the disk of the store is full: %d bytes are free", free).
@@ -178,7 +180,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	s.healthy(w, r)
 }
 
-// policy allows our pages what they are made of, frames with cards, and nothing else. Styles are set on elements by the charts.
+// policy allows our pages what they are made of, frames with cards, and nothing else.
+// Styles are set on elements by the charts.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
 	"frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -218,7 +221,8 @@ func (s *Server) pages() http.Handler {
 	})
 }
 
-// packed is the files that compression makes smaller, each compressed when it is first asked for: there are few, and they do not change.
+// packed is the files that compression makes smaller, each compressed when it is first asked
+// for: there are few, and they do not change.
 type packed struct {
 	files fs.FS
 	mu    sync.Mutex
@@ -275,14 +279,15 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// followsLink reports whether somebody comes from another site by a link: that shows him ours, and the other site nothing.
+// followsLink reports whether somebody comes from another site by a link: that
+// shows him ours, and the other site nothing.
 func followsLink(r *http.Request) bool {
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
 	return read && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
-// scheme is how the reader came here: as a proxy before us says, if there is one. A page that is not ours cannot say so in its place:
-// for a header of its own choice a browser asks first, and is refused.
+// scheme is how the reader came here: as a proxy before us says, if there is one. A page that is not ours cannot say so
+// in its place: for a header of its own choice a browser asks first, and is refused.
 func scheme(r *http.Request) string {
 	said, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	switch said = strings.ToLower(strings.TrimSpace(said)); {

@@ -66,7 +66,8 @@ func get(t *testing.T, req *http.Request) (*http.Response, string) {
 	return res, string(body)
 }
 
-// Who asks whether the server is ready is told of a store that was deleted: what is left of it can be read, but keeps nothing.
+// Who asks whether the server is ready is told of a store that was deleted: what is
+// left of it can be read, but keeps nothing.
 func TestNotReadyWithoutItsStore(t *testing.T) {
 	for want, err := range map[int]error{200: nil, 503: fault.New(fault.NotFound, "the store was deleted").On("levada.db")} {
 		h := server.New(server.Config{API: apitest.New(t).Service, Version: "1", Present: func() error { return err }})

@@ -11,8 +11,9 @@ import (
 
 // FlowSource says which flow to open and how to start the process that has it.
 type FlowSource struct {
-	File      string   // the user's file, a Go package's folder, or a program
-	Module    string   // what the file is to Python where it was started as `python -m package.flow`; empty: the file is
+	File string // the user's file, a Go package's folder, or a program
+	// What the file is to Python where it was started as `python -m package.flow`; empty: the file is.
+	Module    string
 	Program   string   // what a Go package was built as already; empty builds it
 	Python    string   // interpreter asked for with --python; empty finds one
 	Isolation string   // "fork", "spawn" or empty: fork where it is safe
@@ -25,13 +26,14 @@ type FlowSource struct {
 	ConfigValues map[string]any
 	// Origin names the run that is resumed, whose configs the flow gets, when the flow's name is known; nil for none.
 	Origin func(ctx context.Context, flow string) (int64, error)
-	// Heard is told the variables of Levada's and Metaflow's that there are when the flow's file has been imported, which may set some,
-	// and changes what depends on them: With, User, ConfigFiles, ConfigValues, Environment and Rebuild. May be nil.
+	// Heard is told the variables of Levada's and Metaflow's that there are when the flow's file has been
+	// imported, which may set some, and changes what depends on them: With, User, ConfigFiles,
+	// ConfigValues, Environment and Rebuild. May be nil.
 	Heard func(variables map[string]string, src *FlowSource)
 	// Lenient opens a flow for help: what is wrong with configs is left out.
 	Lenient bool
-	// Environment is how packages are provided: empty or "pypi", "conda": as the steps' decorators say; "uv": by the uv project
-	// that the working directory is in; "local": by the interpreter, whatever decorators say.
+	// Environment is how packages are provided: empty or "pypi", "conda": as the steps' decorators say; "uv": by the uv
+	// project that the working directory is in; "local": by the interpreter, whatever decorators say.
 	Environment string
 	// Rebuild resolves environments anew.
 	Rebuild bool

@@ -42,9 +42,9 @@ func (c Card) OriginPathspec() string {
 	return Pathspec{Flow: c.Flow, Run: c.Task.Origin, Step: c.Task.Step, Task: c.Task.ID}.String()
 }
 
-// Cards returns the cards of the tasks that a pathspec names, in the order of tasks and of the step's decorators: those of the
-// last attempt that has some. A task that runs has the cards that it has shown so far. NotFound if there is no such run, step or task; a
-// task without cards is no error.
+// Cards returns the cards of the tasks that a pathspec names, in the order of tasks and of the step's decorators: those
+// of the last attempt that has some. A task that runs has the cards that it has shown so far. NotFound if there is no
+// such run, step or task; a task without cards is no error.
 func (s *Service) Cards(ctx context.Context, p Pathspec) ([]Card, error) {
 	run, err := s.RunOf(ctx, p)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // imports matches a line that every flow in Python has.
 var imports = regexp.MustCompile(`(?m)^\s*(from\s+\S+\s+)?import\s`)
 
-// CheckFlow refuses what is named in a folder if there is no such flow, or if it cannot be one. It starts nothing and makes no store,
-// so a slip of the keyboard leaves nothing behind.
+// CheckFlow refuses what is named in a folder if there is no such flow, or if it cannot be one. It starts nothing and
+// makes no store, so a slip of the keyboard leaves nothing behind.
 func CheckFlow(dir, name string) error {
 	file, err := flowPath(dir, name)
 	if err != nil {

@@ -100,8 +100,8 @@ func (l *Loops) Indexes(t metastore.Task) []int {
 	return indexes
 }
 
-// Value returns the element of the innermost foreach that a task works on, short; "" if there is none or it cannot be read.
-// What a task that ended well had is in its record; of others it is looked up.
+// Value returns the element of the innermost foreach that a task works on, short; "" if there is none or it cannot be
+// read. What a task that ended well had is in its record; of others it is looked up.
 func (l *Loops) Value(ctx context.Context, t TaskInfo) string {
 	for _, a := range t.Attempts {
 		if a.Value != "" {

@@ -14,9 +14,9 @@ import (
 // missingPatience is how long Python may take to look for modules.
 const missingPatience = 10 * time.Second
 
-// findMissing prints the first module that a file needs to be imported and that this interpreter does not have. It looks at
-// the statements of the file, and of the files of its folder that it imports, and runs none of them. What stands inside of
-// an "if" or a "try" may be meant to be missing.
+// findMissing prints the first module that a file needs to be imported and that this interpreter does not have. It
+// looks at the statements of the file, and of the files of its folder that it imports, and runs none of them. What
+// stands inside of an "if" or a "try" may be meant to be missing.
 const findMissing = `
 import ast, os, sys
 from importlib.util import find_spec
@@ -52,7 +52,8 @@ def look(file):
 look(file)
 `
 
-// orMissing adds to the error of a flow that could not be imported which module its interpreter does not have, if that is so.
+// orMissing adds to the error of a flow that could not be imported which module its
+// interpreter does not have, if that is so.
 func orMissing(ctx context.Context, err error, spec worker.Spec) error {
 	var e *fault.Error
 	var broken *worker.BrokenFlow

@@ -99,8 +99,8 @@ func (f *flow) programs(ctx context.Context) (map[string]runner.Program, error) 
 	return found, nil
 }
 
-// findProgram finds what a command names: a name without a slash on the PATH, others from the flow's folder on. A Python
-// file is run by the flow's Python, a Go package's folder is built.
+// findProgram finds what a command names: a name without a slash on the PATH, others from the flow's folder on. A
+// Python file is run by the flow's Python, a Go package's folder is built.
 func (f *flow) findProgram(ctx context.Context, command []string) (runner.Program, error) {
 	name, args := command[0], command[1:]
 	if !strings.Contains(name, "/") && filepath.Ext(name) != ".py" {

@@ -16,7 +16,8 @@ func isProjectName(name string) bool {
 	return name != "" && len(name) <= 128 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
-// Project works out what @project makes of a run; nil without one. Invalid if what it says is wrong, Usage if what the options say is.
+// Project works out what @project makes of a run; nil without one. Invalid if what it says is
+// wrong, Usage if what the options say is.
 func Project(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
 	i := slices.IndexFunc(def.Decorators, func(d graph.Decorator) bool { return d.Name == "project" })
 	if i < 0 {

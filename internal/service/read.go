@@ -17,8 +17,8 @@ import (
 // leaseTime is how long an engine that cannot be looked for may be silent before its run counts as died.
 const leaseTime = 60 * time.Second
 
-// metaflowLease is how long a run of Metaflow may be silent. It says that it goes on every few seconds (package metaflowapi), and
-// never that it failed: if a task had failed for good, that is why it fell silent.
+// metaflowLease is how long a run of Metaflow may be silent. It says that it goes on every few seconds (package
+// metaflowapi), and never that it failed: if a task had failed for good, that is why it fell silent.
 const metaflowLease = 30 * time.Second
 
 // honest replaces the recorded status of a run whose engine is gone.
@@ -33,7 +33,8 @@ func (s *Service) honest(r metastore.Run) metastore.Run {
 		}
 		return r
 	}
-	// Another machine, or what may be one: a container has processes of its own, and two machines may have the same name.
+	// Another machine, or what may be one: a container has processes of its own,
+	// and two machines may have the same name.
 	lease, silent := leaseTime, metastore.RunDied
 	if r.Info.Engine == metastore.EngineMetaflow {
 		lease = metaflowLease
@@ -52,8 +53,8 @@ func (s *Service) here() metastore.Place {
 	return metastore.Place{Host: s.c.Host, Boot: s.c.Boot, Namespace: s.c.Namespace}
 }
 
-// mayReturn reports whether the engine of a run that is recorded as running may be alive although nothing is heard of it: it cannot be
-// looked for, and was heard of a short while ago.
+// mayReturn reports whether the engine of a run that is recorded as running may be alive although nothing is heard of
+// it: it cannot be looked for, and was heard of a short while ago.
 func (s *Service) mayReturn(r metastore.Run) bool {
 	return r.Status == metastore.RunRunning && !r.Lease.In(s.here()) && s.c.Now().Before(r.Lease.MayReturn())
 }
@@ -88,8 +89,8 @@ func (s *Service) Runs(ctx context.Context, f metastore.RunFilter) iter.Seq2[met
 	}
 }
 
-// concluded reports whether a run that is recorded as running may turn out to have a status: it goes on, its engine is gone, or it fell
-// silent after a failure.
+// concluded reports whether a run that is recorded as running may turn out to have a status: it goes on, its engine is
+// gone, or it fell silent after a failure.
 func concluded(s metastore.RunStatus) bool {
 	return s == metastore.RunRunning || s == metastore.RunDied || s == metastore.RunFailed
 }
@@ -112,7 +113,8 @@ func (s *Service) RunByID(ctx context.Context, id int64) (metastore.Run, error) 
 	return s.honest(r), err
 }
 
-// RunOf returns the run that a pathspec names or is in. NotFound if there is none of this id, or it is a run of another flow.
+// RunOf returns the run that a pathspec names or is in. NotFound if there is none of
+// this id, or it is a run of another flow.
 func (s *Service) RunOf(ctx context.Context, p Pathspec) (metastore.Run, error) {
 	r, err := s.RunByID(ctx, p.Run)
 	if err == nil {

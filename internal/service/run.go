@@ -54,8 +54,9 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	return s.carry(ctx, f, o, w)
 }
 
-// prepare does what every run needs before there is one, so that what cannot be leaves no run behind: it works out the project, makes
-// the environments of steps, makes this engine known until leave is called, and removes what dead ones left.
+// prepare does what every run needs before there is one, so that what cannot be leaves no run behind:
+// it works out the project, makes the environments of steps, makes this engine known until leave is
+// called, and removes what dead ones left.
 func (s *Service) prepare(ctx context.Context, f *flow, o RunOptions, steps []string) (w work, leave func(), err error) {
 	if w.project, err = Project(f.Definition(), o); err != nil {
 		return w, nil, err
@@ -134,7 +135,8 @@ func (s *Service) origin(ctx context.Context, f *flow, id int64) (run metastore.
 	return run, err
 }
 
-// hasParameters makes sure that a run has the parameters that a flow requires, before one goes on from it: a task would miss them.
+// hasParameters makes sure that a run has the parameters that a flow requires, before one
+// goes on from it: a task would miss them.
 func (s *Service) hasParameters(ctx context.Context, f *flow, origin metastore.Run) error {
 	layers := datastore.NewLayers(s.c.Store)
 	for _, p := range f.Definition().Parameters {

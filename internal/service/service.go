@@ -33,11 +33,13 @@ type Config struct {
 	// Store and Data are nil for a service that only looks at flows.
 	Store metastore.Store
 	Data  *datastore.Store
-	Home  string // the store's folder; staged values and long logs are in it. Of a store on a server, a folder here with the same in it
+	// Home is the store's folder; staged values and long logs are in it. Of a store on a server
+	// it is a folder here with the same in it.
+	Home string
 	// Name is the store as people and clients name it, a server's address; empty is Home.
 	Name string
-	// Look brings a run's log here, or without a name its live cards, as they are now, and returns the folder they are in; nil
-	// is the run's folder in Home.
+	// Look brings a run's log here, or without a name its live cards, as they are now, and returns the folder they
+	// are in; nil is the run's folder in Home.
 	Look func(ctx context.Context, run int64, name string) (string, error)
 	// Upkeep removes runs and collects where the store is; nil does it here.
 	Upkeep Upkeep
@@ -50,7 +52,8 @@ type Config struct {
 	// Environments is the folder where the environments of steps are kept.
 	Environments string
 	Environ      []string // of the command, for the tools that make environments
-	// Interpreter finds the interpreter as Python does and tells all that is known of it. It and Environment are for Examine.
+	// Interpreter finds the interpreter as Python does and tells all that is known of
+	// it. It and Environment are for Examine.
 	Interpreter func(ctx context.Context, asked string) (interp.Interpreter, error)
 	Environment upkeep.Environment
 	Machine     usage.Resources

@@ -145,7 +145,8 @@ func TestHonestStatus(t *testing.T) {
 	}
 }
 
-// A run that is known to be gone is told from one that nothing is heard of, which may come back as long as its engine has patience.
+// A run that is known to be gone is told from one that nothing is heard of, which may come
+// back as long as its engine has patience.
 func TestMayReturn(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	s := New(Config{Store: mem.New(), Host: "here", Boot: "b", Namespace: "1", Now: func() time.Time { return now }})

@@ -34,8 +34,8 @@ func (s *Service) CodeArchive(ctx context.Context, run metastore.Run) (io.ReadCl
 	return codepack.Tar(r)
 }
 
-// UnpackCode writes the files that were kept with a run below dir, which must be empty or not there, and returns how many
-// there were. Conflict if there is something, NotFound if no files were kept.
+// UnpackCode writes the files that were kept with a run below dir, which must be empty or not there, and returns how
+// many there were. Conflict if there is something, NotFound if no files were kept.
 func (s *Service) UnpackCode(ctx context.Context, run metastore.Run, dir string) (int, error) {
 	if err := codepack.Fresh(dir); err != nil {
 		return 0, err

@@ -16,8 +16,8 @@ import (
 // spinDecorators are the decorators that a spun task keeps. The others are about what happens around a task.
 var spinDecorators = []string{"conda", "pypi", "environment", "timeout", "card", "secrets"}
 
-// Spin runs one task of an earlier run again, alone, with the inputs that it had and the code as it is now. It is recorded
-// as a run of its own that lists leave out: it is never the latest run, so resume does not see it.
+// Spin runs one task of an earlier run again, alone, with the inputs that it had and the code as it is now. It is
+// recorded as a run of its own that lists leave out: it is never the latest run, so resume does not see it.
 func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResult, error) {
 	f, err := s.ready(of)
 	if err != nil {
@@ -120,7 +120,8 @@ func (f *flow) leaveOut(step string, all bool) ([]string, error) {
 	var kept []graph.Decorator
 	var without []string
 	for _, d := range def.Steps[i].Decorators {
-		if !all && (slices.Contains(spinDecorators, d.Name) || strings.Contains(d.Name, ".")) { // with a dot: the user's own
+		// With a dot: the user's own.
+		if !all && (slices.Contains(spinDecorators, d.Name) || strings.Contains(d.Name, ".")) {
 			kept = append(kept, d)
 		} else {
 			without = append(without, d.Name)

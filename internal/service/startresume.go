@@ -17,14 +17,14 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// resumePatience is how long a resume that was started may take until its run is there. A flow that builds a program or an
-// environment takes its time.
+// resumePatience is how long a resume that was started may take until its run is there. A flow that builds a
+// program or an environment takes its time.
 const resumePatience = 2 * time.Minute
 
-// StartResume resumes a run in a process of its own, which goes on when this one ends, or nobody waits for it any more, and returns the id
-// of the new run. It runs where the run was run, with the same interpreter. NotFound if the flow is not on this machine any more, or has
-// no such step; Permission if anybody but the user of this process has a say in what would be started; UserCode if the process ends before
-// there is a run, with what it said.
+// StartResume resumes a run in a process of its own, which goes on when this one ends, or nobody waits for it any more,
+// and returns the id of the new run. It runs where the run was run, with the same interpreter. NotFound if the flow is
+// not on this machine any more, or has no such step; Permission if anybody but the user of this process has a say in
+// what would be started; UserCode if the process ends before there is a run, with what it said.
 func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64, error) {
 	run, err := s.RunByID(ctx, id)
 	if err != nil {
@@ -50,7 +50,8 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 	return child.await(ctx)
 }
 
-// checkStep makes sure that a step that somebody names is one of the run's flow. Without a name there is nothing to check.
+// checkStep makes sure that a step that somebody names is one of the run's flow.
+// Without a name there is nothing to check.
 func (s *Service) checkStep(ctx context.Context, run metastore.Run, step string) error {
 	if step == "" {
 		return nil
@@ -69,9 +70,10 @@ func (s *Service) checkStep(ctx context.Context, run metastore.Run, step string)
 	return nil
 }
 
-// startable returns where the flow of a run is, if it may be started on behalf of whoever asks: many may be able to reach a server, and what
-// it starts runs as its user. So the run has to be one that this user recorded, as far as can be told, for a resume reads what a run left as
-// Python does; and nobody else may be able to change the flow, its folder, and its interpreter.
+// startable returns where the flow of a run is, if it may be started on behalf of whoever asks: many may be able
+// to reach a server, and what it starts runs as its user. So the run has to be one that this user recorded, as
+// far as can be told, for a resume reads what a run left as Python does; and nobody else may be able to change
+// the flow, its folder, and its interpreter.
 func startable(run metastore.Run) (file string, err error) {
 	trust := func(err error) error {
 		if err == nil {
@@ -118,8 +120,8 @@ func flowOnDisk(run metastore.Run) (string, error) {
 	return file, nil
 }
 
-// resumeArguments is the command line of a resume. What others have a say in, records and requests, stands where it cannot be
-// taken for an option: behind the = of one, or behind --. A file begins with a slash.
+// resumeArguments is the command line of a resume. What others have a say in, records and requests, stands where it
+// cannot be taken for an option: behind the = of one, or behind --. A file begins with a slash.
 func resumeArguments(run metastore.Run, file, step string) []string {
 	args := []string{"resume", file, "--origin-run-id=" + itoa(run.ID), "--run-id-descriptor=3"}
 	if python := run.Info.Interpreter; python != "" {
@@ -131,9 +133,9 @@ func resumeArguments(run metastore.Run, file, step string) []string {
 	return args
 }
 
-// resuming is a resume that was started. Neither side needs the other: what the process says of itself goes to a file without a name, and
-// the id of its run through a pipe, so that nothing stays behind whoever of the two ends first, and however. What its tasks print, which
-// has no bound, goes nowhere but into their logs.
+// resuming is a resume that was started. Neither side needs the other: what the process says of itself goes to a file
+// without a name, and the id of its run through a pipe, so that nothing stays behind whoever of the two ends first, and
+// however. What its tasks print, which has no bound, goes nowhere but into their logs.
 type resuming struct {
 	output *os.File
 	id     chan int64    // gets the id of its run; closed if there is none

@@ -65,17 +65,18 @@ func TestOnlyOurs(t *testing.T) {
 		path string
 		want string // empty: nobody else has a say
 	}{
-		"our file":                            {ours, ""},
-		"one that is not there":               {filepath.Join(dir, "a", "none.py"), ""},
-		"a link of ours to our file":          {link("ours.py", "a/flow.py"), ""},
-		"another's file":                      {theirs, "b/flow.py belongs to another user"},
-		"in another's folder":                 {inTheirs, "/c belongs to another user"},
-		"one that all may write":              {open, "d/flow.py can be changed by other users"},
-		"in a folder that all may write":      {inOpen, "/e can be changed by other users"},
-		"one that a group may write":          {group, "f/flow.py can be changed by other users"},
-		"a link of ours to another's file":    {link("x.py", theirs), "b/flow.py belongs to another user"},
-		"another's link to our file":          {theirLink, "mine.py belongs to another user"},
-		"by way of another's folder":          {filepath.Join(dir, "c") + "/../a/flow.py", ""}, // is cleaned first, as by those who use it
+		"our file":                         {ours, ""},
+		"one that is not there":            {filepath.Join(dir, "a", "none.py"), ""},
+		"a link of ours to our file":       {link("ours.py", "a/flow.py"), ""},
+		"another's file":                   {theirs, "b/flow.py belongs to another user"},
+		"in another's folder":              {inTheirs, "/c belongs to another user"},
+		"one that all may write":           {open, "d/flow.py can be changed by other users"},
+		"in a folder that all may write":   {inOpen, "/e can be changed by other users"},
+		"one that a group may write":       {group, "f/flow.py can be changed by other users"},
+		"a link of ours to another's file": {link("x.py", theirs), "b/flow.py belongs to another user"},
+		"another's link to our file":       {theirLink, "mine.py belongs to another user"},
+		// Is cleaned first, as by those who use it.
+		"by way of another's folder":          {filepath.Join(dir, "c") + "/../a/flow.py", ""},
 		"a link by way of another's folder":   {link("y.py", filepath.Join(dir, "c")+"/../a/flow.py"), "/c belongs to another user"},
 		"a link to itself":                    {link("z.py", "z.py"), "cannot be followed"},
 		"a link out of its folder and back":   {link("w.py", "../"+filepath.Base(dir)+"/a/flow.py"), ""},

@@ -16,8 +16,9 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 )
 
-// onlyOurs makes sure that nobody but the user of this process, and root, can have a say in what lies at a path: the file, all folders on
-// the way to it and the links among them belong to one of the two, and nobody else may write to them. What is not there is nobody's.
+// onlyOurs makes sure that nobody but the user of this process, and root, can have a say in what lies at a path:
+// the file, all folders on the way to it and the links among them belong to one of the two, and nobody else may
+// write to them. What is not there is nobody's.
 func onlyOurs(path string) error {
 	rest := strings.Split(filepath.Clean(path), "/")[1:]
 	at, links := "/", 0
@@ -67,7 +68,8 @@ func changedByUs(path string, st fs.FileInfo) error {
 		return fault.New(fault.Permission, "%s belongs to another user, %s", path, userName(uid))
 	}
 	mode := st.Mode()
-	if mode&fs.ModeSymlink != 0 || mode.IsDir() && mode&fs.ModeSticky != 0 { // there, everybody may only change what is his
+	// There, everybody may only change what is his.
+	if mode&fs.ModeSymlink != 0 || mode.IsDir() && mode&fs.ModeSticky != 0 {
 		return nil
 	}
 	if mode.Perm()&0o002 != 0 || mode.Perm()&0o020 != 0 && !ownGroup(int(sys.Gid)) {
@@ -76,8 +78,8 @@ func changedByUs(path string, st fs.FileInfo) error {
 	return nil
 }
 
-// ownGroup reports whether a group has nobody in it but this process's user and administrators: many systems give each user one of his
-// own, with his name, and let it write what is his.
+// ownGroup reports whether a group has nobody in it but this process's user and administrators: many systems give each
+// user one of his own, with his name, and let it write what is his.
 func ownGroup(gid int) bool {
 	g, err := user.LookupGroupId(strconv.Itoa(gid))
 	name := ""

@@ -11,7 +11,8 @@ import (
 )
 
 // Remove removes whole runs and frees what no other run needs. All of them are looked at
-// first: NotFound if one does not exist, Conflict if one still goes on or may come back, Usage for a pathspec of less than a run.
+// first: NotFound if one does not exist, Conflict if one still goes on or may come back,
+// Usage for a pathspec of less than a run.
 func (s *Service) Remove(ctx context.Context, runs []Pathspec, m upkeep.Mode) (upkeep.Collected, error) {
 	ids := make([]int64, len(runs))
 	for i, p := range runs {
@@ -31,7 +32,8 @@ func (s *Service) Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode
 	return s.c.Upkeep.Collect(ctx, rules, m)
 }
 
-// Examine looks at the Python, the SDK and, if there is one, the store. python is what the user named, possibly nothing.
+// Examine looks at the Python, the SDK and, if there is one, the store. python
+// is what the user named, possibly nothing.
 func (s *Service) Examine(ctx context.Context, python string, x upkeep.Examination) error {
 	if s.c.Store != nil {
 		upkeep.ExamineDisk(s.c.Home, x)

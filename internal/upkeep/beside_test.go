@@ -46,8 +46,8 @@ func realWorld(t *testing.T) (*world, *between) {
 	return newWorld(t, home, hook), hook
 }
 
-// TestBesideACollection has flows do what they do at the worst moment. Of each kind of value there is one to which nobody
-// refers any more: it is in the plan, and then a flow stores the same.
+// TestBesideACollection has flows do what they do at the worst moment. Of each kind of value there is one to which
+// nobody refers any more: it is in the plan, and then a flow stores the same.
 func TestBesideACollection(t *testing.T) {
 	sizes := []int{10, 5000, 70_000, 200_000}
 	for name, c := range map[string]func(w *world, old int64) (after func()){
@@ -140,8 +140,8 @@ func (w *world) register() *upkeep.Engine {
 	return e
 }
 
-// unseen makes a folder as that of an engine which runs at a place, with a process of which nothing is to be seen here. It is locked as
-// long as the engine lives where it can be told by that.
+// unseen makes a folder as that of an engine which runs at a place, with a process of which nothing is to be seen here.
+// It is locked as long as the engine lives where it can be told by that.
 func (w *world) unseen(place metastore.Place, locked bool) string {
 	e, err := upkeep.Register(w.store.Home, place)
 	w.ok(err)
@@ -194,8 +194,8 @@ func (w *world) files() []string {
 	return list
 }
 
-// The folder of an engine on another machine, whose process ids mean nothing here, stays with what it relies on: for an hour
-// after its last sign, and as long as a run goes on there.
+// The folder of an engine on another machine, whose process ids mean nothing here, stays with what it relies on: for an
+// hour after its last sign, and as long as a run goes on there.
 func TestEngineElsewhere(t *testing.T) {
 	w, meta := realWorld(t)
 	theirs := w.unseen(metastore.Place{Host: "there", Boot: "b", Namespace: "1"}, false)
@@ -244,9 +244,9 @@ func TestEngineElsewhere(t *testing.T) {
 	}
 }
 
-// A container has processes of its own, also where it has the name of its machine. So has an engine of an older version, which did not
-// say where it runs, for all that is known. What they are about to store is not taken for what the dead left: not by an
-// engine that begins, nor by a collection.
+// A container has processes of its own, also where it has the name of its machine. So has an engine of an older
+// version, which did not say where it runs, for all that is known. What they are about to store is not taken for what
+// the dead left: not by an engine that begins, nor by a collection.
 func TestEngineInAContainer(t *testing.T) {
 	for name, place := range map[string]metastore.Place{
 		"in a container":        {Host: "here", Boot: "b", Namespace: "2"},
@@ -289,7 +289,8 @@ func TestEngineInAContainer(t *testing.T) {
 	}
 }
 
-// A run whose engine cannot be seen, and that fell silent a short while ago, may come back. It stays with all that it may need.
+// A run whose engine cannot be seen, and that fell silent a short while ago, may come
+// back. It stays with all that it may need.
 func TestSilentRun(t *testing.T) {
 	w, meta := realWorld(t)
 	died, silent := w.start("A", 0), w.start("A", 0)
@@ -440,8 +441,8 @@ func TestBrokenOff(t *testing.T) {
 	w.check(true)
 }
 
-// Cards that were shown while their tasks ran are of no use when every attempt is recorded, as it is when a run came to its end. Of a run that
-// died they are the last that was seen.
+// Cards that were shown while their tasks ran are of no use when every attempt is recorded, as it is when a run came to
+// its end. Of a run that died they are the last that was seen.
 func TestCardsLeftBehind(t *testing.T) {
 	w, _ := realWorld(t)
 	died, goes, lives := w.start("A", 0), w.start("A", 0), w.start("A", 0)

@@ -26,20 +26,23 @@ type Store struct {
 	Data *datastore.Store
 	Home string // its folder
 	Here metastore.Place
-	// Status returns the honest status of a run: whether one that is recorded as running still goes on. Of one that is over only
-	// because nothing is heard of it, it returns until when it may be heard of again; that is zero if it cannot be any more.
+	// Status returns the honest status of a run: whether one that is recorded as running still goes on. Of
+	// one that is over only because nothing is heard of it, it returns until when it may be heard of
+	// again; that is zero if it cannot be any more.
 	Status func(metastore.Run) (status metastore.RunStatus, silent time.Time)
 	Now    func() time.Time
 }
 
 // Mode is how runs are removed.
 type Mode struct {
-	Dry   bool // only say what would go
-	Force bool // also runs that fell silent a short while ago and may come back, and the values of a store without any run
+	Dry bool // only say what would go
+	// Force removes also runs that fell silent a short while ago and may come back,
+	// and the values of a store without any run.
+	Force bool
 }
 
-// Share is a run that goes, and the bytes of values and logs that go with it: those that no run needs that stays. What several
-// need that go counts for the newest.
+// Share is a run that goes, and the bytes of values and logs that go with it: those that no run needs that stays. What
+// several need that go counts for the newest.
 type Share struct {
 	Run   metastore.Run
 	Bytes int64
@@ -52,8 +55,10 @@ type Collected struct {
 	Held       int64   // bytes of files that go another time: a flow that runs now may be about to need them
 	Leftovers  int     // files and folders that dead processes left
 	LeftBehind int64   // bytes in them
-	Unclaimed  int64   // bytes of values that stay since there is no run at all, as if the database was lost and a new one made
-	Unfinished int64   // bytes of files that somebody writes, or may be writing on another machine: they stay
+	// Unclaimed is bytes of values that stay since there is no run at all, as if
+	// the database was lost and a new one made.
+	Unclaimed  int64
+	Unfinished int64 // bytes of files that somebody writes, or may be writing on another machine: they stay
 	// Silent are runs that the rules select and that stay, since they may come back: the last of them until Until.
 	Silent []int64
 	Until  time.Time
@@ -83,7 +88,8 @@ func (s *Store) Remove(ctx context.Context, ids []int64, m Mode) (Collected, err
 			if r.Status == metastore.RunRunning {
 				how := fmt.Sprintf("Ctrl-C, or `kill %d`", r.Lease.PID)
 				if !r.Lease.In(s.Here) {
-					how = fmt.Sprintf("Ctrl-C there, or `levada cancel %d`", r.ID) // the process of this number here is another
+					// The process of this number here is another.
+					how = fmt.Sprintf("Ctrl-C there, or `levada cancel %d`", r.ID)
 				}
 				return nil, fault.New(fault.Conflict, "run %d still goes on, in process %d on %s", r.ID, r.Lease.PID, r.Lease.Host).
 					Do("stop it first (%s), or wait until it has ended", how)
@@ -104,8 +110,8 @@ func mayReturn(r metastore.Run, until, now time.Time) error {
 		Do("end it there, or wait until then; if it is gone for good, --force removes it now")
 }
 
-// Collect removes the runs that the rules select and frees what nobody needs then; without rules only the latter. Runs that may come
-// back stay.
+// Collect removes the runs that the rules select and frees what nobody needs then; without rules only
+// the latter. Runs that may come back stay.
 func (s *Store) Collect(ctx context.Context, rules Rules, m Mode) (Collected, error) {
 	if err := rules.Check(); err != nil {
 		return Collected{}, err
@@ -303,8 +309,9 @@ func decide(f found, force bool) *plan {
 	return p
 }
 
-// spareUnclaimed leaves files of values where there is no run; of logs in files none goes then, as they may be of a run that comes. That is how
-// a store looks whose database was lost and replaced by a new one; what can be saved from elsewhere needs the files then.
+// spareUnclaimed leaves files of values where there is no run; of logs in files none goes then, as they may be of
+// a run that comes. That is how a store looks whose database was lost and replaced by a new one; what can be
+// saved from elsewhere needs the files then.
 func (p *plan) spareUnclaimed() {
 	for _, f := range p.files {
 		p.Unclaimed += f.Size
@@ -365,7 +372,8 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	for i, share := range p.Runs {
 		ids[i] = share.Run.ID
 	}
-	// What dead processes left refers to nothing and is referred to by nothing. It goes first, for no record needs room for that.
+	// What dead processes left refers to nothing and is referred to by nothing. It goes
+	// first, for no record needs room for that.
 	for _, l := range p.remove {
 		if err := os.RemoveAll(l.path); err != nil {
 			return freed, fault.Of("delete", l.path, err)
@@ -426,8 +434,8 @@ func (s *Store) deleteRows(ctx context.Context, p *plan) error {
 	})
 }
 
-// deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed between the plan and the
-// removal of its origin; now that the origin is gone, that cannot happen any more.
+// deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed
+// between the plan and the removal of its origin; now that the origin is gone, that cannot happen any more.
 func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, err error) {
 	if len(files) == 0 {
 		return 0, nil
@@ -452,7 +460,8 @@ func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, e
 	return freed, nil
 }
 
-// guard protects the files that are needed. The order of its two questions is what makes it right: see package datastore.
+// guard protects the files that are needed. The order of its two questions is
+// what makes it right: see package datastore.
 func (s *Store) guard(since metastore.RunSet) datastore.Guard {
 	return func(ctx context.Context) (map[metastore.Hash]bool, time.Time, error) {
 		e, err := s.engines(ctx)
@@ -473,8 +482,8 @@ func (s *Store) guard(since metastore.RunSet) datastore.Guard {
 // atOnce is how long one transaction should keep those waiting who want to write, about.
 const atOnce = 30 * time.Millisecond
 
-// inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce. On a full disk there may be room for
-// one at a time only.
+// inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce. On a full disk
+// there may be room for one at a time only.
 func inPieces[T any](ctx context.Context, s *Store, list []T, f func([]T) error) error {
 	full := false
 	for n := 1; len(list) > 0; {

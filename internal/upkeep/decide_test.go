@@ -11,7 +11,8 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// TestDecide has a value of 10 bytes in a file, another of 1 byte in the database, a log of 100 bytes, or something else.
+// TestDecide has a value of 10 bytes in a file, another of 1 byte in the
+// database, a log of 100 bytes, or something else.
 func TestDecide(t *testing.T) {
 	succeeded := func(id int64) metastore.Run { return metastore.Run{ID: id, Status: metastore.RunSucceeded} }
 	goes, stays, newer := succeeded(1), succeeded(2), succeeded(3)

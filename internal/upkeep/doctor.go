@@ -50,9 +50,9 @@ func (x *Examination) tell(check string, level Level, format string, args ...any
 	x.Tell(Finding{Check: check, Level: level, Text: fmt.Sprintf(format, args...)})
 }
 
-// Examine looks at everything in the store. What is repaired is what cannot lose anything: what nobody refers to, and damaged
-// copies of values of which there is another that is right. An error is told as a finding if it is about the store; only an
-// interruption is returned.
+// Examine looks at everything in the store. What is repaired is what cannot lose anything: what nobody refers to, and
+// damaged copies of values of which there is another that is right. An error is told as a finding if it is about the
+// store; only an interruption is returned.
 func (s *Store) Examine(ctx context.Context, x Examination) error {
 	for _, check := range []struct {
 		name string

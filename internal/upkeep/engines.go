@@ -29,11 +29,12 @@ type Engine struct {
 // their way into the store. Both end with Leave, after the engine's last commit. What dead engines of this machine
 // left is removed.
 //
-// The folder's name says who the engine is, when it began and where: PID-START-BEGAN-MACHINE-nNAMESPACE.…, with the process's start
-// time as package usage tells it, nanoseconds since 1970, a hash of the name of this machine, and the namespace of the process id.
-// Process ids of another machine, or of a container that has the same folder, mean nothing here. While the engine lives it has the
-// folder locked, which tells of it in all containers that see the same file system; that a folder is not locked says nothing, since
-// not all file systems have locks, nor do all that share a folder share them.
+// The folder's name says who the engine is, when it began and where: PID-START-BEGAN-MACHINE-nNAMESPACE.…, with
+// the process's start time as package usage tells it, nanoseconds since 1970, a hash of the name of this machine,
+// and the namespace of the process id. Process ids of another machine, or of a container that has the same
+// folder, mean nothing here. While the engine lives it has the folder locked, which tells of it in all containers
+// that see the same file system; that a folder is not locked says nothing, since not all file systems have locks,
+// nor do all that share a folder share them.
 func Register(home string, here metastore.Place) (*Engine, error) {
 	root := layout.StagingOf(home)
 	if found, err := look(root, here); err == nil {
@@ -128,7 +129,8 @@ func look(root string, here metastore.Place) (engines, error) {
 			}
 		case n == 3 && usage.Alive(pid, start):
 			e.live(time.Unix(0, began))
-		// A file that is in none of the engines' folders has lost its name in the moment after it was made, if its engine lives.
+		// A file that is in none of the engines' folders has lost its name in the moment
+		// after it was made, if its engine lives.
 		case n == 3 || entry.Type().IsRegular():
 			e.left = append(e.left, leftover{path: path, bytes: sizeOf(path)})
 		}
@@ -147,8 +149,8 @@ func (e *engines) live(began time.Time) {
 // coarse is how coarsely file systems keep the time of a file, at most.
 const coarse = 2 * time.Second
 
-// elsewhere is how long an engine that cannot be seen from here may be silent between the moment it begins and that when its run
-// is recorded, or afterwards.
+// elsewhere is how long an engine that cannot be seen from here may be silent between the moment it begins and that
+// when its run is recorded, or afterwards.
 const elsewhere = time.Hour
 
 // engines finds out which engines live: by their folders, and by the runs that go on or may do so again.
@@ -196,8 +198,8 @@ func (e *engines) holds(f datastore.File) bool { return e.living && !f.Stored.Be
 // unwritten is for how long a file that is being written is not written to, at most, while somebody writes it.
 const unwritten = time.Hour
 
-// halfWritten tells files that somebody began to write and who died before they were whole from those that somebody writes, or may be
-// writing where that cannot be known, and counts the bytes of the latter.
+// halfWritten tells files that somebody began to write and who died before they were whole from those that somebody
+// writes, or may be writing where that cannot be known, and counts the bytes of the latter.
 func halfWritten(parts []blob.Part, living bool, now time.Time) (left []blob.Part, kept int64) {
 	patience := time.Minute
 	if living {

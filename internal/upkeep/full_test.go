@@ -10,7 +10,8 @@ import (
 	"github.com/levadahq/levada/internal/upkeep"
 )
 
-// crowded is a store whose database has no room to delete many values at once, and none at all while there are files of values.
+// crowded is a store whose database has no room to delete many values at once, and none
+// at all while there are files of values.
 type crowded struct {
 	metastore.Store
 	files func() int

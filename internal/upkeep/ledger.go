@@ -2,8 +2,8 @@ package upkeep
 
 import "github.com/levadahq/levada/internal/metastore"
 
-// ledger finds out what goes when some runs go, and how many bytes that is. It is told, in this order: what is stored, what
-// refers to it, which logs carried tasks need. Then it is asked what goes, and charged with the bytes of that.
+// ledger finds out what goes when some runs go, and how many bytes that is. It is told, in this order: what is stored,
+// what refers to it, which logs carried tasks need. Then it is asked what goes, and charged with the bytes of that.
 type ledger struct {
 	gone   map[int64]bool // runs that go
 	known  map[int64]bool // runs that there were, those that go included

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// lockFolder locks a folder until the file that it returns is closed, or the process ends. It is nil where there are no locks.
+// lockFolder locks a folder until the file that it returns is closed, or the process
+// ends. It is nil where there are no locks.
 func lockFolder(path string) *os.File {
 	f, err := os.Open(path)
 	if err != nil {

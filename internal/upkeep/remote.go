@@ -14,11 +14,11 @@ import (
 	"github.com/levadahq/levada/internal/layout"
 )
 
-// Remote makes an engine known that stores through a server, or says that it still lives; the zero Time is one that was not known.
-// It returns the moment at which the engine began, by the clock of this machine, which the engine repeats.
+// Remote makes an engine known that stores through a server, or says that it still lives; the zero Time is one that was
+// not known. It returns the moment at which the engine began, by the clock of this machine, which the engine repeats.
 //
-// Its folder is like that of an engine on another machine: whether it lives is told by when it was last touched. It outlives the
-// server, so a server that is started anew knows whom it served.
+// Its folder is like that of an engine on another machine: whether it lives is told by when it was last touched. It
+// outlives the server, so a server that is started anew knows whom it served.
 func Remote(home, host, session string, began time.Time) (time.Time, error) {
 	if !sessionName.MatchString(session) {
 		return began, fault.New(fault.Usage, "%q is no name of a session", session)

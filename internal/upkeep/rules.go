@@ -22,8 +22,8 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// Rules say which runs are to go: those to which all rules apply that are given, and none that keeps. A run that still goes on
-// never goes.
+// Rules say which runs are to go: those to which all rules apply that are given, and none that
+// keeps. A run that still goes on never goes.
 type Rules struct {
 	OlderThan time.Duration         // it ended longer ago; 0 is no rule
 	Keep      int                   // it is not among so many newest of its flow; -1 is no rule

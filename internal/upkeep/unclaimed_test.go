@@ -7,7 +7,8 @@ import (
 	"github.com/levadahq/levada/internal/upkeep"
 )
 
-// TestValuesOfAStoreWithoutRuns has values and no run: a database that was lost, and a new one in its place. They stay, and doctor tells.
+// TestValuesOfAStoreWithoutRuns has values and no run: a database that was lost, and a new one in
+// its place. They stay, and doctor tells.
 func TestValuesOfAStoreWithoutRuns(t *testing.T) {
 	w := newWorld(t, t.TempDir(), mem.New())
 	_, err := w.store.Data.Put(ctx, contentOf(1, 1, 200_000))

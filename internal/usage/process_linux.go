@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// BootID returns an id of the machine's present uptime, "" if unknown, also if this process cannot look for others by their
-// numbers. A process number means something only together with it, and with [PIDNamespace].
+// BootID returns an id of the machine's present uptime, "" if unknown, also if this process cannot look for others by
+// their numbers. A process number means something only together with it, and with [PIDNamespace].
 func BootID() string {
 	// A /proc that was mounted for another namespace shows other processes under the numbers that this one knows.
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
@@ -21,8 +21,8 @@ func BootID() string {
 	return strings.TrimSpace(string(text))
 }
 
-// PIDNamespace returns the identity of the namespace in which this process sees the numbers of processes, "" if unknown: the
-// same process has another number in another one, as that of a container, or none.
+// PIDNamespace returns the identity of the namespace in which this process sees the numbers of processes, "" if
+// unknown: the same process has another number in another one, as that of a container, or none.
 func PIDNamespace() string {
 	name, err := os.Readlink("/proc/self/ns/pid") // pid:[4026531836]
 	if err != nil {

@@ -18,7 +18,8 @@ func TestSeriesOfAFewSeconds(t *testing.T) {
 	}
 	s.Add(began.Add(1500*time.Millisecond), Reading{CPU: 3 * time.Second, Memory: 10 << 20, Source: SourcePSS})
 	s.Add(began.Add(2500*time.Millisecond), Reading{CPU: 3500 * time.Millisecond, Memory: 30 << 20, Source: SourcePSS})
-	s.Add(began.Add(2500*time.Millisecond), Reading{CPU: 3500 * time.Millisecond, Memory: 40 << 20, Source: SourcePSS}) // the clock stood still
+	// The clock stood still.
+	s.Add(began.Add(2500*time.Millisecond), Reading{CPU: 3500 * time.Millisecond, Memory: 40 << 20, Source: SourcePSS})
 	s.Add(began.Add(3500*time.Millisecond), Reading{CPU: 3500 * time.Millisecond, Memory: 20 << 20, Source: SourcePSS})
 	want := []Point{{1500, 2000, 10 << 10}, {2500, 500, 30 << 10}, {3500, 0, 40 << 10}}
 	if got := s.Points(); !reflect.DeepEqual(got, want) {

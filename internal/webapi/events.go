@@ -14,10 +14,10 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 )
 
-// A hub tells everybody who waits for news of one thing, a run or the list of runs, what is new. It looks at the store once for all of
-// them. It numbers its events and keeps the last ones, so a reader whose connection broke goes on behind the last it had seen; one
-// that was away for longer, or comes for the first time, is told to fetch everything ("reset") and misses nothing after that. A reader that
-// does not keep up is cut off, and comes back the same way.
+// A hub tells everybody who waits for news of one thing, a run or the list of runs, what is new. It looks at the store
+// once for all of them. It numbers its events and keeps the last ones, so a reader whose connection broke goes on
+// behind the last it had seen; one that was away for longer, or comes for the first time, is told to fetch everything
+// ("reset") and misses nothing after that. A reader that does not keep up is cut off, and comes back the same way.
 type hub struct {
 	look  func(ctx context.Context, now time.Time) ([]event, error)
 	epoch string // of this hub's numbers
@@ -44,8 +44,9 @@ const (
 	keptEvents = 256              // that a reader may have missed
 	waiting    = 256              // events that a reader may be behind
 	linger     = 30 * time.Second // for which a hub that nobody listens to is kept for those who come back
-	anyway     = 5 * time.Second  // after which the store is looked at also if nothing was written: a run that died writes nothing
-	heartbeat  = 15 * time.Second
+	// After which the store is looked at also if nothing was written: a run that died writes nothing.
+	anyway    = 5 * time.Second
+	heartbeat = 15 * time.Second
 )
 
 func jsonEvent(name string, v any) (event, error) {
@@ -69,8 +70,8 @@ func (h *hubs) init(a *API) {
 	h.ctx, h.close = context.WithCancel(context.Background())
 }
 
-// join returns the hub of a run, or of the list of runs, and a channel on which its events come from now on. What was missed since the
-// event with the id last comes first; reset says that this is not known.
+// join returns the hub of a run, or of the list of runs, and a channel on which its events come from now on. What was
+// missed since the event with the id last comes first; reset says that this is not known.
 func (h *hubs) join(ctx context.Context, run int64, last string) (*hub, chan event, error) {
 	b, c := h.enter(run, last)
 	var err error
@@ -434,8 +435,8 @@ func (s *stream) send(id, name string, data []byte) error {
 
 func (s *stream) comment() error { return s.write([]byte(": still here\n\n")) }
 
-// What one event of a log has at most: lines, and bytes of them as JSON, about. What a reader has not taken is held by the server, so it
-// is little, but a line is never cut.
+// What one event of a log has at most: lines, and bytes of them as JSON, about. What a reader has not taken is held by
+// the server, so it is little, but a line is never cut.
 const (
 	linesTogether = 2000
 	bytesTogether = 64 << 10
@@ -445,7 +446,8 @@ const (
 // gather is for how long lines are waited for that can go into one event with those before them.
 const gather = 5 * time.Millisecond
 
-// logEvents streams what an attempt prints, at the pace of the reader: the log is read on when the lines before have been taken.
+// logEvents streams what an attempt prints, at the pace of the reader: the log is read
+// on when the lines before have been taken.
 func (a *API) logEvents(r *request) error {
 	q := readLog(r)
 	if last := r.Header.Get("Last-Event-ID"); last != "" {

@@ -94,7 +94,8 @@ func TestRunsEvents(t *testing.T) {
 	a.want("reset", "")
 	f.store.Run(t, metastore.RunSucceeded, "eve")
 	var last string
-	for seen := ""; !strings.Contains(seen, `"status":"succeeded"`) || !strings.Contains(seen, `"user":"eve"`); { // it is made in several commits
+	// It is made in several commits.
+	for seen := ""; !strings.Contains(seen, `"status":"succeeded"`) || !strings.Contains(seen, `"user":"eve"`); {
 		last, _, seen = a.next()
 	}
 	a.stop()

@@ -23,8 +23,9 @@ func AcceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// output is the body of an answer that is text, such as a log or a card: compressed if its reader takes that, which makes a log some ten
-// times smaller. What is written reaches the reader by Flush, or by Close, without which it has no good end.
+// output is the body of an answer that is text, such as a log or a card: compressed if its reader takes
+// that, which makes a log some ten times smaller. What is written reaches the reader by Flush, or by
+// Close, without which it has no good end.
 type output struct {
 	*bufio.Writer
 	packed  *gzip.Writer // nil if it is not

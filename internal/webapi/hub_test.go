@@ -7,7 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whoever comes back gets exactly what it missed, or is told that this is not known; whoever does not keep up is cut off and keeps nobody.
+// Whoever comes back gets exactly what it missed, or is told that this is not known; whoever does
+// not keep up is cut off and keeps nobody.
 func TestHub(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := &hub{listeners: map[chan event]bool{}, epoch: "e"}

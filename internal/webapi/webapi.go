@@ -125,8 +125,8 @@ type route struct {
 // media is the result of a route that answers with something else than JSON.
 type media string
 
-// request is a request that is being answered. The methods that read parameters keep the first error, which get and others return
-// before anything is asked.
+// request is a request that is being answered. The methods that read parameters keep the first error, which get and
+// others return before anything is asked.
 type request struct {
 	*http.Request
 	w     http.ResponseWriter

@@ -44,7 +44,8 @@ type Client struct {
 
 var _ api.Caller = (*Client)(nil)
 
-// New returns a client of the server at an address such as http://127.0.0.1:8265. Nothing is asked yet. Usage if it is no address.
+// New returns a client of the server at an address such as http://127.0.0.1:8265. Nothing
+// is asked yet. Usage if it is no address.
 func New(address string) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {

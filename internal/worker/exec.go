@@ -152,7 +152,8 @@ func (p *Pool) whole(header any) any {
 	return header
 }
 
-// Spawns reports whether each task is a program that the host starts, which takes so long that nobody should wait for it.
+// Spawns reports whether each task is a program that the host starts, which takes
+// so long that nobody should wait for it.
 func (p *Pool) Spawns() bool { return p.isolation == Spawn }
 
 // Environment is the environment of a worker: the engine's own, with the SDK on Python's path, and vars.

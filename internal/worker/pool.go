@@ -42,8 +42,9 @@ const (
 
 // Spec says how to start the workers of a flow.
 type Spec struct {
-	File   string // the user's file, absolute
-	Module string // of the file, where it is run as part of its package, by `python -m`; empty: the file is run by its path
+	File string // the user's file, absolute
+	// Of the file, where it is run as part of its package, by `python -m`; empty: the file is run by its path.
+	Module string
 	Python string // the interpreter; empty if the flow is a program
 	SDK    string // folder that holds the SDK's packages
 	// Program is the flow itself, if it is one: an executable file.
@@ -53,8 +54,8 @@ type Spec struct {
 	Stderr  io.Writer
 	// Setup says what the description of the flow depends on, if its worker asks for that. Nil: nothing.
 	Setup SetupFunc
-	// Heard is told, before Setup is called, the variables of Levada's and Metaflow's in the worker's environment, of which the
-	// user's file may have set some. May be nil.
+	// Heard is told, before Setup is called, the variables of Levada's and Metaflow's in the worker's environment, of
+	// which the user's file may have set some. May be nil.
 	Heard func(variables map[string]string)
 	// Ask has the worker ask for it even if the flow itself does not need it.
 	Ask bool
@@ -65,8 +66,8 @@ type Spec struct {
 // SetupFunc returns what is known of a flow, by its name, before it is described: a frame and its body.
 type SetupFunc func(flow string) (*protocol.Setup, []byte, error)
 
-// Pool gives processes. Its methods may be called concurrently, but for Isolate and SetContext: these say how tasks are to be started,
-// and are called before any is.
+// Pool gives processes. Its methods may be called concurrently, but for Isolate and SetContext: these say how tasks are
+// to be started, and are called before any is.
 type Pool struct {
 	spec      Spec
 	isolation Isolation
@@ -98,7 +99,8 @@ type Setting struct {
 // Plain reports whether it is the flow's own setting.
 func (s Setting) Plain() bool { return s.Python == "" && len(s.Vars) == 0 }
 
-// vars are the variables of a process. The programs of an interpreter's environment are found first, as where one is activated.
+// vars are the variables of a process. The programs of an interpreter's environment are
+// found first, as where one is activated.
 func (s Setting) vars() map[string]string {
 	if s.Python == "" {
 		return s.Vars
@@ -221,7 +223,8 @@ func (p *Pool) startServer(set Setting) (*Server, error) {
 	}
 	defer far.Close()
 	cmd := p.command(set, append(p.asks(), protocol.ControlSocket+"=3")...)
-	// When the engine dies, a fork server ends what it runs, because its control socket ends; SIGTERM is for one that still imports.
+	// When the engine dies, a fork server ends what it runs, because its control socket
+	// ends; SIGTERM is for one that still imports.
 	cmd.SysProcAttr = leader(syscall.SIGTERM)
 	cmd.ExtraFiles = []*os.File{far}
 	cmd.Stdout, cmd.Stderr = p.spec.Stdout, p.spec.Stderr
@@ -376,8 +379,8 @@ func (p *Pool) spawn(first First, set Setting, watch Watch) (*Process, error) {
 	return startProgram(program, speech, watch)
 }
 
-// Kill ends all fork servers and what they run, at once, those that do not listen any more too. It waits for those that start: the
-// context that they were started with has to have ended.
+// Kill ends all fork servers and what they run, at once, those that do not listen any more too. It waits for those that
+// start: the context that they were started with has to have ended.
 func (p *Pool) Kill() { p.each((*Server).Kill) }
 
 // Close ends all workers and what they run.

@@ -34,8 +34,8 @@ func closingOnExec(pair [2]int, err error) ([2]int, error) {
 	return pair, err
 }
 
-// leader is how a process starts that leads a process group. There is nobody here who would tell it that the engine died:
-// it notices when it next talks to it.
+// leader is how a process starts that leads a process group. There is nobody here who would tell it that the engine
+// died: it notices when it next talks to it.
 func leader(syscall.Signal) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // waitExited returns when the child has ended, without reaping it, so that its

@@ -62,8 +62,8 @@ func (p *Process) Close() {
 	p.Stderr.Close()
 }
 
-// How long a process that has ended is heard on if something that it started, and that left its process group, holds its streams
-// open. Its conversation is heard longer: what it said last decides how it ended.
+// How long a process that has ended is heard on if something that it started, and that left its process group, holds
+// its streams open. Its conversation is heard longer: what it said last decides how it ended.
 const (
 	drainGrace    = 250 * time.Millisecond
 	lastWordGrace = 5 * time.Second

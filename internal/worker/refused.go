@@ -10,8 +10,8 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 )
 
-// refused says which limit has kept the system from starting a process, and what to do about it. The system's own words tell neither. A cause
-// that is about no limit gives nothing.
+// refused says which limit has kept the system from starting a process, and what to do about it. The system's own words
+// tell neither. A cause that is about no limit gives nothing.
 func refused(cause error) (why, hint string) {
 	const fewer = "or run fewer tasks at once with --max-workers"
 	switch {

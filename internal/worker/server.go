@@ -35,8 +35,9 @@ type Server struct {
 	values     []byte
 	spawns     bool // it starts no processes: each task is the program started again
 
-	// Whoever tells the server something has talk, and keeps it while a server does not listen; it is taken before mu. What is
-	// known of the server's processes has a lock of its own, over which nothing is written, so that news of them is always heard.
+	// Whoever tells the server something has talk, and keeps it while a server does not listen; it is taken
+	// before mu. What is known of the server's processes has a lock of its own, over which nothing is
+	// written, so that news of them is always heard.
 	talk sync.Mutex
 	mu   sync.Mutex // guards the fields below, and of processes watch, given and end
 
@@ -72,8 +73,8 @@ func newServer(file string, f *os.File, cmd *exec.Cmd, pid int) (*Server, error)
 	}, nil
 }
 
-// handshake reads the first two frames: hello, which may tell of variables, and the definition. Between them, a worker that asks is
-// told the setup.
+// handshake reads the first two frames: hello, which may tell of variables, and the definition. Between
+// them, a worker that asks is told the setup.
 func (s *Server) handshake(setup SetupFunc, heard func(map[string]string)) error {
 	var hello, def protocol.FromWorker
 	if _, err := protocol.ReadFrame(s.in, &hello); err != nil {
@@ -138,7 +139,8 @@ func (s *Server) tell(setup SetupFunc, flow string) error {
 // noFlow explains why a worker ended without describing a flow. Its own words, a
 // traceback of the import usually, have already gone to stderr.
 func (s *Server) noFlow(cause error) error {
-	if fault.Is(cause, fault.Invalid) && !errors.Is(cause, io.ErrUnexpectedEOF) { // it lives, and would not end by itself
+	// It lives, and would not end by itself.
+	if fault.Is(cause, fault.Invalid) && !errors.Is(cause, io.ErrUnexpectedEOF) {
 		return fault.New(fault.UserCode, "the file writes into the socket to Levada while it is imported").On(s.file).Because(cause)
 	}
 	if s.cmd != nil && s.program {
@@ -418,14 +420,15 @@ func (s *Server) write(m protocol.ToWorker) {
 	}
 }
 
-// Kill ends the server and what it runs, though it may not listen any more: it was stopped, or is stuck. It may be called while
-// others wait for the server to take what they say, and ends their wait.
+// Kill ends the server and what it runs, though it may not listen any more: it was stopped, or is stuck. It may be
+// called while others wait for the server to take what they say, and ends their wait.
 func (s *Server) Kill() {
 	s.slay()
 	s.conn.Close() // serve sees the end of the conversation, and gives up all processes
 }
 
-// slay kills the server's process. It is our child, also if it was handed over: its number is its own until it is reaped.
+// slay kills the server's process. It is our child, also if it was handed over:
+// its number is its own until it is reaped.
 func (s *Server) slay() {
 	if s.cmd != nil {
 		s.cmd.Process.Kill()

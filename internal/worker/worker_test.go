@@ -293,7 +293,8 @@ func TestForkServerDies(t *testing.T) {
 	}
 }
 
-// TestKillOfAForkServerThatDoesNotListen ends one that is stopped: neither what it is asked reaches it, nor is there room to ask.
+// TestKillOfAForkServerThatDoesNotListen ends one that is stopped: neither what it is
+// asked reaches it, nor is there room to ask.
 func TestKillOfAForkServerThatDoesNotListen(t *testing.T) {
 	p, err := open(t, flow, worker.Fork)
 	if err != nil {

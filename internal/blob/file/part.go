@@ -13,9 +13,9 @@ import (
 	"github.com/levadahq/levada/internal/layout"
 )
 
-// Whoever writes a file holds a lock on it. The operating system gives that up when its process ends, however that ends: one without a lock
-// is abandoned, whatever its age, and may be removed beside those who write. Where there are no locks, and in versions before these, the
-// name is another, and only the age of a file tells.
+// Whoever writes a file holds a lock on it. The operating system gives that up when its process ends, however that
+// ends: one without a lock is abandoned, whatever its age, and may be removed beside those who write. Where there are
+// no locks, and in versions before these, the name is another, and only the age of a file tells.
 const (
 	locked   = "part-"
 	unlocked = "put-"

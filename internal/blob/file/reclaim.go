@@ -94,9 +94,9 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 	})
 }
 
-// lock locks the bucket's folder: shared by those who put and renew, alone by one who deletes. The operating system gives the
-// lock up when its process ends, however that ends. Where the file system has no locks, sharing goes without, and nobody
-// can have it alone.
+// lock locks the bucket's folder: shared by those who put and renew, alone by one who deletes. The operating
+// system gives the lock up when its process ends, however that ends. Where the file system has no locks, sharing
+// goes without, and nobody can have it alone.
 func (b *Bucket) lock(alone bool) (unlock func(), err error) {
 	f, err := os.Open(b.root)
 	if err != nil {

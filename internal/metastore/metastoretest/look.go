@@ -178,7 +178,8 @@ func testSearch(t *testing.T, s metastore.Store) {
 		"one word not there":      {metastore.RunFilter{Search: "train bob gold"}, nil},
 		"an id and a word":        {metastore.RunFilter{Search: "60 score", Limit: 2}, []int64{602, 601}},
 		"two words of many":       {metastore.RunFilter{Search: "score bob", Limit: 2}, []int64{602, 601}},
-		"very many words":         {metastore.RunFilter{Search: strings.Repeat("score ", 8) + "bob"}, nil}, // the last ones together
+		// The last ones together.
+		"very many words":         {metastore.RunFilter{Search: strings.Repeat("score ", 8) + "bob"}, nil},
 		"blanks alone":            {metastore.RunFilter{Search: "  ", Limit: 1}, []int64{603}},
 		"of parameter":            {metastore.RunFilter{Search: "gold"}, []int64{603}},
 		"of an old one's":         {metastore.RunFilter{Search: `c:\data_1`}, []int64{1}},

@@ -301,8 +301,8 @@ func testTags(t *testing.T, s metastore.Store) {
 	wantKind(t, "ChangeTags of no run", err, fault.NotFound)
 }
 
-// Marks asks for writes twice: the same, which are done once, and others that look the same. A store far away is not tested so: it marks
-// what it sends itself.
+// Marks asks for writes twice: the same, which are done once, and others that look the same. A store far away is not
+// tested so: it marks what it sends itself.
 func Marks(t *testing.T, s metastore.Store) {
 	mark := func(batch int64, item int) *metastore.Mark {
 		return &metastore.Mark{Writer: "w", Batch: batch, Item: item}

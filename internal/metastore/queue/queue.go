@@ -41,8 +41,8 @@ func New[T any](b Bounds, handle func([]T)) *Queue[T] {
 	return q
 }
 
-// Add queues a write of about so many bytes; one that is urgent takes along what is there at once. It blocks only while the
-// queue is full, and reports false if it is closed.
+// Add queues a write of about so many bytes; one that is urgent takes along what is there at once. It blocks only while
+// the queue is full, and reports false if it is closed.
 func (q *Queue[T]) Add(x T, bytes int, urgent bool) bool {
 	q.mu.Lock()
 	for !q.closed && len(q.queue) > 0 && (len(q.queue) >= q.bounds.Most || q.bytes+bytes > q.bounds.Bytes) {

@@ -36,7 +36,8 @@ func (s *Store) Flows(ctx context.Context, tag string) ([]metastore.FlowSummary,
 		FROM (SELECT DISTINCT run FROM tags WHERE tag = ?) AS t JOIN runs AS r ON r.id = t.run WHERE r.`+notSpun+` GROUP BY r.flow`+joined, tag))
 }
 
-// Names returns the users that have runs, and the tags that users gave them. Each name is jumped to in its index, however many runs have it.
+// Names returns the users that have runs, and the tags that users gave them. Each name is jumped to
+// in its index, however many runs have it.
 func (s *Store) Names(ctx context.Context) (n metastore.Names, err error) {
 	scan := func(r *row) (string, error) { return r.text(), nil }
 	if n.Users, err = all(rows(ctx, s, "list users", scan, jump("runs", "user", metastore.ListedNames)+`WHERE name <> ''`)); err != nil {
@@ -181,7 +182,8 @@ func (s *Store) Inherited(ctx context.Context, tasks []metastore.TaskID, types [
 		a.Artifact, err = scanArtifact(r)
 		return a, err
 	}
-	// With min(depth), SQLite takes the other columns from the row that has it. A base has a smaller id, so there are no circles.
+	// With min(depth), SQLite takes the other columns from the row that has it. A base
+	// has a smaller id, so there are no circles.
 	return rows(ctx, s, "list artifacts", scan, `
 		WITH RECURSIVE asked (run, task) AS (
 			SELECT DISTINCT r.value, t.value FROM json_each(?1) AS r JOIN json_each(?2) AS t ON t.key = r.key),
@@ -203,8 +205,8 @@ func (s *Store) Inherited(ctx context.Context, tasks []metastore.TaskID, types [
 		WHERE type IN (SELECT value FROM json_each(?3)) ORDER BY run, task, name`, idList(runs), idList(ids), textList(types))
 }
 
-// Changes returns a number that stays the same as long as nothing is committed. SQLite counts commits of others for each
-// connection, so it is always asked on the same one, which commits nothing itself.
+// Changes returns a number that stays the same as long as nothing is committed. SQLite counts commits of others for
+// each connection, so it is always asked on the same one, which commits nothing itself.
 func (s *Store) Changes(ctx context.Context) (int64, error) {
 	const op = "look for changes"
 	if err := ctx.Err(); err != nil {

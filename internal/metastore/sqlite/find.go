@@ -18,19 +18,20 @@ import (
 // flow and id, by user and id, by status and id. A choice of several flows is several such orders, which are merged.
 // Everything else is asked of each run that comes by.
 
-// few is the number of runs up to which the runs of a tag, or those that a search finds, are listed first and then filtered.
-// Above it the runs are gone through, newest first, and each is asked: the tag of a user is on nearly every run, and a
-// list of all of them is not needed to find the latest.
+// few is the number of runs up to which the runs of a tag, or those that a search finds, are listed first and then
+// filtered. Above it the runs are gone through, newest first, and each is asked: the tag of a user is on nearly every
+// run, and a list of all of them is not needed to find the latest.
 const few = 500
 
-// fewValues is the same for the runs with a value of a parameter. It is higher, because values are seldom on nearly every run,
-// and runs that have one in a hundred are found slowly by asking.
+// fewValues is the same for the runs with a value of a parameter. It is higher, because values are seldom on nearly
+// every run, and runs that have one in a hundred are found slowly by asking.
 var fewValues int64 = 5000
 
 // maxMerged is how many orders are merged, each with a connection of its own.
 const maxMerged = 8
 
-// maxListed is how many tags, and how many values of parameters, are looked for in an index: an expression has a largest depth.
+// maxListed is how many tags, and how many values of parameters, are looked for in an
+// index: an expression has a largest depth.
 const maxListed = 16
 
 // Runs yields the runs that match, newest first.
@@ -120,7 +121,8 @@ type value struct {
 	rare        bool // few runs have it
 }
 
-// hasValue is the condition for a name and a value in the index of parameters, which has the first metastore.SearchedValue characters.
+// hasValue is the condition for a name and a value in the index of parameters, which has the
+// first metastore.SearchedValue characters.
 const hasValue = "name = ? AND value = substr(?, 1, 256)"
 
 // found is what a word of a search comes to: the names that the text is part of, and runs.
@@ -247,7 +249,8 @@ func (s *Store) search(ctx context.Context, text string) (*found, error) {
 	return f, err
 }
 
-// jump begins a query of the different names in a column, at most so many. It jumps from one to the next in their index.
+// jump begins a query of the different names in a column, at most so many. It
+// jumps from one to the next in their index.
 func jump(table, column string, most int) string {
 	return strings.NewReplacer("TABLE", table, "COLUMN", column, "MOST", strconv.Itoa(most)).Replace(`
 		WITH RECURSIVE names (name, n) AS (
@@ -260,8 +263,8 @@ func jump(table, column string, most int) string {
 // longestPattern is the size in bytes of the longest pattern that SQLite takes. Nothing that is searched is as long.
 const longestPattern = 50_000
 
-// contains is the condition for what has a text in it, and its argument ?1. LIKE knows the cases of ASCII letters; where there are others, GLOB
-// is told which letters are taken for each, which takes longer.
+// contains is the condition for what has a text in it, and its argument ?1. LIKE knows the cases of ASCII letters;
+// where there are others, GLOB is told which letters are taken for each, which takes longer.
 func contains(text string) (condition, pattern string) {
 	hasCases := func(r rune) bool { return r > unicode.MaxASCII && len(metastore.Cases(r)) > 1 }
 	if !strings.ContainsFunc(text, hasCases) {
@@ -382,8 +385,8 @@ func (q runQuery) sql() (string, []driver.Value) {
 	return sql, c.args
 }
 
-// byName asks for flows, users and statuses. A + before a column keeps SQLite from an index that would need its result to
-// be sorted.
+// byName asks for flows, users and statuses. A + before a column keeps SQLite from an index
+// that would need its result to be sorted.
 func (q *runQuery) byName(c *conditions) {
 	switch len(q.Flows) {
 	case 0:
@@ -460,9 +463,9 @@ func (q *runQuery) bySearch(c *conditions) {
 	}
 }
 
-// byTime asks for the time of creation. Runs are read by id, the newest first. The times, which rise with the ids but for
-// clocks that are set, say from which id to begin and where to end. The + keeps SQLite from looking for the id in the table
-// instead of in the index of times.
+// byTime asks for the time of creation. Runs are read by id, the newest first. The times, which rise with the ids but
+// for clocks that are set, say from which id to begin and where to end. The + keeps SQLite from looking for the id in
+// the table instead of in the index of times.
 func (q *runQuery) byTime(c *conditions) {
 	low, high := int64(math.MinInt64), int64(math.MaxInt64)
 	if !q.CreatedAfter.IsZero() {

@@ -6,7 +6,8 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// marked keeps the mark of a write and reports whether it was there, in which case there is nothing to write. run is what the write creates.
+// marked keeps the mark of a write and reports whether it was there, in which case there is nothing
+// to write. run is what the write creates.
 func (w *writer) marked(c *conn, m metastore.Mark, run int64) (bool, error) {
 	if err := w.forgetMarks(c, m); err != nil {
 		return false, err
@@ -34,8 +35,8 @@ func markedRun(c *conn, m metastore.Mark) (run int64, err error) {
 // maxBatches is of how many writers it is remembered at which batch they are.
 const maxBatches = 1000
 
-// forgetMarks deletes the marks that are not needed any more, when a writer comes with its first write of a batch. If the transaction
-// does not come to its end, the next batch deletes them.
+// forgetMarks deletes the marks that are not needed any more, when a writer comes with its first write of a batch. If
+// the transaction does not come to its end, the next batch deletes them.
 func (w *writer) forgetMarks(c *conn, m metastore.Mark) error {
 	at, known := w.batches[m.Writer]
 	if known && m.Batch <= at {

@@ -12,7 +12,8 @@ import (
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 )
 
-// A store that is deleted, moved or replaced while it is open takes nothing more: what SQLite writes then is in a file without a name.
+// A store that is deleted, moved or replaced while it is open takes nothing more: what SQLite
+// writes then is in a file without a name.
 func TestAStoreThatIsGoneTakesNothing(t *testing.T) {
 	ctx := t.Context()
 	for name, lose := range map[string]func(folder string) error{

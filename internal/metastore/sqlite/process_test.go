@@ -365,8 +365,8 @@ func TestReadingWhileAnotherWrites(t *testing.T) {
 	}
 }
 
-// TestReadingALogWithoutItsIndex reads a copy of a store, made while its engine wrote or after that was killed, where nothing may be
-// written: what lies in the log only is there, too.
+// TestReadingALogWithoutItsIndex reads a copy of a store, made while its engine wrote or after that was killed, where
+// nothing may be written: what lies in the log only is there, too.
 func TestReadingALogWithoutItsIndex(t *testing.T) {
 	from := t.TempDir()
 	s := open(t, from, sqlite.Options{})

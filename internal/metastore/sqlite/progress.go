@@ -7,10 +7,10 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
-// A run that goes on is counted again and again, several times a second while somebody watches. Nearly all of its tasks are over by then,
-// and counting 100,000 of them takes a fifth of a second. So what was counted of a block of tasks, by their ids, is remembered once
-// it cannot change any more, and only the other blocks are counted anew. A run that is counted for the first time is counted as a
-// whole, which is faster than block by block: most processes ask once.
+// A run that goes on is counted again and again, several times a second while somebody watches. Nearly all of its tasks
+// are over by then, and counting 100,000 of them takes a fifth of a second. So what was counted of a block of tasks, by
+// their ids, is remembered once it cannot change any more, and only the other blocks are counted anew. A run that is
+// counted for the first time is counted as a whole, which is faster than block by block: most processes ask once.
 
 // blockSize is how many ids of tasks a block has, and fewBlocks from how many blocks on a run is counted by blocks.
 const fewBlocks = 4
@@ -62,8 +62,8 @@ func (b *blocks[T]) forget(run int64) {
 	delete(b.runs, run)
 }
 
-// split tells the runs that are counted by blocks, with their largest id of a task, from the others. largest is a query of that id, b is
-// what is remembered of what is counted.
+// split tells the runs that are counted by blocks, with their largest id of a task, from the others. largest is a query
+// of that id, b is what is remembered of what is counted.
 func split[T any](ctx context.Context, s *Store, b *blocks[T], runs []int64, largest string) (wide map[int64]int64, others []int64, err error) {
 	type sized struct{ run, largest int64 }
 	scan := func(r *row) (sized, error) { return sized{r.integer(), r.integer()}, nil }

@@ -12,8 +12,8 @@ import (
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 )
 
-// TestCountsOfWideRuns looks at runs that go on, again and again, while tasks come in any order, fail and are tried again. What is
-// counted must be what a store counts that remembers nothing.
+// TestCountsOfWideRuns looks at runs that go on, again and again, while tasks come in any order, fail and are tried
+// again. What is counted must be what a store counts that remembers nothing.
 func TestCountsOfWideRuns(t *testing.T) {
 	defer sqlite.SetBlockSize(64)()
 	s, model := open(t, t.TempDir(), sqlite.Options{}), mem.New()

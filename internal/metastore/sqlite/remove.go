@@ -29,8 +29,9 @@ const carriedLogs = `
 const deleteLogs = `DELETE FROM logs WHERE run IN (%s)
 	AND (run, task, attempt) NOT IN (SELECT origin, id, n FROM (` + carriedLogs + `))`
 
-// removedAtOnce is how many tasks runs have at most together that are removed in one transaction. Nobody else can record meanwhile, and an engine
-// that cannot for longer than [patience] gives its run up: a million tasks take longer than that.
+// removedAtOnce is how many tasks runs have at most together that are removed in one transaction.
+// Nobody else can record meanwhile, and an engine that cannot for longer than [patience] gives its run
+// up: a million tasks take longer than that.
 var removedAtOnce int64 = 20_000
 
 // Remove deletes runs with all that belongs to them.
@@ -48,8 +49,8 @@ func (s *Store) remove(ctx context.Context, runs []int64) error {
 	}
 	resumed := false // one of them carried tasks over, whose logs may have been kept for it alone
 	if tasks > removedAtOnce {
-		// The runs themselves go first, so that nobody finds them any more, and no run can take their tasks over. What an interruption
-		// leaves of them is deleted as that of runs that are not there.
+		// The runs themselves go first, so that nobody finds them any more, and no run can take their tasks over. What
+		// an interruption leaves of them is deleted as that of runs that are not there.
 		err := s.do(ctx, "remove runs", func(c *conn) (err error) {
 			resumed, err = deleteRuns(c, runs)
 			return err
@@ -138,7 +139,8 @@ func (s *Store) tasksOf(ctx context.Context, runs []int64) (int64, error) {
 // removesFor is how long a transaction takes, about, that removes a piece of a run.
 const removesFor = 50 * time.Millisecond
 
-// removeTasks deletes the tasks of a run that is not there any more with what belongs to them, in pieces, between which others can record.
+// removeTasks deletes the tasks of a run that is not there any more with what belongs to them, in
+// pieces, between which others can record.
 func (s *Store) removeTasks(ctx context.Context, run int64) error {
 	largest, err := s.tasksOf(ctx, []int64{run})
 	if err != nil {

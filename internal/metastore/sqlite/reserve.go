@@ -10,13 +10,15 @@ import (
 	"github.com/levadahq/levada/internal/layout"
 )
 
-// SQLite needs room to delete: a transaction is written to the log before it changes the database. So that a full disk can
-// be freed with the store's own means, a file without use lies in its folder. Who frees space and has no room for that gives it up, and
-// makes it again at the end: when the store is closed and, so that a server that lives on has one, when the space has been given back.
+// SQLite needs room to delete: a transaction is written to the log before it changes the database. So that a full disk
+// can be freed with the store's own means, a file without use lies in its folder. Who frees space and has no room for
+// that gives it up, and makes it again at the end: when the store is closed and, so that a server that lives on has
+// one, when the space has been given back.
 const (
 	reserveSize = 512 << 10
-	ample       = 2 << 20         // free space with which a reserve is made in a store that has none
-	enough      = 2 * reserveSize // with which one is made again in a store that goes on: what it writes needs room, too
+	ample       = 2 << 20 // free space with which a reserve is made in a store that has none
+	// With which one is made again in a store that goes on: what it writes needs room, too.
+	enough = 2 * reserveSize
 )
 
 // frugal is how many pages of log are enough to move them into the database, once the reserve is what there is room in.
@@ -24,7 +26,8 @@ const frugal = 32
 
 func (s *Store) reserve() string { return filepath.Join(filepath.Dir(s.path), layout.Reserve) }
 
-// makeReserve makes the reserve if it is not there and so much is free, and reports whether there is one. A store without one works as well.
+// makeReserve makes the reserve if it is not there and so much is free, and reports whether there is
+// one. A store without one works as well.
 func (s *Store) makeReserve(least int64) (made bool) {
 	if st, err := os.Lstat(s.reserve()); err == nil && st.Size() >= reserveSize {
 		return true

@@ -22,8 +22,8 @@ func reserveOf(folder string) int64 {
 	return st.Size()
 }
 
-// TestReserve: what frees space is done again in the room of the reserve, which is there again afterwards. That the disk is full is
-// told by the operation here; TestFreeingAFullDisk has a real one.
+// TestReserve: what frees space is done again in the room of the reserve, which is there again afterwards. That the
+// disk is full is told by the operation here; TestFreeingAFullDisk has a real one.
 func TestReserve(t *testing.T) {
 	ctx, folder := context.Background(), t.TempDir()
 	s := mustOpen(t, folder, Options{Reserve: true})
@@ -69,7 +69,8 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// TestFullDiskHint: only who records a run is told to resume it. SQLite itself says that it is full, of a database that may not grow.
+// TestFullDiskHint: only who records a run is told to resume it. SQLite itself says that it
+// is full, of a database that may not grow.
 func TestFullDiskHint(t *testing.T) {
 	ctx := context.Background()
 	s := mustOpen(t, t.TempDir(), Options{})

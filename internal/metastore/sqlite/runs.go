@@ -89,8 +89,8 @@ func (s *Store) CreateRun(ctx context.Context, run metastore.Run, begin metastor
 	return id, nil
 }
 
-// storedInfo is what the column info holds. What leases have got since the first version is there, too: an older version opens
-// the store and passes it by.
+// storedInfo is what the column info holds. What leases have got since the first version is there, too: an older
+// version opens the store and passes it by.
 type storedInfo struct {
 	metastore.RunInfo
 	Lease *storedLease `json:"lease,omitempty"`

@@ -49,7 +49,8 @@ type Options struct {
 	Linger time.Duration
 	// Reserve keeps a file in the folder whose room is for freeing space on a full disk.
 	Reserve bool
-	// Spend lets the store give the reserve up to be opened, where there is no other room. For what frees space any store does.
+	// Spend lets the store give the reserve up to be opened, where there is no other
+	// room. For what frees space any store does.
 	Spend bool
 }
 
@@ -104,8 +105,8 @@ func Open(ctx context.Context, folder string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Present returns a fault of kind NotFound if the database that is open is no longer the file at its path: SQLite would go on writing
-// to a file that has no name any more, and all of that would be gone when it is closed.
+// Present returns a fault of kind NotFound if the database that is open is no longer the file at its path: SQLite would
+// go on writing to a file that has no name any more, and all of that would be gone when it is closed.
 func (s *Store) Present() error {
 	now, err := os.Stat(s.path)
 	what := "deleted or moved away"
@@ -191,9 +192,9 @@ func (s *Store) openForReading(ctx context.Context) error {
 		dial = func() (*conn, error) { return dialReader(s.uri("immutable", "1")) }
 		c, err = dial()
 	case forbidden && !s.hasIndex():
-		// The same with a log that a killed process left, or that was copied with the database. Who has a store open has an
-		// index beside the log, so nobody has. SQLite makes the index in memory if no other connection may need it: each
-		// of ours has its own, and without locks none is in the way of the others.
+		// The same with a log that a killed process left, or that was copied with the database. Who has a store open
+		// has an index beside the log, so nobody has. SQLite makes the index in memory if no other connection may need
+		// it: each of ours has its own, and without locks none is in the way of the others.
 		dial = func() (*conn, error) {
 			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), "PRAGMA locking_mode = EXCLUSIVE")
 		}

@@ -131,7 +131,8 @@ func (w *writer) transact(batch []write, skip map[int]error) (culprit int, err e
 	return -1, nil
 }
 
-// insert writes a record unless its mark says that it was. superseded tells whether a later record of the transaction has the same attempt.
+// insert writes a record unless its mark says that it was. superseded tells whether a later record
+// of the transaction has the same attempt.
 func (w *writer) insert(r *metastore.Record, superseded func(*metastore.Attempt) bool) error {
 	if r.Mark != nil {
 		if there, err := w.marked(w.conn, *r.Mark, 0); err != nil || there {
@@ -141,8 +142,8 @@ func (w *writer) insert(r *metastore.Record, superseded func(*metastore.Attempt)
 	return w.sql.insert(r, r.Attempt != nil && superseded(r.Attempt))
 }
 
-// isOwnFault reports whether err is about what was written alone, not about the store: a constraint, a fault from a job, a context that
-// ended, a value that cannot be encoded.
+// isOwnFault reports whether err is about what was written alone, not about the store: a constraint, a fault from a
+// job, a context that ended, a value that cannot be encoded.
 func isOwnFault(err error) bool { return isConstraint(err) || resultCode(err) == 0 }
 
 func (w *writer) begin() error {
@@ -204,7 +205,8 @@ func (q *recordStatements) prepare(c *conn) error {
 			user_cpu, system_cpu, peak_memory, memory_source, complete, log_lines, log_bytes, log_file, value,
 			transition, exception, series)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		// Of an attempt that went well in a process of many, most columns are known: each that is not bound is time saved.
+		// Of an attempt that went well in a process of many, most columns are
+		// known: each that is not bound is time saved.
 		{&q.plain, `INSERT OR REPLACE INTO attempts (run, task, n, pid, started, ended, complete, value, transition,
 			status, exit_code, signal, user_cpu, system_cpu, peak_memory, memory_source, log_lines, log_bytes, log_file)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'succeeded', 0, 0, 0, 0, 0, '', 0, 0, '')`},
