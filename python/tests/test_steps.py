@@ -222,8 +222,10 @@ class Joins(FlowTest):
         graph = {"steps": {"split": {"type": "split-foreach", "matching_join": "s0", "foreach_artifact": "l"}}}
         inputs = [Input({"l": ["a", "b"]}, "body", i) for i in range(2)]
         self.assertEqual(host.join("s0", inputs, graph=graph).values(), {"v": ["a", "b"]})
-        inputs = [Input({"l": {1: "x", 0: "y"}}, "body", i) for i in range(2)]  # by its keys, as they come
-        self.assertEqual(host.join("s0", inputs, graph=graph).values(), {"v": [1, 0]})
+        inputs = [Input({"l": {1: "x", 0: "y"}}, "body", i) for i in range(2)]  # its keys are positions
+        self.assertEqual(host.join("s0", inputs, graph=graph).values(), {"v": ["y", "x"]})
+        inputs = [Input({"l": {2: "x", 0: "y"}}, "body", i) for i in range(2)]  # by its keys, as they come
+        self.assertEqual(host.join("s0", inputs, graph=graph).values(), {"v": [2, 0]})
 
     def test_what_an_input_has_not(self):
         host = self.steps("JOIN\nself.v = [i.nope for i in inputs]\nself.next(self.end)")
