@@ -88,7 +88,7 @@ func TestPackagesAreBuilt(t *testing.T) {
 	}
 	contains(t, s.in(dir, levada, "run", "./program").stdout, "square 4")
 	contains(t, s.in(dir, "./program", "resume").stdout, "Cloning previously run task 5/start/1")
-	contains(t, s.in(dir, levada, "run", "./program", "--isolation", "fork").stderr, "a flow in Go has a process of its own for each task already")
+	contains(t, s.in(dir, levada, "run", "./program", "--isolation", "fork").stderr, "a flow in Go already runs each task in a process of its own")
 }
 
 func TestWhatCannotBeBuilt(t *testing.T) {

@@ -15,11 +15,11 @@ func (s *Service) Cancel(ctx context.Context, id int64) error {
 	case err != nil:
 		return err
 	case run.Status == metastore.RunDied:
-		return fault.New(fault.Conflict, "run %d died: there is nobody who could end it", id).Do("`levada resume` does what it left undone")
+		return fault.New(fault.Conflict, "run %d died, so there is nothing left to cancel", id).Do("continue it with `levada resume`")
 	case run.Status != metastore.RunRunning:
-		return fault.New(fault.Conflict, "run %d is over: it %s", id, ended(run.Status))
+		return fault.New(fault.Conflict, "run %d has already ended: it %s", id, ended(run.Status))
 	case run.Info.Engine == metastore.EngineMetaflow:
-		return fault.New(fault.Unavailable, "run %d is run by Metaflow, which is not told from here to end", id).Do("press Ctrl-C where it runs")
+		return fault.New(fault.Unavailable, "run %d is run by Metaflow, so Levada cannot cancel it", id).Do("press Ctrl-C where it runs")
 	}
 	return s.c.Store.AskStop(ctx, id, s.c.Now())
 }

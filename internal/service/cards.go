@@ -180,7 +180,7 @@ func (s *Service) CardHTML(ctx context.Context, c Card) (io.ReadCloser, error) {
 			return s.c.Data.Reader(ctx, other.HTML)
 		}
 	}
-	return nil, fault.New(fault.NotFound, "the card is being recorded").On(c.Pathspec()).Do("ask again in a moment")
+	return nil, fault.New(fault.NotFound, "the card is still being recorded").On(c.Pathspec()).Do("try again in a moment")
 }
 
 // CardData returns what the step last gave to readers of a card, as JSON; nil if nothing.

@@ -63,5 +63,5 @@ func checkPython(file string) error {
 		return nil
 	}
 	return fault.New(fault.Invalid, "this is not a Python file: nothing is imported in it").On(file).
-		Do("name the Python file that holds the flow; what this file has, a flow can read as a parameter or in a step")
+		Do("name the Python file that holds the flow; if this file is data, let the flow read it in a step or through a parameter")
 }

@@ -20,8 +20,8 @@ import (
 func (s *Service) openProgram(ctx context.Context, f *flow) (worker.Spec, error) {
 	src := &f.src
 	if src.Isolation == string(worker.Fork) {
-		return worker.Spec{}, fault.New(fault.Usage, "--isolation fork: a flow in Go has a process of its own for each task already").
-			Do("leave --isolation away")
+		return worker.Spec{}, fault.New(fault.Usage, "--isolation fork: a flow in Go already runs each task in a process of its own").
+			Do("leave out --isolation")
 	}
 	cache, err := s.c.Cache()
 	if err != nil {
@@ -137,7 +137,7 @@ func (f *flow) findProgram(ctx context.Context, command []string) (runner.Progra
 		}
 		return runner.Program{Path: python, Args: append([]string{path}, args...)}, nil
 	case st.Mode().Perm()&0o111 == 0:
-		return runner.Program{}, fault.New(fault.Permission, "%s may not be executed", path).Do("chmod +x %s", path)
+		return runner.Program{}, fault.New(fault.Permission, "%s is not executable", path).Do("chmod +x %s", path)
 	}
 	return runner.Program{Path: path, Args: args}, nil
 }

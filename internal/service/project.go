@@ -36,14 +36,14 @@ func Project(def *graph.Flow, o RunOptions) (*protocol.Project, error) {
 		return nil, fault.New(fault.Invalid, "@project needs a name of at most 128 characters a-z, 0-9 and _, not %q", name).On(def.File)
 	}
 	if branch != "" && o.Branch != "" && branch != o.Branch {
-		return nil, fault.New(fault.Usage, "the branch is %q in @project and %q on the command line", branch, o.Branch).Do("give it in one place")
+		return nil, fault.New(fault.Usage, "the branch is %q in @project and %q on the command line", branch, o.Branch).Do("give it in only one of the two")
 	}
 	if o.Branch != "" {
 		branch = o.Branch
 	}
 	production = production || o.Production
 	if branch != "" && !isProjectName(branch) {
-		return nil, fault.New(fault.Usage, "a branch has at most 128 characters a-z, 0-9 and _, unlike %q", branch)
+		return nil, fault.New(fault.Usage, "the branch %q is not allowed: it can have at most 128 characters a-z, 0-9 and _", branch)
 	}
 	p := &protocol.Project{Name: name, Production: production}
 	switch {

@@ -81,8 +81,8 @@ func (s *Service) resumable(run metastore.Run) error {
 	if run.Info.Engine != metastore.EngineMetaflow {
 		return nil
 	}
-	return fault.New(fault.Invalid, "run %d was run by Metaflow, which keeps what its tasks need", run.ID).
-		Do("resume it there: python %s resume --origin-run-id %d", run.Info.FlowFile, run.ID)
+	return fault.New(fault.Invalid, "run %d was run by Metaflow, and what its tasks need is in Metaflow's datastore", run.ID).
+		Do("resume it with Metaflow: python %s resume --origin-run-id %d", run.Info.FlowFile, run.ID)
 }
 
 // Resume starts a run that takes over what an earlier one finished. The earlier run
@@ -116,7 +116,7 @@ func (s *Service) Resume(ctx context.Context, of OpenFlow, o ResumeOptions) (Run
 	w.takeOver(origin, eng, carried)
 	w.carried, w.origin, w.rerun = carried[1:], origin.ID, o.Step
 	if origin.Status == metastore.RunRunning {
-		w.warnings = append(w.warnings, fmt.Sprintf("run %d still goes on; what it has not finished yet is done again here", origin.ID))
+		w.warnings = append(w.warnings, fmt.Sprintf("run %d is still running; what it has not finished yet is run again here", origin.ID))
 	}
 	return s.carry(ctx, f, o.RunOptions, w)
 }
@@ -236,7 +236,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 		warnings = append(warnings, "the run is not traced: "+t.Problem)
 	}
 	if def.ForkUnsafe != "" && f.src.Isolation == "" {
-		warnings = append(warnings, fmt.Sprintf("tasks start in fresh interpreters, which is slower, because %s; --isolation fork overrules that", def.ForkUnsafe))
+		warnings = append(warnings, fmt.Sprintf("tasks start in fresh interpreters, which is slower, because %s; --isolation fork overrides this", def.ForkUnsafe))
 	}
 	raw, err := json.Marshal(def)
 	if err != nil {

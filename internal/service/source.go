@@ -51,10 +51,10 @@ func (s *Service) UnpackCode(ctx context.Context, run metastore.Run, dir string)
 func (s *Service) codeOf(ctx context.Context, run metastore.Run) (io.ReadCloser, error) {
 	if run.Code == (metastore.Hash{}) {
 		if run.Info.Engine == metastore.EngineMetaflow {
-			return nil, fault.New(fault.NotFound, "the code of run %d is not here: if Metaflow kept it, it is in Metaflow's datastore", run.ID)
+			return nil, fault.New(fault.NotFound, "the code of run %d is not in this store: Metaflow ran it, and any code that it kept is in Metaflow's datastore", run.ID)
 		}
 		return nil, fault.New(fault.NotFound, "no code was kept with run %d: its folder was too large or could not be read", run.ID).
-			Do("--package-suffixes says which files are kept; a run that keeps none says so when it starts")
+			Do("choose which files are kept with --package-suffixes; a run that keeps no code warns when it starts")
 	}
 	return s.c.Data.Reader(ctx, run.Code)
 }

@@ -58,7 +58,7 @@ func (s *Service) Spin(ctx context.Context, of OpenFlow, o SpinOptions) (RunResu
 		return o.OnTask(run, t.Step, id, repeats)
 	}
 	if len(without) > 0 && !o.SkipDecorators {
-		w.warnings = []string{fmt.Sprintf("a step that is spun does without @%s", strings.Join(without, ", @"))}
+		w.warnings = []string{fmt.Sprintf("spin runs the step without @%s", strings.Join(without, ", @"))}
 	}
 	return s.carry(ctx, f, o.RunOptions, w)
 }
@@ -71,7 +71,7 @@ func (s *Service) spun(ctx context.Context, f *flow, text string) (t metastore.T
 		return t, run, err
 	}
 	if p.Flow != "" && p.Flow != name {
-		return t, run, fault.New(fault.NotFound, "%s is about the flow %s, and this is %s", text, p.Flow, name)
+		return t, run, fault.New(fault.NotFound, "%s names the flow %s, but this flow is %s", text, p.Flow, name)
 	}
 	node := f.graph.Lookup(p.Step)
 	if node == nil {
@@ -81,8 +81,8 @@ func (s *Service) spun(ctx context.Context, f *flow, text string) (t metastore.T
 		return t, run, fault.New(fault.Invalid, "step %s is a node of a gang, which cannot run alone", p.Step)
 	}
 	if node.Exec != nil {
-		return t, run, fault.New(fault.Invalid, "step %s is run by another program (@exec), and spin runs the flow's own code alone", p.Step).
-			Do("`levada resume %s` runs it again, and all after it", p.Step)
+		return t, run, fault.New(fault.Invalid, "step %s is run by another program (@exec), and spin runs only the flow's own code", p.Step).
+			Do("`levada resume %s` runs it and all steps after it again", p.Step)
 	}
 	if run, err = s.origin(ctx, f, p.Run); err != nil {
 		return t, run, err
@@ -96,7 +96,7 @@ func (s *Service) spun(ctx context.Context, f *flow, text string) (t metastore.T
 	}
 	err = fault.New(fault.NotFound, "run %d has no task of step %s with that id", run.ID, p.Step).Do("`levada logs %d/%s` shows which there are", run.ID, p.Step)
 	if p.Task < 0 {
-		err = fault.New(fault.NotFound, "run %d never came to step %s, so there are no inputs to run it with", run.ID, p.Step).Do("name a run that did: RUN/%s", p.Step)
+		err = fault.New(fault.NotFound, "run %d never reached step %s, so there are no inputs to run it with", run.ID, p.Step).Do("name a run that did: RUN/%s", p.Step)
 	}
 	return t, run, err
 }
@@ -108,7 +108,7 @@ func parseSpin(text string) (Pathspec, error) {
 	}
 	p, err := ParsePathspec(text)
 	if err != nil || p.Step == "" {
-		return p, fault.New(fault.Usage, "%q names no step", text).Do("write it as STEP, RUN/STEP or RUN/STEP/TASK, with or without FLOW/ before the run")
+		return p, fault.New(fault.Usage, "%q does not name a step", text).Do("write it as STEP, RUN/STEP or RUN/STEP/TASK, with or without FLOW/ before the run")
 	}
 	return p, nil
 }

@@ -31,7 +31,7 @@ func (s *Service) StartResume(ctx context.Context, id int64, step string) (int64
 		return 0, err
 	}
 	if run.Status == metastore.RunRunning {
-		return 0, fault.New(fault.Conflict, "run %d still runs", id).Do("cancel it first: levada cancel %d", id)
+		return 0, fault.New(fault.Conflict, "run %d is still running", id).Do("cancel it first: levada cancel %d", id)
 	}
 	if err := s.resumable(run); err != nil {
 		return 0, err
@@ -79,8 +79,8 @@ func startable(run metastore.Run) (file string, err error) {
 		if err == nil {
 			return nil
 		}
-		return fault.New(fault.Permission, "run %d is not resumed on behalf of others: %v", run.ID, err).
-			Do("resume it by hand, as the user whose flow it is: levada resume %s --origin-run-id %d", filepath.Base(run.Info.FlowFile), run.ID)
+		return fault.New(fault.Permission, "the server does not resume run %d for other users: %v", run.ID, err).
+			Do("resume it yourself, as the user who owns the flow: levada resume %s --origin-run-id %d", filepath.Base(run.Info.FlowFile), run.ID)
 	}
 	if run.Info.Foreign {
 		return "", trust(errors.New("it was recorded through a server, and not by a process of the server's user on the server's machine"))
@@ -201,7 +201,7 @@ func (r *resuming) await(ctx context.Context) (int64, error) {
 	defer r.output.Close()
 	ctx, cancel := context.WithTimeout(ctx, resumePatience)
 	defer cancel()
-	late := fault.New(fault.Unavailable, "the resume has not begun yet; it goes on by itself").Do("look at the list of runs")
+	late := fault.New(fault.Unavailable, "the resume has not started yet, but goes on in the background").Do("look for it in the list of runs")
 	select {
 	case id, ok := <-r.id:
 		if ok {
@@ -215,7 +215,7 @@ func (r *resuming) await(ctx context.Context) (int64, error) {
 	case <-ctx.Done():
 		return 0, late
 	}
-	return 0, fault.New(fault.UserCode, "the resume did not begin: %s", r.lastSaid())
+	return 0, fault.New(fault.UserCode, "the resume did not start: %s", r.lastSaid())
 }
 
 // lastSaid is the end of what the process has said.

@@ -88,7 +88,7 @@ func inNamespace(run metastore.Run, namespace string) error {
 	}
 	e := fault.New(fault.NotFound, "run %d is not in the namespace %s", run.ID, namespace)
 	if own == "" {
-		return e.Do("name another with --namespace; --namespace= takes any run")
+		return e.Do("give the run's namespace with --namespace, or use --namespace= for any run")
 	}
-	return e.Do("it is in %s: name that with --namespace; --namespace= takes any run", own)
+	return e.Do("it is in %s: give that with --namespace, or use --namespace= for any run", own)
 }

@@ -22,7 +22,7 @@ func (s *Service) checkTriggers(ctx context.Context, triggers []string) error {
 			return err
 		}
 		if run.Status != metastore.RunSucceeded {
-			return fault.New(fault.Usage, "Invalid value for '--trigger': %s has not succeeded (%s). Only the end of a run that has can start another", t, run.Status)
+			return fault.New(fault.Usage, "Invalid value for '--trigger': %s has not succeeded (%s). Only a run that has succeeded can trigger another", t, run.Status)
 		}
 	}
 	return nil

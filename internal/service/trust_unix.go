@@ -28,7 +28,7 @@ func onlyOurs(path string) error {
 			return nil
 		}
 		if err != nil {
-			return fault.New(fault.Permission, "%s cannot be looked at", at).Because(err)
+			return fault.New(fault.Permission, "%s cannot be checked", at).Because(err)
 		}
 		if err := changedByUs(at, st); err != nil {
 			return err
@@ -62,7 +62,7 @@ const maxLinks = 40
 func changedByUs(path string, st fs.FileInfo) error {
 	sys, ok := st.Sys().(*syscall.Stat_t)
 	if !ok {
-		return fault.New(fault.Permission, "nobody says whose %s is", path)
+		return fault.New(fault.Permission, "the owner of %s is not known", path)
 	}
 	if uid := int(sys.Uid); uid != 0 && uid != os.Geteuid() {
 		return fault.New(fault.Permission, "%s belongs to another user, %s", path, userName(uid))
