@@ -105,7 +105,7 @@ func hashOf(key string) (h metastore.Hash, ok bool) {
 // other things lie, so whoever names keys from outside names only these.
 func CheckKey(key string) error {
 	if _, ok := hashOf(key); !ok {
-		return fault.New(fault.Usage, "%q is no key of a value", strings.ToValidUTF8(key, "?")).
+		return fault.New(fault.Usage, "%q is not the key of a value", strings.ToValidUTF8(key, "?")).
 			Do("name a value by its hash, as %s01/23… with 64 digits, and %s behind it if it is compressed", valuesPrefix, compressedSuffix)
 	}
 	return nil

@@ -382,7 +382,7 @@ func sum(h hash.Hash) (sum metastore.Hash) {
 // corrupt is the fault that stored bytes are not what was stored.
 func corrupt(h metastore.Hash, where string) *fault.Error {
 	f := fault.New(fault.Corrupt, "the stored bytes are not those that were stored").On(fmt.Sprintf("blob %x in %s", h, where)).
-		Do("The disk fails, or something other than Levada changed them. Restore them from a backup, or run again what made them.")
+		Do("The disk is failing, or something other than Levada changed them. Restore them from a backup, or run the step that made them again.")
 	f.Op = "read value"
 	return f
 }
@@ -390,7 +390,7 @@ func corrupt(h metastore.Hash, where string) *fault.Error {
 // missing is the fault that bytes are nowhere.
 func missing(h metastore.Hash) error {
 	f := fault.New(fault.NotFound, "the bytes are not in the store").On(fmt.Sprintf("blob %x", h)).
-		Do("a file of the store was deleted; `levada doctor` tells what needs it")
+		Do("a file of the store was deleted; `levada doctor` shows what needs it")
 	f.Op = "read value"
 	return f
 }

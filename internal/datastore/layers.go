@@ -170,7 +170,7 @@ func (c *Layers) walk(ctx context.Context, run, task int64, f func(*cachedLayer)
 		}
 		task = l.base()
 	}
-	return fault.New(fault.Corrupt, "the tasks that it inherits from form a circle").On(fmt.Sprintf("run %d, task %d", run, task))
+	return fault.New(fault.Corrupt, "the tasks that it inherits from form a cycle").On(fmt.Sprintf("run %d, task %d", run, task))
 }
 
 // Find returns the artifact that a task has under a name, its own or inherited, and

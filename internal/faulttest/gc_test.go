@@ -192,7 +192,7 @@ func TestDoctor(t *testing.T) {
 	must(os.WriteFile(files[0], append([]byte("x"), data[1:]...), 0o666))
 	b.run("doctor").want(1).says("PROBLEM", "is damaged in "+files[0], "needed by 1/")
 	b.run("doctor", "--repair").want(1).says("PROBLEM", "is damaged in "+files[0])
-	b.run("doctor", "--quick").want(0).says("was not looked at")
+	b.run("doctor", "--quick").want(0).says("their contents were not checked")
 	b.run("gc").want(0)
 	if _, err := os.Stat(files[0]); err != nil {
 		t.Error("a damaged value that a record refers to was deleted")

@@ -124,8 +124,8 @@ func bereft(home string) error {
 	}) != some {
 		return nil
 	}
-	return fault.New(fault.Corrupt, "the store has values, and its database %s, which alone says what runs there were and which values are theirs", what).On(path).
-		Do("Put %s back, from a backup or from where it was moved, with %s-wal if there is one. To begin anew beside the values, move them away: mv %s %s.old",
+	return fault.New(fault.Corrupt, "the store has values, but its database %s, and only that says which runs there were and which values are theirs", what).On(path).
+		Do("Put %s back, from a backup or from where it was moved, with %s-wal if there is one. To start with an empty store, move the values away: mv %s %s.old",
 			layout.Database, layout.Database, values, values)
 }
 
@@ -143,10 +143,10 @@ func find(where Where) (home string, created bool, err error) {
 		}
 		what := "is not there"
 		if st, err := os.Stat(dir); err == nil && !st.IsDir() {
-			what = "is no folder"
+			what = "is not a folder"
 		}
 		return fault.New(fault.NotFound, "the store is a link to %s, which %s", to, what).On(dir).
-			Do("bring back what it leads to, or remove the link: rm %s", dir)
+			Do("restore what it links to, or remove the link: rm %s", dir)
 	}
 	if home = where.Path; home == "" {
 		for dir := where.Dir; ; dir = filepath.Dir(dir) {
@@ -172,8 +172,8 @@ func find(where Where) (home string, created bool, err error) {
 		return "", false, err
 	}
 	if st, err := os.Stat(home); err == nil && where.Access == Create {
-		return "", false, fault.New(fault.Conflict, "the store is to be a folder, and there is a file of that name (%s)", st.Mode()).On(home).
-			Do("move it away, or name another folder with LEVADA_HOME")
+		return "", false, fault.New(fault.Conflict, "the store must be a folder, but there is a file with that name (%s)", st.Mode()).On(home).
+			Do("move it away, or choose another folder with LEVADA_HOME")
 	}
 	if where.Access != Create && where.Path != "" {
 		return "", false, fault.New(fault.NotFound, "there is no store here").On(home)
@@ -184,7 +184,7 @@ func find(where Where) (home string, created bool, err error) {
 	}
 	if err := os.MkdirAll(home, 0o777); err != nil {
 		return "", false, (&fault.Error{Kind: fault.KindOf(fault.Of("", "", err)), Op: "make the store", Subject: home, Cause: err}).
-			Do("run in a folder that can be written, or name one with LEVADA_HOME")
+			Do("run in a folder that you can write to, or set LEVADA_HOME to one")
 	}
 	return home, true, nil
 }

@@ -245,7 +245,7 @@ func TestOnlyValuesAreReached(t *testing.T) {
 		"blobs/%2e%2e/levada.db", "blobs%2f..%2flevada.db",
 	} {
 		for _, method := range []string{"GET", "PUT"} {
-			if status, said := ask(method, "values/"+key, "", []byte("mine")); status != http.StatusBadRequest || !strings.Contains(said, "is no key of a value") {
+			if status, said := ask(method, "values/"+key, "", []byte("mine")); status != http.StatusBadRequest || !strings.Contains(said, "is not the key of a value") {
 				t.Errorf("%s of %s is answered with %d %q", method, key, status, said)
 			}
 		}
@@ -253,7 +253,7 @@ func TestOnlyValuesAreReached(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, said := ask("POST", "stat", "application/cbor", text); status != http.StatusBadRequest || !strings.Contains(said, "is no key of a value") {
+		if status, said := ask("POST", "stat", "application/cbor", text); status != http.StatusBadRequest || !strings.Contains(said, "is not the key of a value") {
 			t.Errorf("stat of %s is answered with %d %q", key, status, said)
 		}
 	}

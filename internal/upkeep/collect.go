@@ -91,7 +91,7 @@ func (s *Store) Remove(ctx context.Context, ids []int64, m Mode) (Collected, err
 					// The process of this number here is another.
 					how = fmt.Sprintf("Ctrl-C there, or `levada cancel %d`", r.ID)
 				}
-				return nil, fault.New(fault.Conflict, "run %d still goes on, in process %d on %s", r.ID, r.Lease.PID, r.Lease.Host).
+				return nil, fault.New(fault.Conflict, "run %d is still running, in process %d on %s", r.ID, r.Lease.PID, r.Lease.Host).
 					Do("stop it first (%s), or wait until it has ended", how)
 			}
 			if until := silent[r.ID]; !until.IsZero() && !m.Force {
@@ -105,9 +105,9 @@ func (s *Store) Remove(ctx context.Context, ids []int64, m Mode) (Collected, err
 
 // mayReturn says why a run stays that fell silent.
 func mayReturn(r metastore.Run, until, now time.Time) error {
-	return fault.New(fault.Conflict, "run %d was last heard of %s ago, from process %d on %s, and may come back until %s: its machine may sleep, be paused or have no connection",
+	return fault.New(fault.Conflict, "run %d was last heard of %s ago, from process %d on %s, and may come back until %s: its machine may be asleep, paused or disconnected",
 		r.ID, now.Sub(r.Lease.Heartbeat).Round(time.Second), r.Lease.PID, r.Lease.Host, until.Local().Format(time.TimeOnly)).
-		Do("end it there, or wait until then; if it is gone for good, --force removes it now")
+		Do("stop it there, or wait until then; if it is gone for good, --force removes it now")
 }
 
 // Collect removes the runs that the rules select and frees what nobody needs then; without rules only

@@ -82,13 +82,13 @@ func (s *Store) examineDatabase(ctx context.Context, x *Examination) error {
 	}
 	for _, line := range h.Damage {
 		x.Tell(Finding{Check: "database", Level: Problem, Text: "SQLite: " + line,
-			Hint: "Restore the file from a backup, or save what can be read into a new one with `sqlite3 levada.db .recover`, or `.dump` where that does nothing, and look at its size before you use it."})
+			Hint: "Restore the file from a backup, or save what can be read into a new one with `sqlite3 levada.db .recover`, or `.dump` if that recovers nothing, and check its size before you use it."})
 	}
 	for _, ref := range h.Values {
 		x.Tell(Finding{Check: "values", Level: Problem, Text: "the bytes in a record are not what was stored", Needs: []string{s.name(ctx, ref)}, Hint: runAgain})
 	}
 	if h.Orphans > 0 {
-		const text = "%d rows belong to runs that are not there"
+		const text = "%d rows belong to runs that do not exist"
 		if x.Repair {
 			if err := s.Meta.Remove(ctx, nil); err != nil {
 				return err
@@ -112,13 +112,13 @@ func (s *Store) examineDatabase(ctx context.Context, x *Examination) error {
 		x.tell("database", OK, "schema %d, sound, %s", h.Schema, count(runs, "run"))
 	}
 	if died > 0 {
-		x.Tell(Finding{Check: "database", Level: Note, Text: count(died, "run") + " died: the process that ran it is gone and could not say how it ended",
-			Hint: "`levada resume` goes on with one; `levada gc --status died` removes them."})
+		x.Tell(Finding{Check: "database", Level: Note, Text: count(died, "run") + " died: the process that ran it is gone and did not record how it ended",
+			Hint: "`levada resume` continues one; `levada gc --status died` removes them."})
 	}
 	return nil
 }
 
-const runAgain = "Bring it back from a backup, or run again what made it: `levada resume FLOW.py STEP --origin-run-id RUN`."
+const runAgain = "Restore it from a backup, or run the step that made it again: `levada resume FLOW.py STEP --origin-run-id RUN`."
 
 // examineValues looks for each value that a record refers to.
 func (s *Store) examineValues(ctx context.Context, x *Examination) error {
@@ -143,7 +143,7 @@ func (s *Store) examineValues(ctx context.Context, x *Examination) error {
 		}
 		mended++
 		delete(bad, h)
-		x.tell("values", Mended, "blob %x was damaged in %s; another copy was right", h, strings.Join(c.Damaged, " and "))
+		x.tell("values", Mended, "blob %x was damaged in %s; another copy was intact", h, strings.Join(c.Damaged, " and "))
 	}
 	// Who needs them is asked only now: a run that was removed meanwhile does not.
 	needs := make(map[metastore.Hash][]metastore.Reference)
@@ -162,8 +162,8 @@ func (s *Store) examineValues(ctx context.Context, x *Examination) error {
 		if c := bad[h]; len(c.Damaged) > 0 {
 			f.Text = fmt.Sprintf("blob %x is damaged in %s", h, strings.Join(c.Damaged, " and "))
 			if c.Right > 0 {
-				f.Text += "; another copy is right"
-				f.Hint = "`levada doctor --repair` mends it."
+				f.Text += "; another copy is intact"
+				f.Hint = "`levada doctor --repair` repairs it."
 			}
 		}
 		for _, r := range refs {
@@ -174,7 +174,7 @@ func (s *Store) examineValues(ctx context.Context, x *Examination) error {
 	if len(needs) == 0 {
 		how := "right"
 		if x.Quick {
-			how = "there; whether they are right was not looked at"
+			how = "present; their contents were not checked"
 		}
 		x.tell("values", OK, "%s, all %s", count(len(wanted), "stored value"), how)
 	}
@@ -269,7 +269,7 @@ func (s *Store) examineLogs(ctx context.Context, x *Examination) error {
 		}
 	}
 	if len(lost) > 0 {
-		x.Tell(Finding{Check: "logs", Level: Problem, Text: count(len(lost), "log") + " missing", Needs: lost, Hint: "Bring the folder logs back from a backup."})
+		x.Tell(Finding{Check: "logs", Level: Problem, Text: count(len(lost), "log") + " missing", Needs: lost, Hint: "Restore the folder logs from a backup."})
 		return nil
 	}
 	x.tell("logs", OK, "%s, all there", count(n, "log"))
@@ -290,8 +290,8 @@ func (s *Store) examineLeftovers(ctx context.Context, x *Examination) error {
 	}
 	switch text := strings.Join(what, ", "); {
 	case c.Unclaimed > 0:
-		x.Tell(Finding{Check: "leftovers", Level: Problem, Text: size(c.Unclaimed) + " of values and logs, and no run at all: the database may be a new one in place of one that was lost",
-			Hint: "Put the right levada.db back; if there is none to be had, and nothing in blobs is needed, `levada gc --force` frees them."})
+		x.Tell(Finding{Check: "leftovers", Level: Problem, Text: size(c.Unclaimed) + " of values and logs, but no runs at all: the database may be a new one that took the place of a lost one",
+			Hint: "Restore the right levada.db; if you have none and need nothing in blobs, `levada gc --force` deletes them."})
 	case text == "":
 		x.tell("leftovers", OK, "none%s", staying(c))
 	case x.Repair:
@@ -306,7 +306,7 @@ func (s *Store) examineLeftovers(ctx context.Context, x *Examination) error {
 func staying(c Collected) string {
 	text := ""
 	if c.Held > 0 {
-		text += "; " + size(c.Held) + " are kept while the flows go on that run now"
+		text += "; " + size(c.Held) + " are kept until the flows that are running now have ended"
 	}
 	if c.Unfinished > 0 {
 		text += "; " + size(c.Unfinished) + " are in files that are being written, or may be"

@@ -64,12 +64,12 @@ func (e Environment) Examine(ctx context.Context, x Examination) error {
 	}
 	switch unsafe := answers["unsafe"]; {
 	case answers["fork"] != "ok":
-		x.Tell(Finding{Check: "fork", Level: Problem, Text: "a forked process did not end well: " + answers["fork"],
-			Hint: "Run flows with --isolation spawn, and look at the limits of processes and memory (ulimit -a)."})
+		x.Tell(Finding{Check: "fork", Level: Problem, Text: "a forked process failed: " + answers["fork"],
+			Hint: "Run flows with --isolation spawn, and check the limits of processes and memory (ulimit -a)."})
 	case unsafe != "":
 		x.Tell(Finding{Check: "fork", Level: Note, Text: "tasks start in fresh interpreters, which is slower: " + unsafe})
 	default:
-		x.tell("fork", OK, "tasks can be forked; a flow that starts threads when it is imported is told by itself")
+		x.tell("fork", OK, "tasks can be forked; a flow that starts threads when it is imported says so when it runs")
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func (e Environment) examineSDK(x *Examination) string {
 		}
 		x.tell("sdk", Mended, "%s: %s unpacked again", folder, count(len(damaged), "file"))
 	default:
-		x.Tell(Finding{Check: "sdk", Level: Problem, Text: fmt.Sprintf("%s: %s not as this levada has them", folder, count(len(damaged), "file")),
+		x.Tell(Finding{Check: "sdk", Level: Problem, Text: fmt.Sprintf("%s: %s not the same as in this levada", folder, count(len(damaged), "file")),
 			Needs: damaged[:min(shown, len(damaged))], Hint: "`levada doctor --repair` unpacks it again."})
 	}
 	return folder
@@ -141,7 +141,7 @@ func ask(ctx context.Context, python, sdk string) (map[string]string, error) {
 		}
 	}
 	if answers["version"] == "" {
-		return nil, errors.New("it does not answer as Python does")
+		return nil, errors.New("it does not behave like Python")
 	}
 	return answers, nil
 }
@@ -158,8 +158,8 @@ func ExamineDisk(home string, x Examination) {
 		if err != nil || !st.IsDir() {
 			if err == nil || !errors.Is(err, os.ErrNotExist) {
 				bad = true
-				x.Tell(Finding{Check: "disk", Level: Problem, Text: path + " is not a folder that can be looked into",
-					Hint: "Make it accessible for you."})
+				x.Tell(Finding{Check: "disk", Level: Problem, Text: path + " is not a folder that you can read",
+					Hint: "Give yourself access to it."})
 			}
 			continue
 		}
@@ -167,7 +167,7 @@ func ExamineDisk(home string, x Examination) {
 		if err != nil {
 			bad = true
 			x.Tell(Finding{Check: "disk", Level: Problem, Text: fmt.Sprintf("%s cannot be written to: %v", path, errors.Unwrap(err)),
-				Hint: "Make the folder writable for you, or name another store with LEVADA_HOME."})
+				Hint: "Make the folder writable, or choose another store with LEVADA_HOME."})
 			continue
 		}
 		f.Close()

@@ -21,7 +21,7 @@ import (
 // outlives the server, so a server that is started anew knows whom it served.
 func Remote(home, host, session string, began time.Time) (time.Time, error) {
 	if !sessionName.MatchString(session) {
-		return began, fault.New(fault.Usage, "%q is no name of a session", session)
+		return began, fault.New(fault.Usage, "%q is not the name of a session", session)
 	}
 	now := blob.Now()
 	if began.IsZero() || began.After(now) {
@@ -37,7 +37,7 @@ func Remote(home, host, session string, began time.Time) (time.Time, error) {
 // Goodbye says that such an engine has made its last commit.
 func Goodbye(home, host, session string, began time.Time) error {
 	if !sessionName.MatchString(session) {
-		return fault.New(fault.Usage, "%q is no name of a session", session)
+		return fault.New(fault.Usage, "%q is not the name of a session", session)
 	}
 	path := remoteFolder(home, host, session, began)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -47,10 +47,10 @@ func (r Rules) Check() error {
 	case r.OlderThan < 0:
 		return fault.New(fault.Usage, "an age cannot be negative")
 	case r.Empty() && len(r.KeepTags) > 0:
-		return fault.New(fault.Usage, "--keep-tag says which runs stay, and nothing says which go").
+		return fault.New(fault.Usage, "--keep-tag says which runs to keep, but nothing says which to remove").
 			Do("add a rule: --older-than, --keep, --flow, --status or --tag")
 	case slices.Contains(r.Statuses, metastore.RunRunning):
-		return fault.New(fault.Usage, "a run that goes on cannot be removed").Do("stop it first; it has the status interrupted then")
+		return fault.New(fault.Usage, "a run that is still running cannot be removed").Do("stop it first; its status is then interrupted")
 	}
 	return nil
 }

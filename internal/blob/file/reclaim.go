@@ -107,7 +107,7 @@ func (b *Bucket) lock(alone bool) (unlock func(), err error) {
 		if !alone {
 			return func() {}, nil
 		}
-		return nil, fault.New(fault.Unavailable, "the file system cannot lock a folder, so what others are about to use cannot be told from what nobody needs").
+		return nil, fault.New(fault.Unavailable, "the file system cannot lock a folder, so values that are about to be used cannot be told from those that nothing needs").
 			On(b.root).Because(err).Do("Put the store on a local disk.")
 	}
 	return func() { f.Close() }, nil

@@ -65,7 +65,7 @@ func faultOf(op, path string, err error) error {
 		if diskIsFull(path) {
 			return full(problem(fault.NoSpace, "the disk is full"))
 		}
-		return problem(fault.Unavailable, "the disk does not read or write").
+		return problem(fault.Unavailable, "the disk failed to read or write").
 			Do("Look for disk errors in the system's log. Network file systems without proper locks cannot hold a store.")
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_AUTH:
 		return problem(fault.Permission, "the store cannot be opened or written").
@@ -92,8 +92,8 @@ func full(f *fault.Error) *fault.Error {
 }
 
 func damaged(f *fault.Error) *fault.Error {
-	return f.Do("Restore the file from a backup, or save what can be read into a new one with `sqlite3 %s .recover`, or `.dump` where that does nothing, "+
-		"and look at its size before you use it. Values above 64 KiB are in files beside it and not affected.", f.Subject)
+	return f.Do("Restore the file from a backup, or save what can be read into a new one with `sqlite3 %s .recover`, or `.dump` if that recovers nothing, "+
+		"and check its size before you use it. Values above 64 KiB are in files beside it and are not affected.", f.Subject)
 }
 
 // patience is how long other processes may hold the store's write lock before an

@@ -230,8 +230,8 @@ func goesOn(id int64, err error) error {
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	return fault.New(fault.NotFound, "the run was removed while it went on, so nothing more of it can be kept").On(fmt.Sprintf("run %d", id)).
-		Do("Run the flow again: there is nothing left that it could go on from. `levada rm` and `levada gc` remove runs that were not heard of for long.")
+	return fault.New(fault.NotFound, "the run was removed while it was running, so nothing more of it can be recorded").On(fmt.Sprintf("run %d", id)).
+		Do("Run the flow again: there is nothing left to resume from. `levada rm` and `levada gc` remove runs that have been silent for a long time.")
 }
 
 func updateRun(c *conn, id int64, sql string, args ...driver.Value) error {

@@ -118,8 +118,8 @@ func (s *Store) Present() error {
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 		return nil // that it cannot be looked for does not say that it is not there
 	}
-	return fault.New(fault.NotFound, "the store was %s while it was in use, so nothing more can be kept in it", what).On(s.path).
-		Do("Bring it back if you can, or begin a new one; then run the flow again, and start a server of this store anew.")
+	return fault.New(fault.NotFound, "the store was %s while it was in use, so nothing more can be stored in it", what).On(s.path).
+		Do("Restore it if you can, or start a new one; then run the flow again, and restart any server of this store.")
 }
 
 func (s *Store) openForWriting(ctx context.Context, o Options) error {
