@@ -233,7 +233,7 @@ func (l *Listing) overBytes() string {
 		names = append(names, fmt.Sprintf("%s (%s)", f.Path, size(f.Size)))
 	}
 	return fmt.Sprintf("No code package was taken: the files in %s come to %s, the limit is %s. Largest: %s. "+
-		"Move data out of the flow's folder, or take fewer kinds of file with --package-suffixes.",
+		"Move data out of the flow's folder, or include fewer kinds of file with --package-suffixes.",
 		l.dir, size(l.Bytes), size(l.max), strings.Join(names, ", "))
 }
 

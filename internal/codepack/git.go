@@ -171,7 +171,7 @@ func (g GitInfo) Status(ctx context.Context) (GitStatus, error) {
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
 	if err != nil {
-		e := fault.New(fault.Unavailable, "git does not tell the state of the work tree").On(g.Root).Because(err)
+		e := fault.New(fault.Unavailable, "git could not report the state of the work tree").On(g.Root).Because(err)
 		if line, _, _ := strings.Cut(strings.TrimSpace(errOut.String()), "\n"); line != "" && ctx.Err() == nil {
 			e.Message += " (" + line + ")"
 		}

@@ -82,7 +82,7 @@ func Unpack(r io.Reader, dir string) (int, error) { return Write(Walk(r), dir) }
 func Fresh(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		return fault.New(fault.Conflict, "the folder is not empty").On(dir).Do("name one that is empty or not there; nothing is overwritten")
+		return fault.New(fault.Conflict, "the folder is not empty").On(dir).Do("name one that is empty or does not exist; nothing is overwritten")
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.Of("unpack code", dir, err)

@@ -39,10 +39,10 @@ func Language(codec string) string {
 }
 
 // crossing is what may cross between languages.
-const crossing = "between languages go plain data (numbers, text, lists, dicts with text as keys), bytes, numpy arrays of numbers, and tables of plain columns"
+const crossing = "languages can exchange plain data (numbers, text, lists, dicts with text as keys), bytes, numpy arrays of numbers, and tables of plain columns"
 
 // advice is what to do with a value of which no more is known than that it may not cross.
-const advice = crossing + "; make one of them of it in a step before"
+const advice = crossing + "; convert it to one of these in an earlier step"
 
 // To converts a value into one of the codecs, the first that fits. Invalid if none does.
 func To(v Value, codecs []string) (Value, error) {
@@ -92,7 +92,7 @@ func To(v Value, codecs []string) (Value, error) {
 		}
 		return v, fault.New(fault.Invalid, "it is a %s, and %s", typ, why).Do("%s", advice)
 	}
-	return v, fault.New(fault.Invalid, "it is a %s, which has no such form (%s)", typ, strings.Join(codecs, ", ")).Do("%s", advice)
+	return v, fault.New(fault.Invalid, "it is a %s, which cannot be converted to %s", typ, strings.Join(codecs, ", ")).Do("%s", advice)
 }
 
 // bytesOf returns the content of bytes and bytearrays.

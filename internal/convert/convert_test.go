@@ -82,7 +82,7 @@ func TestWhatToDoInstead(t *testing.T) {
 		"array of days":               "array.astype(str).tolist()",
 		"series":                      "series.to_frame()",
 		"index":                       "index.tolist()",
-		"set":                         "make one of them of it in a step before",
+		"set":                         "convert it to one of these in an earlier step",
 	}
 	seen := map[string]bool{}
 	for _, v := range vectors(t) {
@@ -92,7 +92,7 @@ func TestWhatToDoInstead(t *testing.T) {
 		}
 		seen[v.Name] = true
 		_, err := convert.To(convert.Value{Codec: "pickle", Data: v.Pickle}, plain)
-		if hint := fault.HintOf(err); !strings.Contains(hint, do) || !strings.Contains(hint, "between languages go") {
+		if hint := fault.HintOf(err); !strings.Contains(hint, do) || !strings.Contains(hint, "languages can exchange") {
 			t.Errorf("%s, protocol %d: %q, want %q", v.Name, v.Protocol, hint, do)
 		}
 	}

@@ -94,7 +94,7 @@ func checkFolder(folder string) error {
 		return fault.New(fault.NotFound, "this is a folder without a flow: there is no Go program in it").On(folder).Do(whatToName)
 	}
 	if !inModule(folder) {
-		return fault.New(fault.NotFound, "this is a folder without a flow: it has files of Go, but belongs to no Go module (there is no go.mod in it or above)").
+		return fault.New(fault.NotFound, "this is a folder without a flow: it has Go files, but is not part of a Go module (there is no go.mod in it or above it)").
 			On(folder).Do(whatToName)
 	}
 	return nil
@@ -145,7 +145,7 @@ func Build(ctx context.Context, q Query) (Program, error) {
 	path, err := keep(home, built)
 	if err != nil {
 		return Program{}, (&fault.Error{Kind: fault.Permission, Op: "keep the program", Subject: home, Cause: err}).
-			Do("name a folder that can be written with LEVADA_CACHE")
+			Do("set LEVADA_CACHE to a folder that you can write to")
 	}
 	return Program{Path: path, Source: folder}, nil
 }

@@ -191,7 +191,7 @@ func writeFile(path string, data []byte) error {
 
 func (c *Cache) unwritable(err error) error {
 	return (&fault.Error{Kind: fault.Permission, Op: "keep environments", Subject: c.Dir, Cause: err}).
-		Do("name a folder that can be written with LEVADA_CACHE")
+		Do("set LEVADA_CACHE to a folder that you can write to")
 }
 
 // settings are what else decides which packages a tool finds: the registries that it is told of.
@@ -237,7 +237,7 @@ func digestLocal(r Request) (string, error) {
 			return err
 		})
 		if err != nil {
-			return "", fault.New(fault.NotFound, "%s: the package %s is to come from %s, which cannot be read", r.who(), name, path).Because(err)
+			return "", fault.New(fault.NotFound, "%s: the package %s should come from %s, which cannot be read", r.who(), name, path).Because(err)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -40,7 +40,7 @@ func (c *Cache) findPython(ctx context.Context, r Request) (path, version string
 	}
 	seen = slices.DeleteFunc(append(seen, c.Version), func(v string) bool { return interp.CheckVersion("", v) != nil })
 	slices.SortFunc(seen, compareVersions)
-	return "", "", fault.New(fault.Unavailable, "%s asks for Python %s, and no such interpreter was found. There are: %s",
+	return "", "", fault.New(fault.Unavailable, "%s asks for Python %s, but no such interpreter was found. Found: %s",
 		r.who(), r.Python, strings.Join(slices.Compact(seen), ", ")).
 		Do("install it (`uv python install %s`, `pyenv install %s`, your system's packages), or change python= of the step", r.Python, r.Python)
 }

@@ -141,7 +141,7 @@ func (c *Cache) explain(r Request, tool string, err error) error {
 	}
 	hint := "check its name and version, and whether the registry can be reached (PIP_INDEX_URL names another)"
 	if strings.Contains(strings.ToLower(f.output), "hash") {
-		hint = "it is not what was locked; if that is meant, resolve anew with --force-rebuild-environments"
+		hint = "it is not what was locked; if that is intended, resolve again with --force-rebuild-environments"
 	}
 	return fault.New(fault.Unavailable, "%s needs %s, which %s could not get:\n%s", r.who(), which, tool, indent(f.output)).Do("%s", hint)
 }

@@ -60,7 +60,7 @@ func TestWhyAProcessCouldNotBeStartedIsKept(t *testing.T) {
 func TestProcessThatTheSystemDoesNotGive(t *testing.T) {
 	for number, want := range map[string][2]string{
 		"EAGAIN": {"ulimit -u", "raise the limit of processes"},
-		"ENOMEM": {"no memory for another process", "give it more memory"},
+		"ENOMEM": {"no memory for another process", "give the machine or the container more memory"},
 		"EPERM":  {"fork: Operation not permitted", ""},
 	} {
 		b := newBench(t, strings.ReplaceAll(forklessFlow, "NUMBER", number))

@@ -89,11 +89,11 @@ func notStarted(path string, cause error) error {
 	_, missing := os.Stat(path)
 	switch {
 	case errors.Is(cause, syscall.ENOENT) && missing == nil:
-		e.Cause = errors.New("its first line names an interpreter that is not there")
+		e.Cause = errors.New("its first line names an interpreter that does not exist")
 	case errors.Is(cause, syscall.ENOEXEC):
 		e.Cause = errors.New("it is not a program of this system; a script begins with a line such as #!/bin/sh")
 	}
-	return e.Do("make sure that the file is there and may be executed")
+	return e.Do("make sure that the file exists and is executable")
 }
 
 // tell writes to the process's socket as much as it holds at once, and the rest when somebody reads it.

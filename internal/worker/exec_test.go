@@ -10,7 +10,7 @@ import (
 func TestAProgramThatCannotBeStartedSaysWhy(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, want string }{
-		"interpreter": {"#!/nowhere/sh\n", "its first line names an interpreter that is not there"},
+		"interpreter": {"#!/nowhere/sh\n", "its first line names an interpreter that does not exist"},
 		"script":      {"echo hello\n", "a script begins with a line such as #!/bin/sh"},
 		"missing":     {"", "no such file"},
 	} {

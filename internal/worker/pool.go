@@ -235,7 +235,7 @@ func (p *Pool) startServer(set Setting) (*Server, error) {
 		}
 		if p.spec.Program != "" {
 			return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start the flow", Subject: p.spec.Program, Cause: err}).
-				Do("build it for this machine: `levada run` does, given the package's folder")
+				Do("build it for this machine: `levada run` does so when it is given the package's folder")
 		}
 		return nil, (&fault.Error{Kind: fault.Unavailable, Op: "start Python", Subject: p.python(set), Cause: err}).
 			Do("name the interpreter with --python or LEVADA_PYTHON")

@@ -16,17 +16,17 @@ func refused(cause error) (why, hint string) {
 	const fewer = "or run fewer tasks at once with --max-workers"
 	switch {
 	case errors.Is(cause, syscall.EAGAIN):
-		return "the system starts no more processes: a limit is reached, of this user" + limit("ulimit -u", unix.RLIMIT_NPROC) +
+		return "the system refuses to start more processes: a limit is reached, that of this user" + limit("ulimit -u", unix.RLIMIT_NPROC) +
 				" or of the container (pids.max): " + syscall.EAGAIN.Error(),
 			"raise the limit of processes, " + fewer
 	case errors.Is(cause, syscall.ENOMEM):
 		return "there is no memory for another process: " + syscall.ENOMEM.Error(),
-			"give it more memory, of the machine, of the container or of `ulimit -v`, or let vm.overcommit_memory be 1, " + fewer
+			"give the machine or the container more memory, raise `ulimit -v`, set vm.overcommit_memory to 1, " + fewer
 	case errors.Is(cause, syscall.EMFILE):
-		return "the engine has as many files open as it may" + limit("ulimit -n", unix.RLIMIT_NOFILE) + ": " + syscall.EMFILE.Error(),
+		return "the engine has reached its limit of open files" + limit("ulimit -n", unix.RLIMIT_NOFILE) + ": " + syscall.EMFILE.Error(),
 			"raise the limit of open files with `ulimit -n`, " + fewer
 	case errors.Is(cause, syscall.ENFILE):
-		return "the machine has as many files open as it may (fs.file-max): " + syscall.ENFILE.Error(),
+		return "the machine has reached its limit of open files (fs.file-max): " + syscall.ENFILE.Error(),
 			"raise the limit with `sysctl fs.file-max`, " + fewer
 	}
 	return "", ""

@@ -141,7 +141,7 @@ func (s *Server) tell(setup SetupFunc, flow string) error {
 func (s *Server) noFlow(cause error) error {
 	// It lives, and would not end by itself.
 	if fault.Is(cause, fault.Invalid) && !errors.Is(cause, io.ErrUnexpectedEOF) {
-		return fault.New(fault.UserCode, "the file writes into the socket to Levada while it is imported").On(s.file).Because(cause)
+		return fault.New(fault.UserCode, "the file wrote to Levada's own socket while it was imported").On(s.file).Because(cause)
 	}
 	if s.cmd != nil && s.program {
 		s.conn.Close()
@@ -194,7 +194,7 @@ func (s *Server) serve() {
 		var m protocol.FromWorker
 		if _, err := protocol.ReadFrame(s.in, &m); err != nil {
 			if fault.Is(err, fault.Invalid) {
-				why = "the fork server sent nonsense: " + err.Error()
+				why = "the fork server sent something that cannot be read: " + err.Error()
 			}
 			break
 		}
@@ -277,7 +277,7 @@ func (s *Server) lose(why string) {
 		}
 		s.exited(p, Exit{
 			Code: -1, Signal: int(syscall.SIGKILL), Lost: why,
-			Hint: "the system's log (`dmesg`) tells whether memory ran out; if it did, run fewer tasks at once with --max-workers",
+			Hint: "the system's log (`dmesg`) shows whether memory ran out; if it did, run fewer tasks at once with --max-workers",
 		})
 	}
 }
