@@ -318,7 +318,7 @@ func (c *compiler) checkGang(v *vertex) {
 	case n == nil || n.Kind == NextBad:
 	case n.Kind != NextLinear:
 		c.problem(checkParallelNext, v, nextLine(v),
-			"Step %s runs as a gang (@parallel), so it goes on to one step, which joins it, and not by a %s. Go on to one step that takes inputs.", v.Name, n.Kind)
+			"Step %s runs as a gang (@parallel), so it must go on to one step that joins it, and not by a %s. Go on to one step that takes inputs.", v.Name, n.Kind)
 	case len(v.out) == 1 && v.out[0].Args != 2:
 		c.problem(checkParallelNext, v, nextLine(v),
 			"Step %s runs as a gang (@parallel), so the step after it must be a join, but %s is not. Go on to one step that takes inputs.",

@@ -34,10 +34,10 @@ func (d *decorator) exec() *Exec {
 		d.problem("it names no program. Write the program and its arguments")
 		return nil
 	case d.v.Next != nil && d.v.Next.Kind == NextParallel:
-		d.problem("a step that opens a gang cannot be run by a program, because nobody knows how many nodes to go on with. Open the gang in a step of the flow")
+		d.problem("a step that opens a gang cannot be run by a program, because the program cannot say how many nodes to start. Open the gang in a step of the flow")
 		return nil
 	case e.Protocol && (len(e.Inputs) > 0 || len(e.Outputs) > 0):
-		d.problem("a program that speaks the protocol asks for what it needs. Leave inputs and outputs away")
+		d.problem("a program that speaks the protocol asks for what it needs. Leave out inputs and outputs")
 		return nil
 	}
 	for _, name := range append(append([]string(nil), e.Inputs...), e.Outputs...) {

@@ -58,7 +58,7 @@ func (c *compiler) checkPolicies() {
 				d.checkList("sources")
 			case decoRetry, decoCatch, decoTimeout, decoResources, decoEnvironment, decoParallel, decoExec, decoInProcess:
 				if seen[d.d.Name] {
-					d.problem("it is there twice. Keep one of them")
+					d.problem("it is given twice. Keep one of them")
 					continue
 				}
 				seen[d.d.Name] = true
@@ -113,10 +113,10 @@ func (d *decorator) decode(p *Policies) {
 		if n := d.v.Next; n != nil {
 			switch n.Kind {
 			case NextForeach, NextParallel:
-				d.problem("a step that opens a foreach or a gang cannot be caught, because nobody knows how many branches to go on with. " +
+				d.problem("a step that opens a foreach or a gang cannot be caught, because the number of branches to go on with is unknown when it fails. " +
 					"Remove @catch, or move the work that may fail into a step of its own")
 			case NextSwitch:
-				d.problem("a step that chooses with condition=... cannot be caught, because nobody knows which case to go on with. " +
+				d.problem("a step that chooses with condition=... cannot be caught, because the case to go on with is unknown when it fails. " +
 					"Remove @catch, or move the work that may fail into a step of its own")
 			}
 		}

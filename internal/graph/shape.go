@@ -226,7 +226,7 @@ func (c *compiler) clash(v *vertex, other place) {
 		return
 	}
 	c.problem(checkMixed, v, v.Line,
-		"Step %s is reached %s and also %s. Close every split with a join of its own before its ways come together here.",
+		"Step %s is reached %s and also %s. Close every split with a join of its own before its branches come together here.",
 		v.Name, describe(v.place), describe(other))
 }
 
