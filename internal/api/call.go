@@ -90,7 +90,7 @@ func decode(r io.Reader, into any, strict bool) error {
 	err := d.Decode(into)
 	if err == nil {
 		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			return errors.New("there is something after its end")
+			return errors.New("there is more text after its end")
 		}
 		return nil
 	}
@@ -99,7 +99,7 @@ func decode(r io.Reader, into any, strict bool) error {
 		if wrong.Field != "" {
 			where = fmt.Sprintf(" of %q", wrong.Field)
 		}
-		return fmt.Errorf("the value%s is to be %s, and is a JSON %s", where, jsonKind(wrong.Type), wrong.Value)
+		return fmt.Errorf("the value%s must be %s, not a JSON %s", where, jsonKind(wrong.Type), wrong.Value)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("there is no parameter %s", name)

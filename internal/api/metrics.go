@@ -59,7 +59,7 @@ var numeric = []string{
 // page and reads no file: numbers are short, so they are in their records.
 func (s *Service) Metrics(ctx context.Context, q MetricsRequest) (MetricsResult, error) {
 	if q.Flow == "" {
-		return MetricsResult{}, fault.New(fault.Usage, "metrics are those of a flow, which the request must name")
+		return MetricsResult{}, fault.New(fault.Usage, "metrics belong to a flow, which the request must name")
 	}
 	if q.Limit <= 0 {
 		q.Limit = usualMetrics

@@ -135,7 +135,7 @@ func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	h.answer(w, nil, &refusal{http.StatusMethodNotAllowed, r.Method + " is not something that can be done to " + r.URL.Path})
+	h.answer(w, nil, &refusal{http.StatusMethodNotAllowed, "the method " + r.Method + " is not allowed for " + r.URL.Path})
 }
 
 // ServeHTTP answers a request.

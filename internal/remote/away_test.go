@@ -150,7 +150,7 @@ func TestASilentServerIsTold(t *testing.T) {
 		_, err := c.Store.CreateRun(context.Background(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
 		done <- err
 	}()
-	told.expect(t, "is away; waiting for it, for at most 15m")
+	told.expect(t, "is away; waiting for it for up to 15m")
 	if text := c.Store.Waits(); !strings.Contains(text, "is away") || !strings.Contains(text, server.URL) {
 		t.Errorf("it is said to wait for %q", text)
 	}

@@ -198,8 +198,8 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return fault.Wrap(fault.Interrupted, "delete value", err)
 	}
-	return fault.New(fault.Unavailable, "values of a server are deleted where they are").On(key).
-		Do("`levada gc` frees those that no run needs, `levada doctor --repair` in the server's folder mends damaged ones")
+	return fault.New(fault.Unavailable, "values on a server cannot be deleted from another machine").On(key).
+		Do("in the server's folder, `levada gc` frees those that no run needs and `levada doctor --repair` repairs damaged ones")
 }
 
 // Settle asks the server whether it has a value, and makes it stay if so. Damaged ones are dealt with there.

@@ -134,14 +134,14 @@ func (c *Client) hello(ctx context.Context) error {
 	h, err := askOnce[hello](ctx, c, "hello", none{})
 	switch {
 	case err == nil && h.Protocol != Protocol:
-		return fault.New(fault.Unavailable, "the server is Levada %s and speaks version %d of the protocol of stores; this program speaks version %d", h.Version, h.Protocol, Protocol).
-			On(c.url).Do("install the same version of Levada here and there")
+		return fault.New(fault.Unavailable, "the server is Levada %s and speaks version %d of the store protocol; this program speaks version %d", h.Version, h.Protocol, Protocol).
+			On(c.url).Do("install the same version of Levada on both sides")
 	case err == nil:
 		c.server = h
 		return nil
 	case isAway(err):
 		return fault.New(fault.Unavailable, "no server answers: %v", plain(err)).On(c.url).
-			Do("start it there with `levada server`, or leave --server and LEVADA_SERVER away to record in this folder")
+			Do("start it there with `levada server`, or leave out --server and unset LEVADA_SERVER to record in this folder")
 	}
 	return err
 }
@@ -183,7 +183,7 @@ func (c *Client) patiently(ctx context.Context, f func(again bool) error) error 
 		}
 		if c.gone(again) > c.o.Patience {
 			return fault.New(fault.Unavailable, "the server has been away for more than %s", c.o.Patience).On(c.url).Because(plain(err)).
-				Do("start it again; what is recorded is not lost, and `levada resume` goes on from there")
+				Do("start it again; nothing that was recorded is lost, and `levada resume` continues from there")
 		}
 		wait := time.NewTimer(pause/2 + mrand.N(pause/2))
 		select {
@@ -238,7 +238,7 @@ func (c *Client) hear() { c.heard.Store(time.Now().UnixNano()) }
 func (c *Client) leave(now time.Time) {
 	if c.away.IsZero() {
 		c.away = now
-		c.o.Tell(fmt.Sprintf("the server %s is away; waiting for it, for at most %s", c.url, c.o.Patience))
+		c.o.Tell(fmt.Sprintf("the server %s is away; waiting for it for up to %s", c.url, c.o.Patience))
 	}
 }
 
@@ -250,7 +250,7 @@ func (s *Store) Waits() string {
 		return ""
 	}
 	left := max(s.c.o.Patience-time.Since(s.c.away), 0).Round(time.Second)
-	return fmt.Sprintf("the server %s is away; it is waited for, for at most %s more", s.c.url, left)
+	return fmt.Sprintf("the server %s is away; waiting for it for up to %s more", s.c.url, left)
 }
 
 func (c *Client) back(err error) {
@@ -287,8 +287,8 @@ func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
 	if resp.Header.Get("Content-Type") == contentType && decoding.Unmarshal(data, &a) == nil && a.Fault != nil {
 		return nil, a.Fault.unpack()
 	}
-	return nil, fault.New(fault.Unavailable, "what answers is not a Levada server that keeps runs of other machines: %s", resp.Status).On(c.url).
-		Do("look whether the address is right, and whether the server has the same version as this program")
+	return nil, fault.New(fault.Unavailable, "what answers is not a Levada server that records runs of other machines: %s", resp.Status).On(c.url).
+		Do("check the address, and that the server has the same version as this program")
 }
 
 var packer = sync.OnceValue(func() *zstd.Encoder {
@@ -319,7 +319,7 @@ func (c *Client) call(ctx context.Context, name string, args any) (*cbor.Decoder
 	}
 	if resp.Header.Get("Content-Type") != contentType {
 		resp.Body.Close()
-		return nil, nil, fault.New(fault.Unavailable, "what answers is not a Levada server").On(c.url).Do("look whether the address is right")
+		return nil, nil, fault.New(fault.Unavailable, "what answers is not a Levada server").On(c.url).Do("check the address")
 	}
 	return decoding.NewDecoder(resp.Body), resp.Body, nil
 }

@@ -342,7 +342,7 @@ func answerFault(w http.ResponseWriter, err error) {
 
 // badName says that a path is none.
 func badName(name string) error {
-	return fault.New(fault.Usage, "%q is no file of a task", strings.ToValidUTF8(name, "?"))
+	return fault.New(fault.Usage, "%q is not a file of a task", strings.ToValidUTF8(name, "?"))
 }
 
 // liveCards yields the cards of a run's tasks that run.

@@ -54,4 +54,4 @@ func peerOfRequest(ctx context.Context) peer {
 }
 
 // errGone refuses what depends on who asks for it. If that is somebody who still lives, he asks again.
-var errGone = fault.New(fault.Unavailable, "who asked for this closed the connection")
+var errGone = fault.New(fault.Unavailable, "the client closed the connection")

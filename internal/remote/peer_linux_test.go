@@ -107,7 +107,7 @@ func TestOthersOnThisMachine(t *testing.T) {
 	if run, err := c.Store.Run(t.Context(), theirs); err != nil || !run.Info.Foreign {
 		t.Errorf("a run of another user is recorded as the server's: %v", err)
 	}
-	for run, want := range map[int64]string{ours: "one of the server's own user", theirs: ""} {
+	for run, want := range map[int64]string{ours: "belongs to the server's own user", theirs: ""} {
 		write(conn, fields{"Record": fields{"Task": fields{"Run": run, "ID": 1, "Step": "start"}}})
 		switch f := answer.Items[0][0].Fault; {
 		case want == "" && f != nil:
@@ -124,7 +124,7 @@ func TestOthersOnThisMachine(t *testing.T) {
 		"value": {"Attempt": fields{"Run": theirs, "Task": 1, "N": 0}, "Artifacts": []fields{{"Name": "x", "Size": 1, "Inline": inline}}},
 	} {
 		write(conn, fields{"Record": record})
-		if f := answer.Items[0][0].Fault; f == nil || !strings.Contains(f.Message, "Metaflow alone") {
+		if f := answer.Items[0][0].Fault; f == nil || !strings.Contains(f.Message, "only Metaflow can report") {
 			t.Errorf("another user records a %s in a datastore of Metaflow: %v", what, f)
 		}
 	}

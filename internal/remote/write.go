@@ -190,7 +190,7 @@ func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record)
 			return err
 		}
 		if !run.Info.Foreign {
-			return fault.New(fault.Permission, "run %d is one of the server's own user, and tasks of it are recorded by that user alone", id)
+			return fault.New(fault.Permission, "run %d belongs to the server's own user, and only that user can record tasks of it", id)
 		}
 		if w.runs == nil {
 			w.runs = make(map[int64]bool)
@@ -212,7 +212,7 @@ func notMetaflows(rec *metastore.Record) error {
 		there = there || other
 	}
 	if there {
-		return fault.New(fault.Permission, "what is in a datastore of Metaflow is told of by Metaflow alone")
+		return fault.New(fault.Permission, "only Metaflow can report what is in a datastore of Metaflow")
 	}
 	return nil
 }

@@ -107,13 +107,13 @@ func Listen(host string, port int) (net.Listener, error) {
 		if port > 0 {
 			shown = strconv.Itoa(port)
 		}
-		return nil, fault.New(fault.Permission, "the server has no login yet, so it listens on this machine alone, and not on %s", host).
-			Do("leave --host away; from another machine, come through ssh: ssh -L %s:127.0.0.1:%s THIS-MACHINE", shown, shown)
+		return nil, fault.New(fault.Permission, "the server has no login yet, so it listens only on this machine, not on %s", host).
+			Do("leave out --host; from another machine, connect through ssh: ssh -L %s:127.0.0.1:%s THIS-MACHINE", shown, shown)
 	}
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "the server cannot listen on port %d: %v", port, err).
-			Do("choose another with --port; --port 0 takes one that is free")
+			Do("choose another with --port; --port 0 takes any free one")
 	}
 	return l, nil
 }
@@ -131,7 +131,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return fault.Wrap(fault.Internal, "serve", err)
 	case <-ctx.Done():
 	}
-	s.c.Log.Info("the server ends")
+	s.c.Log.Info("the server is stopping")
 	s.api.Close() // else the streams of events would be waited for
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
@@ -158,7 +158,7 @@ const leastFree = 1 << 20
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.c.Present != nil {
 		if err := s.c.Present(); err != nil {
-			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store is not there any more").Because(err).Do("%s", fault.HintOf(err)))
+			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store no longer exists").Because(err).Do("%s", fault.HintOf(err)))
 			return
 		}
 	}
@@ -173,7 +173,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 				s.c.Log.Error("the disk of the store is full", "free_bytes", free)
 			}
 			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the disk of the store is full: %d bytes are free", free).
-				Do("make room on the disk; levada gc and levada rm free what runs left"))
+				Do("free some space on the disk, for example with levada gc or levada rm"))
 			return
 		}
 	}
@@ -263,7 +263,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("X-Frame-Options", "SAMEORIGIN")
 		if !httpedge.IsThisMachine(r.Host) {
-			webapi.WriteProblem(w, fault.New(fault.Permission, "this server is for this machine only, not for %s", r.Host).Do("ask for localhost or 127.0.0.1"))
+			webapi.WriteProblem(w, fault.New(fault.Permission, "this server answers requests to this machine only, not to %s", r.Host).Do("use localhost or 127.0.0.1 in the address"))
 			return
 		}
 		origin := r.Header.Get("Origin")
@@ -327,7 +327,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if p != nil && p != http.ErrAbortHandler {
 				s.c.Log.Error("a request made the server panic", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 				if o.status == 0 {
-					webapi.WriteProblem(o, fault.New(fault.Internal, "the server made a mistake").Do("its log has what happened; please report it"))
+					webapi.WriteProblem(o, fault.New(fault.Internal, "the server has failed because of a bug").Do("its log says what happened; please report it"))
 				}
 			}
 			took := time.Since(began)

@@ -103,10 +103,10 @@ func TestServer(t *testing.T) {
 		{"GET", "/assets/app-1.js", "", 200, "run()"},
 		{"GET", "/assets/app-2.js", "", 404, ""},
 		{"GET", "/../../etc/passwd", "", 200, "the app"},
-		{"POST", "/runs/12", "", 405, "not something that can be done"},
-		{"POST", "/", "", 405, "not something that can be done"},
-		{"POST", "/healthz", "", 405, "not something that can be done"},
-		{"PUT", "/metrics", "", 405, "not something that can be done"},
+		{"POST", "/runs/12", "", 405, "is not allowed for"},
+		{"POST", "/", "", 405, "is not allowed for"},
+		{"POST", "/healthz", "", 405, "is not allowed for"},
+		{"PUT", "/metrics", "", 405, "is not allowed for"},
 		{"GET", "/healthz", "", 200, "ok"},
 		{"GET", "/readyz", "", 200, "ok"},
 		{"GET", "/api/v1/runs/1", "", 200, `"flow":"Train"`},
@@ -317,7 +317,7 @@ func TestMounted(t *testing.T) {
 	}{
 		{"/store/v1/x", "", 200, "/store/v1/x: 20971520 bytes, <nil>"},
 		{"/store/v1/x", "evil.example", 403, "this machine only"},
-		{"/metaflow/flows", "", 405, "not something that can be done"}, // nothing is there, so it is a page
+		{"/metaflow/flows", "", 405, "is not allowed for"}, // nothing is there, so it is a page
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+c.path, bytes.NewReader(make([]byte, 20<<20)))
 		if err != nil {

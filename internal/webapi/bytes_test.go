@@ -33,9 +33,9 @@ func TestBytes(t *testing.T) {
 		t.Errorf("%d, %q", res.StatusCode, data)
 	}
 	for _, c := range [][4]string{
-		{"POST", "/call/runs", `{"limitt":1}`, "there is no parameter"}, {"POST", "/call/runs", `{"limit":"x"}`, "is to be a whole number"},
-		{"PATCH", "/runs/1/tags", `{"add":"x"}`, "is to be a list"}, {"PATCH", "/runs/1/tags", `{"ad":["x"]}`, "there is no parameter"},
-		{"GET", "/runs?limit=1&limit=2", "", "can be given once"},
+		{"POST", "/call/runs", `{"limitt":1}`, "there is no parameter"}, {"POST", "/call/runs", `{"limit":"x"}`, "must be a whole number"},
+		{"PATCH", "/runs/1/tags", `{"add":"x"}`, "must be a list"}, {"PATCH", "/runs/1/tags", `{"ad":["x"]}`, "there is no parameter"},
+		{"GET", "/runs?limit=1&limit=2", "", "can be given only once"},
 	} {
 		res, data := f.do(t, c[0], c[1], c[2], "Content-Type", jsonType)
 		if res.StatusCode != 400 || !strings.Contains(string(data), c[3]) || strings.Contains(string(data), "json:") || strings.Contains(string(data), "Go ") {

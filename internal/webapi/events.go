@@ -143,7 +143,7 @@ func (h *hubs) serve(run int64, b *hub) {
 			events, err := b.look(h.ctx, now)
 			if err != nil { // the run was removed, or the store cannot be read: who asks again is told
 				if h.ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
-					h.api.Log.Error("the store could not be looked at for news", "run", run, "error", err)
+					h.api.Log.Error("the store could not be checked for changes", "run", run, "error", err)
 				}
 				h.drop(run)
 				return

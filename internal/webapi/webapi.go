@@ -153,7 +153,7 @@ func (r *request) id(name string) int64 {
 // text reads a parameter that can be given once.
 func (r *request) text(name string) string {
 	if n := len(r.query[name]); n > 1 {
-		r.bad("the parameter %q can be given once, and is there %d times", name, n)
+		r.bad("the parameter %q can be given only once, but is there %d times", name, n)
 	}
 	return r.query.Get(name)
 }
@@ -245,7 +245,7 @@ func (r *request) decode(into any) {
 		return
 	}
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) { // has a status of its own
-		r.err = fault.New(fault.Usage, "a request may have %d MiB", tooLarge.Limit>>20).Because(err)
+		r.err = fault.New(fault.Usage, "a request can have at most %d MiB", tooLarge.Limit>>20).Because(err)
 		return
 	}
 	if err != nil {
@@ -408,7 +408,7 @@ type Problem struct {
 // WriteNotAllowed answers that a method is not one of those by which something can be reached.
 func WriteNotAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	writeProblem(w, http.StatusMethodNotAllowed, fault.New(fault.Usage, "%s is not something that can be done to %s", r.Method, r.URL.Path))
+	writeProblem(w, http.StatusMethodNotAllowed, fault.New(fault.Usage, "the method %s is not allowed for %s", r.Method, r.URL.Path))
 }
 
 // WriteProblem answers with an error.

@@ -130,9 +130,9 @@ func TestAnswers(t *testing.T) {
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"add":[" sp "]}`, 422, `begin or end with space`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `{"ad":["new"]}`, 400, `cannot be read`},
 		{"PATCH", "/runs/1/tags", "/runs/{run}/tags", `[`, 400, `cannot be read`},
-		{"POST", "/runs/1/cancel", "/runs/{run}/cancel", `{}`, 409, `is over`},
+		{"POST", "/runs/1/cancel", "/runs/{run}/cancel", `{}`, 409, `has already ended`},
 		{"POST", "/runs/1/resume", "/runs/{run}/resume", `{}`, 404, `is not on this machine`},
-		{"DELETE", "/runs/1", "", "", 405, `DELETE is not something`},
+		{"DELETE", "/runs/1", "", "", 405, `the method DELETE is not allowed for`},
 		{"GET", "/nothing", "", "", 404, `openapi.json`},
 	} {
 		res, data := f.do(t, c.method, c.path, c.body, "Content-Type", jsonType)
