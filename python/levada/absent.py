@@ -6,7 +6,7 @@
 
 _CLI = "the commands of a flow are Levada's own (docs/cli.md); start a flow with Runner"
 _GRAPH = "a step's decorators are in current.graph, and a mutator can change them"
-_STORE = "read what a task has made with the Client: Flow, Run, Task"
+_STORE = "read the artifacts of a task with the Client: Flow, Run, Task"
 _DECORATOR = "derive from UserStepDecorator, StepMutator or FlowMutator instead"
 _RUNTIME = "the engine runs tasks; watch a run with Runner or the Client"
 _LATER = "schedulers and clusters come later"

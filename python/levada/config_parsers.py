@@ -54,7 +54,7 @@ def _requirement(line):
         raise ParserValueError("Not a valid requirement: '%s'. It is written as in PEP 508: name>=1.0" % line)
     name, extras, url, versions, marker = found.groups()
     if marker:
-        raise ParserValueError("Environment markers, what follows the semicolon, are not supported: '%s'" % line)
+        raise ParserValueError("Environment markers (after the semicolon) are not supported: '%s'" % line)
     if extras:
         name += "[%s]" % ",".join(sorted(extra.strip() for extra in extras.split(",")))
     if url:
@@ -111,7 +111,7 @@ def conda_environment_yml_parser(content):
             raise ParserValueError("Unsupported subsection '%s:' in environment.yml." % next(iter(line), "?"))
         matched = re.match(r"^\s*([A-Za-z0-9_.:/-]+)\s*(.*)$", line)
         if matched is None:
-            raise ParserValueError("Not a package of conda: '%s'" % line)
+            raise ParserValueError("Not a conda package: '%s'" % line)
         name, version = matched.groups()
         if version.startswith("="):
             version = version.lstrip("=")

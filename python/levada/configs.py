@@ -227,7 +227,7 @@ class Config:
         if flow is None:
             return self
         if self._value is _UNSET:
-            raise MetaflowException("The config '%s' has a value only while the flow is run." % self._name)
+            raise MetaflowException("The config '%s' has a value only while the flow runs." % self._name)
         return self._value
 
     def __set__(self, flow, value):
@@ -276,7 +276,7 @@ def resolve(value, values):
                 unpacked = evaluate(part, values)
                 if not isinstance(unpacked, Mapping):
                     raise MetaflowException(
-                        "The %s is unpacked with **, but its value is no mapping: %r" % (repr(part)[1:-1], unpacked)
+                        "The %s is unpacked with **, but its value is not a mapping: %r" % (repr(part)[1:-1], unpacked)
                     )
                 found.update(unpacked)
             else:
@@ -455,11 +455,11 @@ def _mend(config, files, texts):
     """What to do about a config that has no value, and where it stands."""
     name = config.name
     if name in files or name in texts:
-        return "Mend what --config%s %s names." % ("" if name in files else "-value", name)
+        return "Correct what --config%s %s gives." % ("" if name in files else "-value", name)
     place = place_of(config._owner, config._attribute)
     has_default = config._default is not None or config._default_value is not None
     return "Give it a file, --config %s FILE, or a value, --config-value %s JSON%s%s." % (
-        name, name, "; or mend its default" if has_default else "", place and " (%s, line %d)" % place
+        name, name, "; or correct its default" if has_default else "", place and " (%s, line %d)" % place
     )  # fmt: skip
 
 

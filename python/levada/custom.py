@@ -60,7 +60,7 @@ class _Custom(metaclass=_Applicable):
                 "%s takes no positional arguments. Give them by name: @%s(name=value)." % (self, type(self).__name__)
             )
         if kwargs and not self._allowed_kwargs:
-            raise MetaflowException("%s takes no arguments by name." % self)
+            raise MetaflowException("%s takes no keyword arguments." % self)
         self._args = list(args)
         self._kwargs = kwargs
         self.statically_defined = True
@@ -293,7 +293,7 @@ def find(name):
         found = [name]
     if len(found) > 1:
         raise MetaflowException(
-            "The name '%s' stands for several decorators: %s. Write more of the one that is meant."
+            "The name '%s' stands for several decorators: %s. Write more of the path of the one you mean."
             % (name, ", ".join(sorted(found)))
         )
     if found:
@@ -348,8 +348,8 @@ class _Wrapped:
         if said is not None:
             if not isinstance(said, BaseException):
                 raise MetaflowException(
-                    "%s returned %r after the step. It returns None, an exception, or a tuple of an exception or None "
-                    "and arguments of the transition or None." % (decorator, said)
+                    "%s returned %r after the step. It must return None, an exception, or a tuple of an exception or "
+                    "None and arguments of the transition or None." % (decorator, said)
                 )
             if said is raised:
                 raise said.with_traceback(trace)  # without the way that it took through decorators
@@ -381,7 +381,7 @@ def _transition(flow, plan, arguments):
         flow.next(cases, condition=described["condition"])
     elif kind == "parallel":
         raise RuntimeError(
-            "The step '%s' opens a gang. What skips it must say how large: {'num_parallel': 2}." % plan.name
+            "The step '%s' opens a gang. A decorator that skips it must give its size: {'num_parallel': 2}." % plan.name
         )
     else:
         flow.next(*targets)

@@ -38,7 +38,7 @@ class Deployer:
 def _missing(scheduler):
     return NotAvailable(
         "Deployment to %s" % _SCHEDULERS[scheduler],
-        "Meanwhile let a scheduler such as cron start `levada run`, or your program use Runner.",
+        "Until then, start `levada run` from a scheduler such as cron, or use Runner in your program.",
     )
 
 

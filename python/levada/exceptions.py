@@ -138,7 +138,7 @@ class MetaflowUnknownUser(MetaflowException):
     headline = "Unknown user"
 
     def __init__(self):
-        super().__init__("The user name could not be found out. Set the environment variable METAFLOW_USER.")
+        super().__init__("The user name could not be determined. Set the environment variable METAFLOW_USER.")
 
 
 class InvalidDecoratorAttribute(MetaflowException):
@@ -278,7 +278,7 @@ def _by_keyword(decorator, value, attributes):
     """How an attribute that was given by position is given; ``attributes`` are those that there are."""
     if not attributes:
         return " It takes no attributes." if attributes is not None else ""
-    return " Attributes are given by keyword, such as @%s(%s=%r); there are: %s." % (
+    return " Give attributes by keyword, such as @%s(%s=%r). The attributes are: %s." % (
         decorator, next(iter(attributes)), value, ", ".join(attributes)
     )  # fmt: skip
 
@@ -329,7 +329,9 @@ class DuplicateFlowDecoratorException(MetaflowException):
     headline = "Duplicate decorators"
 
     def __init__(self, deco):
-        super().__init__("The flow has the decorator '%s' twice, maybe by inheritance. Remove one of them." % deco)
+        super().__init__(
+            "The flow has the decorator '%s' twice, perhaps through inheritance. Remove one of them." % deco
+        )
 
 
 class UnknownStepDecoratorException(MetaflowException):
@@ -370,6 +372,6 @@ class NotAvailable(MetaflowException, AttributeError):
 
     def __init__(self, name, instead=""):
         super().__init__(
-            "'%s' is not available in this version of Levada. %sWhat comes later is listed on the page about "
+            "'%s' is not available in this version of Levada. %sWhat is planned is listed on the page about "
             "compatibility (docs/compatibility.md)." % (name, instead and instead + " ")
         )

@@ -120,5 +120,5 @@ def text(title, exception):
         return "%s failed:\n%s\n" % (title, said)
     said = "%s failed:\n    Internal error\n%s\n" % (title, traceback_of(exception))
     if type(exception).__name__ == "BdbQuit" or isinstance(exception, EOFError) and "reading a line" in str(exception):
-        said += "A task has no keyboard: what it reads from stdin, as input() and pdb do, ends at once.\n"
+        said += "A task cannot read from the keyboard: its stdin is empty, so input() and pdb fail at once.\n"
     return said

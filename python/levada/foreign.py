@@ -18,7 +18,7 @@ def decode(name, codec, kind, data):
     if codec in ("gob", "binary"):
         raise DataException(
             "The artifact '%s' was stored by Go as a %s, in a form that only Go reads (%s), so Python cannot read it. "
-            "Between languages go plain data, bytes, arrays and tables: let the Go step make one of them of it."
+            "Languages can exchange plain data, bytes, arrays and tables: let the Go step convert it to one of these."
             % (name, kind, codec)
         )
     raise DataException("The artifact '%s' has the unknown codec '%s'." % (name, codec))
@@ -42,7 +42,7 @@ def _array(name, data):
         from numpy import load
     except ImportError:
         raise DataException(
-            "The artifact '%s' is an array, and there is no numpy in this Python to read it with." % name
+            "The artifact '%s' is an array. To read it, this Python needs the package numpy: pip install numpy" % name
         ) from None
     from io import BytesIO
 

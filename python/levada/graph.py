@@ -221,7 +221,7 @@ def _transition(call, own, text_of):
     if unknown:
         return bad("unknown keyword '%s'" % unknown[0])
     if len(keywords) > 1:
-        return bad("the keywords %s exclude each other" % " and ".join("'%s'" % name for name in keywords))
+        return bad("the keywords %s cannot be used together" % " and ".join("'%s'" % name for name in keywords))
     if not call.args:
         return bad("no step is named")
     if "condition" in keywords:
@@ -237,7 +237,7 @@ def _transition(call, own, text_of):
     if "foreach" in keywords:
         variable = text_of(keywords["foreach"])
         if variable is None:
-            return bad("foreach is not the name of an attribute in quotes, nor is it known before the run")
+            return bad("foreach must be the name of an attribute, in quotes or known before the run")
         if len(targets) != 1:
             return bad("foreach goes to exactly one step")
         described.update(kind="foreach", foreach=variable)
@@ -252,7 +252,7 @@ def _transition(call, own, text_of):
 
 def _switch(call, variable, own, bad):
     if variable is None:
-        return bad("condition is not the name of an attribute in quotes, nor is it known before the run")
+        return bad("condition must be the name of an attribute, in quotes or known before the run")
     if len(call.args) != 1 or kind_of(call.args[0]) != "Dict":
         return bad("condition needs one dict of cases: {value: %s.step, ...}" % own)
     cases = []

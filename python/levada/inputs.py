@@ -203,15 +203,17 @@ class _View:
         return self._levada.inputs._task.flow._graph
 
     def __setattr__(self, name, value):
-        raise AttributeError("The inputs of a join are read-only: '%s' cannot be set. Set self.%s." % (name, name))
+        raise AttributeError(
+            "The inputs of a join are read-only: '%s' cannot be set. Set self.%s instead." % (name, name)
+        )
 
     def next(self, *dsts, **kwargs):
         """Inputs have ended; only the join itself says what follows."""
-        raise MetaflowException("self.next() is called on self, not on an input of the join.")
+        raise MetaflowException("Call self.next() on self, not on an input of the join.")
 
     def merge_artifacts(self, inputs, exclude=None, include=None):
         """Inputs have ended; only the join itself merges."""
-        raise MetaflowException("merge_artifacts is called on self, not on an input of the join.")
+        raise MetaflowException("Call merge_artifacts on self, not on an input of the join.")
 
 
 def _positions(inputs, step):
@@ -234,7 +236,7 @@ def merge_artifacts(flow, task, inputs, exclude, include):
     step = task.plan.name
     if not task.frame.get("join"):
         raise MetaflowException(
-            "merge_artifacts can be called in a join step only, with its inputs. Step '%s' is none." % step
+            "merge_artifacts can be called only in a join step, with its inputs. Step '%s' is not a join." % step
         )
     if include and exclude:
         raise MetaflowException("merge_artifacts in step '%s': give include or exclude, not both." % step)

@@ -21,11 +21,11 @@ from .graph import (
 
 #: What every flow has, and what it is.
 _OWN = {
-    "next": "what says which step follows",
+    "next": "the method that says which step comes next",
     "input": "the element of the foreach",
     "index": "the position in the foreach",
-    "foreach_stack": "what tells of the foreaches around a task",
-    "merge_artifacts": "what joins take artifacts over with",
+    "foreach_stack": "the foreaches that a task is in",
+    "merge_artifacts": "the method with which joins merge artifacts",
     "script_name": "the name of the flow's file",
 }
 #: Those of them that mean something in a foreach alone.
@@ -82,7 +82,7 @@ def _hidden(flow_class, steps, parameters, configs, places):
                     option, value.name, attribute, type(value).__name__, value.name
                 )  # fmt: skip
             if attribute == "next":
-                why = "self.next, and no step can say what follows"
+                why = "self.next, so no step can say what comes next"
             elif attribute in _OF_FOREACH and option and foreach is not None:
                 why = "self.%s, %s that step %s opens" % (attribute, _OWN[attribute], foreach["name"])
             else:
@@ -101,9 +101,9 @@ def _lost(flow_class, steps):
                 if after is None:
                     continue  # what the last step sets is read by nobody but clients
                 if name in after.get("targets", ()):
-                    what = "but %s is a step, and self.next would get the value in its place" % name
+                    what = "but %s is a step, and self.next would get the value instead" % name
                 else:  # the step itself may read it, and so may clients
-                    what = "but %s is a step, and the steps after this one find it there, not the value" % name
+                    what = "but %s is a step, and the steps after this one would find the step, not the value" % name
                     warning = True
             elif name in _OWN and _is_ours(flow_class, name):
                 what = "which every flow has: it is %s" % _OWN[name]
@@ -180,15 +180,15 @@ def _undecorated(flow_class, steps, sources, flow_file):
         file = file_of(cls) if covered else code.co_filename
         if covered:
             what = (
-                "has @step, but a decorator above that puts another function in its place, which is no step. Let that "
+                "has @step, but a decorator above it puts another function in its place, which is not a step. Let that "
                 "decorator use functools.wraps."
             )
         elif goes_on:
-            what = "calls self.next, but has no @step, so it is no step of the flow. Write @step above it."
+            what = "calls self.next, but has no @step, so it is not a step of the flow. Write @step above it."
         else:
             what = (
-                "has no @step, so it is no step of the flow and does not run. Write @step above it, or rename it if it "
-                "is meant to be something else."
+                "has no @step, so it is not a step of the flow and does not run. Write @step above it, or rename it if "
+                "it is meant to be something else."
             )
         mistake = {"step": name, "line": line, "message": "Method %s (line %d) %s" % (name, line, what)}
         if file and file != flow_file:
@@ -279,15 +279,15 @@ def _extraordinary(flow_class, steps):
         if flags & (_COROUTINE | _ASYNC_GENERATOR):
             line = step["line"]
             what = 'is an "async def"'
-            mend = 'Write "def %s", and call asyncio.run(...) in it for what is asynchronous' % step["name"]
+            mend = 'Write "def %s", and call asyncio.run(...) in it for the asynchronous part' % step["name"]
         elif flags & _GENERATOR:
             line = _line_of_yield(node) if node is not None else step["line"]
             what = "has a yield on line %d" % line
-            mend = "Move what yields to a method of its own, and call that from the step"
+            mend = "Move the yield to a method of its own, and call that from the step"
         else:
             continue
         yield _about(
-            step, line, "Step %s %s, but a step is an ordinary function: nothing of it would run. %s."
+            step, line, "Step %s %s, but a step is an ordinary function: none of it would run. %s."
             % (step["name"], what, mend),
         )  # fmt: skip
 

@@ -35,6 +35,6 @@ def exec(command, inputs=(), outputs=(), protocol=False):
         raise MetaflowException("@exec needs a program: a string, or a list of strings, that is not empty.")
     for name, value in (("inputs", inputs), ("outputs", outputs)):
         if isinstance(value, str) or not all(isinstance(one, str) for one in value):
-            raise MetaflowException("@exec: %s is a list of names of artifacts, not %r." % (name, value))
+            raise MetaflowException("@exec: %s must be a list of artifact names, not %r." % (name, value))
     attributes = {"command": words, "inputs": list(inputs), "outputs": list(outputs), "protocol": bool(protocol)}
     return lambda step: _attach_to_step(Exec, step, attributes)

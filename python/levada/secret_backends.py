@@ -46,7 +46,7 @@ class SecretsProvider:
 def register(backend):
     """Add a backend, a SecretsProvider class. Another with the same TYPE is replaced. Usable as a decorator."""
     if not isinstance(backend, type) or not callable(getattr(backend, "get_secret_as_dict", None)) or not backend.TYPE:
-        raise MetaflowException("A backend of secrets is a class with TYPE, its name, and get_secret_as_dict.")
+        raise MetaflowException("A secrets backend must be a class with TYPE, its name, and get_secret_as_dict.")
     _backends[backend.TYPE] = backend
     return backend
 
@@ -75,7 +75,7 @@ class FileSecrets(SecretsProvider):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is no text"
+            why = getattr(error, "strerror", None) or "it is not text"
             raise MetaflowException("@secrets: the file '%s' cannot be read: %s" % (path, why)) from None
         if text.lstrip().startswith("{"):
             with library():
@@ -85,7 +85,7 @@ class FileSecrets(SecretsProvider):
                 return loads(text)
             except ValueError:
                 # The error's own text could quote the file.
-                raise MetaflowException("@secrets: the file '%s' begins like JSON but is none" % path) from None
+                raise MetaflowException("@secrets: the file '%s' begins like JSON but is not valid" % path) from None
         return dict(self._lines(path, text))
 
     def _lines(self, path, text):
@@ -160,7 +160,8 @@ class _Source:
             unknown = sorted(set(asked) - {"type", "id", "options", "role"})
             if unknown:
                 raise MetaflowException(
-                    "Bad @secrets specification - unknown key '%s'. There are type, id, options and role." % unknown[0]
+                    "Bad @secrets specification - unknown key '%s'. The keys are type, id, options and role."
+                    % unknown[0]
                 )
             name = asked.get("type") or _default_backend()
             self.id = asked.get("id")
@@ -182,7 +183,7 @@ class _Source:
         """The environment variables, checked."""
         found = _backend(self.type).get_secret_as_dict(self.id, self.options, self.role)
         if not isinstance(found, dict):
-            raise MetaflowException("%s: the backend returned no dict but %s" % (self, type(found)))
+            raise MetaflowException("%s: the backend must return a dict, not %s" % (self, type(found)))
         for name, value in found.items():
             if not isinstance(name, str):
                 raise MetaflowException("Found non string key %r (%s)" % (name, type(name)))

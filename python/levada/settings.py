@@ -166,7 +166,7 @@ def _typed(name, value, default):
         if isinstance(default, (dict, list)):
             parsed = json.loads(value)
             if type(parsed) is not type(default):
-                raise ValueError("it is no %s" % type(default).__name__)
+                raise ValueError("it is not a %s" % type(default).__name__)
             return parsed
     except ValueError as error:
         raise ValueError("The setting METAFLOW_%s cannot be read: %r: %s" % (name, value, error)) from None

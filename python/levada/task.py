@@ -545,7 +545,7 @@ def _exit_as_failure(exit, step):
     code = exit.code
     if code is None or code == 0:
         failure = StepExited(
-            "Step '%s' called sys.exit() before self.next(), so nothing says which step follows. Return from the step "
+            "Step '%s' called sys.exit() before self.next(), so the next step is not known. End the step "
             "through self.next() instead." % step
         )
     elif isinstance(code, int):

@@ -426,8 +426,8 @@ class ClientTest(unittest.TestCase):
             with self.subTest(method), unittest.mock.patch.dict(os.environ, LEVADA_BIN=path):
                 with self.assertRaises(MetaflowException) as caught:
                     connection.Connection().ask({}, method, {"run": 1})
-                self.assertIn("ended while it was asked for '%s'." % method, str(caught.exception))
-                self.assertEqual("may have done" in str(caught.exception), times == 1)
+                self.assertIn("exited before it answered the request '%s'." % method, str(caught.exception))
+                self.assertEqual("may have carried" in str(caught.exception), times == 1)
                 with open(path + ".asked") as file:
                     self.assertEqual(file.read().count('"method":"%s"' % method), times)
 

@@ -83,7 +83,7 @@ class Expressions(unittest.TestCase):
             (Config("c")["nothing"], "there is no 'nothing'"),
             (config_expr("nobody.x"), "nobody"),
             (config_expr("1 +"), "SyntaxError"),
-            ({**Config("c").n}, "no mapping"),
+            ({**Config("c").n}, "not a mapping"),
         ]:
             with self.subTest(repr(expression)), self.assertRaises(MetaflowException) as caught:
                 resolve(expression, {"c": ConfigValue({"n": 2})})

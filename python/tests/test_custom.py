@@ -53,7 +53,7 @@ class Decorated(FlowTest):
     def test_a_gang_needs_its_size(self):
         before = "@user_step_decorator\ndef deco(step_name, flow, inputs, attributes):\n    yield attributes\n"
         body = "self.next(self.end, num_parallel=3)"
-        self.assertFails(self.flow(before, ["@deco"], body).task("start"), "how large")
+        self.assertFails(self.flow(before, ["@deco"], body).task("start"), "must give its size")
         result = self.flow(before, ["@deco(num_parallel=2)"], body).task("start")
         self.assertEqual(result.done["transition"], {"next": ["end"], "fan": 2})
 

@@ -108,7 +108,7 @@ class Transitions(FlowTest):
             ("self.next(foo)", "argument 1"),
             ("self.next(self.end, 'x')", "argument 2"),
             ("self.next(self.end, bar=1)", "'bar'"),
-            ("self.next(self.end, foreach='a', num_parallel=2)", "exclude"),
+            ("self.next(self.end, foreach='a', num_parallel=2)", "cannot be used together"),
             ("self.next(self.end, foreach=a)", "quotes"),
             ("self.next(self.end, self.end, foreach='a')", "exactly one"),
             ("self.next({'a': self.end})", "condition"),
@@ -487,7 +487,7 @@ class Mistakes(FlowTest):
         for source, name, line, said in [
             (flow.replace("    @step\n    def start", "    def start"), "start", 6, "calls self.next, but has no @step"),
             (flow.replace("    @step\n    def train", "    def train"), "train", 10, "Write @step above it."),
-            (flow.replace("    @step\n    def end", "    def end"), "end", 13, "has no @step, so it is no step"),
+            (flow.replace("    @step\n    def end", "    def end"), "end", 13, "has no @step, so it is not a step"),
             (flow + "    def also(self):\n        self.next({1: self.end}, condition='x')\n", "also", 16, "calls self.next"),
             (flow + "class G(F):\n    def end(self):\n        super().end()\nF = G\n", "end", 17, "has no @step"),
             (

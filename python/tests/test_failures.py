@@ -31,7 +31,7 @@ class Output(FlowTest):
     def test_a_task_has_no_keyboard(self):
         host = self.steps("breakpoint()\nself.next(self.end)", "self.x = input()\nself.next(self.end)")
         self.assertFails(host.task("s0"), "Flow failed in file", "PYTHONBREAKPOINT=0")
-        self.assertFails(host.task("s1"), "EOFError", "A task has no keyboard")
+        self.assertFails(host.task("s1"), "EOFError", "A task cannot read from the keyboard")
 
     def test_cause_and_frames_below(self):
         host = self.steps("try:\n    self.nope\nexcept AttributeError as e:\n    raise ValueError('x') from e")

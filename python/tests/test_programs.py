@@ -62,7 +62,7 @@ class Foreign(unittest.TestCase):
         try:
             import numpy
         except ImportError:
-            with self.assertRaisesRegex(DataException, "'x' is an array, and there is no numpy"):
+            with self.assertRaisesRegex(DataException, "'x' is an array. To read it, this Python needs the package numpy"):
                 decode("x", "npy", "flow.Array[float64]", b"")
             return
         file = io.BytesIO()

@@ -108,14 +108,14 @@ class _Child:
             hello, _ = self.receive()
         except _Lost:
             self.end()
-            raise MetaflowException("%s is no 'levada' that answers requests. See what it wrote." % binary) from None
+            raise MetaflowException("%s is not a 'levada' that answers requests. See its output." % binary) from None
         except BaseException:
             self.end()
             raise
         if hello.get("type") != "hello" or hello.get("rpc") != VERSION:
             self.end()
             raise MetaflowException(
-                "%s (version %s) does not speak with this client (version %s). Install both of the same release."
+                "%s (version %s) does not work with this client (version %s). Install both of the same release."
                 % (binary, hello.get("levada", "unknown"), _sdk_version())
             )
         self.version = hello.get("levada", "")
@@ -203,9 +203,9 @@ class Connection:
                     # It died, perhaps long ago.
                     child, self._child = self._child, None
                     child.end()
-                    text = "%s ended while it was asked for '%s'." % (child.binary, method)
+                    text = "%s exited before it answered the request '%s'." % (child.binary, method)
                     if method in _WRITES and type(lost) is not _Unsent:
-                        text += " It may have done that; look before you ask again."
+                        text += " It may have carried the request out; check before you try again."
                     elif not last:
                         continue
                     raise MetaflowException(text) from None
@@ -318,7 +318,7 @@ def _here():
     try:
         return os.getcwd()
     except FileNotFoundError:
-        raise MetaflowNotFound("The current folder does not exist any more, so no store is found from it.") from None
+        raise MetaflowNotFound("The current folder no longer exists, so no store is found from it.") from None
 
 
 def _running_task():
@@ -364,7 +364,7 @@ def store_named(text):
         return store
     if kind != "local":
         raise ValueError(
-            "The metadata provider '%s' is not known; 'local@<folder>' and 'service@<address>' are." % kind
+            "The metadata provider '%s' is not known; use 'local@<folder>' or 'service@<address>'." % kind
         )
     folder = os.path.abspath(os.path.expanduser(rest))
     for home in (os.path.join(folder, ".levada"), folder):

@@ -138,9 +138,9 @@ class MetaflowObject:
         if attempt is None:
             return None
         if self._KIND not in ("task", "artifact"):
-            raise MetaflowNotFound("A %s has no attempts; a task and an artifact have." % self._KIND)
+            raise MetaflowNotFound("A %s has no attempts; only tasks and artifacts do." % self._KIND)
         if type(attempt) is not int or not 0 <= attempt < MAX_ATTEMPTS:
-            raise MetaflowNotFound("'%s' is no number of an attempt: they are 0 to %d." % (attempt, MAX_ATTEMPTS - 1))
+            raise MetaflowNotFound("'%s' is not the number of an attempt: use 0 to %d." % (attempt, MAX_ATTEMPTS - 1))
         return attempt
 
     def _load(self):
@@ -275,7 +275,7 @@ class MetaflowObject:
 
     def __setstate__(self, state):
         if not isinstance(state, dict) or state.get("version") != _PICKLE_VERSION:
-            raise MetaflowInternalError("This %s was pickled in a format that is not known." % type(self).__name__)
+            raise MetaflowInternalError("This %s was pickled in an unknown format." % type(self).__name__)
         pathspec, attempt, store, ns, check = state["data"]
         self._setup(_store_of(store), ns, check, pathspec.split("/"))
         self._attempt = attempt
@@ -345,7 +345,7 @@ class Flow(MetaflowObject):
         """The runs in the namespace that have all of these tags, newest first."""
         for tag in tags:
             if not isinstance(tag, str):
-                raise TypeError("A tag is text, not %s; several are several arguments." % type(tag).__name__)
+                raise TypeError("A tag is text, not %s; give several tags as several arguments." % type(tag).__name__)
         if self._ns == "":
             return
         found = pages(self._store, "runs", "runs", flow=self.id, namespace=self._ns or "", tags=list(tags))

@@ -53,7 +53,7 @@ class Run(MetaflowObject):
         """Why it did not succeed, in a line; empty if there is nothing to say."""
         known = self._now().get("problem", "")
         if not known and self.status == "died":
-            return "the process that ran it has gone, on %s" % self._record["host"]
+            return "the process that ran it on %s is gone" % self._record["host"]
         task = None if known else self.failed_task
         if task is None:
             return known
@@ -247,7 +247,7 @@ class Step(MetaflowObject):
         for record in self._run_of()._steps(counts=True):
             if record["name"] == self.id:
                 return record["counts"]
-        raise MetaflowNotFound("%s does not exist any more." % self)
+        raise MetaflowNotFound("%s no longer exists." % self)
 
     @property
     def finished_at(self):

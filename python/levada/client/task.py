@@ -343,7 +343,7 @@ class DataArtifact(MetaflowObject):
         """The value: what the task assigned. Loaded anew each time."""
         found = self.parent._values([self.id])
         if self.id not in found:
-            raise MetaflowNotFound("%s does not exist any more." % self)
+            raise MetaflowNotFound("%s no longer exists." % self)
         return found[self.id]
 
     @property
