@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func tableVectors(t testing.TB) []vector {
@@ -73,4 +74,18 @@ func TestTablesOfBrokenStreams(t *testing.T) {
 	if streams == 0 {
 		t.Error("no stream was tried")
 	}
+}
+
+// FuzzArrowStream shows whatever a stream of Arrow's may be made of.
+func FuzzArrowStream(f *testing.F) {
+	for _, v := range tableVectors(f) {
+		if v.Name == "polars" && v.Protocol == 5 {
+			f.Add([]byte(rawBytes(decode(f, string(v.bytes(f))).(*Object).State)))
+		}
+	}
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		late := time.AfterFunc(5*time.Second, func() { panic("it takes too long") })
+		defer late.Stop()
+		showAll(&Object{Func: &Global{"polars.dataframe.frame", "DataFrame"}, State: Bytes(stream)})
+	})
 }
