@@ -3,7 +3,7 @@ package cli
 import "context"
 
 const cancelAbout = `Its tasks are asked to end, as on Ctrl-C, and the run is recorded as interrupted. The run may go on in another
-terminal or on another machine: what runs it looks every second. The command does not wait for the end.`
+terminal or on another machine: the process that runs it checks for this every second. The command does not wait for the end.`
 
 // cancelCommand is `cancel`.
 type cancelCommand struct {

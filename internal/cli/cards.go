@@ -34,9 +34,9 @@ func (q *cardQuery) options() table {
 	return table{
 		{name: "hash", metavar: "TEXT", dest: "HASH", set: text(&q.hash), help: "Only the card whose hash begins with this."},
 		{name: "type", metavar: "TEXT", dest: "TYPE", set: text(&q.kind), help: "Only cards of this type."},
-		{name: "id", metavar: "TEXT", dest: "ID", set: text(&q.id), help: "Only the card with this id. It does not count if a hash is given."},
+		{name: "id", metavar: "TEXT", dest: "ID", set: text(&q.id), help: "Only the card with this id. Ignored if a hash is given."},
 		{name: "follow-resumed", off: "no-follow-resumed", dest: "FOLLOW_RESUMED", set: flag(&q.resumed), def: "on",
-			help: "Whether tasks that a resumed run took over have the cards of the tasks that ran."},
+			help: "For tasks that a resumed run took over, use the cards of the original tasks."},
 	}
 }
 
@@ -73,7 +73,7 @@ func (s *session) latestOwn(ctx context.Context, namespace string) (metastore.Ru
 		return run, err
 	}
 	return metastore.Run{}, fault.New(fault.NotFound, "there is no run in the namespace %q", namespace).On(s.store.Path).
-		Do("`levada runs` lists the runs there are; name one")
+		Do("name a run; `levada runs` lists them")
 }
 
 // find returns the cards that are meant: at least one.
@@ -147,7 +147,7 @@ type cardList struct {
 
 func (c *cardList) options() table {
 	return append(c.cardQuery.options(), table{
-		{name: "as-json", dest: "AS_JSON", set: flag(&c.asJSON), help: "Print one JSON document, as Metaflow does. --json prints one object a card, with more in it."},
+		{name: "as-json", dest: "AS_JSON", set: flag(&c.asJSON), help: "Print one JSON document, as Metaflow does. --json prints one object per card, with more in it."},
 		{name: "file", metavar: "PATH", dest: "FILE", set: text(&c.file), help: "Write the JSON document to this file."},
 	}...)
 }
@@ -356,9 +356,9 @@ func (c *cardView) run(ctx context.Context, s *session) error {
 	}
 	switch {
 	case card.Failed:
-		s.inform("The step failed: this is what it had shown of the card by then.")
+		s.inform("The step failed: this is the card as it was at that point.")
 	case card.Live:
-		s.inform("The task still runs: this is the card as it is now. `levada card server` shows it as it changes.")
+		s.inform("The task is still running: this is the card as it is now. `levada card server` shows it as it changes.")
 	}
 	return s.browse(path)
 }

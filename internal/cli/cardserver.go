@@ -14,7 +14,7 @@ import (
 )
 
 const cardServerAbout = `A small web server for this machine alone. It follows the latest run unless one is named, and shows cards
-of tasks that still run as they change. Ctrl-C ends it.`
+of running tasks as they change. Ctrl-C stops it.`
 
 // cardServer is `card server`.
 type cardServer struct {
@@ -30,12 +30,12 @@ func newCardServer() *cardServer { return &cardServer{port: 8324, poll: 5, maxCa
 
 func (c *cardServer) options() table {
 	return table{
-		{name: "run-id", metavar: "TEXT", dest: "RUN_ID", set: text(&c.runID), help: "The run whose cards are shown. Default: the latest, whichever that is at the time."},
-		{name: "port", metavar: "INTEGER", dest: "PORT", set: number(&c.port, 0), def: "8324", help: "The port to listen on; 0 takes one that is free."},
+		{name: "run-id", metavar: "TEXT", dest: "RUN_ID", set: text(&c.runID), help: "The run whose cards are shown. Default: always the latest."},
+		{name: "port", metavar: "INTEGER", dest: "PORT", set: number(&c.port, 0), def: "8324", help: "The port to listen on; 0 chooses a free one."},
 		{name: "namespace", metavar: "TEXT", dest: "NAMESPACE", set: func(v []string) error { c.namespace = &v[0]; return nil },
 			help: "Only runs of this namespace; --namespace= for all. Default: your own."},
 		{name: "poll-interval", metavar: "INTEGER", dest: "POLL_INTERVAL", set: number(&c.poll, 1), def: "5", help: "How often the page looks for changes, in seconds."},
-		{name: "max-cards", metavar: "INTEGER", dest: "MAX_CARDS", set: number(&c.maxCards, 1), def: "30", help: "How many cards of a run are listed; the newest."},
+		{name: "max-cards", metavar: "INTEGER", dest: "MAX_CARDS", set: number(&c.maxCards, 1), def: "30", help: "List at most this many cards of a run, the newest ones."},
 	}
 }
 
@@ -61,14 +61,14 @@ func (c *cardServer) run(ctx context.Context, s *session) error {
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)))
 	if err != nil {
-		return fault.New(fault.Unavailable, "the card server cannot listen on port %d: %v", c.port, err).Do("choose another with --port; --port 0 takes one that is free")
+		return fault.New(fault.Unavailable, "the card server cannot listen on port %d: %v", c.port, err).Do("choose another with --port; --port 0 chooses a free one")
 	}
 	server := &http.Server{Handler: cardweb.New(o), ReadHeaderTimeout: 10 * time.Second}
 	if _, err := fmt.Fprintf(s.env.Stdout, "http://%s\n", listener.Addr()); err != nil {
 		listener.Close()
 		return err
 	}
-	s.inform("The card server runs; Ctrl-C ends it.")
+	s.inform("The card server is running; press Ctrl-C to stop it.")
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -79,7 +79,7 @@ func (c *cardServer) run(ctx context.Context, s *session) error {
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := server.Shutdown(end); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fault.Wrap(fault.Internal, "end the card server", err)
+		return fault.Wrap(fault.Internal, "stop the card server", err)
 	}
 	return nil
 }

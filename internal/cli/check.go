@@ -18,7 +18,7 @@ type checkCommand struct {
 
 func (c *checkCommand) options() table {
 	return table{{name: "warnings", off: "no-warnings", dest: "WARNINGS", set: flag(&c.warnings),
-		help: "Accepted for Metaflow's sake, without effect."}}
+		help: "Accepted for compatibility with Metaflow; it has no effect."}}
 }
 
 func (c *checkCommand) run(_ context.Context, s *session) error {

@@ -21,7 +21,7 @@ type codeCommand struct {
 func (c *codeCommand) options() table {
 	return table{
 		{name: "list", set: flag(&c.list), help: "List the files and their sizes instead."},
-		{name: "output", metavar: "DIR", set: text(&c.output), help: "Unpack all files into this folder, which must be empty or not there."},
+		{name: "output", metavar: "DIR", set: text(&c.output), help: "Unpack all files into this folder, which must be empty or not exist yet."},
 	}
 }
 
@@ -34,7 +34,7 @@ func (c *codeCommand) arguments() []argument {
 
 func (c *codeCommand) run(ctx context.Context, s *session) error {
 	if c.output != "" && (c.list || c.file != "") || c.list && c.file != "" {
-		return usagef("FILE, --list and --output exclude one another.")
+		return usagef("FILE, --list and --output cannot be combined.")
 	}
 	p, err := s.runNamed(c.id)
 	if err != nil {

@@ -98,7 +98,7 @@ func commands() []command {
 			new: func(*globalOptions) action { return &tagChange{add: true} }},
 		{name: "tag remove", summary: "Remove tags from a run.", about: tagAbout, need: ChangeStore, global: tagging,
 			new: func(*globalOptions) action { return &tagChange{} }},
-		{name: "tag replace", summary: "Replace tags of a run by others.", about: tagAbout, need: ChangeStore, global: tagging,
+		{name: "tag replace", summary: "Replace tags of a run with others.", about: tagAbout, need: ChangeStore, global: tagging,
 			new: func(*globalOptions) action { return &tagReplace{} }},
 		{name: "tag list", summary: "List the tags of runs.", about: tagListAbout, need: ExistingStore, global: tagging,
 			new: func(*globalOptions) action { return &tagList{} }},
@@ -128,7 +128,7 @@ func commands() []command {
 			new: func(*globalOptions) action { return &dotCommand{} }},
 		{name: "output-raw", summary: "Print the flow as Levada sees it.", metaflow: true, flow: true, global: looking,
 			new: func(g *globalOptions) action { return &rawCommand{global: g} }},
-		{name: "conformance", summary: "Try whether an SDK speaks the worker protocol.", about: conformanceAbout, global: []string{"json"},
+		{name: "conformance", summary: "Check whether an SDK speaks the worker protocol.", about: conformanceAbout, global: []string{"json"},
 			new: func(*globalOptions) action { return &conformanceCommand{} }},
 		{name: "version", summary: "Print Levada's version.",
 			new: func(*globalOptions) action { return versionCommand{} }},
@@ -142,7 +142,7 @@ func commands() []command {
 		{name: "kubernetes", absent: "running on Kubernetes comes later"},
 		{name: "batch", absent: "running on AWS Batch comes later"},
 		{name: "spot-metadata", absent: "watching spot instances comes later"},
-		{name: "init", absent: "a run is made by `run` itself, and needs nothing before"},
+		{name: "init", absent: "`run` creates the run itself, so nothing is needed before it"},
 		{name: "step", absent: "tasks are started by `run` itself, and `spin` runs one step alone"},
 	}
 }
@@ -153,7 +153,7 @@ with the flow in front: MyFlow/12/train/3.`
 const rpcAbout = `Reads requests from standard input, writes answers to standard output, and ends when
 its input ends. Clients in other languages are written with it; see internal/rpc/README.md.`
 
-const resumeAbout = `What the earlier run finished well is taken over, not run again. With STEP, that step and
+const resumeAbout = `Tasks that the earlier run finished successfully are taken over, not run again. With STEP, that step and
 everything after it run again as well. Parameters are those of the earlier run.`
 
 // action returns a new action of the command.

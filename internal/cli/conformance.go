@@ -12,7 +12,7 @@ import (
 )
 
 const conformanceAbout = `PROGRAM is a command, quoted if it has arguments, that runs the flow of the conformance kit with the SDK that is to
-be tried: "python3 flow.py", ./flow. The page of the worker protocol describes that flow.`
+be tested: "python3 flow.py", ./flow. The page of the worker protocol describes that flow.`
 
 // conformanceCommand is `conformance`.
 type conformanceCommand struct {
@@ -21,7 +21,7 @@ type conformanceCommand struct {
 }
 
 func (c *conformanceCommand) arguments() []argument {
-	return []argument{{name: "PROGRAM", required: true, help: "What to try.", set: func(word string) error {
+	return []argument{{name: "PROGRAM", required: true, help: "The command to test.", set: func(word string) error {
 		c.program = word
 		return nil
 	}}}

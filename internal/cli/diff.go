@@ -46,7 +46,7 @@ func (c *diffCommand) run(ctx context.Context, s *session) error {
 		}
 		if c.step != "" {
 			if p.Step != "" {
-				return usagef("%s names a step already, so --step cannot.", text)
+				return usagef("%s already names a step; leave out --step.", text)
 			}
 			p.Step = c.step
 		}
@@ -101,7 +101,7 @@ func (p *diffPage) print(d *service.Diff, code bool) {
 		p.section(title)
 		for i, task := range d.Tasks {
 			if task == "" {
-				p.line("  run %d did not come to the end of its flow; --step compares another step", d.Runs[i].ID)
+				p.line("  run %d did not reach the end of its flow; compare another step with --step", d.Runs[i].ID)
 			}
 		}
 	default:

@@ -82,8 +82,8 @@ func (c *dumpCommand) run(ctx context.Context, s *session) error {
 	case err != nil:
 		return err
 	case len(c.damaged) > 0:
-		return fault.New(fault.Corrupt, "the values of artifacts are damaged or gone: %s", strings.Join(c.damaged, ", ")).
-			Do("`levada doctor` tells what is damaged and what can be mended")
+		return fault.New(fault.Corrupt, "the values of artifacts are damaged or missing: %s", strings.Join(c.damaged, ", ")).
+			Do("`levada doctor` shows what is damaged and what can be repaired")
 	case len(missing) > 0:
 		return noArtifacts(missing, known)
 	}
@@ -114,9 +114,9 @@ func noArtifacts(missing, known []string) error {
 	}
 	known = slices.DeleteFunc(known, func(name string) bool { return strings.HasPrefix(name, "_") })
 	if len(known) == 0 || len(known) > 12 {
-		return f.Do("`levada artifacts` lists what there is")
+		return f.Do("`levada artifacts` lists those that exist")
 	}
-	return f.Do("there are: %s", strings.Join(known, ", "))
+	return f.Do("these exist: %s", strings.Join(known, ", "))
 }
 
 // wants reports whether an artifact is to be shown. One that is named is.

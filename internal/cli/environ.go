@@ -44,7 +44,7 @@ func (o *option) uses(name, text string) ([][]string, error) {
 	}
 	values := strings.Fields(text)
 	if n := o.values(); several && (len(values)%n != 0 || !o.many && len(values) > n) {
-		return nil, usagef("Invalid value for '%s': %d values are expected, apart by white space, not %q", name, n, text)
+		return nil, usagef("Invalid value for '%s': %d values are expected, separated by white space, not %q", name, n, text)
 	}
 	return slices.Collect(slices.Chunk(values, max(1, o.values()))), nil
 }

@@ -95,11 +95,11 @@ func ofMachine(err error) error {
 	hint := ""
 	switch {
 	case errors.Is(err, syscall.EMFILE):
-		hint = "A process may have only so many files open here: 'ulimit -n' shows how many. Raise that, as in 'ulimit -n 4096', then try again."
+		hint = "A process cannot have more files open than 'ulimit -n' shows. Raise this limit, for example with 'ulimit -n 4096', then try again."
 	case errors.Is(err, syscall.ENFILE):
-		hint = "All processes of this machine together have too many files open. End some of them, then try again."
+		hint = "All processes of this machine together have too many files open. Stop some of them, then try again."
 	case errors.Is(err, syscall.ENAMETOOLONG):
-		hint = "Choose a shorter path. That of the store is named by LEVADA_HOME or --datastore-root."
+		hint = "Choose a shorter path; for the store, with LEVADA_HOME or --datastore-root."
 	default:
 		return err
 	}

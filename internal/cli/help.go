@@ -172,7 +172,7 @@ func (s *session) hidden(options table) table {
 	}
 	for _, p := range s.flow.Definition().Parameters {
 		if o, _ := options.find(p.Name); o != nil {
-			o.help += " To be given before " + before + ": behind it, --" + p.Name + " is the flow's parameter."
+			o.help += " Give it before " + before + ": after it, --" + p.Name + " is the flow's parameter."
 		}
 	}
 	return options

@@ -31,7 +31,7 @@ func (c *logsCommand) options() table {
 		{name: "timestamps", off: "no-timestamps", dest: "TIMESTAMPS", set: flag(&c.timestamps), help: "Begin each line with its time."},
 		{name: "attempt", metavar: "INTEGER", set: number(&c.attempt, 0), def: "the last", help: "The attempt to show, counted from 0."},
 		{name: "follow", short: "f", set: flag(&c.follow),
-			help: "Go on with what is printed until the task has ended, or the run if PATHSPEC names more than one task. Streams come as they were written."},
+			help: "Keep printing new output until the task has ended, or the run if PATHSPEC names more than one task. Streams are interleaved as they were written."},
 	}
 }
 
@@ -212,7 +212,7 @@ func (c *logsCommand) tail(ctx context.Context, s *session) error {
 	// That nothing more comes may be because nobody is there any more who could write it.
 	run, err := s.store.Service.RunOf(ctx, p)
 	if err == nil && run.Status == metastore.RunDied {
-		_, err = fmt.Fprintf(s.env.Stderr, "levada: run %d died: the process that carried it is gone. `levada resume` goes on with what it had finished.\n", p.Run)
+		_, err = fmt.Fprintf(s.env.Stderr, "levada: run %d died: the process that ran it is gone. Continue it with `levada resume`.\n", p.Run)
 	}
 	return err
 }

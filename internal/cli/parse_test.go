@@ -255,7 +255,7 @@ func TestShapesOfParameters(t *testing.T) {
 		{environ: []string{"METAFLOW_RUN_FLAG=1", "MANY=a  b", "METAFLOW_RUN_MANY=weaker", "METAFLOW_RUN_TWO=3 4"},
 			want: map[string][]string{"flag": {"1"}, "many": {"a", "b"}, "two": {"3", "4"}}},
 		{environ: []string{"MANY=variable"}, args: []string{"--many", "given"}, want: map[string][]string{"many": {"given"}}},
-		{environ: []string{"METAFLOW_RUN_TWO=3 4 5 6"}, wrong: `'METAFLOW_RUN_TWO': 2 values are expected, apart by white space, not "3 4 5 6"`},
+		{environ: []string{"METAFLOW_RUN_TWO=3 4 5 6"}, wrong: `'METAFLOW_RUN_TWO': 2 values are expected, separated by white space, not "3 4 5 6"`},
 		{args: []string{"--two", "1"}, wrong: "--two option requires 2 arguments"},
 		{args: []string{"--flag=1"}, wrong: "--flag option does not take a value"},
 	} {

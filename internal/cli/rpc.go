@@ -16,7 +16,7 @@ type rpcCommand struct {
 
 func (c *rpcCommand) options() table {
 	return table{{name: "server", metavar: "URL", set: text(&c.server),
-		help: "The server that requests ask which name no store. Default: LEVADA_SERVER; without it, the store in a folder is read."}}
+		help: "The server for requests that do not name a store. Default: LEVADA_SERVER; without it, the store in a folder is read."}}
 }
 
 func (c *rpcCommand) run(ctx context.Context, s *session) error {

@@ -147,7 +147,7 @@ func (s *session) tellID(id int64) {
 }
 
 func (c *resumeCommand) arguments() []argument {
-	return []argument{{name: "STEP", help: "Run this step again, and all after it.", set: func(word string) error {
+	return []argument{{name: "STEP", help: "Run this step and all steps after it again.", set: func(word string) error {
 		return named(&c.step, "the name of a step")([]string{word})
 	}}}
 }
@@ -207,7 +207,7 @@ func (c *resumeCommand) findOrigin(ctx context.Context, s *session, flow string)
 		run, err := s.store.Service.LatestRun(ctx, flow)
 		if fault.Is(err, fault.NotFound) {
 			return 0, &failure{headline: headlines[fault.Usage], kind: fault.NotFound, text: "A previous run id was not found. Specify --origin-run-id.",
-				hint: "a flow that has not run yet has nothing to go on from: run it first. `levada runs` lists the runs there are"}
+				hint: "a flow that has not run yet has nothing to resume: run it first. `levada runs` lists all runs"}
 		}
 		return run.ID, err
 	}

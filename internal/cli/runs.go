@@ -54,7 +54,7 @@ func (c *runsCommand) options() table {
 	return table{
 		{name: "flow", metavar: "NAME", set: text(&c.flow), help: "Only runs of this flow. In the form `python flow.py runs`, that flow is meant."},
 		{name: "status", metavar: "TEXT", choices: statusNames(), set: choice(&c.status, statusNames()...),
-			help: "Only runs with this status: " + strings.Join(statusNames(), ", ") + ". A run has died if the process that ran it is gone and could not say how it ended."},
+			help: "Only runs with this status: " + strings.Join(statusNames(), ", ") + ". A run has died if the process that ran it is gone and did not record how it ended."},
 		{name: "tag", metavar: "TEXT", many: true, set: texts(&c.tags), help: "Only runs with this tag, a system tag included. Repeatable."},
 		{name: "user", metavar: "NAME", set: text(&c.user), help: "Only runs of this user."},
 		{name: "namespace", metavar: "TEXT", set: text(&c.namespace), help: "Only runs in this namespace: user:NAME, or production:TOKEN."},
@@ -111,7 +111,7 @@ func (c *runsCommand) filter(s *session) (metastore.RunFilter, error) {
 		}
 		var ok bool
 		if *bound.to, ok = moment(bound.text, s.env.Now()); !ok {
-			return f, usagef("Invalid value for '--%s': %s is neither a time nor how long ago: 2026-11-23, '2026-11-23 14:30', 12h, 7d", bound.name, bound.text)
+			return f, usagef("Invalid value for '--%s': %s is neither a time nor an age: write 2026-11-23, '2026-11-23 14:30', 12h, 7d", bound.name, bound.text)
 		}
 	}
 	return f, nil

@@ -21,10 +21,10 @@ import (
 )
 
 const serverAbout = `The web pages and the HTTP API of the store of this folder, at one address. Runs that are started meanwhile, by whatever process,
-appear as they go on. There is no login yet, so only this machine is served. Ctrl-C ends it.`
+appear as they go on. There is no login yet, so only this machine is served. Ctrl-C stops it.`
 
 const uiAbout = `Opens the web pages of the store of this folder. If a server runs for it already, its pages are opened; otherwise this command is the
-server until Ctrl-C ends it. With --server or LEVADA_SERVER, the pages of that server are opened.`
+server until Ctrl-C stops it. With --server or LEVADA_SERVER, the pages of that server are opened.`
 
 // usualPort is the port of `levada server`.
 const usualPort = 8265
@@ -45,8 +45,8 @@ func newServerCommand(g *globalOptions, browse bool) *serverCommand {
 
 func (c *serverCommand) options() table {
 	return table{
-		{name: "port", metavar: "INTEGER", dest: "PORT", set: number(&c.port, 0), def: "8265", help: "The port to listen on; 0 takes one that is free."},
-		{name: "host", metavar: "TEXT", dest: "HOST", set: text(&c.host), def: "127.0.0.1", help: "The address to listen on; one of this machine alone, until there is a login."},
+		{name: "port", metavar: "INTEGER", dest: "PORT", set: number(&c.port, 0), def: "8265", help: "The port to listen on; 0 chooses a free one."},
+		{name: "host", metavar: "TEXT", dest: "HOST", set: text(&c.host), def: "127.0.0.1", help: "The address to listen on; only one of this machine itself, as there is no login yet."},
 		{name: "log-level", metavar: "[debug|info|warn|error]", dest: "LOG_LEVEL", set: text(&c.log), def: "info", help: "What is logged on stderr; debug has every request."},
 	}
 }
@@ -64,16 +64,16 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.log)); err != nil {
-		return usagef("Invalid value for '--log-level': %s is none of debug, info, warn, error.", c.log)
+		return usagef("Invalid value for '--log-level': %s is not one of debug, info, warn, error.", c.log)
 	}
 	if c.port > 65535 {
-		return usagef("Invalid value for '--port': %d is not a port: they end at 65535.", c.port)
+		return usagef("Invalid value for '--port': %d is not a port: the largest is 65535.", c.port)
 	}
 	listener, err := server.Listen(c.host, c.port)
 	if err != nil {
 		here := func(url string) bool { return strings.HasSuffix(url, ":"+strconv.Itoa(c.port)) }
 		if url := running(ctx, s.store.Path, here); url != "" && fault.Is(err, fault.Unavailable) {
-			return fault.New(fault.Unavailable, "a server for this store runs already: %s", url).Do("open it with `levada ui`, or choose another port with --port")
+			return fault.New(fault.Unavailable, "a server for this store is already running: %s", url).Do("open it with `levada ui`, or choose another port with --port")
 		}
 		return err
 	}
@@ -105,10 +105,10 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	if c.global.json { // the whole log is
 		log.Info("the server begins", "version", s.env.Version, "pid", os.Getpid(), "address", url, "store", s.store.Path, "created", s.store.Created)
 	} else {
-		s.inform("Serving %s; Ctrl-C ends it.", s.store.Path)
+		s.inform("Serving %s; press Ctrl-C to stop it.", s.store.Path)
 	}
 	if other := s.env.variable("LEVADA_SERVER"); other != "" && !c.browse && !c.global.json {
-		s.inform("LEVADA_SERVER names %s; that is for the other commands.", other)
+		s.inform("LEVADA_SERVER names %s; this command ignores it, the other commands use it.", other)
 	}
 	if c.browse {
 		go s.browse(url)
@@ -119,7 +119,7 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 // elsewhere is why a server does not take --server.
 func elsewhere(server string) error {
 	return &usageError{
-		text: "--server names a server that runs already; `levada server` is one itself, for the store of a folder.",
+		text: "--server names a server that is already running, but `levada server` starts one, for the store of a folder.",
 		hint: "To see that server's pages: levada ui --server " + shellWord(server) + "\nTo serve another folder's store: levada server --datastore-root PATH",
 	}
 }

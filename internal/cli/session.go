@@ -76,7 +76,7 @@ func (s *session) run(ctx context.Context, args []string) (err error) {
 	if cmd := s.inv.command; cmd.absent != "" {
 		s.global.json = s.asksJSON(args)
 		return fault.New(fault.Unavailable, "The command '%s' is not in this version of Levada: %s.", cmd.name, cmd.absent).
-			Do("docs/compatibility.md says what there is; flows run on this machine with `levada run FILE`.")
+			Do("docs/compatibility.md lists what is supported; `levada run FILE` runs a flow on this machine.")
 	}
 	early := s.survey()
 	s.global.json = early.json // for errors before the strict reading

@@ -28,14 +28,14 @@ func (s *session) misplaced(err error) error {
 	cmd := s.inv.command
 	switch only := onlyFor[usage.option]; {
 	case cmd == nil:
-		usage.hint = "Options of a command, and parameters of a flow, come behind it: levada run FILE --" + usage.option
+		usage.hint = "Options of a command, and parameters of a flow, come after it: levada run FILE --" + usage.option
 		if s.inv.python {
-			usage.hint = "Options of a command, and the flow's parameters, come behind it: " + s.program("run") + " --" + usage.option
+			usage.hint = "Options of a command, and the flow's parameters, come after it: " + s.program("run") + " --" + usage.option
 		}
 	case parameter && (cmd.name == "resume" || cmd.name == "spin"):
-		usage.hint = "--" + usage.option + " is a parameter of the flow. Here the earlier run's values hold; `run` takes new ones."
+		usage.hint = "--" + usage.option + " is a parameter of the flow. The earlier run's values are used here; `run` takes new ones."
 	case parameter && cmd.parameters:
-		usage.hint = "Write it behind the command: " + s.program("run") + " --" + usage.option
+		usage.hint = "Write it after the command: " + s.program("run") + " --" + usage.option
 	case parameter:
 		usage.hint = "--" + usage.option + " is a parameter of the flow, which `run` takes."
 	case only != "" && cmd.flow:
@@ -84,7 +84,7 @@ func (s *session) superfluous(err error, words []string, options ...table) error
 	}
 	switch cmd := s.inv.command.name; {
 	case cmd == "run" && s.flow.Graph() != nil && s.flow.Graph().Lookup(word) != nil:
-		usage.hint = "A run does all steps. From one on, on top of an earlier run: " + s.program("resume") + " " + word
+		usage.hint = "`run` runs all steps. To run an earlier run again from one step on: " + s.program("resume") + " " + word
 	case cmd == "runs" && isNumber(word):
 		usage.hint = "The tasks of a run: levada tasks " + word
 	case cmd == "runs":

@@ -62,7 +62,7 @@ func (c *spinCommand) run(ctx context.Context, s *session) error {
 	}
 	o.OnTask = func(run int64, step string, task int64, of service.Pathspec) error {
 		if c.task != of.String() {
-			s.inform("Spinning %s. To spin the same task again whatever runs come after, name it so.", of)
+			s.inform("Spinning %s. Use this name to spin the same task again, even after later runs.", of)
 		}
 		return c.writeFiles(s, run, step, task)
 	}

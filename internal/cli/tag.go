@@ -27,9 +27,9 @@ type tagTarget struct {
 
 func (t *tagTarget) options() table {
 	return table{
-		{name: "run-id", metavar: "TEXT", dest: "RUN_ID", set: text(&t.id), help: "The run, where it is not the first argument."},
+		{name: "run-id", metavar: "TEXT", dest: "RUN_ID", set: text(&t.id), help: "The run, if it is not the first argument."},
 		{name: "namespace", metavar: "TEXT", dest: "NAMESPACE", set: func(v []string) error { t.namespace = &v[0]; return nil },
-			help: "The namespace that the run must be in; --namespace= takes any run. Default: your own."},
+			help: "The namespace that the run must be in; use --namespace= for any run. Default: your own."},
 	}
 }
 
@@ -185,7 +185,7 @@ type tagList struct {
 func (c *tagList) options() table {
 	return table{
 		{name: "run-id", metavar: "TEXT", dest: "RUN_ID", set: text(&c.id), help: "List the tags of this run."},
-		{name: "all", set: flag(&c.all), help: "List the tags of all runs, whoever ran them. This is what happens without a run."},
+		{name: "all", set: flag(&c.all), help: "List the tags of all runs, whoever ran them. This is the default if no run is named."},
 		{name: "my-runs", set: flag(&c.mine), help: "List the tags of the runs in your namespace."},
 		{name: "hide-system-tags", set: flag(&c.hide), help: "Leave out the tags that Levada gives."},
 		{name: "group-by-tag", set: flag(&c.byTag), help: "For each tag, list the runs that have it."},
@@ -263,9 +263,9 @@ func (c *tagList) runs(ctx context.Context, s *session) ([]metastore.Run, error)
 	case c.id != "" && c.positional != "":
 		return nil, usagef("Name the run once: as an argument or with --run-id.")
 	case name != "" && c.mine, c.all && c.mine:
-		return nil, usagef("--my-runs is for all runs: it goes neither with one nor with --all.")
+		return nil, usagef("--my-runs cannot be combined with a run or with --all.")
 	case c.byTag && c.byRun:
-		return nil, usagef("--group-by-tag and --group-by-run exclude one another.")
+		return nil, usagef("--group-by-tag and --group-by-run cannot be combined.")
 	}
 	flow := ""
 	if s.flow != nil {

@@ -21,7 +21,7 @@ func (c *tasksCommand) options() table {
 		string(metastore.AttemptFailed), string(metastore.AttemptKilled), attemptDied}
 	return table{
 		{name: "status", metavar: "TEXT", choices: names, set: choice(&c.status, names...),
-			help: "Only tasks whose last attempt has this status: " + strings.Join(names, ", ") + ". Caught is a success whose exception @catch took; died is what was running when its engine went."},
+			help: "Only tasks whose last attempt has this status: " + strings.Join(names, ", ") + ". Caught means that @catch took the step's exception; died means that the task was running when its engine died."},
 	}
 }
 

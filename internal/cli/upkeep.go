@@ -37,7 +37,7 @@ type rmCommand struct {
 }
 
 func dryOption(to *bool) option {
-	return option{name: "dry-run", off: "no-dry-run", set: flag(to), help: "Show what would go, and change nothing."}
+	return option{name: "dry-run", off: "no-dry-run", set: flag(to), help: "Show what would be removed, and change nothing."}
 }
 
 func forceOption(to *bool) option {
@@ -79,12 +79,12 @@ func (c *gcCommand) options() table {
 	ended := slices.DeleteFunc(statusNames(), func(name string) bool { return name == string(metastore.RunRunning) })
 	return table{
 		{name: "older-than", metavar: "AGE", set: age(&c.rules.OlderThan), help: "Runs that ended longer ago than this: 90m, 12h, 30d, 8w."},
-		{name: "keep", metavar: "INTEGER", set: number(&c.rules.Keep, 0), help: "Runs that are not among so many newest ones of their flow."},
+		{name: "keep", metavar: "INTEGER", set: number(&c.rules.Keep, 0), help: "All but this many of the newest runs of each flow."},
 		{name: "flow", metavar: "NAME", many: true, set: texts(&c.rules.Flows), help: "Runs of this flow. Repeatable: any of them. In the form `python flow.py gc`, that flow is meant."},
 		{name: "status", metavar: "TEXT", many: true, set: statuses(&c.rules.Statuses, ended), choices: ended,
 			help: "Runs with this status: " + strings.Join(ended, ", ") + ". Repeatable: any of them."},
 		{name: "tag", metavar: "TEXT", many: true, set: texts(&c.rules.Tags), help: "Runs with this tag. Repeatable: all of them."},
-		{name: "keep-tag", metavar: "TEXT", many: true, set: texts(&c.rules.KeepTags), help: "Not runs with this tag, whatever the other rules say. Repeatable."},
+		{name: "keep-tag", metavar: "TEXT", many: true, set: texts(&c.rules.KeepTags), help: "Keep runs with this tag, whatever the other rules say. Repeatable."},
 		dryOption(&c.mode.Dry), forceOption(&c.mode.Force),
 	}
 }
@@ -169,14 +169,14 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	}
 	held := ""
 	if c.Held > 0 {
-		held = fmt.Sprintf(" %s more can be freed when the flows that run now have ended.", sizeText(c.Held))
+		held = fmt.Sprintf(" %s more can be freed when the flows that are running now have ended.", sizeText(c.Held))
 	}
 	if c.Unclaimed > 0 {
-		held += fmt.Sprintf(" %s of values and logs stay: the store has no run at all, as if its database was lost and a new one made. If so, put levada.db back; "+
-			"if nobody needs them, --force frees them.", sizeText(c.Unclaimed))
+		held += fmt.Sprintf(" %s of values and logs are kept: the store has no runs at all, as if its database was lost and a new one took its place. If so, restore levada.db; "+
+			"if nothing needs them, --force deletes them.", sizeText(c.Unclaimed))
 	}
 	if c.Unfinished > 0 {
-		held += fmt.Sprintf(" %s are in files that are being written, or may be: they stay.", sizeText(c.Unfinished))
+		held += fmt.Sprintf(" %s are in files that are being written, or may be: they are kept.", sizeText(c.Unfinished))
 	}
 	if len(c.Silent) > 0 {
 		held += silentText(c)
@@ -188,14 +188,14 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	switch nothing := c.Bytes() == 0 && c.Leftovers == 0; {
 	case len(c.Runs) == 0 && nothing && c.Freed > 0:
 		// The database gives back what was free in it already, such as what an earlier removal could not beside a flow.
-		return fmt.Sprintf("No run and no value is to be removed. The database was compacted, and takes %s less on disk.%s",
+		return fmt.Sprintf("There was no run and no value to remove. The database was compacted, and takes %s less on disk.%s",
 			sizeText(c.Freed), held)
 	case len(c.Runs) == 0 && nothing:
 		return "Nothing to remove." + held
 	case len(c.Runs) == 0:
 		what := sizeText(c.Bytes()) + " that belong to no run"
 		if c.Bytes() == 0 {
-			what = "what processes that died left, which is empty"
+			what = "empty leftovers of processes that died"
 		}
 		if dry {
 			return fmt.Sprintf("Would remove %s.%s Nothing was changed.", what, held)
@@ -211,9 +211,9 @@ func collectedText(c upkeep.Collected, dry bool) string {
 func silentText(c upkeep.Collected) string {
 	until := c.Until.Local().Format(time.TimeOnly)
 	if len(c.Silent) == 1 {
-		return fmt.Sprintf(" Run %d is not heard of and stays: it may come back until %s. --force removes it.", c.Silent[0], until)
+		return fmt.Sprintf(" Run %d is silent and is kept: it may come back until %s. --force removes it.", c.Silent[0], until)
 	}
-	return fmt.Sprintf(" %d runs are not heard of and stay, such as run %d: they may come back, the last until %s. --force removes them.",
+	return fmt.Sprintf(" %d runs are silent and are kept, such as run %d: they may come back, the last until %s. --force removes them.",
 		len(c.Silent), c.Silent[0], until)
 }
 
@@ -260,7 +260,7 @@ func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {
 }
 
 const doctorAbout = `Looks at the Python that flows run with, the SDK, whether tasks can be forked, and at everything in the store: each value
-that a record refers to is read and compared with its hash. Exit code 1 if there is a problem. --repair mends what can be mended
+that a record refers to is read and compared with its hash. Exit code 1 if there is a problem. --repair repairs what can be repaired
 without losing anything.`
 
 // doctorCommand is `doctor`.
@@ -273,9 +273,9 @@ type doctorCommand struct {
 
 func (c *doctorCommand) options() table {
 	return table{
-		{name: "quick", off: "no-quick", set: flag(&c.quick), help: "Only look whether values are there; do not read them."},
+		{name: "quick", off: "no-quick", set: flag(&c.quick), help: "Only check that values exist; do not read them."},
 		{name: "repair", off: "no-repair", set: flag(&c.repair),
-			help: "Mend what can be mended: remove what no run needs, and damaged copies of values of which another copy is right."},
+			help: "Repair what can be repaired: remove what no run needs, and damaged copies of values of which another copy is intact."},
 	}
 }
 
@@ -314,7 +314,7 @@ func (c *doctorCommand) run(ctx context.Context, s *session) error {
 	case store.Remote:
 		defer store.Close()
 		x.Tell(upkeep.Finding{Check: "store", Level: upkeep.OK, Text: store.Path + " answers",
-			Hint: "Values and records are examined where they are: run `levada doctor` in the folder that the server serves."})
+			Hint: "Values and records are checked where they are stored: run `levada doctor` in the folder that the server serves."})
 	default:
 		defer store.Close()
 		x.Tell(upkeep.Finding{Check: "store", Level: upkeep.OK, Text: store.Path})

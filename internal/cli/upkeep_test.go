@@ -78,7 +78,7 @@ func TestRm(t *testing.T) {
 		t.Errorf("printed is\n%s", got)
 	}
 	const said = "Removed 1 run with 3.0 KiB, of which 1.0 KiB belong to no run. The store takes 4.0 KiB less on disk." +
-		" 100 B more can be freed when the flows that run now have ended. 200 B are in files that are being written, or may be: they stay.\n"
+		" 100 B more can be freed when the flows that are running now have ended. 200 B are in files that are being written, or may be: they are kept.\n"
 	if got := p.err.String(); got != said {
 		t.Errorf("said is %q", got)
 	}
@@ -109,15 +109,15 @@ func TestCollectedWithoutRuns(t *testing.T) {
 	}{
 		{"nothing", "gc", upkeep.Collected{}, "Nothing to remove.\n"},
 		{"only the database shrank", "gc", upkeep.Collected{Freed: 4096},
-			"No run and no value is to be removed. The database was compacted, and takes 4.0 KiB less on disk.\n"},
+			"There was no run and no value to remove. The database was compacted, and takes 4.0 KiB less on disk.\n"},
 		{"values of no run", "gc", upkeep.Collected{Unneeded: 1024, Freed: 4096},
 			"Removed 1.0 KiB that belong to no run. The store takes 4.0 KiB less on disk.\n"},
 		{"values of no run would go", "gc --dry-run", upkeep.Collected{Unneeded: 1024}, "Would remove 1.0 KiB that belong to no run. Nothing was changed.\n"},
 		{"a run that may come back", "gc --status died", upkeep.Collected{Silent: []int64{7}, Until: noon},
-			"Nothing to remove. Run 7 is not heard of and stays: it may come back until " + noon.Local().Format(time.TimeOnly) + ". --force removes it.\n"},
+			"Nothing to remove. Run 7 is silent and is kept: it may come back until " + noon.Local().Format(time.TimeOnly) + ". --force removes it.\n"},
 		{"runs that may come back", "gc --status died --dry-run", upkeep.Collected{Silent: []int64{7, 5}, Until: noon},
-			"Nothing to remove. 2 runs are not heard of and stay, such as run 7: they may come back, the last until " + noon.Local().Format(time.TimeOnly) + ". --force removes them.\n"},
-		{"empty leftovers", "gc", upkeep.Collected{Leftovers: 2}, "Removed what processes that died left, which is empty.\n"},
+			"Nothing to remove. 2 runs are silent and are kept, such as run 7: they may come back, the last until " + noon.Local().Format(time.TimeOnly) + ". --force removes them.\n"},
+		{"empty leftovers", "gc", upkeep.Collected{Leftovers: 2}, "Removed empty leftovers of processes that died.\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newProgram(t)
