@@ -151,7 +151,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 	}
 	if a.gone != nil && !filepath.IsAbs(where.Path) {
 		return cli.Store{}, fault.New(fault.Unavailable, "the current folder cannot be read").Because(a.gone).
-			Do("Go to a folder that is there, or name the store with LEVADA_HOME, by its whole path.")
+			Do("Change to a folder that exists, or set LEVADA_HOME to the full path of the store.")
 	}
 	store, err := local.Open(ctx, local.Where{Dir: where.Dir, Path: where.Path, Access: access[where.Need]})
 	if err != nil {
@@ -184,7 +184,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 // dial opens the service on the store of a server.
 func (a *app) dial(ctx context.Context, where cli.Home) (cli.Store, error) {
 	if where.Path != "" {
-		return cli.Store{}, fault.New(fault.Usage, "--datastore-root and --server name two stores").Do("leave one of them away")
+		return cli.Store{}, fault.New(fault.Usage, "--datastore-root and --server name two stores").Do("leave out one of them")
 	}
 	o := remote.Options{Cache: filepath.Join(a.cache(), "server"), Tell: where.Tell}
 	if err := a.patience(&o); err != nil {
@@ -218,14 +218,14 @@ func (a *app) patience(o *remote.Options) error {
 	if text := os.Getenv("LEVADA_SERVER_PATIENCE"); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 {
-			return fault.New(fault.Usage, "LEVADA_SERVER_PATIENCE is %q, which is no time to wait", text).Do("write it as 90s, 15m or 2h")
+			return fault.New(fault.Usage, "LEVADA_SERVER_PATIENCE is %q, which is not a duration", text).Do("write it as 90s, 15m or 2h")
 		}
 		o.Patience = d
 	}
 	if text := os.Getenv("LEVADA_SERVER_CACHE_MB"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 40)
 		if err != nil || n <= 0 {
-			return fault.New(fault.Usage, "LEVADA_SERVER_CACHE_MB is %q, which is no number of megabytes", text)
+			return fault.New(fault.Usage, "LEVADA_SERVER_CACHE_MB is %q, which is not a number of megabytes", text)
 		}
 		o.CacheSize = n << 20
 	}

@@ -27,7 +27,7 @@ func unpackSDK(files fs.FS, cache string) (string, error) {
 	}
 	unpacked := func(err error) (string, error) {
 		return "", (&fault.Error{Kind: fault.Permission, Op: "unpack the Python SDK", Subject: dir, Cause: err}).
-			Do("name a folder that can be written with LEVADA_CACHE")
+			Do("set LEVADA_CACHE to a folder that you can write to")
 	}
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return unpacked(err)

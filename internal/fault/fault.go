@@ -115,7 +115,7 @@ func Of(op, subject string, err error) error {
 		f.Kind = NotFound
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
 		f.Kind = Permission
-		f.Hint = "Make the file and its folder accessible for you, or choose another folder (LEVADA_HOME names that of the store)."
+		f.Hint = "Give yourself access to the file and its folder, or choose another folder (for the store, set LEVADA_HOME)."
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		f.Kind = NoSpace
 		f.Hint = "Free some space on the disk, then try again."

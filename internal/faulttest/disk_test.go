@@ -285,7 +285,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		}
 		b.readOnly(true)
 		for _, word := range []string{"run", "resume"} {
-			b.run(word, flow).want(1).says("Permission denied", disk, "another folder (LEVADA_HOME names that of the store)")
+			b.run(word, flow).want(1).says("Permission denied", disk, "another folder (for the store, set LEVADA_HOME)")
 		}
 		b.run("runs").want(0).says("FillingFlow")
 		b.run("logs", "1/end").want(0).says("result")

@@ -67,7 +67,7 @@ func (p *plainness) at(v Value, path string, depth int) string {
 		}
 	}
 	if path == "" {
-		return "that is no plain data"
+		return "that is not plain data"
 	}
 	return "it has a " + clip(Type(v)) + where
 }

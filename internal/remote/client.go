@@ -77,7 +77,7 @@ type Client struct {
 func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	u, err := url.Parse(strings.TrimSuffix(address, "/"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fault.New(fault.Usage, "%q is no address of a server", address).Do("name it as in --server http://127.0.0.1:8265")
+		return nil, fault.New(fault.Usage, "%q is not the address of a server", address).Do("write it as in --server http://127.0.0.1:8265")
 	}
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience

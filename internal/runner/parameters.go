@@ -111,5 +111,5 @@ func (p *ParametersFailed) Error() string { return p.Exception.Message }
 
 // Unwrap says what kind of fault it is. The exception itself has gone to stderr.
 func (p *ParametersFailed) Unwrap() error {
-	return fault.New(fault.UserCode, "the values of parameters and class variables could not be made; Python's own message is above")
+	return fault.New(fault.UserCode, "the values of parameters and class variables could not be computed; Python's own message is above")
 }

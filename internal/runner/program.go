@@ -367,7 +367,7 @@ func (c *conversation) outputs(dir string) (*protocol.FromTask, []byte, error) {
 			} else if len(found) == 1 {
 				how = "left no regular file"
 			}
-			return nil, nil, fmt.Errorf("%s %s for its output %s: it writes one of %s.json, .txt, .bin, .npy, .csv into the folder LEVADA_OUTPUTS", c.a.language(), how, name, name)
+			return nil, nil, fmt.Errorf("%s %s for its output %s: it must write one of %s.json, .txt, .bin, .npy, .csv into the folder LEVADA_OUTPUTS", c.a.language(), how, name, name)
 		}
 		v, data, err := c.output(dir, name, found[0].Name(), len(m.Artifacts))
 		if err != nil {

@@ -29,7 +29,7 @@ func RecoverOnly(ctx context.Context, g *graph.Graph, p engine.Policy, store met
 		return nil, nil, 0, err
 	}
 	if !e.Waits(*p.Only) {
-		return nil, nil, 0, fault.New(fault.Invalid, "what comes before step %s in run %d does not fit the flow as it is now", t.Step, t.Run).
+		return nil, nil, 0, fault.New(fault.Invalid, "the steps before %s in run %d do not match the flow as it is now", t.Step, t.Run).
 			Do("run the flow again, then spin that run")
 	}
 	next := int64(1)
@@ -61,7 +61,7 @@ func recoverTasks(ctx context.Context, g *graph.Graph, p engine.Policy, store me
 	}
 	if len(tasks) == 0 || tasks[0].ID != 0 {
 		return nil, nil, fault.New(fault.NotFound, "run %d has no recorded parameters, so it cannot be resumed", origin).
-			Do("start it anew with `run`")
+			Do("start a new run with `run`")
 	}
 	e := engine.New(g, p)
 	carried := tasks[:1]

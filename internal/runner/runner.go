@@ -351,7 +351,7 @@ func (r *Runner) tellWaiting() {
 	if why != "" {
 		why += ". "
 	}
-	r.warn("%sThe run ends when what its tasks did is recorded. A second Ctrl-C or SIGTERM ends it at once; a resume then runs again what is not recorded yet", why)
+	r.warn("%sThe run ends as soon as the results of its tasks are recorded. A second Ctrl-C or SIGTERM ends it at once; a resume then runs again what is not recorded yet", why)
 }
 
 // recordEnd records how the run ended. If somebody asks for its end meanwhile, or has

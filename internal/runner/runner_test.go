@@ -328,7 +328,7 @@ type whoHears struct {
 
 func (w whoHears) Event(e *runner.Event) {
 	w.atReady.Event(e)
-	if e.Kind == runner.Warning && strings.Contains(e.Text, "for at most 1m more. The run ends when") {
+	if e.Kind == runner.Warning && strings.Contains(e.Text, "for at most 1m more. The run ends as soon as") {
 		close(w.told)
 	}
 }

@@ -69,7 +69,7 @@ func faultOf(op, path string, err error) error {
 			Do("Look for disk errors in the system's log. Network file systems without proper locks cannot hold a store.")
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_AUTH:
 		return problem(fault.Permission, "the store cannot be opened or written").
-			Do("Make %s and its folder writable for you, or choose another folder (LEVADA_HOME names that of the store).", path)
+			Do("Make %s and its folder writable, or choose another folder (for the store, set LEVADA_HOME).", path)
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return damaged(problem(fault.Corrupt, "the store is damaged or is not a Levada store"))
 	case lib.SQLITE_CONSTRAINT:
