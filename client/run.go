@@ -183,7 +183,7 @@ func (r *Run) EndTask(ctx context.Context) (*Task, error) {
 	for t, err := range r.tasks(ctx, api.TasksRequest{Step: graph.End, Limit: 1}) {
 		return t, err
 	}
-	return nil, wrap(fault.New(fault.NotFound, "run %d has not come to the end of its flow", r.ID))
+	return nil, wrap(fault.New(fault.NotFound, "run %d has not reached the end of its flow", r.ID))
 }
 
 // Artifact returns an artifact at the end of the flow: of [Run.EndTask]. ErrNotFound.

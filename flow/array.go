@@ -82,7 +82,7 @@ func (a *Array[E]) appendNPY(b []byte) ([]byte, error) {
 	if n, err := elements(a.Shape); err != nil {
 		return nil, err
 	} else if n != len(a.Data) {
-		return nil, fmt.Errorf("its shape %v says that it has %d elements, and Data has %d; let one be as the other", a.Shape, n, len(a.Data))
+		return nil, fmt.Errorf("its shape %v says that it has %d elements, but Data has %d; make them agree", a.Shape, n, len(a.Data))
 	}
 	shape := ""
 	for i, n := range a.Shape {

@@ -177,7 +177,7 @@ func (a *attempt) call(state any) *Failure {
 					return f
 				case <-time.After(timeoutGrace):
 				}
-				f.Traceback += "\nIt does not heed its context; where it was:\n" + userStacks()
+				f.Traceback += "\nIt did not stop when its context was cancelled; it was here:\n" + userStacks()
 				return f
 			}
 		}

@@ -243,7 +243,7 @@ func (c comparison) differ(a, b reflect.Value) *difference {
 		return c.differStruct(a, b)
 	case reflect.Slice, reflect.Map:
 		if a.IsNil() != b.IsNil() {
-			return differNil(a, b, "leave omitempty away, or make no difference between the two")
+			return differNil(a, b, "leave out omitempty, or make no difference between the two")
 		}
 		if a.Len() != b.Len() {
 			return &difference{what: fmt.Sprintf("has %d elements and would come back with %d", a.Len(), b.Len())}
@@ -381,7 +381,7 @@ func differOwn(a, b reflect.Value) *difference {
 		return nil
 	}
 	return &difference{what: fmt.Sprintf("is %s and would come back as %s, after %s's own methods have written and read it", shown(a), shown(b), a.Type()),
-		do: "mend them, or give the type a method Equal that says when two are alike"}
+		do: "correct them, or give the type a method Equal that says when two are alike"}
 }
 
 // shown writes a value as its type would, and not more than a line of it.

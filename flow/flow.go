@@ -227,7 +227,7 @@ func Switch(field string, cases ...Case) Option {
 
 func (s *step) follow(m *machine, n next) {
 	if s.next.kind != "" {
-		m.mistake(s, "it says twice what follows: keep one of To, Foreach, Gang and Switch")
+		m.mistake(s, "the next step is given twice: keep one of To, Foreach, Gang and Switch")
 	}
 	s.next = n
 }
@@ -266,7 +266,7 @@ func Catch(field string) Option {
 		}
 		f := m.plan.field(field)
 		if f == nil || f.typ != reflect.TypeFor[*Failure]() {
-			m.mistake(s, "Catch needs a field of type *flow.Failure, and %s.%s is none", m.plan.typ, field)
+			m.mistake(s, "Catch needs a field of type *flow.Failure, and %s.%s is not one", m.plan.typ, field)
 			return
 		}
 		s.catch = f.name

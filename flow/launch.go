@@ -50,7 +50,7 @@ func take(variable string) (int, bool) {
 func (m *machine) handOver(args []string) {
 	exe, err := os.Executable()
 	if err != nil {
-		fail("the program does not know where it lies: " + err.Error())
+		fail("the path of the program is not known: " + err.Error())
 	}
 	levada, err := findLevada(exe)
 	if err != nil {
@@ -75,7 +75,7 @@ func fail(text string) {
 func findLevada(exe string) (string, error) {
 	if said := os.Getenv("LEVADA_BIN"); said != "" {
 		if !isProgram(said) {
-			return "", fmt.Errorf("LEVADA_BIN is %s, which is no program: correct it, or unset it to have 'levada' looked for", said)
+			return "", fmt.Errorf("LEVADA_BIN is %s, which is not a program: correct it, or unset it to search for 'levada'", said)
 		}
 		return said, nil
 	}

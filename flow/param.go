@@ -188,7 +188,7 @@ func (p *param) check(v reflect.Value, text string) error {
 	case p.max != nil && !(n <= *p.max):
 		return fmt.Errorf("%s is more than %v", text, *p.max)
 	case len(p.oneof) > 0 && !slices.Contains(p.oneof, text):
-		return fmt.Errorf("%q is none of %s", text, strings.Join(p.oneof, ", "))
+		return fmt.Errorf("%q is not one of %s", text, strings.Join(p.oneof, ", "))
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (p *plan) collect(t reflect.Type, at []int, m *machine) {
 				m.problem("field %s.%s has a flow tag, but it is not exported, so it is not stored", p.typ, sf.Name)
 			}
 			if _, is := sf.Tag.Lookup("param"); is {
-				m.problem("field %s.%s has a param tag, but it is not exported, so it is no parameter; let its name begin with a capital letter", p.typ, sf.Name)
+				m.problem("field %s.%s has a param tag, but it is not exported, so it is not a parameter; let its name begin with a capital letter", p.typ, sf.Name)
 			}
 			continue
 		case name == "":

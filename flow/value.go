@@ -235,7 +235,7 @@ func (f *field) decode(v reflect.Value, p *plan, s protocol.Value, data []byte) 
 		}
 		if own && s.Type == f.typ.String() {
 			return fmt.Errorf("the artifact %s was stored as %s, which does not fit the field %s.%s, though its type has that name now: %w; "+
-				"resume at a step that sets it anew, or give the field another name", f.name, withArticle(f.typ), p.typ, f.goName, err)
+				"resume at a step that sets it again, or give the field another name", f.name, withArticle(f.typ), p.typ, f.goName, err)
 		}
 		from := "a " + s.Type
 		if s.From == protocol.CodecPickle {
@@ -255,7 +255,7 @@ func ownValue(s protocol.Value) bool { return s.From == "" && s.Type != "json" }
 type typeChanged struct{ artifact, field, was, is string }
 
 func (e *typeChanged) Error() string {
-	return fmt.Sprintf("the artifact %s was stored as %s, but the field %s is of type %s now; resume at a step that sets it anew, or give the field another name",
+	return fmt.Sprintf("the artifact %s was stored as %s, but the field %s is of type %s now; resume at a step that sets it again, or give the field another name",
 		e.artifact, e.was, e.field, e.is)
 }
 

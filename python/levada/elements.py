@@ -120,8 +120,8 @@ class Elements:
                 attributes[name] = replaced(getattr(self._flow, name), index, value)
             except (AttributeError, TypeError, IndexError) as error:
                 print(
-                    "levada: the step has changed self.input in place, which cannot be kept. The foreach goes through "
-                    "'%s': %s. Assign what you want to keep to an attribute of self." % (name, error),
+                    "levada: the step changed self.input in place, and the change cannot be stored. The foreach goes "
+                    "through '%s': %s. Assign what you want to keep to an attribute of self." % (name, error),
                     file=sys.stderr,
                 )
 

@@ -42,7 +42,7 @@ def definition_of(file, python, environment, folder, configs=None):
             pass  # it ended before it had said anything; its own words tell why
     output = process.communicate()[0].decode(errors="replace")  # the end of the socket ends it
     if said is None:
-        hint = "It ended without starting one; end it with:\n    if __name__ == '__main__':\n        MyFlow()"
+        hint = "It ended without starting a flow; end it with:\n    if __name__ == '__main__':\n        MyFlow()"
         why = output.strip() or hint
         raise MetaflowException("No flow could be read from %s.\n%s" % (file, why))
     if "definition" not in said:  # broken, or refused

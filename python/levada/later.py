@@ -6,9 +6,9 @@ from .exceptions import NotAvailable
 _INSTEAD = {
     "S3": (
         "Large values need no S3: assign them to self, and they are stored as files that other tasks and the client "
-        "read in place. For objects of a bucket use a library such as boto3."
+        "read in place. For objects in a bucket, use a library such as boto3."
     ),
-    "S3Object": "For objects of a bucket use a library such as boto3.",
+    "S3Object": "For objects in a bucket, use a library such as boto3.",
     "Local": "For files use open(), or assign their contents to self.",
     "DeployTimeField": "A function as the default of a Parameter is called when a run starts.",
 }

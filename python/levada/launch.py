@@ -274,8 +274,8 @@ def _breakpoint(*args, **kwargs):
 
     frame = sys._getframe(1)
     raise MetaflowException(
-        "breakpoint() stops here, but a task has no keyboard for a debugger. Call the step from a Python of your own "
-        "(docs/failures.md, Debug a step), or pass by breakpoints: PYTHONBREAKPOINT=0.",
+        "breakpoint() cannot stop here: a task has no keyboard for a debugger. Call the step from your own Python "
+        "session (docs/failures.md, Debug a step), or skip breakpoints: PYTHONBREAKPOINT=0.",
         frame.f_lineno,
         frame.f_code.co_filename,
     )
@@ -297,7 +297,7 @@ def find_binary():
         if _is_program(said):
             return said
         raise LookupError(
-            "LEVADA_BIN is %s, which is no program: correct it, or unset it to have 'levada' looked for" % said
+            "LEVADA_BIN is %s, which is not a program: correct it, or unset it to search for 'levada'" % said
         )
     package = os.path.dirname(os.path.abspath(__file__))
     folders = [os.path.dirname(os.path.dirname(package)), os.path.join(package, "bin")]

@@ -10,9 +10,9 @@ TAKEN = frozenset((
 WITHOUT_EFFECT = frozenset(("show_choices", "is_eager"))
 #: What cannot be done, with the value that asks for nothing, and what to do instead.
 REFUSED = {
-    "prompt": (False, "a run asks nothing when it starts. Take required=True, or a default"),
-    "confirmation_prompt": (False, "a run asks nothing when it starts"),
-    "hide_input": (False, "a run asks nothing when it starts"),
+    "prompt": (False, "a run asks for nothing when it starts. Use required=True, or a default"),
+    "confirmation_prompt": (False, "a run asks for nothing when it starts"),
+    "hide_input": (False, "a run asks for nothing when it starts"),
     "allow_from_autoenv": (True, "each parameter can be given by METAFLOW_RUN_<NAME>"),
     "expose_value": (True, "each parameter becomes an attribute of the flow"),
 }
@@ -45,7 +45,7 @@ class Option:
         if type(self.nargs) is not int or self.nargs < 1:
             raise self._mistake("has nargs=%r. It is how many values the option takes, at least 1" % (self.nargs,))
         if self.callback is not None and not callable(self.callback):
-            raise self._mistake("has callback=%r, which is no function" % (self.callback,))
+            raise self._mistake("has callback=%r, which is not a function" % (self.callback,))
         if types and self.nargs != len(types):
             raise self._mistake("has nargs=%d and a type for %d values. Leave nargs out" % (self.nargs, len(types)))
         self._check_company()
@@ -64,7 +64,7 @@ class Option:
         if self._parameter.separator and chosen:
             chosen.append("separator")
         if len(chosen) > 1 and chosen != ["multiple", several]:
-            raise self._mistake("has %s, of which it can have one" % " and ".join(chosen))
+            raise self._mistake("has %s, but can have only one of them" % " and ".join(chosen))
 
     def _check_default(self):
         default = self._parameter.default

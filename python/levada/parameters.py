@@ -294,7 +294,7 @@ class Parameter:
             return self.resolve(_UNSET, None)
         raise MetaflowException(  # an AttributeError would end in __getattr__, which knows less
             "The parameter '%s' has no value: it was added after the run that this one resumes. Give it a default that "
-            "is not computed, or run the flow anew." % self.name
+            "is not computed, or start a new run of the flow." % self.name
         )
 
     def display(self, value):

@@ -42,7 +42,7 @@ def decide(flow, task, targets, keywords):
 
     steps = [_target(flow, task, target, "argument %d" % (i + 1), invalid) for i, target in enumerate(targets)]
     if keywords.get("foreach") is not None and keywords.get("num_parallel") is not None:
-        raise invalid("foreach and num_parallel exclude each other.")
+        raise invalid("foreach and num_parallel cannot be combined. Use one of them.")
     if keywords.get("foreach") is not None:
         return _foreach(flow, steps, keywords["foreach"], invalid)
     if keywords.get("num_parallel") is not None:
@@ -59,7 +59,7 @@ def _target(flow, task, target, where, invalid):
         taken = [key for key, value in flow.__dict__.items() if value is target and key in task.plans.steps]
         if taken:
             raise invalid(
-                "self.next() is to go on to the step '%s', but self.%s has been set to a value. "
+                "self.next() should go to the step '%s', but self.%s has been set to a value. "
                 "Choose another name for the value." % (min(taken), min(taken))
             )
         raise invalid("%s of self.next() is not a method of the flow: %r. Write self.<step>." % (where, target))
@@ -91,7 +91,7 @@ def _switch(flow, task, targets, keywords, invalid):
         chosen = None
     if chosen is None:
         raise RuntimeError(
-            "Step '%s': the condition variable '%s' has the value %r, which is none of the cases: %s."
+            "Step '%s': the condition variable '%s' has the value %r, which is not one of the cases: %s."
             % (task.plan.name, variable, value, ", ".join(repr(key) for key in cases))
         )
     return Transition([chosen])

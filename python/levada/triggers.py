@@ -45,7 +45,7 @@ def _names(found, one, keys, example):
             for key in value:
                 if key not in keys:
                     more = meant(key, keys)
-                    text = "has a dict with the key %r, which means nothing there.%s It may have %s" % (
+                    text = "has a dict with the key %r, which is not allowed there.%s It may have %s" % (
                         key, more, ", ".join(keys),
                     )  # fmt: skip
                     wrong.append((text, True))

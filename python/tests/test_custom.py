@@ -48,7 +48,7 @@ class Decorated(FlowTest):
     def test_a_switch_without_the_case(self):
         before = "@user_step_decorator\ndef deco(step_name, flow, inputs):\n    flow.choice = 3\n    yield {}\n"
         body = "self.next({1: self.end, 2: self.start}, condition='choice')"
-        self.assertFails(self.flow(before, ["@deco"], body).task("start"), "none of the cases")
+        self.assertFails(self.flow(before, ["@deco"], body).task("start"), "not one of the cases")
 
     def test_a_gang_needs_its_size(self):
         before = "@user_step_decorator\ndef deco(step_name, flow, inputs, attributes):\n    yield attributes\n"

@@ -403,7 +403,7 @@ class Mistakes(FlowTest):
              "@trigger has a dict without 'name'. Write {'name': 'data_arrived'}.", False),
             ('@trigger(events=["a", {"name": "a"}])', "@trigger names the event 'a' twice. Keep one of them.", False),
             ('@trigger(event={"name": "a", "prameters": {}})',
-             "@trigger has a dict with the key 'prameters', which means nothing there. Did you mean 'parameters'? It "
+             "@trigger has a dict with the key 'prameters', which is not allowed there. Did you mean 'parameters'? It "
              "may have name, parameters.", True),
             ('@trigger(event={"name": "a", "parameters": {"rates": "x"}})',
              "@trigger gives a value to the parameter 'rates', which the flow does not have. Did you mean 'rate'?", True),

@@ -81,10 +81,10 @@ class Elements(FlowTest):
     def test_what_has_no_positions(self):
         result = self.run_step("self.input.append(1)", {"k": 0}, item=dumps([]))
         self.assertEqual(result.values(), {"items": {"k": 0}})
-        self.assertIn("changed self.input in place, which cannot be kept. The foreach goes through 'items'", result.stderr)
+        self.assertIn("changed self.input in place, and the change cannot be stored. The foreach goes through 'items'", result.stderr)
         gone = self.steps("self.input.append(1)\nself.next(self.end)").task("s0", stack=foreach(1), item=dumps([]))
         self.assertOk(gone)
-        self.assertIn("cannot be kept", gone.stderr)
+        self.assertIn("the change cannot be stored", gone.stderr)
 
     def test_what_cannot_be_pickled_any_more(self):
         host = self.steps("self.input['lock'] = __import__('threading').Lock()\nself.next(self.end)")

@@ -699,7 +699,7 @@ class HandOver(FlowTest):
         shutil.copytree(PYTHON_DIR, copy, ignore=shutil.ignore_patterns("tests"))
         for said, told in (
             ("", "the program 'levada' was not found: install it on your PATH, or set LEVADA_BIN"),
-            ("/nonexistent/levada", "LEVADA_BIN is /nonexistent/levada, which is no program"),
+            ("/nonexistent/levada", "LEVADA_BIN is /nonexistent/levada, which is not a program"),
         ):
             _, done = self.run_flow(binary=False, PYTHONPATH=copy, PATH="/nonexistent", LEVADA_BIN=said)
             self.assertEqual((done.returncode, len(done.stderr.strip().split("\n"))), (1, 1))

@@ -258,15 +258,15 @@ class Declarations(FlowTest):
         from levada.exceptions import MetaflowException
 
         for arguments, text in [
-            ({"prompt": True}, "has prompt=True, which Levada does not have: a run asks nothing when it starts"),
+            ({"prompt": True}, "has prompt=True, which Levada does not have: a run asks for nothing when it starts"),
             ({"allow_from_autoenv": False}, "has allow_from_autoenv=False, which Levada does not have"),
             ({"nargs": -1}, "has nargs=-1"),
             ({"nargs": 2, "default": "ab"}, "takes several values, so its default is a list of them, not 'ab'"),
-            ({"count": True, "is_flag": True}, "has is_flag and count, of which it can have one"),
-            ({"multiple": True, "separator": ","}, "has multiple and separator, of which it can have one"),
-            ({"callback": "f"}, "has callback='f', which is no function"),
+            ({"count": True, "is_flag": True}, "has is_flag and count, but can have only one of them"),
+            ({"multiple": True, "separator": ","}, "has multiple and separator, but can have only one of them"),
+            ({"callback": "f"}, "has callback='f', which is not a function"),
             ({"type": (str, int), "nargs": 3}, "has nargs=3 and a type for 2 values"),
-            ({"type": (str, int), "is_flag": True}, "has is_flag and a tuple as its type, of which it can have one"),
+            ({"type": (str, int), "is_flag": True}, "has is_flag and a tuple as its type, but can have only one of them"),
             ({"param_decls": ["-p"]}, "has no argument 'param_decls'"),
         ]:
             with self.subTest(text), self.assertRaisesRegex(MetaflowException, "'p' " + text):

@@ -131,7 +131,7 @@ class InvalidNext(FlowTest):
             ("self.x = []\nself.next(self.end, foreach='x')", "zero splits"),
             ("self.next()", "no step"),
             ("self.next(self.end, num_parallel=0)", "at least 1"),
-            ("self.next(self.end, num_parallel=2, foreach='x')", "exclude"),
+            ("self.next(self.end, num_parallel=2, foreach='x')", "cannot be combined"),
         ]
         host = self.steps(*(body for body, _ in cases), classbody="def helper(self): pass")
         for number, (_, text) in enumerate(cases):
@@ -153,7 +153,7 @@ class InvalidNext(FlowTest):
             classbody="end_is_last = 1",
         )
         self.assertOk(host.task("s0"))
-        self.assertFails(host.task("s1"), "go on to the step 's0', but self.s0 has been set to a value")
+        self.assertFails(host.task("s1"), "go to the step 's0', but self.s0 has been set to a value")
         result = host.task("s2")
         self.assertOk(result)
         self.assertIn("which every flow has", result.done["exception"]["message"])
