@@ -267,7 +267,11 @@ func init() {
 func TestAParameterAddedSinceHasItsDefault(t *testing.T) {
 	s := newSession(t)
 	s.fails("Grown", "run", "--max-workers", "1") // left ends before right fails
-	contains(t, s.fails("GrownRequired", "resume", "--origin-run-id", "1"), "the run has no value of the parameter key, which is required: it was added to the flow after the run began",
+	contains(t, s.fails("GrownRequired", "resume", "--origin-run-id", "1"),
+		"run 1 has no value for the parameter key, which is required: it was added to the flow after that run",
+		"Give it a default, or start a new run with --key")
+	contains(t, s.fails("GrownRequired", "spin", "1/right"),
+		"the run has no value of the parameter key, which is required: it was added to the flow after the run began",
 		"give the field flow_test.grownRequired.Key a default, or start a new run with --key")
 	contains(t, s.ok("GrownMore", "resume", "--origin-run-id", "1"), "Cloning previously run task 1/left/", "rate 2", "Done!")
 }

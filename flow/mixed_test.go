@@ -238,7 +238,7 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 	if o := s.python(file, "spin", "1/make"); o.code != 1 {
 		t.Errorf("spin of a step that a program runs exits with %d", o.code)
 	} else {
-		contains(t, o.stderr, "step make is run by another program (@exec)", "`levada resume make` runs it again")
+		contains(t, o.stderr, "step make is run by another program (@exec)", "`levada resume make` runs it and all steps after it again")
 	}
 	scripts["fails.sh"] = "#!/bin/sh\nexit 202\n" // which is for good
 	o = s.python(filepath.Join(files(t, scripts), "flow.py"), "run")

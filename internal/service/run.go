@@ -149,8 +149,8 @@ func (s *Service) hasParameters(ctx context.Context, f *flow, origin metastore.R
 			return err
 		}
 		if !has {
-			return fault.New(fault.Invalid, "the parameter %s is required, and run %d has no value for it: it was added to the flow since", p.Name, origin.ID).
-				Do("Give it a default to resume that run, or run the flow anew, with --%s", p.Name)
+			return fault.New(fault.Invalid, "run %d has no value for the parameter %s, which is required: it was added to the flow after that run", origin.ID, p.Name).
+				Do("Give it a default, or start a new run with --%s", p.Name)
 		}
 	}
 	return nil
