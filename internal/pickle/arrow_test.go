@@ -162,21 +162,26 @@ func TestArrowTextOfBrokenPickles(t *testing.T) {
 		{"no UTF-8", "I3\n", "I0\n", good, "C\x06abc\xffef", nil},
 		{"a buffer that is none", "I3\n", "I0\n", "I7\n", text, nil},
 	} {
-		o := decode(t, arrowTexts(c.length, c.offset, c.ends, c.text))
-		show, n := elements(o, 0)
-		if c.want == nil {
-			if show != nil {
-				t.Errorf("%s: %d elements, not none", c.name, n)
-			}
-			continue
+		checkElements(t, c.name, arrowTexts(c.length, c.offset, c.ends, c.text), c.want)
+	}
+}
+
+// checkElements compares what is shown of the elements of a pickled column. want is nil if none can be told.
+func checkElements(t *testing.T, name, data string, want []string) {
+	t.Helper()
+	show, n := elements(decode(t, data), 0)
+	if want == nil {
+		if show != nil {
+			t.Errorf("%s: %d elements, not none", name, n)
 		}
-		got := []string{}
-		for i := range n {
-			got = append(got, show(i))
-		}
-		if show == nil || !slices.Equal(got, c.want) {
-			t.Errorf("%s: %q, not %q", c.name, got, c.want)
-		}
+		return
+	}
+	got := []string{}
+	for i := range n {
+		got = append(got, show(i))
+	}
+	if show == nil || !slices.Equal(got, want) {
+		t.Errorf("%s: %q, not %q", name, got, want)
 	}
 }
 
@@ -189,7 +194,6 @@ func aliasOf(name string) string {
 func raw(b string) string { return "B" + words(int32(len(b))) + b }
 
 func TestArrowElementsOfBrokenPickles(t *testing.T) {
-
 	texts := arrowTuple(aliasOf("string"), "I2\n", "I0\n", "(lN", raw(words(0, 1, 2)), raw("xy"))
 	dictionary := "cpyarrow.lib\ndictionary\n(" + aliasOf("int8") + aliasOf("string") + "I00\ntR"
 	list := "cpyarrow.lib\nlist_\n(" + aliasOf("int8") + "tR"
@@ -219,21 +223,8 @@ func TestArrowElementsOfBrokenPickles(t *testing.T) {
 		{"a unit that is none", arrowChunk(aliasOf("duration[weeks]"), "I1\n", "I0\n", "(lN", raw(words(1, 0))), nil},
 		{"a type that is not known", arrowChunk(aliasOf("interval"), "I1\n", "I0\n", "(lN", raw(words(1, 0))), nil},
 	} {
-		o := decode(t, "\x80\x03cpandas.arrays\nArrowExtensionArray\n)\x81}X\x09\x00\x00\x00_pa_array"+c.chunk+"sb.")
-		show, n := elements(o, 0)
-		if c.want == nil {
-			if show != nil {
-				t.Errorf("%s: %d elements, not none", c.name, n)
-			}
-			continue
-		}
-		got := []string{}
-		for i := range n {
-			got = append(got, show(i))
-		}
-		if show == nil || !slices.Equal(got, c.want) {
-			t.Errorf("%s: %q, not %q", c.name, got, c.want)
-		}
+		data := "\x80\x03cpandas.arrays\nArrowExtensionArray\n)\x81}X\x09\x00\x00\x00_pa_array" + c.chunk + "sb."
+		checkElements(t, c.name, data, c.want)
 	}
 }
 
