@@ -111,6 +111,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"logs"}, "Error: Missing argument 'PATHSPEC'."},
 		{[]string{"logs", "12/"}, ""},
 		{[]string{"logs", "a/b/c/d/e"}, "does not name a run, step or task"},
+		{[]string{"dump", "12/end/model"}, "an artifact is shown by: levada dump 12/end --include model"},
+		{[]string{"dump", "Flow/12/end/3/model/"}, "an artifact is shown by: levada dump Flow/12/end/3 --include model"},
 		{[]string{"rum", "flow.py"}, "Error: No such command 'rum'.\nDid you mean: run"},
 		{[]string{"lgos", "1"}, "Error: No such command 'lgos'.\nDid you mean: logs\n"},
 		{[]string{"artefacts", "1"}, "Error: No such command 'artefacts'.\nDid you mean: artifacts\n"},

@@ -162,19 +162,24 @@ func (a *attempt) attach(proc *worker.Process, err error) {
 // that cannot be, or takes for ever. What comes before the step, such as its imports, and what comes after it,
 // such as storing what it made, has no limit.
 func (a *attempt) timeoutState(state string) {
+	limit := a.launch.Step.Timeout
+	var left time.Duration
+	switch {
+	case limit <= 0:
+		return
+	case state == protocol.TimeoutBegun:
+		left = limit + a.r.timeoutGrace
+	case state == protocol.TimeoutHeard:
+		left = cleanupTime
+	case state != protocol.TimeoutOver:
+		return // whatever that means, it is no reason to wait for ever
+	}
 	if a.deadline != nil {
 		a.deadline.Stop()
 		a.deadline = nil
 	}
-	limit := a.launch.Step.Timeout
-	if limit <= 0 {
-		return
-	}
-	switch state {
-	case protocol.TimeoutBegun:
-		a.deadline = a.later(limit+a.r.timeoutGrace, a.killLate)
-	case protocol.TimeoutHeard:
-		a.deadline = a.later(cleanupTime, a.killLate)
+	if left > 0 {
+		a.deadline = a.later(left, a.killLate)
 	}
 }
 

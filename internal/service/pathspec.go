@@ -11,13 +11,20 @@ import (
 // with or without the flow's name before it.
 func ParsePathspec(text string) (Pathspec, error) {
 	p := Pathspec{Task: -1}
-	parts := strings.Split(strings.Trim(text, "/"), "/")
-	if _, err := strconv.ParseInt(parts[0], 10, 64); err != nil && len(parts) > 1 {
+	text = strings.Trim(text, "/")
+	parts := strings.Split(text, "/")
+	if len(parts) > 1 && !isNumber(parts[0]) {
 		p.Flow, parts = parts[0], parts[1:]
 	}
 	bad := func() (Pathspec, error) {
 		return Pathspec{}, fault.New(fault.Usage, "%q does not name a run, step or task", text).
 			Do("write it as RUN, RUN/STEP or RUN/STEP/TASK, with or without FLOW/ before it; `levada runs` lists the runs")
+	}
+	// The whole name of an artifact, as the client has it, or without its task.
+	if n := len(parts); (n == 3 || n == 4) && isNumber(parts[0]) && !isNumber(parts[n-1]) {
+		at := strings.LastIndexByte(text, '/')
+		return Pathspec{}, fault.New(fault.Usage, "%q does not name a run, step or task", text).
+			Do("an artifact is shown by: levada dump %s --include %s", text[:at], text[at+1:])
 	}
 	if len(parts) > 3 {
 		return bad()
@@ -38,6 +45,11 @@ func ParsePathspec(text string) (Pathspec, error) {
 		return bad()
 	}
 	return p, nil
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseInt(text, 10, 64)
+	return err == nil
 }
 
 // In is NotFound if a pathspec names another flow than the one that its run is a run of.
