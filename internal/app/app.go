@@ -83,6 +83,7 @@ func Main(args []string) int {
 	a := &app{dir: dir, gone: gone, environ: os.Environ()}
 	return cli.Main(context.Background(), cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,
+		After:   func(d time.Duration, f func()) (stop func() bool) { return time.AfterFunc(d, f).Stop },
 		Version: Version(), Signals: signals, User: userName(), Open: a.open, Browse: browse,
 		Terminal: cli.Terminal{
 			Stdout: term.IsTerminal(int(os.Stdout.Fd())), Stderr: term.IsTerminal(int(os.Stderr.Fd())),

@@ -65,6 +65,8 @@ type Env struct {
 	Dir string
 	// Now is the clock; its location is the zone of printed times.
 	Now func() time.Time
+	// After calls f after some time, as time.AfterFunc does, unless it is stopped before.
+	After func(d time.Duration, f func()) (stop func() bool)
 	// Version is Levada's version.
 	Version string
 	// Terminal says which streams are terminals, and how wide.

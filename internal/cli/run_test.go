@@ -110,6 +110,33 @@ func TestARunThatCouldNotBeRecorded(t *testing.T) {
 	wantText(t, "stderr", p.err.String(), "    Disk full:\n    no space left on device\n\n    Go on with:   levada resume flow.py --origin-run-id 12\n")
 }
 
+// TestSlowImport has a flow's file take longer to be imported than one waits gladly.
+func TestSlowImport(t *testing.T) {
+	at := func(terminal bool, args ...string) string {
+		p := newProgram(t)
+		p.env.Terminal.Stderr = terminal
+		p.env.After = func(d time.Duration, f func()) (stop func() bool) {
+			p.service.opening = func(context.Context) { f() }
+			return func() bool { return false }
+		}
+		if code := p.run(t, args...); code != 0 {
+			t.Errorf("exit code %d\n%s", code, p.err.String())
+		}
+		return p.err.String()
+	}
+	if got := at(true, "run", "flow.py"); !strings.HasPrefix(got, "Importing flow.py...\nLevada ") {
+		t.Errorf("on a terminal:\n%s", got)
+	}
+	if got := at(true, "run", "train"); !strings.HasPrefix(got, "Building train...\n") {
+		t.Errorf("a flow in Go:\n%s", got)
+	}
+	for _, got := range []string{at(false, "run", "flow.py"), at(true, "run", "flow.py", "--quiet")} {
+		if strings.Contains(got, "Importing") {
+			t.Errorf("nobody waits before it:\n%s", got)
+		}
+	}
+}
+
 // TestInterruptedImport has Ctrl-C end Python while it imports the flow.
 func TestInterruptedImport(t *testing.T) {
 	p := newProgram(t)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
@@ -223,11 +224,31 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 		src.Origin = func(ctx context.Context, flow string) (int64, error) { return resume.findOrigin(ctx, s, flow) }
 	}
 	s.handedOver = true
-	if s.flow, err = s.store.Service.Open(ctx, src); err != nil {
+	ready := s.awaitFlow(early)
+	s.flow, err = s.store.Service.Open(ctx, src)
+	ready()
+	if err != nil {
 		s.close()
 		return err
 	}
 	return s.unread
+}
+
+// patience is how long a flow may take to be imported or built before a terminal says what is waited for.
+const patience = time.Second
+
+// awaitFlow says on a terminal that the flow's file is being imported, or built, if that takes long. Whoever waits calls
+// the function it returns when it is over.
+func (s *session) awaitFlow(early *globalOptions) (ready func()) {
+	if !s.env.Terminal.Stderr || early.quiet || early.json || s.topOnly || s.inv.file == "" {
+		return func() {}
+	}
+	doing := "Building"
+	if strings.HasSuffix(s.inv.file, ".py") {
+		doing = "Importing"
+	}
+	stop := s.env.After(patience, func() { fmt.Fprintf(s.preface.stderr, "%s %s...\n", doing, s.file()) })
+	return func() { stop() }
 }
 
 // hear takes the variables that the flow's file has set as if the command line had been started with them, as it is
