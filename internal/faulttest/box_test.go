@@ -408,8 +408,23 @@ func (c *command) events() []event {
 	return all
 }
 
-// follow starts the command with its stdout read line by line; see is called for each event as it comes.
+// follow starts the command; see is called for each event as it comes.
 func (c *command) follow(see func(e event)) *command {
+	c.b.t.Helper()
+	return c.lines(func(line []byte) {
+		var e event
+		if json.Unmarshal(line, &e) != nil {
+			return
+		}
+		c.kinds.Store(e.Event, true)
+		if see != nil {
+			see(e)
+		}
+	})
+}
+
+// lines starts the command; see is called for each line of its stdout as it comes.
+func (c *command) lines(see func(line []byte)) *command {
 	c.b.t.Helper()
 	c.cmd.Stdout = nil
 	pipe, err := c.cmd.StdoutPipe()
@@ -426,16 +441,10 @@ func (c *command) follow(see func(e event)) *command {
 		for {
 			line, err := lines.ReadBytes('\n')
 			c.stdout.Write(line)
-			var e event
-			if err == nil && json.Unmarshal(line, &e) == nil {
-				c.kinds.Store(e.Event, true)
-				if see != nil {
-					see(e)
-				}
-			}
 			if err != nil {
 				return
 			}
+			see(line)
 		}
 	}()
 	c.timer = time.AfterFunc(limit, func() {
