@@ -196,7 +196,7 @@ func (s *Store) find(ctx context.Context, choose chooser) (f found, err error) {
 		return f, err
 	}
 	silent := make(map[int64]time.Time)
-	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{}) {
+	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Spun: true}) {
 		if err != nil {
 			return f, err
 		}

@@ -81,10 +81,19 @@ func (w *world) record(r metastore.Record) {
 
 // start makes a run, which goes on, that takes over the tasks of another if origin is not 0.
 func (w *world) start(flow string, origin int64) int64 {
+	return w.begin(flow, origin, metastore.RunInfo{})
+}
+
+// spin is start for a run that spins a task.
+func (w *world) spin(origin int64) int64 {
+	return w.begin("A", origin, metastore.RunInfo{Spin: fmt.Sprintf("A/%d/s/0", origin)})
+}
+
+func (w *world) begin(flow string, origin int64, info metastore.RunInfo) int64 {
 	h := &history{origin: origin}
 	run := metastore.Run{
 		Flow: flow, Status: metastore.RunRunning, Created: time.Now(), Origin: origin, FailedTask: -1, Lease: metastore.Lease{Host: here.Host, Boot: here.Boot, Namespace: here.Namespace},
-		Definition: w.keep([]byte("definition of " + flow)),
+		Definition: w.keep([]byte("definition of " + flow)), Info: info,
 	}
 	var begin metastore.Beginning
 	if origin != 0 {
@@ -305,6 +314,7 @@ func (w *world) actions(rt *rapid.T) map[string]func(*rapid.T) {
 			origin := pick(rt, true)
 			w.start("A", origin)
 		},
+		"spin": func(rt *rapid.T) { w.spin(pick(rt, true)) },
 		"work": func(rt *rapid.T) {
 			sizes := rapid.SliceOfN(rapid.SampledFrom([]int{0, 10, 300, 5000, 70_000}), 0, 3).Draw(rt, "sizes")
 			log := rapid.SampledFrom([]string{"", "short", "another"}).Draw(rt, "log")

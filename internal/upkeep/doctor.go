@@ -99,7 +99,7 @@ func (s *Store) examineDatabase(ctx context.Context, x *Examination) error {
 		}
 	}
 	runs, died := 0, 0
-	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{}) {
+	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Spun: true}) {
 		if err != nil {
 			return err
 		}

@@ -160,7 +160,7 @@ func (s *Store) engines(ctx context.Context) (engines, error) {
 		return e, err
 	}
 	away := false // a run goes on where its engine cannot be seen from here
-	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Statuses: []metastore.RunStatus{metastore.RunRunning}}) {
+	for r, err := range s.Meta.Runs(ctx, metastore.RunFilter{Spun: true, Statuses: []metastore.RunStatus{metastore.RunRunning}}) {
 		if err != nil {
 			return e, err
 		}

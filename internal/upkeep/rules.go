@@ -26,7 +26,7 @@ import (
 // keeps. A run that still goes on never goes.
 type Rules struct {
 	OlderThan time.Duration         // it ended longer ago; 0 is no rule
-	Keep      int                   // it is not among so many newest of its flow; -1 is no rule
+	Keep      int                   // it is not among so many newest of its flow, of runs or of spins; -1 is no rule
 	Flows     []string              // it is a run of one of them
 	Statuses  []metastore.RunStatus // it has one of them
 	Tags      []string              // it has all of them, user or system tags
@@ -61,10 +61,16 @@ func (r Rules) Select(runs []metastore.Run, now time.Time) []metastore.Run {
 		return nil
 	}
 	var gone []metastore.Run
-	newer := make(map[string]int) // runs of a flow so far
+	// Those that spun a task are counted by themselves: nobody wants to lose a run because a step was tried out often.
+	type kind struct {
+		flow string
+		spun bool
+	}
+	newer := make(map[kind]int) // runs so far
 	for _, run := range runs {
-		rank := newer[run.Flow]
-		newer[run.Flow]++
+		of := kind{run.Flow, run.Info.Spin != ""}
+		rank := newer[of]
+		newer[of]++
 		if (r.Keep < 0 || rank >= r.Keep) && r.applies(run, now) {
 			gone = append(gone, run)
 		}

@@ -29,6 +29,29 @@ var history = []metastore.Run{
 	{ID: 2, Flow: "C", Status: metastore.RunDied, Created: ago(80 * day)},
 }
 
+// spun returns runs of flow A that spun a task, newer than the rest.
+func spun(ids ...int64) (runs []metastore.Run) {
+	for _, id := range ids {
+		r := metastore.Run{ID: id, Flow: "A", Status: metastore.RunSucceeded, Created: ago(day), Ended: ago(day)}
+		r.Info.Spin = "A/8/train/3"
+		runs = append(runs, r)
+	}
+	return runs
+}
+
+// However often a step was spun, the newest runs stay.
+func TestSpinsAreCountedByThemselves(t *testing.T) {
+	r := NoRules
+	r.Keep, r.Flows = 2, []string{"A"}
+	var got []int64
+	for _, run := range r.Select(append(spun(12, 11, 10), history...), noon) {
+		got = append(got, run.ID)
+	}
+	if want := []int64{10, 6, 5}; !slices.Equal(got, want) {
+		t.Errorf("%v go, want %v", got, want)
+	}
+}
+
 func TestSelect(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Rules)
