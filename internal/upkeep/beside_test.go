@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -416,6 +418,60 @@ func TestLeftovers(t *testing.T) {
 	}
 	if _, err := os.Stat(stays[1]); !os.IsNotExist(err) {
 		t.Errorf("an unfinished file that nobody can be writing: %v", err)
+	}
+}
+
+// A leftover that cannot be removed, as that of a container's root, does not keep anything else from going.
+func TestALeftoverThatCannotBeRemoved(t *testing.T) {
+	if os.Getuid() == 0 {
+		asNobody(t)
+		return
+	}
+	w, _ := realWorld(t)
+	gone := w.full([]int{5000, 70_000})
+	w.end(gone)
+	dead := w.unseen(w.store.Here, false)
+	w.ok(os.WriteFile(filepath.Join(dead, "1-0-0"), []byte("x"), 0o666))
+	w.ok(os.Chmod(dead, 0o500))
+	defer os.Chmod(dead, 0o700)
+	other := w.unseen(w.store.Here, false)
+	_, err := w.store.Remove(ctx, []int64{gone}, upkeep.Mode{})
+	if !fault.Is(err, fault.Permission) || !strings.Contains(err.Error(), dead) {
+		t.Errorf("a leftover that cannot be removed: %v", err)
+	}
+	delete(w.runs, gone)
+	if _, err := os.Stat(other); !os.IsNotExist(err) {
+		t.Errorf("one that can be removed is still there: %v", err)
+	}
+	w.ok(os.Chmod(dead, 0o700))
+	w.ok(os.RemoveAll(dead))
+	w.check(true)
+}
+
+// asNobody runs a test again as somebody who is not root.
+func asNobody(t *testing.T) {
+	t.Helper()
+	// The test program and the folders of tests are in places that only root may enter.
+	folder, err := os.MkdirTemp("", "levada-nobody-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	program, err := os.ReadFile(os.Args[0])
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, "upkeep.test"), program, 0o755)
+	}
+	if err == nil {
+		err = os.Chmod(folder, 0o777)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(folder, "upkeep.test"), "-test.run=^"+t.Name()+"$")
+	cmd.Dir, cmd.Env = folder, append(os.Environ(), "TMPDIR="+folder)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

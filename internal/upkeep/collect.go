@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -373,10 +374,12 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 		ids[i] = share.Run.ID
 	}
 	// What dead processes left refers to nothing and is referred to by nothing. It goes
-	// first, for no record needs room for that.
+	// first, for no record needs room for that, and if some cannot go, the rest does.
+	var stuck error
 	for _, l := range p.remove {
 		if err := os.RemoveAll(l.path); err != nil {
-			return freed, fault.Of("delete", l.path, err)
+			stuck = cmp.Or(stuck, cannotGo(l.path, err))
+			continue
 		}
 		freed += l.bytes
 	}
@@ -420,7 +423,13 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	if err := s.Meta.Shrink(ctx, !e.living); err != nil && !fault.Is(err, fault.NoSpace) {
 		return freed, err
 	}
-	return freed, nil
+	return freed, stuck
+}
+
+// cannotGo says that something stays that a dead process left. It may be another user's: such a folder is private.
+func cannotGo(path string, err error) error {
+	return (&fault.Error{Kind: fault.KindOf(fault.Of("", "", err)), Op: "remove what a dead process left", Subject: path, Cause: err}).
+		Do("Remove it as the user who owns it; everything else that was to go is gone.")
 }
 
 // deleteRows deletes what is in the database and belongs to no run, and the small values that nobody refers to.
