@@ -16,7 +16,7 @@
 //
 // Links to files are followed. So are links to folders, except to one that holds
 // the link itself, but not further links below them, and only while they are
-// small: a link is how data sets come into a project too.
+// small, each and together: a link is how data sets come into a project too.
 package codepack
 
 import (
@@ -57,6 +57,9 @@ type Options struct {
 	MaxBytes   int64    // of all files together; 0 for [DefaultMaxBytes]
 	MaxEntries int      // directory entries looked at; 0 for [DefaultMaxEntries]
 }
+
+// maxNames is how many of the files and links that are left out a note names.
+const maxNames = 5
 
 // ParseSuffixes splits a list such as ".py,.sql".
 func ParseSuffixes(list string) []string {
@@ -149,8 +152,8 @@ func (l *Listing) Pack(ctx context.Context) (*Package, error) {
 	if len(notes) > 0 {
 		slices.Sort(notes)
 		more := ""
-		if n := len(notes); n > 5 {
-			notes, more = notes[:5], fmt.Sprintf(" and %d more", n-5)
+		if n := len(notes); n > maxNames {
+			notes, more = notes[:maxNames], fmt.Sprintf(" and %d more", n-maxNames)
 		}
 		p.Note = join(p.Note, "Left out of the code package: "+strings.Join(notes, "; ")+more+".")
 	}

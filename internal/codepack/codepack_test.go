@@ -169,6 +169,24 @@ func TestLargeLinkIsLeftOut(t *testing.T) {
 	}
 }
 
+// However many links lead to folders, no more entries are looked at below them together than in the folder itself.
+func TestManyLinksAreBounded(t *testing.T) {
+	dir, data := t.TempDir(), t.TempDir()
+	files := map[string]string{"flow.py": "flow"}
+	for i := range 9 {
+		files[fmt.Sprintf("link%d", i)] = "-> " + data
+	}
+	write(t, dir, files)
+	write(t, data, map[string]string{"a.py": "", "b.py": "", "c.csv": "", "d.csv": ""})
+	p := pack(t, Options{Dir: dir, MaxEntries: 10})
+	if p.Files != 1+2*2 || !strings.Contains(p.Note, "link2, link3, link4, link5, link6 and 2 more") || !strings.Contains(p.Note, "10 below all") {
+		t.Errorf("%d files, %q", p.Files, p.Note)
+	}
+	if p = pack(t, Options{Dir: dir, MaxEntries: 36}); p.Files != 1+9*2 || p.Note != "" {
+		t.Errorf("at the limit: %d files, %q", p.Files, p.Note)
+	}
+}
+
 func TestFileThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.py": "a", "b.py": "b"})

@@ -153,7 +153,8 @@ type GitStatus struct {
 // milliseconds, in a large repository much longer: run it beside other work, with
 // a context that bounds it. Levada's own files are not counted as changes.
 func (g GitInfo) Status(ctx context.Context) (GitStatus, error) {
-	// Nothing that the repository's configuration names is run, nothing is written.
+	// Nothing is written, and no monitor of the file system is started. Of what the repository's configuration names,
+	// only the filters of files that were touched run: without them, such files would count as changed.
 	cmd := exec.CommandContext(ctx, "git", "--no-optional-locks", "-c", "core.fsmonitor=false",
 		"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=dirty")
 	cmd.Dir = g.Root

@@ -38,6 +38,7 @@ func List(ctx context.Context, o Options) (*Listing, error) {
 		return nil, fault.New(fault.NotFound, "the flow's folder cannot be read").On(o.Dir).Because(err)
 	}
 	w.include()
+	slices.Sort(w.links) // which of many are left out does not depend on the disk
 	for _, link := range w.links {
 		if w.over {
 			break
@@ -54,8 +55,7 @@ func List(ctx context.Context, o Options) (*Listing, error) {
 	case l.Bytes > o.MaxBytes:
 		l.Over, l.Note = true, l.overBytes()
 	case len(w.skipped) > 0:
-		l.Note = fmt.Sprintf("Left out of the code package: more than %d entries below the link %s.",
-			linkEntries, strings.Join(w.skipped, ", "))
+		l.Note = w.leftOut()
 	}
 	return l, nil
 }
@@ -70,7 +70,8 @@ type walker struct {
 	counts  []folderCount // folders with many entries
 	links   []string      // links to folders, below Dir
 	linked  bool          // the walk is below such a link
-	skipped []string
+	below   int           // entries looked at below all of them
+	skipped []string      // those that are left out
 }
 
 type folderCount struct {
@@ -179,7 +180,8 @@ func (w *walker) link(rel string) {
 	}
 }
 
-// follow lists what is below a link to a folder, or leaves all of it out.
+// follow lists what is below a link to a folder, or leaves all of it out. Below all links together, as many entries
+// are looked at as in the folder itself.
 func (w *walker) follow(ctx context.Context, rel string) error {
 	at := filepath.Join(w.Dir, filepath.FromSlash(rel))
 	target, err := filepath.EvalSymlinks(at)
@@ -194,9 +196,12 @@ func (w *walker) follow(ctx context.Context, rel string) error {
 		return nil // it holds the link itself
 	}
 	sub := walker{Options: w.Options, l: &Listing{}, have: map[string]bool{}, linked: true}
-	sub.MaxEntries = linkEntries
-	if err := sub.walk(ctx, rel); err != nil {
-		return ctx.Err()
+	sub.MaxEntries = min(linkEntries, w.MaxEntries-w.below)
+	if sub.over = sub.MaxEntries <= 0; !sub.over {
+		if err := sub.walk(ctx, rel); err != nil {
+			return ctx.Err()
+		}
+		w.below += sub.entries
 	}
 	if sub.over {
 		w.skipped = append(w.skipped, rel)
@@ -235,6 +240,16 @@ func (w *walker) overEntries() string {
 	return fmt.Sprintf("No code package was taken: there are more than %d files and folders in %s. Most are in: %s. "+
 		"Move data out of the flow's folder, or keep the flow in a folder of its own.",
 		w.MaxEntries, w.Dir, strings.Join(names, ", "))
+}
+
+// leftOut is the note for links that are not followed.
+func (w *walker) leftOut() string {
+	names, more := w.skipped, ""
+	if n := len(names); n > maxNames {
+		names, more = names[:maxNames], fmt.Sprintf(" and %d more", n-maxNames)
+	}
+	return fmt.Sprintf("Left out of the code package: what is below the link %s%s (more than %d files and folders below one link, or %d below all).",
+		strings.Join(names, ", "), more, linkEntries, w.MaxEntries)
 }
 
 func skipFolder(name string) bool {
