@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"pgregory.net/rapid"
 
@@ -415,6 +416,32 @@ func TestPutFileInABucketWithoutFiles(t *testing.T) {
 		if left, err := os.ReadDir(f.staging); err != nil || len(left) != 0 {
 			t.Errorf("left in staging: %v, %v", left, err)
 		}
+	}
+}
+
+// breaking is a bucket of which no value can be read to its end.
+type breaking struct{ blob.Bucket }
+
+func (b breaking) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	r, err := b.Bucket.Open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	broken := iotest.ErrReader(fault.New(fault.Interrupted, "it was broken off"))
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(r, 100), broken), r}, nil
+}
+
+// A value that could not be read to its end is not a damaged one.
+func TestReadingIsBrokenOff(t *testing.T) {
+	for name, data := range map[string][]byte{"plain": noise(200_000), "compressed": text(200_000)} {
+		bucket := mem.New()
+		ref, err := datastore.New(nothing{}, bucket, t.TempDir()).Put(ctx, data)
+		must(t, err)
+		_, err = datastore.New(nothing{}, breaking{bucket}, t.TempDir()).Blob(ctx, ref.Hash)
+		wantKind(t, name, err, fault.Interrupted)
 	}
 }
 

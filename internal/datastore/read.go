@@ -156,7 +156,7 @@ func (v *verifying) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case err != io.EOF:
-		if osError(err) {
+		if unread(err) {
 			return n, fault.Of("read value", v.where, err)
 		}
 		return n, corrupt(v.want, v.where).Because(err) // it does not decompress
@@ -166,9 +166,12 @@ func (v *verifying) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-func osError(err error) bool {
-	var e *os.PathError
-	return errors.As(err, &e)
+// unread reports whether an error says that bytes could not be read: by the operating system, or by a bucket, which
+// says so with a fault. Others say that what was read cannot be right.
+func unread(err error) bool {
+	var path *os.PathError
+	var known *fault.Error
+	return errors.As(err, &path) || errors.As(err, &known)
 }
 
 func (v *verifying) Close() error {
