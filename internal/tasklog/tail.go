@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // Tail reads the log in a file while it grows: each call of [Tail.Lines] goes on where the one before ended.
@@ -36,7 +38,7 @@ func (t *Tail) Lines() iter.Seq2[Line, error] {
 		if t.at == 0 {
 			if ok, err := readHeader(in); !ok {
 				if err != nil {
-					yield(Line{}, err)
+					yield(Line{}, t.fault(err))
 				}
 				return
 			}
@@ -46,7 +48,7 @@ func (t *Tail) Lines() iter.Seq2[Line, error] {
 		for {
 			l, ms, more, err := readRecord(in, t.ms, &text)
 			if err != nil {
-				yield(Line{}, err)
+				yield(Line{}, t.fault(err))
 				return
 			}
 			if !more {
@@ -58,6 +60,15 @@ func (t *Tail) Lines() iter.Seq2[Line, error] {
 			}
 		}
 	}
+}
+
+// fault is an error of the log with the name of its file.
+func (t *Tail) fault(err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) && known.Subject == "" {
+		known.Subject = t.Path
+	}
+	return err
 }
 
 // counting counts the bytes that are read.

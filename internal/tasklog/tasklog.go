@@ -14,7 +14,6 @@
 package tasklog
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -22,7 +21,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -112,26 +110,7 @@ func Read(log []byte) iter.Seq2[Line, error] { return read(bytes.NewReader(log))
 
 // ReadFile yields the lines of the log in a file; none if there is no such file.
 func ReadFile(path string) iter.Seq2[Line, error] {
-	return func(yield func(Line, error) bool) {
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return
-		}
-		if err != nil {
-			yield(Line{}, unreadable(err))
-			return
-		}
-		defer f.Close()
-		for l, err := range read(bufio.NewReaderSize(f, 64<<10)) {
-			var known *fault.Error
-			if errors.As(err, &known) && known.Subject == "" {
-				known.Subject = path
-			}
-			if !yield(l, err) {
-				return
-			}
-		}
-	}
+	return func(yield func(Line, error) bool) { (&Tail{Path: path}).Lines()(yield) }
 }
 
 // source is what a log is read from.

@@ -3,6 +3,7 @@ package tasklog
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,20 +93,22 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-func TestReadFileSaysWhichFile(t *testing.T) {
+func TestReadingSaysWhichFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "damaged.log")
 	if err := os.WriteFile(path, []byte("no log at all"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{path, t.TempDir()} {
-		n := 0
-		for _, err := range ReadFile(path) {
-			if n++; err == nil || !strings.Contains(err.Error(), path) {
-				t.Errorf("reading %s: %v", path, err)
+		for how, lines := range map[string]iter.Seq2[Line, error]{"read": ReadFile(path), "followed": (&Tail{Path: path}).Lines()} {
+			n := 0
+			for _, err := range lines {
+				if n++; err == nil || !strings.Contains(err.Error(), path) {
+					t.Errorf("%s, %s: %v", path, how, err)
+				}
 			}
-		}
-		if n != 1 {
-			t.Errorf("%s yields %d times", path, n)
+			if n != 1 {
+				t.Errorf("%s, %s, yields %d times", path, how, n)
+			}
 		}
 	}
 }
