@@ -3,11 +3,13 @@ package upkeep_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -419,6 +421,52 @@ func TestLeftovers(t *testing.T) {
 	if _, err := os.Stat(stays[1]); !os.IsNotExist(err) {
 		t.Errorf("an unfinished file that nobody can be writing: %v", err)
 	}
+}
+
+// counting is a store that counts how often values are deleted, and for how many runs it looks each time.
+type counting struct {
+	metastore.Store
+	deletions int
+	looked    []int64
+}
+
+func (c *counting) DeleteBlobs(ctx context.Context, hashes []metastore.Hash, unless metastore.RunSet) (int64, error) {
+	c.deletions++
+	c.looked = unless.Runs
+	return c.Store.DeleteBlobs(ctx, hashes, unless)
+}
+
+// Beside a run with many records, each transaction that deletes values takes long, however few they are: there are
+// not many of them. Of a run that is dead, nobody has to look at the records again.
+func TestValuesGoBesideAWideRun(t *testing.T) {
+	w, hook := realWorld(t)
+	meta := &counting{Store: hook.Store}
+	hook.Store = meta
+	wide, died := w.start("A", 0), w.start("A", 0)
+	w.store.Status = func(r metastore.Run) (metastore.RunStatus, time.Time) {
+		if r.ID == died {
+			return metastore.RunDied, time.Time{}
+		}
+		return r.Status, time.Time{}
+	}
+	attempt := metastore.Attempt{Run: wide, Status: metastore.AttemptSucceeded}
+	for i := range 30_000 { // that they are of one attempt is as good as any
+		hash := sha256.Sum256(fmt.Append(nil, "wide", i))
+		w.store.Meta.Record(metastore.Record{Attempt: &attempt, Artifacts: []metastore.Artifact{{Name: fmt.Sprint("v", i), Hash: hash, Size: 300, Codec: "pickle"}}})
+	}
+	const values = 400
+	for i := range values {
+		w.keep(fmt.Appendf(nil, "needed by nobody %d", i))
+	}
+	got, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
+	w.ok(err)
+	if got.Unneeded == 0 || meta.deletions > values/4 {
+		t.Errorf("%d values went in %d transactions: %+v", values, meta.deletions, got)
+	}
+	if !slices.Equal(meta.looked, []int64{wide}) {
+		t.Errorf("it looked again at the records of the runs %v, want %d alone", meta.looked, wide)
+	}
+	w.check(false)
 }
 
 // A leftover that cannot be removed, as that of a container's root, does not keep anything else from going.

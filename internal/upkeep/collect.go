@@ -201,12 +201,13 @@ func (s *Store) find(ctx context.Context, choose chooser) (f found, err error) {
 		if err != nil {
 			return f, err
 		}
-		if r.Status == metastore.RunRunning {
-			f.since.Runs = append(f.since.Runs, r.ID)
-		}
+		recorded := r.Status
 		var until time.Time
 		if r.Status, until = s.Status(r); !until.IsZero() {
 			silent[r.ID] = until
+		}
+		if recorded == metastore.RunRunning && (r.Status == recorded || !until.IsZero()) {
+			f.since.Runs = append(f.since.Runs, r.ID)
 		}
 		f.since.After = max(f.since.After, r.ID)
 		f.runs = append(f.runs, r)
@@ -383,7 +384,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 		}
 		freed += l.bytes
 	}
-	if err := inPieces(ctx, s, ids, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
+	if err := inPieces(ctx, s, ids, 0, func(some []int64) error { return s.Meta.Remove(ctx, some) }); err != nil {
 		return freed, err
 	}
 	err = s.deleteRows(ctx, p)
@@ -437,10 +438,19 @@ func (s *Store) deleteRows(ctx context.Context, p *plan) error {
 	if err := s.Meta.Remove(ctx, nil); err != nil {
 		return err
 	}
-	return inPieces(ctx, s, p.rows, func(some []metastore.Hash) error {
+	if len(p.rows) == 0 {
+		return nil
+	}
+	deleteBlobs := func(some []metastore.Hash) error {
 		_, err := s.Meta.DeleteBlobs(ctx, some, p.since)
 		return err
-	})
+	}
+	// Deletes nothing, but goes through all that runs refer to which go on.
+	began := time.Now()
+	if err := deleteBlobs(nil); err != nil {
+		return err
+	}
+	return inPieces(ctx, s, p.rows, time.Since(began), deleteBlobs)
 }
 
 // deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed
@@ -491,9 +501,10 @@ func (s *Store) guard(since metastore.RunSet) datastore.Guard {
 // atOnce is how long one transaction should keep those waiting who want to write, about.
 const atOnce = 30 * time.Millisecond
 
-// inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce. On a full disk
-// there may be room for one at a time only.
-func inPieces[T any](ctx context.Context, s *Store, list []T, f func([]T) error) error {
+// inPieces calls f with the elements of a list, a few at a time: as many as take about atOnce, or, since that cannot be
+// had where a call takes long for none at all, not much longer than that. On a full disk there may be room for one at a
+// time only.
+func inPieces[T any](ctx context.Context, s *Store, list []T, none time.Duration, f func([]T) error) error {
 	full := false
 	for n := 1; len(list) > 0; {
 		some := list[:min(n, len(list))]
@@ -507,9 +518,9 @@ func inPieces[T any](ctx context.Context, s *Store, list []T, f func([]T) error)
 		list = list[len(some):]
 		switch took := time.Since(began); {
 		case full:
-		case took < atOnce/2:
+		case took < atOnce/2+2*none:
 			n *= 2
-		case took > 2*atOnce:
+		case took > 2*atOnce+4*none:
 			n = max(n/2, 1)
 		}
 		if e, err := s.engines(ctx); err != nil {

@@ -8,7 +8,7 @@
 // has to wait. It removes runs, a few at a time, so that no flow waits long for its turn to write. Then it checks each
 // candidate again where nothing can change any more (small values in a transaction, files as package datastore
 // describes), and deletes it. This second check does not read all runs again, only those that may have new records
-// since the first: those that were recorded as running then, and newer ones.
+// since the first: those that went on then or may come back, and newer ones.
 //
 // Records are deleted before what they refer to. So a collection that is killed, or ends with an error, leaves at most
 // something that nothing refers to, and the next one frees that.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,11 +59,17 @@ func (s *Store) DeleteBlobs(ctx context.Context, hashes []metastore.Hash, unless
 	if err != nil {
 		return 0, s.faultOf("delete values", err)
 	}
+	names := make([]string, len(hashes))
+	for i, h := range hashes {
+		names[i] = hex.EncodeToString(h[:])
+	}
 	var freed int64
 	job := func(c *conn) error {
 		freed = 0
 		needed := make(map[metastore.Hash]bool)
-		for r, err := range c.query(`SELECT hash FROM (`+references+`)`, after, list) {
+		// Of a run that goes on there may be millions of references: SQLite goes through them without handing them out.
+		for r, err := range c.query(`SELECT hash FROM (`+references+`) WHERE hash IN (SELECT unhex(value) FROM json_each(?3))`,
+			after, list, textList(names)) {
 			if err != nil {
 				return err
 			}
