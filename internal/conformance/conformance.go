@@ -131,7 +131,7 @@ func (t *talk) hold(first worker.First, here bool) error {
 	var proc *worker.Process
 	var err error
 	if here {
-		proc, err = t.h.pool.StartHere(first, watch)
+		proc, err = t.h.pool.StartHere(ctx, first, watch)
 	} else {
 		proc, err = t.h.pool.Start(ctx, first, worker.Setting{}, watch)
 	}

@@ -66,7 +66,7 @@ func Defaults(ctx context.Context, pool *worker.Pool, q ParameterRequest) (map[s
 // ask starts a process for one question and returns its answer. purpose says what it does, for errors.
 func ask(ctx context.Context, pool *worker.Pool, purpose string, question any, stdout, stderr io.Writer) (*protocol.FromTask, []byte, error) {
 	exited := make(chan worker.Exit, 1)
-	proc, err := pool.StartHere(worker.First{Header: question}, worker.Watch{Exited: func(e worker.Exit) { exited <- e }})
+	proc, err := pool.StartHere(ctx, worker.First{Header: question}, worker.Watch{Exited: func(e worker.Exit) { exited <- e }})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -321,11 +321,15 @@ func (p *Pool) each(f func(*Server)) {
 
 // StartHere starts a process from the flow's own fork server, whatever the isolation is: for
 // work that is not a task, such as resolving parameters.
-func (p *Pool) StartHere(first First, watch Watch) (*Process, error) {
+func (p *Pool) StartHere(ctx context.Context, first First, watch Watch) (*Process, error) {
 	if p.main.spawns {
 		return p.spawn(first, Setting{}, watch)
 	}
-	return p.main.Start(first, watch)
+	s, err := p.server(ctx, Setting{})
+	if err != nil {
+		return nil, err
+	}
+	return s.Start(first, watch)
 }
 
 // server returns the fork server for a setting. One that has died is replaced.
