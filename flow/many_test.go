@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -123,6 +124,40 @@ func TestAFailureThatNoFrameHolds(t *testing.T) {
 	}
 	contains(t, cut(o.stderr), "Step work (task-id")
 	contains(t, s.ok("CrowdShouts", "logs", "1/work/7", "--stderr"), "loud!!!")
+}
+
+// heavy has many elements, each as large as may be in a frame with others.
+type heavy struct {
+	N    int `param:""`
+	List []string
+}
+
+const heavyElement = 60_000
+
+func init() {
+	flows["Heavy"] = func() {
+		flow.New[heavy]("Heavy").
+			Step("start", func(h *heavy, t *flow.Task) error {
+				for range h.N {
+					h.List = append(h.List, strings.Repeat("x", heavyElement))
+				}
+				return nil
+			}, flow.Foreach("List", "work")).
+			Step("work", func(h *heavy, t *flow.Task) error {
+				element, err := flow.Item[string](t)
+				if err == nil && len(element) != heavyElement {
+					err = fmt.Errorf("the element has %d bytes", len(element))
+				}
+				return err
+			}, flow.InProcess(), flow.To("add")).
+			Join("add", func(h *heavy, t *flow.Task, in flow.Inputs[heavy]) error { return nil }, flow.To("end")).
+			Step("end", func(h *heavy, t *flow.Task) error { return nil }).
+			Main()
+	}
+}
+
+func TestElementsInProcessThatNoFrameHolds(t *testing.T) {
+	newSession(t).ok("Heavy", "run", "--n", strconv.Itoa(protocol.MaxBody/heavyElement+1))
 }
 
 func TestInterruptInProcess(t *testing.T) {

@@ -42,8 +42,10 @@ type many struct {
 	tasks map[int64]*conversation
 }
 
-// maxTold is how many tasks are on their way at once.
-const maxTold = 2048
+const (
+	maxTold     = 2048    // tasks that are on their way at once
+	maxToldBody = 8 << 20 // bytes of elements in the frame that tells of tasks
+)
 
 // runsInside reports whether a task is for the process that runs many.
 func (r *Runner) runsInside(l *engine.Launch) bool { return l.Step.InProcess && l.Step.Exec == nil }
@@ -99,17 +101,14 @@ func (m *many) flush() {
 		return
 	}
 	m.onTheirWay(len(now))
-	for from := 0; from < len(now); {
-		to := from + 1
-		for to < len(now) && alike(&now[from].launch, &now[to].launch) {
-			to++
-		}
-		if err := m.tell(now[from:to]); err != nil {
-			for _, a := range now[from:to] {
+	for len(now) > 0 {
+		n := m.together(now)
+		if err := m.tell(now[:n]); err != nil {
+			for _, a := range now[:n] {
 				m.lose(a, err)
 			}
 		}
-		from = to
+		now = now[n:]
 	}
 }
 
@@ -124,6 +123,31 @@ func (m *many) onTheirWay(n int) {
 		m.narrow()
 		m.narrow = nil
 	}
+}
+
+// together is how many tasks, from the first on, one frame tells of: they are alike, and it holds their elements.
+func (m *many) together(all []*attempt) int {
+	var items *foreachItems
+	if f, ok := all[0].launch.Element(); ok {
+		items, _ = m.r.openItems(f.Split) // who reads them tells of an error
+	}
+	room := int64(maxToldBody)
+	for n, a := range all {
+		if n > 0 && !alike(&all[0].launch, &a.launch) {
+			return n
+		}
+		f, ok := a.launch.Element()
+		if items == nil || !ok {
+			continue
+		}
+		if size := items.Size(f.Index); size <= protocol.InlineLimit {
+			room -= size
+		}
+		if room < 0 {
+			return n // what is inline of one task alone is never too much
+		}
+	}
+	return len(all)
 }
 
 // alike reports whether two tasks differ in no more than their places in one foreach. Of those that fall back,
