@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/levadahq/levada/flow"
@@ -144,6 +145,9 @@ func init() {
 				return nil
 			}, flow.Foreach("List", "work")).
 			Step("work", func(h *heavy, t *flow.Task) error {
+				if os.Getenv("FAULT") == "stop" {
+					return syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+				}
 				element, err := flow.Item[string](t)
 				if err == nil && len(element) != heavyElement {
 					err = fmt.Errorf("the element has %d bytes", len(element))
@@ -158,6 +162,17 @@ func init() {
 
 func TestElementsInProcessThatNoFrameHolds(t *testing.T) {
 	newSession(t).ok("Heavy", "run", "--n", strconv.Itoa(protocol.MaxBody/heavyElement+1))
+}
+
+// While there is more to tell the process than its socket holds, it takes nothing any more: the run ends nevertheless.
+func TestInterruptOfAStoppedProcess(t *testing.T) {
+	s := newSession(t)
+	s.env = []string{"FAULT=stop"}
+	said, code := interruptAt(t, s.command("Heavy", "run", "--n", "300"), "/work/2 (pid")
+	if code != 1 {
+		t.Errorf("exit code %d\n%s", code, cut(said))
+	}
+	contains(t, said, "Aborted!")
 }
 
 func TestInterruptInProcess(t *testing.T) {

@@ -540,10 +540,10 @@ func (m *many) kill() {
 	if proc == nil {
 		return
 	}
+	time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) }) // first: who takes nothing keeps us until then
 	if frame, err := protocol.AppendFrame(nil, protocol.Many{Type: "cancel"}); err == nil {
 		m.send(proc, frame) // an error means that the process has ended by itself
 	}
-	time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) })
 }
 
 // close ends the process when the run is over.

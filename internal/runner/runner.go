@@ -25,7 +25,8 @@
 //
 // To kill an attempt is to end it because the run wants that ([engine.Kill]): its process gets SIGTERM, and SIGKILL
 // when the grace period has passed. After a second Ctrl-C, or when the store is lost, it gets SIGKILL at once. A fork
-// server that does not respond any more is killed itself, with everything that it runs.
+// server that does not respond any more is killed itself, with everything that it runs. So is the process of in-process
+// tasks.
 package runner
 
 import (
@@ -406,7 +407,7 @@ func (r *Runner) kill(id engine.TaskID) {
 	}
 }
 
-// killPool kills all fork servers with what they run, and what is being started.
+// killPool kills all fork servers with what they run, the process of many tasks, and what is being started.
 func (r *Runner) killPool() {
 	r.cancelStarts()
 	go r.Pool.Kill()

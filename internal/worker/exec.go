@@ -208,5 +208,9 @@ var handed = []string{
 
 // Many starts the flow's program for many tasks at once.
 func (p *Pool) Many(watch Watch) (*Process, error) {
-	return startProgram(Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(nil), Socket: protocol.ManySocket}, nil, watch)
+	m, err := startProgram(Program{Path: p.spec.Program, Args: p.spec.Args, Env: p.Environment(nil), Socket: protocol.ManySocket}, nil, watch)
+	if err == nil {
+		p.many.Store(m)
+	}
+	return m, err
 }

@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -81,6 +82,8 @@ type Pool struct {
 
 	envMu sync.Mutex
 	env   []string // of workers; nil before the first is started
+
+	many atomic.Pointer[Process] // the last that was started for many tasks; nil before
 }
 
 // seat is the place of the fork server for one setting. Its lock is held while the server starts, which
@@ -383,9 +386,14 @@ func (p *Pool) spawn(first First, set Setting, watch Watch) (*Process, error) {
 	return startProgram(program, speech, watch)
 }
 
-// Kill ends all fork servers and what they run, at once, those that do not listen any more too. It waits for those that
-// start: the context that they were started with has to have ended.
-func (p *Pool) Kill() { p.each((*Server).Kill) }
+// Kill ends all fork servers and what they run, and the process of many tasks, at once, those that do not listen any
+// more too. It waits for those that start: the context that they were started with has to have ended.
+func (p *Pool) Kill() {
+	if m := p.many.Load(); m != nil {
+		m.Signal(syscall.SIGKILL)
+	}
+	p.each((*Server).Kill)
+}
 
 // Close ends all workers and what they run.
 func (p *Pool) Close() error {
