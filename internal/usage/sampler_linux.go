@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -66,7 +67,7 @@ func newSampler(proc string) *Sampler {
 // is forgotten.
 func (s *Sampler) Sample(pids []int) map[int]Reading {
 	for pid := range s.trees {
-		if !contains(pids, pid) {
+		if !slices.Contains(pids, pid) {
 			delete(s.trees, pid)
 		}
 	}
@@ -89,15 +90,6 @@ func (s *Sampler) Sample(pids []int) map[int]Reading {
 		}
 	}
 	return readings
-}
-
-func contains(list []int, x int) bool {
-	for _, v := range list {
-		if v == x {
-			return true
-		}
-	}
-	return false
 }
 
 // read brings a tree up to date.
