@@ -230,7 +230,7 @@ func (f *Follower) tell(run Run, of []metastore.TimelineRow, to *Timeline) {
 			}
 		}
 	}
-	if last.N >= 0 && status.Good() || run.Status != Running {
+	if last.N >= 0 && status.Good() { // all else may change: a run that seems to have died may only have been silent
 		delete(f.open, id)
 		return
 	}

@@ -114,6 +114,62 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// A run that fell silent is told as died, and its tasks with it. When it is heard of again, they go on.
+func TestFollowARunThatComesBack(t *testing.T) {
+	s := apitest.New(t)
+	id := s.Run(t, metastore.RunRunning, "ann")
+	f := s.Follow(id)
+	now := time.Now()
+	look := func() (rows map[int64]api.Status, run api.Run) {
+		t.Helper()
+		now = now.Add(time.Hour) // so that nothing is put off
+		news, err := f.Look(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = make(map[int64]api.Status)
+		if news.Rows != nil {
+			for i, task := range news.Rows.Rows.Task {
+				rows[task] = news.Rows.Statuses[news.Rows.Rows.Status[i]]
+			}
+		}
+		return rows, *news.Run
+	}
+	heard := func(at time.Time) {
+		t.Helper()
+		if err := s.Meta.Beat(t.Context(), id, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := func(status metastore.AttemptStatus) {
+		t.Helper()
+		done := make(chan error, 1)
+		s.Meta.Record(metastore.Record{
+			Attempt: &metastore.Attempt{Run: id, Task: 9, Status: status, Started: now, Ended: now}, Soon: true, Done: func(err error) { done <- err },
+		})
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	look()
+	heard(apitest.Start.Add(-time.Hour))
+	if rows, run := look(); run.Status != api.Died || rows[9] != api.Died {
+		t.Fatalf("a run that is silent is %s, its task %s", run.Status, rows[9])
+	}
+	heard(apitest.Start)
+	if rows, run := look(); run.Status != api.Running || rows[9] != api.Running {
+		t.Errorf("a run that is heard of again is %s, its task %q", run.Status, rows[9])
+	}
+	end(metastore.AttemptCaught)
+	rows, run := look()
+	if rows[9] != "caught" {
+		t.Errorf("the task that has ended is %q", rows[9])
+	}
+	if run.Tasks == nil || run.Tasks.Succeeded != 8 {
+		t.Errorf("the run has %+v", run.Tasks)
+	}
+}
+
 func TestCounts(t *testing.T) {
 	s := apitest.New(t)
 	for _, status := range []metastore.RunStatus{metastore.RunSucceeded, metastore.RunDied, metastore.RunRunning} {
