@@ -173,8 +173,8 @@ func (r StepsResult) tasks() *Counts {
 	var sum Counts
 	for _, st := range r.Steps {
 		if c := st.Counts; c != nil && st.Name != service.ParametersStep {
-			sum.Running, sum.Succeeded, sum.Failed = sum.Running+c.Running, sum.Succeeded+c.Succeeded, sum.Failed+c.Failed
-			sum.Killed, sum.Died = sum.Killed+c.Killed, sum.Died+c.Died
+			sum.Running, sum.Succeeded, sum.Caught = sum.Running+c.Running, sum.Succeeded+c.Succeeded, sum.Caught+c.Caught
+			sum.Failed, sum.Killed, sum.Died = sum.Failed+c.Failed, sum.Killed+c.Killed, sum.Died+c.Died
 		}
 	}
 	return &sum

@@ -165,7 +165,7 @@ func TestFollowARunThatComesBack(t *testing.T) {
 	if rows[9] != "caught" {
 		t.Errorf("the task that has ended is %q", rows[9])
 	}
-	if run.Tasks == nil || run.Tasks.Succeeded != 8 {
+	if run.Tasks == nil || run.Tasks.Succeeded != 8 || run.Tasks.Caught != 1 {
 		t.Errorf("the run has %+v", run.Tasks)
 	}
 }
