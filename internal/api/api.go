@@ -151,7 +151,7 @@ func (s *Service) runsOf(ctx context.Context, found []metastore.Run, counted boo
 	if !counted {
 		return runs, nil
 	}
-	if err := s.countTasks(ctx, runs, counts); err != nil {
+	if err := s.countTasks(ctx, found, runs, counts); err != nil {
 		return nil, err
 	}
 	waiting, err := s.waiting(ctx, found)
@@ -191,9 +191,9 @@ func statusesOf(list []Status) []metastore.RunStatus {
 	return statuses
 }
 
-// countTasks counts the tasks of runs, but for those whose counts are known. Those of a run that is over
+// countTasks counts the tasks of runs, told as runs, but for those whose counts are known. Those of a run that is over
 // stay the same, so they are counted once.
-func (s *Service) countTasks(ctx context.Context, runs []Run, known map[int64]metastore.TaskCount) error {
+func (s *Service) countTasks(ctx context.Context, found []metastore.Run, runs []Run, known map[int64]metastore.TaskCount) error {
 	var ask []int64
 	s.mu.Lock()
 	for i := range runs {
@@ -228,7 +228,7 @@ func (s *Service) countTasks(ctx context.Context, runs []Run, known map[int64]me
 			c.Running, c.Died = 0, n.Running
 		}
 		r.Tasks = &c
-		if r.Status != Running && r.Status != Died { // one that seems to have died may only have been silent
+		if settled(found[i]) {
 			if len(s.counts) >= maxCounts {
 				clear(s.counts)
 			}
@@ -236,6 +236,18 @@ func (s *Service) countTasks(ctx context.Context, runs []Run, known map[int64]me
 		}
 	}
 	return nil
+}
+
+// settled reports whether a run is over for good. One that seems to have died, or of Metaflow to have failed, which is
+// never reported, may only have been silent.
+func settled(r metastore.Run) bool {
+	switch r.Status {
+	case metastore.RunRunning, metastore.RunDied:
+		return false
+	case metastore.RunFailed:
+		return r.Info.Engine != metastore.EngineMetaflow
+	}
+	return true
 }
 
 // maxCounts is the number of runs whose counts are kept.

@@ -186,6 +186,45 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// A run of Metaflow that fell silent after a failure counts as failed, until it is heard of again: its tasks are counted
+// anew.
+func TestCountsOfARunThatComesBack(t *testing.T) {
+	s := apitest.New(t)
+	id, err := s.Meta.CreateRun(t.Context(), metastore.Run{
+		Flow: "Guest", Status: metastore.RunRunning, Created: apitest.Start, FailedTask: 1,
+		Lease: metastore.Lease{Heartbeat: apitest.Start.Add(-time.Hour)}, Info: metastore.RunInfo{Engine: metastore.EngineMetaflow},
+	}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := func(task *metastore.Task, n int, status metastore.AttemptStatus) {
+		t.Helper()
+		done := make(chan error, 1)
+		s.Meta.Record(metastore.Record{
+			Task: task, Attempt: &metastore.Attempt{Run: id, Task: 1, N: n, Status: status, Started: apitest.Start, Ended: apitest.Start},
+			Soon: true, Done: func(err error) { done <- err },
+		})
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	counts := func(status api.Status) api.Counts {
+		t.Helper()
+		run, err := s.Service.Run(t.Context(), api.RunRequest{Run: id, Counts: true})
+		if err != nil || run.Status != status {
+			t.Fatalf("the run is %s, %v", run.Status, err)
+		}
+		return *run.Tasks
+	}
+	record(&metastore.Task{Run: id, ID: 1, Step: "start", Scope: -1, Base: -1, Created: apitest.Start}, 0, metastore.AttemptFailed)
+	equal(t, "silent", counts(api.Failed), api.Counts{Failed: 1})
+	if err := s.Meta.Beat(t.Context(), id, apitest.Start); err != nil {
+		t.Fatal(err)
+	}
+	record(nil, 1, metastore.AttemptSucceeded)
+	equal(t, "heard of again", counts(api.Running), api.Counts{Succeeded: 1})
+}
+
 func TestMetrics(t *testing.T) {
 	s := apitest.New(t)
 	first, second := s.Run(t, metastore.RunSucceeded, "ann", "gold"), s.Run(t, metastore.RunFailed, "bob")

@@ -48,8 +48,7 @@ func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]
 			steps = missing(g, wide)
 			res[r.ID] = steps
 		}
-		// One that seems to have died may only have been silent.
-		if r.Status != metastore.RunRunning && r.Status != metastore.RunDied {
+		if settled(r) {
 			s.mu.Lock()
 			if len(s.left) >= maxCounts {
 				clear(s.left)
