@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/datastore"
@@ -72,9 +71,9 @@ func (b *Bucket) send(ctx context.Context, key, path string) error {
 	if err != nil {
 		return fault.Of("send a value", path, err)
 	}
-	ctx, stop := b.c.watched(ctx)
-	defer stop()
-	req, err := b.c.request(ctx, http.MethodPut, "values/"+key, progress{f, ctx})
+	ctx, watch := b.c.watched(ctx)
+	defer watch.stop()
+	req, err := b.c.request(ctx, http.MethodPut, "values/"+key, watch.out(f))
 	if err != nil {
 		return fault.Wrap(fault.Internal, "send a value", err)
 	}
@@ -137,8 +136,8 @@ func (b *Bucket) Path(ctx context.Context, key string) (string, error) {
 
 // fetch reads a value from at on into a file.
 func (b *Bucket) fetch(ctx context.Context, key string, to *os.File, at *int64) error {
-	ctx, stop := b.c.watched(ctx)
-	defer stop()
+	ctx, watch := b.c.watched(ctx)
+	defer watch.stop()
 	req, err := b.c.request(ctx, http.MethodGet, "values/"+key, nil)
 	if err != nil {
 		return fault.Wrap(fault.Internal, "fetch a value", err)
@@ -161,7 +160,7 @@ func (b *Bucket) fetch(ctx context.Context, key string, to *os.File, at *int64) 
 		return fault.Of("fetch a value", to.Name(), err)
 	}
 	out := &counter{w: to}
-	n, err := io.Copy(out, progress{resp.Body, ctx})
+	n, err := io.Copy(out, watch.in(resp.Body))
 	*at += n
 	if out.err != nil {
 		return fault.Of("fetch a value", to.Name(), out.err)
@@ -208,32 +207,6 @@ func (b *Bucket) Settle(ctx context.Context, ref datastore.Ref) (bool, error) {
 		return false, err
 	}
 	return ask[bool](ctx, b.c, "settle", ref)
-}
-
-// stalled is how long a value may not move before it is sent or fetched anew.
-const stalled = 2 * time.Minute
-
-type watchKey struct{}
-
-// watched returns a context that ends when nothing has passed through a progress reader for a while.
-func (c *Client) watched(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	timer := time.AfterFunc(stalled, cancel)
-	moved := func() { timer.Reset(stalled); c.hear() }
-	return context.WithValue(ctx, watchKey{}, moved), func() { timer.Stop(); cancel() }
-}
-
-type progress struct {
-	r   io.Reader
-	ctx context.Context
-}
-
-func (p progress) Read(buf []byte) (int, error) {
-	n, err := p.r.Read(buf)
-	if moved, ok := p.ctx.Value(watchKey{}).(func()); ok && n > 0 {
-		moved()
-	}
-	return n, err
 }
 
 // counter tells an error of writing from one of reading.

@@ -31,12 +31,11 @@ import (
 // DefaultPatience is how long a client waits for a server that is away.
 const DefaultPatience = metastore.Patience
 
-// The pauses between tries, and how long one try of a call may take in which nothing is heard of the server.
+// The pauses between tries, and how long what is tried once may take.
 const (
 	firstPause = 10 * time.Millisecond
 	longPause  = 2 * time.Second
 	helloTime  = 10 * time.Second
-	callTime   = 2 * time.Minute
 	beatTime   = 2 * time.Second
 	silence    = 10 * time.Second // after which a server that says nothing at all is told to be away
 )
@@ -295,60 +294,75 @@ var packer = sync.OnceValue(func() *zstd.Encoder {
 	return must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true)))
 })
 
-// call sends a call and returns a decoder of its answer.
-func (c *Client) call(ctx context.Context, name string, args any) (*cbor.Decoder, io.Closer, error) {
+// reply is the answer to a call, as it comes.
+type reply struct {
+	*cbor.Decoder
+	in    io.Reader // the decoder's
+	body  io.Closer
+	watch *watch
+}
+
+func (r *reply) close() {
+	r.body.Close()
+	r.watch.stop()
+}
+
+// call sends a call. The caller closes the answer.
+func (c *Client) call(ctx context.Context, name string, args any) (*reply, error) {
 	body, err := encoding.Marshal(args)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, "send "+name, err)
+		return nil, fault.Wrap(fault.Internal, "send "+name, err)
 	}
 	packed := len(body) > compressAbove
 	if packed {
 		body = packer().EncodeAll(body, nil)
 	}
-	req, err := c.request(ctx, http.MethodPost, name, bytes.NewReader(body))
+	ctx, watch := c.watched(ctx)
+	req, err := c.request(ctx, http.MethodPost, name, nil)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, "send "+name, err)
+		watch.stop()
+		return nil, fault.Wrap(fault.Internal, "send "+name, err)
 	}
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(watch.out(bytes.NewReader(body))), nil }
+	req.Body, _ = req.GetBody()
 	req.Header.Set("Content-Type", contentType)
 	if packed {
 		req.Header.Set("Content-Encoding", encodingZstd)
 	}
 	resp, err := c.roundTrip(req)
 	if err != nil {
-		return nil, nil, err
+		watch.stop()
+		return nil, err
 	}
+	in := watch.in(resp.Body)
+	r := &reply{decoding.NewDecoder(in), in, resp.Body, watch}
 	if resp.Header.Get("Content-Type") != contentType {
-		resp.Body.Close()
-		return nil, nil, fault.New(fault.Unavailable, "what answers is not a Levada server").On(c.url).Do("check the address")
+		r.close()
+		return nil, fault.New(fault.Unavailable, "what answers is not a Levada server").On(c.url).Do("check the address")
 	}
-	return decoding.NewDecoder(resp.Body), resp.Body, nil
+	return r, nil
 }
 
 // askOnce sends a call that is answered by one value. It takes as long as the server says that it is at it.
 func askOnce[R any](ctx context.Context, c *Client, name string, args any) (result R, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	patience := time.AfterFunc(callTime, cancel)
-	defer patience.Stop()
-	dec, body, err := c.call(ctx, name, args)
+	r, err := c.call(ctx, name, args)
 	if err != nil {
 		return result, err
 	}
-	defer body.Close()
+	defer r.close()
 	var a answer[R]
 	for !a.Last {
 		a = answer[R]{}
-		if err := dec.Decode(&a); err != nil {
+		if err := r.Decode(&a); err != nil {
 			return result, unread(err)
 		}
-		c.hear()
-		patience.Reset(callTime)
 	}
 	if len(a.Items) > 0 {
 		result = a.Items[0]
 	}
 	// To its end, so that the connection can be used again.
-	_, _ = io.Copy(io.Discard, io.LimitReader(body.(io.Reader), 1<<10))
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.in, 1<<10))
 	return result, a.Fault.unpack()
 }
 
@@ -377,22 +391,21 @@ func ask[R any](ctx context.Context, c *Client, name string, args any) (result R
 // came may not be what comes the next time.
 func askAll[T any](ctx context.Context, c *Client, name string, args any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var dec *cbor.Decoder
-		var body io.Closer
+		var r *reply
 		var first []answer[T]
 		err := c.patiently(ctx, func(bool) (err error) {
 			first = first[:0]
-			if dec, body, err = c.call(ctx, name, args); err != nil {
+			if r, err = c.call(ctx, name, args); err != nil {
 				return err
 			}
 			for done := false; !done; {
 				var a answer[T]
-				if err := dec.Decode(&a); err != nil {
-					body.Close()
+				if err := r.Decode(&a); err != nil {
+					r.close()
 					return unread(err)
 				}
 				first = append(first, a)
-				done = a.Last || dec.NumBytesRead() > maxBuffered
+				done = a.Last || r.NumBytesRead() > maxBuffered
 			}
 			return nil
 		})
@@ -401,7 +414,7 @@ func askAll[T any](ctx context.Context, c *Client, name string, args any) iter.S
 			yield(zero, err)
 			return
 		}
-		defer body.Close()
+		defer r.close()
 		for {
 			for _, a := range first {
 				for _, v := range a.Items {
@@ -418,7 +431,7 @@ func askAll[T any](ctx context.Context, c *Client, name string, args any) iter.S
 				}
 			}
 			var a answer[T]
-			if err := dec.Decode(&a); err != nil {
+			if err := r.Decode(&a); err != nil {
 				kind := fault.Unavailable
 				if ctx.Err() != nil {
 					kind = fault.Interrupted

@@ -22,6 +22,27 @@ func SetSignEvery(d time.Duration) (restore func()) {
 	return func() { signEvery = before }
 }
 
+// SetStalled changes how long nothing may move in a request, until the function it returns is called.
+func SetStalled(d time.Duration) (restore func()) {
+	before := stalled
+	stalled = d
+	return func() { stalled = before }
+}
+
+// HoldLittle has the system hold little of what a client sends and the server has not taken.
+func (c *Client) HoldLittle() {
+	c.http.CloseIdleConnections()
+	transport := c.http.Transport.(*http.Transport)
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			err = tcp.SetWriteBuffer(16 << 10)
+		}
+		return conn, err
+	}
+}
+
 // Writers returns of how many clients the last answer is kept.
 func (h *Handler) Writers() int {
 	h.mu.Lock()

@@ -114,6 +114,7 @@ func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, erro
 			}
 		}
 		quiet := sign[R](w)
+		defer quiet() // also if f panics
 		result, err := f(r.Context(), args)
 		signed := quiet()
 		if errors.Is(err, errGone) {
@@ -167,18 +168,23 @@ func list[A, T any](h *Handler, name string, f func(context.Context, A) iter.Seq
 			return
 		}
 		part := answer[T]{}
+		quiet := sign[T](w)
+		defer func() { quiet() }()
 		for v, err := range f(r.Context(), args) {
 			if err != nil {
 				part.Fault = packFault(err)
 				break
 			}
 			if part.Items = append(part.Items, v); len(part.Items) == chunkItems {
+				quiet()
 				if send(w, part) != nil {
 					return
 				}
 				part.Items = part.Items[:0]
+				quiet = sign[T](w)
 			}
 		}
+		quiet()
 		part.Last = true
 		send(w, part)
 	})

@@ -392,6 +392,8 @@ func (w *Window) Look(ctx context.Context, run int64, name string) (string, erro
 		if err != nil {
 			return fault.Of("keep a log", f.Name(), err)
 		}
+		ctx, watch := w.c.watched(ctx)
+		defer watch.stop()
 		req, err := w.c.request(ctx, http.MethodGet, "logs/"+itoa(run)+"/"+name+"?from="+itoa(at), nil)
 		if err != nil {
 			return fault.Wrap(fault.Internal, "read a log", err)
@@ -402,7 +404,7 @@ func (w *Window) Look(ctx context.Context, run int64, name string) (string, erro
 		}
 		defer resp.Body.Close()
 		out := &counter{w: f}
-		if _, err := io.Copy(out, resp.Body); err != nil {
+		if _, err := io.Copy(out, watch.in(resp.Body)); err != nil {
 			if out.err != nil {
 				return fault.Of("keep a log", f.Name(), out.err)
 			}

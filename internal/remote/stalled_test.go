@@ -3,7 +3,10 @@ package remote_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"iter"
 	"net"
 	"net/http"
@@ -122,5 +125,182 @@ func TestSlowCalls(t *testing.T) {
 	}
 	if n := work.calls.Load(); n != 1 {
 		t.Errorf("the server was asked %d times", n)
+	}
+}
+
+// TestStalledServers asks servers that stop in the middle for lists and for logs: they are not waited for longer than the
+// patience.
+func TestStalledServers(t *testing.T) {
+	defer remote.SetStalled(200 * time.Millisecond)()
+	h, stop := handler(t, t.TempDir())
+	defer stop()
+	ended := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/Runs"): // says nothing
+		case strings.Contains(r.URL.Path, "/logs/"): // says a part
+			w.Header().Set("Content-Length", "1000")
+			w.Write([]byte("a part"))
+			http.NewResponseController(w).Flush()
+		default:
+			h.ServeHTTP(w, r)
+			return
+		}
+		<-ended
+	}))
+	defer server.Close()
+	defer close(ended)
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Store.Close()
+	window := c.Window()
+	defer window.Close()
+	for what, ask := range map[string]func(context.Context) error{
+		"a list": func(ctx context.Context) error {
+			for _, err := range c.Store.Runs(ctx, metastore.RunFilter{}) {
+				return err
+			}
+			return nil
+		},
+		"a log": func(ctx context.Context) error {
+			_, err := window.Look(ctx, 1, "1-0.log")
+			return err
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		if err := ask(ctx); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "nothing was heard of it") {
+			t.Errorf("%s: %v", what, err)
+		}
+		cancel()
+	}
+}
+
+// slowList is a store with a list of which each part takes longer than a server may be silent.
+type slowList struct {
+	metastore.Store
+	signs chan struct{}
+}
+
+func (s *slowList) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, error] {
+	return func(yield func(metastore.LogRecord, error) bool) {
+		for range 2000 {
+			if !yield(metastore.LogRecord{File: "x"}, nil) {
+				return
+			}
+		}
+		for range 3 {
+			select {
+			case <-s.signs:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// TestSlowLists has a list whose end takes longer than a server may be silent: it says that it is at it.
+func TestSlowLists(t *testing.T) {
+	defer remote.SetSignEvery(10 * time.Millisecond)()
+	store := &slowList{mem.New(), make(chan struct{})}
+	h := remote.New(remote.Config{Store: store, Home: t.TempDir()})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/LogRecords") {
+			w = &heard{w, store.signs}
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Store.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	n := 0
+	for _, err := range c.Store.LogRecords(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 2000 {
+		t.Errorf("%d of 2000 came", n)
+	}
+}
+
+// heard tells of each part of an answer, if anybody waits for that.
+type heard struct {
+	http.ResponseWriter
+	parts chan struct{}
+}
+
+func (h *heard) Write(data []byte) (int, error) {
+	select {
+	case h.parts <- struct{}{}:
+	default:
+	}
+	return h.ResponseWriter.Write(data)
+}
+
+func (h *heard) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+// narrow is connections through which a server gets little at a time.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	c, err := n.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		tcp.SetReadBuffer(16 << 10)
+	}
+	return c, err
+}
+
+// paced is a body of a request that comes slowly.
+type paced struct {
+	io.ReadCloser
+	tick *time.Ticker
+}
+
+func (p paced) Read(buf []byte) (int, error) {
+	<-p.tick.C
+	return p.ReadCloser.Read(buf[:min(len(buf), 16<<10)])
+}
+
+// TestSlowLinks sends what takes longer than a server may be silent, but does not stand still: it is sent once.
+func TestSlowLinks(t *testing.T) {
+	defer remote.SetStalled(time.Second)()
+	defer remote.SetSignEvery(50 * time.Millisecond)()
+	h, stop := handler(t, t.TempDir())
+	defer stop()
+	var asked atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/write") && r.ContentLength > 1<<20 {
+			asked.Add(1)
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			r.Body = paced{r.Body, tick}
+		}
+		h.ServeHTTP(w, r)
+	}))
+	server.Listener = narrow{server.Listener}
+	server.Start()
+	defer server.Close()
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Store.Close()
+	c.HoldLittle()
+	data := make([]byte, 3<<20)
+	rand.Read(data)
+	done := make(chan error, 1)
+	c.Store.Record(metastore.Record{
+		Blobs: []metastore.Blob{{Hash: sha256.Sum256(data), Data: data}}, Soon: true, Done: func(err error) { done <- err },
+	})
+	if err := <-done; err != nil || asked.Load() != 1 {
+		t.Errorf("it was sent %d times: %v", asked.Load(), err)
 	}
 }
