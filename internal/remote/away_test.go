@@ -325,6 +325,42 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
+// A loss of power can leave an empty file of a value that was kept just before. It is fetched anew.
+func TestEmptyFileInTheCache(t *testing.T) {
+	h, stop := handler(t, t.TempDir())
+	defer stop()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	cache := t.TempDir()
+	c := dial(t, server.URL, cache)
+	defer c.Store.Close()
+	data := datastore.New(c.Store, c.Bucket, filepath.Join(c.Home(), "staging"))
+	value := make([]byte, 100<<10)
+	rand.NewChaCha8([32]byte{2}).Read(value)
+	ref, err := data.Put(t.Context(), value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, plain, err := data.File(t.Context(), ref.Hash)
+	if err != nil || !plain {
+		t.Fatal(plain, err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, err := data.Blob(t.Context(), ref.Hash); err != nil || !bytes.Equal(got, value) {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+	}
+	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
+		t.Errorf("the empty file stays: %v, %v", st, err)
+	}
+}
+
 // TestFilesOfRunningTasks follows a log and a card from the folder of the engine to a reader on a third machine.
 func TestFilesOfRunningTasks(t *testing.T) {
 	home := t.TempDir()

@@ -60,11 +60,11 @@ func (c *cache) temporary() (*os.File, error) {
 	return f, nil
 }
 
-// find returns where a value is, and notes that it is used.
+// find returns where a value is, and notes that it is used. An empty file is what a loss of power may leave of one.
 func (c *cache) find(key string) (string, bool) {
 	path := c.path(key)
 	st, err := os.Lstat(path)
-	if err != nil || !st.Mode().IsRegular() {
+	if err != nil || !st.Mode().IsRegular() || st.Size() == 0 {
 		return "", false
 	}
 	// The access time: the other one is part of what tells that a file was verified.
@@ -74,9 +74,10 @@ func (c *cache) find(key string) (string, bool) {
 	return path, true
 }
 
-// take moves a file, which must be on the same file system, to the cache; one that is not is copied.
+// take moves a file, which must be on the same file system, to the cache. Its bytes are on the disk before it has its
+// name there: after a loss of power, a part of it would be taken for the value.
 func (c *cache) take(key, path string) error {
-	st, err := os.Stat(path)
+	st, err := synced(path)
 	if err != nil {
 		return fault.Of("keep a value", path, err)
 	}
@@ -84,7 +85,7 @@ func (c *cache) take(key, path string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return fault.Of("keep a value", to, err)
 	}
-	if _, err := os.Lstat(to); err == nil { // those who read it know it
+	if there, err := os.Lstat(to); err == nil && there.Size() > 0 { // those who read it know it
 		return fault.Of("keep a value", path, os.Remove(path))
 	}
 	if err := os.Chmod(path, 0o444); err != nil {
@@ -104,6 +105,19 @@ func (c *cache) take(key, path string) error {
 		c.trim()
 	}
 	return nil
+}
+
+// synced returns what is known of a file whose bytes are on the disk then.
+func synced(path string) (fs.FileInfo, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return nil, err
+	}
+	return f.Stat()
 }
 
 // kept is a file of the cache.
