@@ -90,18 +90,6 @@ func (r *recorder) EndRun(ctx context.Context, id int64, e metastore.RunEnd) err
 	return err
 }
 
-// AskStop asks for the end of a run.
-func (r *recorder) AskStop(ctx context.Context, id int64, at time.Time) error {
-	_, err := r.do(ctx, write{Stop: &beatArgs{id, at}})
-	return err
-}
-
-// ChangeTags changes the tags of a run.
-func (r *recorder) ChangeTags(ctx context.Context, id int64, remove, add []string) ([]string, error) {
-	w, err := r.do(ctx, write{Tags: &tags{id, remove, add}})
-	return w.Tags, err
-}
-
 // Close sends what is queued and ends the client.
 func (r *recorder) Close() error {
 	r.end()

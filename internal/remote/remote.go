@@ -12,7 +12,7 @@
 //
 // # Once, and in order
 //
-// Everything that a client writes to the metastore goes through one queue. What has been queued travels as one numbered
+// What a client records in the metastore goes through one queue. What has been queued travels as one numbered
 // batch, and the next batch is sent only after the answer to this one. The server passes a batch on in order and
 // answers when all of it is durable. So records are committed in the order in which they were queued, and Done is
 // called only for what is durable.
@@ -25,7 +25,10 @@
 //     of the batch may be durable. All of it is passed on again. Each write has a name, a [metastore.Mark], made of the
 //     session, the number of the batch and the place in it, which the store commits together with the write. So a
 //     record that was committed is not written again, and for a run that was created, that run is the answer. The end
-//     of a run, requests to stop, and changes of tags state the result to be reached, and may be repeated.
+//     of a run states the result to be reached, and may be repeated.
+//
+// Requests to stop and changes of tags state such a result too. They are calls like those that read: nothing that is
+// queued depends on them.
 //
 // A write that merely equals an earlier one has another name. If it adds a task or a scope that exists, it is a
 // Conflict, whether it was sent once or again. The store forgets the names of a client's batch when the client's next

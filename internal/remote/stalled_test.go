@@ -177,6 +177,54 @@ func TestStalledServers(t *testing.T) {
 	}
 }
 
+// TestWhoAsksMayLeave has a server that says nothing to what is asked of a run. Whoever asks can stop waiting for it, and
+// the client then ends at once.
+func TestWhoAsksMayLeave(t *testing.T) {
+	h, stop := handler(t, t.TempDir())
+	defer stop()
+	ended, asked := make(chan struct{}), make(chan struct{}, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/hello") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		io.Copy(io.Discard, r.Body)
+		asked <- struct{}{}
+		<-ended
+	}))
+	defer server.Close()
+	defer close(ended)
+	for what, ask := range map[string]func(context.Context, *remote.Client) error{
+		"to stop": func(ctx context.Context, c *remote.Client) error { return c.Store.AskStop(ctx, 1, time.Now()) },
+		"for tags": func(ctx context.Context, c *remote.Client) error {
+			_, err := c.Store.ChangeTags(ctx, 1, nil, []string{"x"})
+			return err
+		},
+	} {
+		c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			err := ask(ctx, c)
+			c.Store.Close()
+			done <- err
+		}()
+		<-asked
+		cancel()
+		select {
+		case err := <-done:
+			if !fault.Is(err, fault.Interrupted) {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: it is waited for all the same", what)
+		}
+	}
+}
+
 // slowList is a store with a list of which each part takes longer than a server may be silent.
 type slowList struct {
 	metastore.Store

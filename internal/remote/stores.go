@@ -35,9 +35,13 @@ type (
 		Hashes []metastore.Hash
 		Unless metastore.RunSet
 	}
-	beatArgs struct {
+	beatArgs struct { // also of AskStop
 		Run int64
 		At  time.Time
+	}
+	tagsArgs struct {
+		Run         int64
+		Remove, Add []string
 	}
 )
 
@@ -108,6 +112,10 @@ func (h *Handler) stores() {
 	list(h, "LogRecords", func(ctx context.Context, _ none) iter.Seq2[metastore.LogRecord, error] { return s.LogRecords(ctx) })
 	post(h, "Beat", func(ctx context.Context, a beatArgs) (none, error) {
 		return none{}, s.Beat(ctx, a.Run, h.c.heard(a.At))
+	})
+	post(h, "AskStop", func(ctx context.Context, a beatArgs) (none, error) { return none{}, s.AskStop(ctx, a.Run, a.At) })
+	post(h, "ChangeTags", func(ctx context.Context, a tagsArgs) ([]string, error) {
+		return s.ChangeTags(ctx, a.Run, a.Remove, a.Add)
 	})
 }
 
@@ -313,4 +321,16 @@ func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, e
 // tells of it: the next beat does as well.
 func (s *Store) Beat(ctx context.Context, id int64, at time.Time) error {
 	return s.c.beat(ctx, beatArgs{id, at})
+}
+
+// AskStop asks for the end of a run. It does not go through the queue: like a change of tags, it says what is to be, so it
+// may be sent twice, and whoever asks may stop waiting.
+func (s *Store) AskStop(ctx context.Context, id int64, at time.Time) error {
+	_, err := ask[none](ctx, s.c, "AskStop", beatArgs{id, at})
+	return err
+}
+
+// ChangeTags changes the tags of a run.
+func (s *Store) ChangeTags(ctx context.Context, id int64, remove, add []string) ([]string, error) {
+	return ask[[]string](ctx, s.c, "ChangeTags", tagsArgs{id, remove, add})
 }

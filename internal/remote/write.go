@@ -24,8 +24,6 @@ type write struct {
 	Record *metastore.Record `cbor:",omitempty"`
 	Create *create           `cbor:",omitempty"`
 	End    *end              `cbor:",omitempty"`
-	Stop   *beatArgs         `cbor:",omitempty"`
-	Tags   *tags             `cbor:",omitempty"`
 }
 
 type create struct {
@@ -38,16 +36,10 @@ type end struct {
 	End metastore.RunEnd
 }
 
-type tags struct {
-	Run         int64
-	Remove, Add []string
-}
-
 // written is what became of a write.
 type written struct {
 	Fault *wireFault `cbor:",omitempty"`
 	Run   int64      `cbor:",omitempty"` // that was created
-	Tags  []string   `cbor:",omitempty"`
 }
 
 // writer is what the server keeps of a client that writes.
@@ -146,10 +138,6 @@ func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []w
 			answer[i].Run, failed[i] = h.c.Store.CreateRun(ctx, x.Create.Run, x.Create.Begin)
 		case x.End != nil:
 			failed[i] = h.c.Store.EndRun(ctx, x.End.Run, x.End.End)
-		case x.Stop != nil:
-			failed[i] = h.c.Store.AskStop(ctx, x.Stop.Run, x.Stop.At)
-		case x.Tags != nil:
-			answer[i].Tags, failed[i] = h.c.Store.ChangeTags(ctx, x.Tags.Run, x.Tags.Remove, x.Tags.Add)
 		default:
 			failed[i] = fault.New(fault.Usage, "a write that writes nothing")
 		}
