@@ -10,21 +10,61 @@ import (
 	"github.com/levadahq/levada/internal/tasklog"
 )
 
+// checkStream refuses a stream that a task does not have.
+func checkStream(name string) error {
+	if name != "" && name != "stdout" && name != "stderr" {
+		return fault.New(fault.Usage, "a task has no stream %q: it is stdout or stderr, or empty for both", name)
+	}
+	return nil
+}
+
+// in reports whether a line is of a stream; all are of "".
+func in(stream string, l tasklog.Line) bool { return stream == "" || l.Stream.String() == stream }
+
+// wholeLog yields the log of an attempt as it is now, both streams. One that does not exist has written nothing. NotFound
+// if there is no such task.
+func (s *Service) wholeLog(ctx context.Context, q LogRequest) (iter.Seq2[tasklog.Line, error], error) {
+	if err := checkStream(q.Stream); err != nil {
+		return nil, err
+	}
+	run, t, err := s.task(ctx, q.Run, q.Task)
+	if err != nil {
+		return nil, err
+	}
+	info := service.TaskInfo{Flow: run.Flow, Task: t}
+	if info.Attempts, err = s.c.Store.Attempts(ctx, q.Run, q.Task); err != nil {
+		return nil, err
+	}
+	return func(yield func(tasklog.Line, error) bool) {
+		for l, err := range s.c.Cases.Log(ctx, info, q.Attempt) {
+			if fault.Is(err, fault.NotFound) || !yield(l, err) {
+				return
+			}
+		}
+	}, nil
+}
+
+// ReadLog yields the log of an attempt as it is now, to its end: unlike pages of it, it is read once. The text of a line is
+// valid until the next. NotFound if there is no such task.
+func (s *Service) ReadLog(ctx context.Context, q LogRequest) (iter.Seq2[tasklog.Line, error], error) {
+	lines, err := s.wholeLog(ctx, q)
+	return func(yield func(tasklog.Line, error) bool) {
+		for l, err := range lines {
+			if (err != nil || in(q.Stream, l)) && !yield(l, err) {
+				return
+			}
+		}
+	}, err
+}
+
 // Log returns a page of the log of an attempt. NotFound if there is no such task.
 func (s *Service) Log(ctx context.Context, q LogRequest) (LogResult, error) {
-	if q.Stream != "" && q.Stream != "stdout" && q.Stream != "stderr" {
-		return LogResult{}, fault.New(fault.Usage, "a task has no stream %q: it is stdout or stderr, or empty for both", q.Stream)
-	}
 	skip, err := parseCursor(q.Cursor, 0)
 	if err != nil {
 		return LogResult{}, err
 	}
-	run, t, err := s.task(ctx, q.Run, q.Task)
+	lines, err := s.wholeLog(ctx, q)
 	if err != nil {
-		return LogResult{}, err
-	}
-	info := service.TaskInfo{Flow: run.Flow, Task: t}
-	if info.Attempts, err = s.c.Store.Attempts(ctx, q.Run, q.Task); err != nil {
 		return LogResult{}, err
 	}
 	res := LogResult{Lines: []LogLine{}}
@@ -33,14 +73,11 @@ func (s *Service) Log(ctx context.Context, q LogRequest) (LogResult, error) {
 		limit = pageBytes / 8
 	}
 	var at int64 // lines read so far
-	for l, err := range s.c.Cases.Log(ctx, info, q.Attempt) {
-		if fault.Is(err, fault.NotFound) {
-			return res, nil // no such attempt: it has written nothing
-		}
+	for l, err := range lines {
 		if err != nil {
 			return LogResult{}, err
 		}
-		if at++; at <= skip || q.Stream != "" && l.Stream.String() != q.Stream {
+		if at++; at <= skip || !in(q.Stream, l) {
 			continue
 		}
 		if len(res.Lines) == limit || len(res.Lines) > 0 && len(res.Data)+len(l.Text) > pageBytes {
@@ -70,8 +107,8 @@ type FollowedLine struct {
 // It looks at every tick. An Attempt of -1 is the task's last one at this moment, or its first if none has
 // started. NotFound if there is no such task.
 func (s *Service) FollowLog(ctx context.Context, q LogRequest, tick <-chan time.Time) (iter.Seq2[FollowedLine, error], error) {
-	if q.Stream != "" && q.Stream != "stdout" && q.Stream != "stderr" {
-		return nil, fault.New(fault.Usage, "a task has no stream %q: it is stdout or stderr, or empty for both", q.Stream)
+	if err := checkStream(q.Stream); err != nil {
+		return nil, err
 	}
 	skip, err := parseCursor(q.Cursor, 0)
 	if err != nil {
@@ -96,7 +133,7 @@ func (s *Service) FollowLog(ctx context.Context, q LogRequest, tick <-chan time.
 				yield(FollowedLine{}, err)
 				return
 			}
-			if at++; at <= skip || q.Stream != "" && l.Stream.String() != q.Stream {
+			if at++; at <= skip || !in(q.Stream, l.Line) {
 				continue
 			}
 			if !yield(FollowedLine{TimeOf(l.Time), l.Stream == tasklog.Stderr, string(l.Text), l.Newline, formatCursor(at)}, nil) {

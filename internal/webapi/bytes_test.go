@@ -3,14 +3,22 @@ package webapi_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/api/apitest"
 	"github.com/levadahq/levada/internal/livecard"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
+	"github.com/levadahq/levada/internal/tasklog"
+	"github.com/levadahq/levada/internal/webapi"
 )
 
 func TestBytes(t *testing.T) {
@@ -41,6 +49,46 @@ func TestBytes(t *testing.T) {
 		if res.StatusCode != 400 || !strings.Contains(string(data), c[3]) || strings.Contains(string(data), "json:") || strings.Contains(string(data), "Go ") {
 			t.Errorf("%s %s %s: %d, %q", c[0], c[1], c[2], res.StatusCode, data)
 		}
+	}
+}
+
+// readings counts how often a log is read.
+type readings struct {
+	metastore.Store
+	n atomic.Int32
+}
+
+func (r *readings) Log(ctx context.Context, run, task int64, attempt int) ([]byte, error) {
+	r.n.Add(1)
+	return r.Store.Log(ctx, run, task, attempt)
+}
+
+// A log is read once to be downloaded, however long it is, and not from its beginning for each part.
+func TestALogIsReadOnce(t *testing.T) {
+	s := apitest.New(t)
+	run := s.Run(t, metastore.RunSucceeded, "ann")
+	const lines = 20_000
+	var w tasklog.Writer
+	var log []byte
+	for range lines {
+		log = w.Append(log, tasklog.Line{Time: apitest.Start, Text: []byte("x"), Newline: true})
+	}
+	done := make(chan error, 1)
+	s.Meta.Record(metastore.Record{
+		Attempt: &metastore.Attempt{Run: run, Task: 1, Status: metastore.AttemptSucceeded, Started: apitest.Start, Ended: apitest.Start},
+		Log:     log, Soon: true, Done: func(err error) { done <- err },
+	})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	store := &readings{Store: s.Meta}
+	cases := service.New(service.Config{Store: store, Data: s.Data, Home: t.TempDir(), Now: time.Now})
+	h := webapi.New(webapi.Options{API: api.New(api.Config{Cases: cases, Store: store, Data: s.Data})})
+	defer h.Close()
+	res := httptest.NewRecorder()
+	h.ServeHTTP(res, httptest.NewRequest("GET", "/api/v1/runs/1/tasks/1/log.txt", nil))
+	if n := bytes.Count(res.Body.Bytes(), []byte("x\n")); res.Code != 200 || n != lines || store.n.Load() != 1 {
+		t.Errorf("%d, %d lines after %d readings", res.Code, n, store.n.Load())
 	}
 }
 

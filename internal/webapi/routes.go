@@ -263,35 +263,42 @@ func (a *API) logFile(r *request) error {
 	if r.err != nil {
 		return r.err
 	}
-	res, err := a.API.Log(r.Context(), q)
+	lines, err := a.API.ReadLog(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	r.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	name := "run-" + r.PathValue("run") + "-task-" + r.PathValue("task") + ".log"
-	r.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	out := r.output(true)
-	for begins := true; ; {
-		data := res.Data
-		for _, l := range res.Lines {
-			if stamps && begins {
-				out.WriteString(l.Time.Time().Format(time.RFC3339Nano) + " ")
-			}
-			out.Write(data[:l.Length])
-			data = data[l.Length:]
-			if begins = l.Newline; begins {
-				out.WriteByte('\n')
-			}
-		}
-		if res.Next == "" {
-			out.Close() // an error means that the reader is gone
-			return nil
-		}
-		q.Cursor = res.Next
-		if res, err = a.API.Log(r.Context(), q); err != nil {
+	var out *output
+	begin := func() {
+		r.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		name := "run-" + r.PathValue("run") + "-task-" + r.PathValue("task") + ".log"
+		r.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+		out = r.output(true)
+	}
+	begins := true // the next is the beginning of a line
+	for l, err := range lines {
+		switch {
+		case err != nil && out == nil:
+			return err
+		case err != nil:
 			panic(http.ErrAbortHandler) // so that the reader sees that it is not whole
+		case out == nil:
+			begin()
+		}
+		if stamps && begins {
+			out.WriteString(l.Time.Format(time.RFC3339Nano) + " ")
+		}
+		out.Write(l.Text)
+		if begins = l.Newline; begins {
+			if out.WriteByte('\n') != nil {
+				return nil // the reader is gone
+			}
 		}
 	}
+	if out == nil {
+		begin()
+	}
+	out.Close() // an error means that the reader is gone
+	return nil
 }
 
 // sandbox gives a card an origin of its own wherever it is opened.
