@@ -26,8 +26,10 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 )
 
-// How long a server that does not answer is waited for.
+// How long a server that does not answer is waited for, and how long it is tried to reach one once: at an address that
+// leads nowhere, nothing says so.
 const (
+	dialTime      = 10 * time.Second
 	firstPatience = 2 * time.Second
 	patience      = time.Minute
 	firstPause    = 50 * time.Millisecond
@@ -56,6 +58,7 @@ func New(address string) (*Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
+	transport.DialContext = (&net.Dialer{Timeout: dialTime, KeepAlive: 15 * time.Second}).DialContext
 	return &Client{base: strings.TrimRight(u.String(), "/"), http: &http.Client{Transport: transport}, wait: sleep}, nil
 }
 
@@ -88,6 +91,7 @@ func (c *Client) Call(ctx context.Context, name string, params []byte) (any, err
 		left = firstPatience
 	}
 	for {
+		began := time.Now()
 		res, err := c.send(ctx, name, params)
 		if err == nil {
 			c.met.Store(true)
@@ -95,6 +99,9 @@ func (c *Client) Call(ctx context.Context, name string, params []byte) (any, err
 		}
 		if ctx.Err() != nil {
 			return nil, fault.Wrap(fault.Interrupted, "ask the server", ctx.Err())
+		}
+		if neverSent(err) {
+			left -= time.Since(began)
 		}
 		if left <= 0 || api.Writes(name) && !neverSent(err) {
 			return nil, c.away(name, err)

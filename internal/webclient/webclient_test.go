@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -193,6 +194,26 @@ func TestNobodyListens(t *testing.T) {
 	if srv != nil {
 		srv.Close()
 	}
+}
+
+// nowhere is connections to an address from which nothing comes back.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+	time.Sleep(dialTime)
+	return nil, &net.OpError{Op: "dial", Err: errors.New("i/o timeout")}
+}
+
+// An address that leads nowhere is told when it has been tried once, and not after as many tries as fit into the pauses.
+func TestAnAddressThatLeadsNowhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, "http://192.0.2.1:8265")
+		c.http.Transport = nowhere{}
+		began := time.Now()
+		if _, err := c.Call(t.Context(), "info", nil); !fault.Is(err, fault.Unavailable) || time.Since(began) > 2*dialTime {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
 }
 
 func TestCancelled(t *testing.T) {
