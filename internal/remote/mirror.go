@@ -247,17 +247,20 @@ func (h *Handler) files() {
 		h.forget(s.ID)
 		return none{}, upkeep.Goodbye(h.c.Home, s.Host, s.ID, s.Began)
 	})
-	post(h, "log", func(_ context.Context, p logPiece) (int64, error) { return h.appendLog(p) })
-	post(h, "show", func(_ context.Context, s cardShown) (none, error) { return none{}, h.show(s) })
+	post(h, "log", h.appendLog)
+	post(h, "show", h.show)
 	list(h, "livecards", h.liveCards)
 	h.mux.HandleFunc("GET "+Prefix+"logs/{run}/{name}", h.readLog)
 }
 
 func (h *Handler) folder(run int64) string { return layout.RunLogs(h.c.Home, run) }
 
-func (h *Handler) appendLog(p logPiece) (int64, error) {
+func (h *Handler) appendLog(ctx context.Context, p logPiece) (int64, error) {
 	if p.Run <= 0 || p.At < 0 || !isLog(p.Name) {
 		return 0, badName(p.Name)
+	}
+	if err := h.mayAdd(ctx, p.Run); err != nil {
+		return 0, err
 	}
 	const op = "write a log"
 	path := filepath.Join(h.folder(p.Run), p.Name)
@@ -288,31 +291,34 @@ func (h *Handler) appendLog(p logPiece) (int64, error) {
 	return end, nil
 }
 
-func (h *Handler) show(s cardShown) error {
+func (h *Handler) show(ctx context.Context, s cardShown) (none, error) {
 	c := s.Card
 	if s.Run <= 0 || c.Task < 0 || c.Attempt < 0 || c.Position < 0 {
-		return badName("a card")
+		return none{}, badName("a card")
+	}
+	if err := h.mayAdd(ctx, s.Run); err != nil {
+		return none{}, err
 	}
 	dir := h.folder(s.Run)
 	if s.Gone {
 		livecard.Remove(dir, c)
 		os.Remove(dir) // fails unless it was made for live cards alone
-		return nil
+		return none{}, nil
 	}
 	const op = "show a card"
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fault.Of(op, dir, err)
+		return none{}, fault.Of(op, dir, err)
 	}
 	f, err := livecard.Draft(dir)
 	if err != nil {
-		return fault.Of(op, dir, err)
+		return none{}, fault.Of(op, dir, err)
 	}
 	_, err = f.Write(s.HTML)
 	if err := errors.Join(err, f.Close()); err != nil {
 		os.Remove(f.Name())
-		return fault.Of(op, dir, err)
+		return none{}, fault.Of(op, dir, err)
 	}
-	return livecard.Write(dir, c, f.Name())
+	return none{}, livecard.Write(dir, c, f.Name())
 }
 
 func (h *Handler) readLog(w http.ResponseWriter, r *http.Request) {

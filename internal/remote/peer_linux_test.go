@@ -3,6 +3,7 @@ package remote_test
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -75,14 +76,13 @@ func TestOthersOnThisMachine(t *testing.T) {
 			Fault *struct{ Message string }
 		}
 	}
-	write := func(conn net.Conn, w fields) *http.Response {
+	call := func(conn net.Conn, name string, args, answer any) {
 		t.Helper()
-		number++
-		body, err := cbor.Marshal(fields{"Session": "other", "Number": number, "Writes": []fields{w}})
+		body, err := cbor.Marshal(args)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequest(http.MethodPost, server.URL+remote.Prefix+"write", bytes.NewReader(body))
+		req, err := http.NewRequest(http.MethodPost, server.URL+remote.Prefix+name, bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,11 +95,18 @@ func TestOthersOnThisMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		answer.Items = nil
-		if err := cbor.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		if err := cbor.NewDecoder(resp.Body).Decode(answer); err != nil {
 			t.Fatal(err)
 		}
-		return resp
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(conn net.Conn, w fields) {
+		t.Helper()
+		number++
+		answer.Items = nil
+		call(conn, "write", fields{"Session": "other", "Number": number, "Writes": []fields{w}}, &answer)
 	}
 	conn := dialAs(t, nobody, strings.TrimPrefix(server.URL, "http://"))
 	write(conn, fields{"Create": fields{"Run": fields{"Flow": "F", "Status": metastore.RunRunning}}})
@@ -114,6 +121,28 @@ func TestOthersOnThisMachine(t *testing.T) {
 			t.Errorf("their run cannot be recorded: %s", f.Message)
 		case want != "" && (f == nil || !strings.Contains(f.Message, want)):
 			t.Errorf("another user records a task of our run: %v", f)
+		}
+	}
+	// Nor does he end it, write to its logs, or show cards of it.
+	for run, want := range map[int64]string{ours: "belongs to the server's own user", theirs: ""} {
+		answers := make(map[string]string)
+		for name, args := range map[string]fields{
+			"log":  {"Run": run, "Name": "1-0.log", "Data": []byte("x")},
+			"show": {"Run": run, "Card": fields{"Task": 1}, "HTML": []byte("x")},
+		} {
+			var said struct{ Fault *struct{ Message string } }
+			if call(conn, name, args, &said); said.Fault != nil {
+				answers[name] = said.Fault.Message
+			}
+		}
+		write(conn, fields{"End": fields{"Run": run, "End": fields{"Status": metastore.RunFailed}}})
+		if f := answer.Items[0][0].Fault; f != nil {
+			answers["end"] = f.Message
+		}
+		for _, name := range []string{"log", "show", "end"} {
+			if said := answers[name]; (said == "") != (want == "") || !strings.Contains(said, want) {
+				t.Errorf("%s of run %d by another user: %q, want %q", name, run, said, want)
+			}
 		}
 	}
 	// Nor does he say on whose word a datastore of Metaflow is read.

@@ -137,6 +137,11 @@ func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []w
 			x.Create.Run.Lease.Heartbeat = h.c.heard(x.Create.Run.Lease.Heartbeat)
 			answer[i].Run, failed[i] = h.c.Store.CreateRun(ctx, x.Create.Run, x.Create.Begin)
 		case x.End != nil:
+			if !known {
+				if failed[i] = h.isForeign(ctx, x.End.Run); failed[i] != nil {
+					break
+				}
+			}
 			failed[i] = h.c.Store.EndRun(ctx, x.End.Run, x.End.End)
 		default:
 			failed[i] = fault.New(fault.Usage, "a write that writes nothing")
@@ -173,12 +178,8 @@ func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record)
 		if w.runs[id] {
 			continue
 		}
-		run, err := h.c.Store.Run(ctx, id)
-		if err != nil {
+		if err := h.isForeign(ctx, id); err != nil {
 			return err
-		}
-		if !run.Info.Foreign {
-			return fault.New(fault.Permission, "run %d belongs to the server's own user, and only that user can record tasks of it", id)
 		}
 		if w.runs == nil {
 			w.runs = make(map[int64]bool)
@@ -186,6 +187,26 @@ func (h *Handler) foreign(ctx context.Context, w *writer, rec *metastore.Record)
 		w.runs[id] = true
 	}
 	return nil
+}
+
+// isForeign is nil if a run is of a client that is not known.
+func (h *Handler) isForeign(ctx context.Context, id int64) error {
+	run, err := h.c.Store.Run(ctx, id)
+	if err == nil && !run.Info.Foreign {
+		err = fault.New(fault.Permission, "run %d belongs to the server's own user, and only that user can add to it", id)
+	}
+	return err
+}
+
+// mayAdd is nil if whoever makes a request may add files to a run.
+func (h *Handler) mayAdd(ctx context.Context, run int64) error {
+	switch peerOfRequest(ctx) {
+	case own:
+		return nil
+	case gone:
+		return errGone
+	}
+	return h.isForeign(ctx, run)
 }
 
 // notMetaflows refuses a record that says of a datastore of Metaflow that something is there:
