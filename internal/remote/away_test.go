@@ -455,6 +455,47 @@ func TestFilesOfRunningTasks(t *testing.T) {
 	}
 }
 
+// What a killed engine left of logs on its machine goes some day, and not what one that lives has there.
+func TestLogsOfDeadEngines(t *testing.T) {
+	h, stop := handler(t, t.TempDir())
+	defer stop()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	cache := t.TempDir()
+	c := dial(t, server.URL, cache)
+	defer c.Store.Close()
+	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-48 * time.Hour)
+	folder := func(run int64) string {
+		dir := filepath.Join(c.Home(), "logs", fmt.Sprint(run))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, tasklog.FileName(1, 0)), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(dir, long, long); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	dead, living := folder(run+1), folder(run)
+	eventually(t, "the folder of the run that goes on", func() bool {
+		st, err := os.Stat(living)
+		return err == nil && time.Since(st.ModTime()) < time.Hour
+	})
+	dial(t, server.URL, cache).Store.Close()
+	if _, err := os.Stat(living); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dead); err == nil {
+		t.Error("the logs of a dead engine stay")
+	}
+}
+
 // The folder of a run goes with the last that is in it, a card often enough.
 func TestCardsOfAFolderThatIsGone(t *testing.T) {
 	c, home := serve(t)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 // DefaultCacheSize is the bound of the values that are kept of servers on this machine.
@@ -161,23 +162,25 @@ func (c *cache) trim() {
 // is: a task may have been told its path.
 const justUsed = 5 * time.Minute
 
-// incomingAge is after what time a value on its way is what a dead process left.
-const incomingAge = 24 * time.Hour
+// abandoned is after what time what nobody has touched is what a dead process left.
+const abandoned = 24 * time.Hour
 
-// close leaves the cache within its bound, and without what dead processes left.
+// close leaves the cache within its bound, and without what dead processes left: values on their way, and logs of runs
+// that nobody could end, whose folders living ones keep touching.
 func (c *cache) close() {
 	c.mu.Lock()
 	grown := c.grown
 	c.mu.Unlock()
-	if grown == 0 {
-		return
+	if grown > 0 {
+		c.trim()
 	}
-	c.trim()
-	root := filepath.Join(c.dir, "incoming")
-	entries, _ := os.ReadDir(root)
-	for _, e := range entries {
-		if st, err := e.Info(); err == nil && time.Since(st.ModTime()) > incomingAge {
-			os.Remove(filepath.Join(root, e.Name()))
+	for _, left := range []string{"incoming/*", "home/*/" + layout.Logs + "/*"} {
+		paths, _ := fs.Glob(os.DirFS(c.dir), left)
+		for _, path := range paths {
+			path = filepath.Join(c.dir, path)
+			if st, err := os.Stat(path); err == nil && time.Since(st.ModTime()) > abandoned {
+				os.RemoveAll(path)
+			}
 		}
 	}
 }

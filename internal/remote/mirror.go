@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -75,6 +74,10 @@ func (m *mirror) look(ctx context.Context) {
 		runs = append(runs, run)
 	}
 	m.mu.Unlock()
+	now := time.Now()
+	for _, run := range runs {
+		_ = os.Chtimes(m.folder(run), now, now) // see cache.close
+	}
 	m.sending.Lock()
 	defer m.sending.Unlock()
 	for _, run := range runs {
@@ -154,7 +157,7 @@ func (m *mirror) carry(ctx context.Context, key logKey, whole bool) error {
 		if n == 0 && !whole {
 			return nil
 		}
-		has, err := askOnce[int64](ctx, m.c, "log", logPiece{key.run, key.name, at, bytes.Clone(buf[:n]), whole && last})
+		has, err := askOnce[int64](ctx, m.c, "log", logPiece{key.run, key.name, at, buf[:n], whole && last})
 		if err != nil {
 			return err
 		}
@@ -351,7 +354,7 @@ func (h *Handler) readLog(w http.ResponseWriter, r *http.Request) {
 }
 
 // Window is a client's view of the logs and live cards that the server has as files: a folder of its own, into which
-// they are fetched when they are looked at, and only what is new of them.
+// they are fetched when they are looked at; of a log, only what is new.
 type Window struct {
 	c   *Client
 	dir string
