@@ -268,6 +268,18 @@ func TestPages(t *testing.T) {
 	f.want(400, "GET", "/flows?_limit=0", "", "")
 }
 
+// A flow is as old as its first run, in the list of flows and by itself.
+func TestAgeOfAFlow(t *testing.T) {
+	f := inMemory(t)
+	first := start.UnixMilli() - 5000
+	for _, at := range []int64{first, first + 4000} {
+		f.want(200, "POST", "/flows/F/run", fmt.Sprintf(`{"ts_epoch":%d}`, at), "")
+	}
+	for _, path := range []string{"/flows", "/flows/F"} {
+		f.want(200, "GET", path, "", fmt.Sprintf(`"ts_epoch":%d,`, first))
+	}
+}
+
 // TestStatus tells runs stories and asks how they are.
 func TestStatus(t *testing.T) {
 	attempt := func(n int) string {

@@ -183,11 +183,25 @@ func paged[T any](q *request, list []T, err error) (any, error) {
 const maxPage = 10_000
 
 func (h *Handler) flow(q *request) (any, error) {
-	name := q.PathValue("flow")
-	for r, err := range h.c.Store.Runs(q.ctx, metastore.RunFilter{Flows: metastore.Only(name), Limit: 1}) {
-		return objectJSON{Flow: name, Created: millis(r.Created), Tags: []string{}, SystemTags: []string{}}, err
+	f, err := h.findFlow(q)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fault.New(fault.NotFound, "there is no flow %s", name)
+	return flowJSON(f), nil
+}
+
+// findFlow finds the flow of a path.
+func (h *Handler) findFlow(q *request) (metastore.FlowSummary, error) {
+	name := q.PathValue("flow")
+	flows, err := h.c.Store.Flows(q.ctx, "")
+	if err != nil {
+		return metastore.FlowSummary{}, err
+	}
+	at := slices.IndexFunc(flows, func(f metastore.FlowSummary) bool { return f.Name == name })
+	if at < 0 {
+		return metastore.FlowSummary{}, fault.New(fault.NotFound, "there is no flow %s", name)
+	}
+	return flows[at], nil
 }
 
 // createFlow keeps nothing: a flow is there as soon as it has a run, which is what Metaflow makes next.
@@ -200,7 +214,7 @@ func (h *Handler) createFlow(q *request) (any, error) {
 	if err := checkName("flow", name); err != nil {
 		return nil, err
 	}
-	if _, err := h.flow(q); !fault.Is(err, fault.NotFound) {
+	if _, err := h.findFlow(q); !fault.Is(err, fault.NotFound) {
 		if err == nil {
 			err = fault.New(fault.Conflict, "the flow %s exists", name)
 		}
@@ -298,17 +312,11 @@ func (h *Handler) runsPage(q *request, flow string) (any, error) {
 		return nil, refused("_limit and _page are numbers from 1 on")
 	}
 	limit = min(limit, maxPage)
-	total := 0
-	flows, err := h.c.Store.Flows(q.ctx, "")
-	if err != nil {
+	f, err := h.findFlow(q)
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	for _, f := range flows {
-		if f.Name == flow {
-			total = f.Runs
-		}
-	}
-	list := []objectJSON{}
+	total, list := f.Runs, []objectJSON{}
 	if page-1 <= total/limit {
 		at := 0
 		for r, err := range h.c.Store.Runs(q.ctx, metastore.RunFilter{Flows: metastore.Only(flow), Limit: page * limit}) {
