@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -178,6 +179,20 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 		if !fault.Is(err, want) || fault.HintOf(err) == "" || time.Since(before) > 5*time.Second {
 			t.Errorf("%s: %v after %v", address, err, time.Since(before))
 		}
+	}
+}
+
+// TestDialASilentServer has a server that takes connections and says nothing.
+func TestDialASilentServer(t *testing.T) {
+	defer remote.SetHelloTime(100 * time.Millisecond)()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = remote.Dial(t.Context(), "http://"+l.Addr().String(), remote.Options{Cache: t.TempDir()})
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "nothing was heard of it for 100ms") {
+		t.Error(err)
 	}
 }
 

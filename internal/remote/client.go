@@ -35,10 +35,12 @@ const DefaultPatience = metastore.Patience
 const (
 	firstPause = 10 * time.Millisecond
 	longPause  = 2 * time.Second
-	helloTime  = 10 * time.Second
 	beatTime   = 2 * time.Second
 	silence    = 10 * time.Second // after which a server that says nothing at all is told to be away
 )
+
+// helloTime is how long the first request of all may take.
+var helloTime = 10 * time.Second
 
 // Options are how a client behaves.
 type Options struct {
@@ -128,7 +130,7 @@ func (c *Client) Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode)
 func (c *Client) Home() string { return c.cache.home }
 
 func (c *Client) hello(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, helloTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, helloTime, silentFor(helloTime))
 	defer cancel()
 	h, err := askOnce[hello](ctx, c, "hello", none{})
 	switch {

@@ -21,9 +21,11 @@ type watch struct {
 // watched returns a context for a request, which ends when nothing moves in it for a while or with stop.
 func (c *Client) watched(ctx context.Context) (context.Context, *watch) {
 	ctx, end := context.WithCancelCause(ctx)
-	silent := fmt.Errorf("nothing was heard of it for %s", stalled)
+	silent := silentFor(stalled)
 	return ctx, &watch{c, time.AfterFunc(stalled, func() { end(silent) }), end}
 }
+
+func silentFor(d time.Duration) error { return fmt.Errorf("nothing was heard of it for %s", d) }
 
 func (w *watch) stop() {
 	w.timer.Stop()
