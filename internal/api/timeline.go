@@ -127,7 +127,7 @@ type News struct {
 	Run   *Run
 	Steps *StepsResult
 	Rows  *Timeline
-	Over  bool // the run has ended: only its tags may change
+	Over  bool // the run has ended, or seems to have died
 }
 
 // Follow returns a follower of a run. What is there at its first look is not news, but the run itself.
@@ -143,7 +143,7 @@ func (f *Follower) Look(ctx context.Context, now time.Time) (News, error) {
 		return News{}, err
 	}
 	news := News{Run: &run, Over: run.Status != Running}
-	if f.begun && before != Running && news.Over {
+	if f.begun && before == run.Status && news.Over {
 		return news, nil // nothing of its tasks can be new
 	}
 	rows, err := f.rows(ctx, run)

@@ -141,11 +141,11 @@ func TestFollowARunThatComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	end := func(status metastore.AttemptStatus) {
+	end := func(task int64, n int, status metastore.AttemptStatus) {
 		t.Helper()
 		done := make(chan error, 1)
 		s.Meta.Record(metastore.Record{
-			Attempt: &metastore.Attempt{Run: id, Task: 9, Status: status, Started: now, Ended: now}, Soon: true, Done: func(err error) { done <- err },
+			Attempt: &metastore.Attempt{Run: id, Task: task, N: n, Status: status, Started: now, Ended: now}, Soon: true, Done: func(err error) { done <- err },
 		})
 		if err := <-done; err != nil {
 			t.Fatal(err)
@@ -160,13 +160,23 @@ func TestFollowARunThatComesBack(t *testing.T) {
 	if rows, run := look(); run.Status != api.Running || rows[9] != api.Running {
 		t.Errorf("a run that is heard of again is %s, its task %q", run.Status, rows[9])
 	}
-	end(metastore.AttemptCaught)
+	end(9, 0, metastore.AttemptCaught)
 	rows, run := look()
 	if rows[9] != "caught" {
 		t.Errorf("the task that has ended is %q", rows[9])
 	}
 	if run.Tasks == nil || run.Tasks.Succeeded != 8 || run.Tasks.Caught != 1 {
 		t.Errorf("the run has %+v", run.Tasks)
+	}
+	// It may also have ended by the time it is looked at again.
+	heard(apitest.Start.Add(-time.Hour))
+	look()
+	end(4, 1, metastore.AttemptSucceeded)
+	if err := s.Meta.EndRun(t.Context(), id, metastore.RunEnd{Status: metastore.RunSucceeded, FailedTask: -1, Ended: now}); err != nil {
+		t.Fatal(err)
+	}
+	if rows, run := look(); run.Status != api.Succeeded || rows[4] != api.Succeeded {
+		t.Errorf("a run that has ended is %s, its task %q", run.Status, rows[4])
 	}
 }
 
