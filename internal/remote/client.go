@@ -48,6 +48,7 @@ type Options struct {
 	CacheSize int64  // its bound in bytes; 0 is DefaultCacheSize
 	Patience  time.Duration
 	Silence   time.Duration // after which a server that takes requests and says nothing counts as away; 0 is 10 seconds
+	Stalled   time.Duration // after which a request in which nothing moves is made anew; 0 is two minutes
 	Host      string        // the name of this machine
 	Tell      func(string)  // is told that the server is away, and that it is back; may be nil
 }
@@ -85,6 +86,9 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	}
 	if o.Silence == 0 {
 		o.Silence = silence
+	}
+	if o.Stalled == 0 {
+		o.Stalled = stalled
 	}
 	if o.Tell == nil {
 		o.Tell = func(string) {}

@@ -22,13 +22,6 @@ func SetSignEvery(d time.Duration) (restore func()) {
 	return func() { signEvery = before }
 }
 
-// SetStalled changes how long nothing may move in a request, until the function it returns is called.
-func SetStalled(d time.Duration) (restore func()) {
-	before := stalled
-	stalled = d
-	return func() { stalled = before }
-}
-
 // SetHelloTime changes how long the first request may take, until the function it returns is called.
 func SetHelloTime(d time.Duration) (restore func()) {
 	before := helloTime

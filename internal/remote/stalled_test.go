@@ -131,7 +131,6 @@ func TestSlowCalls(t *testing.T) {
 // TestStalledServers asks servers that stop in the middle for lists and for logs: they are not waited for longer than the
 // patience.
 func TestStalledServers(t *testing.T) {
-	defer remote.SetStalled(200 * time.Millisecond)()
 	h, stop := handler(t, t.TempDir())
 	defer stop()
 	ended := make(chan struct{})
@@ -150,7 +149,7 @@ func TestStalledServers(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(ended)
-	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: time.Millisecond})
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: time.Millisecond, Stalled: 200 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +318,6 @@ func (p paced) Read(buf []byte) (int, error) {
 
 // TestSlowLinks sends what takes longer than a server may be silent, but does not stand still: it is sent once.
 func TestSlowLinks(t *testing.T) {
-	defer remote.SetStalled(time.Second)()
 	defer remote.SetSignEvery(50 * time.Millisecond)()
 	h, stop := handler(t, t.TempDir())
 	defer stop()
@@ -336,7 +334,7 @@ func TestSlowLinks(t *testing.T) {
 	server.Listener = narrow{server.Listener}
 	server.Start()
 	defer server.Close()
-	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: time.Second})
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: time.Second, Stalled: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 // stalled is how long nothing may be heard of the server in the middle of a request, nor be taken by it, before the
 // request is made anew.
-var stalled = 2 * time.Minute
+const stalled = 2 * time.Minute
 
 // watch ends a request in which nothing moves.
 type watch struct {
@@ -21,8 +21,8 @@ type watch struct {
 // watched returns a context for a request, which ends when nothing moves in it for a while or with stop.
 func (c *Client) watched(ctx context.Context) (context.Context, *watch) {
 	ctx, end := context.WithCancelCause(ctx)
-	silent := silentFor(stalled)
-	return ctx, &watch{c, time.AfterFunc(stalled, func() { end(silent) }), end}
+	silent := silentFor(c.o.Stalled)
+	return ctx, &watch{c, time.AfterFunc(c.o.Stalled, func() { end(silent) }), end}
 }
 
 func silentFor(d time.Duration) error { return fmt.Errorf("nothing was heard of it for %s", d) }
@@ -35,7 +35,7 @@ func (w *watch) stop() {
 // out is what is sent.
 func (w *watch) out(r io.Reader) io.Reader {
 	return readerFunc(func(buf []byte) (int, error) {
-		w.timer.Reset(stalled)
+		w.timer.Reset(w.c.o.Stalled)
 		w.c.hear()
 		return r.Read(buf)
 	})
@@ -45,7 +45,7 @@ func (w *watch) out(r io.Reader) io.Reader {
 func (w *watch) in(r io.Reader) io.Reader {
 	w.timer.Stop()
 	return readerFunc(func(buf []byte) (int, error) {
-		w.timer.Reset(stalled)
+		w.timer.Reset(w.c.o.Stalled)
 		n, err := r.Read(buf)
 		if w.timer.Stop(); n > 0 {
 			w.c.hear()
