@@ -389,6 +389,17 @@ test("copying what a command takes", async () => {
 });
 
 // The last one: the server goes away.
+test("names that are longer than a phone is wide are wrapped", async () => {
+  const id = w.run("long.py");
+  const page = await w.page(`/runs/${id}?tab=details`, { width: 390 });
+  await page.getByText("share_of_the_customers_that_are_left_out_of_the_training").waitFor();
+  assert.ok(await fits(page), "the parameters fit");
+  await page.goto(`/runs/${id}/tasks/1`);
+  await page.getByRole("link", { name: "train_the_model_on_all_customers_of_the_last_twelve_months/2" }).waitFor();
+  assert.ok(await fits(page), "the tasks around a task fit");
+  none(page);
+});
+
 test("code that was asked for while the server was away is there when it is back", async () => {
   const page = await w.page(`/runs/${ids.broken}`);
   await page.getByRole("button", { name: "start done" }).waitFor();
