@@ -400,6 +400,22 @@ test("names that are longer than a phone is wide are wrapped", async () => {
   none(page);
 });
 
+test("copying works where the browser lends no clipboard, as over HTTP from another machine", async () => {
+  const page = await w.page("/");
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.context().addInitScript(() => Object.defineProperty(Navigator.prototype, "clipboard", { value: undefined }));
+  const other = await page.context().newPage();
+  await other.goto(`${w.url}/runs/${ids.failed}`);
+  const button = other.getByRole("button", { name: "Copy the number of the run" });
+  await button.focus();
+  await other.keyboard.press("Enter");
+  await other.getByText("Copied", { exact: true }).waitFor();
+  assert.ok(await button.evaluate((el) => el === document.activeElement), "the focus stays");
+  await page.bringToFront();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), String(ids.failed));
+  none(page);
+});
+
 test("code that was asked for while the server was away is there when it is back", async () => {
   const page = await w.page(`/runs/${ids.broken}`);
   await page.getByRole("button", { name: "start done" }).waitFor();

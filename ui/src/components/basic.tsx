@@ -238,8 +238,23 @@ export function Copy({ text, what }: { text: string; what: string }) {
 }
 
 export async function copy(text: string): Promise<void> {
-  await navigator.clipboard.writeText(text);
+  if (navigator.clipboard) await navigator.clipboard.writeText(text);
+  else copyByHand(text);
   toast("Copied");
+}
+
+// Browsers lend their clipboard only to pages of this machine or over TLS. From all others they copy what is selected.
+function copyByHand(text: string): void {
+  const before = document.activeElement as HTMLElement | null;
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.style.position = "fixed"; // so that the page does not scroll to it
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  before?.focus({ preventScroll: true });
+  if (!done) throw new Error("The browser did not allow the page to copy. Select the text and copy it with the keyboard.");
 }
 
 // Short notices at the corner of the page.
