@@ -19,7 +19,7 @@ function App() {
   // What had the focus is gone with the page before, and so would be the place from which Tab goes on.
   const place = useRef(url.pathname);
   useEffect(() => {
-    if (page.name === "none") document.title = "No such page – Levada";
+    if (page.name === "none") document.title = "Page not found – Levada";
     if (place.current !== url.pathname) document.getElementById("main")?.focus({ preventScroll: true });
     place.current = url.pathname;
   }, [url.pathname]);
@@ -29,14 +29,14 @@ function App() {
       .catch(() => {});
   }, []);
   useKeys([
-    { keys: "?", about: "Show these keys", run: () => setHelp(true) },
+    { keys: "?", about: "Show the keyboard shortcuts", run: () => setHelp(true) },
     { keys: "g h", about: "Go to the list of runs", run: () => navigate("/") },
-    { keys: "t", about: "Light or dark", run: () => setTheme(theme() === "dark" ? "light" : "dark") },
+    { keys: "t", about: "Switch between light and dark", run: () => setTheme(theme() === "dark" ? "light" : "dark") },
   ]);
   return (
     <div class="shell">
       <a class="hidden" href="#main">
-        To the content
+        Skip to the content
       </a>
       <header class="top">
         <a class="brand" href="/">
@@ -46,11 +46,11 @@ function App() {
           </svg>
           Levada
         </a>
-        <span class="store grow wide" title="The store that is shown">
+        <span class="store grow wide" title="The store whose runs are shown">
           <bdi>{home}</bdi>
         </span>
         <span class="grow" />
-        <button class="button plain" type="button" onClick={() => setHelp(true)} aria-label="Keys">
+        <button class="button plain" type="button" onClick={() => setHelp(true)} aria-label="Keyboard shortcuts">
           <kbd>?</kbd>
         </button>
         <ThemeSwitch />
@@ -63,15 +63,15 @@ function App() {
         {page.name === "compare" ? <ComparePage runs={page.runs} key={page.runs.join()} /> : null}
         {page.name === "none" ? (
           <div class="empty">
-            <h1>There is no such page</h1>
+            <h1>Page not found</h1>
             <p>
-              <a href="/">The list of runs</a>
+              <a href="/">Go to the list of runs</a>
             </p>
           </div>
         ) : null}
       </main>
       {help ? (
-        <Dialog title="Keys" close={() => setHelp(false)}>
+        <Dialog title="Keyboard shortcuts" close={() => setHelp(false)}>
           <dl class="facts">
             {shortcuts().map((s) => [
               <dt>
@@ -83,7 +83,7 @@ function App() {
             ])}
           </dl>
           <p class="row spread" style={{ marginBottom: 0 }}>
-            <a href="/api/v1/openapi.json">The HTTP API</a>
+            <a href="/api/v1/openapi.json">Description of the HTTP API</a>
             <button class="button" type="button" autofocus onClick={() => setHelp(false)}>
               Close
             </button>

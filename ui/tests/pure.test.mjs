@@ -192,8 +192,8 @@ test("what a box of the graph says", async () => {
   assert.equal(said(counts({ failed: 1 }), 1), "failed");
   assert.equal(said(counts({ died: 1 }), 1), "died");
   assert.equal(said(counts({ failed: 1, killed: 5 }), 6), "1 failed, 5 killed");
-  assert.equal(said(counts({ failed: 1 }), 6), "0/6 done, 1 failed", "five were never launched");
-  assert.equal(said(counts({ succeeded: 1, caught: 1 }), 1), "done, an exception caught");
+  assert.equal(said(counts({ failed: 1 }), 6), "0/6 done, 1 failed", "five never started");
+  assert.equal(said(counts({ succeeded: 1, caught: 1 }), 1), "done, exception caught");
   assert.equal(said(counts({ succeeded: 3, caught: 1, died: 1 }), 4), "3/4 done, 1 died, 1 caught");
 });
 

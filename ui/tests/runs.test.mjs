@@ -81,7 +81,7 @@ test("a wide graph is whole where there is room, begins at what failed where the
 
 test("a run that succeeded with an exception caught says so, and where", async () => {
   const page = await w.page(`/runs/${ids.whole}`);
-  await page.getByRole("button", { name: "clean_addresses done, an exception caught" }).waitFor();
+  await page.getByRole("button", { name: "clean_addresses done, exception caught" }).waitFor();
   await page.getByText("tasks: 49 succeeded, 1 caught").waitFor();
   await page.getByRole("link", { name: "1 caught" }).click();
   await page.getByRole("link", { name: /^clean_addresses\// }).waitFor();
@@ -154,7 +154,7 @@ test("filters lead to other values, and words of a search hold by themselves", a
   await page.getByLabel("Search runs").fill("branches NIGHTLY ann");
   await until(async () => (await rows.count()) === 1, "one has all words");
   await page.getByLabel("Search runs").fill("hello nightly");
-  await page.getByText("No run is like that").waitFor();
+  await page.getByText("No run matches these filters").waitFor();
 
   await page.goto("/");
   await page.getByRole("button", { name: "Time" }).click();
@@ -171,7 +171,7 @@ test("filters lead to other values, and words of a search hold by themselves", a
 test("the way back finds the list as it was", async () => {
   const one = await (await fetch(`${w.url}/api/v1/runs/${ids.whole}`)).json();
   const page = await w.page("/no/such/page");
-  await page.getByRole("heading", { level: 1, name: "There is no such page" }).waitFor();
+  await page.getByRole("heading", { level: 1, name: "Page not found" }).waitFor();
   await page.route("**/api/v1/runs?*", async (route) => {
     const q = new URL(route.request().url()).searchParams;
     const from = Number(q.get("cursor") ?? 1000);
@@ -179,11 +179,11 @@ test("the way back finds the list as it was", async () => {
     await route.fulfill({ json: { runs: Array.from({ length: Math.min(n, from) }, (_, i) => ({ ...one, id: from - i, flow: `Flow${(from - i) % 2}` })), next: from > n ? String(from - n) : "" } });
   });
   await page.goto("/");
-  for (const id of [1000, 999]) await page.getByRole("checkbox", { name: `Choose run ${id}`, exact: true }).click();
+  for (const id of [1000, 999]) await page.getByRole("checkbox", { name: `Select run ${id}`, exact: true }).click();
   await page.keyboard.press("c");
   await page.waitForURL(/compare/);
   await page.goBack();
-  await page.getByText("2 runs chosen").waitFor();
+  await page.getByText("2 runs selected").waitFor();
 
   await until(async () => {
     await page.mouse.wheel(0, 2000);
@@ -357,7 +357,7 @@ test("a run that is removed while it is looked at", async () => {
 test("a run that is missing is left out of a comparison, and what failed more is said", async () => {
   const page = await w.page(`/compare?run=${ids.whole}&run=99999&run=${ids.other}`);
   await page.getByRole("heading", { name: "2 runs compared" }).waitFor();
-  await page.getByText("There is no run 99999, or not any more.").waitFor();
+  await page.getByText("Run 99999 does not exist or was removed.").waitFor();
   const table = page.getByRole("region", { name: "Runs side by side" });
   await table.getByRole("rowheader", { name: "curve" }).waitFor();
   assert.equal(await table.getByRole("rowheader", { name: "note" }).count(), 1, "a parameter is told once");
@@ -369,7 +369,7 @@ test("a run that is missing is left out of a comparison, and what failed more is
     await route.fulfill({ json: { ...run, tasks: { ...run.tasks, failed: 4, waiting: 30 } } });
   });
   await page.goto(`/runs/${ids.failed}`);
-  await page.getByText("30 never launched").first().waitFor();
+  await page.getByText("30 never started").first().waitFor();
   await page.getByRole("link", { name: "3 more failed tasks" }).click();
   await page.waitForURL(/tab=tasks&status=failed/);
 });
@@ -378,12 +378,12 @@ test("copying what a command takes", async () => {
   const page = await w.page(`/runs/${ids.failed}`);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
-  await page.getByRole("button", { name: "Copy the number of the run" }).click();
+  await page.getByRole("button", { name: "Copy the run id" }).click();
   await until(async () => (await copied()) === String(ids.failed), "the number is copied");
-  await page.getByRole("button", { name: "Copy how commands name the task" }).click();
+  await page.getByRole("button", { name: "Copy the task for a command" }).click();
   await until(async () => new RegExp(`^${ids.failed}/train/\\d+$`).test(await copied()), "the task is copied");
   await page.goto(`/runs/${ids.whole}/tasks/1`);
-  await page.getByRole("button", { name: "Copy how commands name the task" }).click();
+  await page.getByRole("button", { name: "Copy the task for a command" }).click();
   await become(copied, `${ids.whole}/start/1`, "so is that of a task's own page");
   none(page);
 });
@@ -400,13 +400,32 @@ test("names that are longer than a phone is wide are wrapped", async () => {
   none(page);
 });
 
+test("a run whose tasks have not come yet is not said to have none", async () => {
+  const page = await w.page("/");
+  let answer;
+  const held = new Promise((resolve) => (answer = resolve));
+  await page.route(/\/(timeline|steps)/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`/runs/${ids.whole}`);
+  await page.getByText("Loading…", { exact: true }).waitFor();
+  assert.equal(await page.getByText(/not started|No task has started|^0 tasks/).count(), 0);
+  await page.getByRole("tab", { name: "Tasks" }).click();
+  await page.getByRole("status", { name: "Loading" }).waitFor();
+  assert.equal(await page.getByText("No task has started yet.").count(), 0);
+  answer();
+  await page.getByRole("link", { name: "start/1", exact: true }).waitFor();
+  none(page);
+});
+
 test("copying works where the browser lends no clipboard, as over HTTP from another machine", async () => {
   const page = await w.page("/");
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await page.context().addInitScript(() => Object.defineProperty(Navigator.prototype, "clipboard", { value: undefined }));
   const other = await page.context().newPage();
   await other.goto(`${w.url}/runs/${ids.failed}`);
-  const button = other.getByRole("button", { name: "Copy the number of the run" });
+  const button = other.getByRole("button", { name: "Copy the run id" });
   await button.focus();
   await other.keyboard.press("Enter");
   await other.getByText("Copied", { exact: true }).waitFor();

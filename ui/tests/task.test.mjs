@@ -118,8 +118,8 @@ test("the log of a task that has ended does not go on", async () => {
     route.fulfill({ contentType: "text/event-stream", body: `retry: 60000\n\nid: 1\nevent: lines\ndata: ${JSON.stringify({ lines: [{ time: 1e15, text: "one", newline: true }] })}\n\n` }),
   );
   await page.goto(log());
-  await page.getByText(/lines?.*(; the rest is not loaded|, and more is being loaded)$/).waitFor();
-  assert.equal(await page.getByText("it goes on").count(), 0);
+  await page.getByText(/lines?.*(; the rest is not loaded|, loading more)$/).waitFor();
+  assert.equal(await page.getByText("more to come").count(), 0);
   assert.equal(await page.getByRole("button", { name: "Follow" }).count(), 0);
 });
 
@@ -136,7 +136,7 @@ test("a log whose run was removed says so", async () => {
   there = false;
   await page.getByText(/lines?; the rest was removed with its run$/).waitFor();
   await page.reload();
-  await page.getByRole("log").getByText("Its run was removed, and the log with it.").waitFor();
+  await page.getByRole("log").getByText("The run was removed, and its log with it.").waitFor();
 });
 
 test("of a long log the end comes first, and stays in sight when the rest has come", async () => {
@@ -148,7 +148,7 @@ test("of a long log the end comes first, and stays in sight when the rest has co
     await route.continue();
   });
   await page.goto(log());
-  await page.getByText("the last 1,000 lines of 6,002, and more is being loaded").waitFor();
+  await page.getByText("the last 1,000 lines of 6,002, loading more").waitFor();
   await page.getByRole("log").getByText("the last line").waitFor();
   await page.getByRole("log").hover();
   await page.mouse.wheel(0, -5000);
@@ -214,7 +214,7 @@ test("the end of a long log does not come between when the address names a line,
   await tail.goto(log());
   await tail.getByText("the last 1,000 lines of 6,002").waitFor();
   await tail.evaluate(() => (location.hash = "#L10"));
-  await tail.getByText("0 lines, and more is being loaded").waitFor();
+  await tail.getByText("0 lines, loading more").waitFor();
   go();
   const tenth = tail.locator(".log .line.at", { hasText: "line 9 " });
   await until(async () => (await tenth.count()) === 1 && (await tenth.evaluate(inLog)), "it is in sight when it has come");
@@ -237,7 +237,7 @@ test("of a long log a part is printed, in light colours; the box of a short one 
   await until(async () => (await page.locator(".log .line").count()) < 200, "what is in sight is drawn again");
 
   await page.goto(`/runs/${shapes}/tasks/1`);
-  await page.getByText("It printed nothing.").waitFor();
+  await page.getByText("The task printed nothing.").waitFor();
   await until(async () => (await page.locator(".log").boundingBox()).height < 60, "a short log is short");
   none(page);
 });
@@ -256,7 +256,7 @@ test("a task that there is not has a heading and a title of its own, and a tab t
   await page.getByRole("tab", { name: "Log", selected: true }).waitFor();
   await page.getByText("6,002 lines").waitFor();
   await page.locator("body").press("Tab");
-  const skip = page.getByRole("link", { name: "To the content" });
+  const skip = page.getByRole("link", { name: "Skip to the content" });
   await until(async () => (await skip.boundingBox()).width > 60, "it is seen while it has the focus");
   await skip.press("Enter");
   await until(() => page.evaluate(() => document.activeElement.id === "main"), "it leads there");
@@ -404,7 +404,7 @@ test("where there are no cards it is said how there would be", async () => {
     await route.fulfill({ json: task });
   });
   await page.reload();
-  await page.getByText("this one had shown nothing").waitFor();
+  await page.getByText("This step had shown nothing").waitFor();
   none(page);
   await page.goto("/runs/999999");
   await page.getByText("there is no run 999999").waitFor();
@@ -420,7 +420,7 @@ test("a card of a step that failed says so", async () => {
   await page.route(`**/cards/u`, (route) => route.fulfill({ contentType: "text/html", headers: { ETag: '"one"' }, body: "half" }));
   for (const path of [`/runs/${shapes}/tasks/1?tab=cards`, `/runs/${shapes}?tab=cards`]) {
     await page.goto(path);
-    await page.getByText("This is what the step had shown when it failed.").waitFor();
+    await page.getByText("This is what the card showed when the step failed.").waitFor();
   }
   assert.match(await page.getByLabel("Card").locator("option").innerText(), /, failed$/);
   failed = false;
@@ -448,7 +448,7 @@ test("a live card is drawn again when it has changed and nobody reads it, and th
   };
   const comes = (what) => until(async () => (await what.isVisible()) || look(), "it comes");
   await comes(heading("waiting"));
-  await page.getByText("as it is while the task runs").waitFor();
+  await page.getByText("updated while the task runs").waitFor();
   const before = drawn.length;
   for (const seen of [looks, looks + 1]) await until(async () => looks > seen || look(), "it looks again");
   assert.equal(drawn.length, before, "what is the same is not drawn again");
@@ -456,13 +456,13 @@ test("a live card is drawn again when it has changed and nobody reads it, and th
   await comes(heading("first"));
   await page.locator("iframe.card").focus();
   writeFileSync(says, "second");
-  await comes(page.getByText("it has changed"));
+  await comes(page.getByText("it has been updated"));
   assert.ok(await heading("first").isVisible(), "it stays while it has the focus");
   await page.getByRole("button", { name: "Show", exact: true }).click();
   await heading("second").waitFor();
   writeFileSync(says, "end");
   await flow.ended;
   await comes(heading("end"));
-  await page.getByText("as it is while the task runs").waitFor({ state: "detached" });
+  await page.getByText("updated while the task runs").waitFor({ state: "detached" });
   none(page);
 });

@@ -64,19 +64,19 @@ test("the list finds, filters, groups and remembers it in the address", async ()
   await page.getByRole("button", { name: "Tags" }).click();
   await page.getByLabel("Find, or type a tag and press Enter").fill("exp:none");
   await page.keyboard.press("Enter");
-  await page.getByText("No run is like that").waitFor();
+  await page.getByText("No run matches these filters").waitFor();
   await page.getByRole("button", { name: "Remove the filter exp:none" }).click();
   await page.getByRole("button", { name: "Time" }).click();
   await page.getByRole("radio", { name: "last hour" }).click();
   await until(async () => (await rows.count()) === 4, "all are of the last hour");
   await page.getByRole("button", { name: "Time" }).click();
   await page.getByLabel("to", { exact: true }).fill("2001-01-01");
-  await page.getByText("No run is like that").waitFor();
+  await page.getByText("No run matches these filters").waitFor();
   await page.waitForURL(/to=2001-01-01/);
   assert.doesNotMatch(page.url(), /since/);
 
   await page.goto("/?q=nothing-is-like-this");
-  await page.getByText("No run is like that").waitFor();
+  await page.getByText("No run matches these filters").waitFor();
   none(page);
 });
 
@@ -112,7 +112,7 @@ test("keys move, open and compare", async () => {
   await page.keyboard.press("x");
   await page.keyboard.press("j");
   await page.keyboard.press("x");
-  await page.getByText("2 runs chosen").waitFor();
+  await page.getByText("2 runs selected").waitFor();
   await page.keyboard.press("c");
   await page.getByRole("heading", { name: "2 runs compared" }).waitFor();
   const table = page.getByRole("region", { name: "Runs side by side" });
@@ -130,9 +130,9 @@ test("keys move, open and compare", async () => {
   await page.keyboard.press("h");
   await page.locator(".run-line[data-row='3']").waitFor();
   await page.keyboard.press("?");
-  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
   await page.keyboard.press("Escape");
-  await page.getByRole("dialog", { name: "Keys" }).waitFor({ state: "detached" });
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor({ state: "detached" });
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: `WideFlow / ${ids.wide}` }).waitFor();
   none(page);
@@ -145,7 +145,7 @@ test("a failure comes first, with its traceback", async () => {
   assert.match(await why.innerText(), /failed 2 times[^]*learning rate 0\.4 is too large[^]*in loss_of/);
   await why.getByRole("button", { name: "As Python prints it" }).click();
   await why.getByText("Traceback (most recent call last)").waitFor();
-  await why.getByRole("link", { name: "Its log" }).click();
+  await why.getByRole("link", { name: "Open the log" }).click();
   await page.getByRole("heading", { name: /^train\// }).waitFor();
   await page.getByRole("button", { name: "attempt 1: failed" }).click();
   await page.getByRole("log").getByText("training").waitFor();
@@ -205,7 +205,7 @@ test("the graph and the timeline of a wide run", async () => {
     await page.mouse.move(box.x + bar.x, box.y + bar.y);
     return page.locator(".tip").getByText("work/").isVisible();
   }, "the bar under the pointer says what it is");
-  await page.getByRole("button", { name: "Show less time" }).click();
+  await page.getByRole("button", { name: "Zoom in" }).click();
   await until(() => page.getByRole("button", { name: "All", exact: true }).isEnabled(), "a part is shown");
   await page.getByRole("tab", { name: "Tasks" }).click();
   await page.getByText("200 of 203 tasks").waitFor();
@@ -278,7 +278,7 @@ test("artifacts are shown by what they are", async () => {
   await open("curve");
   await page.getByRole("img", { name: "curve, 100 values" }).waitFor();
   await open("picture");
-  const img = page.getByRole("img", { name: "The picture picture" });
+  const img = page.getByRole("img", { name: "Image picture" });
   await until(() => img.evaluate((i) => i.naturalWidth === 160), "the picture is there");
   await open("config");
   await page.locator(".tree").getByText("adam").waitFor();
@@ -459,6 +459,9 @@ test("a run of Metaflow: nothing is offered that only Metaflow can do, and no gr
   const page = await w.page(`/runs/${run}`);
   await page.getByText("No task has started yet.").waitFor();
   await page.getByRole("heading", { name: "Graph" }).waitFor({ state: "detached" });
+  await page.getByRole("tab", { name: "Tasks" }).click();
+  await page.getByText("No task has started yet.").waitFor(); // there is no filter that none of them matches
+  await page.getByRole("tab", { name: "Overview" }).click();
   assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
   await post(`/runs/${run}/steps/end/step`, {});
   const { task_id: task } = await post(`/runs/${run}/steps/end/task`, {});
@@ -474,13 +477,13 @@ test("a run of Metaflow: nothing is offered that only Metaflow can do, and no gr
   await page.route(`**/api/v1/runs/${run}`, (route) => route.fulfill({ json: one }));
   await page.reload();
   await page.getByText(`resume --origin-run-id ${run}`).waitFor();
-  assert.equal(await page.getByText("resume goes on from there").count(), 0);
+  assert.equal(await page.getByText("Resume the run to continue").count(), 0);
 });
 
 test("a run that is not there: a way back to the list", async () => {
   const page = await w.page("/runs/99999");
   await page.getByText("there is no run 99999").waitFor();
-  await page.getByRole("navigation", { name: "Where this is" }).getByRole("link", { name: "Runs" }).click();
+  await page.getByRole("navigation", { name: "Breadcrumb" }).getByRole("link", { name: "Runs" }).click();
   await page.getByRole("heading", { name: "Runs" }).waitFor();
 });
 
@@ -501,9 +504,9 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   assert.equal(await w.stopServer(), 0);
   await run.getByText("The server does not answer.", { exact: false }).waitFor();
   await task.getByText("The server does not answer.", { exact: false }).waitFor();
-  await task.getByText(/^\d+ lines?; whether it goes on is not known$/).waitFor();
+  await task.getByText(/^\d+ lines?; whether more will come is not known$/).waitFor();
   await w.serve(port);
-  const lines = async () => Number.parseInt(await task.getByText(/^\d+ lines?, and it goes on$/).innerText(), 10);
+  const lines = async () => Number.parseInt(await task.getByText(/^\d+ lines?, and more to come$/).innerText(), 10);
   const before = await lines();
   await until(async () => (await lines()) > before + 10, "the log goes on");
   const text = await task.getByRole("log").innerText();
@@ -511,9 +514,9 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   for (const page of [run, task]) await page.getByText("The server does not answer.", { exact: false }).waitFor({ state: "detached" });
 
   await run.getByRole("button", { name: "Cancel", exact: true }).click();
-  await run.getByRole("button", { name: "Cancel it" }).click();
+  await run.getByRole("button", { name: "Cancel the run" }).click();
   await run.getByText("interrupted", { exact: true }).first().waitFor();
-  await run.getByText("It was cancelled: somebody asked for its end").waitFor();
+  await run.getByText("The run was cancelled on a web page or by").waitFor();
   await run.getByRole("status").getByText(`Run ${flow.run}: interrupted`).waitFor(); // said to those who do not see it
   await until(() => run.evaluate(() => document.activeElement.tagName === "H1"), "the focus is on the heading: the button is gone");
   await flow.ended;
@@ -556,7 +559,7 @@ test("a foreach that goes on says how many tasks it will have", async () => {
 test("what cannot be resumed says why", async () => {
   const page = await w.page(`/runs/${ids.broken}`);
   await page.getByRole("button", { name: "Resume" }).click();
-  await page.getByLabel("Begin at").selectOption("start");
+  await page.getByLabel("What to run").selectOption("start");
   // The step is there, the file is not any more.
   const { renameSync } = await import("node:fs");
   renameSync(join(w.flows, "broken.py"), join(w.flows, "moved.py"));

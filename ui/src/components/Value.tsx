@@ -13,7 +13,7 @@ export function marked(text: string): ComponentChildren {
   return (
     splitTurns(text)?.map((part, i) =>
       i % 2 ? (
-        <span class="turn" title="A character that is not seen, and turns the order of what follows">
+        <span class="turn" title="An invisible character that changes the order of the text after it">
           {codePoint(part)}
         </span>
       ) : (

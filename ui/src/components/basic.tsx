@@ -65,7 +65,7 @@ export function took({ from, to, now, status }: Span): string {
 }
 
 export function Took(span: Span) {
-  return <span title={span.status === "died" ? "Nobody saw its end. This is until it was heard of last." : undefined}>{took(span)}</span>;
+  return <span title={span.status === "died" ? "When it ended is not known. This is how long it ran until it was last heard from." : undefined}>{took(span)}</span>;
 }
 
 // Ran says the same in words.
@@ -74,7 +74,7 @@ export function Ran(span: Span & { status: Status }) {
   if (died && span.to <= span.from) return <span>how long it ran is not known</span>;
   return (
     <span>
-      {span.status === "running" ? "runs for" : died ? "ran at least" : "took"} {took(span).replace("≥ ", "")}
+      {span.status === "running" ? "running for" : died ? "ran at least" : "took"} {took(span).replace("≥ ", "")}
     </span>
   );
 }
@@ -95,7 +95,7 @@ export function TaskBar({ counts, over }: { counts: Counts | undefined; over: bo
     ["fail", counts.failed, "failed"],
     ["died", counts.died, "died"],
     ["warn", counts.killed, "killed"],
-    ["wait", counts.waiting, over ? "never launched" : "waiting"],
+    ["wait", counts.waiting, over ? "never started" : "waiting"],
   ];
   const said = parts
     .filter(([, k]) => k > 0)
@@ -146,14 +146,14 @@ export function Lost({ connection }: { connection: Connection }) {
   if (connection === "gone") {
     return (
       <div class="lost" role="status">
-        This run was removed. What is shown is what was loaded before. <a href="/">The list of runs</a>
+        This run was removed. You see what was loaded before. <a href="/">Go to the list of runs</a>
       </div>
     );
   }
   if (connection !== "lost") return null;
   return (
     <div class="lost" role="status">
-      The server does not answer. What is shown may be old; it is asked again by itself.
+      The server does not answer. What you see may be out of date. The page keeps trying to reconnect.
     </div>
   );
 }

@@ -121,7 +121,7 @@ function DiffLine({ row }: { row: DiffRow }) {
   if (row.kind === "gap") {
     return (
       <tr class="gap">
-        <td colSpan={4}>{plural(row.skipped ?? 0, "line")} the same</td>
+        <td colSpan={4}>{plural(row.skipped ?? 0, "unchanged line")}</td>
       </tr>
     );
   }

@@ -79,15 +79,15 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
   if (runs.length < 2) {
     return (
       <div class="empty panel">
-        <h1>Choose two runs or more</h1>
+        <h1>Select two or more runs</h1>
         <p>
-          In <a href="/">the list of runs</a>, tick those that you want to compare.
+          In <a href="/">the list of runs</a>, select the runs that you want to compare.
         </p>
       </div>
     );
   }
   const crumbs = (
-    <nav class="crumbs" aria-label="Where this is">
+    <nav class="crumbs" aria-label="Breadcrumb">
       <a href="/">Runs</a>
     </nav>
   );
@@ -107,7 +107,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
   const facts: [string, (r: Run) => string][] = [
     ["flow", (r) => r.flow],
     ["user", (r) => r.user],
-    ["git commit", (r) => (r.git_commit ? r.git_commit.slice(0, 12) + (r.git_dirty ? " with changes" : "") : "")],
+    ["git commit", (r) => (r.git_commit ? r.git_commit.slice(0, 12) + (r.git_dirty ? " with uncommitted changes" : "") : "")],
     ["code", (r) => (r.code ?? "").slice(0, 12)],
     ["language", (r) => `${r.language} ${r.runtime}`],
     ["host", (r) => r.host],
@@ -153,7 +153,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       </div>
       {absent.length ? (
         <div class="note warn" role="status" style={{ marginBottom: "0.7rem" }}>
-          {absent.length === 1 ? `There is no run ${absent[0]}` : `There are no runs ${absent.join(", ")}`}, or not any more.
+          {absent.length === 1 ? `Run ${absent[0]} does not exist or was removed.` : `Runs ${absent.join(", ")} do not exist or were removed.`}
         </div>
       ) : null}
       {all.length > 0 ? (
@@ -204,7 +204,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
                 const values = all.map((r) => r.parameters?.[p]);
                 return row(p, values, values.map((text) => ({ text })));
               })}
-              {previews.size ? head("What they ended with") : null}
+              {previews.size ? head("Artifacts at the end of the run") : null}
               {[...previews].map(([name, list]) => {
                 const hashes = hashesOf(name);
                 return row(name, hashes, differ(hashes) ? apart(list) : list.map((p) => ({ text: p && oneLine(p) })));

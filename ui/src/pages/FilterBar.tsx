@@ -157,7 +157,7 @@ function Several({ name, hint, chosen, known, right, tidy = (list) => list }: Se
           </label>
         ))}
       </div>
-      {shown.length === 0 ? <p class="muted">{typed && right(typed) ? "Enter takes it as it is." : `Type ${hint}; none is known that has this.`}</p> : null}
+      {shown.length === 0 ? <p class="muted">{typed && right(typed) ? "Press Enter to use this text." : `Nothing matches. Type ${hint} and press Enter.`}</p> : null}
     </div>
   );
 }

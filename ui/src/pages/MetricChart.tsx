@@ -65,10 +65,10 @@ export function MetricChart({ name, flow, points, by, logX, logY }: Props) {
             ))}
           </svg>
         ) : null}
-        {shown.length === 0 ? <p class="muted">No run has it.</p> : null}
+        {shown.length === 0 ? <p class="muted">No run has this number.</p> : null}
         {at !== undefined && active ? <Tip p={active} name={name} x={x.at(active.x)} y={y.at(active.y)} width={width} /> : null}
       </div>
-      {all.length > shown.length ? <p class="muted">{plural(all.length - shown.length, "run")} at or below 0 cannot be drawn on this scale.</p> : null}
+      {all.length > shown.length ? <p class="muted">{plural(all.length - shown.length, "run")} not shown: a logarithmic axis has no values at or below 0.</p> : null}
     </section>
   );
 }

@@ -41,7 +41,7 @@ export function MetricsPage({ flow }: { flow: string }) {
   const next = older.next ?? first.data?.next;
   return (
     <>
-      <nav class="crumbs" aria-label="Where this is">
+      <nav class="crumbs" aria-label="Breadcrumb">
         <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(flow)}`}>
           <Value of={flow} />
         </a>
@@ -64,7 +64,7 @@ export function MetricsPage({ flow }: { flow: string }) {
           ))}
         </select>
         <select class="input" aria-label="Step" value={asked.step} onChange={(e) => setQuery({ step: e.currentTarget.value }, false)}>
-          <option value="">as the flow ends</option>
+          <option value="">at the end of the flow</option>
           {[...new Set([...(steps.data?.steps ?? []).map((s) => s.name), asked.step])]
             .filter((s) => s && s !== "_parameters")
             .map((s) => (
@@ -81,7 +81,7 @@ export function MetricsPage({ flow }: { flow: string }) {
       {first.data && names.length === 0 ? <NoNumbers flow={flow} filtered={Boolean(asked.tag || asked.user || asked.status || asked.step)} /> : null}
       {names.length > 0 ? (
         <div class="stack">
-          <div class="row" role="group" aria-label="Numbers that are shown">
+          <div class="row" role="group" aria-label="Numbers to show">
             {[...interesting, ...names.filter((n) => known.has(n))].map((n) => (
               <button key={n} class="button" type="button" aria-pressed={shown.includes(n)} onClick={() => toggle(n)}>
                 {visible(n)}
@@ -170,10 +170,10 @@ function Log({ name, text, on }: { name: string; text: string; on: boolean }) {
 function NoNumbers({ flow, filtered }: { flow: string; filtered: boolean }) {
   return (
     <div class="empty panel">
-      <h2>{filtered ? "No numbers in runs like that" : "No numbers yet"}</h2>
+      <h2>{filtered ? "No numbers in the runs that match" : "No numbers yet"}</h2>
       {filtered ? (
         <p>
-          <a href={`/flows/${encodeURIComponent(flow)}/metrics`}>Show those of all runs</a>
+          <a href={`/flows/${encodeURIComponent(flow)}/metrics`}>Show the numbers of all runs</a>
         </p>
       ) : (
         <>

@@ -81,9 +81,9 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
     { keys: "j", about: "Next run", run: () => move(1) },
     { keys: "k", about: "Previous run", run: () => move(-1) },
     { keys: "Enter", about: "Open the run", run: () => current && navigate(`/runs/${current.id}`) },
-    { keys: "x", about: "Choose the run", run: () => current && toggle(current, false) },
-    { keys: "X", about: "Choose all from the last one chosen to this", run: () => current && toggle(current, true) },
-    { keys: "c", about: "Compare the chosen runs", run: compare },
+    { keys: "x", about: "Select the run", run: () => current && toggle(current, false) },
+    { keys: "X", about: "Select all runs from the last selected one to this one", run: () => current && toggle(current, true) },
+    { keys: "c", about: "Compare the selected runs", run: compare },
     { keys: "m", about: "Metrics of the run's flow", run: () => current && navigate(`/flows/${encodeURIComponent(current.flow)}/metrics`) },
   ]);
 
@@ -93,7 +93,7 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
       <div role="rowgroup" class="runs-head">
         <div role="row" class="run-row">
           <span role="columnheader">
-            <span class="hidden">Chosen</span>
+            <span class="hidden">Selected</span>
           </span>
           {columns.map((name) => (
             <span role="columnheader" class={name === "Took" ? "num" : ""}>
@@ -194,7 +194,7 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
         <label>
           <input
             type="checkbox"
-            aria-label={`Choose run ${r.id}`}
+            aria-label={`Select run ${r.id}`}
             checked={chosen}
             onClick={(e) => {
               if (e.shiftKey) e.preventDefault(); // a range only adds
@@ -250,7 +250,7 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
       </span>
       <span role="cell" class="c-tags cut" title={visible(r.tags.join("\n"))}>
         {r.tags.map((t) => (
-          <button key={t} class="tag" type="button" title={`Only runs tagged ${visible(t)}`} onClick={() => setQuery({ tag: [...new Set([...tags, t])] }, false)}>
+          <button key={t} class="tag" type="button" title={`Show only runs with the tag ${visible(t)}`} onClick={() => setQuery({ tag: [...new Set([...tags, t])] }, false)}>
             <span class="cut">
               <Value of={t} />
             </span>

@@ -52,13 +52,13 @@ export function RunsPage() {
       {list?.length === 0 && !runs.error ? <Nothing filtered={isFiltered(f)} /> : null}
       {list?.length ? <RunsGrid runs={runs} f={f} now={now} chosen={chosen} choose={setChosen} compare={compare} /> : null}
       {chosen.size > 0 ? (
-        <div class="panel selection" role="region" aria-label="Chosen runs">
-          <span>{plural(chosen.size, "run")} chosen</span>
+        <div class="panel selection" role="region" aria-label="Selected runs">
+          <span>{plural(chosen.size, "run")} selected</span>
           <button class="button primary" type="button" disabled={chosen.size < 2} onClick={compare}>
             {chosen.size > mostCompared ? `Compare the first ${mostCompared}` : "Compare"}
           </button>
           <button class="button plain" type="button" onClick={() => setChosen(new Set())}>
-            Choose none
+            Clear selection
           </button>
         </div>
       ) : null}
@@ -70,7 +70,7 @@ function Nothing({ filtered }: { filtered: boolean }) {
   if (filtered) {
     return (
       <div class="empty panel">
-        <h2>No run is like that</h2>
+        <h2>No run matches these filters</h2>
         <p>
           <a href="/">Show all runs</a>
         </p>
@@ -79,7 +79,7 @@ function Nothing({ filtered }: { filtered: boolean }) {
   }
   return (
     <div class="empty panel">
-      <h2>Nothing has been run here yet</h2>
+      <h2>No runs yet</h2>
       <p>Save a flow as hello.py in this folder:</p>
       <pre>{`from metaflow import FlowSpec, step
 
@@ -97,7 +97,7 @@ class HelloFlow(FlowSpec):
 
 if __name__ == "__main__":
     HelloFlow()`}</pre>
-      <p>Run it, and it appears on this page while it runs:</p>
+      <p>Run it. The run appears here as soon as it starts:</p>
       <pre>levada run hello.py</pre>
     </div>
   );

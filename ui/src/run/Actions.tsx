@@ -43,17 +43,17 @@ function Cancel({ run: r, cancelled, close }: { run: Run; cancelled: () => void;
   const go = () => {
     close();
     cancelled();
-    send("POST", `/runs/${r.id}/cancel`, {}).then(() => toast("The run was asked to end"), toastError);
+    send("POST", `/runs/${r.id}/cancel`, {}).then(() => toast("The run is being cancelled"), toastError);
   };
   return (
     <Dialog title={`Cancel run ${r.id}?`} close={close}>
-      <p>Its tasks are asked to end, as with Ctrl-C. What is finished is kept; the run can be resumed.</p>
+      <p>Its tasks are stopped, as by Ctrl-C. Finished tasks are kept, and you can resume the run.</p>
       <div class="row">
         <button class="button danger" type="button" onClick={go}>
-          Cancel it
+          Cancel the run
         </button>
         <button class="button" type="button" onClick={close}>
-          Leave it running
+          Keep it running
         </button>
       </div>
     </Dialog>
@@ -70,7 +70,7 @@ function Resume({ run: r, steps, close }: { run: Run; steps: string[]; close: ()
     send<{ run: number }>("POST", `/runs/${r.id}/resume`, { step })
       .then((res) => {
         close();
-        toast(`Run ${res.run} goes on`);
+        toast(`Run ${res.run} has started`);
         navigate(`/runs/${res.run}`);
       })
       .catch(setError)
@@ -78,14 +78,14 @@ function Resume({ run: r, steps, close }: { run: Run; steps: string[]; close: ()
   };
   return (
     <Dialog title={`Resume run ${r.id}`} close={close}>
-      <p>A new run takes over what is finished and runs what is left, with the code as it is now in {r.working_dir}.</p>
+      <p>A new run takes over the finished tasks and runs the rest, with the code as it is now in {r.working_dir}.</p>
       <p>
         <label>
-          Begin at{" "}
+          What to run:{" "}
           <select class="input" value={step} onChange={(e) => setStep(e.currentTarget.value)}>
-            <option value="">what is left</option>
+            <option value="">only what is not finished</option>
             {steps.map((s) => (
-              <option value={s}>{s}, and all after it</option>
+              <option value={s}>{s} and all steps after it</option>
             ))}
           </select>
         </label>

@@ -35,10 +35,10 @@ export function Cards({ run, cards }: { run: number; cards: Made }) {
     return (
       <div class="empty panel">
         <h2>This run has no cards</h2>
-        <p>A step with a card shows what it made as a page:</p>
+        <p>Add @card to a step to show its results as a page:</p>
         <pre>{"@card\n@step\ndef train(self):"}</pre>
         <p>
-          One that fails keeps what it had shown by then with <code>current.card.refresh()</code>.
+          If the step fails, its card keeps what it last showed with <code>current.card.refresh()</code>.
         </p>
       </div>
     );
@@ -58,7 +58,7 @@ export function Cards({ run, cards }: { run: number; cards: Made }) {
           </select>
         </label>
         <a class="button" href={`/runs/${run}/tasks/${card.task}`}>
-          Its task
+          Open the task
         </a>
       </div>
       <CardFrame card={card} />

@@ -48,7 +48,7 @@ export function Code({ run: r, turn }: { run: Run; turn: number }) {
           {r.git_commit ? (
             <>
               commit <code>{r.git_commit}</code>
-              {r.git_dirty ? ", with changes that were not committed; this is the code that ran" : ""}
+              {r.git_dirty ? " with uncommitted changes. This is the code that ran." : ""}
             </>
           ) : (
             "This is the code that ran."

@@ -25,7 +25,7 @@ export function said(c: Counts | undefined, of: number | undefined): string {
   if (c.failed) parts.push(alone ? "failed" : `${c.failed} failed`);
   if (c.died) parts.push(alone ? "died" : `${c.died} died`);
   if (c.killed) parts.push(alone ? "killed" : `${c.killed} killed`);
-  if (c.caught) parts.push(of === 1 ? "an exception caught" : `${c.caught} caught`);
+  if (c.caught) parts.push(of === 1 ? "exception caught" : `${c.caught} caught`);
   const s = c.succeeded.toLocaleString("en-US");
   const lost = of === total(c) && c.running + c.succeeded === 0; // all of them have ended, and none is done
   if (lost) return parts.join(", ");

@@ -10,7 +10,7 @@ export function Details({ run: r }: { run: Run }) {
   const parameters = Object.entries(r.parameters ?? {});
   const facts: [string, string | undefined][] = [
     ["started", exact(r.created)],
-    ["ended", r.status === "died" ? `not known; it was heard of last at ${exact(r.ended)}` : r.ended ? exact(r.ended) : "not yet"],
+    ["ended", r.status === "died" ? `not known; last heard from at ${exact(r.ended)}` : r.ended ? exact(r.ended) : "not yet"],
     ["host", r.host],
     ["folder", r.working_dir],
     ["flow file", r.flow_file],
@@ -18,7 +18,7 @@ export function Details({ run: r }: { run: Run }) {
     ["interpreter", r.interpreter],
     ["Levada", r.levada],
     ["SDK", r.sdk],
-    ["git commit", r.git_commit ? r.git_commit + (r.git_dirty ? ", with changes that are not committed" : "") : undefined],
+    ["git commit", r.git_commit ? r.git_commit + (r.git_dirty ? " with uncommitted changes" : "") : undefined],
     ["code package", r.code],
     ["workers", r.max_workers ? String(r.max_workers) : undefined],
     ["isolation", r.isolation],
@@ -29,7 +29,7 @@ export function Details({ run: r }: { run: Run }) {
     <div class="columns">
       <section class="panel">
         <h2>Parameters</h2>
-        {parameters.length === 0 ? <p class="muted">This flow has none.</p> : null}
+        {parameters.length === 0 ? <p class="muted">This flow has no parameters.</p> : null}
         <dl class="facts">
           {parameters.map(([name, value]) => [
             <dt>
@@ -43,7 +43,7 @@ export function Details({ run: r }: { run: Run }) {
       </section>
       <section class="panel">
         <div class="row spread">
-          <h2>Where it came from</h2>
+          <h2>Origin</h2>
           {command ? (
             <button class="button" type="button" onClick={() => copy(command).catch(toastError)}>
               Copy the command

@@ -32,12 +32,12 @@ export function Heading({ run: r, now, steps, gone, retag }: Props) {
             <h1 ref={title} tabIndex={-1}>
               <Value of={r.flow} /> / {r.id}
             </h1>
-            <Copy text={String(r.id)} what="the number of the run" />
+            <Copy text={String(r.id)} what="the run id" />
           </div>
           <StatusPill status={r.status} />
           <TaskBar counts={r.tasks} over={r.status !== "running"} />
           {r.tasks?.caught ? (
-            <a href={`/runs/${r.id}?tab=tasks&status=caught`} title="Their steps raised what @catch took">
+            <a href={`/runs/${r.id}?tab=tasks&status=caught`} title="Tasks whose exception was caught by @catch">
               {r.tasks.caught.toLocaleString("en-US")} caught
             </a>
           ) : null}
@@ -77,7 +77,7 @@ function Facts({ run: r, now }: { run: Run; now: Micros }) {
         <span>
           commit <code title={r.git_commit}>{r.git_commit.slice(0, 10)}</code>
           <Copy text={r.git_commit} what="the commit" />
-          {r.git_dirty ? " with changes" : ""}
+          {r.git_dirty ? " with uncommitted changes" : ""}
         </span>
       ) : null}
       {r.origin ? (

@@ -16,11 +16,12 @@ interface Props {
   run: Run;
   live: Live;
   graph: Loaded<{ graph: Graph }>;
+  loading: boolean; // the tasks
   filter: Filter;
   now: Micros;
 }
 
-export function Overview({ run: r, live: { steps, names, rows, version }, graph, filter, now }: Props) {
+export function Overview({ run: r, live: { steps, names, rows, version }, graph, loading, filter, now }: Props) {
   const since = r.origin ? r.created : 0; // what a run that resumes another took over ran before
   const hasGraph = !graph.error && (!graph.data || Object.keys(graph.data.graph.steps).length > 0);
   return (
@@ -35,7 +36,7 @@ export function Overview({ run: r, live: { steps, names, rows, version }, graph,
               </button>
             ) : null}
           </div>
-          {graph.data ? <Dag run={r.id} status={r.status} graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} /> : <Skeleton />}
+          {graph.data && (steps.length > 0 || !loading) ? <Dag run={r.id} status={r.status} graph={graph.data.graph} steps={steps} chosen={filter.step} choose={(step) => setQuery({ step })} /> : <Skeleton />}
         </section>
       ) : null}
       <section class="panel">
@@ -46,9 +47,9 @@ export function Overview({ run: r, live: { steps, names, rows, version }, graph,
         {rows.size > 0 ? (
           <TimelineView run={r.id} rows={rows} version={version} filter={filter} now={now} since={since} drawn={ready} />
         ) : (
-          <p class="muted">{steps.length > 1 ? "Loading…" : "No task has started yet."}</p>
+          <p class="muted">{loading ? "Loading…" : "No task has started yet."}</p>
         )}
-        <Legend run={r} rows={rows} version={version} filter={filter} since={since} />
+        {loading ? null : <Legend run={r} rows={rows} version={version} filter={filter} since={since} />}
       </section>
     </div>
   );
@@ -63,8 +64,8 @@ function ready(): void {
 const legend: [string, string, string[]][] = [
   ["ok", "succeeded", ["succeeded"]],
   ["run", "running", ["running"]],
-  ["caught", "caught, struck", ["caught"]],
-  ["fail", "failed or died, crossed", ["failed", "died"]],
+  ["caught", "caught (one stroke)", ["caught"]],
+  ["fail", "failed or died (cross)", ["failed", "died"]],
   ["warn", "killed", ["killed", "interrupted"]],
 ];
 const taken = "taken over";

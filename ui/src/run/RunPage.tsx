@@ -2,7 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import { Problem } from "../api";
-import { Failure, Lost, Skeleton, tabOf, Tabs, useNow } from "../components/basic";
+import { Failure, Lost, Skeleton, tabOf, Tabs, total, useNow } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { Value } from "../components/Value";
 import { setQuery, useAddress } from "../router";
@@ -43,7 +43,7 @@ export function RunPage({ run: id }: { run: number }) {
   const open = (name: string) => setQuery({ tab: name === "overview" ? undefined : name }, false);
   useKeys([
     { keys: "o", about: "Overview", run: () => open("overview") },
-    { keys: "l", about: "List of tasks", run: () => open("tasks") },
+    { keys: "l", about: "Tasks", run: () => open("tasks") },
     { keys: "p", about: "Parameters and origin", run: () => open("details") },
     { keys: "e", about: "Code", run: () => open("code") },
   ]);
@@ -52,7 +52,7 @@ export function RunPage({ run: id }: { run: number }) {
     const gone = run.error instanceof Problem && run.error.status === 404;
     return (
       <>
-        <nav class="crumbs" aria-label="Where this is">
+        <nav class="crumbs" aria-label="Breadcrumb">
           <a href="/">Runs</a>
         </nav>
         <h1 style={{ marginBottom: "0.7rem" }}>Run {id}</h1>
@@ -61,10 +61,11 @@ export function RunPage({ run: id }: { run: number }) {
     );
   }
   if (!r) return <Skeleton lines={10} />;
+  const loading = rows.size === 0 && total(r.tasks) > 0 && !live.error;
   return (
     <>
       <Lost connection={connection} />
-      <nav class="crumbs" aria-label="Where this is">
+      <nav class="crumbs" aria-label="Breadcrumb">
         <a href="/">Runs</a> <span>/</span> <a href={`/?flow=${encodeURIComponent(r.flow)}`}><Value of={r.flow} /></a>
       </nav>
       <Heading
@@ -80,13 +81,13 @@ export function RunPage({ run: id }: { run: number }) {
         <Tabs label="Parts of the run" at={tab} choose={open} names={tabs} counts={{ tasks: rows.size || undefined, cards: cards.data?.cards.length }} />
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "overview" ? <Overview run={r} live={live} graph={graph} filter={filter} now={now} /> : null}
+        {tab === "overview" ? <Overview run={r} live={live} graph={graph} loading={loading} filter={filter} now={now} /> : null}
         {tab === "tasks" ? (
           <section class="panel" style={{ padding: 0 }}>
             <div class="row" style={{ padding: "0.6rem" }}>
               <TaskFilter names={names} filter={filter} />
             </div>
-            <TasksTable run={id} rows={rows} version={version} filter={filter} now={now} />
+            {loading ? <Skeleton /> : <TasksTable run={id} rows={rows} version={version} filter={filter} now={now} />}
           </section>
         ) : null}
         {tab === "details" ? <Details run={r} /> : null}

@@ -70,7 +70,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
       </th>
     );
   };
-  if (list.length === 0) return <p class="empty">No task is like that.</p>;
+  if (list.length === 0) return <p class="empty">{isFiltered(filter) ? "No task matches these filters." : "No task has started yet."}</p>;
   return (
     <div class={`scroll tasks ${overMidnight ? "days" : ""}`}>
       <table class="grid">
@@ -111,7 +111,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
       <div class="row" style={{ padding: "0.6rem" }}>
         <span class="muted">
           {Math.min(shown, list.length).toLocaleString("en-US")} of{" "}
-          {isFiltered(filter) && list.length > shown ? `${list.length.toLocaleString("en-US")} like that, of ` : ""}
+          {isFiltered(filter) && list.length > shown ? `${list.length.toLocaleString("en-US")} matching, of ` : ""}
           {plural(isFiltered(filter) ? rows.size : list.length, "task")}
         </span>
         {list.length > shown ? (

@@ -151,18 +151,18 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
   return (
     <div>
       <div class="row" style={{ marginBottom: "0.4rem", gap: "0.3rem" }}>
-        <button class="button" type="button" onClick={() => zoom(0.5)} aria-label="Show less time">
+        <button class="button" type="button" onClick={() => zoom(0.5)} aria-label="Zoom in">
           +
         </button>
-        <button class="button" type="button" onClick={() => zoom(2)} aria-label="Show more time" disabled={!range}>
+        <button class="button" type="button" onClick={() => zoom(2)} aria-label="Zoom out" disabled={!range}>
           −
         </button>
         <button class="button" type="button" onClick={() => setRange(undefined)} disabled={!range}>
           All
         </button>
-        <span class="muted wide hint">Drag over a part to see it larger; Ctrl and the wheel zoom; a click opens the task.</span>
+        <span class="muted wide hint">Drag over a part to zoom in, or turn the wheel with Ctrl. Click on a task to open it.</span>
       </div>
-      <div class="timeline" ref={holder} tabIndex={0} role="group" aria-label="Timeline. Plus and minus zoom, arrows move, 0 shows all. The tab Tasks has the same as a table." onKeyDown={keys}>
+      <div class="timeline" ref={holder} tabIndex={0} role="group" aria-label="Timeline. Plus and minus zoom, arrows move, 0 shows all. The Tasks tab has the same as a table." onKeyDown={keys}>
         <canvas
           ref={canvas}
           style={{ height: `${placed.height}px` }}
@@ -211,7 +211,7 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
               </span>
             ) : null}
             {tip.taken ? (
-              <div>taken over, as {tip.taken > 1 ? "they" : "it"} ran before</div>
+              <div>taken over from the run before</div>
             ) : (
               <>
                 <div>

@@ -11,7 +11,7 @@ import { inCode, parse, type Place, type Raised, runs, short } from "./trace";
 export function Message({ text }: { text: string }) {
   const long = text.length > 200 || text.split("\n").length > 5;
   return (
-    <div class="said" {...(long ? { tabIndex: 0, role: "region", "aria-label": "What it says" } : {})}>
+    <div class="said" {...(long ? { tabIndex: 0, role: "region", "aria-label": "Message" } : {})}>
       {marked(text)}
     </div>
   );
@@ -66,7 +66,7 @@ function Places({ of, folder, run, told }: { of: Raised; folder: string; run: Ru
         ) : (
           <details>
             <summary class="muted">
-              {plural(r.places.length, "line")} in {[...new Set(r.places.map((p) => short(p.file, folder).split(/[\\/]/)[0]))].join(", ")}
+              {plural(r.places.length, "frame")} in {[...new Set(r.places.map((p) => short(p.file, folder).split(/[\\/]/)[0]))].join(", ")}
             </summary>
             {r.places.map((p) => (
               <One p={p} folder={folder} run={run} />

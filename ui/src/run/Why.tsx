@@ -36,12 +36,12 @@ function FirstFailure({ run: r }: { run: Run }) {
           ) : (
             `task ${r.failed_task}`
           )}
-          {task.data ? <Copy text={`${r.id}/${task.data.step}/${r.failed_task}`} what="how commands name the task" /> : null} failed
+          {task.data ? <Copy text={`${r.id}/${task.data.step}/${r.failed_task}`} what="the task for a command" /> : null} failed
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
           {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : ""}
         </strong>
         <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
-          Its log
+          Open the log
         </a>
       </div>
       {at?.exception ? (
@@ -66,12 +66,12 @@ function Interrupted({ run: r }: { run: Run }) {
     <div class="note warn">
       {r.stop_asked ? (
         <>
-          It was cancelled: somebody asked for its end on a page or by <code>levada cancel</code>, at {exact(r.stop_asked)}.
+          The run was cancelled on a web page or by <code>levada cancel</code>, at {exact(r.stop_asked)}.
         </>
       ) : (
-        "It was interrupted where it ran, as by Ctrl-C or by its terminal that was closed."
+        "The run was interrupted where it ran: by Ctrl-C, or because its terminal was closed."
       )}
-      {canResume(r) ? " What was finished is kept: resume goes on from there." : " What was finished is kept."}
+      {canResume(r) ? " Finished tasks are kept. Resume the run to continue." : " Finished tasks are kept."}
     </div>
   );
 }
@@ -80,15 +80,15 @@ function Died({ run: r }: { run: Run }) {
   if (!isOurs(r)) {
     return (
       <div class="note fail">
-        Metaflow ran it, and has not been heard of any more: its process is gone, or does not reach this server. What was recorded is kept. It is
-        resumed where it ran: <code>python {r.flow_file || "FLOW.py"} resume --origin-run-id {r.id}</code>
+        Metaflow ran it and is no longer heard from: its process is gone, or does not reach this server. What was recorded is kept. Resume it where
+        it ran: <code>python {r.flow_file || "FLOW.py"} resume --origin-run-id {r.id}</code>
       </div>
     );
   }
   return (
     <div class="note fail">
-      The process that ran it is gone; it ended without saying so, as after a power cut or <code>kill -9</code>.
-      {canResume(r) ? " What was finished is safe: resume goes on from there." : " What was recorded is kept."}
+      The process of the run is gone. It ended without notice, as after a power cut or <code>kill -9</code>.
+      {canResume(r) ? " Finished tasks are kept. Resume the run to continue." : " What was recorded is kept."}
     </div>
   );
 }

@@ -27,7 +27,7 @@ export function Artifacts({ path, attempt, stored }: { path: string; attempt: st
     return (
       <div class="empty panel">
         <h2>No artifacts</h2>
-        <p>What a step assigns to self is kept when it has ended, and appears here.</p>
+        <p>What a step assigns to self appears here when the step has ended.</p>
       </div>
     );
   }
@@ -79,7 +79,7 @@ function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: st
           </button>
         </td>
         <td>
-          <div class={small && !p.error ? "clip mono" : "clip muted"}>{p.data ? <Value of={oneLine(p.data)} /> : p.error ? "not to be shown" : small ? "…" : `${bytes(a.size)}, not loaded`}</div>
+          <div class={small && !p.error ? "clip mono" : "clip muted"}>{p.data ? <Value of={oneLine(p.data)} /> : p.error ? "cannot be shown" : small ? "…" : `${bytes(a.size)}, not loaded`}</div>
         </td>
         <td class="wide mono">{marked(a.type)}</td>
         <td class="num wide">{bytes(a.size)}</td>

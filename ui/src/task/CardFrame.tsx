@@ -64,14 +64,14 @@ export function CardFrame({ card }: { card: Card }) {
           {card.failed ? (
             <>
               {" "}
-              <StatusPill status="failed" /> This is what the step had shown when it failed.
+              <StatusPill status="failed" /> This is what the card showed when the step failed.
             </>
           ) : live ? (
-            ", as it is while the task runs"
+            ", updated while the task runs"
           ) : null}
           {newer && newer !== drawn ? (
             <>
-              ; it has changed{" "}
+              ; it has been updated{" "}
               <button class="button" type="button" onClick={() => setDrawn(newer)}>
                 Show
               </button>
@@ -79,7 +79,7 @@ export function CardFrame({ card }: { card: Card }) {
           ) : null}
         </span>
         <a href={src} target="_blank" rel="noopener">
-          Open alone
+          Open in a new tab
         </a>
       </div>
       <div class="frames" ref={box}>

@@ -207,8 +207,8 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
   }, [text, found.length > 0]);
   useKeys([
     { keys: "/", about: "Search in the log", run: () => search.current?.focus() },
-    { keys: "n", about: "Next place in the log", run: () => step(1) },
-    { keys: "N", about: "Previous place in the log", run: () => step(-1) },
+    { keys: "n", about: "Next match in the log", run: () => step(1) },
+    { keys: "N", about: "Previous match in the log", run: () => step(-1) },
     { keys: "f", about: "Follow the log", run: () => setFollow(!follow) },
   ]);
 
@@ -236,11 +236,11 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
         />
         {text ? (
           <span class="row places" style={{ gap: "0.3rem" }}>
-            <span role="status">{found.length ? `${(place + 1).toLocaleString("en-US")} of ${found.length.toLocaleString("en-US")}` : "not there"}</span>
-            <button class="button" type="button" aria-label="Previous place" onClick={() => step(-1)}>
+            <span role="status">{found.length ? `${(place + 1).toLocaleString("en-US")} of ${found.length.toLocaleString("en-US")}` : "not found"}</span>
+            <button class="button" type="button" aria-label="Previous match" onClick={() => step(-1)}>
               ↑
             </button>
-            <button class="button" type="button" aria-label="Next place" onClick={() => step(1)}>
+            <button class="button" type="button" aria-label="Next match" onClick={() => step(1)}>
               ↓
             </button>
           </span>
@@ -286,7 +286,7 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
           if (bottom && live && !follow && !text) setFollow(true);
         }}
       >
-        {shown.length === 0 ? <div style={{ padding: "0.6rem" }}>{ended ? (stream ? `It printed nothing to ${stream}.` : "It printed nothing.") : connection === "gone" ? "Its run was removed, and the log with it." : live ? "Nothing yet." : "Loading …"}</div> : null}
+        {shown.length === 0 ? <div style={{ padding: "0.6rem" }}>{ended ? (stream ? `The task printed nothing to ${stream}.` : "The task printed nothing.") : connection === "gone" ? "The run was removed, and its log with it." : live ? "Nothing yet." : "Loading…"}</div> : null}
         {wrap ? (
           <div class="line probe" aria-hidden="true">
             <span class="no" />
@@ -331,8 +331,8 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
 // goesOn says of a log whose end has not come whether more will.
 function goesOn(connection: Connection, live: boolean): string {
   if (connection === "gone") return "; the rest was removed with its run";
-  if (connection === "lost") return live ? "; whether it goes on is not known" : "; the rest is not loaded";
-  return live ? ", and it goes on" : ", and more is being loaded";
+  if (connection === "lost") return live ? "; whether more will come is not known" : "; the rest is not loaded";
+  return live ? ", and more to come" : ", loading more";
 }
 
 // usePrinting tells whether the page is being printed.

@@ -66,13 +66,13 @@ export function PreviewView({ p, path }: { p: Preview; path: string }) {
   return (
     <div class="preview stack">
       {p.kind === "number" || p.kind === "bool" || p.kind === "none" ? <strong class="value">{p.text}</strong> : null}
-      {p.kind === "text" && !p.text ? <span class="muted">An empty text.</span> : null}
+      {p.kind === "text" && !p.text ? <span class="muted">Empty text</span> : null}
       {(p.kind === "text" && p.text) || p.kind === "bytes" || p.kind === "unknown" ? (
         <pre class="trace" style={{ whiteSpace: "pre-wrap" }} tabIndex={0}>
           {marked(p.text ?? "")}
         </pre>
       ) : null}
-      {p.kind === "image" ? <img src={address(`${path}/image`)} alt={`The picture ${p.name}`} loading="lazy" /> : null}
+      {p.kind === "image" ? <img src={address(`${path}/image`)} alt={`Image ${p.name}`} loading="lazy" /> : null}
       {p.kind === "array" && p.shape?.length === 1 ? <Curve p={p} /> : null}
       {p.kind === "array" ? <span class="muted">{p.text}</span> : null}
       {p.rows && p.rows.length > 0 && !(p.kind === "array" && p.shape?.length === 1) ? <Rows p={p.kind === "object" ? attributes(p) : p} /> : null}
@@ -82,7 +82,7 @@ export function PreviewView({ p, path }: { p: Preview; path: string }) {
           <Tree value={JSON.parse(p.text ?? "null") as unknown} open root={p} />
         </div>
       ) : null}
-      {p.truncated ? <span class="muted">This is a part of it. The download has all.</span> : null}
+      {p.truncated ? <span class="muted">Only a part is shown. Download the artifact to get all of it.</span> : null}
     </div>
   );
 }

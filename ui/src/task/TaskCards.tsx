@@ -31,11 +31,11 @@ export function TaskCards({ cards, failed }: { cards: Made; failed: boolean }) {
         <h2>No cards</h2>
         {failed ? (
           <p>
-            A step with @card that fails keeps what it had shown by then with <code>current.card.refresh()</code>, and this one had shown nothing.
+            The card of a failed step keeps what it last showed with <code>current.card.refresh()</code>. This step had shown nothing.
           </p>
         ) : (
           <>
-            <p>A step that is decorated with @card makes one, and so does every step of a run that is started with it:</p>
+            <p>Add @card to a step to make one, or start the run with a card for every step:</p>
             <pre>{"levada run FILE --with card"}</pre>
           </>
         )}

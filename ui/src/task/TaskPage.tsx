@@ -24,6 +24,8 @@ const tabs: [string, string][] = [
   ["metadata", "Metadata"],
 ];
 
+const notStarted = <p class="empty panel">The task has not started yet.</p>;
+
 export function TaskPage({ run: runID, task: id }: { run: number; task: number }) {
   const q = useAddress().searchParams;
   const path = `/runs/${runID}/tasks/${id}`;
@@ -85,7 +87,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   if (!t) {
     return (
       <>
-        <nav class="crumbs" aria-label="Where this is">
+        <nav class="crumbs" aria-label="Breadcrumb">
           <a href="/">Runs</a> <span>/</span> <a href={`/runs/${runID}`}>run {runID}</a>
         </nav>
         <h1 style={{ marginBottom: "0.7rem" }}>Task {id}</h1>
@@ -96,7 +98,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   return (
     <>
       <Lost connection={connection} />
-      <nav class="crumbs" aria-label="Where this is">
+      <nav class="crumbs" aria-label="Breadcrumb">
         <a href="/">Runs</a> <span>/</span>
         <a href={`/runs/${runID}`}>
           <Value of={run.data?.flow ?? "run"} /> / {runID}
@@ -109,7 +111,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           <h1>
             {t.step}/{id}
           </h1>
-          <Copy text={`${runID}/${t.step}/${id}`} what="how commands name the task" />
+          <Copy text={`${runID}/${t.step}/${id}`} what="the task for a command" />
         </div>
         {at ? <StatusPill status={at.status} /> : <StatusPill status="pending" />}
         {t.attempts.length > 1 ? (
@@ -133,7 +135,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
             <Ran from={at.started} to={at.ended} now={now} status={at.status} />
           </>
         ) : (
-          <span>It has not started yet.</span>
+          <span>not started yet</span>
         )}
         {(t.stack ?? []).map((f) => (
           <span title={f.count > 1 ? `Counted from 0, as Python does: 0 to ${f.count - 1}` : undefined}>
@@ -172,11 +174,11 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           at ? (
             <LogView run={runID} task={id} attempt={at.n} live={live} recorded={at.log_lines} key={at.n} />
           ) : (
-            <p class="empty panel">It has printed nothing yet.</p>
+            notStarted
           )
         ) : null}
         {tab === "artifacts" ? <Artifacts path={path} attempt={asked} stored={artifacts} /> : null}
-        {tab === "usage" && at ? <UsageView path={path} at={at} now={now} /> : null}
+        {tab === "usage" ? at ? <UsageView path={path} at={at} now={now} /> : notStarted : null}
         {tab === "cards" ? <TaskCards cards={cards} failed={at?.status === "failed" || at?.status === "killed" || at?.status === "died"} /> : null}
         {tab === "metadata" ? <Metadata path={path} /> : null}
       </div>

@@ -21,14 +21,14 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
     <div class="stack">
       <section class="panel">
         <dl class="facts">
-          <dt>processor time</dt>
+          <dt>CPU time</dt>
           <dd>{u.cpu_seconds || at.ended ? duration(u.cpu_seconds) : "not known yet"}</dd>
-          <dt>most memory</dt>
+          <dt>peak memory</dt>
           <dd>
             {u.peak_memory ? bytes(u.peak_memory) : at.ended ? "not measured" : "not known yet"}
             {u.memory_source ? <span class="muted"> by {u.memory_source}</span> : null}
           </dd>
-          <dt>asked for</dt>
+          <dt>requested</dt>
           <dd>{[u.requested.cpu && `${u.requested.cpu} CPU`, u.requested.memory && bytes(u.requested.memory), u.requested.gpu && `${u.requested.gpu} GPU`].filter(Boolean).join(", ") || "nothing"}</dd>
         </dl>
         {cpu.length > 0 ? (
@@ -37,7 +37,7 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
               <i style={{ background: "var(--accent)" }} /> used
             </span>
             <span>
-              <i style={{ background: "var(--warn)" }} /> asked for (dashed)
+              <i style={{ background: "var(--warn)" }} /> requested (dashed)
             </span>
           </div>
         ) : null}
@@ -45,16 +45,16 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
       {cpu.length > 0 ? (
         <div class="columns">
           <section class="panel">
-            <h2>Processors</h2>
-            <Chart zero label={`Cores used over ${duration(since(end))}`} x={onAxis} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "asked for")]} />
+            <h2>CPU</h2>
+            <Chart zero label={`Cores used over ${duration(since(end))}`} x={onAxis} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "requested")]} />
           </section>
           <section class="panel">
             <h2>Memory</h2>
-            <Chart zero label={`Memory used over ${duration(since(end))}`} binary x={onAxis} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "asked for")]} />
+            <Chart zero label={`Memory used over ${duration(since(end))}`} binary x={onAxis} y={bytes} series={[{ name: "used", colour: "accent", points: memory, dots: memory.length < 3 }, ...asked(u.requested.memory, "requested")]} />
           </section>
         </div>
       ) : (
-        <p class="muted">{at.ended ? "It took less than a second, so there are no samples." : "Samples appear when the task has ended."}</p>
+        <p class="muted">{at.ended ? "The task took less than a second, so there are no samples." : "Samples appear when the task has ended."}</p>
       )}
     </div>
   );
