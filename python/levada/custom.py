@@ -342,20 +342,27 @@ class _Wrapped:
         said = decorator.post_step(plan.name, flow, raised)
         if isinstance(said, tuple):
             said, arguments = said if len(said) == 2 else (*said, None)[:2]
-            if said is None and arguments is not None:
+            if said is None and isinstance(arguments, dict):
                 flow._levada.transition = None
                 _transition(flow, plan, arguments)
+            elif arguments is not None and not isinstance(arguments, (bool, dict)):  # a bool: as the step has it
+                raise _returned(decorator, (said, arguments))
         if said is not None:
             if not isinstance(said, BaseException):
-                raise MetaflowException(
-                    "%s returned %r after the step. It must return None, an exception, or a tuple of an exception or "
-                    "None and arguments of the transition or None." % (decorator, said)
-                )
+                raise _returned(decorator, said)
             if said is raised:
                 raise said.with_traceback(trace)  # without the way that it took through decorators
             raise said
         if raised is not None:
             _transition(flow, plan, {})  # it was swallowed: go on as if the step had ended
+
+
+def _returned(decorator, said):
+    """What is wrong if ``post_step`` returned something else than it may."""
+    return MetaflowException(
+        "%s returned %r after the step. It must return None, an exception, or a tuple: an exception or None, and a "
+        "dictionary of arguments for self.next, or None." % (decorator, said)
+    )
 
 
 def wrap(plan, decorators):
