@@ -521,6 +521,8 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   await until(() => run.evaluate(() => document.activeElement.tagName === "H1"), "the focus is on the heading: the button is gone");
   await flow.ended;
   await list.locator(".run-line", { has: link }).getByText("interrupted", { exact: true }).waitFor();
+  await task.getByText("It was ended with its run, which was cancelled or interrupted.").waitFor();
+  await task.screenshot({ path: join(results, "killed-task.png") });
 
   writeFileSync(stop, "");
   await run.getByRole("button", { name: "Resume" }).click();

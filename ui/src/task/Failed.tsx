@@ -8,10 +8,16 @@ import { Message, Traceback } from "../run/Traceback";
 export function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | undefined }) {
   if (at.status !== "failed" && at.status !== "killed" && at.status !== "died" && at.status !== "caught") return null;
   const e = at.exception;
+  const killed = at.status === "killed";
   const why =
     at.status === "died" ? (
       <>
         <a href={`/runs/${run}`}>Its run</a> died while it ran.
+      </>
+    ) : killed ? (
+      <>
+        It was ended with <a href={`/runs/${run}`}>its run</a>
+        {of?.status === "interrupted" ? ", which was cancelled or interrupted." : of?.status === "failed" ? ", which had failed." : "."}
       </>
     ) : at.signal ? (
       `It was ended by ${ofSignal(at.signal)}.`
@@ -21,8 +27,9 @@ export function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | un
       ""
     );
   return (
-    <section class={`note ${at.status === "caught" ? "caught" : "fail"}`} aria-label="What went wrong">
-      <strong>{e ? marked(e.type.replace(/^builtins\./, "")) : why}</strong>
+    <section class={`note ${at.status === "caught" ? "caught" : killed ? "warn" : "fail"}`} aria-label="What went wrong">
+      {killed ? <div>{why}</div> : null}
+      <strong>{e ? marked(e.type) : killed ? null : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
       {e ? <Message text={e.message} /> : null}
       {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={of?.working_dir ?? ""} {...(of ? { run: of } : {})} /> : null}
