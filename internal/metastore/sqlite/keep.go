@@ -67,8 +67,10 @@ func (s *Store) DeleteBlobs(ctx context.Context, hashes []metastore.Hash, unless
 	job := func(c *conn) error {
 		freed = 0
 		needed := make(map[metastore.Hash]bool)
-		// Of a run that goes on there may be millions of references: SQLite goes through them without handing them out.
-		for r, err := range c.query(`SELECT hash FROM (`+references+`) WHERE hash IN (SELECT unhex(value) FROM json_each(?3))`,
+		// Of a run that goes on there may be millions of references: SQLite goes through them without handing them out,
+		// but for damaged ones, which nobody knows what they refer to.
+		for r, err := range c.query(`SELECT hash FROM (`+references+`)
+			WHERE hash IN (SELECT unhex(value) FROM json_each(?3)) OR typeof(hash) <> 'blob' OR length(hash) <> 32`,
 			after, list, textList(names)) {
 			if err != nil {
 				return err
