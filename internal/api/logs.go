@@ -21,8 +21,8 @@ func checkStream(name string) error {
 // in reports whether a line is of a stream; all are of "".
 func in(stream string, l tasklog.Line) bool { return stream == "" || l.Stream.String() == stream }
 
-// wholeLog yields the log of an attempt as it is now, both streams. One that does not exist has written nothing. NotFound
-// if there is no such task.
+// wholeLog yields the log of an attempt as it is now, both streams. One that does not exist has written nothing.
+// NotFound if there is no such task.
 func (s *Service) wholeLog(ctx context.Context, q LogRequest) (iter.Seq2[tasklog.Line, error], error) {
 	if err := checkStream(q.Stream); err != nil {
 		return nil, err
@@ -44,8 +44,8 @@ func (s *Service) wholeLog(ctx context.Context, q LogRequest) (iter.Seq2[tasklog
 	}, nil
 }
 
-// ReadLog yields the log of an attempt as it is now, to its end: unlike pages of it, it is read once. The text of a line is
-// valid until the next. NotFound if there is no such task.
+// ReadLog yields the log of an attempt as it is now, to its end: unlike pages of it, it is read once. The text of a
+// line is valid until the next. NotFound if there is no such task.
 func (s *Service) ReadLog(ctx context.Context, q LogRequest) (iter.Seq2[tasklog.Line, error], error) {
 	lines, err := s.wholeLog(ctx, q)
 	return func(yield func(tasklog.Line, error) bool) {

@@ -196,8 +196,8 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// A run of Metaflow that fell silent after a failure counts as failed, until it is heard of again: its tasks are counted
-// anew.
+// A run of Metaflow that fell silent after a failure counts as failed, until it is heard of again: its tasks are
+// counted anew.
 func TestCountsOfARunThatComesBack(t *testing.T) {
 	s := apitest.New(t)
 	id, err := s.Meta.CreateRun(t.Context(), metastore.Run{

@@ -237,8 +237,8 @@ func (s *session) open(ctx context.Context, early *globalOptions, need Need) err
 // patience is how long a flow may take to be imported or built before a terminal says what is waited for.
 const patience = time.Second
 
-// awaitFlow says on a terminal that the flow's file is being imported, or built, if that takes long. Whoever waits calls
-// the function it returns when it is over.
+// awaitFlow says on a terminal that the flow's file is being imported, or built, if that takes long. Whoever waits
+// calls the function it returns when it is over.
 func (s *session) awaitFlow(early *globalOptions) (ready func()) {
 	if !s.env.Terminal.Stderr || early.quiet || early.json || s.topOnly || s.inv.file == "" {
 		return func() {}

@@ -189,7 +189,8 @@ PrintFlow()
 	c := b.prepare("levada", "run", "--json", flow)
 	logged := 0
 	c.lines(func(line []byte) {
-		if bytes.HasPrefix(line, []byte(`{"event":"log"`)) { // half a million of them: reading them as JSON would take most of the test
+		// Half a million of them are of the log: to read those as JSON would take most of the test.
+		if bytes.HasPrefix(line, []byte(`{"event":"log"`)) {
 			if logged++; logged%1000 != 0 {
 				return
 			}

@@ -9,8 +9,8 @@ import (
 // is a flatbuffer, and the buffers of arrays. It has the first columns of it, at most so many; not ok if it is no such
 // stream. What stands in it is checked as it is read.
 //
-// The format is "Arrow Columnar Format", section "Serialization and Interprocess Communication". The numbers of kinds and
-// fields here and below are the places in the unions and tables of its schemas, Message.fbs and Schema.fbs.
+// The format is "Arrow Columnar Format", section "Serialization and Interprocess Communication". The numbers of kinds
+// and fields here and below are the places in the unions and tables of its schemas, Message.fbs and Schema.fbs.
 func arrowStream(data []byte, most int) (t arrowTable, ok bool) {
 	dictionaries := map[int64]arrowArray{}
 	of := map[int64]arrowType{} // the types of their values

@@ -128,8 +128,8 @@ func TestSlowCalls(t *testing.T) {
 	}
 }
 
-// TestStalledServers asks servers that stop in the middle for lists and for logs: they are not waited for longer than the
-// patience.
+// TestStalledServers asks servers that stop in the middle for lists and for logs: they are not waited for longer than
+// the patience.
 func TestStalledServers(t *testing.T) {
 	h, stop := handler(t, t.TempDir())
 	defer stop()
@@ -176,8 +176,8 @@ func TestStalledServers(t *testing.T) {
 	}
 }
 
-// TestWhoAsksMayLeave has a server that says nothing to what is asked of a run. Whoever asks can stop waiting for it, and
-// the client then ends at once.
+// TestWhoAsksMayLeave has a server that says nothing to what is asked of a run. Whoever asks can stop waiting for it,
+// and the client then ends at once.
 func TestWhoAsksMayLeave(t *testing.T) {
 	h, stop := handler(t, t.TempDir())
 	defer stop()

@@ -323,8 +323,8 @@ func (s *Store) Beat(ctx context.Context, id int64, at time.Time) error {
 	return s.c.beat(ctx, beatArgs{id, at})
 }
 
-// AskStop asks for the end of a run. It does not go through the queue: like a change of tags, it says what is to be, so it
-// may be sent twice, and whoever asks may stop waiting.
+// AskStop asks for the end of a run. It does not go through the queue: like a change of tags, it says what is to be, so
+// it may be sent twice, and whoever asks may stop waiting.
 func (s *Store) AskStop(ctx context.Context, id int64, at time.Time) error {
 	_, err := ask[none](ctx, s.c, "AskStop", beatArgs{id, at})
 	return err

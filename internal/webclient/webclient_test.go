@@ -204,7 +204,8 @@ func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Err: errors.New("i/o timeout")}
 }
 
-// An address that leads nowhere is told when it has been tried once, and not after as many tries as fit into the pauses.
+// An address that leads nowhere is told when it has been tried once, and not after as many tries as fit into the
+// pauses.
 func TestAnAddressThatLeadsNowhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, "http://192.0.2.1:8265")
