@@ -135,12 +135,13 @@ func (s *Service) origin(ctx context.Context, f *flow, id int64) (run metastore.
 	return run, err
 }
 
-// hasParameters makes sure that a run has the parameters that a flow requires, before one
-// goes on from it: a task would miss them.
+// hasParameters makes sure that a run has the parameters that a flow needs, before one goes
+// on from it: a task would miss them. It knows by itself what is a plain default, or none.
 func (s *Service) hasParameters(ctx context.Context, f *flow, origin metastore.Run) error {
 	layers := datastore.NewLayers(s.c.Store)
 	for _, p := range f.Definition().Parameters {
-		if _, has := origin.Info.Parameters[p.Name]; has || !p.Required || p.Default != nil || p.Computed {
+		optional := !p.Required && !p.Computed && p.Default == nil
+		if _, has := origin.Info.Parameters[p.Name]; has || optional || p.Default != nil && p.Type != "file" {
 			continue
 		}
 		// Its option may have been called otherwise: tasks know it by its attribute.
@@ -149,8 +150,15 @@ func (s *Service) hasParameters(ctx context.Context, f *flow, origin metastore.R
 			return err
 		}
 		if !has {
-			return fault.New(fault.Invalid, "run %d has no value for the parameter %s, which is required: it was added to the flow after that run", origin.ID, p.Name).
-				Do("Give it a default, or start a new run with --%s", p.Name)
+			why, do := "is required", "Give it a default, or start a new run with --"+p.Name
+			switch {
+			case p.Computed:
+				why, do = "has a computed default", "Give it a default that is not computed, or start a new run"
+			case p.Default != nil:
+				why, do = "includes a file", "Start a new run"
+			}
+			return fault.New(fault.Invalid, "run %d has no value for the parameter %s, which %s: it was added to the flow after that run", origin.ID, p.Name, why).
+				Do("%s", do)
 		}
 	}
 	return nil

@@ -286,15 +286,16 @@ class Parameter:
         return self.convert(given)
 
     def value_without(self):
-        """The value in a run that resumes one whose flow did not have the parameter yet: a plain default.
+        """The value in a run whose origin's flow did not have the parameter yet: a plain default, or None.
 
-        MetaflowException if there is none: such a run has nobody who would give or compute a value.
+        MetaflowException if it needs another: such a run has nobody who would give, compute or include one. A resume
+        is refused before it begins; a spin is not, since its task may do without.
         """
-        if type(self) is Parameter and not callable(self.default) and (self.default is not None or not self.required):
+        if not self.required if self.default is None else not callable(self.default) and self.kind() != "file":
             return self.resolve(_UNSET, None)
         raise MetaflowException(  # an AttributeError would end in __getattr__, which knows less
-            "The parameter '%s' has no value: it was added after the run that this one resumes. Give it a default that "
-            "is not computed, or start a new run of the flow." % self.name
+            "The parameter '%s' has no value: it was added after the run that this one goes on from. Give it a default "
+            "that is not computed, or start a new run of the flow." % self.name
         )
 
     def display(self, value):
