@@ -11,6 +11,23 @@ from .exceptions import (
 _PAGE = 500
 #: Joins of up to this many inputs keep the views they made, so that ``inputs.a`` is always the same object.
 _KEEP = 64
+#: Characters of an element in a title.
+_TITLE_CHARS = 20
+
+
+def title(flow, step, indices, item):
+    """A task for people: ``<flow F step s[0,1] (input: VALUE)>``. ``item`` gets the innermost element."""
+    text = "<flow %s step %s" % (type(flow).__name__, step)
+    if indices:
+        text += "[%s]" % ",".join(map(str, indices))
+        try:
+            value = item()
+            value = None if value is None else str(value)
+        except Exception:
+            value = None  # it cannot be read or shown: the task is told by its place alone
+        if value is not None:
+            text += " (input: %s)" % (value if len(value) <= _TITLE_CHARS else value[:_TITLE_CHARS] + "...")
+    return text + ">"
 
 
 class Inputs:
@@ -183,10 +200,12 @@ class InputTask:
         return outer if index is None or self.inputs._is_static else [*outer, (index, len(self.inputs), self.item())]
 
     def title(self):
-        """The input for people."""
+        """The input for people, in the form of a task's title."""
         index = self.index()
-        text = "<flow %s step %s" % (type(self.inputs._task.flow).__name__, self.inputs._where(self.position)["step"])
-        return text + ("[%s]>" % index if index is not None else ">")
+        indices = [frame["index"] for frame in self.inputs._task.stack]
+        if index is not None and not self.inputs._is_static:
+            indices.append(index)
+        return title(self.inputs._task.flow, self.inputs._where(self.position)["step"], indices, self.item)
 
 
 class _View:

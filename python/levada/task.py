@@ -15,12 +15,11 @@ from . import running
 from .artifacts import BEHAVIOUR, Loaded, Staging, pack_changed, pack_items, unpack
 from .elements import Elements, each
 from .exceptions import METAFLOW_EXIT_DISALLOW_RETRY
-from .inputs import Inputs, merge_artifacts
+from .inputs import Inputs, merge_artifacts, title
 from .transition import Transition, decide
 from .wire import Channel, ConversationEnded, pack_frame
 
 _VALUE_CHARS = 30
-_TITLE_CHARS = 20
 _REPR_BYTES = 4096
 _UNSET = object()
 #: Types of values that the short form of a done frame has, with their names in it.
@@ -211,16 +210,8 @@ class Task:
             return None
 
     def title(self):
-        """The task for people: ``<flow F step s[0,1] (input: VALUE)>``."""
-        text = "<flow %s step %s" % (type(self.flow).__name__, self.plan.name)
-        if self.stack:
-            text += "[%s]" % ",".join(str(frame["index"]) for frame in self.stack)
-            try:
-                value = str(self.item())
-            except Exception:
-                return text + ">"
-            text += " (input: %s)" % (value if len(value) <= _TITLE_CHARS else value[:_TITLE_CHARS] + "...")
-        return text + ">"
+        """The task for people."""
+        return title(self.flow, self.plan.name, [frame["index"] for frame in self.stack], self.item)
 
     # The attempt.
 
