@@ -256,26 +256,46 @@ func PlaceOfLog(file string) (Place, bool) {
 // maxLog is the size in bytes to which a stream of a log is read.
 const maxLog = 256 << 20
 
-// Log yields the lines of an attempt's log in the order of their times. Metaflow writes it when the
-// attempt has ended: until then there are none.
+// Log yields the lines of an attempt's log in the order of their times; those of one stream stay in the order in which
+// they were written. Metaflow writes the log when the attempt has ended: until then there are no lines.
+//
+// It holds one line of each stream, for a log may be a quarter of a gigabyte of nothing but empty lines.
 func (p Place) Log() iter.Seq2[tasklog.Line, error] {
 	return func(yield func(tasklog.Line, error) bool) {
-		var lines []tasklog.Line
+		var streams []*logStream
 		for _, source := range []string{"task", "runtime"} {
 			for _, stream := range []tasklog.Stream{tasklog.Stdout, tasklog.Stderr} {
-				more, err := p.readLog("."+source+"_"+stream.String()+".log", stream)
+				f, err := p.open("." + source + "_" + stream.String() + ".log")
+				if errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
 				if err != nil {
 					yield(tasklog.Line{}, refusedTo("read a log of Metaflow", err))
 					return
 				}
-				lines = append(lines, more...)
+				defer f.Close()
+				streams = append(streams, &logStream{in: bufio.NewReaderSize(io.LimitReader(f, maxLog), tasklog.MaxText), line: tasklog.Line{Stream: stream}})
 			}
 		}
-		slices.SortStableFunc(lines, func(a, b tasklog.Line) int { return a.Time.Compare(b.Time) })
-		for _, l := range lines {
-			if !yield(l, nil) {
+		next := slices.Clone(streams) // those whose line was told
+		for {
+			for _, s := range next {
+				switch err := s.read(); {
+				case errors.Is(err, io.EOF):
+					streams = slices.DeleteFunc(streams, func(of *logStream) bool { return of == s })
+				case err != nil:
+					yield(tasklog.Line{}, refusedTo("read a log of Metaflow", err))
+					return
+				}
+			}
+			if len(streams) == 0 {
 				return
 			}
+			first := slices.MinFunc(streams, func(a, b *logStream) int { return a.line.Time.Compare(b.line.Time) })
+			if !yield(first.line, nil) {
+				return
+			}
+			next = []*logStream{first}
 		}
 	}
 }
@@ -285,42 +305,25 @@ var lineForm = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:\[!)?\[MFLOG\|0\|([^|\]]+)Z\|[^|\]]*\|[^|\]]*\]`)
 })
 
-// readLog reads a stream. A line without a time has that of the line before.
-func (p Place) readLog(suffix string, stream tasklog.Stream) ([]tasklog.Line, error) {
-	f, err := p.open(suffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	in := bufio.NewReaderSize(io.LimitReader(f, maxLog), tasklog.MaxText)
-	var lines []tasklog.Line
-	var last time.Time
-	for {
-		text, err := in.ReadSlice('\n')
-		if len(text) > 0 {
-			l := tasklog.Line{Time: last, Stream: stream, Newline: text[len(text)-1] == '\n'}
-			text = bytes.TrimSuffix(text, []byte("\n"))
-			if m := lineForm().FindSubmatch(text); m != nil {
-				if at, bad := time.Parse("2006-01-02T15:04:05.999999", string(m[1])); bad == nil {
-					l.Time, last = at, at
-				}
-				text = text[len(m[0]):]
-			}
-			l.Text = bytes.Clone(text)
-			lines = append(lines, l)
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return lines, unlessEOF(err)
-		}
-	}
+// logStream is a stream of a log, of which one line is at hand.
+type logStream struct {
+	in   *bufio.Reader
+	line tasklog.Line // its text is valid until the next is read
 }
 
-func unlessEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
+// read reads the next line, io.EOF if there is none. A line without a time has that of the line before.
+func (s *logStream) read() error {
+	text, err := s.in.ReadSlice('\n')
+	if err != nil && !errors.Is(err, bufio.ErrBufferFull) && !(errors.Is(err, io.EOF) && len(text) > 0) {
+		return err
 	}
-	return err
+	text, s.line.Newline = bytes.CutSuffix(text, []byte("\n"))
+	if m := lineForm().FindSubmatch(text); m != nil {
+		if at, bad := time.Parse("2006-01-02T15:04:05.999999", string(m[1])); bad == nil {
+			s.line.Time = at
+		}
+		text = text[len(m[0]):]
+	}
+	s.line.Text = text
+	return nil
 }

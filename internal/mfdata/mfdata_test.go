@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -121,6 +122,7 @@ func TestLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			l.Text = bytes.Clone(l.Text)
 			list = append(list, l)
 		}
 		return list
@@ -139,6 +141,39 @@ func TestLog(t *testing.T) {
 		for _, l := range got {
 			t.Errorf("%v %v %v %.20q", l.Time, l.Stream, l.Newline, l.Text)
 		}
+	}
+}
+
+// A clock that was set back does not change the order in which a stream was written.
+func TestLogOfAClockThatWasSetBack(t *testing.T) {
+	p := PlaceOf(&me, "local", t.TempDir(), "F", "12", "start", "3", "0")
+	line := func(second, text string) string {
+		return "[MFLOG|0|2026-01-02T03:04:" + second + "Z|task|u-1]" + text + "\n"
+	}
+	write(t, rootedPath(p)+".task_stdout.log", line("05", "a")+line("09", "d")+line("02", "e"))
+	write(t, rootedPath(p)+".task_stderr.log", line("06", "b")+line("07", "c")+line("09", "f"))
+	if text, err := logOf(p); text != "abcdef" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A log of nothing but the ends of lines, held in memory, would take hundreds of times its size.
+func TestLogOfEmptyLinesTakesNoMemory(t *testing.T) {
+	p := PlaceOf(&me, "local", t.TempDir(), "F", "12", "start", "3", "0")
+	const size = 1 << 20
+	write(t, rootedPath(p)+".task_stdout.log", strings.Repeat("\n", size))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := 0
+	for l, err := range p.Log() {
+		if err != nil || len(l.Text) != 0 || !l.Newline {
+			t.Fatalf("%q, %v", l.Text, err)
+		}
+		n++
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; n != size || took > 16<<20 {
+		t.Errorf("%d lines took %d bytes", n, took)
 	}
 }
 
