@@ -292,8 +292,8 @@ func decode(codec string, data []byte) (any, error) {
 			return nil, err
 		}
 		text, why := pickle.PlainJSON(p)
-		if why != "" {
-			return nil, fmt.Errorf("%s", why)
+		if why.Why != "" {
+			return nil, fmt.Errorf("%s", why.Why)
 		}
 		data = text
 	} else if codec != protocol.CodecJSON {

@@ -1,8 +1,8 @@
 // Package convert converts values from the format of one language into one that others can read.
 //
-// Python stores pickles, Go stores JSON. What both have is exchanged as follows: numbers, text, lists, and dicts with
-// text as keys as JSON; bytes as they are; arrays of numbers as npy, the format of numpy.save; tables of plain columns
-// as CSV. Package pickle reads pickles without executing anything. Anything else is refused, with what it is and what
+// Python stores pickles, Go stores JSON. What both have is exchanged as follows: numbers, text, times, lists, dicts with
+// text as keys, series and arrays of these as JSON; bytes as they are; arrays of numbers as npy, the format of
+// numpy.save; tables of plain columns as CSV. Package pickle reads pickles without executing anything. Anything else is refused, with what it is and what
 // to do: nothing is converted partially.
 //
 // Tables are CSV and not Arrow, because every language and every shell reads CSV without a library, and an Arrow
@@ -39,7 +39,7 @@ func Language(codec string) string {
 }
 
 // crossing is what may cross between languages.
-const crossing = "languages can exchange plain data (numbers, text, lists, dicts with text as keys), bytes, numpy arrays of numbers, and tables of plain columns"
+const crossing = "languages can exchange plain data (numbers, text, times, lists, dicts with text as keys, series), bytes, numpy arrays of numbers, and tables of plain columns"
 
 // advice is what to do with a value of which no more is known than that it may not cross.
 const advice = crossing + "; convert it to one of these in an earlier step"
@@ -65,34 +65,41 @@ func To(v Value, codecs []string) (Value, error) {
 			return Value{"file", typ, data}, nil
 		}
 	}
-	var refused pickle.Refusal
 	if slices.Contains(codecs, "npy") {
-		data, ok := pickle.NPY(p)
-		if ok {
+		if data, ok := pickle.NPY(p); ok {
 			return Value{"npy", typ, data}, nil
 		}
-		refused = pickle.NotNPY(p)
 	}
 	if slices.Contains(codecs, "csv") {
-		data, why, ok := pickle.CSV(p)
+		data, why, ok := pickle.CSV(p, max(pickle.DefaultMemory, mostGrowth*len(v.Data)))
 		if ok {
 			return Value{"csv", typ, data}, nil
 		}
 		if why.Why != "" {
-			refused = why
+			return v, refused(typ+":", why)
 		}
-	}
-	if refused.Why != "" {
-		return v, fault.New(fault.Invalid, "it is a %s: %s", typ, refused.Why).Do("%s; %s", refused.Do, crossing)
 	}
 	if slices.Contains(codecs, "json") {
 		data, why := pickle.PlainJSON(p)
-		if why == "" {
+		if why.Why == "" {
 			return Value{"json", typ, data}, nil
 		}
-		return v, fault.New(fault.Invalid, "it is a %s, and %s", typ, why).Do("%s", advice)
+		return v, refused(typ+", and", why)
 	}
 	return v, fault.New(fault.Invalid, "it is a %s, which cannot be converted to %s", typ, strings.Join(codecs, ", ")).Do("%s", advice)
+}
+
+// mostGrowth is how many times as large as its pickle a table may become as CSV, where that is more than pickles may
+// take in memory: bools, the largest of plain columns, grow to six times their size.
+const mostGrowth = 16
+
+// refused is the error for what may not cross.
+func refused(what string, why pickle.Refusal) error {
+	err := fault.New(fault.Invalid, "it is a %s %s", what, why.Why)
+	if why.Do == "" {
+		return err.Do("%s", advice)
+	}
+	return err.Do("%s; %s", why.Do, crossing)
 }
 
 // bytesOf returns the content of bytes and bytearrays.

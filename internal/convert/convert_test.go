@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/levadahq/levada/internal/convert"
 	"github.com/levadahq/levada/internal/fault"
@@ -72,17 +73,24 @@ func elements(file []byte) string {
 // A refusal tells what to write in Python instead, for what it is that is refused.
 func TestWhatToDoInstead(t *testing.T) {
 	want := map[string]string{
-		"frame of dates":              `frame["t"] = frame["t"].astype(str)`,
-		"frame of several types":      `frame["i"] = frame["i"].astype("float64")`,
-		"frame with numbers as names": "frame.columns = frame.columns.map(str)",
-		"record array":                "pandas.DataFrame(array)",
-		"masked array":                "array.filled(0)",
-		"array of complex numbers":    "array.real and array.imag",
-		"array of objects":            "array.tolist()",
-		"array of days":               "array.astype(str).tolist()",
-		"series":                      "series.to_frame()",
-		"index":                       "index.tolist()",
-		"set":                         "convert it to one of these in an earlier step",
+		"frame of a time after the years": `frame["t"] = frame["t"].astype(str)`,
+		"frame of odd types":              `frame["p"] = frame["p"].astype(str)`,
+		"frame with numbers as names":     "frame.columns = frame.columns.map(str)",
+		"frame in a dict":                 `frame.to_dict("records")`,
+		"record array":                    "pandas.DataFrame(array)",
+		"masked array":                    "array.filled(0)",
+		"array of complex numbers":        "array.real and array.imag",
+		"complex array in a dict":         "array.real and array.imag",
+		"array of odd objects":            "convert it to one of these in an earlier step",
+		"times of a picosecond":           "array.astype(str).tolist()",
+		"time after the years":            "write it as text, with str",
+		"series of months":                "series.astype(str).tolist()",
+		"series of complex numbers":       "series.astype(str).tolist()",
+		"index of pairs":                  "index.to_frame()",
+		"huge range":                      "store numbers as an array of numpy's",
+		"nan":                             "convert it to one of these in an earlier step",
+		"key":                             "convert it to one of these in an earlier step",
+		"set":                             "sorted(value)",
 	}
 	seen := map[string]bool{}
 	for _, v := range vectors(t) {
@@ -131,6 +139,8 @@ func FuzzTo(f *testing.F) {
 		f.Add(v.Pickle)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		late := time.AfterFunc(20*time.Second, func() { panic("it takes too long") })
+		defer late.Stop()
 		got, err := convert.To(convert.Value{Codec: "pickle", Data: data}, plain)
 		if err == nil && got.Codec == "json" && !json.Valid(got.Data) {
 			t.Errorf("not JSON: %q", got.Data)

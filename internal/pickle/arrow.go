@@ -329,7 +329,10 @@ func (c *arrowArray) cell(i int64) (text string, missing, ok bool) {
 	case c.values.descr[1] == 'f' || c.typ.unit == "":
 		return c.values.text(at), false, true
 	}
-	return c.time(c.values.int(at)), false, true
+	if text = c.time(c.values.int(at)); text == "" {
+		text = strconv.FormatInt(c.values.int(at), 10)
+	}
+	return text, false, true
 }
 
 // missing reports whether an element is not there.
@@ -440,30 +443,25 @@ func (n *numbers) int(i int64) int64 {
 	return int64(u)
 }
 
-// time writes a time, a date, a time of the day or a span of time as pandas does, or its number if the year is no
-// common one.
+// time writes a time, a date, a time of the day or a span of time as pandas does, "" if the year is no common one.
 func (c *arrowArray) time(n int64) string {
 	parts := unitParts[c.typ.unit]
-	text := ""
 	switch c.typ.kind {
 	case "date32":
-		text = momentText(time.Unix(n*86400, 0).UTC(), "2006-01-02")
+		return momentText(time.Unix(n*86400, 0).UTC(), "2006-01-02")
 	case "date64":
-		text = momentText(time.UnixMilli(n).UTC(), "2006-01-02")
+		return momentText(time.UnixMilli(n).UTC(), "2006-01-02")
 	case "timestamp":
-		text = momentAt(n, parts, c.zone, c.typ.zone != "")
+		return moment{n, c.typ.unit, c.zone, c.typ.zone != ""}.text()
 	case "duration":
 		return spanText(n/parts, n%parts*(1e9/parts))
 	case "time32", "time64":
 		if n >= 0 && n < 86400*parts {
 			at := time.Unix(n/parts, n%parts*(1e9/parts)).UTC()
-			text = at.Format("15:04:05" + fractionLayout(int64(at.Nanosecond())))
+			return at.Format("15:04:05" + fractionLayout(int64(at.Nanosecond())))
 		}
 	}
-	if text == "" {
-		return strconv.FormatInt(n, 10)
-	}
-	return text
+	return ""
 }
 
 // decimal writes a decimal number as Python does.
@@ -558,36 +556,66 @@ func (a *arrowColumn) labels(most int) ([]Value, bool) {
 	return labels, true
 }
 
-// show returns what shows the elements of a column, of which a missing one is shown as gap. It is nil if they cannot be
-// read.
-func (a *arrowColumn) show(gap string) func(i int64) string {
+// values returns the elements of a column, of which a missing one is gap. It is nil if they cannot be read.
+func (a *arrowColumn) values(gap absent) func(i int64) Value {
 	if !a.whole() {
 		return nil
 	}
-	return func(i int64) string {
-		text, missing, ok := a.cell(i)
-		switch {
-		case !ok:
-			return "…"
-		case missing:
-			return gap
-		case text == "" && !a.typ.isText():
-			return "NaN"
+	return func(i int64) Value {
+		c, place, ok := a.at(i)
+		if !ok {
+			return sight("…")
 		}
-		return text
+		if v := c.value(place); v != nil {
+			return v
+		}
+		return gap
 	}
 }
 
-// ofArrow shows the elements of a column of pandas' that Arrow lays out.
-func ofArrow(o *Object, a arrowColumn) (show func(i int64) string, n int64) {
-	gap := "<NA>"
+// value returns an element, nil if it is missing.
+func (c *arrowArray) value(i int64) Value {
+	if c.missing(i) {
+		return nil
+	}
+	at := c.offset + i
+	switch kind := c.typ.kind; {
+	case kind == "bool":
+		return bit(c.values.data, at)
+	case kind == "timestamp":
+		return moment{c.values.int(at), c.typ.unit, c.zone, c.typ.zone != ""}
+	case kind == "dictionary":
+		code := c.values.int(at)
+		if code < 0 || code >= c.parts[0].length {
+			return sight("…")
+		}
+		return c.parts[0].value(code)
+	case kind == "duration":
+		parts := unitParts[c.typ.unit]
+		return span{c.values.int(at) / parts, c.values.int(at) % parts * (1e9 / parts)}
+	case c.typ.isNumber():
+		return c.values.value(at)
+	}
+	text, _, ok := c.cell(i)
+	switch {
+	case !ok:
+		return sight("…")
+	case !c.typ.isPlain(), c.typ.unit != "" && c.time(c.values.int(at)) == "":
+		return sight(text)
+	}
+	return text
+}
+
+// ofArrow returns the elements of a column of pandas' that Arrow lays out.
+func ofArrow(o *Object, a arrowColumn) (at func(i int64) Value, n int64) {
+	gap := absent("<NA>")
 	if textType(o) == "str" && a.typ.isText() && !strings.HasPrefix(short(o.Class().Name), "ArrowExtension") {
 		gap = "NaN"
 	}
-	if show = a.show(gap); show == nil {
+	if at = a.values(gap); at == nil {
 		return nil, 0
 	}
-	return show, a.length
+	return at, a.length
 }
 
 // textType returns the dtype of an array of text: str, or string if what is missing in it is NA and not NaN.

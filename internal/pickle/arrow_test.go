@@ -60,7 +60,7 @@ func showAll(v Value) {
 			}
 		}
 	}
-	if show, n := elements(v, 0); show != nil && n > 0 {
+	if show, n := elements(v); show != nil && n > 0 {
 		show(0)
 		show(n - 1)
 	}
@@ -108,7 +108,7 @@ func TestArrowFrames(t *testing.T) {
 			continue
 		}
 		files++
-		if file, why, ok := CSV(value); !ok || string(file) != v.CSV {
+		if file, why, ok := CSV(value, DefaultMemory); !ok || string(file) != v.CSV {
 			t.Errorf("%s: CSV is %q, not %q: %v", v.Repr[0], file, v.CSV, why)
 		}
 	}
@@ -121,7 +121,7 @@ func TestArrowIndex(t *testing.T) {
 	for _, v := range arrowVectors(t) {
 		value := decode(t, string(v.bytes(t)))
 		if v.Name == "arrow index" {
-			label, n := columnLabels(value, 0)
+			label, n := columnLabels(value)
 			if n != 3 || label(0) != "a" || label(1) != "NaN" || label(2) != "c" {
 				t.Errorf("%d labels, first %q", n, label(0))
 			}
@@ -169,7 +169,7 @@ func TestArrowTextOfBrokenPickles(t *testing.T) {
 // checkElements compares what is shown of the elements of a pickled column. want is nil if none can be told.
 func checkElements(t *testing.T, name, data string, want []string) {
 	t.Helper()
-	show, n := elements(decode(t, data), 0)
+	show, n := elements(decode(t, data))
 	if want == nil {
 		if show != nil {
 			t.Errorf("%s: %d elements, not none", name, n)
@@ -238,7 +238,7 @@ func TestArrowChunksThatShareABuffer(t *testing.T) {
 		want   int64
 	}{"two chunks": {chunk + chunk, 2}, "one twice": {chunk + "q\x01h\x01", 0}} {
 		o := decode(t, one[:from]+"cpyarrow.lib\nchunked_array\n(("+c.chunks+"ltR"+one[to:])
-		if show, n := elements(o, 0); n != c.want || (show == nil) != (c.want == 0) {
+		if show, n := elements(o); n != c.want || (show == nil) != (c.want == 0) {
 			t.Errorf("%s: %d elements, not %d", name, n, c.want)
 		}
 	}

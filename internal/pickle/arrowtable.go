@@ -76,7 +76,9 @@ func (t *arrowTable) frame() *Frame {
 	for i := range t.columns {
 		var show func(int64) string
 		if t.columns[i].length == t.rows {
-			show = t.columns[i].show("null")
+			if at := t.columns[i].values("null"); at != nil {
+				show = func(i int64) string { return shown(at(i)) }
+			}
 		}
 		f.Cells = append(f.Cells, show)
 		f.Types = append(f.Types, t.columns[i].typ.String())

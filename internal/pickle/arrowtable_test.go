@@ -47,6 +47,54 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// Tables of plain columns become CSV as those of pandas' do; of others it is said what to do where they are made.
+func TestTablesAsCSV(t *testing.T) {
+	files, refused := 0, 0
+	for _, v := range tableVectors(t) {
+		value := decode(t, string(v.bytes(t)))
+		if v.Columns == nil || strings.Contains(v.Repr[0], "Series") || strings.Contains(v.Repr[0], "Chunked") {
+			continue
+		}
+		file, why, ok := CSV(value, DefaultMemory)
+		if strings.Contains(v.Repr[0], "large_list") {
+			refused++
+			want := `column "l" has the dtype large_list<item: int64> and holds elements that only Python can read`
+			if strings.Contains(v.Repr[0], "shape=(0,") { // nothing is in it
+				continue
+			}
+			if ok || !strings.HasPrefix(why.Why, want) || !strings.Contains(why.Do, "frame.to_dicts()") {
+				t.Errorf("%s: %v", v.Repr[0], why)
+			}
+			continue
+		}
+		files++
+		var names []string
+		rows := make([][]string, 3)
+		for _, c := range v.Columns {
+			names = append(names, c[0].(string))
+			for i, cell := range c[2].([]any) {
+				text := cell.(string)
+				if text == "null" {
+					text = ""
+				}
+				rows[i] = append(rows[i], text)
+			}
+		}
+		want := ""
+		for _, row := range append([][]string{names}, rows...) {
+			if row != nil || want == "" {
+				want += strings.Join(row, ",") + "\n"
+			}
+		}
+		if !ok || string(file) != want {
+			t.Errorf("%s: %q, %v, want %q", v.Repr[0], file, why, want)
+		}
+	}
+	if files < 5 || refused < 5 {
+		t.Errorf("only %d files, and %d refused", files, refused)
+	}
+}
+
 // What is cut off or changed anywhere is told as far as it can be, and nothing more.
 func TestTablesOfBrokenStreams(t *testing.T) {
 	t.Parallel()

@@ -67,6 +67,15 @@ func (t *arrowType) isPlain() bool {
 	return t.isText() || t.kind == "bool" || t.bytes() > 0
 }
 
+// isNumber reports whether elements are numbers and nothing else, such as a date.
+func (t *arrowType) isNumber() bool {
+	switch t.kind {
+	case "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "halffloat", "float", "double":
+		return true
+	}
+	return false
+}
+
 // bytes is how large an element is, 0 if all are not of one size that is known.
 func (t *arrowType) bytes() int {
 	switch t.kind {
@@ -135,9 +144,6 @@ func (t *arrowType) location() *time.Location {
 	}
 	return time.UTC
 }
-
-// unitParts is how many of a unit of time are a second.
-var unitParts = map[string]int64{"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 // arrowTypes reads types; left is how many more a type may be made with.
 type arrowTypes struct{ left int }

@@ -7,12 +7,28 @@ import (
 	"time"
 )
 
+// What elements of arrays are beside the values of pickles. A [moment] and a [span] are two more, and a float of 32
+// bits or fewer is a float32.
+type (
+	absent string // what is missing, as pandas shows it
+	sight  string // what is known of an element only as it is shown
+)
+
 // elements returns what shows the elements of an array of numpy's or pandas', in the order of C, and how many there
-// are. What is missing is shown as pandas shows it. show is nil if the elements cannot be told. depth is how many
-// arrays this one is a part of: a pickle may have made one a part of itself.
-func elements(v Value, depth int) (show func(i int64) string, n int64) {
+// are. What is missing is shown as pandas shows it. show is nil if the elements cannot be told.
+func elements(v Value) (show func(i int64) string, n int64) {
+	at, n := valuesOf(v, 0)
+	if at == nil {
+		return nil, 0
+	}
+	return func(i int64) string { return shown(at(i)) }, n
+}
+
+// valuesOf returns the elements of an array of numpy's or pandas', in the order of C, and how many there are; at is nil
+// if they cannot be told. depth is how many arrays this one is a part of: a pickle may have made one a part of itself.
+func valuesOf(v Value, depth int) (at func(i int64) Value, n int64) {
 	o, ok := v.(*Object)
-	if !ok || depth > 3 {
+	if !ok || depth > mostWrapped {
 		return nil, 0
 	}
 	if _, ok := arrayOf(o); ok {
@@ -48,8 +64,43 @@ func elements(v Value, depth int) (show func(i int64) string, n int64) {
 	return nil, 0
 }
 
-// ofNumpy shows the elements of an array of numpy's.
-func ofNumpy(o *Object) (show func(i int64) string, n int64) {
+// mostWrapped is how many arrays an array may be a part of whose elements are told.
+const mostWrapped = 3
+
+// intervals returns the intervals between the labels of two indexes, as pandas writes them.
+func intervals(left, right Value, closed string, depth int) (at func(i int64) Value, n int64) {
+	from, n := labelsOf(left, depth)
+	to, m := labelsOf(right, depth)
+	if n < 0 || n != m {
+		return nil, 0
+	}
+	opening, closing := "(", ")"
+	if closed == "left" || closed == "both" {
+		opening = "["
+	}
+	if closed == "right" || closed == "both" {
+		closing = "]"
+	}
+	return func(i int64) Value {
+		a, b := from(i), to(i)
+		for _, v := range []Value{a, b} {
+			switch v := v.(type) {
+			case sight:
+				return v
+			case absent:
+				return absent("NaN")
+			case float64:
+				if math.IsNaN(v) {
+					return absent("NaN")
+				}
+			}
+		}
+		return opening + shown(a) + ", " + shown(b) + closing
+	}, n
+}
+
+// ofNumpy returns the elements of an array of numpy's.
+func ofNumpy(o *Object) (at func(i int64) Value, n int64) {
 	a, _ := arrayOf(o)
 	if a.masked {
 		return nil, 0
@@ -63,28 +114,29 @@ func ofNumpy(o *Object) (show func(i int64) string, n int64) {
 		if !ok {
 			return nil, 0
 		}
-		return func(i int64) string {
-			text := numbers.text(place(i))
-			if text == "" {
-				return "NaN"
-			}
-			return text
-		}, n
+		return func(i int64) Value { return numbers.value(place(i)) }, n
 	}
-	if strings.HasPrefix(a.dtype, "datetime64") {
-		return moments(o, time.UTC, false)
-	}
-	if strings.HasPrefix(a.dtype, "timedelta64") {
-		words, parts, n := words64(o)
+	if strings.HasPrefix(a.dtype, "timedelta64") || strings.HasPrefix(a.dtype, ">m8") {
+		words, unit, n := words64(o)
 		if words == nil {
 			return nil, 0
 		}
-		return func(i int64) string {
-			if words(i) == math.MinInt64 {
-				return "NaT"
+		return func(i int64) Value {
+			word := words(i)
+			if word == math.MinInt64 {
+				return absent("NaT")
 			}
-			return spanText(words(i)/parts, words(i)%parts*(1e9/parts))
+			if s, ok := spanIn(word, unit); ok {
+				return s
+			}
+			return sight(strconv.FormatInt(word, 10))
 		}, n
+	}
+	if strings.HasPrefix(a.dtype, "datetime64") || strings.HasPrefix(a.dtype, ">M8") {
+		return moments(o, time.UTC, false)
+	}
+	if at, n := texts(o); at != nil {
+		return at, n
 	}
 	state, ok := o.State.(*Tuple)
 	if !ok || len(state.Items) < 5 {
@@ -94,7 +146,7 @@ func ofNumpy(o *Object) (show func(i int64) string, n int64) {
 	if !ok || int64(len(items.Items)) != n {
 		return nil, 0
 	}
-	return func(i int64) string { return shown(items.Items[i]) }, n
+	return func(i int64) Value { return items.Items[i] }, n
 }
 
 // count is how many elements an array has; not ok if there cannot be so many.
@@ -115,6 +167,19 @@ func shown(v Value) string {
 	switch v := v.(type) {
 	case string:
 		return v
+	case absent:
+		return string(v)
+	case sight:
+		return string(v)
+	case moment:
+		return v.text()
+	case span:
+		return spanText(v.seconds, v.nano)
+	case float32:
+		if v == v {
+			return string(appendFloat(nil, float64(v), 32))
+		}
+		return "NaN"
 	case float64:
 		if math.IsNaN(v) {
 			return "NaN"
@@ -141,34 +206,69 @@ func inOrder(fortran bool, shape []int64) (place func(i int64) int64, ok bool) {
 	return nil, len(shape) == 2
 }
 
-// words64 reads the elements of an array of times or spans of time, and how many of
-// them are a second; nil of another array.
-func words64(o *Object) (words func(i int64) int64, parts, n int64) {
-	var data Bytes
-	var dtype, shape Value
-	fortran := false
+// words64 returns the elements of an array of times or spans of time, and the unit that they count; nil of another
+// array.
+func words64(o *Object) (words func(i int64) int64, unit string, n int64) {
+	a := bytesIn(o)
+	code, order := dtypeCode(a.dtype)
+	if code != "M8" && code != "m8" {
+		return nil, "", 0
+	}
+	unit = dtypeUnit(a.dtype)
+	place, n, ok := a.places(8)
+	if _, known := counted(code, 0, unit, nil); !known || !ok {
+		return nil, "", 0
+	}
+	return func(i int64) int64 { return int64(wordOf(a.data[8*place(i):][:8], order)) }, unit, n
+}
+
+// texts returns the elements of an array of text of a fixed width; nil of another array.
+func texts(o *Object) (at func(i int64) Value, n int64) {
+	a := bytesIn(o)
+	code, order := dtypeCode(a.dtype)
+	width, err := strconv.ParseInt(strings.TrimPrefix(code, "U"), 10, 32)
+	if err != nil || code[0] != 'U' || width <= 0 {
+		return nil, 0
+	}
+	place, n, ok := a.places(4 * width)
+	if !ok {
+		return nil, 0
+	}
+	return func(i int64) Value { return wideText(a.data[4*width*place(i):][:4*width], order) }, n
+}
+
+// arrayBytes is an array of numpy's whose elements are bytes one after the other.
+type arrayBytes struct {
+	shape   []int64
+	dtype   *Object
+	fortran bool
+	data    Bytes
+}
+
+// bytesIn returns the bytes of an array, none of one that has other elements.
+func bytesIn(o *Object) (a arrayBytes) {
+	var shape, dtype Value
 	switch state, ok := o.State.(*Tuple); {
 	case ok && len(state.Items) >= 5: // of _reconstruct
 		shape, dtype = state.Items[1], state.Items[2]
-		fortran, _ = state.Items[3].(bool)
-		data = rawBytes(state.Items[4])
+		a.fortran, _ = state.Items[3].(bool)
+		a.data = rawBytes(state.Items[4])
 	case len(o.Args) > 2: // of _frombuffer
-		data, dtype, shape = rawBytes(o.Args[0]), o.Args[1], o.Args[2]
-		fortran = len(o.Args) > 3 && o.Args[3] == Value("F")
+		a.data, dtype, shape = rawBytes(o.Args[0]), o.Args[1], o.Args[2]
+		a.fortran = len(o.Args) > 3 && o.Args[3] == Value("F")
 	}
-	lengths, ok := shapeOf(shape)
-	d, isObject := dtype.(*Object)
-	if !ok || !isObject {
-		return nil, 0, 0
+	a.shape, _ = shapeOf(shape)
+	if a.dtype, _ = dtype.(*Object); a.dtype == nil {
+		a.dtype = &Object{} // which is none
 	}
-	place, ok := inOrder(fortran, lengths)
-	code, order := dtypeCode(d)
-	parts = unitParts[dtypeUnit(d)]
-	n, fits := count(lengths)
-	if !ok || !fits || n*8 != int64(len(data)) || code != "M8" && code != "m8" || parts == 0 {
-		return nil, 0, 0
-	}
-	return func(i int64) int64 { return int64(wordOf(data[8*place(i):][:8], order)) }, parts, n
+	return a
+}
+
+// places returns where each element lies, in the order of C, and how many there are, if each has so many bytes.
+func (a *arrayBytes) places(size int64) (place func(i int64) int64, n int64, ok bool) {
+	n, fits := count(a.shape)
+	place, ok = inOrder(a.fortran, a.shape)
+	return place, n, ok && fits && n <= int64(len(a.data))/size && n*size == int64(len(a.data))
 }
 
 func rawBytes(v Value) Bytes {
@@ -181,36 +281,22 @@ func rawBytes(v Value) Bytes {
 	return nil
 }
 
-// moments shows times, in a zone if they have one.
-func moments(o *Object, zone *time.Location, zoned bool) (show func(i int64) string, n int64) {
+// moments returns times, in a zone if they have one.
+func moments(o *Object, zone *time.Location, zoned bool) (at func(i int64) Value, n int64) {
 	if o == nil {
 		return nil, 0
 	}
-	words, parts, n := words64(o)
+	words, unit, n := words64(o)
 	if words == nil {
 		return nil, 0
 	}
-	return func(i int64) string {
+	return func(i int64) Value {
 		word := words(i)
 		if word == math.MinInt64 {
-			return "NaT"
+			return absent("NaT")
 		}
-		if text := momentAt(word, parts, zone, zoned); text != "" {
-			return text
-		}
-		return strconv.FormatInt(word, 10)
+		return moment{word, unit, zone, zoned}
 	}, n
-}
-
-// momentAt writes the time that is so many parts of a second after 1970, with its offset if it is in a zone; "" if
-// the year is no common one.
-func momentAt(n, parts int64, zone *time.Location, zoned bool) string {
-	t := time.Unix(n/parts, n%parts*(1e9/parts)).In(zone)
-	layout := "2006-01-02 15:04:05" + fractionLayout(int64(t.Nanosecond()))
-	if zoned {
-		layout += "-07:00"
-	}
-	return momentText(t, layout)
 }
 
 // namedZone is a time zone, UTC if it is not known here: the moment is the same.
@@ -226,37 +312,40 @@ func namedZone(v Value) *time.Location {
 	return time.UTC
 }
 
-// masked shows the elements of an array in which some are marked as missing.
-func masked(o *Object, depth int) (show func(i int64) string, n int64) {
-	values, n := elements(o.attr("_data"), depth+1)
-	mask, m := elements(o.attr("_mask"), depth+1)
+// masked returns the elements of an array in which some are marked as missing.
+func masked(o *Object, depth int) (at func(i int64) Value, n int64) {
+	values, n := valuesOf(o.attr("_data"), depth+1)
+	mask, m := valuesOf(o.attr("_mask"), depth+1)
 	if values == nil || mask == nil || n != m {
 		return nil, 0
 	}
-	return func(i int64) string {
-		if mask(i) == "True" {
-			return "<NA>"
+	return func(i int64) Value {
+		if mask(i) == Value(true) {
+			return absent("<NA>")
 		}
 		return values(i)
 	}, n
 }
 
-// categories shows the elements of an array that holds numbers of its categories.
-func categories(o, codes *Object, depth int) (show func(i int64) string, n int64) {
+// categories returns the elements of an array that holds numbers of its categories.
+func categories(o, codes *Object, depth int) (at func(i int64) Value, n int64) {
 	d, ok := dtypeIn(o, "CategoricalDtype")
 	if !ok || codes == nil {
 		return nil, 0
 	}
-	label, count := columnLabels(d.attr("categories"), depth+1)
-	code, n := elements(codes, depth+1)
+	label, count := labelsOf(d.attr("categories"), depth+1)
+	code, n := valuesOf(codes, depth+1)
 	if code == nil {
 		return nil, 0
 	}
-	return func(i int64) string {
-		at, err := strconv.ParseInt(code(i), 10, 64)
-		if err != nil || at < 0 || at >= count {
-			return "NaN"
+	return func(i int64) Value {
+		place, ok := code(i).(int64)
+		switch {
+		case !ok || place >= count:
+			return sight("NaN") // a number that no category has
+		case place < 0:
+			return absent("NaN")
 		}
-		return label(int(at))
+		return label(place)
 	}, n
 }

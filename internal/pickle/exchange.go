@@ -1,8 +1,10 @@
 package pickle
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -11,23 +13,33 @@ import (
 	"strings"
 )
 
-// PlainJSON returns a value as JSON if all of it is plain data: None, bools, numbers, str, lists, tuples and dicts
-// whose keys are str, and numpy's scalars. Of any other, why says what it has and where.
-func PlainJSON(v Value) (text []byte, why string) {
-	look := plainness{state: map[any]bool{}}
-	if why = look.at(v, "", 0); why != "" {
-		return nil, why
+// PlainJSON returns a value as JSON if all of it is plain data: None, bools, numbers, str, times, lists, tuples, dicts
+// whose keys are str, and arrays, series and indexes of these. Of any other, why says what it has and where.
+//
+// A time is written as in RFC 3339, a span of time as pandas writes it, what is missing in an array as null. In series
+// and indexes of pandas' NaN is what is missing.
+func PlainJSON(v Value) (text []byte, why Refusal) { return plainJSON(v, DefaultJSON) }
+
+func plainJSON(v Value, max int) (text []byte, why Refusal) {
+	look := plainness{state: map[any]bool{}, left: max / 2}
+	if why := look.at(v, "", 0); why != "" {
+		return nil, Refusal{why, look.do}
 	}
-	text, _, err := ToJSON(v, 0)
-	if err != nil {
-		return nil, err.Error()
+	w := jsonWriter{max: max, plain: true, exact: true, active: map[any]bool{}}
+	switch err := w.value(v); {
+	case errors.Is(err, ErrLimit):
+		return nil, tooMuchJSON
+	case err != nil:
+		return nil, Refusal{Why: err.Error()}
 	}
-	return text, ""
+	return w.b, Refusal{}
 }
 
 // plainness looks for what is not plain. A container is looked into once, however often it occurs.
 type plainness struct {
 	state map[any]bool // containers: false while they are looked into, true when they are found plain
+	left  int          // how many more elements of arrays there may be: each takes two bytes of JSON
+	do    string       // what to do with what is not plain, if that is known
 }
 
 // at says what of a value is not plain, "" if all is.
@@ -37,11 +49,19 @@ func (p *plainness) at(v Value, path string, depth int) string {
 		where = " at " + path
 	}
 	switch v := v.(type) {
-	case nil, bool, int64, *big.Int, string:
+	case nil, bool, int64, *big.Int, string, absent, span:
 		return ""
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return fmt.Sprintf("it has the number %v%s, which JSON does not have", v, where)
+		}
+		return ""
+	case float32:
+		return p.at(float64(v), path, depth)
+	case moment:
+		if _, ok := v.rfc3339(); !ok {
+			p.do = "write it as text, with str"
+			return "it has " + outsideOfYears + where
 		}
 		return ""
 	case *List:
@@ -62,14 +82,56 @@ func (p *plainness) at(v Value, path string, depth int) string {
 			return ""
 		})
 	case *Object:
-		if _, x, ok := scalar(v); ok {
+		if x, ok := single(v); ok {
 			return p.at(x, path, depth+1)
 		}
+		if g, ok := gridOf(v); ok {
+			return p.container(v, path, depth, func() string { return p.grid(g, v, path, depth) })
+		}
 	}
-	if path == "" {
+	if isNA(v) {
+		return ""
+	}
+	p.do = instead(v)
+	dtype := dtypeWithin(v)
+	switch {
+	case path == "" && dtype == "":
 		return "that is not plain data"
+	case path == "":
+		return "its dtype, " + dtype + ", is none of plain data"
+	case dtype == "":
+		return "it has a " + clip(Type(v)) + where
 	}
-	return "it has a " + clip(Type(v)) + where
+	return "it has a " + clip(Type(v)) + " with the dtype " + dtype + where
+}
+
+// dtypeWithin returns the dtype of the elements of an array, a series or an index, "" if the value is none.
+func dtypeWithin(v Value) string {
+	o, ok := v.(*Object)
+	if !ok {
+		return ""
+	}
+	if a, ok := arrayOf(o); ok {
+		if a.masked {
+			return a.name() + " with a mask"
+		}
+		return a.name()
+	}
+	if d, ok := indexData(o); ok {
+		for _, e := range d.Entries[:min(16, len(d.Entries))] {
+			if e.Key == Value("data") {
+				return blockType(e.Value)
+			}
+		}
+		return ""
+	}
+	if _, blocks, ok := manager(o.attr("_mgr")); ok && len(blocks) == 1 && short(objectType(o)) == "Series" {
+		return blockType(blocks[0])
+	}
+	if strings.HasPrefix(objectType(o), "pandas.") && strings.HasSuffix(objectType(o), "Array") {
+		return extensionType(o)
+	}
+	return ""
 }
 
 func (p *plainness) container(v any, path string, depth int, look func() string) string {
@@ -96,6 +158,29 @@ func (p *plainness) items(items []Value, path string, depth int) string {
 		}
 		if why := p.at(item, path+"["+strconv.Itoa(i)+"]", depth+1); why != "" {
 			return why
+		}
+	}
+	return ""
+}
+
+// grid looks at the elements of an array.
+func (p *plainness) grid(g grid, o *Object, path string, depth int) string {
+	n, ok := g.size(int64(p.left))
+	if !ok {
+		p.do = tooMuchJSON.Do
+		return tooMuchJSON.Why
+	}
+	p.left -= int(n)
+	for i := range n {
+		switch v := g.at(i).(type) {
+		case nil, bool, int64, string, absent: // most are, and need no path
+		case sight:
+			p.do = instead(o)
+			return "its element at " + path + "[" + strconv.FormatInt(i, 10) + "] can be read only in Python"
+		default:
+			if why := p.at(v, path+"["+strconv.FormatInt(i, 10)+"]", depth+1); why != "" {
+				return why
+			}
 		}
 	}
 	return ""
@@ -229,6 +314,28 @@ func (n *numbers) text(i int64) string {
 	return string(appendFloat(nil, f, map[int]int{2: 32, 4: 32, 8: 64}[n.size]))
 }
 
+// value returns one element of an array: a bool, an int64, a *big.Int, a float64, or a float32 if it has fewer bits.
+func (n *numbers) value(i int64) Value {
+	b := n.data[i*int64(n.size):][:n.size]
+	u := wordOf(b, '<')
+	shift := 64 - 8*n.size
+	switch n.descr[1] {
+	case 'b':
+		return u != 0
+	case 'i':
+		return int64(u<<shift) >> shift
+	case 'u':
+		return unsigned(u)
+	}
+	switch n.size {
+	case 4:
+		return math.Float32frombits(uint32(u))
+	case 2:
+		return float32(half(uint16(u)))
+	}
+	return math.Float64frombits(u)
+}
+
 // half returns the value of a number of 16 bits.
 func half(h uint16) float64 {
 	sign, exp, frac := 1.0, int(h>>10&0x1f), float64(h&0x3ff)
@@ -247,45 +354,33 @@ func half(h uint16) float64 {
 	return sign * math.Ldexp(1024+frac, exp-25)
 }
 
-// CSV returns a pandas data frame with plain columns (numbers, bools, text) as a CSV file whose first line names the
-// columns. ok is false if v is none, or has other columns: why then names them, their types and what to do; it is "" if
-// v is no frame. The index is left out, as it is by to_csv(index=False).
-func CSV(v Value) (file []byte, why Refusal, ok bool) {
-	o, isObject := v.(*Object)
-	if !isObject || !strings.HasSuffix(objectType(o), ".DataFrame") {
+// CSV returns a data frame of pandas' or polars', or a table of pyarrow's, as a CSV file whose first line names the
+// columns. Its elements are numbers, bools, text, times or missing, in plain columns, nullable ones, categories or
+// Arrow's. ok is false if v is none, or has other columns: why then names them, their types and what to do; it is "" if
+// v is no table. An index is left out, and elements are written, as by pandas' to_csv(index=False).
+//
+// A table that takes more than max bytes is refused: a small pickle can hold a huge one, whose elements are one text.
+func CSV(v Value, max int) (file []byte, why Refusal, ok bool) {
+	t, why, ok := csvTableOf(v, max)
+	if !ok || why.Why != "" {
 		return nil, why, false
 	}
-	axes, blocks, ok := manager(o.attr("_mgr"))
-	if !ok || len(axes) != 2 {
-		return nil, unreadable, false
-	}
-	names, why := columnNames(axes[0])
-	rows := indexLength(axes[1])
-	if why.Why != "" {
+	if why := t.refused(); why.Why != "" {
 		return nil, why, false
 	}
-	if rows < 0 || rows > mostRows {
-		return nil, unreadable, false
-	}
-	if len(names) == 0 {
-		// Lines of nothing, which are skipped by whoever reads them, and of which a pickle may claim any number.
-		rows = 0
-	}
-	columns := make([]func(row int64) string, len(names))
-	plain := true
-	for _, b := range blocks {
-		plain = fillColumns(b, columns, rows) && plain
-	}
-	if !plain || slices.ContainsFunc(columns, func(c func(int64) string) bool { return c == nil }) {
-		return nil, notPlain(names, blocks, columns), false
-	}
-	var out strings.Builder
+	var out bytes.Buffer
 	w := csv.NewWriter(&out)
-	w.Write(names)
-	record := make([]string, len(names))
-	for i := range rows {
-		for c := range columns {
-			record[c] = columns[c](i)
+	record := make([]string, len(t.columns))
+	for c, column := range t.columns {
+		record[c] = column.name
+	}
+	w.Write(record)
+	for i := range t.rows {
+		for c := range t.columns {
+			record[c] = t.columns[c].text(i)
+			if max -= len(record[c]) + 1; max < 0 {
+				return nil, tooMuchCSV, false
+			}
 		}
 		if len(record) == 1 && record[0] == "" { // a line of nothing would be skipped by whoever reads it
 			w.Flush()
@@ -295,7 +390,66 @@ func CSV(v Value) (file []byte, why Refusal, ok bool) {
 		w.Write(record)
 	}
 	w.Flush()
-	return []byte(out.String()), why, true
+	return out.Bytes(), why, true
+}
+
+// csvTable is a table that becomes CSV.
+type csvTable struct {
+	rows    int64
+	columns []csvColumn
+	left    int    // bytes that its text may still take
+	do      string // what to do instead, if that is not to be said of its columns
+}
+
+// csvColumn is a column of it.
+type csvColumn struct {
+	name, dtype string
+	text        func(row int64) string // nil if not all of its elements have a text
+	holds       string                 // what has none, if more of it is known than the dtype
+}
+
+// csvTableOf returns the table that a value is, of at most max bytes; why says what prevents it. It is not ok if the
+// value is none.
+func csvTableOf(v Value, max int) (t *csvTable, why Refusal, ok bool) {
+	if a, isTable := tableOf(v, math.MaxInt); isTable && !a.isColumn() {
+		t = &csvTable{rows: a.rows, left: max, do: instead(v)}
+		for i := range a.columns {
+			t.columns = append(t.columns, csvColumn{name: a.names[i], dtype: a.columns[i].typ.String()})
+			if a.columns[i].length == a.rows {
+				t.fill(int64(i), a.columns[i].values("null"))
+			}
+		}
+		return t, why, true
+	}
+	o, isObject := v.(*Object)
+	if !isObject || !strings.HasSuffix(objectType(o), ".DataFrame") {
+		return nil, why, false
+	}
+	axes, blocks, ok := manager(o.attr("_mgr"))
+	if !ok || len(axes) != 2 {
+		return nil, unreadable, true
+	}
+	names, why := columnNames(axes[0])
+	if why.Why != "" {
+		return nil, why, true
+	}
+	t = &csvTable{rows: indexLength(axes[1]), columns: make([]csvColumn, len(names)), left: max}
+	if t.rows < 0 || t.rows > mostRows {
+		return nil, unreadable, true
+	}
+	if len(names) == 0 {
+		// Lines of nothing, which are skipped by whoever reads them, and of which a pickle may claim any number.
+		t.rows = 0
+	}
+	for i, name := range names {
+		t.columns[i].name = name
+	}
+	for _, b := range blocks {
+		if !t.block(b) {
+			return nil, unreadable, true
+		}
+	}
+	return t, why, true
 }
 
 // mostRows is how many rows a frame may have: more than any pickle holds, and so few that
@@ -341,94 +495,91 @@ func holdsText(index Value) bool {
 	return false
 }
 
-// fillColumns gives the columns of a block a function that writes their elements.
-func fillColumns(block Value, columns []func(int64) string, rows int64) bool {
+// block gives the columns of a block of pandas' their types and texts. It reports whether it is one that is known.
+func (t *csvTable) block(block Value) bool {
 	o, ok := block.(*Object)
 	if !ok || !strings.HasSuffix(o.Class().Name, "_unpickle_block") || len(o.Args) < 2 {
 		return false
 	}
 	places, ok := placesOf(o.Args[1])
-	if !ok {
+	if !ok || slices.ContainsFunc(places, func(at int64) bool { return at < 0 || at >= int64(len(t.columns)) }) {
 		return false
 	}
-	take := func(at int64, f func(int64) string) bool {
-		if at < 0 || at >= int64(len(columns)) {
-			return false
-		}
-		columns[at] = f
-		return true
+	for _, at := range places {
+		t.columns[at].dtype = blockType(block)
 	}
+	count := int64(len(places))
 	if n, ok := numbersOf(o.Args[0]); ok {
-		if len(n.shape) != 2 || n.shape[0] != int64(len(places)) || n.shape[1] != rows {
+		if len(n.shape) != 2 || n.shape[0] != count || n.shape[1] != t.rows {
 			return false
 		}
 		for i, at := range places {
-			first, step := int64(i)*rows, int64(1)
+			first, step := int64(i)*t.rows, int64(1)
 			if n.fortran {
-				first, step = int64(i), int64(len(places))
+				first, step = int64(i), count
 			}
-			if !take(at, func(row int64) string { return n.text(first + row*step) }) {
-				return false
-			}
+			t.columns[at].text = func(row int64) string { return n.text(first + row*step) }
 		}
 		return true
 	}
-	if a, ok := arrowOf(o.Args[0]); ok {
-		if len(places) != 1 || a.length != rows || !a.typ.isPlain() || !a.whole() {
-			return false
-		}
-		return take(places[0], func(row int64) string {
-			text, _, _ := a.cell(row) // a missing one is "", as to_csv writes it
-			return text
-		})
-	}
-	cells, ok := objectsOf(o.Args[0])
-	if !ok || int64(len(cells)) != rows*int64(len(places)) {
-		return false
+	values, n := valuesOf(o.Args[0], 0)
+	if values == nil || n != t.rows*count {
+		return true // which is said with the dtypes
 	}
 	for i, at := range places {
-		if !take(at, func(row int64) string { return cells[int64(i)*rows+row] }) {
-			return false
-		}
+		t.fill(at, func(row int64) Value { return values(int64(i)*t.rows + row) })
 	}
 	return true
 }
 
-// objectsOf returns the elements of an array of text and missing values, in the order of C.
-func objectsOf(v Value) ([]string, bool) {
-	a, ok := dataArray(v, 0)
-	if !ok {
-		return nil, false
+// fill gives a column its texts, if all of its elements have one.
+func (t *csvTable) fill(at int64, values func(row int64) Value) {
+	c := &t.columns[at]
+	if values == nil {
+		return
 	}
-	state, ok := a.State.(*Tuple)
-	if !ok || len(state.Items) < 5 {
-		return nil, false
-	}
-	items, ok := state.Items[4].(*List)
-	if !ok { // the list is in the order of C, also of an array that is not
-		return nil, false
-	}
-	cells := make([]string, len(items.Items))
-	for i, item := range items.Items {
-		switch item := item.(type) {
-		case nil:
-		case string:
-			cells[i] = item
-		case bool:
-			cells[i] = map[bool]string{true: "True", false: "False"}[item]
-		case int64:
-			cells[i] = strconv.FormatInt(item, 10)
-		case float64:
-			if !math.IsNaN(item) {
-				cells[i] = string(appendFloat(nil, item, 64))
-			}
-		default:
-			if !isNA(item) {
-				return nil, false
-			}
+	for row := range t.rows {
+		text, holds := csvText(values(row))
+		if t.left -= len(text) + 1; t.left < 0 || holds != "" {
+			c.holds = holds
+			return
 		}
 	}
-	return cells, true
+	c.text = func(row int64) string { text, _ := csvText(values(row)); return text }
+}
+
+// csvText writes an element as pandas' to_csv does; holds names one that has no text.
+func csvText(v Value) (text, holds string) {
+	switch v := v.(type) {
+	case nil, absent:
+		return "", ""
+	case float32:
+		if v != v {
+			return "", ""
+		}
+	case float64:
+		if math.IsNaN(v) {
+			return "", ""
+		}
+	case sight:
+		return "", "elements that only Python can read"
+	case moment:
+		if _, ok := v.time(); !ok {
+			return "", outsideOfYears
+		}
+	case bool, int64, *big.Int, string, span:
+	case *Object:
+		if x, ok := single(v); ok {
+			return csvText(x)
+		}
+		return "", "a " + clip(Type(v))
+	default:
+		if isNA(v) {
+			return "", ""
+		}
+		return "", "a " + clip(Type(v))
+	}
+	return shown(v), ""
 }
 
 // placesOf returns which columns of the frame a block holds.

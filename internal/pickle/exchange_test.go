@@ -25,7 +25,7 @@ func TestCSVOfOneColumnWithAGap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, _, ok := CSV(decode(t, string(data)))
+	file, _, ok := CSV(decode(t, string(data)), DefaultMemory)
 	if want := "y\n1.0\n\"\"\n3.0\n"; !ok || string(file) != want {
 		t.Errorf("%q, %v, not %q", file, ok, want)
 	}

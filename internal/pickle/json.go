@@ -40,6 +40,7 @@ type jsonWriter struct {
 	b      []byte
 	max    int
 	plain  bool
+	exact  bool // as PlainJSON writes it
 	depth  int
 	active map[any]bool
 }
@@ -81,6 +82,9 @@ func (w *jsonWriter) value(v Value) error {
 	case *Dict:
 		return w.nest(v, func() error { return w.object(v) })
 	case *Object:
+		if w.exact {
+			return w.exactly(v)
+		}
 		w.plain = false
 		if text, ok := strOf(v); ok {
 			return w.text(text)
@@ -89,10 +93,63 @@ func (w *jsonWriter) value(v Value) error {
 			return w.value(x)
 		}
 		return w.opaque(v)
+	case absent:
+		w.b = append(w.b, "null"...)
+	case float32:
+		w.float(float64(v))
+	case moment:
+		text, _ := v.rfc3339()
+		return w.text(text)
+	case span:
+		return w.text(shown(v))
 	default:
+		if w.exact && isNA(v) {
+			return w.value(nil)
+		}
 		return w.opaque(v)
 	}
 	return nil
+}
+
+// exactly writes an object that is found to be plain.
+func (w *jsonWriter) exactly(o *Object) error {
+	if v, ok := single(o); ok {
+		return w.value(v)
+	}
+	if g, ok := gridOf(o); ok {
+		return w.nest(o, func() error { return w.grid(g) })
+	}
+	return w.opaque(o)
+}
+
+// grid writes an array as lists of lists.
+func (w *jsonWriter) grid(g grid) error {
+	if _, ok := g.size(int64(w.max)); !ok {
+		return ErrLimit
+	}
+	next := int64(0)
+	var list func(shape []int64) error
+	list = func(shape []int64) error {
+		if len(shape) == 0 {
+			next++
+			return w.value(g.at(next - 1))
+		}
+		w.b = append(w.b, '[')
+		for i := range shape[0] {
+			if len(w.b) > w.max {
+				return ErrLimit
+			}
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			if err := list(shape[1:]); err != nil {
+				return err
+			}
+		}
+		w.b = append(w.b, ']')
+		return nil
+	}
+	return list(g.shape)
 }
 
 func (w *jsonWriter) nest(v any, write func() error) error {
@@ -160,7 +217,7 @@ func (w *jsonWriter) float(f float64) {
 }
 
 func (w *jsonWriter) text(s string) error {
-	if len(s) > w.max {
+	if len(w.b)+len(s) > w.max {
 		return ErrLimit
 	}
 	if !utf8.ValidString(s) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // dtypeNames are numpy's scalar types that are classes in its module.
@@ -332,7 +331,7 @@ func scalarText(dtype *Object, b []byte) string {
 		switch text := moment64(int64(wordOf(b, order)), unit); {
 		case text == "":
 			return ""
-		case unit == "h" || text == "NaT" && unit != "generic" && unit != "": // the text alone would not tell
+		case unit == "h" || unit != "" && unit[0] <= '9' || text == "NaT" && unit != "generic" && unit != "": // the text alone would not tell
 			return "np.datetime64('" + text + "','" + unit + "')"
 		default:
 			return "np.datetime64('" + text + "')"
@@ -358,61 +357,6 @@ func wordOf(b []byte, order byte) uint64 {
 		slices.Reverse(full[:len(b)])
 	}
 	return binary.LittleEndian.Uint64(full[:])
-}
-
-// moment64 returns the text of a count of units since 1970 as numpy writes it, "" if the unit is not
-// known here or the year is no common one.
-func moment64(n int64, unit string) string {
-	if n == math.MinInt64 {
-		return "NaT"
-	}
-	at := time.Unix(0, 0).UTC()
-	switch unit {
-	case "Y", "M":
-		if n < -100_000 || n > 100_000 {
-			return ""
-		}
-		if unit == "Y" {
-			return momentText(at.AddDate(int(n), 0, 0), "2006")
-		}
-		return momentText(at.AddDate(0, int(n), 0), "2006-01")
-	}
-	var step int64 // seconds of a unit, or parts of a second
-	var parts int64 = 1
-	layout := "2006-01-02"
-	switch unit {
-	case "W":
-		step = 7 * 86400
-	case "D":
-		step = 86400
-	case "h":
-		step, layout = 3600, layout+"T15"
-	case "m":
-		step, layout = 60, layout+"T15:04"
-	case "s":
-		step, layout = 1, layout+"T15:04:05"
-	case "ms":
-		step, parts, layout = 1, 1e3, layout+"T15:04:05.000"
-	case "us":
-		step, parts, layout = 1, 1e6, layout+"T15:04:05.000000"
-	case "ns":
-		step, parts, layout = 1, 1e9, layout+"T15:04:05.000000000"
-	default:
-		return ""
-	}
-	const most = 300_000_000_000 // seconds: some ten thousand years
-	if n/parts > most/step || n/parts < -most/step {
-		return ""
-	}
-	return momentText(time.Unix(n/parts*step, n%parts*(1e9/parts)).UTC(), layout)
-}
-
-// momentText writes a time of the years that have four digits.
-func momentText(t time.Time, layout string) string {
-	if t.Year() < 1 || t.Year() > 9999 {
-		return ""
-	}
-	return t.Format(layout)
 }
 
 func complexOf(re, im float64, bits int) string {
@@ -466,12 +410,7 @@ func scalar(v Value) (name string, value Value, ok bool) {
 	name = scalarType(o.Args[0])
 	switch {
 	case code[0] == 'U' && len(b) <= 1<<16 && len(b)%4 == 0:
-		var text []byte
-		for i := 0; i < len(b); i += 4 {
-			r := rune(uint32Of(b[i:i+4], order) & 0x1fffff)
-			text = appendRune(text, r)
-		}
-		return name, strings.TrimRight(string(text), "\x00"), true
+		return name, wideText(b, order), true
 	case code[0] == 'S':
 		return name, Bytes(strings.TrimRight(string(b[:min(len(b), 1<<16)]), "\x00")), true
 	case len(b) > 8 || len(b) == 0:
@@ -498,6 +437,16 @@ func scalar(v Value) (name string, value Value, ok bool) {
 		return name, math.Float64frombits(n), len(b) == 8
 	}
 	return "", nil, false
+}
+
+// wideText reads text of four bytes a character, which may end in zeros.
+func wideText(b []byte, order byte) string {
+	var text []byte
+	for i := 0; i < len(b); i += 4 {
+		r := rune(uint32Of(b[i:i+4], order) & 0x1fffff)
+		text = appendRune(text, r)
+	}
+	return strings.TrimRight(string(text), "\x00")
 }
 
 func uint32Of(b []byte, order byte) uint32 {

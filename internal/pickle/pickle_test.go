@@ -3,6 +3,7 @@ package pickle
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -411,7 +412,10 @@ func FuzzDecode(f *testing.F) {
 			t.Error("empty JSON")
 		}
 		showAll(v)
-		CSV(v)
+		CSV(v, 1<<20)
+		if text, why := plainJSON(v, 1<<20); why.Why == "" && !json.Valid(text) {
+			t.Errorf("no JSON: %q", text)
+		}
 		again, err := encode(v, 1<<20)
 		if err != nil {
 			return

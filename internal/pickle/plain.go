@@ -36,9 +36,31 @@ func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
 			}
 		}
 		micro := int(b[7])<<16 | int(b[8])<<8 | int(b[9])
-		return time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]&0x7f), int(b[3]), int(b[4]), int(b[5]), int(b[6]), micro*1000, zone), true
+		clock := time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]&0x7f), int(b[3]), int(b[4]), int(b[5]), int(b[6]), micro*1000, time.UTC)
+		return inZone(clock, zone, b[2]&0x80 != 0), true
 	}
 	return t, false
+}
+
+// inZone returns when clocks in a zone show what clock shows in UTC. Of an hour that comes twice, later tells which is
+// meant; one that is left out is counted as Python does, from the offset that holds before it, or, if later, after it.
+func inZone(clock time.Time, zone *time.Location, later bool) time.Time {
+	at := func(near time.Duration) time.Time {
+		_, offset := clock.Add(near).In(zone).Zone()
+		return clock.Add(time.Duration(-offset) * time.Second).In(zone)
+	}
+	first, second := at(-24*time.Hour), at(24*time.Hour)
+	if later {
+		first, second = second, first
+	}
+	shows := func(t time.Time) bool {
+		_, offset := t.Zone()
+		return t.Add(time.Duration(offset) * time.Second).Equal(clock)
+	}
+	if shows(second) && !shows(first) {
+		return second
+	}
+	return first
 }
 
 // zoneOf returns a fixed zone or one of the zone database, nil if it is neither.

@@ -3,6 +3,7 @@ package pickle
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,43 +20,40 @@ var (
 	unreadableNames = Refusal{"the names of its columns are kept in a way that cannot be read without Python", "keep them as objects: frame.columns = pandas.Index(frame.columns.tolist(), dtype=object)"}
 )
 
+// What is too large is said of any value.
+var (
+	tooMuchJSON = Refusal{
+		"it takes more than " + strconv.Itoa(DefaultJSON>>20) + " MiB as JSON",
+		"store numbers as an array of numpy's, a table as a data frame, and anything else as bytes, in a step before",
+	}
+	tooMuchCSV = Refusal{"its text is too large for CSV", "store its columns one by one, or the table as bytes, in a step before"}
+)
+
 // mostColumns is how many of the columns that are not plain are named.
 const mostColumns = 5
 
-// notPlain names the columns of a frame of which there is no text, with their types.
-func notPlain(names []string, blocks []Value, columns []func(int64) string) Refusal {
-	types := make([]string, len(names))
-	holds := make([]string, len(names))
-	for _, b := range blocks {
-		o, ok := b.(*Object)
-		if !ok || len(o.Args) < 2 {
-			continue
-		}
-		places, _ := placesOf(o.Args[1])
-		for i, at := range places {
-			if at >= 0 && at < int64(len(types)) && types[at] == "" {
-				types[at] = blockType(b)
-				holds[at] = strange(o.Args[0], i, len(places))
-			}
-		}
+// refused says why a table has no text: it names the columns of which there is none, with their types.
+func (t *csvTable) refused() Refusal {
+	if t.left < 0 {
+		return tooMuchCSV
 	}
 	var told []string
 	var do []string
 	count := 0
-	for i, c := range columns {
-		if c != nil {
+	for _, c := range t.columns {
+		if c.text != nil {
 			continue
 		}
 		if count++; count > mostColumns {
 			continue
 		}
-		name, dtype := clip(names[i]), types[i]
+		name, dtype := clip(c.name), c.dtype
 		if dtype == "" {
 			dtype = "unknown"
 		}
 		text := fmt.Sprintf("column %q has the dtype %s", name, dtype)
-		if holds[i] != "" {
-			text += " and holds a " + holds[i]
+		if c.holds != "" {
+			text += " and holds " + c.holds
 		}
 		told = append(told, text)
 		if advice := fmt.Sprintf("frame[%q] = frame[%q]%s", name, name, plainColumn(dtype)); !slices.Contains(do, advice) {
@@ -66,37 +64,12 @@ func notPlain(names []string, blocks []Value, columns []func(int64) string) Refu
 		told = append(told, fmt.Sprintf("and %d more columns are not plain either", count-mostColumns))
 	}
 	if count == 0 {
-		return unreadable
+		return Refusal{}
 	}
-	return Refusal{strings.Join(told, ", "), "make such columns numbers or text in a step before: " + strings.Join(do, "; ")}
-}
-
-// strange returns the type of the first element of a column of objects that is neither text, a number nor
-// missing, "" if there is none or it is unknown.
-func strange(v Value, column, columns int) string {
-	a, ok := dataArray(v, 0)
-	if !ok {
-		return ""
+	if t.do != "" {
+		return Refusal{strings.Join(told, ", "), t.do}
 	}
-	state, ok := a.State.(*Tuple)
-	if !ok || len(state.Items) < 5 {
-		return ""
-	}
-	list, ok := state.Items[4].(*List)
-	if !ok || columns == 0 {
-		return ""
-	}
-	rows := len(list.Items) / columns
-	for i := range rows {
-		switch item := list.Items[column*rows+i].(type) {
-		case nil, string, bool, int64, float64:
-		default:
-			if !isNA(item) {
-				return clip(Type(item))
-			}
-		}
-	}
-	return ""
+	return Refusal{strings.Join(told, ", "), "make such columns numbers, times or text in a step before: " + strings.Join(do, "; ")}
 }
 
 // plainColumn is what makes a column of a dtype a plain one, in Python.
@@ -116,35 +89,43 @@ func plainColumn(dtype string) string {
 	return ".astype(str)"
 }
 
-// NotNPY says why an array of numpy's, or a series or index of pandas', has no form
-// as npy; Why is "" if v is none of them.
-func NotNPY(v Value) Refusal {
+// instead says what to write in Python in place of a value that is not plain data, "" if that is not known here.
+func instead(v Value) string {
 	if a, ok := arrayOf(v); ok {
-		if a.masked {
-			return Refusal{"an array goes only if no element of it may be missing", plainArray(a)}
-		}
-		return Refusal{
-			fmt.Sprintf("an array goes only if its dtype is a bool, an integer or a float of up to 64 bits, and this one has the dtype %s", a.name()),
-			plainArray(a),
-		}
+		return plainArray(a)
 	}
-	o, ok := v.(*Object)
-	if !ok {
-		return Refusal{}
-	}
-	switch name := objectType(o); {
-	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, ".Series") || name == "pandas.Series":
-		dtype := ""
-		if _, blocks, ok := manager(o.attr("_mgr")); ok && len(blocks) == 1 {
-			if t := blockType(blocks[0]); t != "" {
-				dtype = " (its dtype is " + t + ")"
-			}
-		}
-		return Refusal{"a series does not go by itself" + dtype, "make it a data frame, series.to_frame(), or a list, series.tolist(), in a step before"}
+	do := ""
+	switch name := Type(v); {
+	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, ".DataFrame"):
+		do = `make it a list of dicts, frame.to_dict("records"), or an artifact of its own`
+	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, ".Series"):
+		do = "make it text, series.astype(str).tolist()"
+	case name == "pandas.MultiIndex":
+		do = "make it a data frame, index.to_frame()"
 	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, "Index"):
-		return Refusal{"an index does not go by itself", "make it a list, index.tolist(), or a data frame, index.to_frame(), in a step before"}
+		do = "make it text, index.astype(str).tolist()"
+	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, "Array"), name == "pandas.Categorical":
+		do = "make it text, array.astype(str).tolist()"
+	case strings.HasPrefix(name, "polars.") && strings.HasSuffix(name, "DataFrame"):
+		do = "make it a list of dicts, frame.to_dicts()"
+	case strings.HasPrefix(name, "polars.") && strings.HasSuffix(name, "LazyFrame"):
+		do = "compute it, frame.collect()"
+	case strings.HasPrefix(name, "polars.") && strings.HasSuffix(name, "Series"):
+		do = "make it a list, series.to_list()"
+	case strings.HasPrefix(name, "pyarrow.lib."):
+		do = "make it a list, .to_pylist()"
+	case name == "set", name == "frozenset":
+		do = "make it a list, sorted(value)"
+	case name == "bytes", name == "bytearray":
+		do = "make it an artifact of its own"
+	case name == "complex":
+		do = "make it a list, [value.real, value.imag]"
+	case name == "decimal.Decimal", name == "fractions.Fraction", name == "uuid.UUID", strings.HasPrefix(name, "pathlib."):
+		do = "make it text, str(value)"
+	default:
+		return ""
 	}
-	return Refusal{}
+	return do + ", in a step before"
 }
 
 // plainArray says what makes an array one that goes, in Python.

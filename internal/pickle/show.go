@@ -102,7 +102,7 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 	if !ok || len(axes) == 0 {
 		return nil, false
 	}
-	rows, count := columnLabels(axes[len(axes)-1], 0)
+	rows, count := columnLabels(axes[len(axes)-1])
 	f := &Frame{Rows: count}
 	if f.Rows < 0 {
 		return nil, false
@@ -119,13 +119,13 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 		f.Types = []string{""}
 		if len(blocks) == 1 {
 			f.Types[0] = blockType(blocks[0])
-			if show, n := elements(blocks[0], 0); n == f.Rows {
+			if show, n := elements(blocks[0]); n == f.Rows {
 				f.Cells[0] = show
 			}
 		}
 		return f, true
 	}
-	label, columns := columnLabels(axes[0], 0)
+	label, columns := columnLabels(axes[0])
 	if len(axes) != 2 || columns < 0 || columns > 1<<20 {
 		return nil, false
 	}
@@ -150,7 +150,7 @@ func (f *Frame) fill(block Value) {
 	if !ok {
 		return
 	}
-	show, n := elements(o.Args[0], 0)
+	show, n := elements(o.Args[0])
 	readable := show != nil && f.Rows <= mostRows && n == f.Rows*int64(len(places))
 	typ := blockType(block)
 	for i, at := range places {
@@ -179,13 +179,19 @@ func isCount(index Value) bool {
 	return seen == 2
 }
 
-// columnLabels returns how many labels an index has, -1 if that is not known, and what shows them. A label that cannot
-// be told is shown as #2: its bare number would look like a label.
-func columnLabels(index Value, depth int) (label func(i int) string, count int64) {
+// columnLabels returns how many labels an index has, -1 if that is not known, and what shows them.
+func columnLabels(index Value) (label func(i int) string, count int64) {
+	at, count := labelsOf(index, 0)
+	return func(i int) string { return shown(at(int64(i))) }, count
+}
+
+// labelsOf returns the labels of an index, and how many there are, -1 if that is not known. A label that cannot be told
+// is shown as #2: its bare number would look like a label.
+func labelsOf(index Value, depth int) (label func(i int64) Value, count int64) {
 	count = indexLength(index)
-	place := func(i int) string { return "#" + strconv.Itoa(i) }
+	place := func(i int64) Value { return sight("#" + strconv.FormatInt(i, 10)) }
 	if labels, ok := indexNames(index); ok {
-		return func(i int) string { return shown(labels[i]) }, int64(len(labels))
+		return func(i int64) Value { return labels[i] }, int64(len(labels))
 	}
 	d, ok := indexData(index)
 	if !ok {
@@ -199,10 +205,15 @@ func columnLabels(index Value, depth int) (label func(i int) string, count int64
 	}
 	if start, ok := parts["start"].(int64); ok { // a range
 		step, _ := parts["step"].(int64)
-		return func(i int) string { return strconv.FormatInt(start+int64(i)*step, 10) }, count
+		return func(i int64) Value { return start + i*step }, count
 	}
-	if show, n := elements(parts["data"], depth+1); show != nil && n == count {
-		return func(i int) string { return show(int64(i)) }, count
+	if at, n := valuesOf(parts["data"], depth+1); at != nil && n == count {
+		return at, count
+	}
+	if closed, ok := parts["closed"].(string); ok && depth <= mostWrapped {
+		if at, n := intervals(parts["left"], parts["right"], closed, depth+1); at != nil && n == count {
+			return at, count
+		}
 	}
 	levels, ok1 := parts["levels"].(*List)
 	codes, ok2 := parts["codes"].(*List)
@@ -210,27 +221,27 @@ func columnLabels(index Value, depth int) (label func(i int) string, count int64
 		return place, count
 	}
 	// A MultiIndex: each label is a tuple of labels of its levels.
-	var names []func(i int) string
+	var names []func(i int64) string
 	for k, level := range levels.Items {
-		of, size := columnLabels(level, depth+1)
+		of, size := labelsOf(level, depth+1)
 		n, ok := numbersOf(codes.Items[k])
 		if !ok || len(n.shape) != 1 || n.shape[0] != count || n.descr[1] != 'i' {
 			return place, count
 		}
-		names = append(names, func(i int) string {
-			code, err := strconv.Atoi(n.text(int64(i)))
-			if err != nil || code < 0 || int64(code) >= size {
+		names = append(names, func(i int64) string {
+			code := n.int(i)
+			if code < 0 || code >= size {
 				return "nan" // none, as pandas shows it
 			}
-			return of(code)
+			return shown(of(code))
 		})
 	}
-	return func(i int) string {
+	return func(i int64) Value {
 		var parts []string
 		for _, name := range names {
 			parts = append(parts, name(i))
 		}
-		return strings.Join(parts, ", ")
+		return sight(strings.Join(parts, ", "))
 	}, count
 }
 
