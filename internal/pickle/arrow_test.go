@@ -244,6 +244,29 @@ func TestArrowChunksThatShareABuffer(t *testing.T) {
 	}
 }
 
+// A type that is made with others, but has none, is not known: its elements would be looked for in parts that are not
+// there.
+func TestArrowTypesWithoutTheirParts(t *testing.T) {
+	call := func(name, arguments string) string { return "cpyarrow.lib\n" + name + "\n(" + arguments + "tR" }
+	for name, typ := range map[string]string{
+		"dictionary": call("dictionary", ""), "dictionary of indices": call("dictionary", aliasOf("int8")), "dictionary by name": aliasOf("dictionary"),
+		"list": call("list", ""), "list by name": aliasOf("list"), "large list": call("large_list", ""),
+		"fixed list": call("fixed_size_list", ""), "fixed list by name": aliasOf("fixed_size_list[2]"),
+	} {
+		for _, length := range []string{"I0\n", "I1\n"} {
+			for _, more := range []string{"", "(lN", "(l" + arrowTuple(aliasOf("string"), "I0\n", "I0\n", "(lN")} {
+				chunk := arrowChunk(typ, length, "I0\n", more, raw(words(0, 0)))
+				v := decode(t, "\x80\x03cpandas.arrays\nArrowExtensionArray\n)\x81}X\x09\x00\x00\x00_pa_array"+chunk+"sb.")
+				showAll(v)
+				if got := Repr(v, 0); !strings.HasSuffix(got, "dtype=unknown[pyarrow]>") {
+					t.Errorf("%s: %s", name, got)
+				}
+				showAll(decode(t, "\x80\x03"+chunk+"."))
+			}
+		}
+	}
+}
+
 func TestAdviceForText(t *testing.T) {
 	for dtype, want := range map[string]string{
 		"str": ".astype(object)", "string": ".astype(object)", "large_string[pyarrow]": ".astype(object)", "string_view[pyarrow]": ".tolist()", "timestamp[ns][pyarrow]": ".astype(str)",

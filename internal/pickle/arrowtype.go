@@ -154,8 +154,17 @@ func arrowTypeOf(v Value) arrowType {
 	return types.of(v)
 }
 
-// of reads a type of pyarrow's. One that is not known here has at most its name.
+// of reads a type of pyarrow's. One that is not known here has at most its name; one that has not the parts that it is
+// made with has none.
 func (a *arrowTypes) of(v Value) arrowType {
+	t := a.named(v)
+	if len(t.parts) < map[string]int{"list": 1, "large_list": 1, "fixed_size_list": 1, "dictionary": 2}[t.kind] {
+		return arrowType{}
+	}
+	return t
+}
+
+func (a *arrowTypes) named(v Value) arrowType {
 	var t arrowType
 	o, ok := v.(*Object)
 	if a.left--; !ok || a.left < 0 || o.Class().Module != "pyarrow.lib" {
