@@ -83,13 +83,14 @@ func TestWhatToDoInstead(t *testing.T) {
 		"complex array in a dict":         "array.real and array.imag",
 		"array of odd objects":            "convert it to one of these in an earlier step",
 		"times of a picosecond":           "array.astype(str).tolist()",
-		"time after the years":            "write it as text, with str",
+		"time after the years":            "str(value), in a step before",
+		"huge number":                     "hex(value)",
 		"series of months":                "series.astype(str).tolist()",
 		"series of complex numbers":       "series.astype(str).tolist()",
 		"index of pairs":                  "index.to_frame()",
 		"huge range":                      "store numbers as an array of numpy's",
-		"nan":                             "convert it to one of these in an earlier step",
-		"key":                             "convert it to one of these in an earlier step",
+		"nan":                             "put None in its place",
+		"key":                             "{str(key): value for key, value in a.items()}",
 		"set":                             "sorted(value)",
 	}
 	seen := map[string]bool{}

@@ -23,6 +23,9 @@ func PlainJSON(v Value) (text []byte, why Refusal) { return plainJSON(v, Default
 func plainJSON(v Value, max int) (text []byte, why Refusal) {
 	look := plainness{state: map[any]bool{}, left: max / 2}
 	if why := look.at(v, "", 0); why != "" {
+		if look.do != "" {
+			look.do += ", in a step before"
+		}
 		return nil, Refusal{why, look.do}
 	}
 	w := jsonWriter{max: max, plain: true, exact: true, active: map[any]bool{}}
@@ -49,10 +52,17 @@ func (p *plainness) at(v Value, path string, depth int) string {
 		where = " at " + path
 	}
 	switch v := v.(type) {
-	case nil, bool, int64, *big.Int, string, absent, span:
+	case nil, bool, int64, string, absent, span:
+		return ""
+	case *big.Int:
+		if v.BitLen() > maxBits {
+			p.do = "make it text, hex(value)"
+			return "it has an int of " + strconv.Itoa(v.BitLen()) + " bits" + where
+		}
 		return ""
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
+			p.do = "put None in its place"
 			return fmt.Sprintf("it has the number %v%s, which JSON does not have", v, where)
 		}
 		return ""
@@ -60,7 +70,7 @@ func (p *plainness) at(v Value, path string, depth int) string {
 		return p.at(float64(v), path, depth)
 	case moment:
 		if _, ok := v.rfc3339(); !ok {
-			p.do = "write it as text, with str"
+			p.do = "make it text, str(value)"
 			return "it has " + outsideOfYears + where
 		}
 		return ""
@@ -73,6 +83,7 @@ func (p *plainness) at(v Value, path string, depth int) string {
 			for _, e := range v.Entries {
 				key, ok := e.Key.(string)
 				if !ok {
+					p.do = "make its keys text, {str(key): value for key, value in a.items()}"
 					return "it has the key " + Repr(e.Key, 50) + where + ", which is not text"
 				}
 				if why := p.at(e.Value, path+"["+strconv.Quote(clip(key))+"]", depth+1); why != "" {
@@ -167,7 +178,7 @@ func (p *plainness) items(items []Value, path string, depth int) string {
 func (p *plainness) grid(g grid, o *Object, path string, depth int) string {
 	n, ok := g.size(int64(p.left))
 	if !ok {
-		p.do = tooMuchJSON.Do
+		p.do = storeOtherwise
 		return tooMuchJSON.Why
 	}
 	p.left -= int(n)
@@ -412,7 +423,7 @@ type csvColumn struct {
 // value is none.
 func csvTableOf(v Value, max int) (t *csvTable, why Refusal, ok bool) {
 	if a, isTable := tableOf(v, math.MaxInt); isTable && !a.isColumn() {
-		t = &csvTable{rows: a.rows, left: max, do: instead(v)}
+		t = &csvTable{rows: a.rows, left: max, do: instead(v) + ", in a step before"}
 		for i := range a.columns {
 			t.columns = append(t.columns, csvColumn{name: a.names[i], dtype: a.columns[i].typ.String()})
 			if a.columns[i].length == a.rows {
@@ -458,6 +469,9 @@ const mostRows = 1 << 40
 
 // columnNames returns the labels of the columns as text, or why there is no text of them.
 func columnNames(index Value) ([]string, Refusal) {
+	if indexLength(index) == 0 { // of whatever it is
+		return nil, Refusal{}
+	}
 	labels, ok := firstLabels(index, math.MaxInt)
 	if !ok {
 		if holdsText(index) {

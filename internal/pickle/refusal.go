@@ -20,11 +20,13 @@ var (
 	unreadableNames = Refusal{"the names of its columns are kept in a way that cannot be read without Python", "keep them as objects: frame.columns = pandas.Index(frame.columns.tolist(), dtype=object)"}
 )
 
+const storeOtherwise = "store numbers as an array of numpy's, a table as a data frame, and anything else as bytes"
+
 // What is too large is said of any value.
 var (
 	tooMuchJSON = Refusal{
 		"it takes more than " + strconv.Itoa(DefaultJSON>>20) + " MiB as JSON",
-		"store numbers as an array of numpy's, a table as a data frame, and anything else as bytes, in a step before",
+		storeOtherwise + ", in a step before",
 	}
 	tooMuchCSV = Refusal{"its text is too large for CSV", "store its columns one by one, or the table as bytes, in a step before"}
 )
@@ -94,56 +96,56 @@ func instead(v Value) string {
 	if a, ok := arrayOf(v); ok {
 		return plainArray(a)
 	}
-	do := ""
 	switch name := Type(v); {
 	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, ".DataFrame"):
-		do = `make it a list of dicts, frame.to_dict("records"), or an artifact of its own`
+		return `make it a list of dicts, frame.to_dict("records"), or an artifact of its own`
 	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, ".Series"):
-		do = "make it text, series.astype(str).tolist()"
+		return "make it text, series.astype(str).tolist()"
 	case name == "pandas.MultiIndex":
-		do = "make it a data frame, index.to_frame()"
+		return "make it a data frame, index.to_frame()"
 	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, "Index"):
-		do = "make it text, index.astype(str).tolist()"
+		return "make it text, index.astype(str).tolist()"
 	case strings.HasPrefix(name, "pandas.") && strings.HasSuffix(name, "Array"), name == "pandas.Categorical":
-		do = "make it text, array.astype(str).tolist()"
+		return "make it text, array.astype(str).tolist()"
 	case strings.HasPrefix(name, "polars.") && strings.HasSuffix(name, "DataFrame"):
-		do = "make it a list of dicts, frame.to_dicts()"
+		return "make it a list of dicts, frame.to_dicts()"
 	case strings.HasPrefix(name, "polars.") && strings.HasSuffix(name, "LazyFrame"):
-		do = "compute it, frame.collect()"
+		return "compute it, frame.collect()"
 	case strings.HasPrefix(name, "polars.") && strings.HasSuffix(name, "Series"):
-		do = "make it a list, series.to_list()"
+		return "make it a list, series.to_list()"
 	case strings.HasPrefix(name, "pyarrow.lib."):
-		do = "make it a list, .to_pylist()"
+		return "make it a list, .to_pylist()"
+	case name == "collections.deque", name == "range":
+		return "make it a list, list(value)"
+	case name == "pandas.Interval", name == "pandas.Period":
+		return "make it text, str(value)"
 	case name == "set", name == "frozenset":
-		do = "make it a list, sorted(value)"
+		return "make it a list, sorted(value)"
 	case name == "bytes", name == "bytearray":
-		do = "make it an artifact of its own"
+		return "make it an artifact of its own"
 	case name == "complex":
-		do = "make it a list, [value.real, value.imag]"
+		return "make it a list, [value.real, value.imag]"
 	case name == "decimal.Decimal", name == "fractions.Fraction", name == "uuid.UUID", strings.HasPrefix(name, "pathlib."):
-		do = "make it text, str(value)"
-	default:
-		return ""
+		return "make it text, str(value)"
 	}
-	return do + ", in a step before"
+	return ""
 }
 
 // plainArray says what makes an array one that goes, in Python.
 func plainArray(a array) string {
-	do := `make it text, array.astype(str).tolist()`
 	switch {
 	case a.masked:
-		do = `fill what is masked, array.filled(0)`
+		return `fill what is masked, array.filled(0)`
 	case strings.HasPrefix(a.dtype, "struct"):
-		do = `make it a data frame, pandas.DataFrame(array)`
+		return `make it a data frame, pandas.DataFrame(array)`
 	case strings.Contains(a.dtype, "complex"), strings.Contains(a.dtype, ">c"):
-		do = `store array.real and array.imag`
+		return `store array.real and array.imag`
 	case a.dtype == "float128", a.dtype == ">f16":
-		do = `make it an array of floats, array.astype("float64")`
+		return `make it an array of floats, array.astype("float64")`
 	case a.dtype == "object", strings.Contains(a.dtype, "U"), strings.HasPrefix(a.dtype, "StringDType"):
-		do = `make it a list, array.tolist()`
+		return `make it a list, array.tolist()`
 	case strings.HasPrefix(a.dtype, "S"), strings.HasPrefix(a.dtype, "V"):
-		do = `make it bytes, array.tobytes()`
+		return `make it bytes, array.tobytes()`
 	}
-	return do + ", in a step before"
+	return `make it text, array.astype(str).tolist()`
 }

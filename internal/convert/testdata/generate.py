@@ -57,6 +57,8 @@ frame = pd.DataFrame({"n": [1, 2], "x": [0.5, None], "s": ["a,b", None], "b": [T
 put("frame", frame, "csv", frame.to_csv(index=False).encode())
 put("frame without rows", frame.iloc[:0], "csv", b"n,x,s,b,m\n")
 put("frame of one type", pd.DataFrame(np.arange(6).reshape(3, 2), columns=["a", "b"]), "csv", b"a,b\n0,1\n2,3\n4,5\n")
+put("frame without columns", pd.DataFrame(), "csv", b"\n")
+put("huge number", [10**5000], refused="it has an int of 16610 bits at [0]")
 put("set", {1, 2}, refused="set")
 put("key", {1: 2}, refused="key 1")
 put("nan", [1.0, float("nan")], refused="NaN")
