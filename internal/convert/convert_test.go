@@ -85,7 +85,7 @@ func TestWhatToDoInstead(t *testing.T) {
 		"times of a picosecond":           "array.astype(str).tolist()",
 		"time after the years":            "str(value), in a step before",
 		"huge number":                     "hex(value)",
-		"series of months":                "series.astype(str).tolist()",
+		"series of weeks":                 "series.astype(str).tolist()",
 		"series of complex numbers":       "series.astype(str).tolist()",
 		"index of pairs":                  "index.to_frame()",
 		"huge range":                      "store numbers as an array of numpy's",

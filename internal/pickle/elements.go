@@ -56,6 +56,20 @@ func valuesOf(v Value, depth int) (at func(i int64) Value, n int64) {
 			zone = namedZone(d.attr("tz"))
 		}
 		return moments(data, zone, zoned)
+	case "PeriodArray":
+		return periods(o, data)
+	case "IntervalArray": // its state is alone in a tuple
+		if t, ok := o.State.(*Tuple); ok && len(t.Items) > 0 {
+			if d, ok := t.Items[0].(*Dict); ok {
+				of := &Object{State: d}
+				dtype, _ := of.attr("_dtype").(*Object)
+				if dtype == nil {
+					return nil, 0
+				}
+				closed, _ := dtype.attr("closed").(string)
+				return intervals(of.attr("_left"), of.attr("_right"), closed, depth+1)
+			}
+		}
 	case "TimedeltaArray", "StringArray", "PandasArray", "NumpyExtensionArray":
 		if data != nil {
 			return ofNumpy(data)
@@ -65,13 +79,22 @@ func valuesOf(v Value, depth int) (at func(i int64) Value, n int64) {
 }
 
 // mostWrapped is how many arrays an array may be a part of whose elements are told.
-const mostWrapped = 3
+const mostWrapped = 5
 
-// intervals returns the intervals between the labels of two indexes, as pandas writes them.
+// intervals returns the intervals between the elements of two indexes or arrays, as pandas writes them.
 func intervals(left, right Value, closed string, depth int) (at func(i int64) Value, n int64) {
-	from, n := labelsOf(left, depth)
-	to, m := labelsOf(right, depth)
-	if n < 0 || n != m {
+	ends := func(v Value) (func(i int64) Value, int64) {
+		if at, n := valuesOf(v, depth); at != nil {
+			return at, n
+		}
+		return labelsOf(v, depth)
+	}
+	if depth > mostWrapped {
+		return nil, 0
+	}
+	from, n := ends(left)
+	to, m := ends(right)
+	if n < 0 || n != m || closed == "" {
 		return nil, 0
 	}
 	opening, closing := "(", ")"
@@ -83,19 +106,39 @@ func intervals(left, right Value, closed string, depth int) (at func(i int64) Va
 	}
 	return func(i int64) Value {
 		a, b := from(i), to(i)
-		for _, v := range []Value{a, b} {
-			switch v := v.(type) {
-			case sight:
-				return v
-			case absent:
+		for _, end := range []Value{a, b} {
+			if unknown, ok := end.(sight); ok {
+				return unknown
+			}
+			if text := shown(end); text == "NaN" || text == "NaT" {
 				return absent("NaN")
-			case float64:
-				if math.IsNaN(v) {
-					return absent("NaN")
-				}
 			}
 		}
 		return opening + shown(a) + ", " + shown(b) + closing
+	}, n
+}
+
+// periods returns the periods that an array counts, as pandas writes them.
+func periods(o, data *Object) (at func(i int64) Value, n int64) {
+	d, ok := dtypeIn(o, "PeriodDtype")
+	if !ok || data == nil || len(d.Args) == 0 {
+		return nil, 0
+	}
+	dtype, _ := d.Args[0].(string)
+	unit := strings.TrimSuffix(strings.TrimPrefix(dtype, "period["), "]")
+	counts, n := ofNumpy(data)
+	if counts == nil || periodIn(0, unit) == "" {
+		return nil, 0
+	}
+	return func(i int64) Value {
+		count, ok := counts(i).(int64)
+		if text := periodIn(count, unit); ok && text != "" {
+			return text
+		}
+		if count == math.MinInt64 {
+			return absent("NaT")
+		}
+		return sight(strconv.FormatInt(count, 10))
 	}, n
 }
 

@@ -174,15 +174,12 @@ func zoneName(v Value) (name string, ok bool) {
 	return "", false
 }
 
-// periodText returns the repr of a month or day of pandas', "" of another period.
+// periodText returns the repr of a period of pandas', "" if its unit is not known here.
 func periodText(o *Object) string {
 	n, ok := o.Args[2].(int64)
 	unit := periodUnit(o.Args[1])
-	if !ok || unit != "M" && unit != "D" {
-		return ""
-	}
-	text := moment64(n, unit)
-	if text == "" || text == "NaT" {
+	text := periodIn(n, unit)
+	if !ok || text == "" {
 		return ""
 	}
 	return "Period('" + text + "', '" + unit + "')"

@@ -210,7 +210,7 @@ func labelsOf(index Value, depth int) (label func(i int64) Value, count int64) {
 	if at, n := valuesOf(parts["data"], depth+1); at != nil && n == count {
 		return at, count
 	}
-	if closed, ok := parts["closed"].(string); ok && depth <= mostWrapped {
+	if closed, ok := parts["closed"].(string); ok {
 		if at, n := intervals(parts["left"], parts["right"], closed, depth+1); at != nil && n == count {
 			return at, count
 		}

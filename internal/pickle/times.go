@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -146,3 +147,37 @@ func momentText(t time.Time, layout string) string {
 
 // outsideOfYears is said of a time that has no text that all read.
 const outsideOfYears = "a time outside of the years 1 to 9999"
+
+// periodForms are the units of periods, as pandas names them, with numpy's name of the unit and what shows a period.
+var periodForms = map[string][2]string{
+	"M": {"M", "2006-01"}, "D": {"D", "2006-01-02"}, "h": {"h", "2006-01-02 15:04"}, "min": {"m", "2006-01-02 15:04"}, "s": {"s", "2006-01-02 15:04:05"},
+	"H": {"h", "2006-01-02 15:04"}, "T": {"m", "2006-01-02 15:04"}, "S": {"s", "2006-01-02 15:04:05"}, // before pandas 2.2
+}
+
+// periodIn returns the text of the period that is so many units after 1970, "" if the unit is not known here or the
+// year is no common one. A period of several units counts single ones.
+func periodIn(count int64, unit string) string {
+	name, _ := splitUnit(unit)
+	year := func(n int64) string {
+		if n < 1-1970 || n > 9999-1970 {
+			return ""
+		}
+		return fmt.Sprintf("%04d", 1970+n)
+	}
+	switch {
+	case strings.HasPrefix(name, "Y-"), strings.HasPrefix(name, "A-"): // whichever month ends it
+		return year(count)
+	case strings.HasPrefix(name, "Q-"):
+		quarter := (count%4 + 4) % 4
+		if text := year((count - quarter) / 4); text != "" {
+			return fmt.Sprintf("%sQ%d", text, quarter+1)
+		}
+		return ""
+	}
+	form, known := periodForms[name]
+	t, ok := moment{count, form[0], time.UTC, false}.time()
+	if !known || !ok {
+		return ""
+	}
+	return t.Format(form[1])
+}

@@ -125,7 +125,14 @@ times("series", pd.Series([1, 2], index=["x", "y"]), [1, 2])
 times("series with a gap", pd.Series([0.5, None]), [0.5, None])
 put("series with an infinity", pd.Series([0.5, float("inf")]), refused="it has the number +Inf at [1], which JSON does not have")
 put("series of complex numbers", pd.Series([1j]), refused="it is a pandas.Series, and its dtype, complex128, is none of plain data")
-put("series of months", pd.Series(pd.period_range("2026-01", periods=2, freq="M")), refused="it is a pandas.Series, and its dtype, period[M], is none of plain data")
+for freq in ("Y", "Y-JUN", "Q", "Q-NOV", "M", "2M", "D", "h", "min", "s"):
+    periods = pd.Series(pd.period_range("1969-12-05", periods=3, freq=freq)).replace({pd.Period("1970-01", "M"): pd.NaT} if freq == "M" else {})
+    times("series of periods of " + freq, periods, [None if p is pd.NaT else str(p) for p in periods])
+put("series of weeks", pd.Series(pd.period_range("2026-01", periods=2, freq="W")), refused="it is a pandas.Series, and its dtype, period[W-SUN], is none of plain data")
+for closed in ("left", "right", "both", "neither"):
+    ranges = pd.Series(pd.arrays.IntervalArray.from_tuples([(0, 1.5), None, (2, 3)], closed=closed))
+    times("series of intervals with " + closed, ranges, [str(ranges[0]), None, str(ranges[2])])
+times("index of intervals", pd.interval_range(0, 2), ["(0, 1]", "(1, 2]"])
 times("index", {"i": pd.date_range("2020-01-01", periods=2, unit="s")}, {"i": ["2020-01-01T00:00:00", "2020-01-02T00:00:00"]})
 times("range", pd.RangeIndex(1, 7, 2), [1, 3, 5])
 times("index of text", pd.Index(["a", "b"]), ["a", "b"])
@@ -133,16 +140,16 @@ put("huge range", pd.RangeIndex(2**60), refused="it is a pandas.RangeIndex, and 
 put("index of pairs", pd.MultiIndex.from_tuples([("a", 1)]), refused="it is a pandas.MultiIndex, and its element at [0] can be read only in Python")
 put("frame in a dict", {"f": frame}, refused='it has a pandas.DataFrame at ["f"]')
 typed = pd.DataFrame({"t": moments, "z": moments.dt.tz_localize(berlin), "took": moments - moments[0], "c": pd.Categorical(["x", None]), "i": pd.array([None, 3], dtype="Int64"),
-                      "b": pd.array([True, None], dtype="boolean"), "o": pd.Series([moments[0], datetime.date(2026, 1, 2)], dtype=object), "r": pd.cut([1, 5], [0, 2, 9])})
-put("frame of several types", typed, "csv", b"""t,z,took,c,i,b,o,r
-2026-01-02 03:04:05.500000,2026-01-02 03:04:05.500000+01:00,0 days 00:00:00,x,,True,2026-01-02 03:04:05.500000,"(0, 2]"
-,,,,3,,2026-01-02,"(2, 9]"
+                      "b": pd.array([True, None], dtype="boolean"), "o": pd.Series([moments[0], datetime.date(2026, 1, 2)], dtype=object), "r": pd.cut([1, 5], [0, 2, 9]), "p": pd.period_range("2026-01", periods=2, freq="M")})
+put("frame of several types", typed, "csv", b"""t,z,took,c,i,b,o,r,p
+2026-01-02 03:04:05.500000,2026-01-02 03:04:05.500000+01:00,0 days 00:00:00,x,,True,2026-01-02 03:04:05.500000,"(0, 2]",2026-01
+,,,,3,,2026-01-02,"(2, 9]",2026-02
 """)
 both = pd.DataFrame({"t": moments, "u": moments})
 put("frame of times", both, "csv", b"t,u\n2026-01-02 03:04:05.500000,2026-01-02 03:04:05.500000\n,\n")
 put("frame of a time after the years", pd.DataFrame({"t": np.array(["10000-01-01"], dtype="M8[s]")}), refused='it is a pandas.DataFrame: column "t" has the dtype datetime64[s] and holds a time outside of the years 1 to 9999')
-odd = pd.DataFrame({"p": pd.period_range("2026-01", periods=1, freq="M"), "o": pd.Series([[1]], dtype=object), "n": [1]})
-put("frame of odd types", odd, refused='column "p" has the dtype period[M], column "o" has the dtype object and holds a list')
+odd = pd.DataFrame({"p": pd.period_range("2026-01", periods=1, freq="W"), "o": pd.Series([[1]], dtype=object), "n": [1]})
+put("frame of odd types", odd, refused='column "p" has the dtype period[W-SUN], column "o" has the dtype object and holds a list')
 put("frame of many types", pd.DataFrame({"c%d" % i: [1j] for i in range(7)}), refused='column "c4" has the dtype complex128, and 2 more columns are not plain either')
 put("frame with numbers as names", pd.DataFrame([[1, 2]]), refused="the names of its columns are not all text")
 
