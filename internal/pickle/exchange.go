@@ -139,7 +139,7 @@ func dtypeWithin(v Value) string {
 	if _, blocks, ok := manager(o.attr("_mgr")); ok && len(blocks) == 1 && short(objectType(o)) == "Series" {
 		return blockType(blocks[0])
 	}
-	if strings.HasPrefix(objectType(o), "pandas.") && strings.HasSuffix(objectType(o), "Array") {
+	if name := objectType(o); strings.HasPrefix(name, "pandas.") && (strings.HasSuffix(name, "Array") || strings.HasSuffix(name, ".Categorical")) {
 		return extensionType(o)
 	}
 	return ""

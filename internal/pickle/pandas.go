@@ -46,6 +46,11 @@ func (p *printer) pandas(o *Object) func() {
 			p.value(o.Args[2])
 			p.str(">")
 		}
+	case class == "IntegerArray" || class == "FloatingArray" || class == "BooleanArray":
+		_, n := masked(o, 0)
+		return func() {
+			p.str("<" + clip(name) + " shape=" + shapeText([]int64{n}) + " dtype=" + extensionType(o) + ">")
+		}
 	case strings.HasPrefix(o.Class().Name, "__pyx_unpickle_NDArrayBacked"):
 		return func() {
 			p.str("<" + clip(name) + " shape=" + shapeText([]int64{dataLength(o, 0)}) + " dtype=" + extensionType(o) + ">")

@@ -8,10 +8,34 @@ import (
 	"strings"
 )
 
-// Shape returns the shape and the type of the elements of a numpy array, of whatever elements.
-func Shape(v Value) (shape []int64, dtype string, ok bool) {
-	a, ok := arrayOf(v)
-	return a.shape, a.dtype, ok
+// Listing is an array of numpy's, or an array or an index of pandas', of whatever elements.
+type Listing struct {
+	Shape []int64
+	DType string               // "" if it is not known
+	Show  func(i int64) string // an element, in the order of C; nil if they cannot be told
+}
+
+// ListingOf returns the array or index that a value is; not ok if it is none.
+func ListingOf(v Value) (l Listing, ok bool) {
+	o, isObject := v.(*Object)
+	if !isObject {
+		return l, false
+	}
+	var at func(i int64) Value
+	if a, isArray := arrayOf(o); isArray {
+		l.Shape, l.DType = a.shape, a.dtype
+		at, _ = valuesOf(o, 0)
+	} else {
+		g, isList := gridOf(o)
+		if !isList || strings.HasSuffix(Type(o), "Series") {
+			return l, false
+		}
+		l.Shape, l.DType, at = g.shape, dtypeWithin(o), g.at
+	}
+	if at != nil {
+		l.Show = func(i int64) string { return shown(at(i)) }
+	}
+	return l, true
 }
 
 // place is where the element lies that is number i as C orders them.

@@ -100,14 +100,19 @@ func moment64(n int64, unit string) string {
 	return t.Format(layouts[name])
 }
 
-// text writes the time as pandas' str does, with its offset if it is in a zone; its number if it has no common year.
+// text writes the time as pandas' str does, with its offset if it is in a zone, and a day, month or year as numpy does;
+// its number if it has no common year.
 func (m moment) text() string {
 	t, ok := m.time()
 	if !ok {
 		return strconv.FormatInt(m.count, 10)
 	}
+	name, _ := splitUnit(m.unit)
 	layout := "2006-01-02 15:04:05" + fractionLayout(int64(t.Nanosecond()))
-	if m.zoned {
+	switch {
+	case name == "Y", name == "M", name == "W", name == "D":
+		layout = layouts[name]
+	case m.zoned:
 		layout += "-07:00"
 	}
 	return t.Format(layout)

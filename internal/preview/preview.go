@@ -32,7 +32,8 @@ const (
 	Bool   Kind = "bool"
 	None   Kind = "none"
 	Table  Kind = "table" // Columns, Types if they are known, Rows, Index if rows have labels, TotalRows, Shape
-	// Array has Shape and DType; Values and NotFinite if it has numbers; of one or two dimensions Rows, too.
+	// Array has Shape and DType; Values and NotFinite if it has numbers; of one or two dimensions Rows, too, if its
+	// elements can be told.
 	Array   Kind = "array"
 	Image   Kind = "image"   // MediaType
 	JSON    Kind = "json"    // Text is JSON; Length
@@ -256,7 +257,7 @@ func (p *Preview) value(v pickle.Value) {
 		p.plain(x)
 		return
 	}
-	if p.plain(v) || p.array(v) || p.frame(v) {
+	if p.plain(v) || p.frame(v) || p.array(v) {
 		return
 	}
 	if text, ok := pickle.Text(v); ok {

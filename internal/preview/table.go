@@ -13,21 +13,40 @@ import (
 	"github.com/levadahq/levada/internal/pickle"
 )
 
-// array shows an array of numpy's.
+// array shows an array of numpy's or pandas', or an index.
 func (p *Preview) array(v pickle.Value) bool {
-	shape, dtype, ok := pickle.Shape(v)
+	l, ok := pickle.ListingOf(v)
 	if !ok {
 		return false
 	}
-	p.Kind, p.Shape, p.DType = Array, shape, dtype
+	p.Kind, p.Shape, p.DType = Array, l.Shape, l.DType
 	p.Text, _ = cut(pickle.Repr(v, maxCell), maxText)
-	a, ok := pickle.ArrayOf(v)
-	if !ok { // of objects or text: only its shape is shown
-		p.Truncated = true
+	if a, ok := pickle.ArrayOf(v); ok {
+		p.sample(a)
 		return true
 	}
-	p.sample(a)
+	p.list(l)
 	return true
+}
+
+// list shows the first elements of an array that are no numbers.
+func (p *Preview) list(l pickle.Listing) {
+	p.Truncated = true
+	if l.Show == nil || len(l.Shape) < 1 || len(l.Shape) > 2 {
+		return
+	}
+	rows, columns := l.Shape[0], int64(1)
+	if len(l.Shape) == 2 {
+		p.TotalRows, columns = rows, l.Shape[1]
+	}
+	p.Truncated = rows > maxRows || columns > maxColumns
+	for r := range min(rows, maxRows) {
+		row := make([]string, min(columns, maxColumns))
+		for c := range row {
+			row[c] = cell(l.Show(r*columns + int64(c)))
+		}
+		p.Rows = append(p.Rows, row)
+	}
 }
 
 // sample shows numbers of an array.

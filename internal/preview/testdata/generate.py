@@ -22,6 +22,10 @@ class Thing:
         self.name = "x"
 
 
+def elements(a, rows, **more):
+    return a, {"kind": "array", "shape": [len(rows)], "dtype": str(a.dtype), "rows": [[text] for text in rows], "truncated": False, **more}
+
+
 def png():
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -86,7 +90,19 @@ values = {
     "no elements": array(np.zeros((0, 3))),
     "no dimension": array(np.array(2.5)),
     "long array": (np.zeros(1200, dtype="uint8"), {"kind": "array", "shape": [1200], "truncated": True}),
-    "objects": (np.array(["a", None], dtype=object), {"kind": "array", "shape": [2], "dtype": "object"}),
+    "objects": elements(np.array(["a", None], dtype=object), ["a", "None"]),
+    "texts": elements(np.array(["a", "bü"]), ["a", "bü"]),
+    "days": elements(np.array(["2024-01-02", "NaT"], dtype="M8[D]"), ["2024-01-02", "NaT"]),
+    "spans": elements(np.array([1, -1], dtype="m8[h]"), ["0 days 01:00:00", "-1 days +23:00:00"]),
+    "times of two dimensions": (np.array([["2024-01-02T03:04:05"], ["NaT"]], dtype="M8[s]"),
+                                {"kind": "array", "shape": [2, 1], "dtype": "datetime64[s]", "total_rows": 2, "rows": [["2024-01-02 03:04:05"], ["NaT"]], "truncated": False}),
+    "many texts": (np.array(["a"] * 101), {"kind": "array", "shape": [101], "rows": [["a"]] * 100, "truncated": True}),
+    "index of times": elements(pd.date_range("2024-01-02", periods=2, unit="s"), ["2024-01-02 00:00:00", "2024-01-03 00:00:00"]),
+    "index of pairs": (pd.MultiIndex.from_tuples([("a", 1), ("b", 2)]), {"kind": "array", "shape": [2], "rows": [["a, 1"], ["b, 2"]], "truncated": False}),
+    "index of intervals": (pd.interval_range(0, 2), {"kind": "array", "shape": [2], "rows": [["(0, 1]"], ["(1, 2]"]], "truncated": False}),
+    "nullable": elements(pd.array([1, None], dtype="Int64"), ["1", "<NA>"], text="<pandas.arrays.IntegerArray shape=(2,) dtype=Int64>"),
+    "categories": elements(pd.Categorical(["a", None]), ["a", "NaN"]),
+    "periods": elements(pd.period_range("2024-01", periods=2, freq="M"), ["2024-01", "2024-02"]),
     "records of numpy": (np.rec.array([(1, 2.5)], dtype=[("x", "i4"), ("y", "f8")]), {"kind": "array", "shape": [1], "dtype": "struct(x, y)"}),
     "masked array": (np.ma.array([1, 2], mask=[0, 1]), {"kind": "array", "shape": [2], "dtype": "int64", "values": None, "truncated": True}),
     "moment of numpy": (np.datetime64("2020-01-01T12:00"), {"kind": "text", "text": "2020-01-01T12:00"}),
