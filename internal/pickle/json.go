@@ -282,6 +282,8 @@ func strOf(o *Object) (string, bool) {
 		return "", false
 	case "datetime.datetime", "datetime.time":
 		return isoText(o)
+	case "datetime.timedelta":
+		return deltaText(o)
 	}
 	if text, ok := pandasTime(o); ok {
 		return text, text != "NaT" // which is no time
@@ -295,7 +297,26 @@ func strOf(o *Object) (string, bool) {
 	return pathText(o)
 }
 
-// isoText returns a datetime or time as its str does, if its zone is a fixed one.
+// deltaText returns a timedelta as its str does.
+func deltaText(o *Object) (string, bool) {
+	d, ok := delta(o)
+	if !ok || d[1] < 0 || d[1] >= 86400 || d[2] < 0 || d[2] >= 1e6 {
+		return "", false
+	}
+	text := fmt.Sprintf("%d:%02d:%02d", d[1]/3600, d[1]/60%60, d[1]%60)
+	if d[2] != 0 {
+		text += fmt.Sprintf(".%06d", d[2])
+	}
+	switch d[0] {
+	case 0:
+		return text, true
+	case 1, -1:
+		return fmt.Sprintf("%d day, %s", d[0], text), true
+	}
+	return fmt.Sprintf("%d days, %s", d[0], text), true
+}
+
+// isoText returns a datetime or time as its str does, if its zone is known here.
 func isoText(o *Object) (string, bool) {
 	text := ""
 	var clock []byte
@@ -315,7 +336,17 @@ func isoText(o *Object) (string, bool) {
 		return text, true
 	}
 	zone, ok := o.Args[1].(*Object)
-	if !ok || zone.Class().String() != "datetime.timezone" || len(zone.Args) == 0 {
+	if !ok {
+		return "", false
+	}
+	if t, ok := Moment(o, nil); ok && zone.Class().String() != "datetime.timezone" { // whose offset depends on the date
+		offset := "-07:00"
+		if _, seconds := t.Zone(); seconds%60 != 0 {
+			offset = "-07:00:00"
+		}
+		return text + t.Format(offset), true
+	}
+	if zone.Class().String() != "datetime.timezone" || len(zone.Args) == 0 {
 		return "", false
 	}
 	offset, ok := zone.Args[0].(*Object)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -54,6 +56,12 @@ func objectType(o *Object) string {
 		}
 	case "zoneinfo.ZoneInfo._unpickle":
 		return "zoneinfo.ZoneInfo"
+	case "re._compile":
+		return "re.Pattern"
+	case "array._array_reconstructor":
+		return "array.array"
+	case "numpy.random._pickle.__generator_ctor":
+		return "numpy.random._generator.Generator"
 	case "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib._reconstruct_table", "pyarrow.lib._reconstruct_record_batch":
 		return strings.Replace(arrowClasses[name], ".", ".lib.", 1)
 	case "":
@@ -108,6 +116,32 @@ func (p *printer) special(o *Object) func() {
 			}
 			p.str(")")
 		}
+	case "re._compile":
+		if len(o.Args) == 2 {
+			return func() {
+				p.list("re.compile(", o.Args[:1], "")
+				p.str(patternFlags(o.Args[1]) + ")")
+			}
+		}
+	case "array._array_reconstructor":
+		if code, numbers, ok := machineArray(o, p.max); ok {
+			if len(numbers) == 0 {
+				return func() { p.str("array(" + code + ")") }
+			}
+			return func() { p.list("array("+code+", [", numbers, "])") }
+		}
+	case "array.array": // by older protocols
+		if len(o.Args) == 2 {
+			if list, ok := o.Args[1].(*List); ok && len(list.Items) == 0 {
+				return p.made("array", &Object{Args: o.Args[:1]})
+			}
+		}
+	case "numpy.random._pickle.__generator_ctor":
+		if bits, ok := first(o.Args).(*Object); ok {
+			if class, ok := first(bits.Args).(*Global); ok {
+				return func() { p.str("Generator(" + short(class.Name) + ")") }
+			}
+		}
 	case "zoneinfo.ZoneInfo._unpickle":
 		if len(o.Args) > 0 {
 			return func() {
@@ -137,6 +171,63 @@ func (p *printer) special(o *Object) func() {
 
 // mostStateBytes is how many bytes are shown that an object is kept as, in a form of its own.
 const mostStateBytes = 64
+
+// first returns the first of some values, nil if there is none.
+func first(list []Value) Value {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+// patternFlags returns the flags of a regular expression as its repr has them, "" if it has none but that of its kind.
+func patternFlags(v Value) string {
+	flags, _ := v.(int64)
+	var names []string
+	for _, f := range []struct {
+		bit  int64
+		name string
+	}{{2, "IGNORECASE"}, {4, "LOCALE"}, {8, "MULTILINE"}, {16, "DOTALL"}, {64, "VERBOSE"}, {256, "ASCII"}} {
+		if flags&f.bit != 0 {
+			names = append(names, "re."+f.name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(names, "|")
+}
+
+// machineForms is how the numbers of an array of module array lie in memory, as numpy says it, by the number that its
+// pickle has of that. Texts, 18 to 21, are not read here.
+var machineForms = []string{"|u1", "|i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">u4", "<i4", ">i4", "<u8", ">u8", "<i8", ">i8", "<f4", ">f4", "<f8", ">f8"}
+
+// machineArray returns the first numbers of an array of module array, at most so many, and the code of their type.
+func machineArray(o *Object, most int) (code string, list []Value, ok bool) {
+	if len(o.Args) != 4 { // class, code, form, bytes
+		return "", nil, false
+	}
+	letter, ok1 := o.Args[1].(string)
+	form, ok2 := o.Args[2].(int64)
+	data, ok3 := o.Args[3].(Bytes)
+	if !ok1 || !ok2 || !ok3 || len(letter) != 1 || form < 0 || form >= int64(len(machineForms)) {
+		return "", nil, false
+	}
+	descr := machineForms[form]
+	size := int(descr[2] - '0')
+	for ; len(data) >= size && len(list) < most; data = data[size:] {
+		n := numbers{descr: descr, size: size, data: slices.Clone(data[:size])}
+		if descr[0] == '>' {
+			slices.Reverse(n.data)
+		}
+		v := n.value(0)
+		if f, isFloat := v.(float32); isFloat {
+			v = float64(f)
+		}
+		list = append(list, v)
+	}
+	return string(appendText(nil, letter, 10)), list, true
+}
 
 // caughtText returns what @catch stored of an exception as the exception's repr, "" of any other object.
 func caughtText(o *Object) string {
@@ -222,6 +313,10 @@ func plainText(o *Object) (string, bool) {
 	case "uuid.UUID":
 		if s, ok := uuid(o); ok {
 			return "UUID('" + s + "')", true
+		}
+	case "ipaddress.IPv4Address", "ipaddress.IPv6Address":
+		if s, ok := addressText(o); ok {
+			return g.Name + "('" + s + "')", true
 		}
 	case "numpy.dtype", "numpy.dtypes.StringDType":
 		if s := dtypeName(o); s != "" {
@@ -370,6 +465,28 @@ func uuid(o *Object) (string, bool) {
 	var b [16]byte
 	h := hex.EncodeToString(n.FillBytes(b[:]))
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-"), true
+}
+
+// addressText returns the text of an address of module ipaddress.
+func addressText(o *Object) (string, bool) {
+	var n *big.Int
+	switch v := first(o.Args).(type) {
+	case int64:
+		n = big.NewInt(v)
+	case *big.Int:
+		n = v
+	default:
+		return "", false
+	}
+	b := make([]byte, 4)
+	if o.Class().Name == "IPv6Address" {
+		b = make([]byte, 16)
+	}
+	if n.Sign() < 0 || n.BitLen() > 8*len(b) {
+		return "", false
+	}
+	address, ok := netip.AddrFromSlice(n.FillBytes(b))
+	return address.String(), ok
 }
 
 // pathText returns the text of a path of module pathlib.

@@ -206,6 +206,14 @@ def plain_cases():
         "<__main__.MetaflowExceptionWrapper (None) exception='x' type='ValueError' stacktrace=None>")
     import functools
 
+    if not PY2:
+        import array
+        import ipaddress
+
+        yield "array of numbers", array.array("d", [1.5, -2.0, float("inf")])
+        yield "array of numbers", [array.array("b", [1, -2]), array.array("H", [65535]), array.array("q"), array.array("f", [0.5])]
+        yield "pattern", [re.compile("a.b"), re.compile("x", re.I | re.M), re.compile(b"\x00", re.S)]
+        yield "address", [ipaddress.ip_address("1.2.3.4"), ipaddress.ip_address("fe80::1"), ipaddress.ip_network("10.0.0.0/8")]
     yield "partial", functools.partial(len, 1), None
     try:
         import zoneinfo

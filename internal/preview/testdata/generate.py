@@ -10,6 +10,7 @@ import pathlib
 import pickle
 import struct
 import zlib
+import zoneinfo
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,10 @@ values = {
     "no elements": array(np.zeros((0, 3))),
     "no dimension": array(np.array(2.5)),
     "long array": (np.zeros(1200, dtype="uint8"), {"kind": "array", "shape": [1200], "truncated": True}),
+    **{"span " + str(n): (span, {"kind": "text", "text": str(span)}) for n, span in enumerate(
+        [datetime.timedelta(), datetime.timedelta(days=1, seconds=3725), datetime.timedelta(days=-2, microseconds=7), datetime.timedelta(days=-1)])},
+    **{"time in a zone " + str(year): (time, {"kind": "text", "text": str(time)}) for year, time in (
+        (year, datetime.datetime(year, 7, 2, 3, 4, 5, 6, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))) for year in (1890, 1944, 2024))},
     "objects": elements(np.array(["a", None], dtype=object), ["a", "None"]),
     "texts": elements(np.array(["a", "bü"]), ["a", "bü"]),
     "days": elements(np.array(["2024-01-02", "NaT"], dtype="M8[D]"), ["2024-01-02", "NaT"]),
