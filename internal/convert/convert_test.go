@@ -91,6 +91,8 @@ func TestWhatToDoInstead(t *testing.T) {
 		"huge range":                      "store numbers as an array of numpy's",
 		"nan":                             "put None in its place",
 		"key":                             "{str(key): value for key, value in a.items()}",
+		"half of a character":             `text.encode(errors="replace")`,
+		"frame of halves of characters":   `frame["t"] = frame["t"].str.encode("utf-8", "replace")`,
 		"set":                             "sorted(value)",
 	}
 	seen := map[string]bool{}

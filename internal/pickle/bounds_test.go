@@ -106,6 +106,7 @@ func TestLittleThatClaimsToBeMuch(t *testing.T) {
 		"one text in many":              objectsWith(same...),
 		"nothing":                       nothing,
 		"frame of one category":         frameWith(1<<20, categorical(codes, indexWith("Index", "data", long))),
+		"frame of one text":             frameWith(10_000, objectsWith(same...)),
 		"frame of one array":            frameWith(1<<20, blocks...),
 		"frame of nothing":              frameWith(1<<31, nothing),
 		"frame of rows without columns": frameWith(1 << 39),

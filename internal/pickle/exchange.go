@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // PlainJSON returns a value as JSON if all of it is plain data: None, bools, numbers, str, times, lists, tuples, dicts
@@ -52,7 +53,13 @@ func (p *plainness) at(v Value, path string, depth int) string {
 		where = " at " + path
 	}
 	switch v := v.(type) {
-	case nil, bool, int64, string, absent, span:
+	case nil, bool, int64, absent, span:
+		return ""
+	case string:
+		if !utf8.ValidString(v) {
+			p.do = wholeText
+			return "it has a text" + where + " with " + halves
+		}
 		return ""
 	case *big.Int:
 		if v.BitLen() > maxBits {
@@ -85,6 +92,10 @@ func (p *plainness) at(v Value, path string, depth int) string {
 				if !ok {
 					p.do = "make its keys text, {str(key): value for key, value in a.items()}"
 					return "it has the key " + Repr(e.Key, 50) + where + ", which is not text"
+				}
+				if !utf8.ValidString(key) {
+					p.do = wholeText
+					return "it has the key " + Repr(e.Key, 50) + where + " with " + halves
 				}
 				if why := p.at(e.Value, path+"["+strconv.Quote(clip(key))+"]", depth+1); why != "" {
 					return why
@@ -163,9 +174,13 @@ func (p *plainness) container(v any, path string, depth int, look func() string)
 
 func (p *plainness) items(items []Value, path string, depth int) string {
 	for i, item := range items {
-		switch item.(type) {
-		case nil, bool, int64, string: // most are, and need no path
+		switch item := item.(type) {
+		case nil, bool, int64: // most are, and need no path
 			continue
+		case string:
+			if utf8.ValidString(item) {
+				continue
+			}
 		}
 		if why := p.at(item, path+"["+strconv.Itoa(i)+"]", depth+1); why != "" {
 			return why
@@ -184,7 +199,7 @@ func (p *plainness) grid(g grid, o *Object, path string, depth int) string {
 	p.left -= int(n)
 	for i := range n {
 		switch v := g.at(i).(type) {
-		case nil, bool, int64, string, absent: // most are, and need no path
+		case nil, bool, int64, absent: // most are, and need no path
 		case sight:
 			p.do = instead(o)
 			return "its element at " + path + "[" + strconv.FormatInt(i, 10) + "] can be read only in Python"
@@ -581,7 +596,15 @@ func csvText(v Value) (text, holds string) {
 		if _, ok := v.time(); !ok {
 			return "", outsideOfYears
 		}
-	case bool, int64, *big.Int, string, span:
+	case *big.Int:
+		if v.BitLen() > maxBits {
+			return "", "an int of " + strconv.Itoa(v.BitLen()) + " bits"
+		}
+	case string:
+		if !utf8.ValidString(v) {
+			return "", "text with " + halves
+		}
+	case bool, int64, span:
 	case *Object:
 		if x, ok := single(v); ok {
 			return csvText(x)

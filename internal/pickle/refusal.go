@@ -20,6 +20,12 @@ var (
 	unreadableNames = Refusal{"the names of its columns are kept in a way that cannot be read without Python", "keep them as objects: frame.columns = pandas.Index(frame.columns.tolist(), dtype=object)"}
 )
 
+// What text has that is no UTF-8: Python keeps in it what it could not decode.
+const (
+	halves    = "halves of characters (surrogates), which UTF-8 has not"
+	wholeText = `replace them, text.encode(errors="replace").decode()`
+)
+
 const storeOtherwise = "store numbers as an array of numpy's, a table as a data frame, and anything else as bytes"
 
 // What is too large is said of any value.
@@ -58,7 +64,11 @@ func (t *csvTable) refused() Refusal {
 			text += " and holds " + c.holds
 		}
 		told = append(told, text)
-		if advice := fmt.Sprintf("frame[%q] = frame[%q]%s", name, name, plainColumn(dtype)); !slices.Contains(do, advice) {
+		way := plainColumn(dtype)
+		if strings.HasSuffix(c.holds, halves) {
+			way = `.str.encode("utf-8", "replace").str.decode("utf-8")`
+		}
+		if advice := fmt.Sprintf("frame[%q] = frame[%q]%s", name, name, way); !slices.Contains(do, advice) {
 			do = append(do, advice)
 		}
 	}
