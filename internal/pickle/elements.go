@@ -231,6 +231,12 @@ func shown(v Value) string {
 		if text, ok := strOf(v); ok {
 			return text
 		}
+		if name, x, ok := scalar(v); ok {
+			if f, isFloat := x.(float64); isFloat && name != "float64" {
+				return shown(float32(f)) // which has fewer digits
+			}
+			return shown(x)
+		}
 	}
 	if isNA(v) {
 		return "<NA>"

@@ -289,9 +289,13 @@ func strOf(o *Object) (string, bool) {
 		return text, text != "NaT" // which is no time
 	}
 	if dtype, b, ok := scalarBytes(o); ok && len(b) == 8 {
-		if code, order := dtypeCode(dtype); code == "M8" {
+		switch code, order := dtypeCode(dtype); code {
+		case "M8":
 			text := moment64(int64(wordOf(b, order)), dtypeUnit(dtype))
 			return text, text != "" && text != "NaT"
+		case "m8":
+			s, ok := spanIn(int64(wordOf(b, order)), dtypeUnit(dtype))
+			return spanText(s.seconds, s.nano), ok
 		}
 	}
 	return pathText(o)

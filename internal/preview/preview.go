@@ -293,12 +293,12 @@ func (p *Preview) fields(v pickle.Value) {
 // is, unless it has numbers that JSON cannot have.
 const minNumbers = 10
 
-// numbers shows a list of nothing but numbers.
+// numbers shows a list of nothing but numbers, of Python or numpy.
 func (p *Preview) numbers(items []pickle.Value) bool {
 	values := make([]Float, len(items))
 	notFinite := int64(0)
 	for i, item := range items {
-		switch x := item.(type) {
+		switch x := number(item).(type) {
 		case int64:
 			values[i] = Float(x)
 		case float64:
@@ -315,7 +315,7 @@ func (p *Preview) numbers(items []pickle.Value) bool {
 	}
 	p.Kind, p.Shape, p.Text, p.NotFinite = Array, []int64{int64(len(items))}, fmt.Sprintf("list of %d numbers", len(items)), notFinite
 	for _, item := range items[:min(len(items), maxRows)] {
-		p.Rows = append(p.Rows, []string{pickle.Repr(item, maxCell)})
+		p.Rows = append(p.Rows, []string{pickle.Repr(number(item), maxCell)})
 	}
 	if len(values) > maxValues {
 		p.Truncated = true
@@ -326,6 +326,14 @@ func (p *Preview) numbers(items []pickle.Value) bool {
 	}
 	p.Values = values
 	return true
+}
+
+// number is what a scalar of numpy's holds, or the value itself.
+func number(v pickle.Value) pickle.Value {
+	if x, ok := pickle.Scalar(v); ok {
+		return x
+	}
+	return v
 }
 
 // spread is the place of the i-th of maxValues that are evenly chosen of n.

@@ -95,6 +95,10 @@ values = {
         [datetime.timedelta(), datetime.timedelta(days=1, seconds=3725), datetime.timedelta(days=-2, microseconds=7), datetime.timedelta(days=-1)])},
     **{"time in a zone " + str(year): (time, {"kind": "text", "text": str(time)}) for year, time in (
         (year, datetime.datetime(year, 7, 2, 3, 4, 5, 6, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))) for year in (1890, 1944, 2024))},
+    "numbers of numpy": ([np.float64(n / 4) for n in range(10)], {"kind": "array", "shape": [10], "values": [n / 4 for n in range(10)], "rows": [[str(n / 4)] for n in range(10)]}),
+    "span of numpy": (np.timedelta64(36, "h"), {"kind": "text", "text": "1 days 12:00:00"}),
+    "cells of numpy": (pd.Series([np.int64(3), np.float32(0.1), np.str_("a"), np.float64("nan"), np.bool_(True)], dtype=object),
+                       {"kind": "table", "rows": [["3"], ["0.1"], ["a"], ["NaN"], ["True"]]}),
     "objects": elements(np.array(["a", None], dtype=object), ["a", "None"]),
     "texts": elements(np.array(["a", "bü"]), ["a", "bü"]),
     "days": elements(np.array(["2024-01-02", "NaT"], dtype="M8[D]"), ["2024-01-02", "NaT"]),
