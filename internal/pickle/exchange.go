@@ -174,13 +174,8 @@ func (p *plainness) container(v any, path string, depth int, look func() string)
 
 func (p *plainness) items(items []Value, path string, depth int) string {
 	for i, item := range items {
-		switch item := item.(type) {
-		case nil, bool, int64: // most are, and need no path
+		if clearlyPlain(item) {
 			continue
-		case string:
-			if utf8.ValidString(item) {
-				continue
-			}
 		}
 		if why := p.at(item, path+"["+strconv.Itoa(i)+"]", depth+1); why != "" {
 			return why
@@ -198,18 +193,36 @@ func (p *plainness) grid(g grid, o *Object, path string, depth int) string {
 	}
 	p.left -= int(n)
 	for i := range n {
-		switch v := g.at(i).(type) {
-		case nil, bool, int64, absent: // most are, and need no path
-		case sight:
+		v := g.at(i)
+		if clearlyPlain(v) {
+			continue
+		}
+		at := path + "[" + strconv.FormatInt(i, 10) + "]"
+		if _, unknown := v.(sight); unknown {
 			p.do = instead(o)
-			return "its element at " + path + "[" + strconv.FormatInt(i, 10) + "] can be read only in Python"
-		default:
-			if why := p.at(v, path+"["+strconv.FormatInt(i, 10)+"]", depth+1); why != "" {
-				return why
-			}
+			return "its element at " + at + " can be read only in Python"
+		}
+		if why := p.at(v, at, depth+1); why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// clearlyPlain reports whether a value is plain without a look at where it is, as most elements are.
+func clearlyPlain(v Value) bool {
+	switch v := v.(type) {
+	case nil, bool, int64, absent, span:
+		return true
+	case string:
+		return utf8.ValidString(v)
+	case float64:
+		return !math.IsNaN(v) && !math.IsInf(v, 0)
+	case moment:
+		_, ok := v.time()
+		return ok && !v.zoned
+	}
+	return false
 }
 
 const maxPlainDepth = 500
