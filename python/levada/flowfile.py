@@ -7,6 +7,7 @@ import sys
 
 from .exceptions import MetaflowException
 from .identity import user_name
+from .standard import library
 from .wire import Channel, ConversationEnded
 
 
@@ -19,35 +20,43 @@ def definition_of(file, python, environment, folder, configs=None):
 
     The file is imported in a fresh interpreter, so nothing of it, neither its modules nor its mistakes, stays here.
     """
+    with library():
+        from tempfile import TemporaryFile
+
     ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            process = subprocess.Popen(
-                [python, file],
-                cwd=folder,
-                env=dict(environment, LEVADA_CONTROL_FD=str(theirs.fileno())),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-        channel = Channel(ours.fileno())
-        said = None
-        try:
-            hello = channel.receive()[0]
-            if hello.get("asks"):
-                channel.send({"type": "setup", "user": user_name(), "lenient": True, **(configs or {})})
-            said = channel.receive()[0]
-        except (ConversationEnded, OSError):
-            pass  # it ended before it had said anything; its own words tell why
-    output = process.communicate()[0].decode(errors="replace")  # the end of the socket ends it
-    if said is None:
-        hint = "It ended without starting a flow; end it with:\n    if __name__ == '__main__':\n        MyFlow()"
-        why = output.strip() or hint
-        raise MetaflowException("No flow could be read from %s.\n%s" % (file, why))
+    with TemporaryFile() as output:  # not a pipe: nobody reads while the file is imported, and it may print a lot
+        with ours:
+            with theirs:
+                process = subprocess.Popen(
+                    [python, file],
+                    cwd=folder,
+                    env=dict(environment, LEVADA_CONTROL_FD=str(theirs.fileno())),
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            said = _conversation(Channel(ours.fileno()), configs)
+        process.wait()  # the end of the socket ends it
+        if said is None:
+            output.seek(0)
+            hint = "It ended without starting a flow; end it with:\n    if __name__ == '__main__':\n        MyFlow()"
+            why = output.read().decode(errors="replace").strip() or hint
+            raise MetaflowException("No flow could be read from %s.\n%s" % (file, why))
     if "definition" not in said:  # broken, or refused
         raise MetaflowException(said["message"], said.get("line") or None, said.get("file") or None)
     return said["definition"], said.get("incomplete")
+
+
+def _conversation(channel, configs):
+    """What the process says of its flow; None if it ends without a word. What it printed tells why."""
+    try:
+        hello = channel.receive()[0]
+        if hello.get("asks"):
+            channel.send({"type": "setup", "user": user_name(), "lenient": True, **(configs or {})})
+        return channel.receive()[0]
+    except (ConversationEnded, OSError):
+        return None
 
 
 def sdk_environment(env=None):

@@ -1,14 +1,18 @@
 """Runner and NBRunner, as far as they need no host."""
 
 import os
+import subprocess
+import sys
 import unittest
 
 from support import FlowTest
 
 from levada import Runner
 from levada.commandline import command_words, top_words
+from levada.exceptions import MetaflowException
 from levada.notebook import flow_source, without_magics
 
+SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFINITION = {
     "name": "F",
     "parameters": [
@@ -123,6 +127,39 @@ class Configs(FlowTest):
                 with self.assertRaises(RuntimeError) as raised:
                     runner.run(p=3)
                 self.assertIn("Bad values passed for configuration options: " + want, str(raised.exception))
+
+
+class Output(FlowTest):
+    FLOW = """
+        print("x" * 200_000)
+        sys.stderr.write("y" * 200_000)
+
+        class F(FlowSpec):
+            p = Parameter("p", default=1)
+
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        END
+    """
+
+    def test_a_file_that_prints_a_lot_can_be_read(self):
+        path = self.write(self.FLOW.replace("END", "F()"))
+        code = "from levada import Runner; print(Runner(%r)._definition['parameters'][0]['name'])" % path
+        read = subprocess.run([sys.executable, "-c", code], cwd=SDK, stdout=subprocess.PIPE, text=True, timeout=20)
+        self.assertEqual(read.stdout, "p\n")
+
+    def test_what_a_file_without_a_flow_prints_is_told(self):
+        with self.assertRaises(MetaflowException) as raised:
+            Runner(self.write(self.FLOW.replace("END", "sys.exit('no data')")))
+        self.assertIn("No flow could be read from", str(raised.exception))
+        self.assertGreater(len(str(raised.exception)), 400_000)
+        self.assertTrue(str(raised.exception).endswith("no data"), str(raised.exception)[-80:])
 
 
 CELL = '''from metaflow import FlowSpec, NBRunner, step
