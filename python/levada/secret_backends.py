@@ -19,6 +19,12 @@ from .standard import library
 _SHORTEST = 4
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*\Z"
 _MASK = "***"
+#: One or more backslashes. Each repr or JSON of a text doubles them.
+_ESCAPE = r"\\{1,16}"
+#: White space in a value, as messages have it: any other, also escaped, also with the margin of an ExceptionGroup.
+_SPACE = r"(?:\n[ \t]*\||\s|\+|%s[nrt]|(?i:%%(?:20|09|0a|0d|2b)))+" % _ESCAPE
+#: A line that is taken out where it stands alone, too.
+_LINE_OF_KEY = r"(?=.*\w)\S{16,}\Z"
 _CLOUD = {
     "aws-secrets-manager": "AwsSecretsManager",
     "gcp-secret-manager": "GcpSecretManager",
@@ -26,7 +32,7 @@ _CLOUD = {
 }
 
 _backends = {}
-_values = []  # those that this process has fetched, longest first
+_values = set()  # those that this process has fetched
 
 
 class SecretsProvider:
@@ -270,12 +276,51 @@ def masked(attributes):
 
 
 def _remember(values):
-    _values.extend(value for value in values if len(value) >= _SHORTEST and value not in _values)
-    _values.sort(key=len, reverse=True)
+    _values.update(value.strip() for value in values if len(value.strip()) >= _SHORTEST)
 
 
 def redacted(text):
-    """The text without the values of the secrets that this process has fetched."""
-    for value in _values:
-        text = text.replace(value, _MASK)
+    """The text without the values of the secrets that this process has fetched, however they are written in it."""
+    for part in sorted({part for value in _values for part in _parts(value)}, key=len, reverse=True):
+        if _longest_word(part) in text:
+            text = re.sub(_pattern(part), _MASK, text)
     return text
+
+
+def _parts(value):
+    """What is taken out for a value: all of it, and lines that mean nothing but themselves, such as those of a key."""
+    yield value
+    if "\n" in value:
+        yield from (line for line in map(str.strip, value.split("\n")) if re.match(_LINE_OF_KEY, line))
+
+
+def _longest_word(value):
+    """The longest word of letters and digits, which is the same however a value is written: finding it is fast."""
+    return max(re.findall("[A-Za-z0-9]+", re.sub(_SPACE, " ", value)), key=len, default="")
+
+
+def _pattern(value):
+    """A regular expression for a value as messages have it: indented, wrapped, or as repr, JSON or a URL write it."""
+    words = re.split(_SPACE, value)
+    if len("".join(words)) < _SHORTEST:
+        return re.escape(value)
+    return _SPACE.join("".join(map(_spelled, re.findall(r"\\+|.", word))) for word in words)
+
+
+def _spelled(part):
+    """A regular expression for one character that is no white space, or for backslashes in a row."""
+    if part.isascii() and part.isalnum():
+        return part
+    if part[0] == "\\":
+        return r"(?:\\|(?i:%%5c)){1,%d}" % (16 * len(part))
+    utf8 = part.encode(errors="surrogatepass")
+    in_url = "".join("%%%02x" % byte for byte in utf8)
+    if part in "'\"":
+        return r"(?:\\{0,16}%s|%s)" % (part, in_url)
+    ways = [in_url]
+    if not (part.isascii() and part.isprintable()):
+        utf16 = part.encode("utf-16-be", errors="surrogatepass").hex()
+        ways.append("".join("%sx%02x" % (_ESCAPE, byte) for byte in utf8))
+        ways.append("".join("%su%s" % (_ESCAPE, utf16[at : at + 4]) for at in range(0, len(utf16), 4)))
+        ways.append("%s(?:x%02x|U%08x)" % (_ESCAPE, ord(part), ord(part)))
+    return "(?:%s|(?i:%s))" % (re.escape(part), "|".join(ways))

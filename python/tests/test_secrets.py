@@ -4,9 +4,12 @@ import json
 import os
 import sys
 import tempfile
+import textwrap
+import time
 import types
 import unittest
 from unittest import mock
+from urllib.parse import quote, quote_plus
 
 from support import FlowTest
 
@@ -111,6 +114,63 @@ class Sources(unittest.TestCase):
         self.assertIn('"A"', text)
         self.assertIn('"role": "r"', text)
         self.assertEqual(sources[1]["options"]["env_vars"], {"A": "sesame"})
+
+
+class Redacted(unittest.TestCase):
+    KEY = "-----BEGIN KEY-----\nMIIEvQ+IBADANBg/kqhk==\n  two words\n\n-----END KEY-----\n"
+
+    def redacted(self, text, *values):
+        with mock.patch.object(secret_backends, "_values", set()):
+            secret_backends._remember(values)
+            return secret_backends.redacted(text)
+
+    def test_several_lines(self):
+        key = self.KEY
+        group = "  | ValueError: %s" % key.strip().replace("\n", "\n  | ")
+        for text in (key, key.strip(), key.replace("\n", "\r\n"), textwrap.indent(key, "    "), textwrap.indent(key, "\t"),
+                     textwrap.dedent(key), " ".join(key.split()), group, repr(key), repr({"k": [key]}), repr(key.encode()),
+                     repr(repr(key)), json.dumps(key), json.dumps({"k": json.dumps(key)}), quote(key), quote_plus(key),
+                     quote(key, safe="")):  # fmt: skip
+            with self.subTest(text):
+                found = self.redacted("<%s>" % text, key)
+                self.assertEqual(found.count("***"), 1, found)
+                self.assertFalse(set(found) & set("MQw"), found)
+
+    def test_a_value_with_escapes_of_its_own(self):
+        self.assertEqual(self.redacted("<%s>" % self.KEY, json.dumps(self.KEY)[1:-1]), "<***>")
+
+    def test_a_line_of_a_key_alone(self):
+        self.assertEqual(self.redacted("line 2: MIIEvQ+IBADANBg/kqhk==!", self.KEY), "line 2: ***!")
+
+    def test_odd_characters(self):
+        value = "it's \"ä\"\\\\€ \U0001f600\t\x1b[1m/&"
+        for text in (value, repr(value), ascii(value), repr(value.encode()), json.dumps(value), quote(value),
+                     repr(repr(value)), json.dumps(value, ensure_ascii=False), repr("'\"" + value)):  # fmt: skip
+            with self.subTest(text):
+                self.assertIn("***", self.redacted(text, value))
+        self.assertEqual(self.redacted("surrogate '\\udc80abc'", "\udc80abc"), "surrogate '***'")
+
+    def test_what_is_innocent_stays(self):
+        for text, value in (
+            ("a + b, a | b, axb", "a.b.c"),
+            ("nothing", "  \n "),
+            ("no way", "no\n"),
+            ("two words", self.KEY),
+            ("{\n}\n----------------\nlocalhost", "{\n----------------\nlocalhost\n}"),
+            ("n\\nn", "nnnn"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(self.redacted(text, value), text)
+
+    def test_a_value_in_another(self):
+        self.assertEqual(self.redacted("sesame sesame-street", "sesame", "sesame-street"), "*** ***")
+
+    def test_no_text_takes_long(self):
+        began = time.monotonic()
+        for value, text in (("\\" * 50 + "'", "\\" * 5000), (" \\n" * 50 + "x", "\\n" * 5000), ("a\n|" * 9 + "b", "a\n | " * 5000),
+                            (self.KEY * 50, self.KEY * 49)):  # fmt: skip
+            self.redacted(text, value)
+        self.assertLess(time.monotonic() - began, 5)
 
 
 class Clouds(unittest.TestCase):
@@ -248,6 +308,18 @@ class InTasks(FlowTest):
         result = host.task("start")
         self.assertFails(result, "open ***")
         self.assertNotIn("sesame", json.dumps(result.done) + result.stderr)
+
+    def test_what_is_said_of_a_failure_has_no_value_of_several_lines(self):
+        for failure in (
+            "raise KeyError(os.environ['WORD'])",
+            "from metaflow.exception import MetaflowException; raise MetaflowException(os.environ['WORD'])",
+            "import textwrap; raise ValueError(textwrap.indent(os.environ['WORD'], '  '))",
+            "raise ValueError(os.environ['WORD'].encode())",
+        ):
+            with self.subTest(failure):
+                result = self.host((self.FLOW % failure).replace('"sesame"', r'"open\nsesame"')).task("start")
+                self.assertFails(result, "***")
+                self.assertNotIn("sesame", json.dumps(result.done) + result.stderr)
 
     def test_with(self):
         host = self.host("class F(FlowSpec):\n    @step\n    def start(self): print(os.environ['WORD'])\nF()\n")
