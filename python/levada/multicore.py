@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import sys
 
 from .exceptions import MetaflowException
@@ -51,7 +52,8 @@ def parallel_imap_unordered(func, iterable, max_parallel=None, dir=None):
     """Yield ``func(element)`` for each element, in the order in which they are done.
 
     At most ``max_parallel`` processes, by default one a core, run at once. What they return is pickled into a file in
-    ``dir``. If one fails, MulticoreException is raised.
+    ``dir``. If one fails, MulticoreException is raised at once. Those that still run then, or when nobody asks for
+    more, are killed.
     """
     for _, value in _indexed(func, iterable, max_parallel, dir):
         yield value
@@ -95,7 +97,8 @@ def _indexed(func, iterable, max_parallel, dir):
                     os.unlink(path)
                     yield index, value
         finally:
-            for pid, (pipe, _, _) in running.items():
+            for pid, (pipe, _, _) in running.items():  # nobody will read what they return
+                os.kill(pid, signal.SIGKILL)
                 os.close(pipe)
                 os.waitpid(pid, 0)
 
