@@ -339,17 +339,11 @@ class _Wrapped:
                     _transition(flow, plan, said if isinstance(said, dict) else {})
             except Exception as exception:
                 raised, trace = exception, exception.__traceback__
-        said = decorator.post_step(plan.name, flow, raised)
-        if isinstance(said, tuple):
-            said, arguments = said if len(said) == 2 else (*said, None)[:2]
-            if said is None and isinstance(arguments, dict):
-                flow._levada.transition = None
-                _transition(flow, plan, arguments)
-            elif arguments is not None and not isinstance(arguments, (bool, dict)):  # a bool: as the step has it
-                raise _returned(decorator, (said, arguments))
+        said, arguments = _answer(decorator, plan, raised, decorator.post_step(plan.name, flow, raised))
+        if said is None and isinstance(arguments, dict):
+            flow._levada.transition = None
+            _transition(flow, plan, arguments)
         if said is not None:
-            if not isinstance(said, BaseException):
-                raise _returned(decorator, said)
             if said is raised:
                 raise said.with_traceback(trace)  # without the way that it took through decorators
             raise said
@@ -357,12 +351,16 @@ class _Wrapped:
             _transition(flow, plan, {})  # it was swallowed: go on as if the step had ended
 
 
-def _returned(decorator, said):
-    """What is wrong if ``post_step`` returned something else than it may."""
-    return MetaflowException(
-        "%s returned %r after the step. It must return None, an exception, or a tuple: an exception or None, and a "
-        "dictionary of arguments for self.next, or None." % (decorator, said)
-    )
+def _answer(decorator, plan, raised, returned):
+    """What ``post_step`` returned, as a tuple of two: an exception or None, and what is said of the transition."""
+    exception, arguments = answer = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
+    # A boolean leaves the transition as the step has it.
+    if isinstance(exception, (BaseException, type(None))) and isinstance(arguments, (bool, dict, type(None))):
+        return answer
+    raise MetaflowException(
+        "%s returned %r after the step '%s'. It must return None, an exception, or a tuple of two: an exception or "
+        "None, and a dictionary of arguments for self.next, or None." % (decorator, returned, plan.name)
+    ) from raised
 
 
 def wrap(plan, decorators):

@@ -72,7 +72,10 @@ class Deco(UserStepDecorator):
             ("(None, {})", True, ""),
             ("(None, True)", True, ""),
             ("(None, False)", True, ""),
-            ("(None, 'x')", False, "returned (None, 'x') after the step"),
+            ("(None, 'x')", False, "Deco) returned (None, 'x') after the step 'start'"),
+            ("()", False, "returned () after the step"),
+            ("(exception,)", False, "returned (ValueError('first'),) after the step"),
+            ("(None, None, None)", False, "a tuple of two"),
             ("KeyError('other')", False, "KeyError"),
             ("(KeyError('other'), None)", False, "KeyError"),
             ("5", False, "returned 5 after the step"),
@@ -84,6 +87,8 @@ class Deco(UserStepDecorator):
                     self.assertEqual(result.done["transition"].get("fan", 0), 2 if "foreach" in said else 0)
                 else:
                     self.assertFails(result, text)
+                if "returned" in text:
+                    self.assertIn("ValueError: first", result.stderr)
 
     def test_what_a_generator_may_yield(self):
         before = "@user_step_decorator\ndef deco(step_name, flow, inputs):\n    yield 5\n"
