@@ -451,14 +451,14 @@ class Task:
 
         trace = traceback_of(exception)
         if catch.get("print_exception", True):
-            print("@catch caught an exception from %s" % self.title())
-            print("\n".join(">  " + line for line in trace.rstrip("\n").split("\n")))
+            _say("@catch caught an exception from %s" % self.title(), sys.stdout)
+            _say("\n".join(">  " + line for line in trace.rstrip("\n").split("\n")), sys.stdout)
         wrapper = MetaflowExceptionWrapper(exception, trace)
         try:
             if catch.get("var"):
                 setattr(self.flow, catch["var"], wrapper)
         except AttributeError as error:
-            print("@catch: %s" % error, file=sys.stderr)
+            _say("@catch: %s" % error, sys.stderr)
             return False
         self.flow.__dict__["_catch_exception"] = wrapper
         if self.transition is None:
@@ -480,10 +480,7 @@ class Task:
                 code = METAFLOW_EXIT_DISALLOW_RETRY
         flush()
         if not self._is_interruption(exception):
-            try:
-                sys.stderr.write(text(self.title(), exception))
-            except Exception:
-                pass  # stderr is gone; the host is told all the same
+            _say(text(self.title(), exception), sys.stderr, end="")
         try:
             entries, parts = self._pack(True)
         except Exception:
@@ -546,6 +543,14 @@ def _exit_as_failure(exit, step):
     failure.disallow_retry = code == METAFLOW_EXIT_DISALLOW_RETRY
     failure.__traceback__ = exit.__traceback__
     return failure
+
+
+def _say(text, stream, end="\n"):
+    """Print about a failure, if the step has left a stream for that. The host is told all the same."""
+    try:
+        print(text, file=stream, end=end)
+    except Exception:
+        pass  # closed, replaced or gone
 
 
 def flush():

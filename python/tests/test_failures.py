@@ -160,6 +160,21 @@ class Catch(FlowTest):
         self.assertEqual(set(result.artifacts), {"good", "e", "_catch_exception"})
         self.assertTrue(result.values()["e"].type.endswith("UnpicklableArtifactException"))
 
+    def test_without_stdout(self):
+        host = self.steps(
+            *("@catch(var='e')\nself.before = 1\n%s\n1 // 0\nself.next(self.end)" % closed
+              for closed in ("sys.stdout.close()", "os.close(1)", "sys.stdout = None", "sys.stdout.close()\nsys.stderr.close()",
+                             "os.close(1)\nself.big = bytes(1 << 20)"))  # fmt: skip
+        )
+        for step in ("s0", "s1", "s2", "s3", "s4"):
+            with self.subTest(step):
+                result = host.task(step)
+                self.assertOk(result)
+                self.assertEqual(result.values()["e"].type, "builtins.ZeroDivisionError")
+                self.assertEqual(result.values()["before"], 1)
+                if step == "s4":
+                    self.assertEqual(result.values()["big"], bytes(1 << 20))
+
     def test_of_unusual_kinds(self):
         host = self.steps(
             "@catch(var='e')\nraise KeyboardInterrupt('of a library')",
