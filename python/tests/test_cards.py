@@ -1,12 +1,15 @@
 """What components are described as, and what their descriptions look like as HTML."""
 
 import io
+import json
 import os
 import re
 import sys
 import types
 import unittest
+from datetime import date
 from html.parser import HTMLParser
+from unittest import mock
 
 import support  # noqa: F401
 
@@ -36,6 +39,18 @@ from metaflow.cards import (
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 VOID = {"meta", "br", "hr", "img"}
+
+
+class Number:
+    """A number as numpy has them."""
+
+    shape = ()
+
+    def __init__(self, value):
+        self.value = value
+
+    def item(self):
+        return self.value
 
 
 class Checked(HTMLParser):
@@ -186,6 +201,15 @@ class Components(CardTest):
             def save(self, out, format):
                 out.write(b"\x89PNG\r\n\x1a\npil")
 
+        class PictureForPrint:
+            mode = "CMYK"
+
+            def save(self, out, format):
+                raise OSError("cannot write mode CMYK as PNG")
+
+            def convert(self, mode):
+                return Picture()
+
         class Figure:
             def savefig(self, out, format, bbox_inches):
                 out.write(b"\x89PNG\r\n\x1a\nfigure")
@@ -194,7 +218,7 @@ class Components(CardTest):
             def get_figure(self):
                 return Figure()
 
-        for image in (Image.from_pil_image(Picture()), Image.from_matplotlib(Figure()), Image.from_matplotlib(Axes()), Image(Figure())):
+        for image in (Image.from_pil_image(Picture()), Image(PictureForPrint()), Image.from_matplotlib(Figure()), Image.from_matplotlib(Axes()), Image(Figure())):
             self.assertEqual(image.render()["type"], "image")
         image = Image.from_pil_image(Picture())
         self.assertTrue(image.REALTIME_UPDATABLE)
@@ -222,6 +246,9 @@ class Components(CardTest):
         self.assertEqual(decompress(data[at:-16]), b"\0\x00\xff\0\x80\x40")
         self.assertEqual(Image(numpy.zeros((2, 3, 3), "uint8")).render()["type"], "image")
         self.assertEqual(Image(numpy.zeros((2, 3, 7))).render()["type"], "log")
+        with_nan = Image(numpy.array([[numpy.nan, 1.0], [0.5, 0.25]])).render()["src"]
+        self.assertEqual(with_nan, src)
+        self.assertEqual(Image(numpy.eye(2, dtype="int8")).render(), dict(Image(numpy.eye(2)).render(), id=mock.ANY))
 
     def test_value_box(self):
         shown = self.described(ValueBox("t", 3, "s", "success", "+3"))
@@ -253,6 +280,9 @@ class Components(CardTest):
         self.assertEqual((attributes["max"], attributes["value"], attributes["aria-label"]), ("10", "4", "rows: 4 of 10 k"))
         self.assertNotIn("value", self.shown(ProgressBar("?", HOSTILE, None)).all("progress")[0])
         self.assertEqual(self.shown(ProgressBar(10, value=99)).all("progress")[0]["value"], "10")
+        bar = self.described(ProgressBar(Number(10), value=Number(3), metadata={"loss": Number(0.5)}))
+        self.assertEqual(bar, {"type": "progressBar", "max": 10, "value": 3, "details": {"loss": 0.5}})
+        self.assertNotIn("max", self.shown(ProgressBar(float("inf"), value=1)).all("progress")[0])
 
     def test_code(self):
         def function():
@@ -307,6 +337,17 @@ class Components(CardTest):
         self.assertIn("data-copy", html_of(rendered(JSONViewer({}))))
         self.assertNotIn("data-copy", html_of(rendered(JSONViewer({}, show_copy_button=False))))
         self.assertNotIn("expression", html_of(rendered(JSONViewer({}, max_height="1px;x:expression(1)"))))
+
+    def test_what_json_and_yaml_do_not_have(self):
+        data = {(1, date(2026, 1, 2)): [{date(2026, 1, 2): Number(0.5)}], Number(3): {1}, None: ()}
+        text = self.described(JSONViewer(data))["json_string"]
+        day = repr(date(2026, 1, 2))
+        self.assertEqual(json.loads(text), {"(1, %s)" % day: [{day: 0.5}], "3": "{1}", "null": []})
+        self.assertEqual(self.described(YAMLViewer({Number(3): Number(0.5)}))["yaml_string"], "3: 0.5\n")
+        data = {}
+        data["self"] = data
+        self.assertEqual(self.described(JSONViewer(data))["json_string"], "{'self': {...}}")
+        self.assertEqual(self.described(YAMLViewer(data))["yaml_string"], "{'self': {...}}")
 
     def test_messages_name_public_classes(self):
         if sys.version_info < (3, 10):
@@ -470,6 +511,8 @@ class MarkdownTest(CardTest):
         link = '<a href="%s" target="_blank" rel="noopener noreferrer">%s</a>'
         self.check("[a *b*](https://x.y/z_1 'T')", '<p><a href="https://x.y/z_1" title="T" target="_blank" rel="noopener noreferrer">a <em>b</em></a></p>')
         self.check("see https://x.y/a_b?c=1&d=2.", "<p>see %s.</p>" % (link % (("https://x.y/a_b?c=1&amp;d=2",) * 2)))
+        self.check("a &amp; b&nbsp;&#60;&#x3e; &nope; &notin &notit; a&b;", "<p>a &amp; b\xa0&lt;&gt; &amp;nope; &amp;notin &amp;notit; a&amp;b;</p>")
+        self.check("`&amp;` one<br>two<br/>three<BR>four", "<p><code>&amp;amp;</code> one<br>two<br>three<br>four</p>")
         self.check("[t](#part)", '<p><a href="#part">t</a></p>')
 
     def test_what_could_do_harm_is_text(self):
@@ -517,6 +560,14 @@ class Store(unittest.TestCase):
         self.assertEqual([type(c).__name__ for c in store], ["Markdown", "Markdown", "MissingComponent", "Markdown"])
         store.clear()
         self.assertEqual((store.keys(), store.values(), list(store)), ([], [], []))
+
+
+class Warnings(unittest.TestCase):
+    def test_a_closed_stderr_fails_nothing(self):
+        gone = io.StringIO()
+        gone.close()
+        with mock.patch("sys.stderr", gone):
+            ComponentStore().append("text")
 
 
 class Collector(unittest.TestCase):

@@ -61,7 +61,10 @@ def warn(text):
     """Say in the task's log that a card does not do what was asked of it."""
     from sys import stderr
 
-    print("[@card WARNING] " + text, file=stderr)
+    try:
+        print("[@card WARNING] " + text, file=stderr)
+    except (OSError, ValueError):
+        pass  # the step has closed it
 
 
 def trouble(text, component_id=None):

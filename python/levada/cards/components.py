@@ -5,7 +5,7 @@ from textwrap import dedent
 
 from ..standard import library
 from .component import MetaflowCardComponent, rendered, trouble, warn
-from .values import describe, is_frame, rows_of
+from .values import describe, is_frame, plain_number, rows_of
 
 #: How much of a data frame a table shows unless it is told not to cut it.
 MAX_ROWS, MAX_COLUMNS = 100, 50
@@ -111,10 +111,8 @@ def _cell(value):
         return type(value)(map(_cell, value)) if type(value) in (list, tuple) else list(map(_cell, value))
     if isinstance(value, dict):
         return {str(key): _cell(part) for key, part in value.items()}
-    item = getattr(value, "item", None)  # a number of numpy is a number
-    if item is not None and getattr(value, "shape", None) == ():
-        return _cell(item())
-    return "<object>"
+    number = plain_number(value)
+    return "<object>" if number is value else _cell(number)
 
 
 class Image(MetaflowCardComponent):
@@ -224,7 +222,10 @@ def _encode_pil(image):
     if not (hasattr(image, "save") and hasattr(image, "mode")):
         raise ValueError("a PIL.Image.Image is needed, not %s" % type(image).__name__)
     out = BytesIO()
-    image.save(out, format="PNG")
+    try:
+        image.save(out, format="PNG")
+    except OSError:  # a mode that PNG does not have, such as the CMYK of pictures for print
+        image.convert("RGB").save(out, format="PNG")
     return _data_url(out.getvalue(), "png")
 
 
@@ -296,8 +297,11 @@ class ProgressBar(MetaflowCardComponent):
 
     def render(self):
         """The bar as a ``progressBar``."""
-        shown = self._described("progressBar", max=self._max, value=self._value)
-        for name, value in (("label", self._label), ("unit", self._unit), ("details", self._metadata)):
+        shown = self._described("progressBar", max=plain_number(self._max), value=plain_number(self._value))
+        details = self._metadata
+        if isinstance(details, dict):
+            details = {name: plain_number(value) for name, value in details.items()}
+        for name, value in (("label", self._label), ("unit", self._unit), ("details", details)):
             if value:
                 shown[name] = value
         return shown

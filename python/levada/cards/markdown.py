@@ -5,8 +5,8 @@ the text is text, links lead to http, https, mailto and places in the page only,
 since a card loads nothing. What it does not know stays as it was written.
 """
 
-from html import escape
-from re import MULTILINE
+from html import escape, unescape
+from re import IGNORECASE, MULTILINE
 from re import compile as pattern
 
 _FENCE = pattern(r" {0,3}(```+|~~~+)[ \t]*([^`\s]*)[^`]*$")
@@ -22,6 +22,8 @@ _CODE = pattern(r"(`+)(.+?)(?<!`)\1(?!`)")
 _RUN = pattern(r"(.)\1*")
 _SPACES = pattern(r"[ \t]{2,}\n|\\\n", MULTILINE)
 _LINK_TARGET = pattern(r"\(\s*(<[^<>\n]*>|(?:[^\s()]|\([^\s()]*\))*)(?:\s+(?:\"([^\"]*)\"|'([^']*)'))?\s*\)")
+_ENTITY = pattern(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]*);")
+_BREAK = pattern(r"<br\s*/?>", IGNORECASE)
 _AUTO = pattern(r"<((?:https?://|mailto:)[^\s<>]+)>")
 _BARE = pattern(r"https?://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)\]*_~]")
 _SAFE = pattern(r"(https?://|mailto:|#)", 2)
@@ -308,7 +310,17 @@ class _Inline:
             return self._bracket(i + 1, True)
         elif c == "[":
             return self._bracket(i, False)
+        elif c == "&":
+            match = _ENTITY.match(text, i)
+            meant = unescape(match.group()) if match else ";"
+            if not meant.endswith(";"):  # else there is no such entity
+                self.out.append(escape(meant))
+                return match.end() - i
         elif c == "<":
+            match = _BREAK.match(text, i)  # the only way to break a line in the cell of a table
+            if match:
+                self.out.append("<br>\n")
+                return match.end() - i
             match = _AUTO.match(text, i)
             if match and self.links:
                 self._link(match.group(1), escape(match.group(1)), None)

@@ -310,7 +310,7 @@ def _show_progress(component):
     most, value = component.get("max"), component.get("value")
     unit = " %s" % component["unit"] if component.get("unit") else ""
     details = component.get("details")
-    known = _is_number(most) and most > 0 and _is_number(value)
+    known = _is_number(most) and 0 < most < float("inf") and _is_number(value)
     text = "%s%s" % (_amount(value), unit)
     if known:
         text = "%s of %s%s" % (_amount(value), _amount(most), unit)

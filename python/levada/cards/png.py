@@ -11,7 +11,7 @@ def encode_array(array):
     """A PNG of an array of height × width, or height × width × 1 to 4 channels (grey, grey and alpha, RGB, RGBA).
 
     Bytes are taken as they are; booleans are black and white; other numbers are 0 to 1, or if some are above that, 0 to
-    255.
+    255, and NaN is 0.
     """
     shape = array.shape
     if len(shape) not in (2, 3) or 0 in shape or (len(shape) == 3 and shape[2] not in _COLOURS):
@@ -21,8 +21,10 @@ def encode_array(array):
     if kind == "bool":
         array = array * 255
     elif kind != "uint8":
-        if float(array.max()) <= 1:
-            array = array * 255
+        array = array.astype("float64")  # a copy; and a small type of integers has no 255
+        array[array != array] = 0
+        if array.max() <= 1:
+            array *= 255
         array = array.clip(0, 255).round()
     data = array.astype("uint8").tobytes()
     width = shape[1] * channels

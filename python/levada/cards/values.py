@@ -28,6 +28,12 @@ def text_of(value, compressed=True):
     return text
 
 
+def plain_number(value):
+    """The number of Python's that a number of numpy is. Anything else stays what it is."""
+    item = getattr(value, "item", None)
+    return item() if item is not None and getattr(value, "shape", None) == () else value
+
+
 def describe(value, compressed=True):
     """The entry of a value in an ``artifacts``."""
     return {
@@ -76,11 +82,9 @@ def _plain(value):
     """A cell of a data frame as a number, a bool, None or text."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return None if value != value else value
-    item = getattr(value, "item", None)
-    if item is not None and getattr(value, "shape", None) == ():
-        value = item()
-        if isinstance(value, (bool, int, float)):
-            return None if value != value else value
+    value = plain_number(value)
+    if isinstance(value, (bool, int, float)):
+        return None if value != value else value
     text = str(value)
     return None if text in ("NaT", "<NA>") else text
 

@@ -6,6 +6,7 @@ from time import time
 from ..standard import library
 from .component import MetaflowCardComponent, rendered
 from .components import Artifact, Image, Markdown, PythonCode
+from .values import plain_number
 
 _CSS_NAME = pattern(r"-?[A-Za-z_][A-Za-z0-9_-]*\Z")
 
@@ -44,9 +45,7 @@ class ValueBox(MetaflowCardComponent):
 def _value(value):
     if value is None:
         raise ValueError("Value cannot be None: give a text or a number")
-    item = getattr(value, "item", None)
-    if item is not None and getattr(value, "shape", None) == ():
-        value = item()  # a number of numpy
+    value = plain_number(value)
     if not isinstance(value, (str, int, float)):
         raise TypeError("Value is a text or a number, not %s" % type(value).__name__)
     if isinstance(value, str):
@@ -161,7 +160,11 @@ class _Viewer(MetaflowCardComponent):
     def render(self):
         """The data as text, with how to show it."""
         kind = self._name.lower()
-        return self._described(kind + "Viewer", **{kind + "_string": self._encode(self._data)}, **self._options)
+        try:
+            text = self._encode(self._data)
+        except (ValueError, RecursionError):  # it contains itself
+            text = repr(self._data)
+        return self._described(kind + "Viewer", **{kind + "_string": text}, **self._options)
 
 
 class JSONViewer(_Viewer):
@@ -181,7 +184,26 @@ class JSONViewer(_Viewer):
         with library():
             from json import dumps
 
-        return dumps(data, indent=2, default=repr, ensure_ascii=False)
+        try:
+            return dumps(data, indent=2, default=_in_json, ensure_ascii=False)
+        except TypeError:
+            return dumps(_with_keys_of_json(data), indent=2, default=_in_json, ensure_ascii=False)
+
+
+def _in_json(value):
+    """What JSON has for a value that it does not have."""
+    number = plain_number(value)
+    return repr(value) if number is value else number
+
+
+def _with_keys_of_json(data):
+    """The data with keys that JSON can have: pandas, for one, makes dicts with dates and tuples as keys."""
+    if isinstance(data, dict):
+        return {
+            key if isinstance(key, (str, int, float, type(None))) else _in_json(key): _with_keys_of_json(value)
+            for key, value in data.items()
+        }
+    return [_with_keys_of_json(value) for value in data] if isinstance(data, (list, tuple)) else data
 
 
 class YAMLViewer(_Viewer):

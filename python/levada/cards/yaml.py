@@ -4,6 +4,8 @@ from json import dumps
 from re import IGNORECASE
 from re import compile as pattern
 
+from .values import plain_number
+
 #: Texts that can stand without quotes: they are read as text again, whatever reads them.
 _BARE = pattern(r"[A-Za-z_/][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+-]+)*\Z")
 _SPECIAL = pattern(r"(true|false|yes|no|on|off|null|y|n|\.inf|\.nan)\Z", IGNORECASE)
@@ -42,6 +44,7 @@ def _entry(lead, value, indent):
 
 
 def _scalar(value):
+    value = plain_number(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
