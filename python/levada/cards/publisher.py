@@ -208,14 +208,11 @@ class Publisher:
         return {"position": card.position, "type": card.type, "id": card.id or "", "uuid": card.uuid, "live": live}
 
     def _send(self, card, html, data, live):
-        with library():
-            from json import dumps
-
         entries, parts = [], []
         if html is not None:
             self._pack("html", "file", "str", html.encode("utf-8", "replace"), entries, parts)
         if data is not None:
-            self._pack("data", "json", "dict", dumps(data).encode(), entries, parts)
+            self._pack("data", "json", "dict", _json(data).encode(), entries, parts)
         self.task.channel.tell({"type": "card", "card": self._about(card, live), "artifacts": entries}, parts)
 
     def _pack(self, name, codec, kind, data, entries, parts):
@@ -244,14 +241,30 @@ def _names(function, parameter):
 
 
 def _is_json(value):
+    try:
+        _json(value)
+        return True
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _json(value):
+    """The JSON of a value. NaN and infinities, which JSON does not have, are null, as in JavaScript."""
     with library():
         from json import dumps
 
     try:
-        dumps(value)
-        return True
-    except (TypeError, ValueError, RecursionError):
-        return False
+        return dumps(value, allow_nan=False)
+    except ValueError:
+        return dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
 def _seconds(value, default):
