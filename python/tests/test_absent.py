@@ -5,10 +5,12 @@ import importlib
 import importlib.util
 import io
 import os
+import subprocess
 import sys
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, SDK)
 
 import metaflow  # noqa: E402
 from levada.absent import _INSTEAD  # noqa: E402
@@ -38,6 +40,15 @@ class Absent(unittest.TestCase):
                 exec(statement)
         with self.assertRaisesRegex(ImportError, "metaflow.cli.main is not in Levada"):
             from metaflow.cli import main  # noqa: F401
+
+    def test_modules_are_attributes_without_an_import(self):
+        code = "import metaflow, sys; print(metaflow.%s)"
+        for name in ("client.core.MetaflowData", "runner.metaflow_runner.ExecutingRun", "plugins.cards.card_modules.card", "multicore_utils.parallel_map",
+                     "plugins.timeout_decorator.TimeoutException", "user_decorators.mutable_flow.MutableFlow", "plugins.datatools.s3.s3"):  # fmt: skip
+            with self.subTest(name):
+                subprocess.run([sys.executable, "-c", code % name], cwd=SDK, check=True, stdout=subprocess.DEVNULL)
+        for name in ("kubernetes", "nosuch", "__wrapped__"):
+            self.assertFalse(hasattr(metaflow.plugins, name))
 
     def test_the_module_itself_has_no_such_name(self):
         decorators = importlib.import_module("metaflow.decorators")

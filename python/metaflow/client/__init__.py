@@ -15,3 +15,6 @@ from levada.client import (  # noqa: F401
     metadata,
     namespace,
 )
+from levada.submodules import modules_of
+
+__getattr__ = modules_of(__name__)

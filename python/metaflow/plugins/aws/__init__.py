@@ -1,1 +1,5 @@
 """AWS: a later version has it."""
+
+from levada.submodules import modules_of
+
+__getattr__ = modules_of(__name__)

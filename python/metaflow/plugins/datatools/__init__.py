@@ -7,6 +7,9 @@ from levada.datatools import (  # noqa: F401
     read_in_chunks,
 )
 from levada.later import Later
+from levada.submodules import modules_of
 
 S3 = Later("metaflow.S3")
 Local = Later("metaflow.plugins.datatools.Local")
+
+__getattr__ = modules_of(__name__)

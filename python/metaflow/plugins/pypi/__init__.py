@@ -1,1 +1,5 @@
 """Parsers of package lists under Metaflow's module path."""
+
+from levada.submodules import modules_of
+
+__getattr__ = modules_of(__name__)

@@ -12,6 +12,9 @@ from levada.datatools import (  # noqa: F401
     S3PutObject,
 )
 from levada.later import Later
+from levada.submodules import modules_of
 
 S3 = Later("metaflow.S3")
 S3Object = Later("metaflow.plugins.datatools.s3.S3Object")
+
+__getattr__ = modules_of(__name__)
