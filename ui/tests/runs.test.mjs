@@ -374,6 +374,28 @@ test("a run that is missing is left out of a comparison, and what failed more is
   await page.waitForURL(/tab=tasks&status=failed/);
 });
 
+test("an artifact that cannot be shown is said to be so in its place of a comparison, and the rest is there", async () => {
+  const page = await w.page("/no/such/page");
+  const broken = `**/runs/${ids.other}/tasks/*/artifacts/curve/preview*`;
+  await page.route(broken, (route) => route.fulfill({ status: 500, json: { detail: "the value is damaged", hint: "Run levada doctor." } }));
+  await page.goto(`/compare?run=${ids.whole}&run=${ids.other}&run=${ids.failed}`);
+  const curve = page.getByRole("row", { name: /^curve/ }).getByRole("cell");
+  await curve.first().waitFor();
+  await become(() => curve.allInnerTexts(), ["list of 3000 numbers", "Cannot be shown: the value is damaged\nRun levada doctor.", "list of 3000 numbers"], "what is known of each");
+  await page.getByRole("rowheader", { name: "note ≠" }).first().waitFor();
+  assert.equal(await page.getByRole("alert").count(), 0);
+  assert.deepEqual(await violations(page), []);
+
+  // Of a server that is away, nothing can be shown.
+  await page.unroute(broken);
+  await page.route(broken, (route) => route.abort());
+  await page.reload();
+  await page.getByRole("alert").getByText("The server does not answer.").waitFor();
+  await page.unroute(broken);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("img", { name: "curve of 3 runs" }).waitFor();
+});
+
 test("copying what a command takes", async () => {
   const page = await w.page(`/runs/${ids.failed}`);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);

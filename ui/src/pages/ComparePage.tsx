@@ -19,6 +19,9 @@ interface Side {
   artifacts: Map<string, Artifact>;
 }
 
+// What there is to see of an artifact of one run: why there is nothing, if its preview failed; undefined if the run has no such artifact.
+type Shown = Preview | Problem | undefined;
+
 const colours = ["accent", "fail", "ok", "warn", "run", "text", "text-muted", "accent"];
 
 async function load(id: number, signal: AbortSignal): Promise<Side> {
@@ -40,11 +43,22 @@ function unlessMissing(err: unknown): undefined {
   if (!(err instanceof Problem && err.status === 404)) throw err;
 }
 
+// previewOf asks for one of many previews. If it fails, the others are shown all the same; a server that is away has none of them.
+async function previewOf(s: Side, name: string, signal: AbortSignal): Promise<Shown> {
+  if (!s.artifacts.has(name)) return undefined;
+  return get<Preview>(`/runs/${s.run.id}/tasks/${s.task}/artifacts/${encodeURIComponent(name)}/preview`, {}, signal).catch((err: unknown) => {
+    if (err instanceof Problem && err.status !== 0) return err;
+    throw err;
+  });
+}
+
+const seen = (s: Shown): Preview | undefined => (s instanceof Problem ? undefined : s);
+
 export function ComparePage({ runs: asked }: { runs: number[] }) {
   const runs = [...new Set(asked)].slice(0, mostCompared);
   const [sides, setSides] = useState<Side[]>();
   const [turn, setTurn] = useState(0);
-  const [previews, setPreviews] = useState<Map<string, (Preview | undefined)[]>>(new Map());
+  const [previews, setPreviews] = useState<Map<string, Shown[]>>(new Map());
   const [error, setError] = useState<unknown>();
   const only = useAddress().searchParams.get("only") === "differences";
   const now = useNow(true);
@@ -56,19 +70,9 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       setSides(all);
       // What a run was given is among its parameters already.
       const given = (s: Side, name: string) => !s.artifacts.has(name) || name in (s.run.parameters ?? {});
-      const names = [...new Set(all.flatMap((s) => [...s.artifacts.keys()]))].filter((n) => !n.startsWith("_") && !all.every((s) => given(s, n))).sort();
-      const byName = new Map<string, (Preview | undefined)[]>();
-      await Promise.all(
-        names.map(async (name) => {
-          const list = await Promise.all(
-            all.map((s) =>
-              s.artifacts.has(name) ? get<Preview>(`/runs/${s.run.id}/tasks/${s.task}/artifacts/${encodeURIComponent(name)}/preview`, {}, stop.signal) : undefined,
-            ),
-          );
-          byName.set(name, list);
-        }),
-      );
-      setPreviews(new Map([...byName].sort(([a], [b]) => a.localeCompare(b))));
+      const names = [...new Set(all.flatMap((s) => [...s.artifacts.keys()]))].filter((n) => !n.startsWith("_") && !all.every((s) => given(s, n))).sort((a, b) => a.localeCompare(b));
+      const rows = names.map(async (name) => [name, await Promise.all(all.map((s) => previewOf(s, name, stop.signal)))] as const);
+      setPreviews(new Map(await Promise.all(rows)));
     };
     setError(undefined);
     go().catch((err: unknown) => {
@@ -114,9 +118,9 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
     ["tags", (r) => r.tags.join(", ")],
   ];
   const parameters = [...new Set(all.flatMap((r) => Object.keys(r.parameters ?? {})))].sort();
-  const numbers = [...previews].filter(([, list]) => list.some((p) => p?.kind === "number" && typeof p.number === "number"));
+  const numbers = [...previews].map(([name, list]) => ({ name, values: barsOf(all, list) })).filter(({ values }) => differ(values.map((v) => v.value)));
   const hashesOf = (name: string) => sides.map((s) => s.artifacts.get(name)?.hash);
-  const curves = [...previews].filter(([name, list]) => (!only || differ(hashesOf(name))) && list.filter((p) => p?.kind === "array" && (p.values?.length ?? 0) > 1).length > 1);
+  const curves = [...previews].map(([name, list]) => [name, list.map(seen)] as const).filter(([name, list]) => (!only || differ(hashesOf(name))) && list.filter((p) => p?.kind === "array" && (p.values?.length ?? 0) > 1).length > 1);
   const row = (name: string, values: unknown[], cells: Cell[]) => {
     const unlike = differ(values);
     if (only && !unlike) return null;
@@ -204,10 +208,10 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
                 const values = all.map((r) => r.parameters?.[p]);
                 return row(p, values, values.map((text) => ({ text })));
               })}
-              {previews.size ? head("Artifacts at the end of the run") : null}
+              {previews.size ? head(`Artifacts at the end of the run${instead(all)}`) : null}
               {[...previews].map(([name, list]) => {
                 const hashes = hashesOf(name);
-                return row(name, hashes, differ(hashes) ? apart(list) : list.map((p) => ({ text: p && oneLine(p) })));
+                return row(name, hashes, differ(hashes) ? apart(list) : list.map((p) => (p instanceof Problem ? { problem: p } : { text: p && oneLine(p) })));
               })}
             </tbody>
           </table>
@@ -243,27 +247,34 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
             </div>
           </section>
         ))}
-        {numbers
-          .filter(([, list]) => differ(list.map((p) => p?.number)))
-          .map(([name, list]) => (
-            <section class="panel">
-              <h2>{name}</h2>
-              <Bars values={list.map((p, i) => ({ name: `run ${all[i]!.id}`, value: p?.number ?? undefined }))} />
-            </section>
-          ))}
+        {numbers.map(({ name, values }) => (
+          <section class="panel">
+            <h2>{name}</h2>
+            <Bars values={values} />
+          </section>
+        ))}
       </div>
       {all.length > 1 ? <CodeDiff runs={all} /> : null}
     </>
   );
 }
 
-// A value of one run, undefined if it has none, with what is said of it beside.
+// instead says whose artifacts those of runs are that did not come to their end.
+function instead(runs: Run[]): string {
+  const ids = runs.filter((r) => r.status !== "succeeded").map((r) => r.id);
+  if (ids.length === 0) return "";
+  return ids.length === 1 ? `; of run ${ids[0]}, which did not get there, those of its last task` : `; of runs ${ids.join(", ")}, which did not get there, those of their last tasks`;
+}
+
+// A value of one run, undefined if it has none, with what is said of it beside; or why it cannot be shown.
 interface Cell {
-  text: string | undefined;
+  text?: string | undefined;
   beside?: string | undefined;
+  problem?: Problem;
 }
 
 function Alike({ cell }: { cell: Cell }) {
+  if (cell.problem) return <Unseen problem={cell.problem} />;
   return (
     <td>
       <div class="clip">{cell.text === undefined ? <span class="muted">{missing}</span> : <Value of={cell.text} />}</div>
@@ -273,27 +284,41 @@ function Alike({ cell }: { cell: Cell }) {
 
 function Unlike({ cells }: { cells: Cell[] }) {
   const taken = parts(written(cells.flatMap((c) => c.text ?? [])));
-  return cells.map((c) => (
-    <td class="differs">
-      {c.text === undefined ? (
-        <span class="muted">{missing}</span>
-      ) : (
-        <bdi>{taken.shift()!.map((p) => (p.unlike ? <mark>{marked(p.text)}</mark> : marked(p.text)))}</bdi>
-      )}
-      {c.beside ? <span class="muted"> {c.beside}</span> : null}
+  return cells.map((c) =>
+    c.problem ? (
+      <Unseen problem={c.problem} />
+    ) : (
+      <td class="differs">
+        {c.text === undefined ? (
+          <span class="muted">{missing}</span>
+        ) : (
+          <bdi>{taken.shift()!.map((p) => (p.unlike ? <mark>{marked(p.text)}</mark> : marked(p.text)))}</bdi>
+        )}
+        {c.beside ? <span class="muted"> {c.beside}</span> : null}
+      </td>
+    ),
+  );
+}
+
+function Unseen({ problem }: { problem: Problem }) {
+  return (
+    <td class="unseen">
+      <span class="fail-text">Cannot be shown: {marked(problem.message)}</span>
+      {problem.hint ? <div class="muted">{marked(problem.hint)}</div> : null}
     </td>
-  ));
+  );
 }
 
 // apart returns artifacts that are not the same as they can be told apart: by all of their text, else by their types or what they are stored as.
-function apart(list: (Preview | undefined)[]): Cell[] {
-  const has = list.filter((p) => p !== undefined);
+function apart(list: Shown[]): Cell[] {
+  const has = list.map(seen).filter((p) => p !== undefined);
   const unlike = (of: (p: Preview) => unknown) => new Set(has.map(of)).size > 1;
   const whole = (p: Preview) => (p.kind === "text" || p.kind === "json" || p.kind === "object" || p.kind === "unknown" ? (p.text ?? "") : oneLine(p));
   const text = unlike(whole) ? whole : (p: Preview) => p.text ?? oneLine(p);
   const more = has.length < 2 || unlike(text) ? () => undefined : unlike((p) => p.type) ? (p: Preview) => p.type : (p: Preview) => `stored as ${p.hash.slice(0, 12)}`;
-  const first = list[0]?.number;
+  const first = seen(list[0])?.number;
   return list.map((p, i) => {
+    if (p instanceof Problem) return { problem: p };
     if (!p) return { text: undefined };
     const n = p.number;
     const by = i > 0 && typeof first === "number" && typeof n === "number" && n !== first ? change(n, first) : undefined;
@@ -318,7 +343,21 @@ function change(to: number, from: number): string {
   return `${sign}${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 
-function Bars({ values }: { values: { name: string; value: number | undefined }[] }) {
+interface Bar {
+  name: string;
+  value: number | undefined;
+}
+
+// barsOf are the numbers of runs, without those that cannot be shown.
+function barsOf(runs: Run[], list: Shown[]): Bar[] {
+  return runs.flatMap((r, i) => {
+    const p = list[i];
+    if (p instanceof Problem) return [];
+    return [{ name: `run ${r.id}`, value: p?.kind === "number" ? (p.number ?? undefined) : undefined }];
+  });
+}
+
+function Bars({ values }: { values: Bar[] }) {
   const most = Math.max(...values.map((v) => Math.abs(v.value ?? 0)), 1e-300);
   return (
     <div style={{ display: "grid", gridTemplateColumns: "max-content 1fr max-content", gap: "0.3rem 0.6rem", alignItems: "center" }}>
