@@ -396,6 +396,17 @@ test("an artifact that cannot be shown is said to be so in its place of a compar
   await page.getByRole("img", { name: "curve of 3 runs" }).waitFor();
 });
 
+test("metrics of runs whose only numbers are parameters say so, and draw those that are chosen", async () => {
+  const page = await w.page("/flows/BranchesFlow/metrics");
+  const why = page.getByRole("heading", { name: "The only numbers here are parameters" });
+  await why.waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole("group", { name: "Numbers to show" }).getByRole("button", { name: "fail" }).click();
+  await page.getByRole("group", { name: /^fail of \d+ runs of BranchesFlow$/ }).waitFor();
+  assert.equal(await why.count(), 0);
+  none(page);
+});
+
 test("copying what a command takes", async () => {
   const page = await w.page(`/runs/${ids.failed}`);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);

@@ -101,6 +101,7 @@ export function MetricsPage({ flow }: { flow: string }) {
               ))}
             <span>{plural(points.length, "run")}</span>
           </div>
+          {shown.length === 0 ? <OnlyParameters /> : null}
           <div class="columns">
             {shown.map((name) => (
               <MetricChart key={name} name={name} flow={flow} points={points} by={by} logX={text("logx") === "1"} logY={text("logy") === "1"} />
@@ -178,9 +179,22 @@ function NoNumbers({ flow, filtered }: { flow: string; filtered: boolean }) {
       ) : (
         <>
           <p>Every artifact of the last step that is a number appears here, run by run:</p>
-          <pre>self.accuracy = 0.93</pre>
+          <Example />
         </>
       )}
     </div>
   );
 }
+
+function OnlyParameters() {
+  return (
+    <div class="empty panel">
+      <h2>The only numbers here are parameters</h2>
+      <p>This page draws the numbers that runs end with. Parameters are drawn only when you choose them above. To see a result, assign it in a step:</p>
+      <Example />
+      <p>If an earlier step assigns it, choose that step above, or keep the number to the end: after a join, with merge_artifacts.</p>
+    </div>
+  );
+}
+
+const Example = () => <pre>self.accuracy = 0.93</pre>;
