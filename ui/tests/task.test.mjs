@@ -377,6 +377,32 @@ test("a running task: what is not known yet is not said to be nothing", async ()
   none(page);
 });
 
+test("a task that has not started says so in every tab, and then what was not measured is not said to be nothing", async () => {
+  await w.guest("", {});
+  const { run_number: run } = await w.guest("/run", { user_name: "ann" });
+  await w.guest(`/runs/${run}/steps/end/step`, {});
+  const { task_id: task } = await w.guest(`/runs/${run}/steps/end/task`, {});
+  const page = await w.page(`/runs/${run}/tasks/${task}`);
+  for (const tab of ["Usage", "Cards", "Artifacts", "Log"]) {
+    await page.getByRole("tab", { name: tab }).click();
+    await page.getByRole("tab", { name: tab, selected: true }).waitFor();
+    await become(() => page.getByRole("tabpanel").innerText(), "The task has not started yet.", tab);
+  }
+  await page.getByRole("tab", { name: "Metadata" }).click();
+  await page.getByText("Nothing is recorded about this task yet.").waitFor();
+
+  const said = (field_name, value) => w.guest(`/runs/${run}/steps/end/tasks/${task}/metadata`, [{ field_name, value, tags: ["attempt_id:0"] }]);
+  await page.getByRole("tab", { name: "Usage" }).click();
+  await said("attempt", "0");
+  await page.getByText("Samples appear when the task has ended.").waitFor(); // without a reload
+  const started = Date.now();
+  await until(() => Date.now() > started + 1000, "it takes a second");
+  await said("attempt_ok", "True");
+  await page.getByText("No samples were recorded.").waitFor();
+  await become(() => page.getByText("not measured").count(), 2, "neither CPU time nor memory");
+  none(page);
+});
+
 test("a card that tells its height has a frame as high, and a word of somebody else's changes nothing", async () => {
   const page = await w.page("/no/such/page");
   const task = `/api/v1/runs/${shapes}/tasks/1`;

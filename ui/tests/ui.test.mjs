@@ -453,9 +453,8 @@ test("tags that are long, or many, end with an ellipsis, and can be removed", as
 });
 
 test("a run of Metaflow: nothing is offered that only Metaflow can do, and no graph while there is none", async () => {
-  const post = async (path, body) => (await fetch(`${w.url}/metaflow/flows/GuestFlow${path}`, { method: "POST", body: JSON.stringify(body) })).json();
-  await post("", {});
-  const { run_number: run } = await post("/run", { user_name: "ann" });
+  await w.guest("", {});
+  const { run_number: run } = await w.guest("/run", { user_name: "ann" });
   const page = await w.page(`/runs/${run}`);
   await page.getByText("No task has started yet.").waitFor();
   await page.getByRole("heading", { name: "Graph" }).waitFor({ state: "detached" });
@@ -463,9 +462,9 @@ test("a run of Metaflow: nothing is offered that only Metaflow can do, and no gr
   await page.getByText("No task has started yet.").waitFor(); // there is no filter that none of them matches
   await page.getByRole("tab", { name: "Overview" }).click();
   assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
-  await post(`/runs/${run}/steps/end/step`, {});
-  const { task_id: task } = await post(`/runs/${run}/steps/end/task`, {});
-  const said = (field_name, value) => post(`/runs/${run}/steps/end/tasks/${task}/metadata`, [{ field_name, value, tags: ["attempt_id:0"] }]);
+  await w.guest(`/runs/${run}/steps/end/step`, {});
+  const { task_id: task } = await w.guest(`/runs/${run}/steps/end/task`, {});
+  const said = (field_name, value) => w.guest(`/runs/${run}/steps/end/tasks/${task}/metadata`, [{ field_name, value, tags: ["attempt_id:0"] }]);
   await said("attempt", "0");
   await page.getByRole("button", { name: "end 0/1 done, 1 running" }).waitFor(); // the graph, of the steps that are known
   await said("attempt_ok", "True");

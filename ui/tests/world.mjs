@@ -70,6 +70,11 @@ export class World {
     });
   }
 
+  // guest tells the server what Metaflow, which records a run here, tells it of a flow.
+  async guest(path, body) {
+    return (await fetch(`${this.url}/metaflow/flows/GuestFlow${path}`, { method: "POST", body: JSON.stringify(body) })).json();
+  }
+
   async stopServer() {
     const ended = new Promise((resolve) => this.server.on("exit", resolve));
     this.server.kill("SIGINT");

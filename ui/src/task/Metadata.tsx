@@ -9,6 +9,7 @@ export function Metadata({ path }: { path: string }) {
   const res = useGet<{ metadata: { name: string; value: string; attempt: number; created: number }[] }>(`${path}/metadata`);
   if (res.error) return <Failure error={res.error} retry={res.again} />;
   if (!res.data) return <Skeleton />;
+  if (res.data.metadata.length === 0) return <p class="empty panel">Nothing is recorded about this task yet.</p>;
   return (
     <section class="panel scroll" style={{ padding: 0 }}>
       <table class="grid">

@@ -24,8 +24,6 @@ const tabs: [string, string][] = [
   ["metadata", "Metadata"],
 ];
 
-const notStarted = <p class="empty panel">The task has not started yet.</p>;
-
 export function TaskPage({ run: runID, task: id }: { run: number; task: number }) {
   const q = useAddress().searchParams;
   const path = `/runs/${runID}/tasks/${id}`;
@@ -43,8 +41,8 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
 
   // What a task that runs has is asked for where it is looked at: until its end, the counts would be wrong.
   const ended = Boolean(at?.ended);
-  const artifacts = useArtifacts(path, asked, ended || tab === "artifacts", at?.ended);
-  const cards = useCards(path, ended || tab === "cards", live);
+  const artifacts = useArtifacts(path, asked, ended || (at !== undefined && tab === "artifacts"), at?.ended);
+  const cards = useCards(path, ended || (at !== undefined && tab === "cards"), live);
 
   const gone = !t && task.error instanceof Problem && task.error.status === 404;
   useEffect(() => {
@@ -126,7 +124,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         <span class="grow" />
         {siblings.count > 1 ? <Siblings run={runID} step={t.step} of={siblings} go={go} /> : null}
       </div>
-      <div class="row muted about" style={{ margin: "0.4rem 0 0.8rem" }}>
+      <div class="row muted about apart" style={{ margin: "0.4rem 0 0.8rem" }}>
         {at ? (
           <>
             <span title={exact(at.started)}>
@@ -170,16 +168,11 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
         />
       </div>
       <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "log" ? (
-          at ? (
-            <LogView run={runID} task={id} attempt={at.n} live={live} recorded={at.log_lines} key={at.n} />
-          ) : (
-            notStarted
-          )
-        ) : null}
-        {tab === "artifacts" ? <Artifacts path={path} attempt={asked} stored={artifacts} /> : null}
-        {tab === "usage" ? at ? <UsageView path={path} at={at} now={now} /> : notStarted : null}
-        {tab === "cards" ? <TaskCards cards={cards} failed={at?.status === "failed" || at?.status === "killed" || at?.status === "died"} /> : null}
+        {at || tab === "metadata" ? null : <p class="empty panel">The task has not started yet.</p>}
+        {tab === "log" && at ? <LogView run={runID} task={id} attempt={at.n} live={live} recorded={at.log_lines} key={at.n} /> : null}
+        {tab === "artifacts" && at ? <Artifacts path={path} attempt={asked} stored={artifacts} /> : null}
+        {tab === "usage" && at ? <UsageView path={path} at={at} now={now} /> : null}
+        {tab === "cards" && at ? <TaskCards cards={cards} failed={at.status === "failed" || at.status === "killed" || at.status === "died"} /> : null}
         {tab === "metadata" ? <Metadata path={path} /> : null}
       </div>
     </>

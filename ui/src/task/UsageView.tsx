@@ -13,6 +13,7 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
   const u = res.data;
   if (!u) return <Skeleton />;
   const end = at.ended || now;
+  const unknown = at.ended ? "not measured" : "not known yet";
   const since = (t: number) => (t - at.started) / 1e6;
   const asked = (value: number, name: string) => (value > 0 ? [{ name, colour: "warn", dashed: true, points: [0, since(end)].map((x) => ({ x, y: value })) }] : []);
   const cpu = u.samples.time.map((t, i) => ({ x: since(t), y: u.samples.cpu[i]! }));
@@ -22,10 +23,10 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
       <section class="panel">
         <dl class="facts">
           <dt>CPU time</dt>
-          <dd>{u.cpu_seconds || at.ended ? duration(u.cpu_seconds) : "not known yet"}</dd>
+          <dd>{u.cpu_seconds ? duration(u.cpu_seconds) : unknown}</dd>
           <dt>peak memory</dt>
           <dd>
-            {u.peak_memory ? bytes(u.peak_memory) : at.ended ? "not measured" : "not known yet"}
+            {u.peak_memory ? bytes(u.peak_memory) : unknown}
             {u.memory_source ? <span class="muted"> by {u.memory_source}</span> : null}
           </dd>
           <dt>requested</dt>
@@ -54,10 +55,15 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
           </section>
         </div>
       ) : (
-        <p class="muted">{at.ended ? "The task took less than a second, so there are no samples." : "Samples appear when the task has ended."}</p>
+        <p class="muted">{noSamples(at)}</p>
       )}
     </div>
   );
+}
+
+function noSamples(at: Attempt): string {
+  if (!at.ended) return "Samples appear when the task has ended.";
+  return at.ended - at.started < 1e6 ? "The task took less than a second, so there are no samples." : "No samples were recorded.";
 }
 
 const onAxis = (seconds: number) => duration(seconds).replace(".0 s", " s");
