@@ -407,6 +407,19 @@ test("metrics of runs whose only numbers are parameters say so, and draw those t
   none(page);
 });
 
+test("from a failed run it is one click to what differs from the run before that succeeded", async () => {
+  const page = await w.page(`/runs/${ids.failed}`);
+  await page.getByRole("link", { name: `What differs from run ${ids.other}, which succeeded` }).click();
+  await page.getByRole("heading", { name: "2 runs compared" }).waitFor();
+  await page.getByRole("button", { name: "Only differences", pressed: true }).waitFor();
+  await become(() => page.getByRole("row", { name: /^fail ≠/ }).getByRole("cell").allInnerTexts(), ["False", "True"], "what was asked for");
+  await page.getByText(`Artifacts at the end of the run; of run ${ids.failed}, which did not get there, those of its last task`).waitFor();
+  await page.goto(`/runs/${ids.broken}`);
+  await page.getByRole("link", { name: "broken.py:8" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "What differs" }).count(), 0, "none has succeeded before");
+  none(page);
+});
+
 test("copying what a command takes", async () => {
   const page = await w.page(`/runs/${ids.failed}`);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);

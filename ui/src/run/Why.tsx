@@ -4,6 +4,7 @@ import { canResume, isOurs, type Run, type Task } from "../api";
 import { Copy } from "../components/basic";
 import { useGet } from "../components/hooks";
 import { exact, ofSignal, visible } from "../format";
+import type { List } from "../pages/list";
 import { Message, Traceback } from "./Traceback";
 
 // Why says it before all else: what failed first, or what ended the run from outside.
@@ -40,9 +41,12 @@ function FirstFailure({ run: r }: { run: Run }) {
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
           {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : ""}
         </strong>
-        <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
-          Open the log
-        </a>
+        <div class="row">
+          <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
+            Open the log
+          </a>
+          <WorkedBefore run={r} />
+        </div>
       </div>
       {at?.exception ? (
         <>
@@ -58,6 +62,18 @@ function FirstFailure({ run: r }: { run: Run }) {
         </p>
       ) : null}
     </section>
+  );
+}
+
+// WorkedBefore leads to what is not as it was when the flow last succeeded.
+function WorkedBefore({ run: r }: { run: Run }) {
+  const found = useGet<List>("/runs", { flow: r.flow, status: "succeeded", before: r.created, limit: 1 });
+  const good = found.data?.runs[0];
+  if (!good) return null;
+  return (
+    <a class="button" href={`/compare?run=${good.id}&run=${r.id}&only=differences`} title={`Run ${good.id} is the last one of this flow that succeeded before`}>
+      What differs from run {good.id}, which succeeded
+    </a>
   );
 }
 
