@@ -130,7 +130,7 @@ test("what the pointer is on is said beside it", async () => {
   const box = await canvas.boundingBox();
   const tip = page.locator(".tip");
   await until(async () => {
-    for (let x = 140; x < box.width; x += 20) {
+    for (let x = 40; x < box.width; x += 10) {
       await page.mouse.move(box.x + x, box.y + 34); // in the row of start
       if (await tip.isVisible()) {
         const at = await tip.boundingBox();
@@ -396,6 +396,19 @@ test("an artifact that cannot be shown is said to be so in its place of a compar
   await page.getByRole("img", { name: "curve of 3 runs" }).waitFor();
 });
 
+test("from a failed run it is one click to what differs from the run before that succeeded", async () => {
+  const page = await w.page(`/runs/${ids.failed}`);
+  await page.getByRole("link", { name: `What differs from run ${ids.other}, which succeeded` }).click();
+  await page.getByRole("heading", { name: "2 runs compared" }).waitFor();
+  await page.getByRole("button", { name: "Only differences", pressed: true }).waitFor();
+  await become(() => page.getByRole("row", { name: /^fail ≠/ }).getByRole("cell").allInnerTexts(), ["False", "True"], "what was asked for");
+  await page.getByText(`Artifacts at the end of the run; of run ${ids.failed}, which did not get there, those of its last task`).waitFor();
+  await page.goto(`/runs/${ids.broken}`);
+  await page.getByRole("link", { name: "broken.py:8" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "What differs" }).count(), 0, "none has succeeded before");
+  none(page);
+});
+
 test("metrics of runs whose only numbers are parameters say so, and draw those that are chosen", async () => {
   const page = await w.page("/flows/BranchesFlow/metrics");
   const why = page.getByRole("heading", { name: "The only numbers here are parameters" });
@@ -407,16 +420,21 @@ test("metrics of runs whose only numbers are parameters say so, and draw those t
   none(page);
 });
 
-test("from a failed run it is one click to what differs from the run before that succeeded", async () => {
-  const page = await w.page(`/runs/${ids.failed}`);
-  await page.getByRole("link", { name: `What differs from run ${ids.other}, which succeeded` }).click();
-  await page.getByRole("heading", { name: "2 runs compared" }).waitFor();
-  await page.getByRole("button", { name: "Only differences", pressed: true }).waitFor();
-  await become(() => page.getByRole("row", { name: /^fail ≠/ }).getByRole("cell").allInnerTexts(), ["False", "True"], "what was asked for");
-  await page.getByText(`Artifacts at the end of the run; of run ${ids.failed}, which did not get there, those of its last task`).waitFor();
-  await page.goto(`/runs/${ids.broken}`);
-  await page.getByRole("link", { name: "broken.py:8" }).waitFor();
-  assert.equal(await page.getByRole("link", { name: "What differs" }).count(), 0, "none has succeeded before");
+test("lines of a traceback are not wrapped, and the names in a timeline take the room that they need", async () => {
+  const page = await w.page(`/runs/${ids.broken}`, { width: 390 });
+  const line = page.locator(".place pre", { hasText: "raise ValueError" });
+  await line.waitFor();
+  const rows = (el) => [el.textContent.split("\n").length, Math.round(el.clientHeight / Number.parseFloat(getComputedStyle(el).lineHeight))];
+  const [written, drawn] = await line.evaluate(rows);
+  assert.equal(drawn, written);
+  await until(() => fits(page), "they scroll by themselves");
+  const left = () =>
+    page.locator("canvas").evaluate((c) => {
+      const above = c.getContext("2d").getImageData(0, Math.round((27 * c.height) / c.clientHeight), c.width, 1).data; // the name of the first step, beside its bar
+      return (above.findIndex((v, i) => i % 4 === 3 && v > 0) * c.clientWidth) / (4 * c.width);
+    });
+  await until(async () => (await left()) > 0, "it is drawn");
+  assert.ok((await left()) < 70, "start and train are short");
   none(page);
 });
 

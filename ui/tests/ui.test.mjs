@@ -125,6 +125,8 @@ test("keys move, open and compare", async () => {
   const code = page.getByRole("region", { name: `kinds.py in run ${ids.kinds} and run ${ids.kinds2}` });
   await code.locator("td.added", { hasText: "# tuned" }).waitFor();
   assert.equal(await code.locator("td.removed").count(), 0);
+  for (const id of [ids.kinds, ids.kinds2]) await code.getByRole("columnheader", { name: `run ${id}`, exact: true }).waitFor();
+  assert.ok((await code.locator("td.no").first().boundingBox()).width < 80, "numbers of lines leave the room to the lines, also below a gap");
 
   await page.keyboard.press("g");
   await page.keyboard.press("h");

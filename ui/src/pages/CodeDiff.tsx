@@ -105,10 +105,19 @@ function Differences({ of, left, right }: { of: Changed; left: number; right: nu
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={`${of.path} in run ${left} and run ${right}`}>
       <table class="diff">
-        <thead class="hidden">
+        <colgroup>
+          <col class="no" />
+          <col />
+          <col class="no" />
+          <col />
+        </colgroup>
+        <thead>
           <tr>
-            <th colSpan={2}>run {left}</th>
-            <th colSpan={2}>run {right}</th>
+            {[left, right].map((id) => (
+              <th colSpan={2} scope="colgroup">
+                run {id}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>{diff(of.left, of.right).map((row, i) => <DiffLine key={i} row={row} />)}</tbody>

@@ -10,7 +10,7 @@ import { navigate } from "../router";
 import { colour } from "../theme";
 import { extent, type Filter, pick, type Row, type Rows, type Section, sections } from "./rows";
 
-const left = 128; // of the names of steps
+const mostLeft = 128; // of the names of steps
 const axis = 22;
 const headGap = 8;
 const tallest = 440;
@@ -34,6 +34,21 @@ function look(list: Section[]): Look {
     return { section, y: at, lane: Math.max(lane, track / Math.max(1, section.lanes.length)) };
   });
   return { sections: placed, height: Math.max(90, y + 4) };
+}
+
+function labelOf(step: string): string {
+  return step.length > 18 ? step.slice(0, 17) + "…" : step;
+}
+
+const font = () => `11px ${getComputedStyle(document.body).fontFamily}`;
+
+// leftOf is the room that the names of steps take, all of them at most.
+function leftOf(steps: Iterable<string>): number {
+  const c = document.createElement("canvas").getContext("2d")!;
+  c.font = font();
+  let widest = 0;
+  for (const step of steps) widest = Math.max(widest, c.measureText(labelOf(step)).width);
+  return Math.min(mostLeft, Math.ceil(widest) + 14);
 }
 
 function heightOf(s: Section, lane: number): number {
@@ -70,6 +85,8 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
   const placed = useMemo(() => look(list), [list]);
   const all = useMemo(() => extent(rows, now, since), [rows, version, now, since]);
   const [t0, t1] = range ?? all;
+  // Of all steps, so that the axis stays where it is when others are chosen.
+  const left = useMemo(() => leftOf(rows.steps), [rows, rows.steps.size]);
   const begin = left + (list.some((s) => s.taken.length > 0) ? band : 0); // of the axis
   const room = Math.max(1, width - begin - 8);
   const x = (t: Micros) => begin + ((t - t0) / (t1 - t0)) * room;
@@ -77,7 +94,7 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
 
   const draw = useRef((_sharp: number) => {});
   draw.current = (sharp) => {
-    if (canvas.current && width > 0) paint(canvas.current, width, sharp, placed, begin, x, [t0, t1], now);
+    if (canvas.current && width > 0) paint(canvas.current, width, sharp, placed, left, begin, x, [t0, t1], now);
   };
   useEffect(() => {
     if (width === 0) return;
@@ -229,7 +246,7 @@ export function TimelineView({ run, rows, version, filter, now, since, drawn }: 
 }
 
 // paint draws everything. Of bars that fall on one pixel, the first of a colour is drawn: ten thousand are as quick as a thousand.
-function paint(el: HTMLCanvasElement, width: number, scale: number, placed: Look, begin: number, x: (t: Micros) => number, [t0, t1]: [Micros, Micros], now: Micros): void {
+function paint(el: HTMLCanvasElement, width: number, scale: number, placed: Look, left: number, begin: number, x: (t: Micros) => number, [t0, t1]: [Micros, Micros], now: Micros): void {
   const height = placed.height;
   if (el.width !== Math.round(width * scale) || el.height !== Math.round(height * scale)) {
     el.width = Math.round(width * scale);
@@ -238,7 +255,7 @@ function paint(el: HTMLCanvasElement, width: number, scale: number, placed: Look
   const c = el.getContext("2d")!;
   c.setTransform(scale, 0, 0, scale, 0, 0);
   c.clearRect(0, 0, width, height);
-  c.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  c.font = font();
   const [text, muted, border, surface2] = ["text", "text-muted", "border", "surface-2"].map(colour) as [string, string, string, string];
   const span = (t1 - t0) / 1e6;
   const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400].find((s) => span / s <= Math.max(2, width / 110)) ?? span / 5;
@@ -261,8 +278,7 @@ function paint(el: HTMLCanvasElement, width: number, scale: number, placed: Look
     c.fillRect(left, y, width - left, h);
     c.fillStyle = text;
     c.textAlign = "right";
-    const label = section.step.length > 18 ? section.step.slice(0, 17) + "…" : section.step;
-    c.fillText(label, left - 8, y + 11, left - 12);
+    c.fillText(labelOf(section.step), left - 8, y + 11, left - 12);
     if (section.taken.length > 0) {
       c.strokeStyle = muted;
       c.strokeRect(left + 3.5, y + 1.5, band - 9, h - 3);

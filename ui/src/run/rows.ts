@@ -15,11 +15,13 @@ export interface Row {
 // Rows are the attempts of a run, by task and attempt. It changes in place: with ten thousand rows, copies would be felt.
 export class Rows {
   readonly byTask = new Map<number, Row[]>();
+  readonly steps = new Set<string>(); // their names
   size = 0;
   version = 0;
 
   add(t: Timeline): void {
     const r = t.rows;
+    for (const step of t.steps) this.steps.add(step);
     for (let i = 0; i < r.task.length; i++) {
       const status = t.statuses[r.status[i]!]!;
       const row: Row = {
@@ -46,6 +48,7 @@ export class Rows {
 
   clear(): void {
     this.byTask.clear();
+    this.steps.clear();
     this.size = 0;
     this.version++;
   }
