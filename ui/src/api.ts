@@ -257,6 +257,9 @@ export class Problem extends Error {
   }
 }
 
+// isAway says whether a server was not reached at all.
+export const isAway = (err: unknown): boolean => err instanceof Problem && err.status === 0;
+
 export const base = "/api/v1";
 
 type Query = Record<string, string | number | string[] | undefined>;

@@ -386,13 +386,12 @@ test("an artifact that cannot be shown is said to be so in its place of a compar
   assert.equal(await page.getByRole("alert").count(), 0);
   assert.deepEqual(await violations(page), []);
 
-  // Of a server that is away, nothing can be shown.
+  // Of a server that is away nothing can be shown, until it is back.
   await page.unroute(broken);
   await page.route(broken, (route) => route.abort());
   await page.reload();
   await page.getByRole("alert").getByText("The server does not answer.").waitFor();
   await page.unroute(broken);
-  await page.getByRole("button", { name: "Try again" }).click();
   await page.getByRole("img", { name: "curve of 3 runs" }).waitFor();
 });
 
@@ -497,6 +496,22 @@ test("copying works where the browser lends no clipboard, as over HTTP from anot
   await page.bringToFront();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), String(ids.failed));
   none(page);
+});
+
+test("what was asked for while the server was away comes when it is back", async () => {
+  const page = await w.page("/no/such/page");
+  const asked = ["**/api/v1/metrics?*", "**/usage?*"];
+  for (const path of asked) await page.route(path, (route) => route.abort());
+  for (const [path, text] of [
+    ["/flows/BranchesFlow/metrics", "The only numbers here are parameters"],
+    [`/runs/${ids.whole}/tasks/1?tab=usage`, "CPU time"],
+  ]) {
+    await page.goto(path);
+    await page.getByRole("alert").getByText("The server does not answer.").waitFor();
+    await page.unroute(asked.shift());
+    await page.getByText(text).waitFor();
+    assert.equal(await page.getByRole("alert").count(), 0);
+  }
 });
 
 test("code that was asked for while the server was away is there when it is back", async () => {

@@ -1,7 +1,7 @@
 // What pages do again and again: ask the server, and hear keys.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { get } from "../api";
+import { get, isAway } from "../api";
 import { keep, kept } from "../router";
 
 export interface Loaded<T> {
@@ -11,22 +11,30 @@ export interface Loaded<T> {
   set: (change: (old: T | undefined) => T | undefined) => void;
 }
 
+export const retryAfter = 2000; // ms: a server that is away comes back, and nobody should have to press a button for that
+
 // useGet asks for a path, undefined for nothing yet. While the same path is asked again, what was there stays.
 export function useGet<T>(path: string | undefined, query: Record<string, string | number | string[] | undefined> = {}): Loaded<T> {
   const key = path === undefined ? "" : path + JSON.stringify(query);
   const [state, setState] = useState<{ key: string; data?: T; error?: unknown }>({ key: "" });
   const [turn, setTurn] = useState(0);
+  const again = useCallback(() => setTurn((n) => n + 1), []);
   useEffect(() => {
     if (path === undefined) return;
     const stop = new AbortController();
+    let retry = 0;
     get<T>(path, query, stop.signal)
       .then((data) => setState({ key, data }))
       .catch((error: unknown) => {
-        if (!stop.signal.aborted) setState((old) => (old.key === key && old.data ? { ...old, error } : { key, error }));
+        if (stop.signal.aborted) return;
+        setState((old) => (old.key === key && old.data ? { ...old, error } : { key, error }));
+        if (isAway(error)) retry = window.setTimeout(again, retryAfter);
       });
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      clearTimeout(retry);
+    };
   }, [key, turn]);
-  const again = useCallback(() => setTurn((n) => n + 1), []);
   const set = useCallback((change: (old: T | undefined) => T | undefined) => {
     setState((old) => {
       const data = change(old.data);

@@ -2,9 +2,10 @@
 
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Artifact, get, type Graph, lastTask, type Preview, Problem, type Run, type Step } from "../api";
+import { type Artifact, get, type Graph, isAway, lastTask, type Preview, Problem, type Run, type Step } from "../api";
 import { Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
+import { retryAfter } from "../components/hooks";
 import { marked, Value } from "../components/Value";
 import { number, plural } from "../format";
 import { setQuery, useAddress } from "../router";
@@ -47,7 +48,7 @@ function unlessMissing(err: unknown): undefined {
 async function previewOf(s: Side, name: string, signal: AbortSignal): Promise<Shown> {
   if (!s.artifacts.has(name)) return undefined;
   return get<Preview>(`/runs/${s.run.id}/tasks/${s.task}/artifacts/${encodeURIComponent(name)}/preview`, {}, signal).catch((err: unknown) => {
-    if (err instanceof Problem && err.status !== 0) return err;
+    if (err instanceof Problem && !isAway(err)) return err;
     throw err;
   });
 }
@@ -58,6 +59,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
   const runs = [...new Set(asked)].slice(0, mostCompared);
   const [sides, setSides] = useState<Side[]>();
   const [turn, setTurn] = useState(0);
+  const again = () => setTurn((n) => n + 1);
   const [previews, setPreviews] = useState<Map<string, Shown[]>>(new Map());
   const [error, setError] = useState<unknown>();
   const only = useAddress().searchParams.get("only") === "differences";
@@ -73,12 +75,18 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       const names = [...new Set(all.flatMap((s) => [...s.artifacts.keys()]))].filter((n) => !n.startsWith("_") && !all.every((s) => given(s, n))).sort((a, b) => a.localeCompare(b));
       const rows = names.map(async (name) => [name, await Promise.all(all.map((s) => previewOf(s, name, stop.signal)))] as const);
       setPreviews(new Map(await Promise.all(rows)));
+      setError(undefined);
     };
-    setError(undefined);
+    let retry = 0;
     go().catch((err: unknown) => {
-      if (!stop.signal.aborted) setError(err);
+      if (stop.signal.aborted) return;
+      setError(err);
+      if (isAway(err)) retry = window.setTimeout(again, retryAfter);
     });
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      clearTimeout(retry);
+    };
   }, [turn]);
   if (runs.length < 2) {
     return (
@@ -100,7 +108,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       <>
         {crumbs}
         <h1 style={{ marginBottom: "0.7rem" }}>Runs {runs.join(", ")} compared</h1>
-        <Failure error={error} retry={() => setTurn((n) => n + 1)} />
+        <Failure error={error} retry={again} />
       </>
     );
   }

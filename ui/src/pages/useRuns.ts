@@ -1,7 +1,8 @@
 // The runs that filters select: page by page, and live.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, Problem, type Run } from "../api";
+import { get, isAway, Problem, type Run } from "../api";
+import { retryAfter } from "../components/hooks";
 import { type Connection, listen } from "../live";
 import { type Filters, matches, queryOf } from "./filters";
 import { kept } from "../router";
@@ -9,7 +10,6 @@ import { append, type List, merge, without } from "./list";
 
 const page = 100;
 const most = 500; // that are asked for at once
-const retryAfter = 2000;
 const drawEvery = 100;
 const patience = 1000; // ms for the stream to begin; what is asked before it does has to be asked again
 const removedEvery = 20_000; // an event tells of a run that was removed only if it was among the newest
@@ -50,8 +50,7 @@ export function useRuns(filters: Filters): Runs {
       .catch((error: unknown) => {
         if (stop.signal.aborted) return;
         setState((old) => ({ ...old, key, error }));
-        // A server that is away comes back: nobody should have to press a button for that.
-        if (error instanceof Problem && (error.status === 0 || error.status > 500)) retry = window.setTimeout(again, retryAfter);
+        if (isAway(error) || (error instanceof Problem && error.status > 500)) retry = window.setTimeout(again, retryAfter);
       });
     return () => {
       stop.abort();
