@@ -44,6 +44,8 @@ test("runs side by side: what differs looks different", async () => {
   for (const cell of await cells("data").all()) assert.ok(await cell.evaluate(whole), "nothing is cut");
   const curve = page.getByRole("img", { name: "curve of 3 runs" });
   await curve.getByText("2,500", { exact: true }).waitFor(); // of 3,000 values, of which 1,000 are drawn
+  await page.getByText("The same in all runs.").waitFor();
+  assert.equal(await page.getByLabel("Code of", { exact: true }).count(), 0, "there is nothing to choose");
   await page.getByRole("button", { name: "Only differences" }).click();
   await curve.waitFor({ state: "detached" });
   assert.deepEqual(await violations(page), []);

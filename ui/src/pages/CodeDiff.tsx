@@ -60,7 +60,7 @@ export function CodeDiff({ runs }: { runs: Run[] }) {
     <section class="panel code-diff" aria-label="Code">
       <div class="row" style={{ marginBottom: "0.5rem" }}>
         <h2>Code</h2>
-        {kept.length > 2 ? [side(0, "Code of"), side(1, "against the code of")] : null}
+        {other && kept.length > 2 ? [side(0, "Code of"), side(1, "against the code of")] : null}
       </div>
       {!left || !right ? (
         <p class="muted">The code of fewer than two of these runs was kept.</p>
