@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { become, results, until, violations, World } from "./world.mjs";
 
 let w;
@@ -28,6 +28,7 @@ before(async () => {
   await w.browse();
 });
 
+afterEach(() => w?.closePages());
 after(() => w?.end());
 
 const none = (page) => assert.deepEqual(page.complaints, []);
@@ -453,7 +454,6 @@ test("copying what a command takes", async () => {
   none(page);
 });
 
-// The last one: the server goes away.
 test("names that are longer than a phone is wide are wrapped", async () => {
   const id = w.run("long.py");
   const page = await w.page(`/runs/${id}?tab=details`, { width: 390 });
@@ -516,6 +516,7 @@ test("what was asked for while the server was away comes when it is back", async
   }
 });
 
+// The last one: the server goes away.
 test("code that was asked for while the server was away is there when it is back", async () => {
   const page = await w.page(`/runs/${ids.broken}`);
   await page.getByRole("button", { name: "start done" }).waitFor();

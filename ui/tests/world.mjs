@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -30,6 +30,7 @@ export class World {
     execFileSync("go", ["build", "-o", this.bin, "./cmd/levada"], { cwd: root, stdio: "inherit" });
     execFileSync("cp", ["-r", join(here, "flows"), this.flows]);
     this.children = [];
+    this.contexts = [];
     this.env = { ...process.env, LEVADA_HOME: join(this.dir, ".levada"), LEVADA_CACHE: join(this.dir, "cache"), USER: "ann", METAFLOW_USER: "ann", NO_COLOR: "1" };
     mkdirSync(results, { recursive: true });
   }
@@ -91,6 +92,7 @@ export class World {
   // page opens a page of the application. What it complains of fails the test that calls check.
   async page(path, { width = 1280, height = 900, theme = "light" } = {}) {
     const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: theme, baseURL: this.url });
+    this.contexts.push(context);
     const page = await context.newPage();
     page.setDefaultTimeout(15_000);
     page.complaints = [];
@@ -102,11 +104,29 @@ export class World {
     return page;
   }
 
+  // closePages is for after each test: pages that stay open listen to their streams and draw the time that goes on, all the way.
+  async closePages() {
+    await Promise.all(this.contexts.splice(0).map((c) => c.close()));
+  }
+
   async end() {
     await this.browser?.close();
     for (const child of [...this.children, this.server]) child?.kill("SIGKILL");
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+// manyKinds is a world with two runs of different code that made all kinds of artifacts, one that failed, and one of many tasks.
+export async function manyKinds() {
+  const w = new World();
+  const ids = { kinds: w.run("kinds.py", "--alpha", "0.1", "--tag", "exp:one") };
+  appendFileSync(join(w.flows, "kinds.py"), "\n# tuned\n");
+  ids.kinds2 = w.run("kinds.py", "--alpha", "0.9", "--tag", "exp:two");
+  ids.broken = w.run("broken.py");
+  ids.wide = w.run("wide.py");
+  await w.serve();
+  await w.browse();
+  return { w, ids };
 }
 
 export async function until(check, what, seconds = 20) {
