@@ -298,6 +298,9 @@ func TestMetadata(t *testing.T) {
 		m := make(map[string]string)
 		for _, x := range res.Metadata {
 			m[x.Name] = x.Value
+			if want := map[bool]string{true: "internal_attempt_status", false: x.Name}[x.Name == "attempt_ok"]; x.Type != want {
+				t.Errorf("%s has the type %q, not %q", x.Name, x.Type, want)
+			}
 		}
 		return m
 	}

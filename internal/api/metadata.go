@@ -77,8 +77,10 @@ type metadata struct {
 	at      Time
 }
 
-func (m *metadata) add(name, value string) {
-	m.list = append(m.list, Metadatum{Name: name, Value: value, Type: name, Created: m.at, Attempt: m.attempt})
+func (m *metadata) add(name, value string) { m.addTyped(name, name, value) }
+
+func (m *metadata) addTyped(name, typ, value string) {
+	m.list = append(m.list, Metadatum{Name: name, Value: value, Type: typ, Created: m.at, Attempt: m.attempt})
 }
 
 // addIf leaves out what is not known.
@@ -129,7 +131,7 @@ func (m *metadata) describeEnd(a *Attempt) {
 		return
 	}
 	m.at = a.Ended
-	m.add("attempt_ok", map[bool]string{true: "True", false: "False"}[a.Status.Good()])
+	m.addTyped("attempt_ok", "internal_attempt_status", map[bool]string{true: "True", false: "False"}[a.Status.Good()])
 	m.add("attempt-done", strconv.Itoa(a.N))
 	m.add("exit-code", strconv.Itoa(a.ExitCode))
 	m.addIf("signal", strconv.Itoa(a.Signal))
