@@ -140,14 +140,6 @@ func (c *Cgroups) Create(name string) (*Cgroup, error) {
 // Dir returns the cgroup's folder.
 func (g *Cgroup) Dir() string { return g.dir }
 
-// Add moves a process into the cgroup. What it starts from then on is in it too.
-func (g *Cgroup) Add(pid int) error {
-	if err := writeControl(filepath.Join(g.dir, "cgroup.procs"), strconv.Itoa(pid)); err != nil {
-		return unavailable(g.dir, "process "+strconv.Itoa(pid)+" cannot be moved into it").Because(err)
-	}
-	return nil
-}
-
 // Peak returns the most bytes that the cgroup has held since it was made.
 func (g *Cgroup) Peak() (int64, error) {
 	text, err := os.ReadFile(filepath.Join(g.dir, g.peak))

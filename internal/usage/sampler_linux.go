@@ -145,7 +145,6 @@ func (s *Sampler) read(root int, t *tree, all *snapshot) (Reading, bool) {
 		if st.dead() {
 			continue
 		}
-		r.Processes++
 		r.Memory += s.memory(pid, p)
 		if p.noPSS {
 			r.Source = SourceRSS

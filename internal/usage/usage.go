@@ -35,10 +35,9 @@ const (
 
 // Reading is what a process tree used at one moment.
 type Reading struct {
-	CPU       time.Duration // user and system time since the tree began; never falls
-	Memory    int64         // bytes in memory now
-	Processes int           // that run, the first one included
-	Source    string        // how Memory was got: one of the Source constants
+	CPU    time.Duration // user and system time since the tree began; never falls
+	Memory int64         // bytes in memory now
+	Source string        // how Memory was got: one of the Source constants
 }
 
 // GPU names an accelerator as CUDA_VISIBLE_DEVICES does: an index or an id.
