@@ -88,15 +88,17 @@ type server struct {
 	wmu sync.Mutex
 	out io.Writer
 
+	places chan struct{} // holds one token for each request that is worked on
+
 	mu      sync.Mutex
-	cancels map[int64]context.CancelFunc // of requests that are being answered
+	cancels map[int64]context.CancelFunc // of requests that are being answered, or wait for that
 }
 
 // Serve answers requests until in ends, or holds what is not a request, which is an error. version
 // is the program's.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, version string, open Opener) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &server{open: open, out: out, cancels: make(map[int64]context.CancelFunc)}
+	s := &server{open: open, out: out, places: make(chan struct{}, maxAtOnce), cancels: make(map[int64]context.CancelFunc)}
 	var going sync.WaitGroup
 	defer s.stores.close()
 	defer going.Wait()
@@ -104,7 +106,6 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, version string, ope
 	if err := s.write(hello{Type: "hello", RPC: Version, Levada: version, Methods: api.Methods()}); err != nil {
 		return err
 	}
-	places := make(chan struct{}, maxAtOnce)
 	r := bufio.NewReaderSize(in, 64<<10)
 	for {
 		var q request
@@ -119,10 +120,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, version string, ope
 			s.cancel(q)
 			continue
 		}
-		places <- struct{}{}
 		ctx, done := s.begin(ctx, q.ID)
 		going.Go(func() {
-			defer func() { done(); <-places }()
+			defer done()
 			s.serve(ctx, q)
 		})
 	}
@@ -174,6 +174,13 @@ func failureOf(err error) *failure {
 }
 
 func (s *server) answer(ctx context.Context, q request) error {
+	// It is not who reads that waits here: what it reads next may be that one of those that are worked on is cancelled.
+	select {
+	case s.places <- struct{}{}:
+		defer func() { <-s.places }()
+	case <-ctx.Done():
+		return fault.Wrap(fault.Interrupted, "wait for other requests", ctx.Err())
+	}
 	store, release, err := s.stores.get(ctx, s.open, Where{Home: q.Home, Dir: q.Dir, URL: q.Server, Write: api.Writes(q.Method)})
 	if err != nil {
 		return err

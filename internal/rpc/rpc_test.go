@@ -236,6 +236,39 @@ func TestCancel(t *testing.T) {
 	c.end()
 }
 
+// TestCancelWhileOthersWait: as many requests as are worked on at once hang, and one more waits.
+func TestCancelWhileOthersWait(t *testing.T) {
+	const atOnce = 16
+	started := make(chan struct{}, atOnce+1)
+	c := connect(t, func(ctx context.Context, where rpc.Where) (*rpc.Store, error) {
+		started <- struct{}{}
+		<-ctx.Done()
+		return nil, fault.Wrap(fault.Interrupted, "open store", ctx.Err())
+	})
+	for id := range int64(atOnce) {
+		c.send(id+1, "tags", api.TagsRequest{Run: 1})
+		<-started
+	}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for _, id := range []int64{atOnce + 1, atOnce + 2} {
+			c.send(id, "tags", api.TagsRequest{Run: 1})
+		}
+		c.send(0, "cancel", map[string]any{"id": atOnce + 2})
+	}()
+	if a := c.read(); a.ID < atOnce+1 || a.Error == nil || a.Error.Kind != "interrupted" {
+		t.Errorf("who waited and was cancelled: %+v", a)
+	}
+	<-sent
+	c.send(0, "cancel", map[string]any{"id": 1})
+	if a := c.read(); a.ID != 1 || a.Error == nil || a.Error.Kind != "interrupted" {
+		t.Errorf("who was worked on and was cancelled: %+v", a)
+	}
+	<-started // its place is taken by one that waited
+	c.end()
+}
+
 func TestHostileFrames(t *testing.T) {
 	for name, data := range map[string]string{
 		"too long":    "\xff\xff\xff\xff\x00\x00\x00\x00",
