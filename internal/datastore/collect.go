@@ -196,7 +196,7 @@ func (s *Store) renew(ctx context.Context, h metastore.Hash, at stored) error {
 type Copies struct {
 	Right   int      // copies that are what was stored
 	Damaged []string // where the others are
-	mend    []string // keys of damaged files
+	mend    []stored // damaged files
 	row     bool     // the one in the database is damaged
 }
 
@@ -213,16 +213,16 @@ func (s *Store) Inspect(ctx context.Context, h metastore.Hash) (Copies, error) {
 		return c, err
 	}
 	for _, suffix := range []string{"", compressedSuffix} {
-		key := keyOf(h) + suffix
-		_, err := s.bucket.Stat(ctx, key)
+		at := stored{key: keyOf(h) + suffix, compressed: suffix != ""}
+		_, err := s.bucket.Stat(ctx, at.key)
 		if err == nil {
-			err = s.verifyNow(ctx, h, stored{key: key, compressed: suffix != ""})
+			err = s.verifyNow(ctx, h, at)
 		}
 		switch {
 		case err == nil:
 			c.Right++
 		case fault.Is(err, fault.Corrupt):
-			c.Damaged, c.mend = append(c.Damaged, s.where(ctx, key)), append(c.mend, key)
+			c.Damaged, c.mend = append(c.Damaged, s.where(ctx, at.key)), append(c.mend, at)
 		case !fault.Is(err, fault.NotFound):
 			return c, err
 		}
@@ -247,8 +247,8 @@ func (s *Store) Mend(ctx context.Context, h metastore.Hash, c Copies) (*metastor
 	if c.Right == 0 {
 		return nil, nil
 	}
-	for _, key := range c.mend {
-		if err := s.bucket.Delete(ctx, key); err != nil {
+	for _, at := range c.mend {
+		if err := s.drop(ctx, h, at); err != nil {
 			return nil, err
 		}
 	}

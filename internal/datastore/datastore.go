@@ -37,6 +37,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
@@ -186,18 +187,18 @@ type Settler interface {
 }
 
 // Settle reports whether the bucket has a blob already, and then makes sure that it stays for whoever relies on it now.
-// One that is damaged does not count: it is deleted, so that storing the bytes again mends it. To know that, it is
+// A copy that is damaged does not count: it is deleted, so that storing the bytes again mends it. To know that, it is
 // read, which is what whoever asks for it next need not do then.
 func (s *Store) Settle(ctx context.Context, ref Ref) (bool, error) {
 	if b, ok := s.bucket.(Settler); ok {
 		return b.Settle(ctx, ref)
 	}
-	old, err := s.find(ctx, ref.Hash)
-	if err != nil || old.key == "" {
-		return false, err
-	}
-	if old.compressed || old.size == ref.Size {
-		err := s.verify(ctx, ref.Hash, old)
+	for {
+		old, err := s.find(ctx, ref.Hash)
+		if err != nil || old.key == "" {
+			return false, err
+		}
+		err = s.verify(ctx, ref.Hash, old)
 		if err == nil {
 			err = s.renew(ctx, ref.Hash, old)
 		}
@@ -207,8 +208,33 @@ func (s *Store) Settle(ctx context.Context, ref Ref) (bool, error) {
 		case !fault.Is(err, fault.Corrupt):
 			return err == nil, err
 		}
+		if err := s.drop(ctx, ref.Hash, old); err != nil {
+			return false, err
+		}
 	}
-	return false, s.bucket.Delete(ctx, old.key)
+}
+
+// drop deletes a copy that was found to be damaged, unless it is right by now: somebody else may have found the same,
+// stored the bytes again and rely on them. So it is looked at once more, at a moment when nobody stores.
+func (s *Store) drop(ctx context.Context, h metastore.Hash, at stored) error {
+	r, ok := s.bucket.(blob.Reclaimer)
+	if !ok {
+		return s.bucket.Delete(ctx, at.key)
+	}
+	err := r.Reclaim(ctx, func(remove blob.Deleter) error {
+		err := s.verify(ctx, h, at)
+		if fault.Is(err, fault.Corrupt) {
+			_, err = remove(at.key, time.Time{})
+		}
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil
+	case fault.Is(err, fault.Unavailable): // the file system has no locks
+		return s.bucket.Delete(ctx, at.key)
+	}
+	return err
 }
 
 // verify returns a fault of kind Corrupt if what the bucket has of a blob is not what was stored.

@@ -343,6 +343,76 @@ func TestStoringAgainMendsAShortFile(t *testing.T) {
 	}
 }
 
+// beside is a bucket in which others do something just before a damaged file is deleted.
+type beside struct {
+	*file.Bucket
+	others func()
+}
+
+func (b *beside) Delete(ctx context.Context, key string) error {
+	b.others()
+	return b.Bucket.Delete(ctx, key)
+}
+
+func (b *beside) Reclaim(ctx context.Context, f func(blob.Deleter) error) error {
+	b.others()
+	return b.Bucket.Reclaim(ctx, f)
+}
+
+// TestTwoFindTheSameDamage: what one has stored again, and relies on, is not deleted by the other.
+func TestTwoFindTheSameDamage(t *testing.T) {
+	s, small, f := onFiles(t)
+	data := noise(200_000)
+	ref, err := s.Put(ctx, data)
+	must(t, err)
+	damage := func() {
+		path := f.files(t)[0]
+		must(t, os.Chmod(path, 0o644))
+		must(t, os.Truncate(path, 1000))
+	}
+	again := func() {
+		if _, err := s.Put(ctx, data); err != nil {
+			t.Error(err)
+		}
+	}
+	other := datastore.New(small, &beside{file.New(f.root), sync.OnceFunc(again)}, f.staging)
+
+	damage()
+	there, err := other.Settle(ctx, ref)
+	must(t, err)
+	if got, err := s.Blob(ctx, ref.Hash); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("it was there: %v; then: %d bytes, %v", there, len(got), err)
+	}
+
+	damage()
+	small[ref.Hash] = data // so that the file may be repaired
+	other = datastore.New(small, &beside{file.New(f.root), sync.OnceFunc(again)}, f.staging)
+	copies, err := other.Inspect(ctx, ref.Hash)
+	must(t, err)
+	_, err = other.Mend(ctx, ref.Hash, copies)
+	must(t, err)
+	if _, plain, err := s.File(ctx, ref.Hash); err != nil || !plain {
+		t.Errorf("after the repair: %v", err)
+	}
+}
+
+// TestTwoDamagedCopies: both are replaced, or the bytes would be taken for those of the one that stayed.
+func TestTwoDamagedCopies(t *testing.T) {
+	s, _, f := onFiles(t)
+	data := text(200_000)
+	ref, err := s.PutFile(ctx, f.stage(t, data), datastore.Plain)
+	must(t, err)
+	plain := f.files(t)[0]
+	must(t, os.WriteFile(plain+".zst", []byte("nonsense"), 0o644))
+	must(t, os.Chmod(plain, 0o644))
+	must(t, os.Truncate(plain, 1000))
+	_, err = s.PutFile(ctx, f.stage(t, data), datastore.MayCompress)
+	must(t, err)
+	if got, err := s.Blob(ctx, ref.Hash); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
 // TestFileIsReadOnce checks that a file is verified again only when it has changed.
 func TestFileIsReadOnce(t *testing.T) {
 	_, _, f := onFiles(t)
