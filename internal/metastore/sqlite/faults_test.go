@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -227,6 +228,42 @@ func TestNewerStore(t *testing.T) {
 		_, err := Open(context.Background(), folder, o)
 		wantFault(t, "a newer store", err, fault.Unavailable)
 	}
+}
+
+// meddled is a connection of which a test sees each script before it is run.
+type meddled struct {
+	driver.Conn
+	before func(sql string)
+}
+
+func (m *meddled) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
+	m.before(sql)
+	return m.Conn.(driver.ExecerContext).ExecContext(ctx, sql, args)
+}
+
+// TestANewerLevadaIsFaster: it migrates the store after this program has looked, and before it has the lock.
+func TestANewerLevadaIsFaster(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "levada.db")
+	open := func() *conn {
+		c, err := dial("file:" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.close() })
+		return c
+	}
+	newer, older := open(), open()
+	if err := migrateTo(newer, path, latest()-1); err != nil {
+		t.Fatal(err)
+	}
+	older.driver = &meddled{older.driver, func(sql string) {
+		if sql == "BEGIN IMMEDIATE" {
+			if err := newer.script(fmt.Sprintf("PRAGMA user_version = %d", latest()+1)); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	wantFault(t, "a store that is newer by now", migrate(older, path), fault.Unavailable)
 }
 
 // TestLocked checks that the wait for another process's lock can be long, and that

@@ -99,8 +99,11 @@ func migrateTo(c *conn, path string, schema int) error {
 		if err := c.script("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
-		// Another process may have migrated between our look and our lock.
-		if v, err = readVersion(c); err == nil && v.schema < schema {
+		// Another process may have migrated between our look and our lock: one of a newer Levada, further than we can.
+		if v, err = readVersion(c); err == nil {
+			err = v.check(path)
+		}
+		if err == nil && v.schema < schema {
 			err = c.script(migrations()[v.schema] + fmt.Sprintf(`
 				PRAGMA application_id = %d;
 				PRAGMA user_version = %d;`, applicationID, v.schema+1))
