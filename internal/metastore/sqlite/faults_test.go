@@ -266,6 +266,68 @@ func TestANewerLevadaIsFaster(t *testing.T) {
 	wantFault(t, "a store that is newer by now", migrate(older, path), fault.Unavailable)
 }
 
+// counted is a statement that counts how often it is executed.
+type counted struct {
+	driver.Stmt
+	n int
+}
+
+func (c *counted) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	c.n++
+	return c.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
+// TestConflictsInABatch: however many records are there already, the others are written with one repetition.
+func TestConflictsInABatch(t *testing.T) {
+	ctx := context.Background()
+	s := mustOpen(t, t.TempDir(), Options{})
+	run, err := s.CreateRun(ctx, metastore.Run{}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := func(id int64) *metastore.Task {
+		return &metastore.Task{Run: run, ID: id, Step: "s", Scope: -1, Base: -1}
+	}
+	attempt := func(id int64, status metastore.AttemptStatus) *metastore.Attempt {
+		return &metastore.Attempt{Run: run, Task: id, Status: status}
+	}
+	const n = 100
+	var told [n + 3]error
+	var batch []write
+	add := func(r metastore.Record) {
+		i := len(batch)
+		r.Done = func(err error) { told[i] = err }
+		batch = append(batch, write{record: r})
+	}
+	for id := range int64(n) {
+		add(metastore.Record{Task: task(id / 2)}) // each task twice
+	}
+	add(metastore.Record{Task: task(n), Attempt: attempt(n, metastore.AttemptRunning)})
+	add(metastore.Record{Task: task(n), Attempt: attempt(n, metastore.AttemptSucceeded)}) // its task is there
+	add(metastore.Record{Task: task(n + 1), Attempt: attempt(n+1, metastore.AttemptRunning)})
+	begin, err := s.writer.conn.prepare("BEGIN IMMEDIATE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := &counted{Stmt: begin.driver}
+	begin.driver = count
+	s.writer.commit(batch)
+	if count.n > 2 {
+		t.Errorf("%d transactions", count.n)
+	}
+	for i, err := range told {
+		if conflict := i < n && i%2 == 1 || i == n+1; conflict != fault.Is(err, fault.Conflict) || !conflict && err != nil {
+			t.Errorf("record %d: %v", i, err)
+		}
+	}
+	for id, want := range map[int64]int{0: 0, n/2 - 1: 0, n: 1, n + 1: 1} {
+		attempts, err := s.Attempts(ctx, run, id)
+		if err != nil || len(attempts) != want || want > 0 && attempts[0].Status != metastore.AttemptRunning {
+			t.Errorf("attempts of task %d: %+v, %v", id, attempts, err)
+		}
+	}
+}
+
 // TestLocked checks that the wait for another process's lock can be long, and that
 // the error after that says what to look for.
 func TestLocked(t *testing.T) {

@@ -64,23 +64,19 @@ func (w *writer) do(ctx context.Context, job func(*conn) error) error {
 	return <-result
 }
 
-// commit writes a batch in one transaction and tells every Done. A write that
-// fails for a reason of its own, because it is there already, is told so, and the
-// transaction is done again without it. Any other failure is the failure of all.
+// commit writes a batch in one transaction and tells every Done. A write that fails for a reason of its own, because it
+// is there already, is told so, and the transaction is done again without it. Any other failure is the failure of all.
 func (w *writer) commit(batch []write) {
-	failed := make(map[int]error) // by index in batch
-	for {
-		culprit, err := w.transact(batch, failed)
-		if err == nil {
-			break
+	failed := make([]error, len(batch))
+	if err := w.transact(batch, nil); err != nil {
+		if isOwnFault(err) {
+			err = w.transact(batch, failed)
 		}
-		if culprit < 0 {
-			for i := range batch {
+		if err != nil {
+			for i := range failed {
 				failed[i] = err
 			}
-			break
 		}
-		failed[culprit] = err
 	}
 	for i := range batch {
 		if done := batch[i].record.Done; done != nil {
@@ -93,42 +89,63 @@ func (w *writer) commit(batch []write) {
 	}
 }
 
-// transact writes the batch but for what is in skip. If one write is to blame
-// for a failure, culprit is its index, otherwise -1.
-func (w *writer) transact(batch []write, skip map[int]error) (culprit int, err error) {
-	if len(skip) == len(batch) {
-		return -1, nil
-	}
+// transact writes the batch. Without apart, whatever fails ends it. With it, a write that fails for a reason of its own
+// is undone alone and its error noted there; that takes a savepoint for each, which is worth it only if one is to fail.
+func (w *writer) transact(batch []write, apart []error) error {
 	if err := w.store.Present(); err != nil {
-		return -1, err // what would be committed would not be durable
+		return err // what would be committed would not be durable
 	}
 	if err := insist(func() error { return w.begin() }); err != nil {
-		return -1, err
+		return err
 	}
-	last := lastOfAttempt(batch, skip)
-	for i := range batch {
-		if _, ok := skip[i]; ok {
-			continue
-		}
-		x := &batch[i]
-		if x.job != nil {
-			err = x.job(w.conn)
-		} else {
-			err = w.insert(&x.record, func(a *metastore.Attempt) bool { return last[attemptKey{a.Run, a.Task, a.N}] > i })
-		}
-		if err != nil {
-			w.conn.script("ROLLBACK") // fails if SQLite has rolled back by itself
-			if isOwnFault(err) {
-				return i, err
+	err := w.writeAll(batch, apart)
+	if err == nil {
+		_, err = w.conn.exec("COMMIT")
+	}
+	if err != nil {
+		w.conn.script("ROLLBACK") // fails if SQLite has rolled back by itself
+	}
+	return err
+}
+
+func (w *writer) writeAll(batch []write, apart []error) error {
+	if apart == nil {
+		last := lastOfAttempt(batch)
+		for i := range batch {
+			if err := w.write(&batch[i], func(a *metastore.Attempt) bool { return last[keyOf(a)] > i }); err != nil {
+				return err
 			}
-			return -1, err
+		}
+		return nil
+	}
+	never := func(*metastore.Attempt) bool { return false } // the later record may be the one that fails
+	for i := range batch {
+		if _, err := w.conn.exec("SAVEPOINT one"); err != nil {
+			return err
+		}
+		err := w.write(&batch[i], never)
+		if err != nil {
+			if !isOwnFault(err) {
+				return err
+			}
+			apart[i] = err
+			if _, err := w.conn.exec("ROLLBACK TO one"); err != nil {
+				return err
+			}
+		}
+		if _, err := w.conn.exec("RELEASE one"); err != nil {
+			return err
 		}
 	}
-	if _, err := w.conn.exec("COMMIT"); err != nil {
-		w.conn.script("ROLLBACK")
-		return -1, err
+	return nil
+}
+
+// write does a job, or inserts a record.
+func (w *writer) write(x *write, superseded func(*metastore.Attempt) bool) error {
+	if x.job != nil {
+		return x.job(w.conn)
 	}
-	return -1, nil
+	return w.insert(&x.record, superseded)
 }
 
 // insert writes a record unless its mark says that it was. superseded tells whether a later record
@@ -159,10 +176,12 @@ type attemptKey struct {
 	n         int
 }
 
+func keyOf(a *metastore.Attempt) attemptKey { return attemptKey{a.Run, a.Task, a.N} }
+
 // lastOfAttempt returns the index of the last write of each attempt that is
 // written more than once in the batch, so that the row of an attempt that starts
 // and ends within it is written once. Nil if there is none.
-func lastOfAttempt(batch []write, skip map[int]error) map[attemptKey]int {
+func lastOfAttempt(batch []write) map[attemptKey]int {
 	running := 0
 	for i := range batch {
 		if a := batch[i].record.Attempt; a != nil && a.Status == metastore.AttemptRunning {
@@ -175,12 +194,11 @@ func lastOfAttempt(batch []write, skip map[int]error) map[attemptKey]int {
 	last := make(map[attemptKey]int, running)
 	for i := range batch {
 		a := batch[i].record.Attempt
-		if _, ok := skip[i]; a == nil || ok {
+		if a == nil {
 			continue
 		}
-		key := attemptKey{a.Run, a.Task, a.N}
-		if _, ok := last[key]; ok || a.Status == metastore.AttemptRunning {
-			last[key] = i
+		if _, ok := last[keyOf(a)]; ok || a.Status == metastore.AttemptRunning {
+			last[keyOf(a)] = i
 		}
 	}
 	return last
