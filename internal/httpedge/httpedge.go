@@ -1,11 +1,12 @@
 // Package httpedge has what all HTTP handlers share: the status codes of errors, which hosts are accepted, and which
-// methods a path allows.
+// methods a path allows; and what their clients share: how the address of a server is read.
 package httpedge
 
 import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -43,6 +44,20 @@ func IsThisMachine(host string) bool {
 	}
 	ip := net.ParseIP(strings.Trim(host, "[]"))
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// ServerAddress reads the address of a server, such as http://127.0.0.1:8265, and returns it without a slash at its
+// end. Usage if it is none.
+func ServerAddress(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fault.New(fault.Usage, "%q is not the address of a server", text).Do("give what `levada server` printed, such as http://127.0.0.1:8265")
+	}
+	if u.User != nil { // which is not repeated: it may be a password
+		return "", fault.New(fault.Usage, "the address of a server has no user or password: a server has no login yet").
+			Do("leave out what stands between :// and @")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
 }
 
 // Allowed returns the methods by which a path can be reached, for requests that came by another, to the pattern "/".

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -36,6 +37,19 @@ func TestIsThisMachine(t *testing.T) {
 	} {
 		if got := httpedge.IsThisMachine(host); got != want {
 			t.Errorf("%q: %v", host, got)
+		}
+	}
+}
+
+func TestServerAddress(t *testing.T) {
+	for _, bad := range []string{"", "foo", "localhost:8265", "ftp://h", "http://", "http://h?x=1", "http://h#x", "http://u:secret@h", "http://u@h", "://"} {
+		if got, err := httpedge.ServerAddress(bad); !fault.Is(err, fault.Usage) || fault.HintOf(err) == "" || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %q, %v", bad, got, err)
+		}
+	}
+	for address, want := range map[string]string{"http://h:1": "http://h:1", "http://h:1/": "http://h:1", "https://h/levada//": "https://h/levada"} {
+		if got, err := httpedge.ServerAddress(address); got != want || err != nil {
+			t.Errorf("%q: %q, %v", address, got, err)
 		}
 	}
 }

@@ -172,6 +172,7 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 	closed.Close()
 	for address, want := range map[string]fault.Kind{
 		"foo": fault.Usage, "ftp://x": fault.Usage, "http://": fault.Usage, "http://x/?q": fault.Usage,
+		strings.Replace(page.URL, "://", "://ann:secret@", 1): fault.Usage,
 		page.URL: fault.Unavailable, closed.URL: fault.Unavailable,
 	} {
 		before := time.Now()

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/httpedge"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/upkeep"
 )
@@ -77,9 +77,9 @@ type Client struct {
 
 // Dial connects to a server. It does not wait for one that does not answer.
 func Dial(ctx context.Context, address string, o Options) (*Client, error) {
-	u, err := url.Parse(strings.TrimSuffix(address, "/"))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fault.New(fault.Usage, "%q is not the address of a server", address).Do("write it as in --server http://127.0.0.1:8265")
+	server, err := httpedge.ServerAddress(address)
+	if err != nil {
+		return nil, err
 	}
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
@@ -99,7 +99,7 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
 	transport.MaxIdleConnsPerHost, transport.DisableCompression = 16, true
 	c := &Client{
-		url: u.String(), o: o, http: &http.Client{Transport: transport},
+		url: server, o: o, http: &http.Client{Transport: transport},
 		session: session{ID: hex.EncodeToString(id), Host: o.Host}, small: newSmallCache(),
 	}
 	if err := c.hello(ctx); err != nil {

@@ -18,12 +18,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/httpedge"
 )
 
 // How long a server that does not answer is waited for, and how long it is tried to reach one once: at an address that
@@ -49,17 +49,14 @@ var _ api.Caller = (*Client)(nil)
 // New returns a client of the server at an address such as http://127.0.0.1:8265. Nothing
 // is asked yet. Usage if it is no address.
 func New(address string) (*Client, error) {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fault.New(fault.Usage, "%q is not the address of a server", address).Do("give what `levada server` printed, such as http://127.0.0.1:8265")
-	}
-	if u.User != nil {
-		return nil, fault.New(fault.Usage, "the address of a server has no user or password: a server has no login yet")
+	base, err := httpedge.ServerAddress(address)
+	if err != nil {
+		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
 	transport.DialContext = (&net.Dialer{Timeout: dialTime, KeepAlive: 15 * time.Second}).DialContext
-	return &Client{base: strings.TrimRight(u.String(), "/"), http: &http.Client{Transport: transport}, wait: sleep}, nil
+	return &Client{base: base, http: &http.Client{Transport: transport}, wait: sleep}, nil
 }
 
 // URL is the server's address.
