@@ -185,13 +185,12 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 
 // TestDialASilentServer has a server that takes connections and says nothing.
 func TestDialASilentServer(t *testing.T) {
-	defer remote.SetHelloTime(100 * time.Millisecond)()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = remote.Dial(t.Context(), "http://"+l.Addr().String(), remote.Options{Cache: t.TempDir()})
+	_, err = remote.Dial(t.Context(), "http://"+l.Addr().String(), remote.Options{Cache: t.TempDir(), Hello: 100 * time.Millisecond})
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "nothing was heard of it for 100ms") {
 		t.Error(err)
 	}

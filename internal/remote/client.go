@@ -37,10 +37,8 @@ const (
 	longPause  = 2 * time.Second
 	beatTime   = 2 * time.Second
 	silence    = 10 * time.Second // after which a server that says nothing at all is told to be away
+	helloTime  = 10 * time.Second // of the first request of all
 )
-
-// helloTime is how long the first request of all may take.
-var helloTime = 10 * time.Second
 
 // Options are how a client behaves.
 type Options struct {
@@ -49,6 +47,7 @@ type Options struct {
 	Patience  time.Duration
 	Silence   time.Duration // after which a server that takes requests and says nothing counts as away; 0 is 10 seconds
 	Stalled   time.Duration // after which a request in which nothing moves is made anew; 0 is two minutes
+	Hello     time.Duration // how long the first request of all may take; 0 is 10 seconds
 	Host      string        // the name of this machine
 	Tell      func(string)  // is told that the server is away, and that it is back; may be nil
 }
@@ -89,6 +88,9 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	}
 	if o.Stalled == 0 {
 		o.Stalled = stalled
+	}
+	if o.Hello == 0 {
+		o.Hello = helloTime
 	}
 	if o.Tell == nil {
 		o.Tell = func(string) {}
@@ -134,7 +136,7 @@ func (c *Client) Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode)
 func (c *Client) Home() string { return c.cache.home }
 
 func (c *Client) hello(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, helloTime, silentFor(helloTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.o.Hello, silentFor(c.o.Hello))
 	defer cancel()
 	h, err := askOnce[hello](ctx, c, "hello", none{})
 	switch {

@@ -22,13 +22,6 @@ func SetSignEvery(d time.Duration) (restore func()) {
 	return func() { signEvery = before }
 }
 
-// SetHelloTime changes how long the first request may take, until the function it returns is called.
-func SetHelloTime(d time.Duration) (restore func()) {
-	before := helloTime
-	helloTime = d
-	return func() { helloTime = before }
-}
-
 // HoldLittle has the system hold little of what a client sends and the server has not taken.
 func (c *Client) HoldLittle() {
 	c.http.CloseIdleConnections()
