@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"mime"
@@ -26,10 +27,12 @@ import (
 	"github.com/levadahq/levada/internal/httpedge"
 )
 
-// How long a server that does not answer is waited for, and how long it is tried to reach one once: at an address that
-// leads nowhere, nothing says so.
+// How long a server that does not answer is waited for, how long it is tried to reach one once: at an address that
+// leads nowhere, nothing says so; and how long one that has taken a request may be silent, which is as long as a server
+// of Levada works on one.
 const (
 	dialTime      = 10 * time.Second
+	answerTime    = 5 * time.Minute
 	firstPatience = 2 * time.Second
 	patience      = time.Minute
 	firstPause    = 50 * time.Millisecond
@@ -54,7 +57,7 @@ func New(address string) (*Client, error) {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 16
+	transport.MaxIdleConnsPerHost, transport.ResponseHeaderTimeout = 16, answerTime
 	transport.DialContext = (&net.Dialer{Timeout: dialTime, KeepAlive: 15 * time.Second}).DialContext
 	return &Client{base: base, http: &http.Client{Transport: transport}, wait: sleep}, nil
 }
@@ -97,7 +100,7 @@ func (c *Client) Call(ctx context.Context, name string, params []byte) (any, err
 		if ctx.Err() != nil {
 			return nil, fault.Wrap(fault.Interrupted, "ask the server", ctx.Err())
 		}
-		if neverSent(err) {
+		if neverSent(err) || silent(err) {
 			left -= time.Since(began)
 		}
 		if left <= 0 || api.Writes(name) && !neverSent(err) {
@@ -160,10 +163,20 @@ func neverSent(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
+// silent reports whether an error is that nothing was heard for as long as an answer may take.
+func silent(err error) bool {
+	var late net.Error
+	var op *net.OpError // of the connection: it says more
+	return errors.As(err, &late) && late.Timeout() && !errors.As(err, &op)
+}
+
 func (c *Client) away(name string, err error) error {
 	var outer *url.Error
 	if errors.As(err, &outer) {
 		err = outer.Err // it repeats the address
+	}
+	if silent(err) {
+		err = fmt.Errorf("it took the request, and nothing was heard of it for %s", answerTime)
 	}
 	f := fault.New(fault.Unavailable, "the server at %s does not answer", c.base).Because(err)
 	if api.Writes(name) && !neverSent(err) {

@@ -217,6 +217,40 @@ func TestAnAddressThatLeadsNowhere(t *testing.T) {
 	})
 }
 
+// mute takes connections and requests, and says nothing.
+type mute struct{ net.Conn }
+
+func (mute) Write(b []byte) (int, error) { return len(b), nil }
+
+// A server that takes the request and says nothing is not waited for without end, nor asked again and again.
+func TestAServerThatIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, "http://192.0.2.1:8265")
+		asked := 0
+		c.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+			asked++
+			near, _ := net.Pipe()
+			return mute{near}, nil
+		}
+		for _, met := range []bool{false, true} {
+			c.met.Store(met)
+			for name, hint := range map[string]string{"info": "levada server", "tags": "it may have done what it was asked for"} {
+				began := time.Now()
+				_, err := c.Call(t.Context(), name, []byte("{}"))
+				if took := time.Since(began); !fault.Is(err, fault.Unavailable) || took < answerTime || took > answerTime+patience {
+					t.Errorf("%s after %v: %v", name, took, err)
+				}
+				if !strings.Contains(err.Error(), "nothing was heard of it for 5m0s") || !strings.Contains(fault.HintOf(err), hint) {
+					t.Errorf("%s: %v: %s", name, err, fault.HintOf(err))
+				}
+			}
+		}
+		if asked != 4 {
+			t.Errorf("it was asked %d times", asked)
+		}
+	})
+}
+
 func TestCancelled(t *testing.T) {
 	started := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
