@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/protocol"
 )
 
@@ -79,10 +81,13 @@ func (m *machine) serveMany(fd int) {
 	for {
 		var header json.RawMessage
 		body, err := protocol.ReadFrame(s.c.in, &header)
-		if err != nil {
-			os.Exit(0) // the run is over
+		if err != nil && !fault.Is(err, fault.Invalid) || errors.Is(err, io.ErrUnexpectedEOF) {
+			os.Exit(0) // the run is over, or the host is gone
 		}
-		if err := s.take(header, body); err != nil {
+		if err == nil {
+			err = s.take(header, body)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "levada:", err)
 			os.Exit(1)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -113,6 +114,43 @@ func TestInProcess(t *testing.T) {
 			// they are cloned one by one or as tasks.
 			contains(t, s.ok("CrowdFails", "resume"), want, "previously run task")
 		})
+	}
+}
+
+// What is no frame is told of; a host that is gone is not.
+func TestAnUnreadableFrameInProcess(t *testing.T) {
+	for what, c := range map[string]struct {
+		frame string
+		code  int
+		said  string
+	}{
+		"no frame":            {"GET / HTTP/1.1\r\n\r\n", 1, "a frame claims"},
+		"no JSON":             {"\x00\x00\x00\x01\x00\x00\x00\x00x", 1, "not a JSON object"},
+		"the end":             {"", 0, ""},
+		"the end in a prefix": {"\x00\x00", 0, ""},
+		"the end in a frame":  {"\x00\x00\x00\x09\x00\x00\x00\x00{", 0, ""},
+	} {
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near, far := os.NewFile(uintptr(fds[0]), "near"), os.NewFile(uintptr(fds[1]), "far")
+		syscall.CloseOnExec(fds[0])
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "TEST_FLOW=Crowd", protocol.ManySocket+"=3")
+		cmd.ExtraFiles = []*os.File{far}
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		far.Close()
+		_, err = near.WriteString(c.frame)
+		near.Close()
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); err != nil || code != c.code || !strings.Contains(stderr.String(), c.said) || c.said == "" && stderr.Len() > 0 {
+			t.Errorf("%s: exit code %d, %q, %v", what, code, stderr.String(), err)
+		}
 	}
 }
 
