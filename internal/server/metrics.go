@@ -146,13 +146,17 @@ func (m *metrics) overview(ctx context.Context) (overview, error) {
 		return o, err
 	}
 	o.flows = flows.Flows
-	running, err := m.api.Runs(ctx, api.RunsRequest{Status: api.One(api.Running), Counts: true})
-	if err != nil {
-		return o, err
-	}
-	for _, r := range running.Runs {
-		o.running++
-		o.tasks += r.Tasks.Running
+	running := api.RunsRequest{Status: api.One(api.Running), Counts: true}
+	for more := true; more; more = running.Cursor != "" {
+		page, err := m.api.Runs(ctx, running)
+		if err != nil {
+			return o, err
+		}
+		for _, r := range page.Runs {
+			o.running++
+			o.tasks += r.Tasks.Running
+		}
+		running.Cursor = page.Next
 	}
 	recent, err := m.api.Runs(ctx, api.RunsRequest{Limit: 1000})
 	for _, r := range recent.Runs {

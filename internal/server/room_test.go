@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/levadahq/levada/internal/api/apitest"
+	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/server"
 )
 
@@ -31,5 +32,21 @@ func TestNoRoom(t *testing.T) {
 	free = 1 << 30
 	if status, body := ask("/readyz"); status != 200 {
 		t.Errorf("with room: %d, %s", status, body)
+	}
+}
+
+// TestMetricsOfManyRuns has more runs that go on than one page of a list holds.
+func TestMetricsOfManyRuns(t *testing.T) {
+	s := apitest.New(t)
+	for range 1001 {
+		run := metastore.Run{Flow: "Train", Status: metastore.RunRunning, Created: apitest.Start, Lease: metastore.Lease{Host: "elsewhere", Heartbeat: apitest.Start}}
+		if _, err := s.Meta.CreateRun(t.Context(), run, metastore.Beginning{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := httptest.NewRecorder()
+	server.New(server.Config{API: s.Service, Version: "1"}).ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/metrics", nil))
+	if !strings.Contains(w.Body.String(), "\nlevada_runs_running 1001\n") {
+		t.Errorf("metrics: %s", w.Body.String())
 	}
 }
