@@ -203,7 +203,7 @@ func changedEnvironment(runs [2]metastore.Run) []Change {
 	facts := func(r metastore.Run) []string {
 		commit := r.Info.GitCommit
 		if r.Info.GitDirty {
-			commit += " with changes"
+			commit += " with uncommitted changes"
 		}
 		return []string{
 			"flow", r.Flow, "user", r.User, "host", r.Info.Host, r.Info.Language, r.Info.Runtime, "interpreter", r.Info.Interpreter,

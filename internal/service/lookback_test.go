@@ -183,6 +183,14 @@ func TestChangedFiles(t *testing.T) {
 	}
 }
 
+func TestChangedEnvironment(t *testing.T) {
+	runs := [2]metastore.Run{{Info: metastore.RunInfo{GitCommit: "abc"}}, {Info: metastore.RunInfo{GitCommit: "abc", GitDirty: true}}}
+	got := changedEnvironment(runs)
+	if len(got) != 1 || got[0].Name != "git commit" || *got[0].Text[0] != "abc" || *got[0].Text[1] != "abc with uncommitted changes" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestReprOnOneLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"a\n  b\t\tc ": "a b c", "\x1b[31mred": "?[31mred", " x": "x", "": "", strings.Repeat("é", 100): strings.Repeat("é", 6),
