@@ -1,8 +1,12 @@
 package flow_test
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -220,6 +224,62 @@ func TestInterruptInProcess(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, cut(said))
 	}
 	contains(t, said, "KILLED BY ORCHESTRATOR", "Aborted!")
+}
+
+// chatty prints more than is read at once, in a process of many tasks, as the last thing that it does.
+type chatty struct{}
+
+const chattyBytes = 110_000 // more than a pipe holds and is read at once, less than two pipes hold
+
+func init() {
+	flows["Chatty"] = func() {
+		flow.New[chatty]("Chatty").
+			Step("start", func(c *chatty, t *flow.Task) error { return nil }, flow.InProcess(), flow.To("end")).
+			Step("end", func(c *chatty, t *flow.Task) error {
+				fmt.Print(strings.Repeat("#", chattyBytes))
+				if os.Getenv("FAULT") == "exit" {
+					os.Exit(3)
+				}
+				return nil
+			}, flow.InProcess()).
+			Main()
+	}
+}
+
+// Who reads what a run prints may be slow: what a process printed before it ended comes to the last byte.
+func TestLastPrintsInProcess(t *testing.T) {
+	for fault, when := range map[string]string{"": "Task finished successfully", "exit": "Task failed"} {
+		t.Run(cmp.Or(fault, "well"), func(t *testing.T) {
+			s := newSession(t)
+			s.env = []string{"FAULT=" + fault}
+			cmd := s.command("Chatty", "run")
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			errs, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			told := bufio.NewScanner(out)
+			for told.Scan() && !(strings.Contains(told.Text(), "/end/") && strings.Contains(told.Text(), when)) {
+			}
+			all := make(chan []byte)
+			go func() {
+				printed, _ := io.ReadAll(errs)
+				all <- printed
+			}()
+			io.Copy(io.Discard, out)
+			printed := <-all
+			cmd.Wait()
+			if n := bytes.Count(printed, []byte("#")); n != chattyBytes {
+				t.Errorf("%d of %d bytes came; exit code %d", n, chattyBytes, cmd.ProcessState.ExitCode())
+			}
+		})
+	}
 }
 
 // round goes round in one process.

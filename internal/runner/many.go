@@ -2,10 +2,12 @@ package runner
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -35,6 +37,7 @@ type many struct {
 	narrow func()          // ends the width that tasks on their way have; nil while there are none
 	due    bool            // a flush is posted
 	killed bool            // the process has been asked to end what it runs
+	prints sync.WaitGroup  // streams, of this process and those before, that have not ended
 
 	write sync.Mutex // guards writes to the socket
 
@@ -167,6 +170,7 @@ func (m *many) open() error {
 	proc, err := m.r.Pool.Many(worker.Watch{Exited: func(e worker.Exit) {
 		go func() {
 			<-heard
+			proc.DrainOutput()
 			m.r.post(func() { m.exited(proc, e) }) // what is left then was not done
 		}()
 	}})
@@ -175,8 +179,8 @@ func (m *many) open() error {
 	}
 	m.proc = proc
 	out, errs := m.r.Pool.Output()
-	go io.Copy(out, proc.Stdout)
-	go io.Copy(errs, proc.Stderr)
+	m.pass(out, proc.Stdout)
+	m.pass(errs, proc.Stderr)
 	go func() {
 		m.listen(proc)
 		close(heard)
@@ -186,6 +190,15 @@ func (m *many) open() error {
 		err = m.send(proc, frame)
 	}
 	return err
+}
+
+// pass hands on what the process prints. The stream is closed here alone: a terminal may be slow to take what is left
+// in it when the process has ended.
+func (m *many) pass(w io.Writer, stream *os.File) {
+	m.prints.Go(func() {
+		worker.Pass(w, stream)
+		stream.Close()
+	})
 }
 
 // send writes a frame to a process: the one that runs, or, as long as it is listened to, the one before.
@@ -479,7 +492,7 @@ func (e *endedTogether) settled() {
 
 // exited gives up what a process had not done when it ended.
 func (m *many) exited(proc *worker.Process, e worker.Exit) {
-	proc.Close()
+	proc.Conn.Close()
 	if m.proc == proc {
 		m.proc = nil
 	}
@@ -554,3 +567,33 @@ func (m *many) close() {
 		time.AfterFunc(grace, func() { proc.Signal(syscall.SIGKILL) })
 	}
 }
+
+// waitForPrints waits until what the process has printed is handed on. When the run was interrupted, or is while this
+// waits, a terminal that takes nothing holds up nobody for long.
+func (m *many) waitForPrints(parent context.Context, interrupted bool) {
+	passed := make(chan struct{})
+	go func() {
+		m.prints.Wait()
+		close(passed)
+	}()
+	asked := parent.Done()
+	var late <-chan time.Time
+	if interrupted {
+		late = time.After(printGrace)
+	}
+	for {
+		select {
+		case <-passed:
+			return
+		case <-asked:
+			asked, late = nil, time.After(printGrace)
+		case <-late:
+			return
+		case <-m.r.Hard:
+			return
+		}
+	}
+}
+
+// printGrace is how long a run that was interrupted waits for a terminal to take what was printed.
+const printGrace = 3 * time.Second

@@ -74,8 +74,8 @@ func ask(ctx context.Context, pool *worker.Pool, purpose string, question any, s
 	stop := context.AfterFunc(ctx, func() { proc.Signal(syscall.SIGKILL) })
 	defer stop()
 	var wg sync.WaitGroup
-	wg.Go(func() { io.Copy(stdout, proc.Stdout) })
-	wg.Go(func() { io.Copy(stderr, proc.Stderr) })
+	wg.Go(func() { worker.Pass(stdout, proc.Stdout) })
+	wg.Go(func() { worker.Pass(stderr, proc.Stderr) })
 	var m protocol.FromTask
 	var body []byte
 	wg.Go(func() { body, err = protocol.ReadFrame(bufio.NewReader(proc.Conn), &m) })

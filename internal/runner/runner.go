@@ -470,6 +470,9 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 		res = Result{Status: metastore.RunFailed, FailedTask: -1, Problem: err.Error(), Lost: lost}
 		end.Status, end.FailedTask, end.Problem = res.Status, res.FailedTask, res.Problem
 	}
+	if r.many != nil {
+		r.many.waitForPrints(parent, res.Status == metastore.RunInterrupted)
+	}
 	took := r.Now().Sub(r.started).Seconds()
 	if err == nil && r.Spin == nil { // hooks tell of runs, not of a task that is tried alone
 		r.exitHooks(parent, res.Status)

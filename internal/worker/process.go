@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"errors"
+	"io"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -71,11 +73,55 @@ const (
 
 // Drain bounds the reading of what a process that has ended has left to say.
 func (p *Process) Drain() {
-	now := time.Now()
-	p.Stdout.SetReadDeadline(now.Add(drainGrace))
-	p.Stderr.SetReadDeadline(now.Add(drainGrace))
-	p.Conn.SetDeadline(now.Add(lastWordGrace))
+	p.DrainOutput()
+	p.Conn.SetDeadline(time.Now().Add(lastWordGrace))
 }
+
+// DrainOutput is Drain for what it has printed.
+func (p *Process) DrainOutput() {
+	end := time.Now().Add(drainGrace)
+	p.Stdout.SetReadDeadline(end)
+	p.Stderr.SetReadDeadline(end)
+}
+
+// Pass hands on what a process prints on one of its streams, to the stream's end or until [Process.DrainOutput] bounds
+// it. However slowly w takes it, nothing is lost that was printed before the process ended. If w fails, what follows is
+// dropped: it is no reason to hold up the process.
+func Pass(w io.Writer, stream *os.File) {
+	_, err := io.Copy(w, stream)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded): // perhaps while w took something: then there may be more
+		w.Write(held(stream))
+	case err != nil:
+		io.Copy(io.Discard, stream)
+	}
+}
+
+// held takes out what a pipe holds, without waiting for more.
+func held(pipe *os.File) []byte {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	pipe.SetReadDeadline(time.Time{}) // a deadline that is over forbids to read what is there, too
+	buf := make([]byte, maxHeld)
+	all := buf[:0]
+	for len(all) < maxHeld {
+		n := 0
+		err = raw.Read(func(fd uintptr) bool {
+			n, _ = syscall.Read(int(fd), buf[len(all):])
+			return true
+		})
+		if err != nil || n <= 0 {
+			break
+		}
+		all = buf[:len(all)+n]
+	}
+	return all
+}
+
+// maxHeld is how many bytes a pipe holds at most, as far as an ordinary user can make it.
+const maxHeld = 1 << 20
 
 func (p *Process) started(pid int) {
 	p.pid.Store(int64(pid))
