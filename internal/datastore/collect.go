@@ -195,39 +195,60 @@ func (s *Store) renew(ctx context.Context, h metastore.Hash, at stored) error {
 // Copies says what there is of a blob.
 type Copies struct {
 	Right   int      // copies that are what was stored
-	Damaged []string // where the others are
+	Damaged []string // where those are that are not
+	Unread  []string // why others could not be read, and where they are
 	mend    []stored // damaged files
 	row     bool     // the one in the database is damaged
 }
 
-// Inspect looks for the copies of a blob and reads them.
-func (s *Store) Inspect(ctx context.Context, h metastore.Hash) (Copies, error) {
-	var c Copies
-	_, err := s.smallBlob(ctx, h)
+// note counts a copy by the error of looking at it. It returns that only if it is about who looks.
+func (c *Copies) note(err error, where func() string) (damaged bool, _ error) {
 	switch {
 	case err == nil:
 		c.Right++
 	case fault.Is(err, fault.Corrupt):
-		c.Damaged, c.row = append(c.Damaged, "the database"), true
+		c.Damaged = append(c.Damaged, where())
+		return true, nil
+	case fault.Is(err, fault.Interrupted):
+		return false, err
 	case !fault.Is(err, fault.NotFound):
+		c.Unread = append(c.Unread, err.Error())
+	}
+	return false, nil
+}
+
+// Inspect looks for the copies of a blob and reads them.
+func (s *Store) Inspect(ctx context.Context, h metastore.Hash) (c Copies, err error) {
+	_, err = s.smallBlob(ctx, h)
+	if c.row, err = c.note(err, func() string { return "the database" }); err != nil {
 		return c, err
 	}
+	err = s.inspectFiles(ctx, h, &c, true)
+	return c, err
+}
+
+// Look is Inspect without reading files, and without the database.
+func (s *Store) Look(ctx context.Context, h metastore.Hash) (c Copies, err error) {
+	err = s.inspectFiles(ctx, h, &c, false)
+	return c, err
+}
+
+func (s *Store) inspectFiles(ctx context.Context, h metastore.Hash, c *Copies, read bool) error {
 	for _, suffix := range []string{"", compressedSuffix} {
 		at := stored{key: keyOf(h) + suffix, compressed: suffix != ""}
 		_, err := s.bucket.Stat(ctx, at.key)
-		if err == nil {
+		if err == nil && read {
 			err = s.verifyNow(ctx, h, at)
 		}
-		switch {
-		case err == nil:
-			c.Right++
-		case fault.Is(err, fault.Corrupt):
-			c.Damaged, c.mend = append(c.Damaged, s.where(ctx, at.key)), append(c.mend, at)
-		case !fault.Is(err, fault.NotFound):
-			return c, err
+		damaged, err := c.note(err, func() string { return s.where(ctx, at.key) })
+		if err != nil {
+			return err
+		}
+		if damaged {
+			c.mend = append(c.mend, at)
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // verifyNow reads a file even if it was found right before.

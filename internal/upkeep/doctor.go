@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,6 +119,8 @@ func (s *Store) examineDatabase(ctx context.Context, x *Examination) error {
 	return nil
 }
 
+const readable = "Look for disk errors in the system's log, and whether you may read the file and its folder."
+
 const runAgain = "Restore it from a backup, or run the step that made it again: `levada resume FLOW.py STEP --origin-run-id RUN`."
 
 // examineValues looks for each value that a record refers to.
@@ -133,17 +136,23 @@ func (s *Store) examineValues(ctx context.Context, x *Examination) error {
 	if err != nil {
 		return err
 	}
-	mended := 0
 	for h, c := range bad {
-		if !x.Repair || c.Right == 0 {
+		if !x.Repair || c.Right == 0 || len(c.Damaged) == 0 {
 			continue
 		}
-		if err := s.mend(ctx, h, c); err != nil {
+		where := strings.Join(c.Damaged, " and ")
+		switch err := s.mend(ctx, h, c); {
+		case fault.Is(err, fault.Interrupted):
 			return err
+		case err != nil:
+			x.Tell(Finding{Check: "values", Level: Problem, Text: fmt.Sprintf("blob %x could not be repaired: %v", h, err), Hint: fault.HintOf(err)})
+			continue
 		}
-		mended++
-		delete(bad, h)
-		x.tell("values", Mended, "blob %x was damaged in %s; another copy was intact", h, strings.Join(c.Damaged, " and "))
+		x.tell("values", Mended, "blob %x was damaged in %s; another copy was intact", h, where)
+		c.Damaged = nil
+		if bad[h] = c; len(c.Unread) == 0 {
+			delete(bad, h)
+		}
 	}
 	// Who needs them is asked only now: a run that was removed meanwhile does not.
 	needs := make(map[metastore.Hash][]metastore.Reference)
@@ -159,12 +168,21 @@ func (s *Store) examineValues(ctx context.Context, x *Examination) error {
 	}
 	for h, refs := range needs {
 		f := Finding{Check: "values", Level: Problem, Text: fmt.Sprintf("blob %x is missing", h), Hint: runAgain}
-		if c := bad[h]; len(c.Damaged) > 0 {
+		c := bad[h]
+		switch unread := strings.Join(c.Unread, "; "); {
+		case len(c.Damaged) > 0:
 			f.Text = fmt.Sprintf("blob %x is damaged in %s", h, strings.Join(c.Damaged, " and "))
 			if c.Right > 0 {
-				f.Text += "; another copy is intact"
 				f.Hint = "`levada doctor --repair` repairs it."
 			}
+			if unread != "" {
+				f.Text += "; another copy cannot be read: " + unread
+			}
+		case unread != "":
+			f.Text, f.Hint = fmt.Sprintf("blob %x cannot be read: %s", h, unread), readable
+		}
+		if c.Right > 0 {
+			f.Text += "; another copy is intact"
 		}
 		for _, r := range refs {
 			f.Needs = append(f.Needs, s.name(ctx, r))
@@ -192,15 +210,16 @@ func (s *Store) missing(ctx context.Context, wanted map[metastore.Hash]bool, x *
 			}
 			have[v.Hash] = true
 		}
-		for f, err := range s.Data.Files(ctx) {
+		for h := range wanted {
+			if have[h] {
+				continue
+			}
+			c, err := s.Data.Look(ctx, h)
 			if err != nil {
 				return nil, err
 			}
-			have[f.Hash] = true
-		}
-		for h := range wanted {
-			if !have[h] {
-				bad[h] = datastore.Copies{}
+			if c.Right == 0 {
+				bad[h] = c
 			}
 		}
 		return bad, nil
@@ -215,7 +234,7 @@ func (s *Store) missing(ctx context.Context, wanted map[metastore.Hash]bool, x *
 		if err != nil {
 			return nil, err
 		}
-		if c.Right == 0 || len(c.Damaged) > 0 {
+		if c.Right == 0 || len(c.Damaged) > 0 || len(c.Unread) > 0 {
 			bad[h] = c
 		}
 	}
@@ -249,30 +268,40 @@ func (s *Store) name(ctx context.Context, r metastore.Reference) string {
 }
 
 func (s *Store) examineLogs(ctx context.Context, x *Examination) error {
-	n, lost := 0, []string{}
+	n, lost, unread := 0, []string{}, []string{}
+	var why error // the first of them cannot be looked for
 	for r, err := range s.Meta.LogRecords(ctx) {
 		if err != nil {
 			return err
 		}
 		n++
 		there := r.There
+		name := func() string {
+			return s.name(ctx, metastore.Reference{Run: r.Run, Task: r.Task, Name: fmt.Sprintf("log of attempt %d", r.Attempt)})
+		}
 		if _, ok := mfdata.PlaceOfLog(r.File); ok {
 			there = true // it is in Metaflow's datastore, which is not this store's to look after
 		} else if r.File != "" {
 			_, err := os.Stat(filepath.Join(layout.RunLogs(s.Home, r.Kept), r.File))
 			if there = err == nil; err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fault.Wrap(fault.Permission, "look for a log", err)
+				why = cmp.Or(why, err)
+				unread = append(unread, name())
+				continue
 			}
 		}
 		if !there {
-			lost = append(lost, s.name(ctx, metastore.Reference{Run: r.Run, Task: r.Task, Name: fmt.Sprintf("log of attempt %d", r.Attempt)}))
+			lost = append(lost, name())
 		}
 	}
 	if len(lost) > 0 {
 		x.Tell(Finding{Check: "logs", Level: Problem, Text: count(len(lost), "log") + " missing", Needs: lost, Hint: "Restore the folder logs from a backup."})
-		return nil
 	}
-	x.tell("logs", OK, "%s, all there", count(n, "log"))
+	if len(unread) > 0 {
+		x.Tell(Finding{Check: "logs", Level: Problem, Text: fmt.Sprintf("%s cannot be looked for: %v", count(len(unread), "log"), why), Needs: unread, Hint: readable})
+	}
+	if len(lost)+len(unread) == 0 {
+		x.tell("logs", OK, "%s, all there", count(n, "log"))
+	}
 	return nil
 }
 

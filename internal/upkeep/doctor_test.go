@@ -1,0 +1,91 @@
+package upkeep_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/levadahq/levada/internal/metastore/mem"
+	"github.com/levadahq/levada/internal/upkeep"
+)
+
+// TestTheDoctorGoesOn has a value and a log that the system refuses to read: they are told, and what comes after them
+// too.
+func TestTheDoctorGoesOn(t *testing.T) {
+	home := t.TempDir()
+	w := newWorld(t, home, mem.New())
+	run := w.start("A", 0)
+	for i := range byte(6) {
+		w.work(run, []int{200_000}, i, strings.Repeat("line\n", 1000), true)
+	}
+	w.end(run)
+	paths := func(pattern string) []string {
+		list, err := filepath.Glob(filepath.Join(home, pattern))
+		if err != nil || len(list) != 6 {
+			t.Fatal(list, err)
+		}
+		return list
+	}
+	values, logs := paths("blobs/??/*"), paths("logs/*/*.log")
+	for _, path := range []string{values[2], logs[2]} { // a link to itself: nobody can read it, not even root
+		w.ok(os.Remove(path))
+		w.ok(os.Symlink(path, path))
+	}
+	w.ok(os.Remove(values[0]))
+	w.ok(os.Remove(logs[0]))
+	w.ok(os.Remove(values[5]))
+	w.ok(os.Remove(logs[5]))
+	hash := func(i int) string { return filepath.Base(filepath.Dir(values[i])) + filepath.Base(values[i]) }
+	for _, quick := range []bool{false, true} {
+		var told []string
+		w.ok(w.store.Examine(ctx, upkeep.Examination{Quick: quick, Tell: func(f upkeep.Finding) {
+			if f.Level == upkeep.Problem && f.Hint != "" {
+				told = append(told, fmt.Sprint(f.Check, ": ", f.Text, "; needed ", len(f.Needs)))
+			}
+		}}))
+		all := strings.Join(told, "\n")
+		for _, want := range []string{
+			"values: blob " + hash(0) + " is missing; needed 1", "values: blob " + hash(5) + " is missing; needed 1",
+			"values: blob " + hash(2) + " cannot be read: ", "too many levels of symbolic links; needed 1",
+			"logs: 2 logs missing; needed 2", "logs: 1 log cannot be looked for: stat " + logs[2],
+		} {
+			if !strings.Contains(all, want) {
+				t.Errorf("quick %v: not told: %s", quick, want)
+			}
+		}
+		if n := len(slices.DeleteFunc(told, func(s string) bool { return strings.HasPrefix(s, "leftovers") })); n != 5 {
+			t.Errorf("quick %v: told of %d problems:\n%s", quick, n, all)
+		}
+	}
+}
+
+// TestACopyThatCannotBeRead is beside a right one: it is told, and others are repaired.
+func TestACopyThatCannotBeRead(t *testing.T) {
+	home := t.TempDir()
+	w := newWorld(t, home, mem.New())
+	run := w.start("A", 0)
+	w.work(run, []int{200_000, 200_000, 200_000}, 1, "", false)
+	w.end(run)
+	values, err := filepath.Glob(filepath.Join(home, "blobs/??/*"))
+	w.ok(err)
+	for _, path := range values {
+		w.ok(os.WriteFile(path+".zst", []byte("nonsense"), 0o644)) // beside a right one
+	}
+	w.ok(os.Remove(values[1] + ".zst"))
+	w.ok(os.Symlink(values[1]+".zst", values[1]+".zst"))
+	mended, unread := 0, 0
+	w.ok(w.store.Examine(ctx, upkeep.Examination{Repair: true, Tell: func(f upkeep.Finding) {
+		switch {
+		case f.Level == upkeep.Mended && f.Check == "values":
+			mended++
+		case f.Level == upkeep.Problem && strings.Contains(f.Text, "cannot be read") && strings.Contains(f.Text, "another copy is intact"):
+			unread++
+		}
+	}}))
+	if mended != 2 || unread != 1 {
+		t.Errorf("%d are repaired, %d unread", mended, unread)
+	}
+}
