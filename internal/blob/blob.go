@@ -49,6 +49,12 @@ type Locator interface {
 	Path(ctx context.Context, key string) (string, error)
 }
 
+// Cache is what a bucket can do besides that keeps copies of bytes that are elsewhere: give one up that is damaged.
+type Cache interface {
+	// GiveUp removes the copy of a key, so that who asks next gets the bytes anew, and reports whether there was one.
+	GiveUp(key string) bool
+}
+
 // Sweeper is what a bucket can do besides that writes values where they have no key yet: tell what lies there,
 // and remove what nobody is going to finish.
 type Sweeper interface {

@@ -47,16 +47,43 @@ func (s *Store) Blob(ctx context.Context, h metastore.Hash) ([]byte, error) {
 	if !fault.Is(err, fault.NotFound) {
 		return data, err
 	}
-	src, size, err := s.open(ctx, h)
+	err = twice(func() error {
+		src, size, err := s.open(ctx, h)
+		if err != nil {
+			return err
+		}
+		defer src.Close()
+		buf := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+		_, err = buf.ReadFrom(src)
+		data = buf.Bytes()
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	buf := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
-	if _, err := buf.ReadFrom(src); err != nil {
-		return nil, err
+	return data, nil
+}
+
+// errGivenUp is why bytes are there no more, in a bucket that keeps copies.
+var errGivenUp = errors.New("it was a copy, which is removed now")
+
+// giveUp removes a copy, if it is one, that err finds to be damaged.
+func (s *Store) giveUp(key string, err error) error {
+	var f *fault.Error
+	c, ok := s.bucket.(blob.Cache)
+	if !ok || !fault.Is(err, fault.Corrupt) || !errors.As(err, &f) || !c.GiveUp(key) {
+		return err
 	}
-	return buf.Bytes(), nil
+	return f.Because(errGivenUp).Do("try again: it is fetched anew; if that is damaged, too, run `levada doctor` in the server's folder")
+}
+
+// twice calls f once more if it met a copy that was given up.
+func twice(f func() error) error {
+	err := f()
+	if errors.Is(err, errGivenUp) {
+		err = f()
+	}
+	return err
 }
 
 // smallBlob returns bytes from the database.
@@ -130,7 +157,10 @@ func (s *Store) read(ctx context.Context, h metastore.Hash, at stored) (io.ReadC
 	if err != nil {
 		return nil, err
 	}
-	v := &verifying{raw: raw, plain: raw, hash: sha256.New(), want: h, where: s.where(ctx, at.key)}
+	v := &verifying{
+		raw: raw, plain: raw, hash: sha256.New(), want: h, where: s.where(ctx, at.key),
+		damaged: func(err error) error { return s.giveUp(at.key, err) },
+	}
 	if at.compressed {
 		if v.plain, err = decompressing(raw); err != nil {
 			raw.Close()
@@ -147,6 +177,8 @@ type verifying struct {
 	hash  hash.Hash
 	want  metastore.Hash
 	where string
+
+	damaged func(err error) error // is told that it is not what was stored
 }
 
 func (v *verifying) Read(p []byte) (int, error) {
@@ -159,9 +191,9 @@ func (v *verifying) Read(p []byte) (int, error) {
 		if unread(err) {
 			return n, fault.Of("read value", v.where, err)
 		}
-		return n, corrupt(v.want, v.where).Because(err) // it does not decompress
+		return n, v.damaged(corrupt(v.want, v.where).Because(err)) // it does not decompress
 	case sum(v.hash) != v.want:
-		return n, corrupt(v.want, v.where)
+		return n, v.damaged(corrupt(v.want, v.where))
 	}
 	return n, io.EOF
 }
@@ -187,6 +219,14 @@ func (v *verifying) Close() error {
 // Corrupt if the file's bytes are not what was stored, NotFound if they are nowhere
 // in the bucket. The file must not be written to.
 func (s *Store) File(ctx context.Context, h metastore.Hash) (path string, plain bool, err error) {
+	err = twice(func() (err error) {
+		path, plain, err = s.file(ctx, h)
+		return err
+	})
+	return path, plain, err
+}
+
+func (s *Store) file(ctx context.Context, h metastore.Hash) (path string, plain bool, err error) {
 	at, err := s.find(ctx, h)
 	if err != nil {
 		return "", false, err
@@ -203,7 +243,7 @@ func (s *Store) File(ctx context.Context, h metastore.Hash) (path string, plain 
 		return "", false, err
 	}
 	if err := s.files.verify(ctx, h, path); err != nil {
-		return "", false, err
+		return "", false, s.giveUp(at.key, err)
 	}
 	return path, true, nil
 }

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -19,6 +20,7 @@ var (
 	_ blob.Bucket       = (*Bucket)(nil)
 	_ blob.FileTaker    = (*Bucket)(nil)
 	_ blob.Locator      = (*Bucket)(nil)
+	_ blob.Cache        = (*Bucket)(nil)
 	_ datastore.Settler = (*Bucket)(nil)
 )
 
@@ -58,7 +60,7 @@ func (b *Bucket) TakeFile(ctx context.Context, key, path string) error {
 	if err := b.c.patiently(ctx, func(bool) error { return b.send(ctx, key, path) }); err != nil {
 		return err
 	}
-	return b.c.cache.take(key, path)
+	return b.c.cache.sent(key, path)
 }
 
 func (b *Bucket) send(ctx context.Context, key, path string) error {
@@ -132,6 +134,21 @@ func (b *Bucket) Path(ctx context.Context, key string) (string, error) {
 		return "", err
 	}
 	return b.c.cache.path(key), nil
+}
+
+// GiveUp removes what the cache has of a value, which turned out to be damaged, and tells of it.
+func (b *Bucket) GiveUp(key string) bool {
+	if blob.CheckKey(key) != nil {
+		return false
+	}
+	path := b.c.cache.path(key)
+	if os.Remove(path) != nil {
+		return false
+	}
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
+	b.c.o.Tell(fmt.Sprintf("%s, the copy of a value of the server %s, was damaged and is removed", path, b.c.url))
+	return true
 }
 
 // fetch reads a value from at on into a file.

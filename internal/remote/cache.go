@@ -1,8 +1,11 @@
 package remote
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,7 +79,8 @@ func (c *cache) find(key string) (string, bool) {
 }
 
 // take moves a file, which must be on the same file system, to the cache. Its bytes are on the disk before it has its
-// name there: after a loss of power, a part of it would be taken for the value.
+// name there: after a loss of power, a part of it would be taken for the value. It replaces what others fetched
+// meanwhile, which is the same.
 func (c *cache) take(key, path string) error {
 	st, err := synced(path)
 	if err != nil {
@@ -85,9 +89,6 @@ func (c *cache) take(key, path string) error {
 	to := c.path(key)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return fault.Of("keep a value", to, err)
-	}
-	if there, err := os.Lstat(to); err == nil && there.Size() > 0 { // those who read it know it
-		return fault.Of("keep a value", path, os.Remove(path))
 	}
 	if err := os.Chmod(path, 0o444); err != nil {
 		return fault.Of("keep a value", path, err)
@@ -106,6 +107,39 @@ func (c *cache) take(key, path string) error {
 		c.trim()
 	}
 	return nil
+}
+
+// sent is take for a file that was sent to the server. What is there under its key is kept if it is the same, since
+// others may be reading it. If not, it is damaged, or the server had the key with other bytes before: what the server
+// has will be fetched.
+func (c *cache) sent(key, path string) error {
+	same, err := sameBytes(c.path(key), path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return c.take(key, path)
+	case err != nil || !same:
+		_ = os.Remove(c.path(key))
+	}
+	return fault.Of("keep a value", path, os.Remove(path))
+}
+
+// sameBytes reports whether two files have the same bytes.
+func sameBytes(one, other string) (bool, error) {
+	var sums [2][]byte
+	for i, path := range []string{one, other} {
+		f, err := os.Open(path)
+		if err != nil {
+			return false, err
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, f)
+		f.Close()
+		if err != nil {
+			return false, err
+		}
+		sums[i] = h.Sum(nil)
+	}
+	return bytes.Equal(sums[0], sums[1]), nil
 }
 
 // synced returns what is known of a file whose bytes are on the disk then.

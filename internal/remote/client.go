@@ -49,7 +49,7 @@ type Options struct {
 	Stalled   time.Duration // after which a request in which nothing moves is made anew; 0 is two minutes
 	Hello     time.Duration // how long the first request of all may take; 0 is 10 seconds
 	Host      string        // the name of this machine
-	Tell      func(string)  // is told that the server is away, and that it is back; may be nil
+	Tell      func(string)  // is told that the server is away and is back, and of damaged copies of its values; may be nil
 }
 
 // Client is the connection to a server.
