@@ -25,7 +25,7 @@ type LogLine struct {
 // for news at every tick. Attempt -1 is all attempts. A context that ends ends it without an error.
 func (s *Service) Follow(ctx context.Context, p Pathspec, attempt int, tick <-chan time.Time) iter.Seq2[LogLine, error] {
 	return func(yield func(LogLine, error) bool) {
-		f := follower{s: s, p: p, attempt: attempt, last: -1, open: map[int64]*followed{}}
+		f := follower{s: s, p: p, attempt: attempt, open: map[int64]*followed{}}
 		for {
 			more, err := f.look(ctx, yield)
 			if err != nil && ctx.Err() == nil {
@@ -48,7 +48,8 @@ type follower struct {
 	s       *Service
 	p       Pathspec
 	attempt int
-	last    int64               // the largest id of a task that was seen
+	seen    seenTasks
+	found   bool                // there was a task that was asked for
 	open    map[int64]*followed // tasks that may have more to say
 }
 
@@ -67,10 +68,10 @@ func (f *follower) look(ctx context.Context, yield func(LogLine, error) bool) (m
 		return false, err
 	}
 	ended := run.Status != metastore.RunRunning
-	if err := f.find(ctx); err != nil {
+	if err := f.find(ctx, ended); err != nil {
 		return false, err
 	}
-	if f.last < 0 && ended && f.p.Step != "" {
+	if !f.found && ended && f.p.Step != "" {
 		return false, f.s.noTask(ctx, f.p)
 	}
 	ids := make([]int64, 0, len(f.open))
@@ -96,27 +97,58 @@ func (f *follower) look(ctx context.Context, yield func(LogLine, error) bool) (m
 			delete(f.open, id)
 		}
 	}
-	return !ended && (f.p.Task < 0 || f.last < 0 || len(f.open) > 0), nil
+	return !ended && (f.p.Task < 0 || !f.found || len(f.open) > 0), nil
 }
 
-// find takes up tasks that have not been seen.
-func (f *follower) find(ctx context.Context) error {
-	filter := metastore.TaskFilter{Run: f.p.Run, Step: f.p.Step, After: f.last}
-	if f.p.Task >= 0 {
+// find takes up tasks that have not been seen. Of a run that goes on it looks at the tasks of all steps: their ids say
+// which are still to come.
+func (f *follower) find(ctx context.Context, ended bool) error {
+	filter := metastore.TaskFilter{Run: f.p.Run, After: f.seen.next - 1}
+	switch {
+	case f.p.Task >= 0:
 		filter.IDs = []int64{f.p.Task}
+	case ended:
+		filter.Step = f.p.Step
 	}
 	for t, err := range f.s.c.Store.Tasks(ctx, filter) {
 		if err != nil {
 			return err
 		}
-		if f.p.Step == "" && t.ID == 0 {
+		if !f.seen.add(t) || f.p.Step != "" && t.Step != f.p.Step || f.p.Step == "" && t.ID == 0 {
 			continue
 		}
-		f.last = max(f.last, t.ID)
+		f.found = true
 		f.open[t.ID] = &followed{task: t}
 	}
 	return nil
 }
+
+// seenTasks remembers which tasks of a run have been seen. Tasks get their ids one after the other, but are recorded
+// when their process has started, or has ended: one may come after others with larger ids.
+type seenTasks struct {
+	next  int64          // all below have been seen, or will not come
+	ahead map[int64]bool // seen, from there on
+}
+
+// add notes a task and reports whether it is new.
+func (s *seenTasks) add(t metastore.Task) bool {
+	if t.ID < s.next || s.ahead[t.ID] {
+		return false
+	}
+	if s.ahead == nil {
+		s.ahead = make(map[int64]bool)
+	}
+	s.ahead[t.ID] = true
+	for s.ahead[s.next] || len(s.ahead) > maxAhead {
+		delete(s.ahead, s.next)
+		s.next++
+	}
+	return true
+}
+
+// maxAhead is how many tasks are seen before one that is missing is given up: a resumed run has not taken over all
+// that its origin had.
+const maxAhead = 10_000
 
 // finished reports whether nothing more can come of a task while its run goes on.
 func (f *follower) finished(t TaskInfo) bool {

@@ -95,6 +95,51 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollowTasksThatStartLate: a task is recorded when its process has started, which may be after one with a larger
+// id.
+func TestFollowTasksThatStartLate(t *testing.T) {
+	for step, want := range map[string][]string{"work": {"2 x", "3 x", "4 x"}, "": {"2 x", "3 x", "4 x", "5 x"}} {
+		store := mem.New()
+		now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+		s := New(Config{Store: store, Home: t.TempDir(), Host: "here", Now: func() time.Time { return now }})
+		run, err := store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning, Lease: metastore.Lease{Host: "there", Heartbeat: now}}, metastore.Beginning{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		task := func(id int64, step string) {
+			var w tasklog.Writer
+			record(t, store, metastore.Record{
+				Task:    &metastore.Task{Run: run, ID: id, Step: step},
+				Attempt: &metastore.Attempt{Run: run, Task: id, Status: metastore.AttemptSucceeded},
+				Log:     w.Append(nil, tasklog.Line{Time: now, Text: []byte("x"), Newline: true}),
+			})
+		}
+		task(0, ParametersStep)
+		tick := make(chan time.Time)
+		go func() {
+			for _, step := range []func(){
+				func() { task(4, "work"); task(5, "other") }, func() { task(2, "work") }, func() { task(3, "work") }, func() {},
+				func() { store.EndRun(t.Context(), run, metastore.RunEnd{Status: metastore.RunSucceeded, Ended: now}) },
+			} {
+				tick <- now // the look before has ended
+				step()
+			}
+			tick <- now
+			close(tick)
+		}()
+		var got []string
+		for l, err := range s.Follow(t.Context(), Pathspec{Run: run, Step: step, Task: -1}, -1, tick) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprintf("%d %s", l.Task.Task.ID, l.Text))
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("step %q: got %q, want %q", step, got, want)
+		}
+	}
+}
+
 // TestALogIsInItsFolder has records that name other files as logs.
 func TestALogIsInItsFolder(t *testing.T) {
 	home := t.TempDir()
