@@ -108,6 +108,7 @@ type LogRecord struct {
 	Kept      int64  // the run that it is kept with: another one if the task was carried over
 	File      string // the name of its file; empty if it is in the database
 	There     bool   // it is in the database
+	Lines     int64  // that were printed
 }
 
 // givenWay is longer than who waits for a store's lock pauses before it asks again.

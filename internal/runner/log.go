@@ -18,9 +18,6 @@ const (
 	shortLog = 32 << 10
 )
 
-// truncated is the line that ends a stream of which more was printed than is kept.
-const truncated = "[TRUNCATED - MAXIMUM LOG FILE SIZE REACHED]"
-
 // attemptLog keeps what an attempt prints. A short log is held and ends in the database. It
 // moves to a file when it grows, or when the task has run for a second, so that it can be read
 // while the task runs.
@@ -73,7 +70,7 @@ func (l *attemptLog) keep(line tasklog.Line) {
 		if l.part[i] { // its line ends here
 			l.held = l.enc.Append(l.held, tasklog.Line{Time: line.Time, Stream: line.Stream, Newline: true})
 		}
-		line.Text, line.Newline = []byte(truncated), true
+		line.Text, line.Newline = []byte(tasklog.Truncated), true
 	}
 	l.kept[i] += int64(len(line.Text)) + 1
 	l.part[i] = !line.Newline

@@ -38,8 +38,8 @@ func TestMarkerEndsTheStream(t *testing.T) {
 		}
 	}
 	for s, want := range map[tasklog.Stream]string{
-		tasklog.Stdout: "first\n" + strings.Repeat("B", 60) + "\n" + truncated + "\n",
-		tasklog.Stderr: "error\n" + truncated + "\n",
+		tasklog.Stdout: "first\n" + strings.Repeat("B", 60) + "\n" + tasklog.Truncated + "\n",
+		tasklog.Stderr: "error\n" + tasklog.Truncated + "\n",
 	} {
 		if got[s] != want {
 			t.Errorf("%s is %q, want %q", s, got[s], want)

@@ -178,7 +178,7 @@ func (f *follower) read(ctx context.Context, t *followed, info TaskInfo, yield f
 		if err != nil {
 			return false, err
 		}
-		if path != "" {
+		if path != "" && (running || t.tail != nil) {
 			if t.tail == nil {
 				t.tail = &tasklog.Tail{Path: path}
 			}

@@ -140,6 +140,47 @@ func TestFollowTasksThatStartLate(t *testing.T) {
 	}
 }
 
+// TestALogThatIsCutOff is given as far as it goes, and then it is said that it goes no further.
+func TestALogThatIsCutOff(t *testing.T) {
+	home := t.TempDir()
+	store := mem.New()
+	s := New(Config{Store: store, Home: home, Now: time.Now})
+	run, err := store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunSucceeded}, metastore.Beginning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w tasklog.Writer
+	var log []byte
+	for _, text := range []string{"one", "two", "three"} {
+		log = w.Append(log, tasklog.Line{Text: []byte(text), Newline: true})
+	}
+	if err := os.MkdirAll(filepath.Join(home, "logs", "1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		status metastore.AttemptStatus
+		lines  int64
+		cut    int
+		whole  bool
+	}{
+		"whole": {metastore.AttemptSucceeded, 3, 0, true}, "within a line": {metastore.AttemptSucceeded, 3, 1, false}, "a line": {metastore.AttemptSucceeded, 3, 7, false},
+		"all": {metastore.AttemptFailed, 3, len(log), false}, "it is being written": {metastore.AttemptRunning, 0, 1, true},
+	} {
+		if err := os.WriteFile(filepath.Join(home, "logs", "1", tasklog.FileName(1, 0)), log[:len(log)-c.cut], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		a := metastore.Attempt{Run: run, Task: 1, Status: c.status, LogFile: tasklog.FileName(1, 0), LogLines: c.lines}
+		info := TaskInfo{Task: metastore.Task{Run: run, ID: 1}, Attempts: []metastore.Attempt{a}}
+		var last error
+		for _, err := range s.Log(t.Context(), info, 0) {
+			last = err
+		}
+		if c.whole && last != nil || !c.whole && (!fault.Is(last, fault.Corrupt) || fault.HintOf(last) == "") {
+			t.Errorf("%s: %v", name, last)
+		}
+	}
+}
+
 // TestALogIsInItsFolder has records that name other files as logs.
 func TestALogIsInItsFolder(t *testing.T) {
 	home := t.TempDir()

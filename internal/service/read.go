@@ -262,18 +262,19 @@ func (s *Service) Log(ctx context.Context, t TaskInfo, attempt int) iter.Seq2[ta
 			yield(tasklog.Line{}, err)
 			return
 		}
-		if path != "" {
-			tasklog.ReadFile(path)(yield)
-			return
-		}
-		data, err := s.c.Store.Log(ctx, logRun(t), t.Task.ID, a.N)
-		if err != nil {
-			if !fault.Is(err, fault.NotFound) {
+		lines := tasklog.ReadFile(path)
+		if path == "" {
+			data, err := s.c.Store.Log(ctx, logRun(t), t.Task.ID, a.N)
+			if err != nil && !fault.Is(err, fault.NotFound) {
 				yield(tasklog.Line{}, err)
+				return
 			}
-			return
+			lines, path = tasklog.Read(data), "the database"
 		}
-		tasklog.Read(data)(yield)
+		if a.Status != metastore.AttemptRunning {
+			lines = tasklog.Whole(lines, a.LogLines, path)
+		}
+		lines(yield)
 	}
 }
 

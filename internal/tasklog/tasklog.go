@@ -33,6 +33,9 @@ const MaxText = 1 << 20
 
 const header = "LVL\x01"
 
+// Truncated is the line that ends a stream of which more was printed than is kept.
+const Truncated = "[TRUNCATED - MAXIMUM LOG FILE SIZE REACHED]"
+
 // Stream is one of a task's two streams.
 type Stream uint8
 
@@ -107,6 +110,28 @@ func (w *Writer) record(buf []byte, l Line) []byte {
 
 // Read yields the lines of a log. One that is damaged ends with a fault of kind Corrupt.
 func Read(log []byte) iter.Seq2[Line, error] { return read(bytes.NewReader(log)) }
+
+// Whole yields the lines of a log that is finished, and then a fault of kind Corrupt if they are fewer than were
+// written. Of a log of which more was printed than is kept, that is not known. where names the log.
+func Whole(log iter.Seq2[Line, error], written int64, where string) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		var n int64
+		for l, err := range log {
+			if n++; string(l.Text) == Truncated {
+				written = 0
+			}
+			if !yield(l, err) || err != nil {
+				return
+			}
+		}
+		if n < written {
+			yield(Line{}, &fault.Error{
+				Kind: fault.Corrupt, Op: "read log", Subject: where, Message: fmt.Sprintf("it has %d of the %d lines that were written", n, written),
+				Hint: "The disk is failing, or something other than Levada changed it. Restore it from a backup, or run the step again.",
+			})
+		}
+	}
+}
 
 // ReadFile yields the lines of the log in a file; none if there is no such file.
 func ReadFile(path string) iter.Seq2[Line, error] {

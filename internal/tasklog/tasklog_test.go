@@ -206,3 +206,23 @@ func TestFileNames(t *testing.T) {
 		}
 	}
 }
+
+func TestWhole(t *testing.T) {
+	var w Writer
+	log := w.Append(nil, Line{Text: []byte("a"), Newline: true})
+	log = w.Append(log, Line{Text: []byte("b"), Newline: true})
+	kept := w.Append(bytes.Clone(log), Line{Text: []byte(Truncated), Newline: true})
+	for _, c := range []struct {
+		log     []byte
+		written int64
+		whole   bool
+	}{{log, 2, true}, {log, 0, true}, {log, 3, false}, {log[:len(log)-1], 2, false}, {nil, 1, false}, {nil, 0, true}, {kept, 1000, true}} {
+		var last error
+		for _, err := range Whole(Read(c.log), c.written, "x.log") {
+			last = err
+		}
+		if c.whole && last != nil || !c.whole && !fault.Is(last, fault.Corrupt) {
+			t.Errorf("%d bytes of a log of %d lines: %v", len(c.log), c.written, last)
+		}
+	}
+}

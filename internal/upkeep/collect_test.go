@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +122,16 @@ func (w *world) keep(data []byte) metastore.Hash {
 // work records a task with artifacts of some sizes and a log.
 func (w *world) work(run int64, sizes []int, content byte, log string, inFile bool) {
 	h := w.runs[run]
+	lines := int64(0)
+	if log != "" {
+		var w tasklog.Writer
+		var encoded []byte
+		for line := range strings.Lines(log) {
+			encoded = w.Append(encoded, tasklog.Line{Text: []byte(strings.TrimSuffix(line, "\n")), Newline: true})
+			lines++
+		}
+		log = string(encoded)
+	}
 	t := task{id: int64(len(h.tasks)), values: map[string][]byte{}, log: log, inFile: inFile}
 	a := metastore.Attempt{Run: run, Task: t.id, Status: metastore.AttemptSucceeded, Transition: []byte("{}")}
 	r := metastore.Record{Task: &metastore.Task{Run: run, ID: t.id, Step: "s", Scope: -1, Base: t.id - 1}, Attempt: &a}
@@ -139,7 +150,7 @@ func (w *world) work(run int64, sizes []int, content byte, log string, inFile bo
 		r.Artifacts = append(r.Artifacts, metastore.Artifact{Name: name, Hash: ref.Hash, Size: ref.Size, Codec: "pickle", Inline: ref.Inline})
 	}
 	if log != "" {
-		a.LogLines = 1
+		a.LogLines = lines
 		if inFile {
 			a.LogFile = tasklog.FileName(t.id, 0)
 			path := filepath.Join(w.store.Home, "logs", fmt.Sprint(run), a.LogFile)

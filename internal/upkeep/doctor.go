@@ -3,9 +3,7 @@ package upkeep
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/mfdata"
+	"github.com/levadahq/levada/internal/tasklog"
 )
 
 // Level says how bad a finding is.
@@ -268,39 +267,64 @@ func (s *Store) name(ctx context.Context, r metastore.Reference) string {
 }
 
 func (s *Store) examineLogs(ctx context.Context, x *Examination) error {
-	n, lost, unread := 0, []string{}, []string{}
-	var why error // the first of them cannot be looked for
+	n := 0
+	var lost, damaged, unread []string
+	var firstDamage, firstUnread error
 	for r, err := range s.Meta.LogRecords(ctx) {
 		if err != nil {
 			return err
 		}
 		n++
-		there := r.There
-		name := func() string {
-			return s.name(ctx, metastore.Reference{Run: r.Run, Task: r.Task, Name: fmt.Sprintf("log of attempt %d", r.Attempt)})
+		err = s.lookAtLog(ctx, r, !x.Quick)
+		if err == nil {
+			continue
 		}
-		if _, ok := mfdata.PlaceOfLog(r.File); ok {
-			there = true // it is in Metaflow's datastore, which is not this store's to look after
-		} else if r.File != "" {
-			_, err := os.Stat(filepath.Join(layout.RunLogs(s.Home, r.Kept), r.File))
-			if there = err == nil; err != nil && !errors.Is(err, fs.ErrNotExist) {
-				why = cmp.Or(why, err)
-				unread = append(unread, name())
-				continue
-			}
-		}
-		if !there {
-			lost = append(lost, name())
+		name := s.name(ctx, metastore.Reference{Run: r.Run, Task: r.Task, Name: fmt.Sprintf("log of attempt %d", r.Attempt)})
+		switch fault.KindOf(err) {
+		case fault.Interrupted:
+			return err
+		case fault.NotFound:
+			lost = append(lost, name)
+		case fault.Corrupt:
+			damaged, firstDamage = append(damaged, name), cmp.Or(firstDamage, err)
+		default:
+			unread, firstUnread = append(unread, name), cmp.Or(firstUnread, err)
 		}
 	}
 	if len(lost) > 0 {
 		x.Tell(Finding{Check: "logs", Level: Problem, Text: count(len(lost), "log") + " missing", Needs: lost, Hint: "Restore the folder logs from a backup."})
 	}
-	if len(unread) > 0 {
-		x.Tell(Finding{Check: "logs", Level: Problem, Text: fmt.Sprintf("%s cannot be looked for: %v", count(len(unread), "log"), why), Needs: unread, Hint: readable})
+	if len(damaged) > 0 {
+		x.Tell(Finding{Check: "logs", Level: Problem, Text: fmt.Sprintf("%s damaged: %v", count(len(damaged), "log"), firstDamage), Needs: damaged, Hint: "Restore the folder logs from a backup."})
 	}
-	if len(lost)+len(unread) == 0 {
+	if len(unread) > 0 {
+		x.Tell(Finding{Check: "logs", Level: Problem, Text: fmt.Sprintf("%s cannot be read: %v", count(len(unread), "log"), firstUnread), Needs: unread, Hint: readable})
+	}
+	if len(lost)+len(damaged)+len(unread) == 0 {
 		x.tell("logs", OK, "%s, all there", count(n, "log"))
+	}
+	return nil
+}
+
+// lookAtLog looks for a log, and reads it, if it is in a file. Those in the database are looked at with that.
+func (s *Store) lookAtLog(ctx context.Context, r metastore.LogRecord, read bool) error {
+	if _, ok := mfdata.PlaceOfLog(r.File); ok || r.File == "" && r.There {
+		return nil // what is in Metaflow's datastore is not this store's to look after
+	}
+	if r.File == "" {
+		return fault.New(fault.NotFound, "the log is not in the database")
+	}
+	path := filepath.Join(layout.RunLogs(s.Home, r.Kept), r.File)
+	if _, err := os.Stat(path); err != nil || !read {
+		return fault.Of("look for a log", path, err)
+	}
+	for _, err := range tasklog.Whole(tasklog.ReadFile(path), r.Lines, path) {
+		if err == nil {
+			err = fault.Of("read log", path, ctx.Err())
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func TestTheDoctorGoesOn(t *testing.T) {
 		for _, want := range []string{
 			"values: blob " + hash(0) + " is missing; needed 1", "values: blob " + hash(5) + " is missing; needed 1",
 			"values: blob " + hash(2) + " cannot be read: ", "too many levels of symbolic links; needed 1",
-			"logs: 2 logs missing; needed 2", "logs: 1 log cannot be looked for: stat " + logs[2],
+			"logs: 2 logs missing; needed 2", "logs: 1 log cannot be read: look for a log: " + logs[2],
 		} {
 			if !strings.Contains(all, want) {
 				t.Errorf("quick %v: not told: %s", quick, want)
@@ -87,5 +87,31 @@ func TestACopyThatCannotBeRead(t *testing.T) {
 	}}))
 	if mended != 2 || unread != 1 {
 		t.Errorf("%d are repaired, %d unread", mended, unread)
+	}
+}
+
+// TestLogsThatAreCutOff: that a log ends early is known from the record of its attempt.
+func TestLogsThatAreCutOff(t *testing.T) {
+	home := t.TempDir()
+	w := newWorld(t, home, mem.New())
+	run := w.start("A", 0)
+	for i := range byte(3) {
+		w.work(run, nil, i, strings.Repeat("line\n", 1000), true)
+	}
+	w.end(run)
+	logs, err := filepath.Glob(filepath.Join(home, "logs/*/*.log"))
+	w.ok(err)
+	w.ok(os.Truncate(logs[0], 5000))
+	w.ok(os.Truncate(logs[1], 0))
+	for _, quick := range []bool{false, true} {
+		var told []upkeep.Finding
+		w.ok(w.store.Examine(ctx, upkeep.Examination{Quick: quick, Tell: func(f upkeep.Finding) {
+			if f.Level == upkeep.Problem {
+				told = append(told, f)
+			}
+		}}))
+		if quick && len(told) > 0 || !quick && (len(told) != 1 || !strings.HasPrefix(told[0].Text, "2 logs damaged: read log: "+logs[0]) || len(told[0].Needs) != 2) {
+			t.Errorf("quick %v: %+v", quick, told)
+		}
 	}
 }

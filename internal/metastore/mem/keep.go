@@ -171,7 +171,7 @@ func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, e
 			t, ok := s.tasks[key.run][key.task]
 			for _, a := range attempts {
 				if ok && a.LogLines > 0 && a.Status != metastore.AttemptRunning {
-					r := metastore.LogRecord{Run: key.run, Task: key.task, Attempt: a.N, Kept: cmp.Or(t.Origin, key.run), File: a.LogFile}
+					r := metastore.LogRecord{Run: key.run, Task: key.task, Attempt: a.N, Kept: cmp.Or(t.Origin, key.run), File: a.LogFile, Lines: a.LogLines}
 					_, r.There = s.logs[attemptKey{taskKey{r.Kept, key.task}, a.N}]
 					list = append(list, r)
 				}

@@ -283,12 +283,12 @@ func (s *Store) Check(ctx context.Context, thorough bool) (metastore.Health, err
 func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, error] {
 	scan := func(r *row) (metastore.LogRecord, error) {
 		return metastore.LogRecord{
-			Run: r.integer(), Task: r.integer(), Attempt: r.int(), Kept: r.integer(), File: r.text(), There: r.bool(),
+			Run: r.integer(), Task: r.integer(), Attempt: r.int(), Kept: r.integer(), File: r.text(), There: r.bool(), Lines: r.integer(),
 		}, nil
 	}
 	return rows(ctx, s, "read logs", scan, `
 		SELECT a.run, a.task, a.n, k.run, a.log_file,
-			EXISTS (SELECT 1 FROM logs AS l WHERE l.run = k.run AND l.task = a.task AND l.attempt = a.n)
+			EXISTS (SELECT 1 FROM logs AS l WHERE l.run = k.run AND l.task = a.task AND l.attempt = a.n), a.log_lines
 		FROM attempts AS a
 		JOIN (SELECT run AS of, id, coalesce(nullif(origin, 0), run) AS run FROM tasks) AS k ON k.of = a.run AND k.id = a.task
 		WHERE a.log_lines > 0 AND a.status <> 'running'`)
