@@ -108,7 +108,7 @@ type Follower struct {
 	run    int64
 	begun  bool
 	status Status
-	last   int64          // the largest id of a task that was seen
+	seen   service.Seen
 	open   map[int64]told // tasks that may still change
 
 	counted time.Time     // when the steps were counted last
@@ -132,7 +132,9 @@ type News struct {
 
 // Follow returns a follower of a run. What is there at its first look is not news, but the run itself.
 func (s *Service) Follow(run int64) *Follower {
-	return &Follower{s: s, run: run, open: make(map[int64]told)}
+	f := &Follower{s: s, run: run, open: make(map[int64]told)}
+	f.seen.Add(0) // the task of the parameters has no row
+	return f
 }
 
 // Look returns what is new at a time. NotFound if there is no such run (any more).
@@ -189,7 +191,7 @@ func (f *Follower) rows(ctx context.Context, run Run) (*Timeline, error) {
 			return nil, err
 		}
 	}
-	return rows, f.read(ctx, run, metastore.TaskFilter{Run: f.run, After: f.last}, rows)
+	return rows, f.read(ctx, run, metastore.TaskFilter{Run: f.run, After: f.seen.After()}, rows)
 }
 
 // read reads tasks and adds what is new of them.
@@ -216,7 +218,9 @@ func (f *Follower) tell(run Run, of []metastore.TimelineRow, to *Timeline) {
 	id, last := of[0].Task, of[len(of)-1]
 	known, ok := f.open[id]
 	if !ok {
-		f.last = max(f.last, id)
+		if !f.seen.Add(id) {
+			return // all of it has been told
+		}
 		known = told{attempt: -2} // not even that there is such a task
 	}
 	status := Status(last.Status)

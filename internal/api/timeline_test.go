@@ -82,6 +82,20 @@ func TestFollow(t *testing.T) {
 	if news := look(); news.Rows == nil || !slices.Equal(news.Rows.Rows.Task, []int64{10}) || news.Rows.Statuses[0] != api.Pending {
 		t.Errorf("a new task: %+v", news.Rows)
 	}
+	record(metastore.Record{
+		Task:    &metastore.Task{ID: 12, Step: "end", Scope: -1, Base: 9, Created: now},
+		Attempt: &metastore.Attempt{Task: 12, Status: metastore.AttemptSucceeded, Started: now, Ended: now},
+	})
+	if news := look(); news.Rows == nil || !slices.Equal(news.Rows.Rows.Task, []int64{12}) {
+		t.Errorf("a later task: %+v", news.Rows)
+	}
+	record(metastore.Record{
+		Task:    &metastore.Task{ID: 11, Step: "end", Scope: -1, Base: 9, Created: now},
+		Attempt: &metastore.Attempt{Task: 11, Status: metastore.AttemptSucceeded, Started: now, Ended: now},
+	})
+	if news := look(); news.Rows == nil || !slices.Equal(news.Rows.Rows.Task, []int64{11}) {
+		t.Errorf("a task that is recorded after a later one: %+v", news.Rows)
+	}
 	record(metastore.Record{Attempt: &metastore.Attempt{Task: 10, Status: metastore.AttemptRunning, Started: now}})
 	record(metastore.Record{Attempt: &metastore.Attempt{Task: 4, N: 1, Status: metastore.AttemptSucceeded, Started: now, Ended: now}})
 	news := look()
@@ -92,7 +106,7 @@ func TestFollow(t *testing.T) {
 	if c := news.Steps.Steps[at].Counts; c.Running != 2 {
 		t.Errorf("%d tasks of end run", c.Running)
 	}
-	if news.Run.Tasks.Running != 2 || news.Run.Tasks.Succeeded != 8 {
+	if news.Run.Tasks.Running != 2 || news.Run.Tasks.Succeeded != 10 {
 		t.Errorf("the run has %+v", news.Run.Tasks)
 	}
 	record(metastore.Record{Attempt: &metastore.Attempt{Task: 10, Status: metastore.AttemptSucceeded, Started: now, Ended: now}})

@@ -48,7 +48,7 @@ type follower struct {
 	s       *Service
 	p       Pathspec
 	attempt int
-	seen    seenTasks
+	seen    Seen
 	found   bool                // there was a task that was asked for
 	open    map[int64]*followed // tasks that may have more to say
 }
@@ -103,7 +103,7 @@ func (f *follower) look(ctx context.Context, yield func(LogLine, error) bool) (m
 // find takes up tasks that have not been seen. Of a run that goes on it looks at the tasks of all steps: their ids say
 // which are still to come.
 func (f *follower) find(ctx context.Context, ended bool) error {
-	filter := metastore.TaskFilter{Run: f.p.Run, After: f.seen.next - 1}
+	filter := metastore.TaskFilter{Run: f.p.Run, After: f.seen.After()}
 	switch {
 	case f.p.Task >= 0:
 		filter.IDs = []int64{f.p.Task}
@@ -114,7 +114,7 @@ func (f *follower) find(ctx context.Context, ended bool) error {
 		if err != nil {
 			return err
 		}
-		if !f.seen.add(t) || f.p.Step != "" && t.Step != f.p.Step || f.p.Step == "" && t.ID == 0 {
+		if !f.seen.Add(t.ID) || f.p.Step != "" && t.Step != f.p.Step || f.p.Step == "" && t.ID == 0 {
 			continue
 		}
 		f.found = true
@@ -122,33 +122,6 @@ func (f *follower) find(ctx context.Context, ended bool) error {
 	}
 	return nil
 }
-
-// seenTasks remembers which tasks of a run have been seen. Tasks get their ids one after the other, but are recorded
-// when their process has started, or has ended: one may come after others with larger ids.
-type seenTasks struct {
-	next  int64          // all below have been seen, or will not come
-	ahead map[int64]bool // seen, from there on
-}
-
-// add notes a task and reports whether it is new.
-func (s *seenTasks) add(t metastore.Task) bool {
-	if t.ID < s.next || s.ahead[t.ID] {
-		return false
-	}
-	if s.ahead == nil {
-		s.ahead = make(map[int64]bool)
-	}
-	s.ahead[t.ID] = true
-	for s.ahead[s.next] || len(s.ahead) > maxAhead {
-		delete(s.ahead, s.next)
-		s.next++
-	}
-	return true
-}
-
-// maxAhead is how many tasks are seen before one that is missing is given up: a resumed run has not taken over all
-// that its origin had.
-const maxAhead = 10_000
 
 // finished reports whether nothing more can come of a task while its run goes on.
 func (f *follower) finished(t TaskInfo) bool {
