@@ -13,6 +13,7 @@ import (
 	"github.com/levadahq/levada/internal/api/apitest"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/tasklog"
 )
 
 func equal(t *testing.T, what string, got, want any) {
@@ -229,12 +230,24 @@ func TestArtifactsAndValues(t *testing.T) {
 func TestLog(t *testing.T) {
 	s := apitest.New(t)
 	run := s.Run(t, metastore.RunSucceeded, "ann")
+	cutOff := new(tasklog.Writer).Append(nil, tasklog.Line{Text: []byte("out"), Newline: true})
+	recorded := make(chan error, 1)
+	s.Meta.Record(metastore.Record{
+		Attempt: &metastore.Attempt{Run: run, Task: 1, N: 1, Status: metastore.AttemptFailed, LogLines: 3}, Log: cutOff, Done: func(err error) { recorded <- err },
+	})
+	if err := <-recorded; err != nil {
+		t.Fatal(err)
+	}
+	const rest = "[read log: the database: it has 1 of the 3 lines that were written]"
 	for what, test := range map[string]struct {
 		q          api.LogRequest
 		text, next string
 	}{
-		"both":       {api.LogRequest{Task: 1, Attempt: -1}, "out|  err|end", ""},
-		"stderr":     {api.LogRequest{Task: 1, Attempt: -1, Stream: "stderr"}, "  err", ""},
+		"both":       {api.LogRequest{Task: 1, Attempt: 0}, "out|  err|end", ""},
+		"stderr":     {api.LogRequest{Task: 1, Attempt: 0, Stream: "stderr"}, "  err", ""},
+		"cut off":    {api.LogRequest{Task: 1, Attempt: -1}, "out|" + rest, ""},
+		"its stdout": {api.LogRequest{Task: 1, Attempt: 1, Stream: "stdout"}, "out|" + rest, ""},
+		"its stderr": {api.LogRequest{Task: 1, Attempt: 1, Stream: "stderr"}, rest, ""},
 		"a page":     {api.LogRequest{Task: 1, Attempt: 0, Limit: 1, Stream: "stdout"}, "out", "2"},
 		"the rest":   {api.LogRequest{Task: 1, Attempt: 0, Cursor: "2", Stream: "stdout"}, "end", ""},
 		"no attempt": {api.LogRequest{Task: 1, Attempt: 7}, "", ""},

@@ -36,12 +36,26 @@ func (s *Service) wholeLog(ctx context.Context, q LogRequest) (iter.Seq2[tasklog
 		return nil, err
 	}
 	return func(yield func(tasklog.Line, error) bool) {
+		var last time.Time
 		for l, err := range s.c.Cases.Log(ctx, info, q.Attempt) {
+			if fault.Is(err, fault.Corrupt) { // what is left of it is worth more than an error
+				l, err = damagedLine(q.Stream, last, err), nil
+			}
 			if fault.Is(err, fault.NotFound) || !yield(l, err) {
 				return
 			}
+			last = l.Time
 		}
 	}, nil
+}
+
+// damagedLine is the line that ends a log of which the rest is damaged or missing, in whichever stream is read.
+func damagedLine(stream string, at time.Time, err error) tasklog.Line {
+	l := tasklog.Line{Time: at, Stream: tasklog.Stderr, Text: []byte("[" + err.Error() + "]"), Newline: true}
+	if stream == tasklog.Stdout.String() {
+		l.Stream = tasklog.Stdout
+	}
+	return l
 }
 
 // ReadLog yields the log of an attempt as it is now, to its end: unlike pages of it, it is read once. The text of a

@@ -127,7 +127,7 @@ func Whole(log iter.Seq2[Line, error], written int64, where string) iter.Seq2[Li
 		if n < written {
 			yield(Line{}, &fault.Error{
 				Kind: fault.Corrupt, Op: "read log", Subject: where, Message: fmt.Sprintf("it has %d of the %d lines that were written", n, written),
-				Hint: "The disk is failing, or something other than Levada changed it. Restore it from a backup, or run the step again.",
+				Hint: "The disk was full then or is failing, or something other than Levada changed it. Restore it from a backup, or run the step again.",
 			})
 		}
 	}
