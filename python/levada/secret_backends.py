@@ -15,14 +15,30 @@ import re
 from .exceptions import MetaflowException
 from .standard import library
 
+with library():
+    from bisect import bisect_right
+
 #: Shorter values are not taken out of texts: they would hit words that are none.
 _SHORTEST = 4
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*\Z"
 _MASK = "***"
-#: One or more backslashes. Each repr or JSON of a text doubles them.
-_ESCAPE = r"\\{1,16}"
-#: White space in a value, as messages have it: any other, also escaped, also with the margin of an ExceptionGroup.
-_SPACE = r"(?:\n[ \t]*\||\s|\+|%s[nrt]|(?i:%%(?:20|09|0a|0d|2b)))+" % _ESCAPE
+#: What may stand in a message for something else: white space of any kind, with the margin of an ExceptionGroup and
+#: the + of a URL, and what repr, JSON and URLs make of a character, each time that they are applied.
+_WRITTEN = re.compile(
+    r"""
+    (?P<space> (?: [\s+|] | ESCAPE[nrt] )+ )
+    | (?P<hex> (?: ESCAPEx[0-9a-fA-F]{2} )+ )
+    | (?P<utf16> (?: ESCAPEu[0-9a-fA-F]{4} )+ )
+    | ESCAPEU(?P<number> (?:000[0-9a-fA-F]|0010)[0-9a-fA-F]{4} )
+    | ESCAPE
+    | (?P<url> (?: (?!BACKSLASH) %(?:25)* (?!ALNUM) [0-9a-fA-F]{2} )+ )
+    """.replace("ESCAPE", "(?:BACKSLASH)+")
+    .replace("BACKSLASH", r"\\|%(?:25)*5[cC]")
+    .replace("ALNUM", r"3\d|[46][1-9a-fA-F]|[57][\daA]"),  # those that no URL escapes
+    re.VERBOSE,
+)
+#: What a byte that is no UTF-8 stands for: repr of a text has numbers of characters.
+_LATIN_1 = {0xDC00 + byte: byte for byte in range(128, 256)}
 #: A line that is taken out where it stands alone, too.
 _LINE_OF_KEY = r"(?=.*\w)\S{16,}\Z"
 _CLOUD = {
@@ -281,10 +297,17 @@ def _remember(values):
 
 def redacted(text):
     """The text without the values of the secrets that this process has fetched, however they are written in it."""
-    for part in sorted({part for value in _values for part in _parts(value)}, key=len, reverse=True):
-        if _longest_word(part) in text:
-            text = re.sub(_pattern(part), _MASK, text)
-    return text
+    parts = {part for value in _values for part in _parts(value)}
+    if not parts:
+        return text
+    meant = _Meant(text)
+    spans = [span for part in parts for span in (*_found(part, text), *meant.spans(part))]
+    out, at = [], 0
+    for begin, end in sorted(spans):
+        if begin >= at:
+            out += text[at:begin], _MASK
+        at = max(at, end)
+    return "".join(out) + text[at:]
 
 
 def _parts(value):
@@ -294,33 +317,71 @@ def _parts(value):
         yield from (line for line in map(str.strip, value.split("\n")) if re.match(_LINE_OF_KEY, line))
 
 
-def _longest_word(value):
-    """The longest word of letters and digits, which is the same however a value is written: finding it is fast."""
-    return max(re.findall("[A-Za-z0-9]+", re.sub(_SPACE, " ", value)), key=len, default="")
+def _found(part, text):
+    """Begin and end of each place where a text has a part."""
+    begin = text.find(part)
+    while begin >= 0:
+        end = begin + len(part)
+        yield begin, end
+        begin = text.find(part, end)
 
 
-def _pattern(value):
-    """A regular expression for a value as messages have it: indented, wrapped, or as repr, JSON or a URL write it."""
-    words = re.split(_SPACE, value)
-    if len("".join(words)) < _SHORTEST:
-        return re.escape(value)
-    return _SPACE.join("".join(map(_spelled, re.findall(r"\\+|.", word))) for word in words)
+class _Meant:
+    """What a text means: the same for a value and for all ways to write it.
+
+    White space is one space, escapes are what they stand for, and other backslashes are nothing. A value is then found
+    in time in proportion to the text. A regular expression for all ways to write it could take for ever: each of
+    several backslashes may belong to what stands before them or to what follows.
+    """
+
+    def __init__(self, text):
+        self._tokens = []  # of what is written otherwise: where it begins in what is meant and in the text, and ends
+        pieces, last, at, length = [], "", 0, 0
+        for token in _WRITTEN.finditer(text):
+            begin, end = token.span()
+            last = text[at:begin] or last
+            meant = _meant(token)
+            if last[-1:] == " ":
+                meant = meant.lstrip(" ")
+            length += begin - at
+            self._tokens.append((length, begin, length + len(meant), end))
+            length += len(meant)
+            pieces += text[at:begin], meant
+            last, at = meant or last, end
+        self.text = "".join(pieces) + text[at:]
+
+    def spans(self, value):
+        """Begin and end of each place in the text that means the value."""
+        value = _Meant(value).text
+        if len(value.replace(" ", "")) >= _SHORTEST:
+            for begin, end in _found(value, self.text):
+                yield self._place(begin)[0], self._place(end - 1)[1]
+
+    def _place(self, at):
+        """Where the text has the character that is at this place in what is meant."""
+        before = bisect_right(self._tokens, (at, float("inf"))) - 1
+        if before < 0:
+            return at, at + 1
+        _, begin, behind, end = self._tokens[before]
+        return (begin, end) if at < behind else (end + at - behind, end + at - behind + 1)
 
 
-def _spelled(part):
-    """A regular expression for one character that is no white space, or for backslashes in a row."""
-    if part.isascii() and part.isalnum():
-        return part
-    if part[0] == "\\":
-        return r"(?:\\|(?i:%%5c)){1,%d}" % (16 * len(part))
-    utf8 = part.encode(errors="surrogatepass")
-    in_url = "".join("%%%02x" % byte for byte in utf8)
-    if part in "'\"":
-        return r"(?:\\{0,16}%s|%s)" % (part, in_url)
-    ways = [in_url]
-    if not (part.isascii() and part.isprintable()):
-        utf16 = part.encode("utf-16-be", errors="surrogatepass").hex()
-        ways.append("".join("%sx%02x" % (_ESCAPE, byte) for byte in utf8))
-        ways.append("".join("%su%s" % (_ESCAPE, utf16[at : at + 4]) for at in range(0, len(utf16), 4)))
-        ways.append("%s(?:x%02x|U%08x)" % (_ESCAPE, ord(part), ord(part)))
-    return "(?:%s|(?i:%s))" % (re.escape(part), "|".join(ways))
+def _meant(token):
+    """What a token stands for."""
+    written, kind = token.group(), token.lastgroup
+    if kind == "space":
+        return " "
+    if kind == "number":
+        meant = chr(int(token.group(kind), 16))
+    elif kind == "utf16":
+        meant = _data("u(....)", written).decode("utf-16-be", "surrogatepass")
+    elif kind in ("hex", "url"):
+        data = _data("x(..)" if kind == "hex" else "%(?:25)*([0-9a-fA-F]{2})", written)
+        meant = data.decode(errors="surrogateescape").translate(_LATIN_1)
+    else:
+        return ""
+    return re.sub(r"[\s+|]+", " ", meant)
+
+
+def _data(pattern, written):
+    return bytes.fromhex("".join(re.findall(pattern, written)))

@@ -130,7 +130,7 @@ class Redacted(unittest.TestCase):
         for text in (key, key.strip(), key.replace("\n", "\r\n"), textwrap.indent(key, "    "), textwrap.indent(key, "\t"),
                      textwrap.dedent(key), " ".join(key.split()), group, repr(key), repr({"k": [key]}), repr(key.encode()),
                      repr(repr(key)), json.dumps(key), json.dumps({"k": json.dumps(key)}), quote(key), quote_plus(key),
-                     quote(key, safe="")):  # fmt: skip
+                     quote(key, safe=""), quote(json.dumps(key)), quote(quote(key))):  # fmt: skip
             with self.subTest(text):
                 found = self.redacted("<%s>" % text, key)
                 self.assertEqual(found.count("***"), 1, found)
@@ -148,6 +148,11 @@ class Redacted(unittest.TestCase):
                      repr(repr(value)), json.dumps(value, ensure_ascii=False), repr("'\"" + value)):  # fmt: skip
             with self.subTest(text):
                 self.assertIn("***", self.redacted(text, value))
+        for value in ("100%25 %41 %2541", "C:\\new\\table", "%5Cnotice\\", "ab\\\nc d"):
+            for text in (value, repr(value), json.dumps(value), quote(value), quote(quote(value)), quote(repr(value))):
+                with self.subTest(text):
+                    self.assertIn("***", self.redacted(text, value))
+        self.assertEqual(self.redacted("C:\\topsecret", "topsecret"), "C:\\***")
         self.assertEqual(self.redacted("surrogate '\\udc80abc'", "\udc80abc"), "surrogate '***'")
 
     def test_what_is_innocent_stays(self):
@@ -158,6 +163,7 @@ class Redacted(unittest.TestCase):
             ("two words", self.KEY),
             ("{\n}\n----------------\nlocalhost", "{\n----------------\nlocalhost\n}"),
             ("n\\nn", "nnnn"),
+            ("inte st", "test"),
         ):
             with self.subTest(text):
                 self.assertEqual(self.redacted(text, value), text)
@@ -166,9 +172,21 @@ class Redacted(unittest.TestCase):
         self.assertEqual(self.redacted("sesame sesame-street", "sesame", "sesame-street"), "*** ***")
 
     def test_no_text_takes_long(self):
+        nested = json.dumps(json.dumps({str(n): "letters" for n in range(40)}))
+        words = " ".join(map(str, range(10_000, 20_000)))
         began = time.monotonic()
-        for value, text in (("\\" * 50 + "'", "\\" * 5000), (" \\n" * 50 + "x", "\\n" * 5000), ("a\n|" * 9 + "b", "a\n | " * 5000),
-                            (self.KEY * 50, self.KEY * 49)):  # fmt: skip
+        for value, text in (
+            (nested, json.dumps(nested)[:-9]),
+            ("cmd" + " \\\n -x" * 40, repr("cmd" + " \\\\\n -x" * 39)),
+            ("+secret", "secret" + " " * 100_000),
+            (words, words[:-1] + words),
+            ("a " * 30_000 + "b", "a " * 30_000),
+            ("\\" * 50 + "'", "\\" * 100_000),
+            (" \\n" * 50 + "x", "\\n" * 100_000),
+            ("a\n|" * 9 + "b", "a\n | " * 50_000),
+            ("%25secret", "%25" * 100_000),
+            (self.KEY * 50, self.KEY * 49),
+        ):
             self.redacted(text, value)
         self.assertLess(time.monotonic() - began, 5)
 
