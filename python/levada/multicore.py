@@ -8,6 +8,9 @@ import sys
 from .exceptions import MetaflowException
 from .standard import library
 
+#: Seconds between two looks at processes whose pipes say nothing.
+_LOOK = 0.2
+
 
 class MulticoreException(Exception):
     """A process of parallel_map failed; it has printed why on stderr."""
@@ -43,9 +46,13 @@ def _ended(running):
     with library():
         from select import select
 
-    ready = select([pipe for pipe, _, _ in running.values()], [], [])[0][0]
-    pid = next(pid for pid, (pipe, _, _) in running.items() if pipe == ready)
-    return pid, os.waitpid(pid, 0)[1] == 0
+    while True:
+        # What a process has forked and left behind holds its pipe open: then its end is seen at the next look.
+        ready = select([pipe for pipe, _, _ in running.values()], [], [], _LOOK)[0]
+        for pid, (pipe, _, _) in running.items():
+            ended, status = os.waitpid(pid, 0 if pipe in ready else os.WNOHANG)
+            if ended:
+                return pid, status == 0
 
 
 def parallel_imap_unordered(func, iterable, max_parallel=None, dir=None):

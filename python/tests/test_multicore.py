@@ -1,6 +1,7 @@
 """``parallel_map``: what becomes of the other processes when one has failed, or nobody asks for more."""
 
 import os
+import signal
 import tempfile
 import time
 import unittest
@@ -31,6 +32,15 @@ class Others(unittest.TestCase):
         self.work(seconds)
         os._exit(3)
 
+    def leave(self, seconds):
+        """Fork a process that goes on, and fail or return."""
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        if seconds:
+            os._exit(3)
+        return seconds
+
     def assertGone(self):
         with open(self.slow) as file, self.assertRaises(ProcessLookupError):
             os.kill(int(file.read()), 0)
@@ -51,6 +61,24 @@ class Others(unittest.TestCase):
         values.close()
         self.assertLess(time.monotonic() - began, 30)
         self.assertGone()
+
+    def test_what_a_process_leaves_behind_is_not_waited_for(self):
+        for arguments in ([0, 0, 0], [0, 1, 0]):
+            pid = os.fork()
+            if pid == 0:  # in a group of its own, so that what is left behind can be ended
+                os.setpgid(0, 0)
+                try:
+                    parallel_map(self.leave, arguments, 2)
+                    os._exit(0)
+                except MulticoreException:
+                    os._exit(1)
+                finally:
+                    os._exit(2)
+            began = time.monotonic()
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            os.killpg(pid, signal.SIGKILL)
+            self.assertEqual(code, max(arguments))
+            self.assertLess(time.monotonic() - began, 30)
 
 
 if __name__ == "__main__":
