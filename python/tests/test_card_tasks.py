@@ -192,14 +192,14 @@ class Exits(MetaflowCard):
             """
             @card(type="blank", refresh_interval=0)
             current.card.append(ValueBox("loss", float("nan")), "loss")
-            current.card.append(ProgressBar(3, metadata={"rates": (float("inf"), 1.5)}), "bar")
+            current.card.append(ProgressBar(3, metadata={"rates": (float("inf"), 1.5), float("nan"): 3}), "bar")
             current.card.refresh()
             self.next(self.end)
             """
         )
         self.assertOk(result)
         for _, _, data in (*self.live, self.final[0]):
-            self.assertEqual((data["data"]["loss"]["value"], data["data"]["bar"]["details"]), (None, {"rates": [None, 1.5]}))
+            self.assertEqual((data["data"]["loss"]["value"], data["data"]["bar"]["details"]), (None, {"rates": [None, 1.5], "NaN": 3}))
 
     def test_refresh_of_ones_own(self):
         result = self.run_step(

@@ -256,14 +256,14 @@ def _json(value):
     try:
         return dumps(value, allow_nan=False)
     except ValueError:
-        return dumps(_finite(value), allow_nan=False)
+        return dumps(_finite(value, dumps), allow_nan=False)
 
 
-def _finite(value):
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
+def _finite(value, dumps):
+    if isinstance(value, dict):  # a key is text in JSON, where it may be any number
+        return {dumps(key) if isinstance(key, float) else key: _finite(part, dumps) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
+        return [_finite(part, dumps) for part in value]
     return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
