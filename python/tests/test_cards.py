@@ -132,7 +132,13 @@ class Components(CardTest):
         class Other:
             pass
 
-        row = [1, 2.5, "a", True, None, {"a": 1}, [1], (2,), Other(), b"x"]
+        class Long(Number):
+            """One that Python has no number for: a longdouble."""
+
+            def item(self):
+                return Long(self.value)
+
+        row = [1, 2.5, "a", True, None, {"a": 1}, [1], (Number(2),), Long(1), b"x"]
         shown = self.described(Table([row], headers=["h"]))
         self.assertEqual(shown["data"], [[1, 2.5, "a", True, None, {"a": 1}, [1], (2,), "<object>", "<object>"]])
         self.assertEqual((shown["columns"], shown["vertical"]), (["h"], False))

@@ -31,7 +31,8 @@ def text_of(value, compressed=True):
 def plain_number(value):
     """The number of Python's that a number of numpy is. Anything else stays what it is."""
     item = getattr(value, "item", None)
-    return item() if item is not None and getattr(value, "shape", None) == () else value
+    number = item() if item is not None and getattr(value, "shape", None) == () else value
+    return value if type(number) is type(value) else number  # a longdouble's item is one, too
 
 
 def describe(value, compressed=True):
