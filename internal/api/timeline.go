@@ -191,7 +191,7 @@ func (f *Follower) rows(ctx context.Context, run Run) (*Timeline, error) {
 			return nil, err
 		}
 	}
-	return rows, f.read(ctx, run, metastore.TaskFilter{Run: f.run, After: f.seen.After()}, rows)
+	return rows, f.read(ctx, run, metastore.TaskFilter{Run: f.run, After: f.seen.After(run.Status != Running)}, rows)
 }
 
 // read reads tasks and adds what is new of them.

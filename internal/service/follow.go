@@ -103,7 +103,7 @@ func (f *follower) look(ctx context.Context, yield func(LogLine, error) bool) (m
 // find takes up tasks that have not been seen. Of a run that goes on it looks at the tasks of all steps: their ids say
 // which are still to come.
 func (f *follower) find(ctx context.Context, ended bool) error {
-	filter := metastore.TaskFilter{Run: f.p.Run, After: f.seen.After()}
+	filter := metastore.TaskFilter{Run: f.p.Run, After: f.seen.After(ended)}
 	switch {
 	case f.p.Task >= 0:
 		filter.IDs = []int64{f.p.Task}

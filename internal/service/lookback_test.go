@@ -96,9 +96,9 @@ func TestFollow(t *testing.T) {
 }
 
 // TestFollowTasksThatStartLate: a task is recorded when its process has started, which may be after one with a larger
-// id.
+// id, or after thousands.
 func TestFollowTasksThatStartLate(t *testing.T) {
-	for step, want := range map[string][]string{"work": {"2 x", "3 x", "4 x"}, "": {"2 x", "3 x", "4 x", "5 x"}} {
+	for step, want := range map[string][]string{"work": {"1 x", "2 x", "3 x", "4 x"}, "": {"1 x", "2 x", "3 x", "4 x", "5 x"}} {
 		store := mem.New()
 		now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 		s := New(Config{Store: store, Home: t.TempDir(), Host: "here", Now: func() time.Time { return now }})
@@ -118,7 +118,14 @@ func TestFollowTasksThatStartLate(t *testing.T) {
 		tick := make(chan time.Time)
 		go func() {
 			for _, step := range []func(){
-				func() { task(4, "work"); task(5, "other") }, func() { task(2, "work") }, func() { task(3, "work") }, func() {},
+				func() { task(4, "work"); task(5, "other") }, func() { task(2, "work") }, func() { task(3, "work") },
+				func() { // so many that the first, which is missing, is given up
+					for id := range int64(maxAhead + 1) {
+						task(6+id, "other")
+					}
+				},
+				func() {}, // the next look sees them all
+				func() { task(1, "work") },
 				func() { store.EndRun(t.Context(), run, metastore.RunEnd{Status: metastore.RunSucceeded, Ended: now}) },
 			} {
 				tick <- now // the look before has ended
@@ -132,7 +139,9 @@ func TestFollowTasksThatStartLate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, fmt.Sprintf("%d %s", l.Task.Task.ID, l.Text))
+			if id := l.Task.Task.ID; id < 6 {
+				got = append(got, fmt.Sprintf("%d %s", id, l.Text))
+			}
 		}
 		if slices.Sort(got); !slices.Equal(got, want) {
 			t.Errorf("step %q: got %q, want %q", step, got, want)
