@@ -473,7 +473,8 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 	if r.many != nil {
 		r.many.waitForPrints(parent, res.Status == metastore.RunInterrupted)
 	}
-	took := r.Now().Sub(r.started).Seconds()
+	// Not what comes after that: prints to a slow terminal, hooks.
+	took := end.Ended.Sub(r.started).Seconds()
 	if err == nil && r.Spin == nil { // hooks tell of runs, not of a task that is tried alone
 		r.exitHooks(parent, res.Status)
 	}
