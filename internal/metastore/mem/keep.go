@@ -177,6 +177,9 @@ func (s *Store) LogRecords(ctx context.Context) iter.Seq2[metastore.LogRecord, e
 				}
 			}
 		}
+		slices.SortFunc(list, func(a, b metastore.LogRecord) int {
+			return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Task, b.Task), cmp.Compare(a.Attempt, b.Attempt))
+		})
 		return list
 	})
 }
