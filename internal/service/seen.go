@@ -36,8 +36,8 @@ func (s *Seen) Add(id int64) bool {
 	return true
 }
 
-// After is the id after which tasks may be new. Not all of those are: Add tells. When the run has ended, those that were
-// given up are looked for once more.
+// After is the id after which tasks may be new. Not all of those are: Add tells. When the run has ended, those that
+// were given up are looked for once more.
 func (s *Seen) After(ended bool) int64 {
 	if ended && len(s.missed) > 0 {
 		return -1
