@@ -450,43 +450,38 @@ func uuid(o *Object) (string, bool) {
 	if o.Class().String() != "uuid.UUID" {
 		return "", false
 	}
-	var n *big.Int
-	switch v := o.attr("int").(type) {
-	case int64:
-		n = big.NewInt(v)
-	case *big.Int:
-		n = v
-	default:
+	b := make([]byte, 16)
+	if !bigEndian(o.attr("int"), b) {
 		return "", false
 	}
-	if n.Sign() < 0 || n.BitLen() > 128 {
-		return "", false
-	}
-	var b [16]byte
-	h := hex.EncodeToString(n.FillBytes(b[:]))
+	h := hex.EncodeToString(b)
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-"), true
 }
 
 // addressText returns the text of an address of module ipaddress.
 func addressText(o *Object) (string, bool) {
-	var n *big.Int
-	switch v := first(o.Args).(type) {
-	case int64:
-		n = big.NewInt(v)
-	case *big.Int:
-		n = v
-	default:
-		return "", false
-	}
 	b := make([]byte, 4)
 	if o.Class().Name == "IPv6Address" {
 		b = make([]byte, 16)
 	}
-	if n.Sign() < 0 || n.BitLen() > 8*len(b) {
+	if !bigEndian(first(o.Args), b) {
 		return "", false
 	}
-	address, ok := netip.AddrFromSlice(n.FillBytes(b))
+	address, ok := netip.AddrFromSlice(b)
 	return address.String(), ok
+}
+
+// bigEndian fills b with the bytes of an int, the first of them the highest. It reports whether it is one that fits.
+func bigEndian(v Value, b []byte) bool {
+	n, ok := v.(*big.Int)
+	if small, isSmall := v.(int64); isSmall {
+		n, ok = big.NewInt(small), true
+	}
+	if !ok || n.Sign() < 0 || n.BitLen() > 8*len(b) {
+		return false
+	}
+	n.FillBytes(b)
+	return true
 }
 
 // pathText returns the text of a path of module pathlib.
