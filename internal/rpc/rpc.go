@@ -77,6 +77,7 @@ type failure struct {
 // The bounds of what goes on at once, and of a part of a stream.
 const (
 	maxAtOnce = 16
+	maxTaken  = 256 // requests that are worked on or wait for that; who sends more waits itself
 	partSize  = 1 << 20
 )
 
@@ -106,6 +107,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, version string, ope
 	if err := s.write(hello{Type: "hello", RPC: Version, Levada: version, Methods: api.Methods()}); err != nil {
 		return err
 	}
+	taken := make(chan struct{}, maxTaken)
 	r := bufio.NewReaderSize(in, 64<<10)
 	for {
 		var q request
@@ -120,9 +122,10 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, version string, ope
 			s.cancel(q)
 			continue
 		}
+		taken <- struct{}{}
 		ctx, done := s.begin(ctx, q.ID)
 		going.Go(func() {
-			defer done()
+			defer func() { done(); <-taken }()
 			s.serve(ctx, q)
 		})
 	}

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/levadahq/levada/internal/api"
@@ -267,6 +269,57 @@ func TestCancelWhileOthersWait(t *testing.T) {
 	}
 	<-started // its place is taken by one that waited
 	c.end()
+}
+
+// TestFlood: of requests without end only some are taken while those before them hang.
+func TestFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const all = 20_000
+		release := make(chan struct{})
+		in, requests := io.Pipe()
+		answers, out := io.Pipe()
+		served := make(chan error, 1)
+		go func() {
+			served <- rpc.Serve(t.Context(), in, out, "test", func(context.Context, rpc.Where) (*rpc.Store, error) {
+				<-release
+				return nil, fault.New(fault.NotFound, "there is no store here")
+			})
+			out.Close()
+		}()
+		var sent atomic.Int64
+		go func() {
+			for id := range int64(all) {
+				frame, err := protocol.AppendFrame(nil, map[string]any{"id": id + 1, "method": "tags", "params": api.TagsRequest{Run: 1}})
+				if err == nil {
+					_, err = requests.Write(frame)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				sent.Add(1)
+			}
+			requests.Close()
+		}()
+		answered := make(chan int, 1)
+		go func() {
+			n, r := -1, bufio.NewReader(answers) // without the greeting
+			for {
+				if _, err := protocol.ReadFrame(r, &struct{}{}); err != nil {
+					answered <- n
+					return
+				}
+				n++
+			}
+		}()
+		synctest.Wait() // until nothing moves
+		if n := sent.Load(); n > 3000 {
+			t.Errorf("%d requests were taken", n)
+		}
+		close(release)
+		if n, err := <-answered, <-served; n != all || err != nil {
+			t.Errorf("%d answers, %v", n, err)
+		}
+	})
 }
 
 func TestHostileFrames(t *testing.T) {
