@@ -275,7 +275,9 @@ func Catch(field string) Option {
 
 // Needs says what a step needs of the machine that it runs on. Steps run at once as far as there is enough.
 type Needs struct {
-	CPU    float64 // cores
+	CPU float64 // cores
+	// GPU is how many of NVIDIA's GPUs: CUDA_VISIBLE_DEVICES names those that the task is given, unless it shares its
+	// process with others. Below 1, it shares one.
 	GPU    float64
 	Memory int // megabytes
 }

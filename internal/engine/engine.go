@@ -34,6 +34,9 @@
 // nothing else runs, and nothing is launched beside it; [Oversized] reports that once per step. The same is true of a
 // gang with more nodes than there are workers, the only case in which more than MaxWorkers attempts are alive.
 //
+// Cores and memory are counted. GPUs are given one by one (Launch.GPUs), because each has memory of its own: a request
+// for part of one fits if one GPU has that part left, and a request for several if as many are free as a whole.
+//
 // # Attempts
 //
 // An attempt is over when two events have arrived, in either order: [PlaceFreed] (its place may be used again) and
@@ -92,6 +95,7 @@ type Engine struct {
 	live     map[TaskID]*task // tasks whose attempt is under way
 	queue    queue            // what is ready
 	used     usage            // what live processes take
+	gpus     gpus             // what they leave of the GPUs
 	steps    []StepProgress   // by Node.ID
 	warned   []bool           // by Node.ID: Oversized was told
 	recovery *recovery        // until Started
@@ -111,6 +115,7 @@ type task struct {
 	attempt   int
 	state     attemptState
 	killed    bool  // Kill was sent for this attempt
+	gpus      []int // that this attempt was given; its own until its place is free
 	gang      *gang // nil if it is not a node of one
 }
 
@@ -123,6 +128,7 @@ func New(g *graph.Graph, p Policy) *Engine {
 		policy: p,
 		next:   p.FirstTask,
 		live:   make(map[TaskID]*task),
+		gpus:   newGPUs(p.Machine),
 		steps:  make([]StepProgress, len(g.Nodes)),
 		warned: make([]bool, len(g.Nodes)),
 	}
@@ -228,6 +234,8 @@ func (e *Engine) attempt(cause attemptCause, id TaskID, attempt int) *task {
 // placeFreed gives back the place of an attempt.
 func (e *Engine) placeFreed(t *task) {
 	e.used.release(t.node)
+	e.gpus.giveBack(t.node.Resources.GPU, t.gpus)
+	t.gpus = nil
 	e.settle(t)
 }
 

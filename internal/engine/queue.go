@@ -86,7 +86,6 @@ func (s *scope) child() *task {
 type usage struct {
 	slots  int
 	cpu    float64
-	gpu    float64
 	memory float64
 	alone  bool // nothing may be launched beside what lives
 }
@@ -109,28 +108,30 @@ func (e *Engine) fits(u unit) bool {
 		return true
 	}
 	n, count := u.node()
-	return !e.used.alone && e.used.slots+count <= e.policy.MaxWorkers && e.within(e.used.with(n, count))
+	return !e.used.alone && e.used.slots+count <= e.policy.MaxWorkers && e.admits(n, count, e.used, e.gpus)
 }
 
-// within reports whether the machine has what is used. Sums of fractions are a
-// little off, so a little more than the machine has is within.
-func (e *Engine) within(u usage) bool {
-	const slack = 1e-6
+// admits reports whether the machine has what attempts of a step ask for, where some is used and some GPUs are free.
+func (e *Engine) admits(n *graph.Node, count int, used usage, free gpus) bool {
 	m := e.policy.Machine
 	if m == (Resources{}) {
 		return true
 	}
-	return u.cpu <= m.CPU+slack && u.gpu <= m.GPU+slack && u.memory <= float64(m.Memory)+slack
+	used = used.with(n, count)
+	return used.cpu <= m.CPU+slack && used.memory <= float64(m.Memory)+slack && free.room(n.Resources.GPU, count)
 }
+
+// slack is how much more than the machine has is admitted, because sums of fractions are a little off.
+const slack = 1e-6
 
 // launch starts a unit, for which there is room.
 func (e *Engine) launch(u unit) {
 	n, count := u.node()
-	oversized := !e.within(usage{}.with(n, count))
+	oversized := !e.admits(n, count, usage{}, newGPUs(e.policy.Machine))
 	if oversized && !e.warned[n.ID] {
 		e.warned[n.ID] = true
 		e.tell(Oversized{Step: n.Name, Requested: Resources{
-			CPU: n.Resources.CPU * float64(count), GPU: n.Resources.GPU * float64(count), Memory: n.Resources.Memory * int64(count),
+			CPU: n.Resources.CPU * float64(count), GPU: needed(n.Resources.GPU, count), Memory: n.Resources.Memory * int64(count),
 		}})
 	}
 	e.used = e.used.with(n, count)
@@ -152,6 +153,7 @@ func (e *Engine) launchTask(t *task) {
 		e.next++
 	}
 	t.state, _ = t.state.after(causeLaunched)
+	t.gpus, _ = e.gpus.take(t.node.Resources.GPU)
 	e.live[t.id] = t
 	e.steps[t.node.ID].Waiting--
 	e.steps[t.node.ID].Running++
@@ -162,7 +164,6 @@ func (e *Engine) launchTask(t *task) {
 func (u usage) with(n *graph.Node, count int) usage {
 	u.slots += count
 	u.cpu += n.Resources.CPU * float64(count)
-	u.gpu += n.Resources.GPU * float64(count)
 	u.memory += float64(n.Resources.Memory) * float64(count)
 	return u
 }
@@ -174,7 +175,6 @@ func (u *usage) release(n *graph.Node) {
 		return
 	}
 	u.cpu -= n.Resources.CPU
-	u.gpu -= n.Resources.GPU
 	u.memory -= float64(n.Resources.Memory)
 }
 

@@ -140,6 +140,7 @@ func (t *task) launch() *Launch {
 	return &Launch{
 		Task: t.id, Step: t.node, Attempt: t.attempt, Retries: t.node.Retries, Fallback: t.attempt > t.node.Retries,
 		Scope: t.scope.id(), Index: t.index, Stack: t.stack(), Base: t.base, Inputs: t.inputs, Joins: t.closes.id(), Iteration: t.iteration,
+		GPUs: slices.Clone(t.gpus),
 	}
 }
 

@@ -257,6 +257,9 @@ func describe(c engine.Command) string {
 				b.WriteString("gang")
 			}
 		}
+		if c.GPUs != nil {
+			fmt.Fprintf(&b, " gpus=%v", c.GPUs)
+		}
 		return b.String()
 	case engine.Kill:
 		return fmt.Sprintf("kill %d.%d", c.Task, c.Attempt)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -330,6 +331,8 @@ func (w *world) check() {
 	var slots, units int
 	var cpu float64
 	var memory int64
+	m := w.policy.Machine
+	gpus := make([]float64, int(m.GPU)) // what is taken of each
 	seen := make(map[engine.TaskID]bool)
 	for _, a := range w.live {
 		if a.exited {
@@ -338,23 +341,30 @@ func (w *world) check() {
 		slots++
 		cpu += a.Step.Resources.CPU
 		memory += a.Step.Resources.Memory
+		for _, i := range a.GPUs {
+			gpus[i] += min(a.Step.Resources.GPU, 1)
+		}
+		if want := min(math.Ceil(a.Step.Resources.GPU), m.GPU); float64(len(a.GPUs)) != want {
+			w.fatal("%s was given the GPUs %v, and should have %v of them", a.key, a.GPUs, want)
+		}
 		if !a.Step.Gang() || !seen[a.Scope] {
 			units++
 			seen[a.Scope] = true
 		}
 	}
-	m := w.policy.Machine
 	large := func(a *attempt) bool {
-		return m != (engine.Resources{}) && (a.Step.Resources.CPU > m.CPU || a.Step.Resources.Memory > m.Memory)
+		want := a.Step.Resources
+		return m != (engine.Resources{}) && (want.CPU > m.CPU || want.Memory > m.Memory || want.GPU > m.GPU)
 	}
 	for _, a := range w.live {
 		if !a.exited && units > 1 && large(a) {
 			w.fatal("%s is too large for the machine, but does not run alone", a.key)
 		}
 	}
-	over := slots > w.policy.MaxWorkers || m != (engine.Resources{}) && (cpu > m.CPU+1e-5 || memory > m.Memory)
+	over := slots > w.policy.MaxWorkers || m != (engine.Resources{}) &&
+		(cpu > m.CPU+1e-5 || memory > m.Memory || slices.ContainsFunc(gpus, func(taken float64) bool { return taken > 1+1e-5 }))
 	if over && units > 1 {
-		w.fatal("%d places, %v cores and %d MB are taken", slots, cpu, memory)
+		w.fatal("%d places, %v cores, %d MB and %v of the GPUs are taken", slots, cpu, memory, gpus)
 	}
 	running, done := make(map[string]int), 0
 	for _, a := range w.live {
@@ -455,7 +465,7 @@ func newWorld(t *testing.T, seed uint64, steps int) *world {
 		trace:   []string{fmt.Sprintf("seed %d", seed), text},
 	}
 	if r.IntN(2) == 0 {
-		w.policy.Machine = engine.Resources{CPU: float64(1 + r.IntN(4)), Memory: int64(50 + r.IntN(100))}
+		w.policy.Machine = engine.Resources{CPU: float64(1 + r.IntN(4)), GPU: float64(r.IntN(4)), Memory: int64(50 + r.IntN(100))}
 	}
 	return w
 }

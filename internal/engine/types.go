@@ -48,6 +48,10 @@ type Launch struct {
 
 	// Iteration counts from 0 the times a recursive switch step has run in a row; 0 for other steps.
 	Iteration int
+
+	// GPUs are those of the machine that the attempt is given, counted from 0. Nil if its step asks for none, or the
+	// machine has none.
+	GPUs []int
 }
 
 // Element returns the element of the innermost foreach that the task works on. A node of a gang works on none; a join
@@ -166,8 +170,8 @@ const (
 // Resources is what a task asks for or a machine has. Zero means nothing asked.
 type Resources struct {
 	CPU    float64 // cores
-	GPU    float64
-	Memory int64 // MB
+	GPU    float64 // of a machine: how many it has, a whole number
+	Memory int64   // MB
 }
 
 // Policy is what a run is allowed to do.

@@ -98,24 +98,26 @@ type Project struct {
 
 // Task asks a process to run one attempt of one task. See README.md for the fields.
 type Task struct {
-	Type        string    `json:"type"` // "task"
-	*Context              // nil where the fork server has been told already
-	Step        string    `json:"step"`
-	Task        string    `json:"task"`
-	Attempt     int       `json:"attempt"`
-	Retries     int       `json:"retries,omitempty"`
-	Fallback    bool      `json:"fallback,omitempty"`
-	Died        string    `json:"died,omitempty"` // with Fallback: how the last attempt ended
-	Stack       []Frame   `json:"stack,omitempty"`
-	Item        *Item     `json:"item,omitempty"`
-	Join        *Join     `json:"join,omitempty"`
-	Iteration   int       `json:"iteration,omitempty"`
-	Parallel    *Parallel `json:"parallel,omitempty"`
-	Timeout     float64   `json:"timeout,omitempty"`
-	Cgroup      string    `json:"cgroup,omitempty"`
-	Traceparent string    `json:"traceparent,omitempty"` // for the variable TRACEPARENT
-	Ahead       []Value   `json:"ahead,omitempty"`       // what its code reads first; the bytes come before the item's
-	Spin        *Spin     `json:"spin,omitempty"`
+	Type      string    `json:"type"` // "task"
+	*Context            // nil where the fork server has been told already
+	Step      string    `json:"step"`
+	Task      string    `json:"task"`
+	Attempt   int       `json:"attempt"`
+	Retries   int       `json:"retries,omitempty"`
+	Fallback  bool      `json:"fallback,omitempty"`
+	Died      string    `json:"died,omitempty"` // with Fallback: how the last attempt ended
+	Stack     []Frame   `json:"stack,omitempty"`
+	Item      *Item     `json:"item,omitempty"`
+	Join      *Join     `json:"join,omitempty"`
+	Iteration int       `json:"iteration,omitempty"`
+	Parallel  *Parallel `json:"parallel,omitempty"`
+	Timeout   float64   `json:"timeout,omitempty"`
+	Cgroup    string    `json:"cgroup,omitempty"`
+	Ahead     []Value   `json:"ahead,omitempty"` // what its code reads first; the bytes come before the item's
+	Spin      *Spin     `json:"spin,omitempty"`
+
+	// Environment is variables of this attempt alone, over those of its interpreter.
+	Environment map[string]string `json:"environment,omitempty"`
 }
 
 // Spin says how a task is run that is run alone, again.

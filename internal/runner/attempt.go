@@ -567,13 +567,38 @@ func (r *Runner) context() *protocol.Context {
 	return c
 }
 
+// environment is what the attempt has in its environment for itself alone. What the user sets with @environment counts
+// more.
+func (a *attempt) environment() map[string]string {
+	vars := map[string]string{}
+	add := func(name, value string) {
+		if _, set := a.launch.Step.Environment[name]; !set && value != "" {
+			vars[name] = value
+		}
+	}
+	add("TRACEPARENT", a.r.Trace.Traceparent(a.span))
+	add("CUDA_VISIBLE_DEVICES", a.gpus())
+	return vars
+}
+
+// gpus names the GPUs that the attempt was given.
+func (a *attempt) gpus() string {
+	var names []string
+	for _, i := range a.launch.GPUs {
+		if i < len(a.r.GPUs) {
+			names = append(names, string(a.r.GPUs[i]))
+		}
+	}
+	return strings.Join(names, ",")
+}
+
 // firstFrame makes what tells a process what to do.
 func (r *Runner) firstFrame(a *attempt) (worker.First, error) {
 	l := &a.launch
 	t := &protocol.Task{
 		Type: "task", Step: l.Step.Name, Task: strconv.FormatInt(int64(l.Task), 10),
 		Attempt: l.Attempt, Retries: l.Retries, Fallback: l.Fallback, Iteration: l.Iteration,
-		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Traceparent: r.Trace.Traceparent(a.span), Spin: r.Spin, Stack: make([]protocol.Frame, len(l.Stack)),
+		Timeout: l.Step.Timeout.Seconds(), Cgroup: a.confine(), Environment: a.environment(), Spin: r.Spin, Stack: make([]protocol.Frame, len(l.Stack)),
 	}
 	if l.Fallback {
 		t.Died = r.problems[l.Task]

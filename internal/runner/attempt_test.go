@@ -5,10 +5,12 @@ import (
 	"errors"
 	"math/bits"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/levadahq/levada/internal/engine"
+	"github.com/levadahq/levada/internal/protocol"
 	"github.com/levadahq/levada/internal/worker"
 )
 
@@ -74,5 +76,41 @@ func TestNothingIsBegunOnceTheRunIsGivenUp(t *testing.T) {
 	}
 	if len(m.batch) > 0 || m.proc != nil {
 		t.Error("it would be told to a process")
+	}
+}
+
+// TestThePlaceOfAnAttempt: it is free when the process has closed its socket, which is a little before its end. But
+// what it holds of a GPU's memory is free only at its end.
+func TestThePlaceOfAnAttempt(t *testing.T) {
+	for _, gpus := range [][]int{nil, {0}} {
+		r := newTalker(t).r
+		r.Now, r.Watch, r.Engine = time.Now, deaf{}, engine.New(r.Graph, engine.Policy{})
+		l := *r.Engine.Apply(engine.Started{})[0].(*engine.Launch)
+		l.Step, l.GPUs = r.Graph.Lookup("end"), gpus
+		a := r.newAttempt(l)
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		process := os.NewFile(uintptr(fds[1]), "process")
+		done, err := protocol.AppendFrame(nil, map[string]any{"type": "done", "ok": true}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		process.Write(done)
+		process.Close()
+		a.proc = &worker.Process{Conn: os.NewFile(uintptr(fds[0]), "engine")}
+		a.converse()
+		for _, f := range r.calls.take(nil) {
+			f()
+		}
+		if a.free != (gpus == nil) {
+			t.Errorf("GPUs %v: the socket is closed, the place is free: %v", gpus, a.free)
+		}
+		a.proc = nil
+		a.exited(worker.Exit{})
+		if !a.free {
+			t.Errorf("GPUs %v: the process is gone, and its place is not free", gpus)
+		}
 	}
 }

@@ -91,13 +91,16 @@ func (a *attempt) converse() {
 		a.ended(partTalk)
 	})
 	if res != nil && res.ok {
-		// The socket ends when the process has given back its memory, a little before its end is told of.
+		// The socket ends when the process has given back its memory, a little before its end is told of. GPUs have
+		// memory too, which is given back after that.
 		// What it still says is thrown away, so that it need not wait for somebody to read it.
 		io.Copy(io.Discard, c.in)
-		a.r.post(func() {
-			a.gone = true
-			a.giveUpPlace()
-		})
+		if len(a.launch.GPUs) == 0 {
+			a.r.post(func() {
+				a.gone = true
+				a.giveUpPlace()
+			})
+		}
 	}
 	a.proc.Conn.Close()
 }

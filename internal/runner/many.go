@@ -216,7 +216,7 @@ func (m *many) tell(all []*attempt) error {
 		return err
 	}
 	t := first.Header.(*protocol.Task)
-	t.Traceparent = "" // the process has one environment for all its tasks
+	t.Environment = nil // the process has one environment for all its tasks
 	f := protocol.Many{Type: "tasks", First: t, Base: int64(all[0].launch.Base)}
 	var items *foreachItems
 	if n := len(t.Stack); n > 0 && t.Item != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,7 +53,9 @@ func (r *Runner) startGuest(a *attempt) {
 		t.Item = &protocol.Item{Codec: t.Item.Codec}
 		first.Body = nil
 	}
-	program := r.program(a, a.launch.Step.Environment)
+	vars := a.environment()
+	maps.Copy(vars, a.launch.Step.Environment)
+	program := r.program(a, vars)
 	program.Socket = protocol.TaskSocket
 	proc, err := r.Pool.Exec(program, &first, worker.Watch{
 		Started: func(pid int) { r.post(func() { a.started(pid) }) },
@@ -163,18 +166,14 @@ func (c *conversation) programEnvironment(dir string) map[string]string {
 		"LEVADA_FLOW": run.Flow, "LEVADA_RUN": id, "LEVADA_STEP": l.Step.Name, "LEVADA_TASK": task,
 		"LEVADA_ATTEMPT": strconv.Itoa(l.Attempt), "LEVADA_PATHSPEC": run.Flow + "/" + id + "/" + l.Step.Name + "/" + task,
 	}
-	if c.r.Trace != nil {
-		vars["TRACEPARENT"] = c.r.Trace.Traceparent(c.a.span)
-	}
+	maps.Copy(vars, c.a.environment())
 	if n := len(l.Stack); n > 0 {
 		vars["LEVADA_INDEX"] = strconv.Itoa(l.Stack[n-1].Index)
 		if _, ok := l.Element(); ok && l.Inputs == nil {
 			vars["LEVADA_ITEM"] = filepath.Join(dir, "item.json")
 		}
 	}
-	for k, v := range l.Step.Environment {
-		vars[k] = v
-	}
+	maps.Copy(vars, l.Step.Environment)
 	return vars
 }
 

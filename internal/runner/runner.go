@@ -95,6 +95,8 @@ type Config struct {
 	Cgroups *usage.Cgroups
 	// Machine is what @resources requests are admitted against.
 	Machine engine.Resources
+	// GPUs are those of the machine, as attempts that are given some are told.
+	GPUs []usage.GPU
 	// Home is the store's folder, as clients in the tasks are told. May be empty.
 	Home string
 	// LogDir is where logs that are too long for the database go.

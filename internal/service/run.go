@@ -230,7 +230,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Trace: s.c.Tracing.Start(run), Cgroups: s.c.Cgroups, Home: s.c.Name, LogDir: logs,
 		MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Triggers: o.Triggers, Programs: programs, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
-		Machine: s.machine(), Warnings: warnings, Carried: w.carried,
+		Machine: s.machine(), GPUs: s.c.Machine.GPUs, Warnings: warnings, Carried: w.carried,
 	})
 	res, err := r.Run(ctx)
 	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem, Lost: res.Lost}, err

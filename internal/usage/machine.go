@@ -33,29 +33,24 @@ func Machine(env []string) Resources {
 	return r
 }
 
-// gpus lists the NVIDIA devices, cut down to what CUDA_VISIBLE_DEVICES leaves.
+// gpus lists the NVIDIA devices, cut down to what CUDA_VISIBLE_DEVICES leaves. CUDA numbers those that are there from
+// 0, whatever the numbers of their files: a container may have only the third one of its machine.
 func gpus(dev, visible string, set bool) []GPU {
-	var indexes []int
 	paths, _ := filepath.Glob(filepath.Join(dev, "nvidia[0-9]*"))
-	for _, path := range paths {
-		if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), "nvidia")); err == nil {
-			indexes = append(indexes, n)
-		}
-	}
-	slices.Sort(indexes)
+	devices := len(paths)
 	list := []GPU{}
 	if !set {
-		for _, n := range indexes {
+		for n := range devices {
 			list = append(list, GPU(strconv.Itoa(n)))
 		}
 		return list
 	}
-	if len(indexes) == 0 {
+	if devices == 0 {
 		return list
 	}
 	for name := range strings.SplitSeq(visible, ",") {
 		name = strings.TrimSpace(name)
-		if n, err := strconv.Atoi(name); name == "" || err == nil && (n < 0 || n >= len(indexes)) {
+		if n, err := strconv.Atoi(name); name == "" || err == nil && (n < 0 || n >= devices) {
 			break // CUDA stops at the first that does not exist
 		}
 		if slices.Contains(list, GPU(name)) {

@@ -79,7 +79,7 @@ func TestGPUs(t *testing.T) {
 		set     bool
 		want    []GPU
 	}{
-		{"", false, []GPU{"0", "1", "10"}},
+		{"", false, []GPU{"0", "1", "2"}},
 		{"", true, []GPU{}},
 		{"-1", true, []GPU{}},
 		{"1, 0", true, []GPU{"1", "0"}},

@@ -102,6 +102,16 @@ type Setting struct {
 // Plain reports whether it is the flow's own setting.
 func (s Setting) Plain() bool { return s.Python == "" && len(s.Vars) == 0 }
 
+// with adds variables to a setting.
+func (s Setting) with(vars map[string]string) Setting {
+	if len(vars) > 0 {
+		all := maps.Clone(vars)
+		maps.Copy(all, s.Vars)
+		s.Vars = all
+	}
+	return s
+}
+
 // vars are the variables of a process. The programs of an interpreter's environment are
 // found first, as where one is activated.
 func (s Setting) vars() map[string]string {
@@ -367,6 +377,9 @@ func (p *Pool) server(ctx context.Context, set Setting) (*Server, error) {
 
 // spawn starts a fresh worker for one task.
 func (p *Pool) spawn(first First, set Setting, watch Watch) (*Process, error) {
+	if t, ok := first.Header.(*protocol.Task); ok {
+		set = set.with(t.Environment)
+	}
 	program := p.program(set)
 	program.Env = append(program.Env, p.asks()...)
 	var speech []byte

@@ -25,7 +25,7 @@ _UNSET = object()
 #: Types of values that the short form of a done frame has, with their names in it.
 _PLAIN = {int: "int", float: "float", bool: "bool", type(None): "NoneType"}
 #: Fields of a first frame that ask for more than to call the step.
-_UNUSUAL = frozenset(("fallback", "timeout", "cgroup", "with", "spin", "parallel", "traceparent"))
+_UNUSUAL = frozenset(("fallback", "timeout", "cgroup", "with", "spin", "parallel", "environment"))
 _ENTRY = '{"name":"%s","codec":"pickle","type":"%s","size":%d,"length":%d}'
 
 
@@ -229,10 +229,10 @@ class Task:
         if not self._simple:
             if self.frame.get("cgroup"):
                 _join_cgroup(self.frame["cgroup"])
-            if self.frame.get("traceparent"):
+            if self.frame.get("environment"):
                 from os import environ
 
-                environ["TRACEPARENT"] = self.frame["traceparent"]
+                environ.update(self.frame["environment"])
             for added in self.frame.get("with") or ():
                 self.plan.apply(added["name"], added.get("attributes") or {})
             if self.plan.cards is not None:

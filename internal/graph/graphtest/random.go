@@ -57,6 +57,9 @@ func (m *maker) emit(name, next string, caught bool) {
 	}
 	if m.shape.Resources && m.r.IntN(2) == 0 {
 		fmt.Fprintf(&m.b, " @resources:cpu=%.1f,memory=%d", float64(m.r.IntN(20))/10, m.r.IntN(100))
+		if m.r.IntN(2) == 0 {
+			fmt.Fprintf(&m.b, ",gpu=%.1f", float64(1+m.r.IntN(25))/10)
+		}
 	}
 	fmt.Fprintf(&m.b, " -> %s\n", next)
 }
