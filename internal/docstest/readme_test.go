@@ -169,6 +169,7 @@ var masks = []struct {
 	{regexp.MustCompile(`just now|\d+ seconds? ago`), "AGO"},
 	{regexp.MustCompile(`"(seconds|rate|left|elapsed|cpu|memory|pid)":[0-9.]+`), `"$1":N`},
 	{regexp.MustCompile(`0x[0-9a-f]+`), "0xN"},
+	{regexp.MustCompile(`python_version:[0-9a-z.+]+`), "python_version:N"},
 	{regexp.MustCompile(`  +`), " "},
 }
 

@@ -166,11 +166,12 @@ class Loaded:
 
 def explain(name, value, error, folder="the store"):
     """The exception that says why an artifact cannot be pickled into a staging folder, and what of it."""
-    if isinstance(error, MetaflowException):
-        return error
     from .whereabouts import at
 
     place = "" if isinstance(error, OSError) else at(name, value)
+    if isinstance(error, MetaflowException):  # it explains itself, but for the artifact
+        error.message = "The artifact '%s' cannot be stored%s: %s" % (name, place, error.message)
+        return error
     text = "%s: %s%s" % (type(error).__name__, error, place)
     if isinstance(error, TypeError):
         return UnpicklableArtifactException(name, "%s%s" % (error, place))

@@ -3,7 +3,7 @@
 import sys
 from os.path import dirname
 
-from .exceptions import MetaflowException, UnpicklableArtifactException
+from .exceptions import MetaflowException, TimeoutException, UnpicklableArtifactException
 from .standard import library
 
 with library():
@@ -50,6 +50,14 @@ def traceback_of(exception):
         failure = TracebackException.from_exception(exception)
         _trim_all(failure)
         return without_secrets("".join(failure.format()))
+
+
+def _way_to(exception):
+    """The lines of the user's on which an exception came about that explains itself, without what it says."""
+    with library():
+        stack = TracebackException.from_exception(exception).stack
+        _trim(stack)
+        return without_secrets("".join(stack.format()))
 
 
 def stack_of(frame, caller):
@@ -115,7 +123,9 @@ def text(title, exception):
     """What a task prints about the exception that ended it."""
     if isinstance(exception, MetaflowException):
         said = explanation(exception)
-        if not isinstance(exception, UnpicklableArtifactException) and exception.__cause__ is not None:
+        if exception.line_no is None and not isinstance(exception, TimeoutException):  # which tell the place themselves
+            said += _way_to(exception)
+        if not isinstance(exception, UnpicklableArtifactException) and exception.__cause__ not in (None, exception):
             said += "\n" + traceback_of(exception.__cause__)
         return "%s failed:\n%s\n" % (title, said)
     said = "%s failed:\n    Internal error\n%s\n" % (title, traceback_of(exception))

@@ -69,7 +69,10 @@ class FlowSpec:
 
     def __reduce_ex__(self, protocol):
         raise MetaflowException(
-            "Flows can't be serialized. Maybe you tried to assign *self* or one of the *inputs* to an attribute?"
+            "Flows can't be serialized. Maybe you tried to assign *self* or one of the *inputs* to an attribute? "
+            "Assign the values of it that you need. Or to run a method of the flow in another process? Give that a "
+            "function of the module, or let it be forked, as from Python 3.14 on it is not by default: "
+            "multiprocessing.get_context('fork')."
         )
 
     def _levada_shared(self, attribute, parameter):

@@ -71,8 +71,9 @@ def _parts(value):
     elif isinstance(value, (set, frozenset)):
         for part in value:
             yield ", in its element %s" % _short(part), part
-    if hasattr(type(value), "__getstate__") and type(value).__getstate__ is not getattr(object, "__getstate__", None):
-        return  # what it says of itself is pickled, not its attributes
+    for own in "__getstate__", "__reduce_ex__":
+        if getattr(type(value), own, None) is not getattr(object, own, None):
+            return  # what it says of itself is pickled, not its attributes
     try:
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:

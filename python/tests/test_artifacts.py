@@ -164,7 +164,7 @@ class Refused(FlowTest):
         host = self.steps(
             "import threading\nself.ok = 1\nself.lock = threading.Lock()\nself.next(self.end)",
             "def f():\n    class C: pass\n    return C()\nself.c = f()\nself.next(self.end)",
-            "self.me = self\nself.next(self.end)",
+            "self.me = {'x': [1, self]}\nself.next(self.end)",
             "JOIN\nself.them = [inputs[0]]\nself.next(self.end)",
         )
         result = host.task("s0")
@@ -173,8 +173,10 @@ class Refused(FlowTest):
         self.assertEqual(result.values(), {"ok": 1})
         result = host.task("s1")
         self.assertFails(result, "Data store error", "'c'", "pickle")
-        self.assertFails(host.task("s2"), "Flows can't be serialized")
-        self.assertFails(host.join("s3", [{}]), "Flows can't be serialized")
+        result = host.task("s2")
+        self.assertFails(result, "The artifact 'me' cannot be stored, at me['x'][1]: Flows can't be serialized")
+        self.assertEqual(result.stderr.count("Flows can't be serialized"), 1)
+        self.assertFails(host.join("s3", [{}]), "The artifact 'them'", "them[0]: Flows can't be serialized")
 
     def test_staged_files_of_a_failed_attempt(self):
         host = self.steps("self.big = 'x' * 400000\nimport threading\nself.l = threading.Lock()\nself.next(self.end)")

@@ -44,11 +44,17 @@ class Output(FlowTest):
 
     def test_exceptions_that_explain_themselves(self):
         host = self.steps(
-            "from metaflow.exception import MetaflowException\nclass E(MetaflowException):\n    headline = 'Head'\n"
-            "raise E('one\\ntwo', 7)"
+            "class E(MetaflowException):\n    headline = 'Head'\nraise E('one\\ntwo', 7)",
+            "g()",
+            classbody="pass\nglobal g, MetaflowException\nfrom metaflow.exception import MetaflowException\n"
+            "def g():\n    raise MetaflowException('three')",
         )
         result = host.task("s0")
         self.assertEqual(result.stderr, "<flow F step s0> failed:\n    Head on line 7:\n    one\n    two\n\n")
+        told = host.task("s1").stderr.split("\n")
+        self.assertEqual(told[:3], ["<flow F step s1> failed:", "    Flow failed:", "    three"])
+        places = [line.split(", ")[-1] for line in told[3:] if line.startswith("  File ")]
+        self.assertEqual(places, ["in s1", "in g"])
 
 
 class Ends(FlowTest):
