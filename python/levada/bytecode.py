@@ -12,7 +12,7 @@ def keep():
     """Write the bytecode that is missing, in a process beside this one, if the folder is Levada's."""
     package = os.path.dirname(os.path.abspath(__file__))
     root = os.path.dirname(package)
-    if not sys.dont_write_bytecode or os.path.exists(__cached__):
+    if not sys.dont_write_bytecode or os.path.exists(__spec__.cached):
         return
     if not os.path.exists(os.path.join(root, ".complete")) or not os.access(package, os.W_OK):
         return

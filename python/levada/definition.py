@@ -215,9 +215,8 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
     lines, places, own_node = {}, {}, None
     for cls in reversed(flow_class.__mro__):
         filename = file_of(cls)
-        source = (
-            sources.of(filename) if filename and cls.__module__ not in ("builtins", __package__ + ".flowspec") else None
-        )
+        ours = cls.__module__ in ("builtins", __spec__.parent + ".flowspec")
+        source = sources.of(filename) if filename and not ours else None
         node = source.classes.get(cls.__name__) if source else None
         for name, line in assignment_lines(node).items():
             lines[name] = line

@@ -199,7 +199,7 @@ def methods_of(flow_class):
     """The functions of a flow's own classes that are no steps, by name, each with its class."""
     methods = {}
     for cls in reversed(flow_class.__mro__):
-        if cls is object or cls.__module__.partition(".")[0] == __package__:
+        if cls is object or cls.__module__.partition(".")[0] == __spec__.parent:
             continue
         for name, value in cls.__dict__.items():
             methods.pop(name, None)

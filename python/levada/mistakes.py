@@ -311,7 +311,7 @@ def _twice(flow_class, steps, sources):
     """Steps that a class defines more than once: the last definition counts."""
     nodes = [node for _, node in steps]
     for cls in reversed(flow_class.__mro__):
-        if cls is object or cls.__module__.partition(".")[0] == __package__:
+        if cls is object or cls.__module__.partition(".")[0] == __spec__.parent:
             continue
         for name, definitions in _definitions(cls, sources).items():
             if len(definitions) < 2 or not any(node is definitions[-1] for node in nodes):
