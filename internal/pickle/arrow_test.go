@@ -126,7 +126,7 @@ func TestArrowIndex(t *testing.T) {
 				t.Errorf("%d labels, first %q", n, label(0))
 			}
 			// A name that is missing is no text, and is said to be so.
-			if _, why := columnNames(value); why != unnamed {
+			if _, why := columnNames(value, DefaultMemory); why != unnamed {
 				t.Errorf("refused with %v", why)
 			}
 		}

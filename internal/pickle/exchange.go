@@ -468,7 +468,7 @@ func csvTableOf(v Value, max int) (t *csvTable, why Refusal, ok bool) {
 	if !ok || len(axes) != 2 {
 		return nil, unreadable, true
 	}
-	names, why := columnNames(axes[0])
+	names, why := columnNames(axes[0], max)
 	if why.Why != "" {
 		return nil, why, true
 	}
@@ -495,28 +495,49 @@ func csvTableOf(v Value, max int) (t *csvTable, why Refusal, ok bool) {
 // the number of its cells does not overflow.
 const mostRows = 1 << 40
 
-// columnNames returns the labels of the columns as text, or why there is no text of them.
-func columnNames(index Value) ([]string, Refusal) {
-	if indexLength(index) == 0 { // of whatever it is
+// columnNames returns the labels of the columns as text, or why there is no text of them. Numbers, which pandas gives
+// to columns without names, and times become the text that they have as elements. All of it takes at most max bytes.
+func columnNames(index Value, max int) ([]string, Refusal) {
+	label, n := labelsOf(index, 0)
+	switch {
+	case n == 0: // of whatever it is
 		return nil, Refusal{}
-	}
-	labels, ok := firstLabels(index, math.MaxInt)
-	if !ok {
-		if holdsText(index) {
-			return nil, unreadableNames
-		}
-		return nil, unnamed
+	case short(Type(index)) == "MultiIndex":
+		return nil, namedInLevels
+	case n > mostNames:
+		return nil, unreadable
 	}
 	var names []string
-	for _, l := range labels {
-		text, ok := l.(string)
-		if !ok {
+	named := map[string]Value{}
+	for i := range n {
+		l := label(i)
+		text, holds := csvText(l)
+		if max -= len(text) + 1; max < 0 {
+			return nil, tooMuchCSV
+		}
+		_, isText := l.(string)
+		switch _, unknown := l.(sight); {
+		case unknown && holdsText(index):
+			return nil, unreadableNames
+		case isText && holds != "":
+			return nil, Refusal{"one of its columns has a name with " + halves, unnamed.Do}
+		case holds != "" || text == "" && !isText:
 			return nil, unnamed
 		}
-		names = append(names, text)
+		if other, taken := named[text]; taken && Repr(other, 50) != Repr(l, 50) { // equal ones are the frame's own affair
+			why := fmt.Sprintf("its columns %s and %s would have the same name", Repr(other, 50), Repr(l, 50))
+			return nil, Refusal{why, "rename one of them, frame.rename(columns={...}), in a step before"}
+		}
+		names, named[text] = append(names, text), l
+	}
+	if n < 0 {
+		return nil, unnamed
 	}
 	return names, Refusal{}
 }
+
+// mostNames is how many columns a frame may have: a pickle may claim any number that has numbers as names.
+const mostNames = 1 << 20
 
 // holdsText reports whether the labels of an index may be text although they are not at hand.
 func holdsText(index Value) bool {

@@ -15,8 +15,9 @@ type Refusal struct {
 
 var (
 	unreadable = Refusal{"it was pickled by a version of pandas whose frames cannot be read without Python", "write it as text, with to_csv, in a step before"}
-	unnamed    = Refusal{"the names of its columns are not all text", "give it names that are text: frame.columns = frame.columns.map(str)"}
+	unnamed    = Refusal{"the names of its columns are not all text, numbers or times", "give it names that are text: frame.columns = frame.columns.map(str)"}
 
+	namedInLevels   = Refusal{"its columns are named on several levels", `join the names of each: frame.columns = ["_".join(map(str, names)) for names in frame.columns]`}
 	unreadableNames = Refusal{"the names of its columns are kept in a way that cannot be read without Python", "keep them as objects: frame.columns = pandas.Index(frame.columns.tolist(), dtype=object)"}
 )
 

@@ -157,7 +157,17 @@ put("frame of a time after the years", pd.DataFrame({"t": np.array(["10000-01-01
 odd = pd.DataFrame({"p": pd.period_range("2026-01", periods=1, freq="W"), "o": pd.Series([[1]], dtype=object), "n": [1]})
 put("frame of odd types", odd, refused='column "p" has the dtype period[W-SUN], column "o" has the dtype object and holds a list')
 put("frame of many types", pd.DataFrame({"c%d" % i: [1j] for i in range(7)}), refused='column "c4" has the dtype complex128, and 2 more columns are not plain either')
-put("frame with numbers as names", pd.DataFrame([[1, 2]]), refused="the names of its columns are not all text")
+put("frame with numbers as names", pd.DataFrame([[1, 2]]), "csv", b"0,1\n1,2\n")
+put("frame with years as names", pd.DataFrame([[1, 2]], columns=[2024, 2025]), "csv", b"2024,2025\n1,2\n")
+put("frame with odd names", pd.DataFrame([[1, 2, 3, 4, 5]], columns=["a", 1, 1.5, pd.Timestamp("2026-01-02"), True]), "csv", b"a,1,1.5,2026-01-02 00:00:00,True\n1,2,3,4,5\n")
+put("frame with times as names", pd.DataFrame([[1, 2]], columns=pd.date_range("2026-01-01", periods=2)), "csv", b"2026-01-01 00:00:00,2026-01-02 00:00:00\n1,2\n")
+put("frame with categories as names", pd.DataFrame([[1, 2]], columns=pd.CategoricalIndex(["x", "y"])), "csv", b"x,y\n1,2\n")
+put("frame with a name twice", pd.DataFrame([[1, 2]], columns=["a", "a"]), "csv", b"a,a\n1,2\n")
+put("frame with names that fall together", pd.DataFrame([[1, 2]], columns=["1", 1]), refused="its columns '1' and 1 would have the same name")
+put("frame without a name", pd.DataFrame([[1, 2]], columns=["a", None]), refused="the names of its columns are not all text, numbers or times")
+put("frame with lists as names", pd.DataFrame([[1, 2]], columns=pd.Index([("a",), "b"], dtype=object)), refused="the names of its columns are not all text, numbers or times")
+put("frame with half of a character in a name", pd.DataFrame([[1, 2]], columns=pd.Index(["a", "x\udc80"], dtype=object)), refused="one of its columns has a name with halves of characters")
+put("frame with names on two levels", pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "min"), ("a", "max")])), refused="its columns are named on several levels")
 
 
 class Made:
