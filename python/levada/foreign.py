@@ -14,7 +14,7 @@ def decode(name, codec, kind, data):
     if codec == "npy":
         return _array(name, data)
     if codec == "csv":
-        return _table(data)
+        return _table(name, data)
     if codec in ("gob", "binary"):
         raise DataException(
             "The artifact '%s' was stored by Go as a %s, in a form that only Go reads (%s), so Python cannot read it. "
@@ -49,14 +49,29 @@ def _array(name, data):
     return load(BytesIO(data), allow_pickle=False)
 
 
-def _table(data):
+def _table(name, data):
     text = bytes(data).decode()
     from io import StringIO
 
     try:
-        from pandas import read_csv
+        from pandas import DataFrame, read_csv
     except ImportError:
-        from csv import DictReader
-
-        return list(DictReader(StringIO(text)))
+        return _dicts(name, StringIO(text))
+    if not text.strip("\r\n"):
+        return DataFrame()  # a table without columns, which read_csv does not take for one
     return read_csv(StringIO(text))
+
+
+def _dicts(name, file):
+    """The rows of a table as dicts, which cannot have a key twice."""
+    from csv import DictReader
+
+    rows = DictReader(file)
+    columns = rows.fieldnames or []
+    for i, column in enumerate(columns):
+        if column in columns[:i]:
+            raise DataException(
+                "The artifact '%s' is a table that has the column '%s' more than once. A list of dicts would lose one: "
+                "to read it, this Python needs the package pandas: pip install pandas" % (name, column)
+            )
+    return list(rows)

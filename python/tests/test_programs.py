@@ -1,7 +1,9 @@
 """Steps that other programs run, and values that other languages stored."""
 
 import io
+import sys
 import unittest
+import unittest.mock
 
 import support  # noqa: F401  puts the SDK on the path
 
@@ -57,6 +59,17 @@ class Foreign(unittest.TestCase):
             self.assertEqual(table, [{"a": "1", "b": "x,y"}])
         else:
             self.assertEqual(table.to_dict("list"), {"a": [1], "b": ["x,y"]})
+
+    def test_table_without_columns(self):
+        self.assertEqual(len(decode("x", "csv", "flow.Table", b"\n")), 0)
+
+    def test_table_without_pandas(self):
+        without = unittest.mock.patch.dict(sys.modules, {"pandas": None})
+        with without:
+            self.assertEqual(decode("x", "csv", "flow.Table", b"a,b\n1,2\n"), [{"a": "1", "b": "2"}])
+            self.assertEqual(decode("x", "csv", "flow.Table", b"\n"), [])
+            with self.assertRaisesRegex(DataException, "'x' is a table that has the column 'a' more than once"):
+                decode("x", "csv", "flow.Table", b"a,b,a\n1,2,3\n")
 
     def test_array(self):
         try:
