@@ -43,7 +43,7 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 //	objects with attributes       structs: data classes and their like
 //	datetime, date                time.Time; without a zone, in time.Local
 //	timedelta                     time.Duration
-//	Decimal, UUID, Path, Fraction string, and types with UnmarshalText
+//	Decimal, UUID, Path, Fraction string, and types with UnmarshalText; so are IP addresses
 //	numpy scalars                 as the Python types
 //	numpy arrays of numbers       slices nested as deep as the array has dimensions; [Array], of any shape
 //	None                          nil pointers, slices, maps and interfaces

@@ -1,9 +1,10 @@
 // Package convert converts values from the format of one language into one that others can read.
 //
 // Python stores pickles, Go stores JSON. What both have is exchanged as follows: numbers, text, times, lists, dicts
-// with text as keys, series and arrays of these as JSON; bytes as they are; arrays of numbers as npy, the format of
-// numpy.save; tables of plain columns as CSV. Package pickle reads pickles without executing anything. Anything else is
-// refused, with what it is and what to do: nothing is converted partially.
+// with text as keys, series and arrays of these as JSON, in which decimals, UUIDs, paths and the like are text; bytes
+// as they are; arrays of numbers as npy, the format of numpy.save; tables of plain columns as CSV. Package pickle
+// reads pickles without executing anything. Anything else is refused, with what it is and what to do: nothing is
+// converted partially.
 //
 // Tables are CSV and not Arrow, because every language and every shell reads CSV without a library, and an Arrow
 // library in pure Go would be larger than all of Levada. CSV loses the types of columns, which its readers infer.

@@ -91,6 +91,9 @@ func TestWhatToDoInstead(t *testing.T) {
 		"series of complex numbers":           "series.astype(str).tolist()",
 		"index of pairs":                      "index.to_frame()",
 		"huge range":                          "store numbers as an array of numpy's",
+		"data class":                          "dataclasses.asdict(value) of a data class",
+		"enum":                                "value.value of an enum",
+		"complex number of numpy's":           "[value.real, value.imag]",
 		"nan":                                 "put None in its place",
 		"key":                                 "{str(key): value for key, value in a.items()}",
 		"half of a character":                 `text.encode(errors="replace")`,
@@ -111,6 +114,20 @@ func TestWhatToDoInstead(t *testing.T) {
 	}
 	if len(seen) != len(want) {
 		t.Errorf("only %d of %d values are there", len(seen), len(want))
+	}
+}
+
+// Matrices and tensors of packages that are not read here are named as their users know them.
+func TestWhatToDoWithTensors(t *testing.T) {
+	for class, want := range map[string][2]string{
+		"ctorch._utils\n_rebuild_tensor_v2\n":  {"torch.Tensor", "tensor.numpy(force=True)"},
+		"cscipy.sparse._csr\ncsr_matrix\n":     {"scipy.sparse._csr.csr_matrix", "matrix.tocoo()"},
+		"csklearn.linear_model\nLinearModel\n": {"sklearn.linear_model.LinearModel", "vars(value)"},
+	} {
+		_, err := convert.To(convert.Value{Codec: "pickle", Data: []byte(class + "(tR.")}, plain)
+		if err == nil || !strings.Contains(err.Error(), want[0]) || !strings.Contains(fault.HintOf(err), want[1]) {
+			t.Errorf("%q: %v: %s, want %q", class, err, fault.HintOf(err), want)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ const DefaultJSON = 64 << 20
 // bools, numbers, str, lists, and dicts whose keys are str. Of other values JSON
 // holds what it can, and plain is false: tuples and sets become arrays; dict keys
 // their repr; bytes base64; nan and the infinities null; dates, times, Decimal,
-// Fraction, UUID and paths what Python's str gives; numpy scalars their value;
+// Fraction, UUID, paths and addresses what Python's str gives; numpy scalars their value;
 // anything else {"type": ..., "repr": ...}.
 //
 // It fails with a fault of kind Invalid if the value contains itself, is nested
@@ -275,6 +275,8 @@ func strOf(o *Object) (string, bool) {
 		return num, ok
 	case "uuid.UUID":
 		return uuid(o)
+	case "ipaddress.IPv4Address", "ipaddress.IPv6Address":
+		return addressText(o)
 	case "datetime.date":
 		if b := stateBytes(o, 4); b != nil {
 			return fmt.Sprintf("%04d-%02d-%02d", int(b[0])<<8|int(b[1]), b[2], b[3]), true

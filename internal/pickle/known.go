@@ -60,6 +60,8 @@ func objectType(o *Object) string {
 		return "re.Pattern"
 	case "array._array_reconstructor":
 		return "array.array"
+	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
+		return "torch.Tensor"
 	case "numpy.random._pickle.__generator_ctor":
 		return "numpy.random._generator.Generator"
 	case "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib._reconstruct_table", "pyarrow.lib._reconstruct_record_batch":
@@ -460,6 +462,9 @@ func uuid(o *Object) (string, bool) {
 
 // addressText returns the text of an address of module ipaddress.
 func addressText(o *Object) (string, bool) {
+	if text, ok := shortText(o); ok { // of IPv6, which may have a scope
+		return text, true
+	}
 	b := make([]byte, 4)
 	if o.Class().Name == "IPv6Address" {
 		b = make([]byte, 16)

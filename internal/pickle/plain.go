@@ -113,7 +113,7 @@ func Duration(v Value) (time.Duration, bool) {
 	return time.Duration(d[0])*24*time.Hour + time.Duration(d[1])*time.Second + time.Duration(d[2])*time.Microsecond, true
 }
 
-// Text returns what Python's str gives for a Decimal, a Fraction, a UUID, a date, a time
+// Text returns what Python's str gives for a Decimal, a Fraction, a UUID, an address, a date, a time
 // or a path, those of numpy and pandas too.
 func Text(v Value) (string, bool) {
 	if o, ok := v.(*Object); ok {

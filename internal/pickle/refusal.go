@@ -134,13 +134,29 @@ func instead(v Value) string {
 		return "make it a list, sorted(value)"
 	case name == "bytes", name == "bytearray":
 		return "make it an artifact of its own"
-	case name == "complex":
+	case name == "complex", strings.HasPrefix(name, "numpy.complex"):
 		return "make it a list, [value.real, value.imag]"
+	case name == "numpy.longdouble":
+		return "make it a float, float(value)"
+	case name == "numpy.void", name == "numpy.record":
+		return "make it a tuple, value.item()"
+	case strings.HasPrefix(name, "scipy.sparse."):
+		return "store its parts as arrays, m = matrix.tocoo() with m.row, m.col and m.data, or all of it, matrix.toarray()"
+	case name == "torch.Tensor":
+		return "make it an array, tensor.numpy(force=True)"
 	case name == "decimal.Decimal", name == "fractions.Fraction", name == "uuid.UUID", strings.HasPrefix(name, "pathlib."):
 		return "make it text, str(value)"
 	}
+	if o, ok := v.(*Object); ok && o.Class().Module != "builtins" {
+		return ofAnyClass
+	}
 	return ""
 }
+
+// ofAnyClass is what to do with an object of a class that is not known here. Its pickle does not tell which of these it
+// is: that of an enum and that of a named tuple are calls like others.
+const ofAnyClass = "store what is in it as plain data: dataclasses.asdict(value) of a data class, value._asdict() of a named tuple, " +
+	"value.value of an enum, vars(value) of most other objects"
 
 // plainArray says what makes an array one that goes, in Python.
 func plainArray(a array) string {

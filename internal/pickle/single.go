@@ -6,7 +6,8 @@ import (
 )
 
 // single returns what an object is that stands for one plain value: what a scalar of numpy's holds, a time, a span of
-// time, or what is missing, of Python's own, numpy's and pandas'.
+// time, or what is missing, of Python's own, numpy's and pandas'; and the text of those of Python's objects that text
+// is enough to make again: decimals, fractions, UUIDs, paths and addresses.
 func single(o *Object) (v Value, ok bool) {
 	if _, x, ok := scalar(o); ok {
 		return x, true
@@ -33,7 +34,7 @@ func single(o *Object) (v Value, ok bool) {
 	case "datetime.datetime":
 		t, ok := Moment(o, time.UTC)
 		return moment{t.UnixMicro(), "us", t.Location(), len(o.Args) > 1 && o.Args[1] != nil}, ok
-	case "datetime.date", "datetime.time":
+	case "datetime.date", "datetime.time", "decimal.Decimal", "fractions.Fraction", "uuid.UUID", "ipaddress.IPv4Address", "ipaddress.IPv6Address":
 		return strOf(o)
 	case "datetime.timedelta":
 		d, ok := delta(o)
@@ -43,7 +44,7 @@ func single(o *Object) (v Value, ok bool) {
 		}
 		return span{d[0]*86400 + d[1], d[2] * 1000}, true
 	}
-	return nil, false
+	return pathText(o)
 }
 
 // counted returns a time, for the code M8, or a span of time, for m8, that is counted in a unit; zone is nil without

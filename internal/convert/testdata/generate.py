@@ -4,11 +4,18 @@ Needs numpy and pandas. Each line: what it is, its pickle, and the codec and the
 """
 
 import base64
+import dataclasses
 import datetime
+import decimal
+import enum
+import fractions
 import io
+import ipaddress
 import json
+import pathlib
 import pickle
 import sys
+import uuid
 import zoneinfo
 
 import numpy as np
@@ -40,6 +47,15 @@ def plain(name, value):
     put(name, value, "json", json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
 
 
+@dataclasses.dataclass
+class Model:
+    name: str
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
 plain("numbers", [1, -2.5, 10**30, True, None])
 plain("text", {"ä": "ü<", "": []})
 plain("tuple", (1, ("a", [2])))
@@ -67,6 +83,12 @@ put("frame of large numbers", pd.DataFrame({"n": pd.Series([2**70, -1], dtype=ob
 put("huge number", [10**5000], refused="it has an int of 16610 bits at [0]")
 put("set", {1, 2}, refused="set")
 put("key", {1: 2}, refused="key 1")
+texts = [decimal.Decimal("12.50"), fractions.Fraction(-1, 3), uuid.UUID(int=5), pathlib.PurePosixPath("/a/b"), ipaddress.ip_address("10.0.0.1"), ipaddress.ip_address("::1")]
+put("objects that are text", texts, "json", json.dumps([str(one) for one in texts], separators=(",", ":")).encode())
+put("column of objects that are text", pd.DataFrame({"o": texts}), "csv", "".join(str(one) + "\n" for one in ["o", *texts]).encode())
+put("data class", [Model("m")], refused="it has a __main__.Model at [0]")
+put("enum", {"c": Colour.RED}, refused='it has a __main__.Colour at ["c"]')
+put("complex number of numpy's", np.complex128(1j), refused="it is a numpy.complex128, and that is not plain data")
 put("nan", [1.0, float("nan")], refused="NaN")
 put("object", [1, io.StringIO], refused="at [1]")
 text = np.asfortranarray(np.array([["a", "b"], ["c", None]], dtype=object))
