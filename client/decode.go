@@ -44,9 +44,9 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 //	datetime, date                time.Time; without a zone, in time.Local
 //	timedelta                     time.Duration
 //	Decimal, UUID, Path, Fraction string, and types with UnmarshalText; so are IP addresses
-//	numpy scalars                 as the Python types
+//	numpy scalars                 as the Python types; so are a Timestamp and a Timedelta of pandas
 //	numpy arrays of numbers       slices nested as deep as the array has dimensions; [Array], of any shape
-//	None                          nil pointers, slices, maps and interfaces
+//	None, NaT, NA                 nil pointers, slices, maps and interfaces
 //
 // The field of a struct takes the entry with its name, that of its `levada:"name"` or `json:"name"` tag, or its own
 // name in any case; those of embedded structs are as encoding/json has them. Entries without a field, and fields
@@ -195,7 +195,7 @@ func (d *decoder) set(to reflect.Value, v pickle.Value) error {
 		}
 		v = plainNumber(v)
 	}
-	if v == nil {
+	if v == nil || pickle.Missing(v) {
 		switch t.Kind() {
 		case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
 			to.SetZero()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,7 @@ import (
 
 // pickler is a Python that answers an expression a line with its pickle.
 var pickler = sync.OnceValues(func() (ask func(string) (string, error), err error) {
-	cmd := exec.Command("python3", "-uc", `import base64, collections, datetime, decimal, pickle, sys, types, uuid
+	cmd := exec.Command("python3", "-uc", `import base64, collections, datetime, decimal, ipaddress, pickle, sys, types, uuid
 for line in sys.stdin:
     print(base64.b64encode(pickle.dumps(eval(line), 5)).decode())`)
 	cmd.Stderr = os.Stderr
@@ -140,6 +141,8 @@ func TestWhatFits(t *testing.T) {
 	fits(t, "datetime.timedelta(days=-1, seconds=1)", -24*time.Hour+time.Second)
 	fits(t, "decimal.Decimal('1.50')", "1.50")
 	fits(t, "uuid.UUID(int=1)", "00000000-0000-0000-0000-000000000001")
+	fits(t, "ipaddress.ip_address('10.0.0.1')", netip.MustParseAddr("10.0.0.1"))
+	fits(t, "ipaddress.ip_address('::1')", netip.MustParseAddr("::1"))
 	// Through UnmarshalText.
 	if v, err := fit[big.Float](python(t, "decimal.Decimal('1.5')")); err != nil || v.String() != "1.5" {
 		t.Errorf("Decimal gives %v, %v", &v, err)
@@ -240,6 +243,65 @@ func TestArrays(t *testing.T) {
 	}
 	if seen == 0 || frames == 0 {
 		t.Errorf("%d arrays, %d frames", seen, frames)
+	}
+}
+
+// TestTimesOfPackages reads times and spans of time of numpy's and pandas'.
+func TestTimesOfPackages(t *testing.T) {
+	berlin := time.FixedZone("", 7200)
+	times := map[string]time.Time{
+		"np.datetime64('2020')":                                     time.Date(2020, 1, 1, 0, 0, 0, 0, time.Local),
+		"np.datetime64('1965-11')":                                  time.Date(1965, 11, 1, 0, 0, 0, 0, time.Local),
+		"np.datetime64('2020-02-29')":                               time.Date(2020, 2, 29, 0, 0, 0, 0, time.Local),
+		"np.datetime64('2020-01-01T12','h')":                        time.Date(2020, 1, 1, 12, 0, 0, 0, time.Local),
+		"np.datetime64('1970-01-01T00:00:00.000000001')":            time.Date(1970, 1, 1, 0, 0, 0, 1, time.Local),
+		"Timestamp('1965-01-01 12:00:00.250000')":                   time.Date(1965, 1, 1, 12, 0, 0, 250e6, time.Local),
+		"Timestamp('2020-07-01 12:00:00+0200', tz='Europe/Berlin')": time.Date(2020, 7, 1, 12, 0, 0, 0, berlin),
+	}
+	spans := map[string]time.Duration{
+		"np.timedelta64(5,'m')":          5 * time.Minute,
+		"np.timedelta64(-3,'25s')":       -75 * time.Second,
+		"Timedelta('-1 days +23:59:59')": -time.Second,
+	}
+	seen := map[string]bool{}
+	for _, line := range vectors(t, "science") {
+		var vector struct {
+			Data string
+			Repr []string
+		}
+		if err := json.Unmarshal([]byte(line), &vector); err != nil {
+			t.Fatal(err)
+		}
+		shown := vector.Repr[0]
+		if want, ok := times[shown]; ok {
+			seen[shown] = true
+			v := decodeBase64(t, vector.Data)
+			if got, err := fit[time.Time](v); err != nil || !got.Equal(want) {
+				t.Errorf("%s gives %v, %v; want %v", shown, got, err, want)
+			}
+			if got, err := fit[any](v); err != nil || !got.(time.Time).Equal(want) {
+				t.Errorf("%s gives %v, %v; want %v", shown, got, err, want)
+			}
+		}
+		if want, ok := spans[shown]; ok {
+			seen[shown] = true
+			if got, err := fit[time.Duration](decodeBase64(t, vector.Data)); err != nil || got != want {
+				t.Errorf("%s gives %v, %v; want %v", shown, got, err, want)
+			}
+		}
+		if shown == "np.datetime64('NaT','s')" || shown == "np.timedelta64('NaT','D')" {
+			seen[shown] = true
+			v := decodeBase64(t, vector.Data)
+			if got, err := fit[*time.Time](v); err != nil || got != nil {
+				t.Errorf("%s gives %v, %v; want nil", shown, got, err)
+			}
+			if got, err := fit[time.Time](v); err == nil {
+				t.Errorf("%s gives %v", shown, got)
+			}
+		}
+	}
+	if len(seen) != len(times)+len(spans)+2 {
+		t.Errorf("only %v are there", seen)
 	}
 }
 

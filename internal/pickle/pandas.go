@@ -162,21 +162,22 @@ func fractionLayout(nano int64) string {
 // zoneName returns the name of a zone; ok is false if it is not known.
 func zoneName(v Value) (name string, ok bool) {
 	o, isObject := v.(*Object)
-	if !isObject || len(o.Args) == 0 {
+	if !isObject {
 		return "", false
 	}
 	switch o.Class().String() {
 	case "zoneinfo.ZoneInfo._unpickle", "pytz._p":
-		name, ok = o.Args[0].(string)
+		name, ok = first(o.Args).(string)
 		return clip(name), ok
-	case "datetime.timezone":
-		if zone := zoneOf(v); zone == time.UTC {
-			return "UTC", true
-		} else if zone != nil {
-			return time.Unix(0, 0).In(zone).Format("UTC-07:00"), true
-		}
 	}
-	return "", false
+	switch zone := zoneOf(v); zone {
+	case nil:
+		return "", false
+	case time.UTC:
+		return "UTC", true
+	default:
+		return time.Unix(0, 0).In(zone).Format("UTC-07:00"), true
+	}
 }
 
 // periodText returns the repr of a period of pandas', "" if its unit is not known here.

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Moment returns the time that a datetime, a date or a Timestamp of pandas' stands for. One without a zone, and a date,
-// is in zone; one whose zone is known only by a name that the system does not have is not ok.
+// Moment returns the time that a datetime, a date, a datetime64 of numpy's or a Timestamp of pandas' stands for. One
+// without a zone, and a date, is in zone; one whose zone is known only by a name that the system does not have is not
+// ok.
 func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
 	o, isObject := v.(*Object)
 	if !isObject {
@@ -18,9 +19,14 @@ func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
 	case "pandas.Timestamp":
 		t, zoned, ok := timestamp(o)
 		if ok && !zoned {
-			t = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone)
+			t = clockIn(t, zone)
 		}
 		return t, ok
+	case "numpy.datetime64":
+		v, _ := single(o)
+		m, isMoment := v.(moment) // else it is NaT
+		t, ok := m.time()
+		return clockIn(t, zone), isMoment && ok
 	case "datetime.date":
 		if b := stateBytes(o, 4); b != nil {
 			return time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]), int(b[3]), 0, 0, 0, 0, zone), true
@@ -37,9 +43,31 @@ func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
 		}
 		micro := int(b[7])<<16 | int(b[8])<<8 | int(b[9])
 		clock := time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]&0x7f), int(b[3]), int(b[4]), int(b[5]), int(b[6]), micro*1000, time.UTC)
+		if offset, ok := pytzOffset(o.Args); ok {
+			return clock.Add(-offset).In(zone), true
+		}
 		return inZone(clock, zone, b[2]&0x80 != 0), true
 	}
 	return t, false
+}
+
+// clockIn returns when clocks in a zone show what those of t show.
+func clockIn(t time.Time, zone *time.Location) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone)
+}
+
+// pytzOffset returns the offset of a datetime whose zone is one of package pytz, which keeps with it which of the
+// offsets of the zone it has.
+func pytzOffset(args []Value) (offset time.Duration, ok bool) {
+	if len(args) < 2 {
+		return 0, false
+	}
+	zone, ok := args[1].(*Object)
+	if !ok || zone.Class().String() != "pytz._p" || len(zone.Args) < 2 {
+		return 0, false
+	}
+	seconds, ok := zone.Args[1].(int64)
+	return time.Duration(seconds) * time.Second, ok && seconds > -86400 && seconds < 86400
 }
 
 // inZone returns when clocks in a zone show what clock shows in UTC. Of an hour that comes twice, later tells which is
@@ -63,24 +91,33 @@ func inZone(clock time.Time, zone *time.Location, later bool) time.Time {
 	return first
 }
 
-// zoneOf returns a fixed zone or one of the zone database, nil if it is neither.
+// zoneOf returns a fixed zone or one of the zone database, of Python's own, pytz' or dateutil's; nil if it is none.
 func zoneOf(v Value) *time.Location {
 	o, ok := v.(*Object)
-	if !ok || len(o.Args) == 0 {
+	if !ok {
 		return nil
+	}
+	fixed := func(offset time.Duration, ok bool) *time.Location {
+		switch {
+		case !ok || offset <= -24*time.Hour || offset >= 24*time.Hour:
+			return nil
+		case offset == 0:
+			return time.UTC
+		}
+		return time.FixedZone("", int(offset/time.Second))
 	}
 	switch o.Class().String() {
 	case "datetime.timezone":
-		d, ok := Duration(o.Args[0])
-		switch {
-		case !ok || d <= -24*time.Hour || d >= 24*time.Hour:
-			return nil
-		case d == 0:
-			return time.UTC
-		}
-		return time.FixedZone("", int(d/time.Second))
-	case "zoneinfo.ZoneInfo._unpickle":
-		name, ok := o.Args[0].(string)
+		return fixed(Duration(first(o.Args)))
+	case "pytz.FixedOffset":
+		minutes, ok := first(o.Args).(int64)
+		return fixed(time.Duration(minutes)*time.Minute, ok && minutes > -1440 && minutes < 1440)
+	case "dateutil.tz.tz.tzoffset":
+		return fixed(Duration(o.attr("_offset")))
+	case "pytz._UTC", "dateutil.tz.tz.tzutc":
+		return time.UTC
+	case "zoneinfo.ZoneInfo._unpickle", "pytz._p":
+		name, ok := first(o.Args).(string)
 		if !ok || name == "" || len(name) > 100 {
 			return nil
 		}
@@ -91,8 +128,18 @@ func zoneOf(v Value) *time.Location {
 	return nil
 }
 
-// Duration returns the duration that a timedelta, or a Timedelta of pandas', stands for; not ok if it is longer than
-// Go's durations, which end at 292 years.
+// Missing reports whether a value is what numpy or pandas has for one that is missing: NaT and NA.
+func Missing(v Value) bool {
+	if o, ok := v.(*Object); ok {
+		one, _ := single(o)
+		_, missing := one.(absent)
+		return missing
+	}
+	return isNA(v)
+}
+
+// Duration returns the duration that a timedelta, a timedelta64 of numpy's or a Timedelta of pandas' stands for; not ok
+// if it is longer than Go's durations, which end at 292 years.
 func Duration(v Value) (time.Duration, bool) {
 	o, ok := v.(*Object)
 	if !ok {
@@ -105,6 +152,14 @@ func Duration(v Value) (time.Duration, bool) {
 			return 0, false
 		}
 		return time.Duration(n * (1e9 / parts)), true
+	}
+	if objectType(o) == "numpy.timedelta64" {
+		v, _ := single(o)
+		s, ok := v.(span) // else it is NaT, or has no fixed length
+		if !ok || s.seconds > 9e9 || s.seconds < -9e9 {
+			return 0, false
+		}
+		return time.Duration(s.seconds)*time.Second + time.Duration(s.nano), true
 	}
 	d, ok := delta(o)
 	if !ok || d[0] > 106_000 || d[0] < -106_000 || d[1] > 1e9 || d[1] < -1e9 || d[2] > 1e12 || d[2] < -1e12 {

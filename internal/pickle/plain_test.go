@@ -32,6 +32,36 @@ func TestMomentsOfPandas(t *testing.T) {
 	}
 }
 
+// Zones of pytz, which pandas had before its version 3, and of dateutil, which parses times.
+func TestMomentsInZonesOfPackages(t *testing.T) {
+	hour := &Object{Func: &Global{"datetime", "timedelta"}, Args: []Value{int64(0), int64(3600), int64(0)}}
+	berlin := func(offset int64) *Object {
+		return &Object{Func: &Global{"pytz", "_p"}, Args: []Value{"Europe/Berlin", offset, int64(0), ""}}
+	}
+	clock := func(zone *Object) *Object { // 2026-10-25 02:30, which comes twice in Berlin
+		return &Object{Func: &Global{"datetime", "datetime"}, Args: []Value{Bytes("\x07\xea\x0a\x19\x02\x1e\x00\x00\x00\x00"), zone}}
+	}
+	at := time.Date(2026, 10, 25, 2, 30, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		v    *Object
+		want time.Time
+		text string
+	}{
+		"pytz, in summer": {clock(berlin(7200)), at.Add(-2 * time.Hour), "2026-10-25 02:30:00+02:00"},
+		"pytz, in winter": {clock(berlin(3600)), at.Add(-time.Hour), "2026-10-25 02:30:00+01:00"},
+		"pytz, UTC":       {clock(&Object{Func: &Global{"pytz", "_UTC"}}), at, "2026-10-25 02:30:00+00:00"},
+		"pytz, fixed":     {clock(&Object{Func: &Global{"pytz", "FixedOffset"}, Args: []Value{int64(-90)}}), at.Add(90 * time.Minute), "2026-10-25 02:30:00-01:30"},
+		"dateutil, UTC":   {clock(&Object{Func: &Global{"dateutil.tz.tz", "tzutc"}, New: true}), at, "2026-10-25 02:30:00+00:00"},
+		"dateutil, fixed": {clock(&Object{Func: &Global{"dateutil.tz.tz", "tzoffset"}, New: true, State: &Dict{Entries: []Entry{{"_name", nil}, {"_offset", hour}}}}), at.Add(-time.Hour), "2026-10-25 02:30:00+01:00"},
+		"pandas 2":        {pandasCall("timestamps", "_unpickle_timestamp", at.Unix(), nil, berlin(3600), int64(7)), at, "2026-10-25 03:30:00+01:00"},
+	} {
+		got, ok := Moment(test.v, time.UTC)
+		if text, _ := Text(test.v); !ok || !got.Equal(test.want) || text != test.text {
+			t.Errorf("%s: %v, %v, %q; want %v, %q", name, got, ok, text, test.want, test.text)
+		}
+	}
+}
+
 func TestDurationsOfPandas(t *testing.T) {
 	for _, test := range []struct {
 		name string
