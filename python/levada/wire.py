@@ -60,6 +60,17 @@ class RequestFailed(Exception):
         self.hint = error.get("hint", "")
         super().__init__(self.message + (" (%s)" % self.hint if self.hint else ""))
 
+    def explained(self):
+        """The exception of which the message is enough; this one if it is a bug, where the traceback is needed."""
+        if self.kind == "internal error":
+            return self
+        from .exceptions import DataException
+
+        lines = [self.message] + ([self.hint] if self.hint else [])
+        if self.kind == "corrupt":
+            lines.append("`levada doctor` shows which task stored it, and how to make it again.")
+        return DataException("\n".join(line[:1].upper() + line[1:] for line in lines))
+
 
 def frame(header, body=b""):
     """The bytes of a frame."""
@@ -181,7 +192,7 @@ class Channel:
         return answer
 
     def ask(self, header):
-        """Send a request; return header and body of the reply. RequestFailed if the host could not answer."""
+        """Send a request; return header and body of the reply. DataException if the host could not answer."""
         if getpid() != self.pid:
             raise RuntimeError(
                 "this process, which the step has started, has no connection to the host, and cannot read artifacts: "
@@ -191,7 +202,7 @@ class Channel:
         if reply["type"] != "reply" or reply.get("id") != header["id"]:
             raise ConversationEnded("an answer to another question")
         if reply.get("error"):
-            raise RequestFailed(reply["error"])
+            raise RequestFailed(reply["error"]).explained()
         return reply, body
 
     # A process that the step forks may read artifacts, too. Two that talk over one socket would garble what both say,

@@ -216,6 +216,24 @@ class Refused(FlowTest):
         host = self.steps("self.x")
         self.assertFails(host.task("s0", {"x": Stored(b"garbage")}), "Data store error", "'x'")
 
+    def test_damaged(self):
+        class Damaged(Stored):
+            def describe(self, length=False):
+                return {"error": self.data}, b""
+
+        host = self.steps("self.x")
+        error = {"kind": "corrupt", "message": "read the artifact x: the bytes are not those that were stored",
+                 "hint": "restore them"}  # fmt: skip
+        result = host.task("s0", {"x": Damaged(error)})
+        self.assertFails(
+            result,
+            "    Data store error:\n    Read the artifact x: the bytes are not those that were stored\n"
+            "    Restore them\n    `levada doctor` shows which task stored it, and how to make it again.\n",
+        )
+        self.assertNotIn("Traceback", result.stderr)
+        result = host.task("s0", {"x": Damaged({"kind": "internal error", "message": "odd"})})
+        self.assertFails(result, "Internal error", "Traceback", "RequestFailed: odd")
+
 
 class Files(FlowTest):
     def test_included_files(self):
