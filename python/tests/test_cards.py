@@ -10,6 +10,7 @@ import unittest
 from datetime import date
 from html.parser import HTMLParser
 from unittest import mock
+from urllib.parse import unquote
 
 import support  # noqa: F401
 
@@ -199,6 +200,15 @@ class Components(CardTest):
             self.assertIn("image/" + kind, Image(head).render()["src"])
         hostile = {"type": "image", "src": 'data:image/png;base64,AA" onerror="alert(1)', "label": None}
         self.assertFalse(self.shown(hostile).all("img"))
+
+    def test_svg_that_is_written_down(self):
+        svg = '<svg xmlns="http://www.w3.org/2000/svg"><text fill="#f00" y="50%">\u00e9 %41</text></svg>'
+        for kind in ("svg+xml", "svg+xml;utf8", "svg+xml;charset=utf-8"):
+            (picture,) = self.shown(Image("data:image/%s,%s" % (kind, svg))).all("img")
+            head, _, source = picture["src"].partition(",")
+            self.assertEqual(head, "data:image/" + kind)
+            self.assertEqual(unquote(source), svg.replace("%41", "A"))
+            self.assertNotRegex(source, '[<>#"]')
 
     def test_image_of_others(self):
         class Picture:

@@ -423,6 +423,21 @@ def _pairs(text):
 _PICTURE = pattern(r"data:image/[A-Za-z0-9.+-]+(;[A-Za-z0-9=-]+)*,[A-Za-z0-9+/=%\s._~:;,()'!*-]*\Z")
 
 
+_NO_PART_OF_A_URL = pattern(r"[^A-Za-z0-9+/=%\s._~:;,()'!*-]+|%(?![0-9A-Fa-f]{2})")
+
+
+def picture_url(source):
+    """The source of a picture as URLs are written: an SVG is often put into one as it is, with < and #."""
+    kind, comma, picture = source.partition(",")
+    if not kind.startswith("data:image/svg+xml") or kind.endswith(";base64"):
+        return source
+
+    def escaped(found):
+        return "".join("%%%02X" % byte for byte in found.group().encode(errors="replace"))
+
+    return kind + comma + _NO_PART_OF_A_URL.sub(escaped, picture)
+
+
 def is_picture(source):
     """Whether a source of a picture is the picture itself, so that nothing is loaded for it."""
     return isinstance(source, str) and bool(_PICTURE.match(source))

@@ -12,7 +12,7 @@ from re import compile as pattern
 from time import gmtime, strftime
 
 from ..standard import library
-from .markdown import is_picture, to_html
+from .markdown import is_picture, picture_url, to_html
 from .style import SCRIPT, STYLE
 from .values import duration_text
 
@@ -176,7 +176,7 @@ def _show_markdown(component):
 
 def _show_image(component):
     src, label = component.get("src"), component.get("label")
-    src = str(src).replace("base64, ", "base64,").strip()
+    src = picture_url(str(src).replace("base64, ", "base64,").strip())
     if not is_picture(src):
         return _log("The picture is not a data:image/ URL, and a card loads nothing from elsewhere.")
     alt = escape(str(label)) if label else "Picture without a description"
