@@ -22,7 +22,7 @@ import (
 func PlainJSON(v Value) (text []byte, why Refusal) { return plainJSON(v, DefaultJSON) }
 
 func plainJSON(v Value, max int) (text []byte, why Refusal) {
-	look := plainness{state: map[any]bool{}, left: max / 2}
+	look := plainness{took: map[any]int{}, left: max / 2}
 	if why := look.at(v, "", 0); why != "" {
 		if look.do != "" {
 			look.do += ", in a step before"
@@ -39,11 +39,12 @@ func plainJSON(v Value, max int) (text []byte, why Refusal) {
 	return w.b, Refusal{}
 }
 
-// plainness looks for what is not plain. A container is looked into once, however often it occurs.
+// plainness looks for what is not plain. A container is looked into once, however often it occurs, and counts as often:
+// those that share their parts can be a small pickle and any amount of JSON.
 type plainness struct {
-	state map[any]bool // containers: false while they are looked into, true when they are found plain
-	left  int          // how many more elements of arrays there may be: each takes two bytes of JSON
-	do    string       // what to do with what is not plain, if that is known
+	took map[any]int // containers: how many elements each has with all that is in it, -1 while it is looked into
+	left int         // how many more elements there may be: each takes at least two bytes of JSON
+	do   string      // what to do with what is not plain, if that is known
 }
 
 // at says what of a value is not plain, "" if all is.
@@ -87,6 +88,9 @@ func (p *plainness) at(v Value, path string, depth int) string {
 		return p.container(v, path, depth, func() string { return p.items(v.Items, path, depth) })
 	case *Dict:
 		return p.container(v, path, depth, func() string {
+			if why := p.take(len(v.Entries)); why != "" {
+				return why
+			}
 			for _, e := range v.Entries {
 				key, ok := e.Key.(string)
 				if !ok {
@@ -157,22 +161,34 @@ func dtypeWithin(v Value) string {
 }
 
 func (p *plainness) container(v any, path string, depth int, look func() string) string {
-	if plain, known := p.state[v]; known {
-		if plain {
-			return ""
-		}
+	switch took, known := p.took[v]; {
+	case known && took < 0:
 		return "it contains itself at " + path
-	}
-	if depth > maxPlainDepth {
+	case known:
+		return p.take(took)
+	case depth > maxPlainDepth:
 		return "it is nested too deeply"
 	}
-	p.state[v] = false
+	p.took[v] = -1
+	before := p.left
 	why := look()
-	p.state[v] = true
+	p.took[v] = before - p.left
 	return why
 }
 
+// take counts elements. It says so if there are more than JSON has room for.
+func (p *plainness) take(n int) string {
+	if p.left -= n; p.left < 0 {
+		p.do = storeOtherwise
+		return tooMuchJSON.Why
+	}
+	return ""
+}
+
 func (p *plainness) items(items []Value, path string, depth int) string {
+	if why := p.take(len(items)); why != "" {
+		return why
+	}
 	for i, item := range items {
 		if clearlyPlain(item) {
 			continue
@@ -188,10 +204,11 @@ func (p *plainness) items(items []Value, path string, depth int) string {
 func (p *plainness) grid(g grid, o *Object, path string, depth int) string {
 	n, ok := g.size(int64(p.left))
 	if !ok {
-		p.do = storeOtherwise
-		return tooMuchJSON.Why
+		n = int64(p.left) + 1
 	}
-	p.left -= int(n)
+	if why := p.take(int(n)); why != "" {
+		return why
+	}
 	for i := range n {
 		v := g.at(i)
 		if clearlyPlain(v) {
