@@ -6,15 +6,18 @@ from .standard import library
 
 def decode(name, codec, kind, data):
     """The value of an artifact with a codec that is not Python's own; ``data`` are its bytes."""
-    if codec == "json":
-        with library():
-            from json import loads
-
-        return _numbers(loads(data), kind)
-    if codec == "npy":
-        return _array(name, data)
-    if codec == "csv":
-        return _table(name, data)
+    if codec in _READERS:
+        read, wanted = _READERS[codec]
+        try:
+            return read(name, kind, data)
+        except DataException:
+            raise
+        except Exception as error:
+            raise DataException(
+                "The artifact '%s', which another program stored as %s, could not be read: %s: %s\n"
+                "Let that program write %s."
+                % (name, codec, type(error).__name__, error, wanted)
+            ) from None
     if codec in ("gob", "binary"):
         raise DataException(
             "The artifact '%s' was stored by Go as a %s, in a form that only Go reads (%s), so Python cannot read it. "
@@ -22,6 +25,13 @@ def decode(name, codec, kind, data):
             % (name, kind, codec)
         )
     raise DataException("The artifact '%s' has the unknown codec '%s'." % (name, codec))
+
+
+def _json(name, kind, data):
+    with library():
+        from json import loads
+
+    return _numbers(loads(data), kind)
 
 
 def _numbers(value, kind):
@@ -37,7 +47,7 @@ _FLOATS = ("float64", "float32")
 _LISTS_OF_FLOATS = ("[]float64", "[]float32")
 
 
-def _array(name, data):
+def _array(name, kind, data):
     try:
         from numpy import load
     except ImportError:
@@ -49,7 +59,7 @@ def _array(name, data):
     return load(BytesIO(data), allow_pickle=False)
 
 
-def _table(name, data):
+def _table(name, kind, data):
     text = bytes(data).decode()
     from io import StringIO
 
@@ -75,3 +85,11 @@ def _dicts(name, file):
                 "to read it, this Python needs the package pandas: pip install pandas" % (name, column)
             )
     return list(rows)
+
+
+#: How each form is read, and what to write so that it can be.
+_READERS = {
+    "json": (_json, "JSON with fewer levels of nesting"),
+    "npy": (_array, "an array of numbers or text, not of objects"),
+    "csv": (_table, "CSV in UTF-8, with a line of names and as many values in each line"),
+}

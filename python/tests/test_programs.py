@@ -1,5 +1,6 @@
 """Steps that other programs run, and values that other languages stored."""
 
+import importlib.util
 import io
 import sys
 import unittest
@@ -81,6 +82,22 @@ class Foreign(unittest.TestCase):
         file = io.BytesIO()
         numpy.save(file, numpy.arange(3))
         self.assertEqual(decode("x", "npy", "flow.Array[int64]", file.getvalue()).tolist(), [0, 1, 2])
+
+    def test_what_cannot_be_read(self):
+        latin = "'x', which another program stored as csv, could not be read: UnicodeDecodeError: .*\n.* CSV in UTF-8"
+        with self.assertRaisesRegex(DataException, latin):
+            decode("x", "csv", "csv", b"a\n\xe9\n")
+        with self.assertRaisesRegex(DataException, "'x', which .* RecursionError: .*\nLet that program write JSON with fewer levels"):
+            decode("x", "json", "json", b"[" * 100_000 + b"]" * 100_000)
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "no numpy")
+    def test_array_of_objects(self):
+        import numpy
+
+        file = io.BytesIO()
+        numpy.save(file, numpy.array([{}]), allow_pickle=True)
+        with self.assertRaisesRegex(DataException, "'x', which .* Object arrays cannot .*\nLet that program write an array of numbers"):
+            decode("x", "npy", "npy", file.getvalue())
 
     def test_what_only_go_reads(self):
         with self.assertRaisesRegex(DataException, "'x' was stored by Go as a complex128, in a form that only Go reads"):
