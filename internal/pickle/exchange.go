@@ -410,10 +410,11 @@ func half(h uint16) float64 {
 	return sign * math.Ldexp(1024+frac, exp-25)
 }
 
-// CSV returns a data frame of pandas' or polars', or a table of pyarrow's, as a CSV file whose first line names the
-// columns. Its elements are numbers, bools, text, times or missing, in plain columns, nullable ones, categories or
-// Arrow's. ok is false if v is none, or has other columns: why then names them, their types and what to do; it is "" if
-// v is no table. An index is left out, and elements are written, as by pandas' to_csv(index=False).
+// CSV returns a data frame of pandas' or polars', a table of pyarrow's, or an array of records of numpy's, as a CSV
+// file whose first line names the columns. Its elements are numbers, bools, text, times or missing, in plain columns,
+// nullable ones, categories or Arrow's. ok is false if v is none, or has other columns: why then names them, their
+// types and what to do; it is "" if v is no table. An index is left out, and elements are written, as by pandas'
+// to_csv(index=False).
 //
 // A table that takes more than max bytes is refused: a small pickle can hold a huge one, whose elements are one text.
 func CSV(v Value, max int) (file []byte, why Refusal, ok bool) {
@@ -474,6 +475,14 @@ func csvTableOf(v Value, max int) (t *csvTable, why Refusal, ok bool) {
 			if a.columns[i].length == a.rows {
 				t.fill(int64(i), a.columns[i].values("null"))
 			}
+		}
+		return t, why, true
+	}
+	if r, isTable := recordsOf(v); isTable {
+		t = &csvTable{rows: r.rows, left: max, do: "make it a data frame with such columns as text, pandas.DataFrame(array), in a step before"}
+		for i, values := range r.values {
+			t.columns = append(t.columns, csvColumn{name: r.names[i], dtype: r.dtypes[i]})
+			t.fill(int64(i), values)
 		}
 		return t, why, true
 	}

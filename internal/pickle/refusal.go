@@ -164,7 +164,7 @@ func plainArray(a array) string {
 	case a.masked:
 		return `fill what is masked, array.filled(0)`
 	case strings.HasPrefix(a.dtype, "struct"):
-		return `make it a data frame, pandas.DataFrame(array)`
+		return `make it a list of tuples, array.tolist()`
 	case strings.Contains(a.dtype, "complex"), strings.Contains(a.dtype, ">c"):
 		return `store array.real and array.imag`
 	case a.dtype == "float128", a.dtype == ">f16":

@@ -100,7 +100,15 @@ put("array of complex numbers", np.array([1j]), refused="it is a numpy.ndarray, 
 put("arrays in a dict", {"x": np.array([[1, 2], [3, 4]], dtype="i2"), "f": np.array([0.1], dtype="f4"), "none": np.zeros((2, 0))}, "json",
     json.dumps({"x": [[1, 2], [3, 4]], "f": [float(np.float32(0.1))], "none": [[], []]}, separators=(",", ":")).encode())
 put("array of text", np.array([["a", "bü"], ["", "c"]], order="F"), "json", '[["a","bü"],["","c"]]'.encode())
-put("record array", np.rec.array([(1, 2.0)], dtype=[("x", "i4"), ("y", "f8")]), refused="it is a numpy.rec.recarray, and its dtype, struct(x, y), is none of plain data")
+put("record array", np.rec.array([(1, 2.0)], dtype=[("x", "i4"), ("y", "f8")]), "csv", b"x,y\n1,2.0\n")
+rows = [(True, -1, 2.5, "ä", "2026-01-02"), (False, 7, np.nan, "", "NaT")]
+records = np.array(rows, dtype=[("b", "?"), ("i", ">i2"), ("f", "f4"), ("t", "U3"), ("d", "M8[D]")])
+put("structured array", records, "csv", "b,i,f,t,d\nTrue,-1,2.5,ä,2026-01-02\nFalse,7,,,\n".encode())
+put("structured array with room between", np.zeros(2, dtype={"names": ["y", "x"], "formats": ["i4", "u1"], "offsets": [4, 0], "itemsize": 12}), "csv", b"y,x\n0,0\n0,0\n")
+put("structured array of objects", np.array([(1, "a"), (2, None)], dtype=[("n", "i4"), ("o", "O")]), "csv", b"n,o\n1,a\n2,\n")
+put("structured array without rows", records[:0], "csv", b"b,i,f,t,d\n")
+put("structured array of two dimensions", records.reshape(1, 2), refused="it is a numpy.ndarray, and its dtype, struct(b, i, f, t, d), is none of plain data")
+put("structured array of bytes", np.array([(1, b"a", (1, 2))], dtype=[("n", "i4"), ("s", "S2"), ("v", "i4", 2)]), refused='column "s" has the dtype S2, column "v" has the dtype V8')
 put("masked array", np.ma.array([1, 2], mask=[0, 1]), refused="it is a numpy.ma.MaskedArray, and its dtype, int64 with a mask, is none of plain data")
 put("complex array in a dict", {"x": np.array([1j])}, refused='it has a numpy.ndarray with the dtype complex128 at ["x"]')
 

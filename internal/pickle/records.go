@@ -1,0 +1,97 @@
+package pickle
+
+import "strconv"
+
+// records is an array of numpy's of one dimension whose elements have named fields: a table, as pandas.DataFrame sees
+// it.
+type records struct {
+	rows   int64
+	names  []string
+	dtypes []string
+	values []func(row int64) Value // of each field; nil if they cannot be told
+}
+
+// recordsOf reads the array of records that a value is; not ok if it is none.
+func recordsOf(v Value) (r records, ok bool) {
+	if a, isArray := arrayOf(v); !isArray || a.masked || len(a.shape) != 1 {
+		return r, false
+	}
+	o := v.(*Object)
+	a := bytesIn(o)
+	state, _ := a.dtype.State.(*Tuple) // version, order, subarray, names, fields, size, alignment, flags
+	if code, _ := dtypeCode(a.dtype); code == "" || code[0] != 'V' || state == nil || len(state.Items) < 6 {
+		return r, false
+	}
+	names, ok1 := state.Items[3].(*Tuple)
+	fields, ok2 := state.Items[4].(*Dict)
+	size, ok3 := state.Items[5].(int64)
+	if !ok1 || !ok2 || !ok3 || len(names.Items) == 0 || len(names.Items) != len(fields.Entries) {
+		return r, false
+	}
+	if r.rows = a.shape[0]; r.rows < 0 {
+		return r, false
+	}
+	for i, e := range fields.Entries { // in the order of the names
+		name, isText := e.Key.(string)
+		field, _ := e.Value.(*Tuple)
+		if !isText || names.Items[i] != Value(name) || field == nil || len(field.Items) < 2 {
+			return r, false
+		}
+		dtype, ok1 := field.Items[0].(*Object)
+		at, ok2 := field.Items[1].(int64)
+		if !ok1 || !ok2 {
+			return r, false
+		}
+		r.names, r.dtypes = append(r.names, name), append(r.dtypes, dtypeName(dtype))
+		values := r.objects(o, i)
+		if values == nil {
+			values = r.field(a.data, size, at, dtype)
+		}
+		r.values = append(r.values, values)
+	}
+	return r, true
+}
+
+// objects returns the values of a field of records that have objects, which a pickle has as a list of tuples.
+func (r *records) objects(o *Object, field int) func(row int64) Value {
+	state, ok := o.State.(*Tuple)
+	if !ok || len(state.Items) < 5 {
+		return nil
+	}
+	list, ok := state.Items[4].(*List)
+	if !ok || int64(len(list.Items)) != r.rows {
+		return nil
+	}
+	return func(row int64) Value {
+		if t, ok := list.Items[row].(*Tuple); ok && field < len(t.Items) {
+			return t.Items[field]
+		}
+		return sight("?")
+	}
+}
+
+// field returns the values of a field that begins at a byte of each record of a size.
+func (r *records) field(data Bytes, size, at int64, dtype *Object) func(row int64) Value {
+	code, _ := dtypeCode(dtype)
+	if len(code) < 2 {
+		return nil
+	}
+	width, err := strconv.ParseInt(code[1:], 10, 32)
+	if code[0] == 'U' {
+		width *= 4
+	}
+	if err != nil || width <= 0 || at < 0 || at > size-width {
+		return nil
+	}
+	// Each is at most as large as the data is, so that their product does not overflow.
+	if n := int64(len(data)); r.rows > n || r.rows > 0 && size > n || r.rows*size != n {
+		return nil
+	}
+	column := make(Bytes, 0, r.rows*width)
+	for row := range r.rows {
+		column = append(column, data[row*size+at:][:width]...)
+	}
+	array := &Object{Func: &Global{"numpy._core.numeric", "_frombuffer"}, Args: []Value{column, dtype, &Tuple{Items: []Value{r.rows}}, "C"}}
+	values, _ := ofNumpy(array)
+	return values
+}
