@@ -72,6 +72,18 @@ func (d *decoder) array(to reflect.Value, v pickle.Value, a *pickle.Array) error
 	return d.nested(to, a, 0, 0, stridesOf(a))
 }
 
+// frame puts a data frame, or an array of records, into a table. It is not done if the value is none.
+func (d *decoder) frame(to reflect.Value, v pickle.Value) (done bool, err error) {
+	data, why, ok := pickle.CSV(v, pickle.DefaultMemory)
+	switch {
+	case ok:
+		return true, setCSV(to, data)
+	case why.Why != "":
+		return true, misfit(why.Why + "; " + why.Do)
+	}
+	return false, nil
+}
+
 // isArray tells of an Array, and of a struct with the same fields, such as flow.Array.
 func isArray(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t.NumField() == 2 && t.Field(0).Name == "Shape" && t.Field(0).Type == reflect.TypeFor[[]int]() &&

@@ -46,6 +46,8 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 //	Decimal, UUID, Path, Fraction string, and types with UnmarshalText; so are IP addresses
 //	numpy scalars                 as the Python types; so are a Timestamp and a Timedelta of pandas
 //	numpy arrays of numbers       slices nested as deep as the array has dimensions; [Array], of any shape
+//	other arrays, series, indexes slices of what their elements fit; what is missing is nil, but NaN in floats
+//	data frames                   [Table]; [][]string, of which the first is the names of columns: as CSV has them
 //	None, NaT, NA                 nil pointers, slices, maps and interfaces
 //
 // The field of a struct takes the entry with its name, that of its `levada:"name"` or `json:"name"` tag, or its own
@@ -68,7 +70,7 @@ func Get[T any](ctx context.Context, from Holder, name string) (T, error) {
 // but no gob, unless it was one that was stored, and no binary: their bytes do not say what they are.
 //
 // ErrType if the value does not fit, with the place in it; so are values that only Python can make sense of, such as
-// data frames and models. ErrCorrupt if the bytes are not what was stored.
+// models. ErrCorrupt if the bytes are not what was stored.
 func Decode[T any](ctx context.Context, a *Artifact) (T, error) {
 	var v, zero T
 	data, err := a.Bytes(ctx)
@@ -240,6 +242,16 @@ func (d *decoder) set(to reflect.Value, v pickle.Value) error {
 	}
 	if array, ok := pickle.ArrayOf(v); ok {
 		return d.array(to, v, array)
+	}
+	if _, isObject := v.(*pickle.Object); isObject {
+		if t.ConvertibleTo(reflect.TypeFor[Table]()) || t.ConvertibleTo(reflect.TypeFor[[][]string]()) {
+			if done, err := d.frame(to, v); done {
+				return err
+			}
+		}
+		if list, ok := pickle.ListOf(v, d.room); ok {
+			v = list
+		}
 	}
 	if done, err := d.unmarshal(to, v); done {
 		return err

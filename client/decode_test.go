@@ -235,14 +235,81 @@ func TestArrays(t *testing.T) {
 		case "<numpy.ndarray shape=(1,) dtype=>i4>":
 			_, err := fit[[]int32](v)
 			check(nil, err, nil)
-		case "<numpy.ndarray shape=(2,) dtype=object>", "<numpy.ndarray shape=(2,) dtype=<U2>":
-			if got, err := fit[[]any](v); err == nil {
-				t.Errorf("%s gives %#v", vector.Repr[0], got)
-			}
+		case "<numpy.ndarray shape=(2,) dtype=object>":
+			got, err := fit[[]any](v)
+			check(got, err, []any{nil, map[string]any{}})
+		case "<numpy.ndarray shape=(2,) dtype=<U2>":
+			got, err := fit[[]string](v)
+			check(got, err, []string{"ab", "c"})
 		}
 	}
 	if seen == 0 || frames == 0 {
 		t.Errorf("%d arrays, %d frames", seen, frames)
+	}
+}
+
+// TestSeriesAndFrames reads values that package convert is tested with.
+func TestSeriesAndFrames(t *testing.T) {
+	_, file, _, _ := runtime.Caller(0)
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "internal", "convert", "testdata", "values.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		var vector struct{ Name, Pickle string }
+		if err := json.Unmarshal([]byte(line), &vector); err != nil {
+			t.Fatal(err)
+		}
+		values[vector.Name] = vector.Pickle
+	}
+	check := func(name string, got any, err error, want any) {
+		t.Helper()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s gives %#v, %v; want %#v", name, got, err, want)
+		}
+	}
+	value := func(name string) pickle.Value { return decodeBase64(t, values[name]) }
+
+	table, err := fit[Table](value("frame"))
+	check("frame", table, err, Table{[]string{"n", "x", "s", "b", "m"}, [][]string{{"1", "0.5", "a,b", "True", "3"}, {"2", "", "", "False", "4"}}})
+	rows, err := fit[*[][]string](value("frame with numbers as names"))
+	check("frame with numbers as names", rows, err, &[][]string{{"0", "1"}, {"1", "2"}})
+	table, err = fit[Table](value("record array"))
+	check("record array", table, err, Table{[]string{"x", "y"}, [][]string{{"1", "2.0"}}})
+	if _, err := fit[Table](value("frame of odd types")); err == nil || !strings.Contains(err.Error(), `column "p" has the dtype period[W-SUN]`) {
+		t.Errorf("a frame of odd types gives %v", err)
+	}
+
+	ints, err := fit[[]*int64](value("series of nullable ints"))
+	if err != nil || len(ints) != 3 || *ints[0] != 1 || ints[1] != nil || *ints[2] != 1<<62 {
+		t.Errorf("nullable ints give %v, %v", ints, err)
+	}
+	floats, err := fit[[]float64](value("series with a gap"))
+	if err != nil || len(floats) != 2 || floats[0] != 0.5 || !math.IsNaN(floats[1]) {
+		t.Errorf("a series with a gap gives %v, %v", floats, err)
+	}
+	texts, err := fit[[][]string](value("array of text"))
+	check("array of text", texts, err, [][]string{{"a", "bü"}, {"", "c"}})
+	labels, err := fit[any](value("index of text"))
+	check("index of text", labels, err, []any{"a", "b"})
+	times, err := fit[[]*time.Time](value("series of times in a zone"))
+	if err != nil || len(times) != 2 || !times[0].Equal(time.Date(2026, 1, 2, 2, 4, 5, 500e6, time.UTC)) || times[1] != nil {
+		t.Errorf("times in a zone give %v, %v", times, err)
+	}
+	spans, err := fit[[]any](value("series of spans"))
+	check("series of spans", spans, err, []any{time.Duration(0), nil})
+
+	if _, err := fit[[]int](value("series of nullable ints")); err == nil || !strings.Contains(err.Error(), "[1]: a value of the type NoneType does not fit int") {
+		t.Errorf("what is missing as an int: %v", err)
+	}
+	if _, err := fit[[]string](value("series of times in a zone")); err == nil || !strings.Contains(err.Error(), "[0]: a value of the type datetime does not fit string") {
+		t.Errorf("a time as text: %v", err)
+	}
+	for _, name := range []string{"index of pairs", "series of weeks", "huge range", "array of empty lists of the shape (1048576, 1048576, 16777216, 0)"} {
+		if got, err := fit[any](value(name)); err == nil {
+			t.Errorf("%s gives %#v", name, got)
+		}
 	}
 }
 

@@ -11,6 +11,13 @@ import (
 // without a zone, and a date, is in zone; one whose zone is known only by a name that the system does not have is not
 // ok.
 func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
+	if m, isMoment := v.(moment); isMoment { // an element
+		t, ok := m.time()
+		if !m.zoned {
+			t = clockIn(t, zone)
+		}
+		return t, ok
+	}
 	o, isObject := v.(*Object)
 	if !isObject {
 		return t, false
@@ -23,10 +30,8 @@ func Moment(v Value, zone *time.Location) (t time.Time, ok bool) {
 		}
 		return t, ok
 	case "numpy.datetime64":
-		v, _ := single(o)
-		m, isMoment := v.(moment) // else it is NaT
-		t, ok := m.time()
-		return clockIn(t, zone), isMoment && ok
+		m, _ := single(o)
+		return Moment(m, zone)
 	case "datetime.date":
 		if b := stateBytes(o, 4); b != nil {
 			return time.Date(int(b[0])<<8|int(b[1]), time.Month(b[2]), int(b[3]), 0, 0, 0, 0, zone), true
@@ -130,6 +135,9 @@ func zoneOf(v Value) *time.Location {
 
 // Missing reports whether a value is what numpy or pandas has for one that is missing: NaT and NA.
 func Missing(v Value) bool {
+	if _, missing := v.(absent); missing { // an element
+		return true
+	}
 	if o, ok := v.(*Object); ok {
 		one, _ := single(o)
 		_, missing := one.(absent)
@@ -141,6 +149,12 @@ func Missing(v Value) bool {
 // Duration returns the duration that a timedelta, a timedelta64 of numpy's or a Timedelta of pandas' stands for; not ok
 // if it is longer than Go's durations, which end at 292 years.
 func Duration(v Value) (time.Duration, bool) {
+	if s, ok := v.(span); ok { // an element
+		if s.seconds > 9e9 || s.seconds < -9e9 {
+			return 0, false
+		}
+		return time.Duration(s.seconds)*time.Second + time.Duration(s.nano), true
+	}
 	o, ok := v.(*Object)
 	if !ok {
 		return 0, false
@@ -154,12 +168,8 @@ func Duration(v Value) (time.Duration, bool) {
 		return time.Duration(n * (1e9 / parts)), true
 	}
 	if objectType(o) == "numpy.timedelta64" {
-		v, _ := single(o)
-		s, ok := v.(span) // else it is NaT, or has no fixed length
-		if !ok || s.seconds > 9e9 || s.seconds < -9e9 {
-			return 0, false
-		}
-		return time.Duration(s.seconds)*time.Second + time.Duration(s.nano), true
+		s, _ := single(o)
+		return Duration(s)
 	}
 	d, ok := delta(o)
 	if !ok || d[0] > 106_000 || d[0] < -106_000 || d[1] > 1e9 || d[1] < -1e9 || d[2] > 1e12 || d[2] < -1e12 {
@@ -253,6 +263,52 @@ func ArrayOf(v Value) (*Array, bool) {
 		a.Shape = append(a.Shape, int(n))
 	}
 	return a, bytes == int64(len(a.Data))
+}
+
+// ListOf returns the elements of an array, a series or an index as a list, nested as deep as an array has dimensions:
+// plain values, and times, spans of time and what is missing, which Moment, Duration and Missing know. It is not ok if
+// the value is none of these, if its elements cannot be told, or if they are more than most.
+func ListOf(v Value, most int) (*List, bool) {
+	o, isObject := v.(*Object)
+	if !isObject {
+		return nil, false
+	}
+	g, ok := listing(o)
+	if !ok || len(g.shape) == 0 {
+		return nil, false
+	}
+	lists := int64(1) // of which there may be many without an element
+	for _, n := range g.shape {
+		if n < 0 || lists > int64(most) {
+			return nil, false
+		}
+		lists *= min(n, int64(most)+1)
+	}
+	if lists > int64(most) {
+		return nil, false
+	}
+	next := int64(0)
+	var list func(shape []int64) *List
+	list = func(shape []int64) *List {
+		l := &List{Items: make([]Value, shape[0])}
+		for i := range l.Items {
+			if len(shape) > 1 {
+				l.Items[i] = list(shape[1:])
+				continue
+			}
+			switch v := g.at(next).(type) {
+			case float32:
+				l.Items[i] = float64(v)
+			case sight:
+				ok = false
+			default:
+				l.Items[i] = v
+			}
+			next++
+		}
+		return l
+	}
+	return list(g.shape), ok
 }
 
 // Attributes returns what the state of an object holds by name, that in slots too; not ok if it has no such state.

@@ -353,8 +353,12 @@ func (p *printer) name(key Value) {
 // Type returns the name of a value's type with its module: "int", "numpy.ndarray".
 func Type(v Value) string {
 	switch v := v.(type) {
-	case nil:
+	case nil, absent:
 		return "NoneType"
+	case moment:
+		return "datetime"
+	case span:
+		return "timedelta"
 	case bool:
 		return "bool"
 	case int64, *big.Int:

@@ -83,8 +83,35 @@ type grid struct {
 }
 
 // gridOf returns the elements of an array of numpy's, of an array, series or index of pandas', or of a column of
-// polars' or pyarrow's. It is not ok if the value is none, or its elements cannot be told.
+// polars' or pyarrow's. It is not ok if the value is none, or its elements cannot be told. NaN, which is how pandas has
+// what is missing, is missing but in arrays of numpy's.
 func gridOf(o *Object) (g grid, ok bool) {
+	g, ok = listing(o)
+	if _, isArray := arrayOf(o); isArray || !ok {
+		return g, ok
+	}
+	at := g.at
+	g.at = func(i int64) Value {
+		switch v := at(i).(type) {
+		case float32:
+			if v != v {
+				return absent("NaN")
+			}
+			return v
+		case float64:
+			if math.IsNaN(v) {
+				return absent("NaN")
+			}
+			return v
+		default:
+			return v
+		}
+	}
+	return g, true
+}
+
+// listing is the same with NaN as it is.
+func listing(o *Object) (g grid, ok bool) {
 	if a, isArray := arrayOf(o); isArray {
 		at, _ := valuesOf(o, 0)
 		return grid{a.shape, at}, at != nil
@@ -102,25 +129,7 @@ func gridOf(o *Object) (g grid, ok bool) {
 	} else if short(objectType(o)) == "Series" && len(blocks) == 1 {
 		at, n = valuesOf(blocks[0], 0)
 	}
-	if at == nil || n < 0 {
-		return grid{}, false
-	}
-	return grid{[]int64{n}, func(i int64) Value {
-		switch v := at(i).(type) {
-		case float32:
-			if v != v {
-				return absent("NaN")
-			}
-			return v
-		case float64:
-			if math.IsNaN(v) {
-				return absent("NaN")
-			}
-			return v
-		default:
-			return v
-		}
-	}}, true
+	return grid{[]int64{n}, at}, at != nil && n >= 0
 }
 
 // size returns how many elements there are. It is not ok if they, or the lists that they are in, are more than most:
