@@ -3,7 +3,6 @@ package pickle
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -340,34 +340,34 @@ func numbersOf(v Value) (numbers, bool) {
 }
 
 // text writes one element of an array.
-func (n *numbers) text(i int64) string {
-	b := n.data[i*int64(n.size):][:n.size]
-	var full [8]byte
-	copy(full[:], b)
-	u := binary.LittleEndian.Uint64(full[:])
+func (n *numbers) text(i int64) string { return string(n.append(nil, i)) }
+
+// append writes one element of an array as pandas' to_csv does.
+func (n *numbers) append(b []byte, i int64) []byte {
+	u := wordOf(n.data[i*int64(n.size):][:n.size], '<')
 	shift := 64 - 8*n.size
 	switch n.descr[1] {
 	case 'b':
-		return map[bool]string{true: "True", false: "False"}[u != 0]
+		if u != 0 {
+			return append(b, "True"...)
+		}
+		return append(b, "False"...)
 	case 'i':
-		return strconv.FormatInt(int64(u<<shift)>>shift, 10)
+		return strconv.AppendInt(b, int64(u<<shift)>>shift, 10)
 	case 'u':
-		return strconv.FormatUint(u, 10)
+		return strconv.AppendUint(b, u, 10)
 	}
-	f := math.Float64frombits(u)
+	f, bits := math.Float64frombits(u), 64
 	switch n.size {
 	case 4:
-		f = float64(math.Float32frombits(uint32(u)))
+		f, bits = float64(math.Float32frombits(uint32(u))), 32
 	case 2:
-		f = half(uint16(u))
+		f, bits = half(uint16(u)), 32
 	}
-	switch {
-	case math.IsNaN(f):
-		return "" // a missing value, as pandas writes it
-	case math.IsInf(f, 0):
-		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+"))
+	if math.IsNaN(f) {
+		return b // a missing value
 	}
-	return string(appendFloat(nil, f, map[int]int{2: 32, 4: 32, 8: 64}[n.size]))
+	return appendFloat(b, f, bits)
 }
 
 // value returns one element of an array: a bool, an int64, a *big.Int, a float64, or a float32 if it has fewer bits.
@@ -425,29 +425,40 @@ func CSV(v Value, max int) (file []byte, why Refusal, ok bool) {
 	if why := t.refused(); why.Why != "" {
 		return nil, why, false
 	}
-	var out bytes.Buffer
-	w := csv.NewWriter(&out)
-	record := make([]string, len(t.columns))
-	for c, column := range t.columns {
-		record[c] = column.name
-	}
-	w.Write(record)
-	for i := range t.rows {
-		for c := range t.columns {
-			record[c] = t.columns[c].text(i)
-			if max -= len(record[c]) + 1; max < 0 {
-				return nil, tooMuchCSV, false
-			}
+	file = t.appendLine(file, func(b []byte, c int) []byte { return append(b, t.columns[c].name...) })
+	for row := range t.rows {
+		file = t.appendLine(file, func(b []byte, c int) []byte { return t.columns[c].append(b, row) })
+		if len(file) > max {
+			return nil, tooMuchCSV, false
 		}
-		if len(record) == 1 && record[0] == "" { // a line of nothing would be skipped by whoever reads it
-			w.Flush()
-			out.WriteString("\"\"\n")
-			continue
-		}
-		w.Write(record)
 	}
-	w.Flush()
-	return out.Bytes(), why, true
+	return file, why, true
+}
+
+// appendLine writes a line of CSV.
+func (t *csvTable) appendLine(b []byte, cell func(b []byte, column int) []byte) []byte {
+	begin := len(b)
+	for c := range t.columns {
+		if c > 0 {
+			b = append(b, ',')
+		}
+		from := len(b)
+		b = quoted(cell(b, c), from)
+	}
+	if len(b) == begin && len(t.columns) == 1 { // a line of nothing would be skipped by whoever reads it
+		b = append(b, `""`...)
+	}
+	return append(b, '\n')
+}
+
+// quoted puts quotes around the cell that begins at a place, if readers would take it for something else.
+func quoted(b []byte, from int) []byte {
+	cell := b[from:]
+	if first, _ := utf8.DecodeRune(cell); !bytes.ContainsAny(cell, ",\"\r\n") && !unicode.IsSpace(first) && string(cell) != `\.` {
+		return b
+	}
+	text := strings.ReplaceAll(string(cell), `"`, `""`)
+	return append(append(append(b[:from], '"'), text...), '"')
 }
 
 // csvTable is a table that becomes CSV.
@@ -461,8 +472,8 @@ type csvTable struct {
 // csvColumn is a column of it.
 type csvColumn struct {
 	name, dtype string
-	text        func(row int64) string // nil if not all of its elements have a text
-	holds       string                 // what has none, if more of it is known than the dtype
+	append      func(b []byte, row int64) []byte // the text of an element; nil if not all have one
+	holds       string                           // what has none, if more of it is known than the dtype
 }
 
 // csvTableOf returns the table that a value is, of at most max bytes; why says what prevents it. It is not ok if the
@@ -480,9 +491,13 @@ func csvTableOf(v Value, max int) (t *csvTable, why Refusal, ok bool) {
 	}
 	if r, isTable := recordsOf(v); isTable {
 		t = &csvTable{rows: r.rows, left: max, do: "make it a data frame with such columns as text, pandas.DataFrame(array), in a step before"}
-		for i, values := range r.values {
-			t.columns = append(t.columns, csvColumn{name: r.names[i], dtype: r.dtypes[i]})
-			t.fill(int64(i), values)
+		for i, f := range r.fields {
+			t.columns = append(t.columns, csvColumn{name: f.name, dtype: f.dtype})
+			if f.numbers != nil {
+				t.columns[i].append = f.numbers.append
+			} else {
+				t.fill(int64(i), f.values)
+			}
 		}
 		return t, why, true
 	}
@@ -607,7 +622,7 @@ func (t *csvTable) block(block Value) bool {
 			if n.fortran {
 				first, step = int64(i), count
 			}
-			t.columns[at].text = func(row int64) string { return n.text(first + row*step) }
+			t.columns[at].append = func(b []byte, row int64) []byte { return n.append(b, first+row*step) }
 		}
 		return true
 	}
@@ -634,7 +649,7 @@ func (t *csvTable) fill(at int64, values func(row int64) Value) {
 			return
 		}
 	}
-	c.text = func(row int64) string { text, _ := csvText(values(row)); return text }
+	c.append = func(b []byte, row int64) []byte { text, _ := csvText(values(row)); return append(b, text...) }
 }
 
 // csvText writes an element as pandas' to_csv does; holds names one that has no text.

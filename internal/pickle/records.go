@@ -6,9 +6,14 @@ import "strconv"
 // it.
 type records struct {
 	rows   int64
-	names  []string
-	dtypes []string
-	values []func(row int64) Value // of each field; nil if they cannot be told
+	fields []recordField
+}
+
+// recordField is one field of all records.
+type recordField struct {
+	name, dtype string
+	numbers     *numbers              // if that is what it has
+	values      func(row int64) Value // else; nil if they cannot be told
 }
 
 // recordsOf reads the array of records that a value is; not ok if it is none.
@@ -42,12 +47,15 @@ func recordsOf(v Value) (r records, ok bool) {
 		if !ok1 || !ok2 {
 			return r, false
 		}
-		r.names, r.dtypes = append(r.names, name), append(r.dtypes, dtypeName(dtype))
-		values := r.objects(o, i)
-		if values == nil {
-			values = r.field(a.data, size, at, dtype)
+		f := recordField{name: name, dtype: dtypeName(dtype), values: r.objects(o, i)}
+		if array := r.column(a.data, size, at, dtype); array != nil && f.values == nil {
+			if n, ok := numbersOf(array); ok {
+				f.numbers = &n
+			} else {
+				f.values, _ = ofNumpy(array)
+			}
 		}
-		r.values = append(r.values, values)
+		r.fields = append(r.fields, f)
 	}
 	return r, true
 }
@@ -70,8 +78,8 @@ func (r *records) objects(o *Object, field int) func(row int64) Value {
 	}
 }
 
-// field returns the values of a field that begins at a byte of each record of a size.
-func (r *records) field(data Bytes, size, at int64, dtype *Object) func(row int64) Value {
+// column returns a field that begins at a byte of each record of a size as an array, nil if it does not fit.
+func (r *records) column(data Bytes, size, at int64, dtype *Object) *Object {
 	code, _ := dtypeCode(dtype)
 	if len(code) < 2 {
 		return nil
@@ -91,7 +99,5 @@ func (r *records) field(data Bytes, size, at int64, dtype *Object) func(row int6
 	for row := range r.rows {
 		column = append(column, data[row*size+at:][:width]...)
 	}
-	array := &Object{Func: &Global{"numpy._core.numeric", "_frombuffer"}, Args: []Value{column, dtype, &Tuple{Items: []Value{r.rows}}, "C"}}
-	values, _ := ofNumpy(array)
-	return values
+	return &Object{Func: &Global{"numpy._core.numeric", "_frombuffer"}, Args: []Value{column, dtype, &Tuple{Items: []Value{r.rows}}, "C"}}
 }

@@ -50,7 +50,7 @@ func (t *csvTable) refused() Refusal {
 	var do []string
 	count := 0
 	for _, c := range t.columns {
-		if c.text != nil {
+		if c.append != nil {
 			continue
 		}
 		if count++; count > mostColumns {

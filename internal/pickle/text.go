@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -202,21 +203,23 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 	case f < -maxFloat:
 		return append(b, "-inf"...)
 	}
-	var short [32]byte
-	digits := strconv.AppendFloat(short[:0], f, 'e', -1, bits)
-	at := bytes.IndexByte(digits, 'e')
-	exp, _ := strconv.Atoi(string(digits[at+1:]))
-	if exp < -4 || exp >= 16 {
-		b = append(b, digits[:at]...)
-		sign := byte('+')
-		if exp < 0 {
-			sign, exp = '-', -exp
+	if size := math.Abs(f); size != 0 && (size < 1e-4 || size >= 1e15) { // it may have an exponent: its digits tell
+		var short [32]byte
+		digits := strconv.AppendFloat(short[:0], f, 'e', -1, bits)
+		at := bytes.IndexByte(digits, 'e')
+		exp, _ := strconv.Atoi(string(digits[at+1:]))
+		if exp < -4 || exp >= 16 {
+			b = append(b, digits[:at]...)
+			sign := byte('+')
+			if exp < 0 {
+				sign, exp = '-', -exp
+			}
+			b = append(b, 'e', sign)
+			if exp < 10 {
+				b = append(b, '0')
+			}
+			return strconv.AppendInt(b, int64(exp), 10)
 		}
-		b = append(b, 'e', sign)
-		if exp < 10 {
-			b = append(b, '0')
-		}
-		return strconv.AppendInt(b, int64(exp), 10)
 	}
 	before := len(b)
 	b = strconv.AppendFloat(b, f, 'f', -1, bits)

@@ -73,6 +73,8 @@ frame = pd.DataFrame({"n": [1, 2], "x": [0.5, None], "s": ["a,b", None], "b": [T
 put("frame", frame, "csv", frame.to_csv(index=False).encode())
 put("frame without rows", frame.iloc[:0], "csv", b"n,x,s,b,m\n")
 put("frame of one type", pd.DataFrame(np.arange(6).reshape(3, 2), columns=["a", "b"]), "csv", b"a,b\n0,1\n2,3\n4,5\n")
+put("frame of what CSV quotes", pd.DataFrame({"a,b": [",", '"', "\r\n", " x", "\\.", "x y", "\u2028x"]}, dtype=object), "csv", '"a,b"\n","\n""""\n"\r\n"\n" x"\n"\\."\nx y\n"\u2028x"\n'.encode())
+put("frame of a column without a name", pd.DataFrame({"": [1]}), "csv", b'""\n1\n')
 put("frame without columns", pd.DataFrame(), "csv", b"\n")
 put("half of a character", {"a": ["ok", "x\udc80"]}, refused='it has a text at ["a"][1] with halves of characters')
 put("half of a character in a key", {"\ud800": 1}, refused="with halves of characters")
