@@ -13,6 +13,7 @@
 package convert
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -54,6 +55,10 @@ func To(v Value, codecs []string) (Value, error) {
 		return v, fault.New(fault.Invalid, "it is a %s, stored as %s", v.Type, v.Codec).Do("%s", advice)
 	}
 	p, err := pickle.Decode(v.Data, pickle.Limits{})
+	if errors.Is(err, pickle.ErrLimit) {
+		return v, fault.New(fault.Invalid, "it is a %s that is too large to be converted", v.Type).
+			Do("store numbers as an array of numpy's, a table as a data frame, and anything else as bytes, in a step before")
+	}
 	if err != nil {
 		return v, fault.New(fault.Invalid, "it is a %s, which cannot be read without Python: %v", v.Type, err).Do("%s", advice)
 	}

@@ -157,6 +157,15 @@ func TestSharedPartsCostNothing(t *testing.T) {
 	}
 }
 
+// A value may be plain data and yet be too large to be read.
+func TestTooLarge(t *testing.T) {
+	data := "\x80\x02](" + strings.Repeat("]", 5_000_000) + "e."
+	_, err := convert.To(convert.Value{Codec: "pickle", Type: "list", Data: []byte(data)}, plain)
+	if err == nil || !strings.Contains(err.Error(), "a list that is too large") || !strings.Contains(fault.HintOf(err), "an array of numpy's") {
+		t.Errorf("%v: %s", err, fault.HintOf(err))
+	}
+}
+
 func FuzzTo(f *testing.F) {
 	for _, v := range vectors(f) {
 		f.Add(v.Pickle)
