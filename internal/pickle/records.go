@@ -60,6 +60,24 @@ func recordsOf(v Value) (r records, ok bool) {
 	return r, true
 }
 
+// frame returns the table with at most max columns.
+func (r *records) frame(max int) *Frame {
+	f := &Frame{Rows: r.rows, Columns: len(r.fields)}
+	for _, field := range r.fields[:min(max, len(r.fields))] {
+		f.Names, f.Types = append(f.Names, field.name), append(f.Types, field.dtype)
+		values := field.values
+		if n := field.numbers; n != nil {
+			values = n.value
+		}
+		var cell func(row int64) string
+		if values != nil {
+			cell = func(row int64) string { return shown(values(row)) }
+		}
+		f.Cells = append(f.Cells, cell)
+	}
+	return f
+}
+
 // objects returns the values of a field of records that have objects, which a pickle has as a list of tuples.
 func (r *records) objects(o *Object, field int) func(row int64) Value {
 	state, ok := o.State.(*Tuple)

@@ -113,6 +113,9 @@ func FrameOf(v Value, max int) (*Frame, bool) {
 	if t, ok := tableOf(v, max); ok {
 		return t.frame(), true
 	}
+	if r, ok := recordsOf(v); ok {
+		return r.frame(max), true
+	}
 	o, ok := v.(*Object)
 	if !ok {
 		return nil, false

@@ -112,7 +112,7 @@ values = {
     "nullable": elements(pd.array([1, None], dtype="Int64"), ["1", "<NA>"], text="<pandas.arrays.IntegerArray shape=(2,) dtype=Int64>"),
     "categories": elements(pd.Categorical(["a", None]), ["a", "NaN"]),
     "periods": elements(pd.period_range("2024-01", periods=2, freq="M"), ["2024-01", "2024-02"]),
-    "records of numpy": (np.rec.array([(1, 2.5)], dtype=[("x", "i4"), ("y", "f8")]), {"kind": "array", "shape": [1], "dtype": "struct(x, y)"}),
+    "records of numpy": (np.rec.array([(1, 2.5)], dtype=[("x", "i4"), ("y", "f8")]), {"kind": "table", "columns": ["x", "y"], "types": ["int32", "float64"], "rows": [["1", "2.5"]], "shape": [1, 2], "truncated": False}),
     "masked array": (np.ma.array([1, 2], mask=[0, 1]), {"kind": "array", "shape": [2], "dtype": "int64", "values": None, "truncated": True}),
     "moment of numpy": (np.datetime64("2020-01-01T12:00"), {"kind": "text", "text": "2020-01-01T12:00"}),
     "moment of pandas": (pd.Timestamp("2020-01-01 12:00", tz="Europe/Berlin"), {"kind": "text", "text": "2020-01-01 12:00:00+01:00"}),
