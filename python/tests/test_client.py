@@ -482,7 +482,7 @@ class ClientTest(unittest.TestCase):
         with open(found, "r+b") as file:
             file.seek(100)
             file.write(b"damage")
-        with self.assertRaises(DataException):
+        with self.assertRaisesRegex(DataException, "^'large' of Look/1/start/1 could not be read: .*blob"):
             artifact.data
 
     def test_values_that_cannot_be_unpickled(self):

@@ -3,7 +3,7 @@
 from collections import namedtuple
 from datetime import datetime, timezone
 
-from ..exceptions import MetaflowExceptionWrapper, MetaflowNotFound
+from ..exceptions import DataException, MetaflowExceptionWrapper, MetaflowNotFound
 from .data import MetaflowData, decode
 from .objects import MetaflowObject, number, when
 
@@ -160,7 +160,7 @@ class Task(MetaflowObject):
         found, wanted = {}, list(names)
         while wanted:
             refs = [{"task": number(self.id), "attempt": self._given(), "name": name} for name in wanted]
-            result, body = self._store.fetch("values", run=number(self._parts[1]), values=refs, local=True)
+            result, body = self._read("values", wanted, values=refs, local=True)
             at = 0
             for name, value in zip(wanted, result["values"]):
                 if not value["found"]:
@@ -168,10 +168,18 @@ class Task(MetaflowObject):
                 data = body[at : at + value["length"]]
                 at += value["length"]
                 if value.get("large"):
-                    data = self._store.fetch("open_value", run=number(self._parts[1]), **refs[wanted.index(name)])[1]
+                    data = self._read("open_value", [name], **refs[wanted.index(name)])[1]
                 found[name] = decode(name, value, data)
             wanted = wanted[len(result["values"]) :]
         return found
+
+    def _read(self, method, names, **params):
+        """What the store answers about values. An error says whose they are, too, not only in which file they lie."""
+        try:
+            return self._store.fetch(method, run=number(self._parts[1]), **params)
+        except (DataException, MetaflowNotFound) as error:
+            error.message = "'%s' of %s could not be read: %s" % ("', '".join(names), self.pathspec, error.message)
+            raise
 
     def _given(self):
         return -1 if self._attempt is None else self._attempt
