@@ -64,6 +64,9 @@ func (d *decoder) object(op byte) error {
 				o.Kwargs = nil
 			}
 		}
+		if dict, ok := frozenDict(o); ok {
+			return d.pushNew(dict, costObject)
+		}
 		return d.pushNew(o, costObject)
 	case 'i': // INST
 		module, err := d.line()
@@ -314,6 +317,18 @@ func (d *decoder) knownCollection(name string, args []Value) (Value, bool) {
 		}
 	}
 	return nil, false
+}
+
+// frozenDict returns the frozendict, of Python 3.15 and later, that is made anew.
+func frozenDict(o *Object) (*Dict, bool) {
+	if g, ok := o.Func.(*Global); !ok || g.String() != "frozendict" || len(o.Args) != 1 || o.Kwargs != nil {
+		return nil, false
+	}
+	inner, ok := o.Args[0].(*Dict)
+	if !ok || inner.Class != "" {
+		return nil, false
+	}
+	return &Dict{Class: "frozendict", Entries: inner.Entries[:len(inner.Entries):len(inner.Entries)]}, true
 }
 
 // latin1 returns the bytes of a str whose characters stand for one each.

@@ -63,10 +63,10 @@ type Set struct {
 	Frozen bool
 }
 
-// Dict is a dict, or one of the dicts of module collections.
+// Dict is a dict, a frozendict, or one of the dicts of module collections.
 type Dict struct {
 	Entries []Entry
-	Class   string // "" for dict, "OrderedDict", "defaultdict", "Counter"
+	Class   string // "" for dict, "OrderedDict", "defaultdict", "Counter", "frozendict"
 	Factory Value  // of a defaultdict
 }
 

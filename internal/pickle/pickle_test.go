@@ -117,6 +117,20 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestFrozenDict: what Python 3.15 writes for frozendict(a=frozendict(), b=[1]).
+func TestFrozenDict(t *testing.T) {
+	v, err := Decode([]byte("\x80\x05\x8c\x08builtins\x8c\nfrozendict\x93}(\x8c\x01a\x8c\x08builtins\x8c\nfrozendict\x93}\x85\x81\x8c\x01b]K\x01au\x85\x81."), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if repr := Repr(v, 100); repr != "frozendict({'a': frozendict(), 'b': [1]})" || Type(v) != "frozendict" {
+		t.Errorf("%s, a %s", repr, Type(v))
+	}
+	if text, why := PlainJSON(v); string(text) != `{"a":{},"b":[1]}` {
+		t.Errorf("%s, %+v", text, why)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	for what, data := range map[string]string{
 		"lists":  strings.Repeat("]", 1000) + ".",

@@ -381,8 +381,11 @@ func Type(v Value) string {
 		}
 		return "set"
 	case *Dict:
-		if v.Class == "" {
+		switch v.Class {
+		case "":
 			return "dict"
+		case "frozendict":
+			return v.Class
 		}
 		return "collections." + v.Class
 	case *Global:
