@@ -4,7 +4,10 @@ Pickle says what it stumbled over, not where: in a dict of lists of objects that
 only after pickling has failed, so it may take its time, within bounds.
 """
 
+import sys
 from _pickle import Pickler
+
+ModuleType = type(sys)
 
 #: So many parts are looked at, and so deep. Beyond, the place that is known by then is told.
 _MOST_PARTS, _DEEPEST = 10_000, 50
@@ -78,7 +81,7 @@ def _parts(value):
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
         attributes = {}
-    if not isinstance(value, type) and isinstance(attributes, dict):
+    if not isinstance(value, (type, ModuleType)) and isinstance(attributes, dict):
         for attribute, part in attributes.items():
             yield ".%s" % attribute, part
     for cls in type(value).__mro__:

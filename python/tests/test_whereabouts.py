@@ -48,6 +48,7 @@ class Whereabouts(unittest.TestCase):
         for value, place in [
             (lock, "x"),
             (lambda: 1, "x"),
+            (threading, "x"),
             ({"a": [lock]}, "x['a'][0]"),
             ([1, 2, (3, {"k": lock})], "x[2][1]['k']"),
             ({1: {2: lambda: 1}}, "x[1][2]"),
