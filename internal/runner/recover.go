@@ -1,8 +1,10 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/levadahq/levada/internal/engine"
 	"github.com/levadahq/levada/internal/fault"
@@ -64,17 +66,23 @@ func recoverTasks(ctx context.Context, g *graph.Graph, p engine.Policy, store me
 			Do("start a new run with `run`")
 	}
 	e := engine.New(g, p)
-	carried := tasks[:1]
+	carried := []metastore.Task{tasks[0]}
 	for i, t := range tasks[1:] {
 		commands := e.Apply(engine.Recovered{
 			Task: engine.TaskID(t.ID), Step: t.Step, Scope: engine.TaskID(t.Scope), Index: t.Index,
 			Iteration: t.Iteration, Transition: transitions[i+1],
 		})
 		for _, c := range commands {
-			if _, ok := c.(engine.Carry); ok {
-				carried = append(carried, t)
+			if c, ok := c.(engine.Carry); ok { // a gang's last node brings all of them
+				carried = append(carried, byID(tasks, int64(c.Task)))
 			}
 		}
 	}
 	return e, carried, nil
+}
+
+// byID returns the task with an id out of tasks in the order of their ids.
+func byID(tasks []metastore.Task, id int64) metastore.Task {
+	at, _ := slices.BinarySearchFunc(tasks, id, func(t metastore.Task, id int64) int { return cmp.Compare(t.ID, id) })
+	return tasks[at]
 }
