@@ -354,7 +354,7 @@ class Task:
 
             replaced = prepare(self, self.frame["spin"])
             if plan.is_join:
-                inputs = SpunInputs(self, replaced)
+                inputs = SpunInputs(self, *replaced)
         if self.frame.get("fallback") and not hasattr(plan.function, "runs_fallback"):
             from .exceptions import FailureHandledByCatch
 
