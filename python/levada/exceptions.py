@@ -202,7 +202,7 @@ class MetaflowExceptionWrapper(Exception):
 
             cls = type(exc)
             self.exception = message(exc)
-            self.type = "%s.%s" % (cls.__module__, cls.__qualname__)
+            self.type = "%s.%s" % (cls.__module__, cls.__name__)
             self.stacktrace = stacktrace
 
     def __reduce__(self):
