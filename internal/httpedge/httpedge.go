@@ -1,5 +1,6 @@
 // Package httpedge has what all HTTP handlers share: the status codes of errors, which hosts are accepted, and which
-// methods a path allows; and what their clients share: how the address of a server is read.
+// methods a path allows; and what their clients share: how the address of a server is read, and for how long one may
+// be silent.
 package httpedge
 
 import (

@@ -74,8 +74,8 @@ func (b *Bucket) send(ctx context.Context, key, path string) error {
 		return fault.Of("send a value", path, err)
 	}
 	ctx, watch := b.c.watched(ctx)
-	defer watch.stop()
-	req, err := b.c.request(ctx, http.MethodPut, "values/"+key, watch.out(f))
+	defer watch.Stop()
+	req, err := b.c.request(ctx, http.MethodPut, "values/"+key, watch.Out(f))
 	if err != nil {
 		return fault.Wrap(fault.Internal, "send a value", err)
 	}
@@ -154,7 +154,7 @@ func (b *Bucket) GiveUp(key string) bool {
 // fetch reads a value from at on into a file.
 func (b *Bucket) fetch(ctx context.Context, key string, to *os.File, at *int64) error {
 	ctx, watch := b.c.watched(ctx)
-	defer watch.stop()
+	defer watch.Stop()
 	req, err := b.c.request(ctx, http.MethodGet, "values/"+key, nil)
 	if err != nil {
 		return fault.Wrap(fault.Internal, "fetch a value", err)
@@ -177,7 +177,7 @@ func (b *Bucket) fetch(ctx context.Context, key string, to *os.File, at *int64) 
 		return fault.Of("fetch a value", to.Name(), err)
 	}
 	out := &counter{w: to}
-	n, err := io.Copy(out, watch.in(resp.Body))
+	n, err := io.Copy(out, watch.In(resp.Body))
 	*at += n
 	if out.err != nil {
 		return fault.Of("fetch a value", to.Name(), out.err)

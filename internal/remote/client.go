@@ -38,6 +38,7 @@ const (
 	beatTime   = 2 * time.Second
 	silence    = 10 * time.Second // after which a server that says nothing at all is told to be away
 	helloTime  = 10 * time.Second // of the first request of all
+	stalled    = 2 * time.Minute  // after which a request in which nothing moves, either way, is made anew
 )
 
 // Options are how a client behaves.
@@ -136,7 +137,7 @@ func (c *Client) Collect(ctx context.Context, rules upkeep.Rules, m upkeep.Mode)
 func (c *Client) Home() string { return c.cache.home }
 
 func (c *Client) hello(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.o.Hello, silentFor(c.o.Hello))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.o.Hello, httpedge.Silence(c.o.Hello))
 	defer cancel()
 	h, err := askOnce[hello](ctx, c, "hello", none{})
 	switch {
@@ -307,12 +308,17 @@ type reply struct {
 	*cbor.Decoder
 	in    io.Reader // the decoder's
 	body  io.Closer
-	watch *watch
+	watch *httpedge.Watch
 }
 
 func (r *reply) close() {
 	r.body.Close()
-	r.watch.stop()
+	r.watch.Stop()
+}
+
+// watched returns a context for a request, which ends when nothing moves in it for a while.
+func (c *Client) watched(ctx context.Context) (context.Context, *httpedge.Watch) {
+	return httpedge.Watched(ctx, c.o.Stalled, c.hear)
 }
 
 // call sends a call. The caller closes the answer.
@@ -328,11 +334,11 @@ func (c *Client) call(ctx context.Context, name string, args any) (*reply, error
 	ctx, watch := c.watched(ctx)
 	req, err := c.request(ctx, http.MethodPost, name, nil)
 	if err != nil {
-		watch.stop()
+		watch.Stop()
 		return nil, fault.Wrap(fault.Internal, "send "+name, err)
 	}
 	req.ContentLength = int64(len(body))
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(watch.out(bytes.NewReader(body))), nil }
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(watch.Out(bytes.NewReader(body))), nil }
 	req.Body, _ = req.GetBody()
 	req.Header.Set("Content-Type", contentType)
 	if packed {
@@ -340,10 +346,10 @@ func (c *Client) call(ctx context.Context, name string, args any) (*reply, error
 	}
 	resp, err := c.roundTrip(req)
 	if err != nil {
-		watch.stop()
+		watch.Stop()
 		return nil, err
 	}
-	in := watch.in(resp.Body)
+	in := watch.In(resp.Body)
 	r := &reply{decoding.NewDecoder(in), in, resp.Body, watch}
 	if resp.Header.Get("Content-Type") != contentType {
 		r.close()

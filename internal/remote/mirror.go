@@ -402,7 +402,7 @@ func (w *Window) Look(ctx context.Context, run int64, name string) (string, erro
 			return fault.Of("keep a log", f.Name(), err)
 		}
 		ctx, watch := w.c.watched(ctx)
-		defer watch.stop()
+		defer watch.Stop()
 		req, err := w.c.request(ctx, http.MethodGet, "logs/"+itoa(run)+"/"+name+"?from="+itoa(at), nil)
 		if err != nil {
 			return fault.Wrap(fault.Internal, "read a log", err)
@@ -413,7 +413,7 @@ func (w *Window) Look(ctx context.Context, run int64, name string) (string, erro
 		}
 		defer resp.Body.Close()
 		out := &counter{w: f}
-		if _, err := io.Copy(out, watch.in(resp.Body)); err != nil {
+		if _, err := io.Copy(out, watch.In(resp.Body)); err != nil {
 			if out.err != nil {
 				return fault.Of("keep a log", f.Name(), out.err)
 			}

@@ -28,8 +28,8 @@ import (
 )
 
 // How long a server that does not answer is waited for, how long it is tried to reach one once: at an address that
-// leads nowhere, nothing says so; and how long one that has taken a request may be silent, which is as long as a server
-// of Levada works on one.
+// leads nowhere, nothing says so; and how long one that has taken a request may be silent, before its answer or in the
+// middle of it, which is as long as a server of Levada works on one.
 const (
 	dialTime      = 10 * time.Second
 	answerTime    = 5 * time.Minute
@@ -57,7 +57,7 @@ func New(address string) (*Client, error) {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost, transport.ResponseHeaderTimeout = 16, answerTime
+	transport.MaxIdleConnsPerHost = 16
 	transport.DialContext = (&net.Dialer{Timeout: dialTime, KeepAlive: 15 * time.Second}).DialContext
 	return &Client{base: base, http: &http.Client{Transport: transport}, wait: sleep}, nil
 }
@@ -130,15 +130,19 @@ func fromAfar(name string, params []byte) ([]byte, error) {
 
 // send asks once. An error says that there was no answer, or one of something that stands before a server that is away.
 func (c *Client) send(ctx context.Context, name string, params []byte) (*http.Response, error) {
+	ctx, watch := httpedge.Watched(ctx, answerTime, func() {})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+api.Prefix+"/call/"+url.PathEscape(name), bytes.NewReader(params))
 	if err != nil {
+		watch.Stop()
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := c.http.Do(req)
 	if err != nil {
+		watch.Stop()
 		return nil, err
 	}
+	res.Body = &body{watch.In(res.Body), res.Body, watch}
 	switch res.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		if !isProblem(res) {
@@ -157,6 +161,18 @@ func (c *Client) send(ctx context.Context, name string, params []byte) (*http.Re
 	return res, nil
 }
 
+// body is what comes of an answer, until nothing comes any more.
+type body struct {
+	io.Reader
+	under io.Closer
+	watch *httpedge.Watch
+}
+
+func (b *body) Close() error {
+	defer b.watch.Stop()
+	return b.under.Close()
+}
+
 // neverSent reports whether an error came before anything was sent.
 func neverSent(err error) bool {
 	var op *net.OpError
@@ -165,9 +181,8 @@ func neverSent(err error) bool {
 
 // silent reports whether an error is that nothing was heard for as long as an answer may take.
 func silent(err error) bool {
-	var late net.Error
-	var op *net.OpError // of the connection: it says more
-	return errors.As(err, &late) && late.Timeout() && !errors.As(err, &op)
+	var silence httpedge.Silence
+	return errors.As(err, &silence)
 }
 
 func (c *Client) away(name string, err error) error {
@@ -176,7 +191,7 @@ func (c *Client) away(name string, err error) error {
 		err = outer.Err // it repeats the address
 	}
 	if silent(err) {
-		err = fmt.Errorf("it took the request, and nothing was heard of it for %s", answerTime)
+		err = fmt.Errorf("it took the request, and %w", err)
 	}
 	f := fault.New(fault.Unavailable, "the server at %s does not answer", c.base).Because(err)
 	if api.Writes(name) && !neverSent(err) {

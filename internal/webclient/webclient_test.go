@@ -251,6 +251,51 @@ func TestAServerThatIsSilent(t *testing.T) {
 	})
 }
 
+// drip is a connection to a server that answers piece by piece, with pauses, and then says nothing more.
+func drip(pause time.Duration, pieces ...string) net.Conn {
+	near, far := net.Pipe()
+	go io.Copy(io.Discard, far)
+	go func() {
+		for _, piece := range pieces {
+			io.WriteString(far, piece)
+			time.Sleep(pause)
+		}
+	}()
+	return near
+}
+
+// An answer that stops in the middle is given up, whether it is read as a whole or as a stream. One that is slow, and
+// goes on, is read to its end.
+func TestAnAnswerThatStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const value = `{"home":"/x"}` + "\n"
+		head := func(kind string, length int) string {
+			return fmt.Sprintf("HTTP/1.1 200 OK\r\n%s: %s\r\nContent-Length: %d\r\n\r\n", resultKind, kind, length)
+		}
+		for _, c := range []struct {
+			kind   string
+			length int
+			whole  bool
+		}{{"json", len(value), true}, {"json", len(value) + 1, false}, {"stream", len(value), true}, {"stream", len(value) + 1, false}} {
+			client := newClient(t, "http://192.0.2.1:8265")
+			client.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+				return drip(answerTime-time.Second, head(c.kind, c.length), value[:5], value[5:]), nil
+			}
+			began := time.Now()
+			got, err := client.Call(t.Context(), "info", []byte("{}"))
+			if r, ok := got.(io.ReadCloser); ok {
+				_, err = io.ReadAll(r)
+				r.Close()
+			}
+			stalled := fault.Is(err, fault.Unavailable) && strings.Contains(err.Error(), "nothing was heard of it for 5m0s")
+			if c.whole && err != nil || !c.whole && !stalled {
+				t.Errorf("%s, %d bytes of %d, after %v: %v", c.kind, len(value), c.length, time.Since(began), err)
+			}
+			client.Close()
+		}
+	})
+}
+
 func TestCancelled(t *testing.T) {
 	started := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
