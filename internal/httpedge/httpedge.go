@@ -1,9 +1,10 @@
 // Package httpedge has what all HTTP handlers share: the status codes of errors, which hosts are accepted, and which
-// methods a path allows; and what their clients share: how the address of a server is read, and for how long one may
-// be silent.
+// methods a path allows; and what their clients share: how the address of a server is read, what to do about an error
+// of a connection, and for how long a server may be silent.
 package httpedge
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -59,6 +60,19 @@ func ServerAddress(text string) (string, error) {
 			Do("leave out what stands between :// and @")
 	}
 	return strings.TrimRight(u.String(), "/"), nil
+}
+
+// Remedy is what to do about an error of a connection to a server that is there, but not as its address says; "" for
+// any other error.
+func Remedy(err error) string {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return "name the server as its certificate does, and let this machine trust who signed that, on Linux for instance with SSL_CERT_FILE"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "let the address begin with http:// instead of https://"
+	}
+	return ""
 }
 
 // Allowed returns the methods by which a path can be reached, for requests that came by another, to the pattern "/".

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -91,7 +93,7 @@ func TestPatience(t *testing.T) {
 	recorded, read := make(chan error, 1), make(chan error, 1)
 	c.Store.Record(metastore.Record{Task: &metastore.Task{Run: run, ID: 1, Step: "a"}, Done: func(err error) { recorded <- err }})
 	go func() { _, err := c.Store.Task(context.Background(), run, 1); read <- err }()
-	told.expect(t, "is away; waiting")
+	told.expect(t, "is away (502 Bad Gateway); waiting for it")
 	if err := c.Store.Beat(t.Context(), run, time.Now()); err != nil {
 		t.Errorf("a heartbeat waits or fails: %v", err)
 	}
@@ -150,7 +152,7 @@ func TestASilentServerIsTold(t *testing.T) {
 		_, err := c.Store.CreateRun(context.Background(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
 		done <- err
 	}()
-	told.expect(t, "is away; waiting for it for up to 15m")
+	told.expect(t, "is away (it says nothing); waiting for it for up to 15m")
 	if text := c.Store.Waits(); !strings.Contains(text, "is away") || !strings.Contains(text, server.URL) {
 		t.Errorf("it is said to wait for %q", text)
 	}
@@ -529,5 +531,21 @@ func TestCollectionSparesClients(t *testing.T) {
 	c.Store.Close()
 	if left, err := os.ReadDir(filepath.Join(home, "staging")); err != nil || len(left) > 0 {
 		t.Errorf("sessions that ended are there: %v, %v", left, err)
+	}
+}
+
+// A server with another certificate, or without one, is there: starting it again is no remedy.
+func TestTheWrongKindOfConnection(t *testing.T) {
+	tls := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail
+	tls.StartTLS()
+	defer tls.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	for address, hint := range map[string]string{tls.URL: "certificate", strings.Replace(plain.URL, "http:", "https:", 1): "http://"} {
+		_, err := remote.Dial(t.Context(), address, remote.Options{Cache: t.TempDir()})
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), hint) || strings.Contains(fault.HintOf(err), "start it") {
+			t.Errorf("%v: %s", err, fault.HintOf(err))
+		}
 	}
 }

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -149,7 +150,7 @@ func (c *Client) hello(ctx context.Context) error {
 		return nil
 	case isAway(err):
 		return fault.New(fault.Unavailable, "no server answers: %v", plain(err)).On(c.url).
-			Do("start it there with `levada server`, or leave out --server and unset LEVADA_SERVER to record in this folder")
+			Do("%s", cmp.Or(httpedge.Remedy(err), "start it there with `levada server`, or leave out --server and unset LEVADA_SERVER to record in this folder"))
 	}
 	return err
 }
@@ -189,9 +190,9 @@ func (c *Client) patiently(ctx context.Context, f func(again bool) error) error 
 		if ctx.Err() != nil {
 			return fault.Wrap(fault.Interrupted, "wait for the server "+c.url, ctx.Err())
 		}
-		if c.gone(again) > c.o.Patience {
+		if c.gone(again, plain(err)) > c.o.Patience {
 			return fault.New(fault.Unavailable, "the server has been away for more than %s", c.o.Patience).On(c.url).Because(plain(err)).
-				Do("start it again; nothing that was recorded is lost, and `levada resume` continues from there")
+				Do("%s; nothing that was recorded is lost, and `levada resume` continues from there", cmp.Or(httpedge.Remedy(err), "start it again"))
 		}
 		wait := time.NewTimer(pause/2 + mrand.N(pause/2))
 		select {
@@ -204,14 +205,14 @@ func (c *Client) patiently(ctx context.Context, f func(again bool) error) error 
 }
 
 // gone notes that the server is away and returns since how long. One connection that was cut is not told.
-func (c *Client) gone(tell bool) time.Duration {
+func (c *Client) gone(tell bool, why error) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	if c.away.IsZero() && !tell {
 		return 0
 	}
-	c.leave(now)
+	c.leave(now, why)
 	return now.Sub(c.away)
 }
 
@@ -235,7 +236,7 @@ func (c *Client) noticeSilence(ended <-chan struct{}) {
 	select {
 	case <-ended:
 	default:
-		c.leave(time.Now())
+		c.leave(time.Now(), errors.New("it says nothing"))
 	}
 }
 
@@ -243,10 +244,10 @@ func (c *Client) noticeSilence(ended <-chan struct{}) {
 func (c *Client) hear() { c.heard.Store(time.Now().UnixNano()) }
 
 // leave notes that the server is away, and tells it once. c.mu is held.
-func (c *Client) leave(now time.Time) {
+func (c *Client) leave(now time.Time, why error) {
 	if c.away.IsZero() {
 		c.away = now
-		c.o.Tell(fmt.Sprintf("the server %s is away; waiting for it for up to %s", c.url, c.o.Patience))
+		c.o.Tell(fmt.Sprintf("the server %s is away (%v); waiting for it for up to %s", c.url, why, c.o.Patience))
 	}
 }
 

@@ -45,8 +45,8 @@
 // While the server is away, requests are retried at growing intervals, until it has been away for longer than the
 // patience of the client; then they fail with a fault that says how to continue. Waiting is reported once (for a server
 // that accepts requests but does not answer, after ten seconds), and once more when the server is back. A request in
-// which nothing moves for two minutes, in either direction, is made anew (httpedge.Watch); a server that works on one says so
-// meanwhile. The first request of all, the hello, does not wait: a wrong address is reported at once.
+// which nothing moves for two minutes, in either direction, is made anew (httpedge.Watch); a server that works on one
+// says so meanwhile. The first request of all, the hello, does not wait: a wrong address is reported at once.
 //
 // # Values and files
 //

@@ -9,6 +9,7 @@ package webclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -197,7 +198,8 @@ func (c *Client) away(name string, err error) error {
 	if api.Writes(name) && !neverSent(err) {
 		return f.Do("it may have done what it was asked for; look before you ask again")
 	}
-	return f.Do("start it with `levada server` in the store's folder, or leave LEVADA_SERVER and --server away to use the store of this machine")
+	return f.Do("%s", cmp.Or(httpedge.Remedy(err),
+		"start it with `levada server` in the store's folder, or leave LEVADA_SERVER and --server away to use the store of this machine"))
 }
 
 func isProblem(res *http.Response) bool {

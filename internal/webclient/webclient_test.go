@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -318,6 +319,24 @@ func TestSomebodyElse(t *testing.T) {
 			t.Errorf("%d: %v", status, err)
 		}
 		srv.Close()
+	}
+}
+
+// A server with another certificate, or without one, is there: starting it again is no remedy.
+func TestTheWrongKindOfConnection(t *testing.T) {
+	tls := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail
+	tls.StartTLS()
+	defer tls.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	for address, hint := range map[string]string{tls.URL: "certificate", strings.Replace(plain.URL, "http:", "https:", 1): "http://"} {
+		c := newClient(t, address)
+		c.wait = func(context.Context, time.Duration) error { return nil }
+		_, err := c.Call(t.Context(), "info", nil)
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), hint) || strings.Contains(fault.HintOf(err), "start it") {
+			t.Errorf("%v: %s", err, fault.HintOf(err))
+		}
 	}
 }
 
