@@ -75,9 +75,10 @@ func New(c Config) *Handler {
 	return h
 }
 
-// callWait is how long a client may take to send the arguments of a call, and to take a part of its answer. Who reads a
-// list keeps the database from tidying up its log, which grows meanwhile: a client that was put to sleep in the middle
-// of one must not do so for ever. It is longer than a client waits for a call.
+// callWait is for how long nothing may come of what a client sends, and how long it may take to take a part of an
+// answer. Who sends a value holds a file that no collection removes, and who reads a list keeps the database from
+// tidying up its log, which grows meanwhile: a client that was put to sleep in the middle of either must not do so for
+// ever. It is longer than a client waits for a call.
 var callWait = 5 * time.Minute
 
 // ServeHTTP answers a request. It sets its own limits of time: a large value takes as long as
@@ -97,6 +98,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func readBy(w http.ResponseWriter, t time.Time) { _ = http.NewResponseController(w).SetReadDeadline(t) }
 func writeBy(w http.ResponseWriter, t time.Time) {
 	_ = http.NewResponseController(w).SetWriteDeadline(t)
+}
+
+// sentBody is the body of a request, of which something comes every while.
+type sentBody struct {
+	w http.ResponseWriter
+	r *http.Request
+}
+
+func (s sentBody) Read(buf []byte) (int, error) {
+	readBy(s.w, time.Now().Add(callWait))
+	n, err := s.r.Body.Read(buf)
+	if err == io.EOF {
+		// Else it would end what is done now; of a body that does not come, it ends what would read the rest.
+		readBy(s.w, time.Time{})
+	}
+	return n, err
 }
 
 // post mounts a call that is answered by one value.
@@ -225,12 +242,7 @@ func readBody(w http.ResponseWriter, r *http.Request, v any) error {
 	if t := r.Header.Get("Content-Type"); t != contentType {
 		return fault.New(fault.Usage, "a request of type %q", t)
 	}
-	readBy(w, time.Now().Add(callWait))
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err == nil {
-		// Else it would end what is done now; of a body that does not come, it ends what would read the rest.
-		readBy(w, time.Time{})
-	}
+	data, err := io.ReadAll(io.LimitReader(sentBody{w, r}, maxBody+1))
 	if err == nil && len(data) > maxBody {
 		err = errors.New("the request is too large")
 	}
@@ -284,7 +296,7 @@ func (h *Handler) values() {
 	post(h, "stat", func(ctx context.Context, key valueKey) (int64, error) { return b.Stat(ctx, string(key)) })
 	post(h, "settle", func(ctx context.Context, ref datastore.Ref) (bool, error) { return h.c.Data.Settle(ctx, ref) })
 	h.value("PUT", func(w http.ResponseWriter, r *http.Request, key string) {
-		if err := b.Put(r.Context(), key, r.Body); err != nil {
+		if err := b.Put(r.Context(), key, sentBody{w, r}); err != nil {
 			answerFault(w, err)
 			return
 		}

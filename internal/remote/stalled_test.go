@@ -18,6 +18,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	blobmem "github.com/levadahq/levada/internal/blob/mem"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/mem"
@@ -45,33 +46,35 @@ func TestStalledClients(t *testing.T) {
 	defer remote.SetCallWait(300 * time.Millisecond)()
 	store := &endless{mem.New(), make(chan struct{})}
 	defer store.Close()
-	server := httptest.NewServer(remote.New(remote.Config{Store: store, Home: t.TempDir()}))
+	server := httptest.NewServer(remote.New(remote.Config{Store: store, Bucket: blobmem.New(), Home: t.TempDir()}))
 	defer func() { server.CloseClientConnections(); server.Close() }()
 	body, err := cbor.Marshal(struct{}{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(body []byte, length int) net.Conn {
+	ask := func(what string, body []byte, length int) net.Conn {
 		c, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		fmt.Fprintf(c, "POST %sLogRecords HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\nContent-Length: %d\r\n\r\n%s", remote.Prefix, length, body)
+		fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\nContent-Length: %d\r\n\r\n%s", what, length, body)
 		return c
 	}
-	ask(body, len(body)) // and takes nothing of the answer
+	ask("POST "+remote.Prefix+"LogRecords", body, len(body)) // and takes nothing of the answer
 	select {
 	case <-store.left:
 	case <-time.After(20 * time.Second):
 		t.Error("a list is read for a client that takes nothing of it")
 	}
-	c := ask(bytes.Repeat([]byte{1}, 10), 1000)
-	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := c.Read(make([]byte, 100)); n == 0 && err != nil && strings.Contains(err.Error(), "timeout") {
-		t.Error("a request that does not end is waited for")
+	for _, what := range []string{"POST " + remote.Prefix + "LogRecords", "PUT " + remote.Prefix + "values/blobs/aa/" + strings.Repeat("a", 62)} {
+		c := ask(what, bytes.Repeat([]byte{1}, 10), 1000)
+		if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Read(make([]byte, 100)); n == 0 && err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%s: a request that does not end is waited for", what)
+		}
 	}
 }
 
