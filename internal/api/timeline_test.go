@@ -323,3 +323,53 @@ func TestPreviewAndUsage(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A task that so many overtook that it was given up gets its row when the run has ended.
+func TestFollowATaskThatThousandsOvertook(t *testing.T) {
+	s := apitest.New(t)
+	id := s.Run(t, metastore.RunRunning, "ann")
+	f := s.Follow(id)
+	now := time.Now()
+	look := func() (tasks []int64) {
+		t.Helper()
+		now = now.Add(time.Hour) // so that nothing is put off
+		news, err := f.Look(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if news.Rows != nil {
+			tasks = news.Rows.Rows.Task
+		}
+		return tasks
+	}
+	record := func(from, to int64) {
+		t.Helper()
+		done := make(chan error, to-from)
+		for task := from; task < to; task++ {
+			r := metastore.Record{
+				Task:    &metastore.Task{ID: task, Step: "end", Scope: -1, Base: 9, Created: now},
+				Attempt: &metastore.Attempt{Task: task, Status: metastore.AttemptSucceeded, Started: now, Ended: now},
+				Done:    func(err error) { done <- err },
+			}
+			s.Meta.Record(r.In(id))
+		}
+		for range to - from {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	look()
+	const late, after, overtaking = 10, 11, 2100
+	record(after, after+overtaking)
+	if got := look(); len(got) != overtaking {
+		t.Fatalf("%d new tasks", len(got))
+	}
+	record(late, after)
+	if err := s.Meta.EndRun(t.Context(), id, metastore.RunEnd{Status: metastore.RunSucceeded, Ended: now}); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); !slices.Contains(got, late) || slices.Contains(got, after) {
+		t.Errorf("the end tells of %v", got)
+	}
+}
