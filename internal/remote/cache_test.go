@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
@@ -213,5 +215,32 @@ func TestStoringAValueThatTheCacheHasDamaged(t *testing.T) {
 	}
 	if got, err := os.ReadFile(at); err != nil || !bytes.Equal(got, value) {
 		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+func TestSameBytes(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, size := range []int{1, 256 << 10, 256<<10 + 1, 600 << 10} {
+		data := make([]byte, size)
+		rand.NewChaCha8([32]byte{1}).Read(data)
+		first, last := bytes.Clone(data), bytes.Clone(data)
+		first[0]++
+		last[size-1]++
+		for what, other := range map[string][]byte{"the same": data, "longer": append(bytes.Clone(data), 0), "empty": nil, "other at first": first, "other at last": last} {
+			same, err := remote.SameBytes(write("one", data), write("other", other))
+			if err != nil || same != bytes.Equal(data, other) {
+				t.Errorf("%d bytes, %s: %v, %v", size, what, same, err)
+			}
+		}
+	}
+	if _, err := remote.SameBytes(filepath.Join(dir, "none"), write("one", nil)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such file: %v", err)
 	}
 }
