@@ -61,6 +61,19 @@ func read(t *testing.T, s *apitest.Store, c api.Card) string {
 	return string(html)
 }
 
+// An earlier version may have stored data of a card that is no JSON. It is not passed on as if it were.
+func TestCardDataThatIsNoJSON(t *testing.T) {
+	s := apitest.New(t)
+	run := s.Run(t, metastore.RunSucceeded, "ann")
+	withCards(t, s, run, 1, 0, `"`)
+	if _, err := s.Cards(t.Context(), api.CardsRequest{Run: run, Data: true}); !fault.Is(err, fault.Corrupt) || !strings.Contains(err.Error(), "no JSON") {
+		t.Errorf("%v", err)
+	}
+	if res, err := s.Cards(t.Context(), api.CardsRequest{Run: run}); err != nil || read(t, s, res.Cards[0]) == "" {
+		t.Errorf("the card itself: %+v, %v", res, err)
+	}
+}
+
 func TestCards(t *testing.T) {
 	s := apitest.New(t)
 	run := s.Run(t, metastore.RunSucceeded, "ann")

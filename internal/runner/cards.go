@@ -101,8 +101,8 @@ func (c *conversation) showCard(s *protocol.SentCard, sent []protocol.SentValue,
 			if err != nil {
 				return fault.Of("show card", path, err)
 			}
-			if len(data) > maxCardData || !json.Valid(data) {
-				return &nonsense{"the data of a card is no JSON, or too much of it"}
+			if err := validData(data); err != nil {
+				return err
 			}
 			card.Data = data
 		default:
@@ -126,6 +126,9 @@ func (c *conversation) showCard(s *protocol.SentCard, sent []protocol.SentValue,
 func (c *conversation) storeCard(s *protocol.SentCard, sent []protocol.SentValue, body []byte) error {
 	if len(sent) == 0 {
 		return nil
+	}
+	if err := c.checkData(sent, body); err != nil {
+		return err
 	}
 	var sum Stored
 	if err := sum.take(c.r.ctx, c.r.Data, c.r.Staging, sent, &body); err != nil {
@@ -152,6 +155,42 @@ func (c *conversation) storeCard(s *protocol.SentCard, sent []protocol.SentValue
 }
 
 // hold keeps a small value for the record, for which there is no place within the record of a card.
+// checkData checks the data of a card before it is stored.
+func (c *conversation) checkData(sent []protocol.SentValue, body []byte) error {
+	for _, v := range sent {
+		if v.Path == "" {
+			data, err := cut(&v, &body)
+			if err == nil && v.Name == "data" {
+				err = validData(data)
+			}
+			if err != nil {
+				return err
+			}
+		} else if v.Name == "data" {
+			path, err := staged(c.r.Staging, v.Path)
+			if err != nil {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return fault.Of("store card", path, err)
+			}
+			if err := validData(data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// validData refuses data of a card that would make the answer to whoever asks for it no JSON.
+func validData(data []byte) error {
+	if len(data) > maxCardData || !json.Valid(data) {
+		return &nonsense{"the data of a card is no JSON, or too much of it"}
+	}
+	return nil
+}
+
 func (s *sentCards) hold(b metastore.Blob) {
 	if b.Data != nil {
 		s.blobs = append(s.blobs, metastore.Blob{Hash: b.Hash, Data: bytes.Clone(b.Data)})

@@ -190,8 +190,12 @@ func TestHostileCards(t *testing.T) {
 	if got := b.content(); len(got) != 1 || got[1][0] != "<p>good" {
 		t.Errorf("of %d bad cards and a good one there are %v", bad, got)
 	}
-	b.show(true, 0, "<p>", "no json")
-	if w := b.warnings(); len(w) != 1 {
-		t.Errorf("data that is no JSON: %q", w)
+	for _, live := range []bool{true, false} {
+		for _, data := range []string{"no json", "{", strings.Repeat(" ", maxCardData) + "1"} {
+			b.show(live, 0, "<p>", data)
+			if w := b.warnings(); len(w) != 1 || !strings.Contains(w[0], "no JSON, or too much") {
+				t.Errorf("%d bytes of data, live %t: %q", len(data), live, w)
+			}
+		}
 	}
 }

@@ -191,5 +191,9 @@ func (s *Service) CardData(ctx context.Context, c Card) (json.RawMessage, error)
 	if c.Data == (metastore.Hash{}) {
 		return nil, nil
 	}
-	return s.c.Data.Blob(ctx, c.Data)
+	data, err := s.c.Data.Blob(ctx, c.Data)
+	if err == nil && !json.Valid(data) { // which earlier versions stored; it would make the whole answer unreadable
+		err = fault.New(fault.Corrupt, "the data of a card is no JSON").On(c.Pathspec()).Do("run the step again; the card itself can be read")
+	}
+	return data, err
 }
