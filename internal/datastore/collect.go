@@ -73,6 +73,17 @@ func (s *Store) Files(ctx context.Context) iter.Seq2[File, error] {
 	}
 }
 
+// Hashes yields the blobs that have a file, one that has two twice. Unlike with Files, none of these is looked at.
+func (s *Store) Hashes(ctx context.Context) iter.Seq2[metastore.Hash, error] {
+	return func(yield func(metastore.Hash, error) bool) {
+		for key, err := range s.bucket.List(ctx, valuesPrefix) {
+			if h, ok := hashOf(key); (ok || err != nil) && !yield(h, err) {
+				return
+			}
+		}
+	}
+}
+
 func (s *Store) stat(ctx context.Context, key string) (int64, time.Time, error) {
 	l, ok := s.bucket.(blob.Locator)
 	if !ok {

@@ -209,6 +209,13 @@ func (s *Store) missing(ctx context.Context, wanted map[metastore.Hash]bool, x *
 			}
 			have[v.Hash] = true
 		}
+		// Listed first: on a disk of the network, looking for a million files one by one takes many minutes. Those that
+		// cannot be listed are looked for, which tells why.
+		for h, err := range s.Data.Hashes(ctx) {
+			if err == nil {
+				have[h] = true
+			}
+		}
 		for h := range wanted {
 			if have[h] {
 				continue

@@ -1,6 +1,7 @@
 package upkeep_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/levadahq/levada/internal/blob/file"
+	"github.com/levadahq/levada/internal/datastore"
 	"github.com/levadahq/levada/internal/metastore/mem"
 	"github.com/levadahq/levada/internal/upkeep"
 )
@@ -59,6 +62,42 @@ func TestTheDoctorGoesOn(t *testing.T) {
 		if n := len(slices.DeleteFunc(told, func(s string) bool { return strings.HasPrefix(s, "leftovers") })); n != 5 {
 			t.Errorf("quick %v: told of %d problems:\n%s", quick, n, all)
 		}
+	}
+}
+
+// asked counts the keys that are asked for, one by one.
+type asked struct {
+	*file.Bucket
+	n int
+}
+
+func (a *asked) Stat(ctx context.Context, key string) (int64, error) {
+	a.n++
+	return a.Bucket.Stat(ctx, key)
+}
+
+// TestTheQuickDoctorLists has a value that is missing among many: only that one is looked for.
+func TestTheQuickDoctorLists(t *testing.T) {
+	home := t.TempDir()
+	w := newWorld(t, home, mem.New())
+	run := w.start("A", 0)
+	for i := range byte(50) {
+		w.work(run, []int{200_000}, i, "", false)
+	}
+	w.end(run)
+	values, err := filepath.Glob(filepath.Join(home, "blobs/??/*"))
+	w.ok(err)
+	w.ok(os.Remove(values[0]))
+	bucket := &asked{Bucket: file.New(home)}
+	w.store.Data = datastore.New(w.store.Meta, bucket, filepath.Join(home, "staging"))
+	missing := 0
+	w.ok(w.store.Examine(ctx, upkeep.Examination{Quick: true, Tell: func(f upkeep.Finding) {
+		if f.Check == "values" && strings.Contains(f.Text, "is missing") {
+			missing++
+		}
+	}}))
+	if missing != 1 || bucket.n != 2 {
+		t.Errorf("%d values are missing, %d keys were asked for", missing, bucket.n)
 	}
 }
 

@@ -252,7 +252,7 @@ func (b *Bucket) list(ctx context.Context, dir, prefix string, yield func(string
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case strings.HasPrefix(name, "."):
+		case strings.HasPrefix(name, "."), e.Type()&fs.ModeSymlink != 0: // no bucket makes a link, and it may lead nowhere
 		case e.IsDir():
 			names = append(names, name+"/") // with the slash they sort as their keys do
 		default:
