@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -170,9 +171,11 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 		Service: cases, Path: c.Home, Created: store.Created, Gone: store.Gone(), Present: store.Present, Close: store.Close,
 		API: api.New(api.Config{Cases: cases, Store: c.Store, Data: c.Data, Home: c.Home, Version: c.Version}),
 	}
-	opened.Records = func() http.Handler {
+	opened.Records = func(log *slog.Logger) http.Handler {
 		c.Data.Sweep(ctx) // what a server left that was killed
-		return remote.New(remote.Config{Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Present: store.Present, Version: c.Version, Now: time.Now})
+		return remote.New(remote.Config{
+			Store: c.Store, Bucket: store.Bucket, Data: c.Data, Upkeep: cases.Keeping(), Home: c.Home, Present: store.Present, Version: c.Version, Now: time.Now, Log: log,
+		})
 	}
 	if guests, ok := c.Store.(metaflowapi.Store); ok {
 		opened.Metaflow = func() http.Handler {

@@ -41,6 +41,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -120,7 +121,7 @@ type Store struct {
 	// Metaflow makes what answers Metaflow, for the server; nil without a store that can.
 	Metaflow func() http.Handler
 	// Records makes what answers those who record here from other machines; nil where the store is on a server itself.
-	Records func() http.Handler
+	Records func(*slog.Logger) http.Handler
 	Path    string      // of the store, or the address of its server; empty without one
 	Remote  bool        // it is on a server
 	Created bool        // it was made just now

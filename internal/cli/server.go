@@ -88,11 +88,12 @@ func (c *serverCommand) run(ctx context.Context, s *session) error {
 	log := slog.New(handler)
 	config := server.Config{API: s.store.API, UI: ui.Files(), Present: s.store.Present, Version: s.env.Version, Log: log}
 	config.Free = func() (int64, bool) { return upkeep.FreeSpace(s.store.Path) }
+	config.Writable = func() error { return upkeep.Writable(s.store.Path) }
 	if s.store.Metaflow != nil {
 		config.Metaflow = s.store.Metaflow()
 	}
 	if s.store.Records != nil {
-		config.Store = s.store.Records()
+		config.Store = s.store.Records(log)
 	}
 	srv := server.New(config)
 	url := "http://" + listener.Addr().String()

@@ -294,10 +294,28 @@ func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	var a answer[cbor.RawMessage]
 	if resp.Header.Get("Content-Type") == contentType && decoding.Unmarshal(data, &a) == nil && a.Fault != nil {
-		return nil, a.Fault.unpack()
+		return nil, c.told(a.Fault)
 	}
 	return nil, fault.New(fault.Unavailable, "what answers is not a Levada server that records runs of other machines: %s", resp.Status).On(c.url).
 		Do("check the address, and that the server has the same version as this program")
+}
+
+// told is the fault that the server answered with. What is wrong with its store or its disk is said to be wrong there:
+// the files that are named are none of this machine.
+func (c *Client) told(w *wireFault) error {
+	err := w.unpack()
+	there := &fault.Error{Op: "on the server " + c.url, Cause: err}
+	switch there.Kind = fault.KindOf(err); {
+	case err == nil:
+		return nil
+	case there.Kind == fault.NoSpace:
+		there.Hint = "Free some space on the disk of the server, for instance with `levada gc` or `levada rm`, then try again."
+	case there.Kind == fault.Permission && fault.HintOf(err) != "": // else the server itself refuses it
+		there.Hint = "Who runs the server has to make the files and folders of its store writable for it."
+	case there.Kind != fault.Corrupt && there.Kind != fault.Internal:
+		return err
+	}
+	return there
 }
 
 var packer = sync.OnceValue(func() *zstd.Encoder {
@@ -378,7 +396,7 @@ func askOnce[R any](ctx context.Context, c *Client, name string, args any) (resu
 	}
 	// To its end, so that the connection can be used again.
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.in, 1<<10))
-	return result, a.Fault.unpack()
+	return result, c.told(a.Fault)
 }
 
 // unread says why an answer could not be read: it was cut, or makes no sense.
@@ -438,7 +456,7 @@ func askAll[T any](ctx context.Context, c *Client, name string, args any) iter.S
 					}
 				}
 				if a.Fault != nil {
-					yield(zero, a.Fault.unpack())
+					yield(zero, c.told(a.Fault))
 					return
 				}
 				if a.Last {

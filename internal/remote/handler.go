@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -34,6 +35,7 @@ type Config struct {
 	// Now is the time of heartbeats: they are when the server hears them, whatever the client's
 	// clock says. Nil takes that of the client.
 	Now func() time.Time
+	Log *slog.Logger // nil is none
 }
 
 // heard is when a heartbeat was, of which the client says that it was at a time.
@@ -55,7 +57,8 @@ type Handler struct {
 	c       Config
 	mux     *http.ServeMux
 	mu      sync.Mutex
-	writers map[string]*writer // by session
+	writers map[string]*writer       // by session
+	noted   map[fault.Kind]time.Time // when the log was last told of a fault of a kind
 }
 
 // New returns a handler.
@@ -63,7 +66,10 @@ func New(c Config) *Handler {
 	if c.Present == nil {
 		c.Present = func() error { return nil }
 	}
-	h := &Handler{c: c, mux: http.NewServeMux(), writers: make(map[string]*writer)}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{c: c, mux: http.NewServeMux(), writers: make(map[string]*writer), noted: make(map[fault.Kind]time.Time)}
 	post(h, "hello", func(ctx context.Context, _ struct{}) (hello, error) {
 		return hello{Protocol, c.Version, c.Home}, nil
 	})
@@ -141,6 +147,7 @@ func post[A, R any](h *Handler, name string, f func(context.Context, A) (R, erro
 			fail(w, http.StatusServiceUnavailable, err)
 			return
 		}
+		h.note(err)
 		send(w, answer[R]{Items: []R{result}, Fault: packFault(err), Last: true})
 	})
 }
@@ -189,6 +196,7 @@ func list[A, T any](h *Handler, name string, f func(context.Context, A) iter.Seq
 		defer func() { quiet() }()
 		for v, err := range f(r.Context(), args) {
 			if err != nil {
+				h.note(err)
 				part.Fault = packFault(err)
 				break
 			}
@@ -216,6 +224,24 @@ func send(w http.ResponseWriter, v any) error {
 	writeBy(w, time.Now().Add(callWait))
 	_, err = w.Write(data)
 	return err
+}
+
+// note puts into the server's log what is wrong with its store or disk: clients are told, but it is to be mended here.
+// Each kind is noted once a minute, for it comes with every request then.
+func (h *Handler) note(err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	switch kind := fault.KindOf(err); kind {
+	case fault.NoSpace, fault.Permission, fault.Corrupt, fault.Internal:
+		now := time.Now()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if now.Sub(h.noted[kind]) >= time.Minute {
+			h.noted[kind] = now
+			h.c.Log.Error("the server could not do what a client asked for", "error", err, "hint", fault.HintOf(err))
+		}
+	}
 }
 
 // refuse answers a request that cannot be read, or names what is not to be had. It is not the
@@ -297,7 +323,7 @@ func (h *Handler) values() {
 	post(h, "settle", func(ctx context.Context, ref datastore.Ref) (bool, error) { return h.c.Data.Settle(ctx, ref) })
 	h.value("PUT", func(w http.ResponseWriter, r *http.Request, key string) {
 		if err := b.Put(r.Context(), key, sentBody{w, r}); err != nil {
-			answerFault(w, err)
+			h.answerFault(w, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -305,7 +331,7 @@ func (h *Handler) values() {
 	h.value("GET", func(w http.ResponseWriter, r *http.Request, key string) {
 		v, err := b.Open(r.Context(), key)
 		if err != nil {
-			answerFault(w, err)
+			h.answerFault(w, err)
 			return
 		}
 		defer v.Close()
@@ -348,13 +374,14 @@ func (h *Handler) keys(ctx context.Context, prefix string) iter.Seq2[string, err
 }
 
 // answerFault answers with a fault of what was asked for. Status 409 says that asking again does not help.
-func answerFault(w http.ResponseWriter, err error) {
+func (h *Handler) answerFault(w http.ResponseWriter, err error) {
 	var f *fault.Error
 	if !errors.As(err, &f) {
 		// The body could not be read: the client is gone, or sends again.
 		fail(w, http.StatusServiceUnavailable, fault.Wrap(fault.Unavailable, "read a value", err))
 		return
 	}
+	h.note(err)
 	fail(w, http.StatusConflict, err)
 }
 

@@ -116,7 +116,7 @@ func (r *recorder) send(queue []queued) {
 		w, failed := written{}, err
 		if err == nil {
 			w = answer[i]
-			failed = w.Fault.unpack()
+			failed = r.c.told(w.Fault)
 		}
 		if failed == nil {
 			failed = lost[i]

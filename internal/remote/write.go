@@ -150,6 +150,7 @@ func (h *Handler) apply(ctx context.Context, b batch, w *writer, known bool) []w
 	h.c.Store.Flush()
 	pending.Wait()
 	for i, err := range failed {
+		h.note(err)
 		answer[i].Fault = packFault(err)
 	}
 	return answer

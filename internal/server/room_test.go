@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/levadahq/levada/internal/api/apitest"
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/server"
 )
@@ -32,6 +34,30 @@ func TestNoRoom(t *testing.T) {
 	free = 1 << 30
 	if status, body := ask("/readyz"); status != 200 {
 		t.Errorf("with room: %d, %s", status, body)
+	}
+}
+
+// TestReadOnly asks a server whether it is ready while its store can be read and not written, and after that.
+func TestReadOnly(t *testing.T) {
+	var log bytes.Buffer
+	why := fault.Of("write to", "/srv/store", syscall.EROFS)
+	h := server.New(server.Config{API: apitest.New(t).Service, Version: "1", Writable: func() error { return why }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	ask := func() (int, string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/readyz", nil))
+		return w.Code, w.Body.String()
+	}
+	for range 2 {
+		if status, body := ask(); status != 503 || !strings.Contains(body, "cannot be written: write to: /srv/store") {
+			t.Errorf("read-only: %d, %s", status, body)
+		}
+	}
+	if strings.Count(log.String(), "level=ERROR") != 1 {
+		t.Errorf("the log has %s", log.String())
+	}
+	why = nil
+	if status, body := ask(); status != 200 {
+		t.Errorf("writable: %d, %s", status, body)
 	}
 }
 

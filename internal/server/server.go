@@ -50,9 +50,11 @@ type Config struct {
 	Present func() error
 	// Free returns how many bytes can be written where the store is, if that is
 	// known; nil is a store of which it is not.
-	Free    func() (int64, bool)
-	Version string
-	Log     *slog.Logger // nil is none
+	Free func() (int64, bool)
+	// Writable returns a fault if the store cannot be written, although there is room; nil is one that always can.
+	Writable func() error
+	Version  string
+	Log      *slog.Logger // nil is none
 }
 
 // The limits of requests.
@@ -71,7 +73,7 @@ type Server struct {
 	metrics *metrics
 	handler http.Handler
 
-	toldFull atomic.Int64 // when the log was last told that the disk is full, in seconds since 1970
+	toldUnwritable atomic.Int64 // when the log was last told why nothing can be recorded, in seconds since 1970
 }
 
 // New returns a server.
@@ -154,7 +156,7 @@ func (s *Server) healthy(w http.ResponseWriter, r *http.Request) {
 // leastFree is with how many bytes free the store can be written: the database takes some for whatever is recorded.
 const leastFree = 1 << 20
 
-// ready says whether the store is there, where it was, can be read, and has room to be written.
+// ready says whether the store is there, where it was, can be read, and can be written.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.c.Present != nil {
 		if err := s.c.Present(); err != nil {
@@ -166,18 +168,30 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store cannot be read").Because(err))
 		return
 	}
+	if s.c.Writable != nil {
+		if err := s.c.Writable(); err != nil {
+			s.unwritable("the store cannot be written", "error", err)
+			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the store cannot be written").Because(err).
+				Do("make its folder writable for the user of the server, and look whether its disk was mounted read-only after an error"))
+			return
+		}
+	}
 	if s.c.Free != nil {
 		if free, ok := s.c.Free(); ok && free < leastFree {
-			// Who asks does so often.
-			if now, last := time.Now().Unix(), s.toldFull.Load(); now-last >= 60 && s.toldFull.CompareAndSwap(last, now) {
-				s.c.Log.Error("the disk of the store is full", "free_bytes", free)
-			}
+			s.unwritable("the disk of the store is full", "free_bytes", free)
 			webapi.WriteProblem(w, fault.New(fault.Unavailable, "the disk of the store is full: %d bytes are free", free).
 				Do("free some space on the disk, for example with levada gc or levada rm"))
 			return
 		}
 	}
 	s.healthy(w, r)
+}
+
+// unwritable puts into the log why nothing can be recorded, once a minute: who asks does so often.
+func (s *Server) unwritable(why string, args ...any) {
+	if now, last := time.Now().Unix(), s.toldUnwritable.Load(); now-last >= 60 && s.toldUnwritable.CompareAndSwap(last, now) {
+		s.c.Log.Error(why, args...)
+	}
 }
 
 // policy allows our pages what they are made of, frames with cards, and nothing else.

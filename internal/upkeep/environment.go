@@ -146,13 +146,16 @@ func ask(ctx context.Context, python, sdk string) (map[string]string, error) {
 	return answers, nil
 }
 
+// folders are those of a store in which it is written; "" is the store's own.
+var folders = []string{"", layout.Values, layout.Logs, layout.Staging, layout.Temporary}
+
 // scarce is the free space on a disk below which it is said.
 const scarce = 1 << 30
 
 // ExamineDisk looks at the folder of a store: whether it can be written, and how much room there is.
 func ExamineDisk(home string, x Examination) {
 	bad := false
-	for _, name := range []string{"", layout.Values, layout.Logs, layout.Staging, layout.Temporary} {
+	for _, name := range folders {
 		path := filepath.Join(home, name)
 		st, err := os.Stat(path)
 		if err != nil || !st.IsDir() {
