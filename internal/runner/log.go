@@ -101,8 +101,9 @@ func (l *attemptLog) spill() {
 	l.held = l.held[:0]
 }
 
-// close returns the log if it goes into the database, nil if it is in a file or there is none.
+// close ends the log, and returns it if it goes into the database, nil if it is in a file or there is none.
 func (l *attemptLog) close() []byte {
+	l.held = l.enc.End(l.held)
 	if l.out == nil && l.err == nil {
 		if len(l.held) == 0 {
 			return nil

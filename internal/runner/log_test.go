@@ -1,10 +1,14 @@
 package runner
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/tasklog"
 )
@@ -47,5 +51,36 @@ func TestMarkerEndsTheStream(t *testing.T) {
 	}
 	if l.lines != 8 {
 		t.Errorf("%d lines were printed", l.lines)
+	}
+}
+
+// A log that is finished is sealed, whether it goes into a file or into the database: a changed byte is noticed.
+func TestLogsAreSealed(t *testing.T) {
+	for _, long := range []bool{false, true} {
+		r := &Runner{}
+		r.LogDir = t.TempDir()
+		var l attemptLog
+		l.init(r, &metastore.Attempt{Task: 1})
+		text := "good text"
+		if long {
+			text += strings.Repeat(".", shortLog)
+		}
+		l.keep(tasklog.Line{Time: time.UnixMilli(1), Text: []byte(text), Newline: true})
+		log := l.close()
+		if long {
+			var err error
+			if log, err = os.ReadFile(filepath.Join(r.LogDir, l.file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for changed, want := range map[string]bool{"good": false, "wood": true} {
+			var last error
+			for _, err := range tasklog.Read(bytes.Replace(log, []byte("good"), []byte(changed), 1)) {
+				last = err
+			}
+			if fault.Is(last, fault.Corrupt) != want {
+				t.Errorf("long %t, %q: %v", long, changed, last)
+			}
+		}
 	}
 }

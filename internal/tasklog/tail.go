@@ -3,6 +3,7 @@ package tasklog
 import (
 	"bufio"
 	"errors"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"iter"
@@ -14,8 +15,9 @@ import (
 // Tail reads the log in a file while it grows: each call of [Tail.Lines] goes on where the one before ended.
 type Tail struct {
 	Path string
-	at   int64 // bytes that have been read, all of whole records
-	ms   int64 // time of the last record
+	at   int64  // bytes that have been read, all of whole records
+	sum  uint32 // their checksum
+	ms   int64  // time of the last record
 }
 
 // Lines yields what has been written since; nothing if there is no file yet. A record that is not whole yet is
@@ -34,27 +36,27 @@ func (t *Tail) Lines() iter.Seq2[Line, error] {
 			yield(Line{}, unreadable(err))
 			return
 		}
-		in := &counting{r: bufio.NewReaderSize(f, 64<<10)}
+		in := &source{r: bufio.NewReaderSize(f, 64<<10), sum: t.sum}
 		if t.at == 0 {
 			if ok, err := readHeader(in); !ok {
 				if err != nil {
-					yield(Line{}, t.fault(err))
+					yield(Line{}, named(err, t.Path))
 				}
 				return
 			}
-			t.at = in.n
+			t.at, t.sum = in.n, in.sum
 		}
 		start, text := t.at-in.n, []byte(nil)
 		for {
 			l, ms, more, err := readRecord(in, t.ms, &text)
 			if err != nil {
-				yield(Line{}, t.fault(err))
+				yield(Line{}, named(err, t.Path))
 				return
 			}
 			if !more {
 				return
 			}
-			t.at, t.ms = start+in.n, ms
+			t.at, t.sum, t.ms = start+in.n, in.sum, ms
 			if !yield(l, nil) {
 				return
 			}
@@ -62,31 +64,35 @@ func (t *Tail) Lines() iter.Seq2[Line, error] {
 	}
 }
 
-// fault is an error of the log with the name of its file.
-func (t *Tail) fault(err error) error {
+// named is an error of a log with where that is.
+func named(err error, where string) error {
 	var known *fault.Error
 	if errors.As(err, &known) && known.Subject == "" {
-		known.Subject = t.Path
+		known.Subject = where
 	}
 	return err
 }
 
-// counting counts the bytes that are read.
-type counting struct {
-	r *bufio.Reader
-	n int64
+// source is what a log is read from. It counts the bytes that are read, and sums them up.
+type source struct {
+	r interface {
+		io.Reader
+		io.ByteReader
+	}
+	n   int64
+	sum uint32
 }
 
-func (c *counting) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.n, s.sum = s.n+int64(n), crc32.Update(s.sum, castagnoli, p[:n])
 	return n, err
 }
 
-func (c *counting) ReadByte() (byte, error) {
-	b, err := c.r.ReadByte()
+func (s *source) ReadByte() (byte, error) {
+	b, err := s.r.ReadByte()
 	if err == nil {
-		c.n++
+		s.n, s.sum = s.n+1, crc32.Update(s.sum, castagnoli, []byte{b})
 	}
 	return b, err
 }

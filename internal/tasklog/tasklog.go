@@ -11,6 +11,13 @@
 // appended to, so a log may be read while it is written: an incomplete record at
 // its end is not there yet, and no error. Short logs live in the database, long ones
 // in files, in the same format.
+//
+// A log that is finished ends with a seal, the checksum of its bytes, so that it is noticed if some of them change.
+// The seal is a record that is never completed: it has no line of text for any reader, and programs that know of no
+// seals, which may read this store too, pass it by. It claims nine bytes of text, and eight follow:
+//
+//	"\x00sum"
+//	uint32   CRC-32C of all before the text, little-endian
 package tasklog
 
 import (
@@ -18,6 +25,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"iter"
@@ -32,6 +40,14 @@ import (
 const MaxText = 1 << 20
 
 const header = "LVL\x01"
+
+// A seal's text begins with sealMark and is shorter by one byte than it claims.
+const (
+	sealMark = "\x00sum"
+	sealSize = len(sealMark) + 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Truncated is the line that ends a stream of which more was printed than is kept.
 const Truncated = "[TRUNCATED - MAXIMUM LOG FILE SIZE REACHED]"
@@ -78,11 +94,13 @@ func ParseFileName(name string) (task int64, attempt int, ok bool) {
 type Writer struct {
 	last    int64 // time of the record before, ms
 	started bool
+	sum     uint32 // of the bytes so far
 }
 
 // Append appends a record to buf, before the first one the header. Text longer than
 // MaxText becomes several records.
 func (w *Writer) Append(buf []byte, l Line) []byte {
+	start := len(buf)
 	if !w.started {
 		w.started = true
 		buf = append(buf, header...)
@@ -93,7 +111,21 @@ func (w *Writer) Append(buf []byte, l Line) []byte {
 		buf = w.record(buf, part)
 		l.Text = l.Text[MaxText:]
 	}
-	return w.record(buf, l)
+	buf = w.record(buf, l)
+	w.sum = crc32.Update(w.sum, castagnoli, buf[start:])
+	return buf
+}
+
+// End appends the seal of a log to which nothing more is appended. One that has no record needs none.
+func (w *Writer) End(buf []byte) []byte {
+	if !w.started {
+		return buf
+	}
+	start := len(buf)
+	buf = binary.AppendVarint(buf, 0)
+	buf = binary.AppendUvarint(buf, uint64(sealSize+1)<<2)
+	w.sum = crc32.Update(w.sum, castagnoli, buf[start:])
+	return binary.LittleEndian.AppendUint32(append(buf, sealMark...), w.sum)
 }
 
 func (w *Writer) record(buf []byte, l Line) []byte {
@@ -109,7 +141,9 @@ func (w *Writer) record(buf []byte, l Line) []byte {
 }
 
 // Read yields the lines of a log. One that is damaged ends with a fault of kind Corrupt.
-func Read(log []byte) iter.Seq2[Line, error] { return read(bytes.NewReader(log)) }
+func Read(log []byte) iter.Seq2[Line, error] { return read(&source{r: bytes.NewReader(log)}) }
+
+const restore = "The disk was full then or is failing, or something other than Levada changed it. Restore it from a backup, or run the step again."
 
 // Whole yields the lines of a log that is finished, and then a fault of kind Corrupt if they are fewer than were
 // written. Of a log of which more was printed than is kept, that is not known. where names the log.
@@ -120,14 +154,14 @@ func Whole(log iter.Seq2[Line, error], written int64, where string) iter.Seq2[Li
 			if n++; string(l.Text) == Truncated {
 				written = 0
 			}
-			if !yield(l, err) || err != nil {
+			if !yield(l, named(err, where)) || err != nil {
 				return
 			}
 		}
 		if n < written {
 			yield(Line{}, &fault.Error{
 				Kind: fault.Corrupt, Op: "read log", Subject: where, Message: fmt.Sprintf("it has %d of the %d lines that were written", n, written),
-				Hint: "The disk was full then or is failing, or something other than Levada changed it. Restore it from a backup, or run the step again.",
+				Hint: restore,
 			})
 		}
 	}
@@ -138,13 +172,7 @@ func ReadFile(path string) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) { (&Tail{Path: path}).Lines()(yield) }
 }
 
-// source is what a log is read from.
-type source interface {
-	io.Reader
-	io.ByteReader
-}
-
-func read(r source) iter.Seq2[Line, error] {
+func read(r *source) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		if ok, err := readHeader(r); !ok {
 			if err != nil {
@@ -168,7 +196,7 @@ func read(r source) iter.Seq2[Line, error] {
 }
 
 // readHeader reads the beginning of a log. It is not ok if the log is not yet written so far, or with an error.
-func readHeader(r source) (ok bool, err error) {
+func readHeader(r *source) (ok bool, err error) {
 	var head [len(header)]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return false, ended(err)
@@ -181,7 +209,7 @@ func readHeader(r source) (ok bool, err error) {
 
 // readRecord reads the record after one of the time ms, and its own time. There is no more if the log ends here so
 // far. The text is kept in buffer.
-func readRecord(r source, ms int64, buffer *[]byte) (l Line, at int64, more bool, err error) {
+func readRecord(r *source, ms int64, buffer *[]byte) (l Line, at int64, more bool, err error) {
 	delta, err := binary.ReadVarint(r)
 	if err != nil {
 		return l, ms, false, ended(err)
@@ -197,12 +225,25 @@ func readRecord(r source, ms int64, buffer *[]byte) (l Line, at int64, more bool
 	if uint64(cap(*buffer)) < size {
 		*buffer = make([]byte, size)
 	}
-	text := (*buffer)[:size]
-	if _, err := io.ReadFull(r, text); err != nil {
+	text, sum := (*buffer)[:size], r.sum
+	if got, err := io.ReadFull(r, text); err != nil {
+		if broken(text[:got], sum) {
+			return l, ms, false, changed()
+		}
 		return l, ms, false, ended(err)
 	}
 	ms += delta
 	return Line{Time: time.UnixMilli(ms), Stream: Stream(n & 1), Text: text, Newline: n&2 != 0}, ms, true, nil
+}
+
+// broken reports whether the text of a record that is not complete is a seal, and is not that of the bytes before it.
+func broken(text []byte, sum uint32) bool {
+	return len(text) == sealSize && string(text[:len(sealMark)]) == sealMark && binary.LittleEndian.Uint32(text[len(sealMark):]) != sum
+}
+
+// changed is the fault of a log whose seal is broken.
+func changed() error {
+	return &fault.Error{Kind: fault.Corrupt, Op: "read log", Message: "some of the log is not what was written: its checksum is another", Hint: restore}
 }
 
 // ended is what an error of reading means: nil if it only says that the log ends here so far.

@@ -44,6 +44,7 @@ func TestLogsComeBackAsWritten(t *testing.T) {
 			want = append(want, l)
 			log = w.Append(log, l)
 		}
+		log = w.End(log)
 		got := collect(t, log)
 		if len(got) != len(want) {
 			rt.Fatalf("%d lines of %d", len(got), len(want))
@@ -182,6 +183,7 @@ func TestTail(t *testing.T) {
 		log = w.Append(log, l)
 		want = append(want, fmt.Sprintf("%d %s %s", l.Time.UnixMilli(), l.Stream, l.Text))
 	}
+	log = w.End(log)
 	for n := range len(log) + 1 {
 		if err := os.WriteFile(path, log[:n], 0o644); err != nil {
 			t.Fatal(err)
@@ -193,6 +195,40 @@ func TestTail(t *testing.T) {
 	}
 	for range tail.Lines() {
 		t.Error("a line is read twice")
+	}
+}
+
+// A log of which a bit has changed since it ended is shown as far as it can be read, and then that is told.
+func TestAChangedBit(t *testing.T) {
+	var w Writer
+	var log []byte
+	const count = 5
+	for i := range count {
+		log = w.Append(log, Line{Time: time.UnixMilli(int64(i)), Text: fmt.Appendf(nil, "line %d", i), Newline: true})
+	}
+	end, inText := len(log), bytes.Index(log, []byte("line 1"))
+	log = w.End(log)
+	path := filepath.Join(t.TempDir(), FileName(1, 0))
+	for at := range log {
+		changed := bytes.Clone(log)
+		changed[at] ^= 1
+		if err := os.WriteFile(path, changed, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for how, lines := range map[string]iter.Seq2[Line, error]{"read": Read(changed), "file": ReadFile(path)} {
+			n, last := 0, error(nil)
+			for _, err := range Whole(lines, count, path) {
+				if last = err; err == nil {
+					n++
+				}
+			}
+			if at < end && (!fault.Is(last, fault.Corrupt) || !strings.Contains(last.Error(), path)) {
+				t.Errorf("%s, byte %d of %d: %d lines, %v", how, at, end, n, last)
+			}
+			if (at == inText || at >= end) && n != count {
+				t.Errorf("%s, byte %d of %d: %d lines, %v", how, at, end, n, last)
+			}
+		}
 	}
 }
 

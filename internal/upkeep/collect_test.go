@@ -130,7 +130,7 @@ func (w *world) work(run int64, sizes []int, content byte, log string, inFile bo
 			encoded = w.Append(encoded, tasklog.Line{Text: []byte(strings.TrimSuffix(line, "\n")), Newline: true})
 			lines++
 		}
-		log = string(encoded)
+		log = string(w.End(encoded))
 	}
 	t := task{id: int64(len(h.tasks)), values: map[string][]byte{}, log: log, inFile: inFile}
 	a := metastore.Attempt{Run: run, Task: t.id, Status: metastore.AttemptSucceeded, Transition: []byte("{}")}

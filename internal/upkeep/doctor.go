@@ -313,21 +313,37 @@ func (s *Store) examineLogs(ctx context.Context, x *Examination) error {
 	return nil
 }
 
-// lookAtLog looks for a log, and reads it, if it is in a file. Those in the database are looked at with that.
+// lookAtLog looks for a log, and may read it.
 func (s *Store) lookAtLog(ctx context.Context, r metastore.LogRecord, read bool) error {
-	if _, ok := mfdata.PlaceOfLog(r.File); ok || r.File == "" && r.There {
+	if _, ok := mfdata.PlaceOfLog(r.File); ok {
 		return nil // what is in Metaflow's datastore is not this store's to look after
 	}
-	if r.File == "" {
+	where := "the database"
+	if r.File != "" {
+		where = filepath.Join(layout.RunLogs(s.Home, r.Kept), r.File)
+		if _, err := os.Stat(where); err != nil {
+			return fault.Of("look for a log", where, err)
+		}
+	} else if !r.There {
 		return fault.New(fault.NotFound, "the log is not in the database")
 	}
-	path := filepath.Join(layout.RunLogs(s.Home, r.Kept), r.File)
-	if _, err := os.Stat(path); err != nil || !read {
-		return fault.Of("look for a log", path, err)
+	if !read {
+		return nil
 	}
-	for _, err := range tasklog.Whole(tasklog.ReadFile(path), r.Lines, path) {
+	lines := tasklog.ReadFile(where)
+	if r.File == "" {
+		log, err := s.Meta.Log(ctx, r.Kept, r.Task, r.Attempt)
+		if fault.Is(err, fault.NotFound) {
+			return nil // its run was removed just now
+		}
+		if err != nil {
+			return err
+		}
+		lines = tasklog.Read(log)
+	}
+	for _, err := range tasklog.Whole(lines, r.Lines, where) {
 		if err == nil {
-			err = fault.Of("read log", path, ctx.Err())
+			err = fault.Of("read log", where, ctx.Err())
 		}
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package upkeep_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/datastore"
+	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/mem"
 	"github.com/levadahq/levada/internal/upkeep"
 )
@@ -153,4 +155,41 @@ func TestLogsThatAreCutOff(t *testing.T) {
 			t.Errorf("quick %v: %+v", quick, told)
 		}
 	}
+}
+
+// TestLogsThatChanged has logs, in a file and in the database, of which the text is not what was written.
+func TestLogsThatChanged(t *testing.T) {
+	home := t.TempDir()
+	meta := &misread{Store: mem.New()}
+	w := newWorld(t, home, meta)
+	run := w.start("A", 0)
+	for i := range byte(2) {
+		w.work(run, nil, i, strings.Repeat("line\n", 1000), true)
+		w.work(run, nil, i, "one line\n", false)
+	}
+	w.end(run)
+	logs, err := filepath.Glob(filepath.Join(home, "logs/*/*.log"))
+	w.ok(err)
+	log, err := os.ReadFile(logs[0])
+	w.ok(err)
+	w.ok(os.WriteFile(logs[0], bytes.Replace(log, []byte("line"), []byte("lime"), 1), 0o644))
+	for _, quick := range []bool{false, true} {
+		var told []upkeep.Finding
+		w.ok(w.store.Examine(ctx, upkeep.Examination{Quick: quick, Tell: func(f upkeep.Finding) {
+			if f.Check == "logs" && f.Level == upkeep.Problem {
+				told = append(told, f)
+			}
+		}}))
+		if quick && len(told) > 0 || !quick && (len(told) != 1 || !strings.Contains(told[0].Text, "3 logs damaged") || len(told[0].Needs) != 3) {
+			t.Errorf("quick %v: %+v", quick, told)
+		}
+	}
+}
+
+// misread is a store whose database does not give back the text of a log.
+type misread struct{ metastore.Store }
+
+func (m *misread) Log(ctx context.Context, run, task int64, attempt int) ([]byte, error) {
+	log, err := m.Store.Log(ctx, run, task, attempt)
+	return bytes.Replace(log, []byte("line"), []byte("lime"), 1), err
 }
