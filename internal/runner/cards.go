@@ -154,7 +154,6 @@ func (c *conversation) storeCard(s *protocol.SentCard, sent []protocol.SentValue
 	return nil
 }
 
-// hold keeps a small value for the record, for which there is no place within the record of a card.
 // checkData checks the data of a card before it is stored.
 func (c *conversation) checkData(sent []protocol.SentValue, body []byte) error {
 	for _, v := range sent {
@@ -191,6 +190,7 @@ func validData(data []byte) error {
 	return nil
 }
 
+// hold keeps a small value for the record, for which there is no place within the record of a card.
 func (s *sentCards) hold(b metastore.Blob) {
 	if b.Data != nil {
 		s.blobs = append(s.blobs, metastore.Blob{Hash: b.Hash, Data: bytes.Clone(b.Data)})
