@@ -77,16 +77,19 @@ export function bytes(n: number): string {
   return `${n < 10 ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
 }
 
+const integer = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const real = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
+
+// The one way in which the pages write numbers of their own. What users wrote, such as parameters, and ids stay as they are.
 export function number(n: number): string {
   if (!Number.isFinite(n)) return String(n);
-  if (Number.isInteger(n) && Math.abs(n) < 1e15) return n.toLocaleString("en-US");
   const a = Math.abs(n);
-  if (a >= 1e15 || a < 1e-4) return n.toExponential(3);
-  return a >= 1e6 ? Math.round(n).toLocaleString("en-US") : String(Number(n.toPrecision(6)));
+  if (a < 1e15 && (a >= 1e6 || Number.isInteger(n))) return integer.format(n);
+  return a >= 1e15 || a < 1e-4 ? n.toExponential(3) : real.format(n);
 }
 
 export function plural(n: number, what: string): string {
-  return `${n.toLocaleString("en-US")} ${what}${n === 1 ? "" : "s"}`;
+  return `${number(n)} ${what}${n === 1 ? "" : "s"}`;
 }
 
 // Characters that turn the order of the text around them, and are not seen: a value that has one looks like another.

@@ -159,6 +159,17 @@ test("values that differ look different, and where they do", async () => {
   assert.deepEqual(marked(`${"x".repeat(30)}😀`, `${"x".repeat(30)}😁`), [`${"x".repeat(30)}[😀]`, `${"x".repeat(30)}[😁]`], "characters are whole");
 });
 
+test("numbers are written in one way, wherever they stand", async () => {
+  const { number, plural } = await load("format.ts");
+  const { said } = await load("run/Dag.tsx");
+  const { oneLine } = await load("task/PreviewView.tsx");
+  const written = [0, 12, 3000, -3000, 1199.6, 899.7, 0.00111025, 1234567.891, 2e15, 0.00001].map(number);
+  assert.deepEqual(written, ["0", "12", "3,000", "-3,000", "1,199.6", "899.7", "0.00111025", "1,234,568", "2.000e+15", "1.000e-5"]);
+  assert.equal(plural(3000, "task"), "3,000 tasks");
+  assert.equal(said({ running: 1500, succeeded: 2000, caught: 0, failed: 0, killed: 0, died: 0, waiting: 0 }, 5000), "2,000/5,000 done, 1,500 running");
+  assert.equal(oneLine({ kind: "array", type: "list", text: "list of 3000 numbers", shape: [3000] }), "list of 3,000 numbers");
+});
+
 test("steps that have as many tasks as their foreach is wide", async () => {
   const { asWide, many } = await load("run/layout.ts");
   // "a>b c" is a step with those after it; a type, and the join of a foreach, may stand in front.

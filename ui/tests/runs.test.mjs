@@ -384,7 +384,7 @@ test("an artifact that cannot be shown is said to be so in its place of a compar
   await page.goto(`/compare?run=${ids.whole}&run=${ids.other}&run=${ids.failed}`);
   const curve = page.getByRole("row", { name: /^curve/ }).getByRole("cell");
   await curve.first().waitFor();
-  await become(() => curve.allInnerTexts(), ["list of 3000 numbers", "Cannot be shown: the value is damaged\nRun levada doctor.", "list of 3000 numbers"], "what is known of each");
+  await become(() => curve.allInnerTexts(), ["list of 3,000 numbers", "Cannot be shown: the value is damaged\nRun levada doctor.", "list of 3,000 numbers"], "what is known of each");
   await page.getByRole("rowheader", { name: "note ≠" }).first().waitFor();
   assert.equal(await page.getByRole("alert").count(), 0);
   assert.deepEqual(await violations(page), []);

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Counts, type Micros, Problem, type Status } from "../api";
-import { ago, duration, exact, visible } from "../format";
+import { ago, duration, exact, number, visible } from "../format";
 import type { Connection } from "../live";
 import { marked } from "./Value";
 
@@ -99,7 +99,7 @@ export function TaskBar({ counts, over }: { counts: Counts | undefined; over: bo
   ];
   const said = parts
     .filter(([, k]) => k > 0)
-    .map(([, k, name]) => `${k} ${name}`)
+    .map(([, k, name]) => `${number(k)} ${name}`)
     .join(", ");
   return (
     <span class="row" style={{ gap: "0.4rem", flexWrap: "nowrap" }} title={said}>
@@ -107,7 +107,7 @@ export function TaskBar({ counts, over }: { counts: Counts | undefined; over: bo
         {parts.map(([name, k]) => (k > 0 ? <span class={name} style={{ flexGrow: k }} /> : null))}
       </span>
       <span>
-        {counts.succeeded === n ? n.toLocaleString("en-US") : `${counts.succeeded.toLocaleString("en-US")}/${n.toLocaleString("en-US")}`}
+        {counts.succeeded === n ? number(n) : `${number(counts.succeeded)}/${number(n)}`}
         <span class="hidden"> tasks: {said}</span>
       </span>
     </span>
@@ -218,7 +218,7 @@ export function Tabs({ names, counts = {}, at: asked, choose, label }: TabsProps
       {names.map(([name, text]) => (
         <button type="button" role="tab" id={`tab-${name}`} aria-selected={name === at} tabIndex={name === at ? 0 : -1} onClick={() => choose(name)}>
           {text}
-          {counts[name] === undefined ? null : <span class="count"> {counts[name].toLocaleString("en-US")}</span>}
+          {counts[name] === undefined ? null : <span class="count"> {number(counts[name])}</span>}
         </button>
       ))}
     </div>

@@ -5,7 +5,7 @@ import type { Micros, Run } from "../api";
 import { StatusPill, TaskBar, Took, When } from "../components/basic";
 import { useKeys, useMedia, useWayBack } from "../components/hooks";
 import { Value } from "../components/Value";
-import { plural, visible } from "../format";
+import { number, plural, visible } from "../format";
 import { keep, kept, navigate, setQuery } from "../router";
 import type { Filters } from "./filters";
 import { type Head, inSight, type Row, rowsOf } from "./list";
@@ -167,8 +167,8 @@ function GroupHead({ head, row, place, flow, whole, closed, toggle }: GroupProps
           {plural(head.runs, "run")}
           {whole ? "" : " loaded"}
         </span>
-        {head.running ? <span class="run-text">{head.running} running</span> : null}
-        {head.failed ? <span class="fail-text">{head.failed} failed</span> : null}
+        {head.running ? <span class="run-text">{number(head.running)} running</span> : null}
+        {head.failed ? <span class="fail-text">{number(head.failed)} failed</span> : null}
         {flow ? <a href={`/flows/${encodeURIComponent(head.name)}/metrics`}>Metrics</a> : null}
       </span>
     </div>

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Failure, Lost, Skeleton, useNow } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { Value } from "../components/Value";
-import { plural, visible } from "../format";
+import { number, plural, visible } from "../format";
 import { keep, kept, navigate, useAddress } from "../router";
 import { FilterBar } from "./FilterBar";
 import { filtersOf, isFiltered } from "./filters";
@@ -35,7 +35,7 @@ export function RunsPage() {
       <div class="row spread">
         <h1>Runs</h1>
         <span class="muted grow" role="status">
-          {list ? (runs.list?.next ? `${list.length.toLocaleString("en-US")} and more` : plural(list.length, "run")) : ""}
+          {list ? (runs.list?.next ? `${number(list.length)} and more` : plural(list.length, "run")) : ""}
         </span>
         {f.flow ? (
           <a class="button" href={`/flows/${encodeURIComponent(f.flow)}/metrics`} title={visible(f.flow)}>

@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Counts, get, type Graph, type Status, type Step, type Task } from "../api";
 import { total } from "../components/basic";
+import { number } from "../format";
 import { asWide, boxHeight, layout, many, shortName, widthOf } from "./layout";
 
 // stateOf is how a step is, by its tasks.
@@ -19,18 +20,18 @@ export function stateOf(c: Counts | undefined): "" | "running" | "failed" | "sto
 export function said(c: Counts | undefined, of: number | undefined): string {
   if (!c || total(c) === 0) return "not started";
   const parts = [];
-  if (c.running) parts.push(`${c.running} running`);
+  if (c.running) parts.push(`${number(c.running)} running`);
   // Of the only task, one wants to know how it ended, not how many there were.
   const alone = of === 1 && c.running === 0;
-  if (c.failed) parts.push(alone ? "failed" : `${c.failed} failed`);
-  if (c.died) parts.push(alone ? "died" : `${c.died} died`);
-  if (c.killed) parts.push(alone ? "killed" : `${c.killed} killed`);
-  if (c.caught) parts.push(of === 1 ? "exception caught" : `${c.caught} caught`);
-  const s = c.succeeded.toLocaleString("en-US");
+  if (c.failed) parts.push(alone ? "failed" : `${number(c.failed)} failed`);
+  if (c.died) parts.push(alone ? "died" : `${number(c.died)} died`);
+  if (c.killed) parts.push(alone ? "killed" : `${number(c.killed)} killed`);
+  if (c.caught) parts.push(of === 1 ? "exception caught" : `${number(c.caught)} caught`);
+  const s = number(c.succeeded);
   const lost = of === total(c) && c.running + c.succeeded === 0; // all of them have ended, and none is done
   if (lost) return parts.join(", ");
   if (of === undefined) return [...(c.succeeded ? [`${s} done`] : []), ...parts].join(", ");
-  const done = c.succeeded === of ? (of === 1 ? "done" : `${s} done`) : `${s}/${of.toLocaleString("en-US")} done`;
+  const done = c.succeeded === of ? (of === 1 ? "done" : `${s} done`) : `${s}/${number(of)} done`;
   return [done, ...parts].join(", ");
 }
 

@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Micros, Run } from "../api";
 import { Copy, Ran, StatusPill, TaskBar, When } from "../components/basic";
 import { Value } from "../components/Value";
+import { number } from "../format";
 import { Actions } from "./Actions";
 import { Tags } from "./Tags";
 
@@ -38,7 +39,7 @@ export function Heading({ run: r, now, steps, gone, retag }: Props) {
           <TaskBar counts={r.tasks} over={r.status !== "running"} />
           {r.tasks?.caught ? (
             <a href={`/runs/${r.id}?tab=tasks&status=caught`} title="Tasks whose exception was caught by @catch">
-              {r.tasks.caught.toLocaleString("en-US")} caught
+              {number(r.tasks.caught)} caught
             </a>
           ) : null}
         </div>

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { Graph, Micros, Run } from "../api";
 import { Skeleton } from "../components/basic";
 import type { Loaded } from "../components/hooks";
-import { plural } from "../format";
+import { number, plural } from "../format";
 import { setQuery } from "../router";
 import { Dag } from "./Dag";
 import { type Filter, isFiltered, isTaken, type Rows, shown } from "./rows";
@@ -92,7 +92,7 @@ function Legend({ run: r, rows, version, filter, since }: { run: Run; rows: Rows
           taken over{r.origin ? ` from run ${r.origin}` : ""}
         </span>
       ) : null}
-      <span>{isFiltered(filter) ? `${shown(rows, filter).toLocaleString("en-US")} of ${plural(rows.size, "task")}` : plural(rows.size, "task")}</span>
+      <span>{isFiltered(filter) ? `${number(shown(rows, filter))} of ${plural(rows.size, "task")}` : plural(rows.size, "task")}</span>
     </div>
   );
 }

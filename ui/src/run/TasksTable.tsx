@@ -5,7 +5,7 @@ import type { Micros } from "../api";
 import { StatusPill, Took } from "../components/basic";
 import { useKeys, useWayBack } from "../components/hooks";
 import { Value } from "../components/Value";
-import { clock, exact, moment, plural } from "../format";
+import { clock, exact, moment, number, plural } from "../format";
 import { keep, kept, navigate, setQuery, useAddress } from "../router";
 import { belongs, compare, type Filter, isFiltered, type Order, type Rows } from "./rows";
 
@@ -110,8 +110,8 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
       </table>
       <div class="row" style={{ padding: "0.6rem" }}>
         <span class="muted">
-          {Math.min(shown, list.length).toLocaleString("en-US")} of{" "}
-          {isFiltered(filter) && list.length > shown ? `${list.length.toLocaleString("en-US")} matching, of ` : ""}
+          {number(Math.min(shown, list.length))} of{" "}
+          {isFiltered(filter) && list.length > shown ? `${number(list.length)} matching, of ` : ""}
           {plural(isFiltered(filter) ? rows.size : list.length, "task")}
         </span>
         {list.length > shown ? (

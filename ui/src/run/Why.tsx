@@ -3,7 +3,7 @@
 import { canResume, isOurs, type Run, type Task } from "../api";
 import { Copy } from "../components/basic";
 import { useGet } from "../components/hooks";
-import { exact, ofSignal, visible } from "../format";
+import { exact, number, ofSignal, visible } from "../format";
 import type { List } from "../pages/list";
 import { Message, Traceback } from "./Traceback";
 
@@ -58,7 +58,7 @@ function FirstFailure({ run: r }: { run: Run }) {
       ) : null}
       {others > 0 ? (
         <p style={{ margin: "0.5rem 0 0" }}>
-          and <a href={`/runs/${r.id}?tab=tasks&status=failed`}>{others === 1 ? "one more failed task" : `${others.toLocaleString("en-US")} more failed tasks`}</a>
+          and <a href={`/runs/${r.id}?tab=tasks&status=failed`}>{others === 1 ? "one more failed task" : `${number(others)} more failed tasks`}</a>
         </p>
       ) : null}
     </section>

@@ -5,7 +5,7 @@ import { address, get, type LogLine, type LogPage } from "../api";
 import { copy, toastError } from "../components/basic";
 import { useKeys } from "../components/hooks";
 import { marked } from "../components/Value";
-import { clock, plural } from "../format";
+import { clock, number, plural } from "../format";
 import { type Connection, listen } from "../live";
 import { inSight } from "../pages/list";
 import { setQuery, useAddress } from "../router";
@@ -236,7 +236,7 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
         />
         {text ? (
           <span class="row places" style={{ gap: "0.3rem" }}>
-            <span role="status">{found.length ? `${(place + 1).toLocaleString("en-US")} of ${found.length.toLocaleString("en-US")}` : "not found"}</span>
+            <span role="status">{found.length ? `${number(place + 1)} of ${number(found.length)}` : "not found"}</span>
             <button class="button" type="button" aria-label="Previous match" onClick={() => step(-1)}>
               ↑
             </button>
@@ -316,10 +316,10 @@ export function LogView({ run, task, attempt, live, recorded }: { run: number; t
         </div>
       </div>
       <div class="muted" style={{ marginTop: "0.3rem" }}>
-        {printing && to - from < total ? `Lines ${shown[from]!.n.toLocaleString("en-US")} to ${shown[to - 1]!.n.toLocaleString("en-US")} of ` : ""}
+        {printing && to - from < total ? `Lines ${number(shown[from]!.n)} to ${number(shown[to - 1]!.n)} of ` : ""}
         {onlyTail ? "the last " : ""}
         {plural(total, "line")}
-        {stream || onlyTail ? ` of ${(onlyTail ? recorded : count).toLocaleString("en-US")}` : ""}
+        {stream || onlyTail ? ` of ${number(onlyTail ? recorded : count)}` : ""}
         {ended ? "" : goesOn(connection, live)}
         {printing && to - from < total ? "; the download has all" : ""}
         {lines.current.length >= most ? `; the rest is in the download` : ""}

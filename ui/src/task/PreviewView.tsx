@@ -12,7 +12,7 @@ export function oneLine(p: Preview): string {
     case "number":
       return figure(p);
     case "table":
-      return `table of ${(p.shape ?? []).map((n) => n.toLocaleString("en-US")).join(" × ")}`;
+      return `table of ${(p.shape ?? []).map(number).join(" × ")}`;
     case "json": {
       const [left, right] = brackets(p);
       const text = (p.text ?? "").slice(1, -1);
@@ -20,17 +20,20 @@ export function oneLine(p: Preview): string {
       return short(left + text + (p.type === "tuple" && p.length === 1 ? "," : "") + right);
     }
     case "image":
-      return `${p.media_type}`;
+      return p.media_type ?? "";
     case "bytes":
       return `bytes, ${bytes(p.size)}`;
     case "array":
       if (p.shape?.length === 1 && p.rows && p.rows.length === p.shape[0] && p.rows.length < 10) return short(`[${p.rows.map((r) => r[0]).join(", ")}]`);
-      break;
+      return short(ofArray(p));
     case "text":
       if (!p.text?.trim()) return JSON.stringify(p.text ?? ""); // which would not be seen
   }
   return short((p.text ?? "").replace(/\s+/g, " "));
 }
+
+// ofArray is what is said of an array. How many numbers a list has is written as everywhere.
+const ofArray = (p: Preview) => (p.text ?? "").replace(/^list of (\d+) numbers$/, (_, n) => `list of ${plural(Number(n), "number")}`);
 
 const short = (text: string) => (text.length > 120 ? text.slice(0, 120) + "…" : text);
 
@@ -74,7 +77,7 @@ export function PreviewView({ p, path }: { p: Preview; path: string }) {
       ) : null}
       {p.kind === "image" ? <img src={address(`${path}/image`)} alt={`Image ${p.name}`} loading="lazy" /> : null}
       {p.kind === "array" && p.shape?.length === 1 ? <Curve p={p} /> : null}
-      {p.kind === "array" ? <span class="muted">{p.text}</span> : null}
+      {p.kind === "array" ? <span class="muted">{ofArray(p)}</span> : null}
       {p.rows && p.rows.length > 0 && !(p.kind === "array" && p.shape?.length === 1) ? <Rows p={p.kind === "object" ? attributes(p) : p} /> : null}
       {p.kind === "table" && !p.rows?.length ? <span class="muted">A {oneLine(p)}, without rows.</span> : null}
       {p.kind === "json" ? (
@@ -103,7 +106,7 @@ function Curve({ p }: { p: Preview }) {
       {values.length > 1 && parts.length > 0 ? <Chart label={`${p.name}, ${plural(values.length, "value")}`} height={150} series={parts.map((points) => ({ name: p.name, colour: "accent", points }))} /> : null}
       {p.not_finite ? (
         <span>
-          {p.not_finite.toLocaleString("en-US")} of {plural(n, "value")} {p.not_finite === 1 ? "is" : "are"} not finite, and not in the curve.
+          {number(p.not_finite)} of {plural(n, "value")} {p.not_finite === 1 ? "is" : "are"} not finite, and not in the curve.
         </span>
       ) : null}
       {cells.length > 0 ? (
@@ -203,7 +206,7 @@ function Tree({ name, value, open = false, root }: { name?: string; value: unkno
         {head}
         <span class="muted">
           {root && (isSet(root) || root.type === "tuple") ? `${root.type} ` : ""}
-          {left + size.toLocaleString("en-US") + right}
+          {left + number(size) + right}
         </span>
       </summary>
       {is ? (
@@ -213,7 +216,7 @@ function Tree({ name, value, open = false, root }: { name?: string; value: unkno
               <Tree name={k} value={v} open={entries.length < 20 && open} />
             </li>
           ))}
-          {size > Math.min(entries.length, 500) ? <li class="muted">… {(size - Math.min(entries.length, 500)).toLocaleString("en-US")} more</li> : null}
+          {size > Math.min(entries.length, 500) ? <li class="muted">… {number(size - Math.min(entries.length, 500))} more</li> : null}
         </ul>
       ) : null}
     </details>

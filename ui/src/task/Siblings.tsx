@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, type Step, type TaskRef, timeline } from "../api";
+import { number } from "../format";
 
 export interface Among {
   at: number; // which of the step's tasks this is, from 1
@@ -37,7 +38,7 @@ export function Siblings({ run, step, of, go }: { run: number; step: string; of:
         ‹
       </button>
       <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(step)}`}>
-        task {of.at.toLocaleString("en-US")} of {of.count.toLocaleString("en-US")}
+        task {number(of.at)} of {number(of.count)}
       </a>
       <button class="button" type="button" aria-label="Next task of the step" title="Next ( ] )" disabled={!of.next} onClick={() => go(of.next!)}>
         ›
@@ -63,7 +64,7 @@ export function Related({ run, refs, word }: { run: number; refs: TaskRef[]; wor
       {refs.length > shown.length ? (
         <>
           {" "}
-          and <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(refs[0]!.step)}`}>{(refs.length - shown.length).toLocaleString("en-US")} more</a>
+          and <a href={`/runs/${run}?tab=tasks&step=${encodeURIComponent(refs[0]!.step)}`}>{number(refs.length - shown.length)} more</a>
         </>
       ) : null}
     </span>

@@ -5,7 +5,7 @@ import { Problem, type Run, type Task, type TaskRef } from "../api";
 import { Copy, Failure, Lost, Ran, Skeleton, StatusPill, tabOf, Tabs, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
-import { exact } from "../format";
+import { exact, number } from "../format";
 import { type Connection, listen } from "../live";
 import { navigate, setQuery, useAddress } from "../router";
 import { Artifacts, useArtifacts } from "./Artifacts";
@@ -136,8 +136,8 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           <span>not started yet</span>
         )}
         {(t.stack ?? []).map((f) => (
-          <span title={f.count > 1 ? `Counted from 0, as Python does: 0 to ${f.count - 1}` : undefined}>
-            {f.gang ? `node ${f.index}` : f.var ? <code>{marked(`${f.var}[${f.index}]`)}</code> : `index ${f.index}`} of {f.count.toLocaleString("en-US")}
+          <span title={f.count > 1 ? `Counted from 0, as Python does: 0 to ${number(f.count - 1)}` : undefined}>
+            {f.gang ? `node ${number(f.index)}` : f.var ? <code>{marked(`${f.var}[${f.index}]`)}</code> : `index ${number(f.index)}`} of {number(f.count)}
           </span>
         ))}
         {at?.value ? (
