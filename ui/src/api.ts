@@ -323,7 +323,8 @@ export async function timeline(run: number, signal: AbortSignal, page: (t: Timel
 
 // The task that has what a run ended with: the last one of its end step, as the graph names it, else of its last step; undefined if it
 // has no tasks.
-export function lastTask(steps: Step[], end = "end"): number | undefined {
+export function lastTask(steps: Step[], end = "end"): TaskRef | undefined {
   const real = steps.filter((s) => s.name !== "_parameters");
-  return (real.find((s) => s.name === end) ?? real.at(-1))?.last;
+  const last = real.find((s) => s.name === end) ?? real.at(-1);
+  return last && { step: last.name, id: last.last };
 }

@@ -156,7 +156,39 @@ test("values that differ look different, and where they do", async () => {
   assert.deepEqual(marked("a sentence with an end", "a sentence with an end, and more"), ["a sentence with an end", "a sentence with an end[, and more]"]);
   assert.deepEqual(marked("aaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaa"), ["aaaaaaaaaaaaaaaaaaaaaaaa[a]", "aaaaaaaaaaaaaaaaaaaaaaaa"]);
   assert.deepEqual(marked("long ".repeat(99) + "x", "long ".repeat(99) + "y"), ["x", "y"].map((end) => `${"long ".repeat(8)} … ${"long ".repeat(8)}[${end}]`));
+  assert.deepEqual(marked("a".repeat(30), "b".repeat(30)), ["a".repeat(30), "b".repeat(30)], "nothing is the same, so nothing is marked");
+  assert.deepEqual(marked(`x${"ab".repeat(300)}`, `x${"cd".repeat(300)}`), ["ab", "cd"].map((two) => `x[${two.repeat(100)} … ${two.repeat(100)}]`), "what differs is not shown without end");
   assert.deepEqual(marked(`${"x".repeat(30)}😀`, `${"x".repeat(30)}😁`), [`${"x".repeat(30)}[😀]`, `${"x".repeat(30)}[😁]`], "characters are whole");
+});
+
+test("values that look the same and are not say where they differ, as far as that is known", async () => {
+  const { apart, toSee } = await load("pages/apart.ts");
+  const told = (...list) => apart([1, 2, 3], list).map((c) => [c.text, c.beside]);
+  const p = (hash, more) => ({ name: "x", hash, size: 27020, codec: "pickle", type: "list", ...more });
+  const numbers = (hash, at, to, n = 3000) => {
+    const all = Array.from({ length: n }, (_, i) => (i >= at ? to : i));
+    const sample = n > 1000 ? Array.from({ length: 1000 }, (_, i) => all[Math.floor((i * (n - 1)) / 999)]) : all;
+    return p(hash, { kind: "array", text: `list of ${n} numbers`, shape: [n], rows: all.slice(0, 100).map((v) => [String(v)]), values: sample });
+  };
+  const list = "list of 3,000 numbers";
+  assert.deepEqual(told(numbers("a", 12, 5), numbers("b", 12, 7), numbers("a", 12, 5)), [[list, undefined], [list, "differs from run 1 at [12]: 7, there 5"], [list, "the same as in run 1"]]);
+  assert.deepEqual(told(numbers("a", 2000, 5), numbers("b", 2000, 5000))[1], [list, "differs from run 1 at [2002], or before: 5,000, there 5"]);
+  assert.deepEqual(told(numbers("a", 2000, 5), numbers("b", 2000, 5))[1], [list, "differs from run 1, though it looks the same here"]);
+  assert.deepEqual(told(numbers("a", 150, 5, 200), numbers("b", 150, 6, 200))[1][1], "differs from run 1 at [150]: 6, there 5");
+  assert.deepEqual(told(numbers("a", 150, 5), numbers("b", 150, 5, 2999), numbers("c", 150, 5))[2][1], "differs from run 1, though it looks the same here", "of two of three runs");
+  const table = (hash, score) => p(hash, { kind: "table", text: "", columns: ["name", "score"], rows: [["a", "1"], ["b", score]], shape: [3000, 2] });
+  assert.deepEqual(told(table("a", "1.5"), table("b", "2.5"))[1], ["table of 3,000 × 2", "differs from run 1 in row 1, column score: 2.5, there 1.5"]);
+  const matrix = (hash, v) => p(hash, { kind: "array", type: "ndarray", text: "float64 array of shape (2, 1500)", shape: [2, 1500], values: Array.from({ length: 1000 }, (_, i) => (i < 999 ? 0 : v)) });
+  assert.equal(told(matrix("a", 1), matrix("b", 2))[1][1], "differs from run 1 at [1, 1499], or before: 2, there 1");
+  const words = (hash, length) => p(hash, { kind: "json", text: '["w"]', length });
+  assert.deepEqual(told(words("a", 9000), words("b", 9001))[1], ['["w"]', "differs from run 1 in length: 9,001, there 9,000"]);
+  const raw = (hash, last) => p(hash, { kind: "bytes", type: "bytes", text: `00000000  00 |.|\n00000010  ${last} |.|\n` });
+  assert.equal(told(raw("a", "01"), raw("b", "02"))[1][1], "differs from run 1 in the 16 bytes from 16 on");
+  const figure = (hash, number) => p(hash, { kind: "number", type: "float", text: String(number), number });
+  assert.deepEqual(told(figure("a", 0.1), figure("b", 0.1 + 5e-17), figure("c", 0.2)), [["0.1", undefined], ["0.10000000000000006", "+5.551e-17"], ["0.2", "+100 %"]]);
+  assert.deepEqual(told(p("a", { kind: "bool", type: "bool", text: "True" }), p("b", { kind: "bool", type: "numpy.bool_", text: "True" })), [["True", "bool"], ["True", "numpy.bool_"]]);
+  assert.equal(toSee(numbers("a", 0, 0), 7, { step: "end", id: 4 }), "levada dump 7/end/4 --include x --max-value-size 27020");
+  assert.equal(toSee(p("a", { kind: "object", type: "Model" }), 7, { step: "end", id: 4 }), "levada dump 7/end/4 --include x --file x.pickle");
 });
 
 test("numbers are written in one way, wherever they stand", async () => {

@@ -44,13 +44,28 @@ test("runs side by side: what differs looks different", async () => {
   const whole = (el) => el.scrollWidth <= el.clientWidth && el.scrollHeight <= el.clientHeight + 1;
   for (const cell of await cells("data").all()) assert.ok(await cell.evaluate(whole), "nothing is cut");
   const curve = page.getByRole("img", { name: "curve of 3 runs" });
-  await curve.getByText("2,500", { exact: true }).waitFor(); // of 3,000 values, of which 1,000 are drawn
+  await curve.getByText("2,000", { exact: true }).waitFor(); // of 3,000 values, of which 1,000 are drawn
   await page.getByText("The same in all runs.").waitFor();
   assert.equal(await page.getByLabel("Code of", { exact: true }).count(), 0, "there is nothing to choose");
   await page.getByRole("button", { name: "Only differences" }).click();
   await curve.waitFor({ state: "detached" });
   assert.deepEqual(await violations(page), []);
   await page.screenshot({ path: join(results, "compare-branches.png") });
+  none(page);
+});
+
+test("runs side by side: a list that looks the same and is not says where it differs, and how to see all of it", async () => {
+  const page = await w.page(`/compare?run=${ids.whole}&run=${ids.other}&run=${ids.failed}`);
+  const cells = page.getByRole("row", { name: /^visits ≠/ }).getByRole("cell");
+  await cells.first().waitFor();
+  const list = "list of 3,000 numbers";
+  await become(() => cells.evaluateAll((all) => all.map((td) => [...td.childNodes].filter((n) => n.nodeName !== "DETAILS").map((n) => n.textContent))), [[list], [list, ` differs from run ${ids.whole} at [7]: 24, there 23`], [list, ` the same as in run ${ids.whole}`]], "what is said of each");
+  await cells.nth(1).getByText("See all of it").click();
+  const command = await cells.nth(1).locator("code").innerText();
+  assert.match(command, /^levada dump /);
+  const dump = execFileSync(w.bin, command.split(" ").slice(1), { env: w.env, encoding: "utf8" });
+  assert.match(dump, /\[0, 1, 2, 3, 4, 5, 6, 24, 8, .* 2999\]/);
+  assert.deepEqual(await violations(page), []);
   none(page);
 });
 

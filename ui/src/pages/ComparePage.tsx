@@ -2,26 +2,23 @@
 
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Artifact, get, type Graph, isAway, lastTask, type Preview, Problem, type Run, type Step } from "../api";
-import { Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
+import { address, type Artifact, get, type Graph, isAway, lastTask, type Preview, Problem, type Run, type Step, type TaskRef } from "../api";
+import { Copy, Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { retryAfter } from "../components/hooks";
 import { marked, Value } from "../components/Value";
 import { number, plural } from "../format";
 import { setQuery, useAddress } from "../router";
-import { oneLine } from "../task/PreviewView";
+import { apart, type Cell, placeOf, type Shown, seen, together, toSee } from "./apart";
 import { CodeDiff } from "./CodeDiff";
 import { mostCompared } from "./RunsPage";
 import { missing, parts, written } from "./unlike";
 
 interface Side {
   run: Run;
-  task?: number;
+  task?: TaskRef; // whose artifacts these are
   artifacts: Map<string, Artifact>;
 }
-
-// What there is to see of an artifact of one run: why there is nothing, if its preview failed; undefined if the run has no such artifact.
-type Shown = Preview | Problem | undefined;
 
 const colours = ["accent", "fail", "ok", "warn", "run", "text", "text-muted", "accent"];
 
@@ -36,7 +33,7 @@ async function load(id: number, signal: AbortSignal): Promise<Side> {
   ]);
   const task = lastTask(steps.steps, end);
   if (task === undefined) return { run, artifacts: new Map() };
-  const res = await get<{ artifacts: Artifact[] }>(`/runs/${id}/tasks/${task}/artifacts`, {}, signal);
+  const res = await get<{ artifacts: Artifact[] }>(`/runs/${id}/tasks/${task.id}/artifacts`, {}, signal);
   return { run, task, artifacts: new Map(res.artifacts.map((a) => [a.name, a])) };
 }
 
@@ -44,16 +41,16 @@ function unlessMissing(err: unknown): undefined {
   if (!(err instanceof Problem && err.status === 404)) throw err;
 }
 
+const pathOf = (s: Side, name: string) => `/runs/${s.run.id}/tasks/${s.task!.id}/artifacts/${encodeURIComponent(name)}`;
+
 // previewOf asks for one of many previews. If it fails, the others are shown all the same; a server that is away has none of them.
 async function previewOf(s: Side, name: string, signal: AbortSignal): Promise<Shown> {
   if (!s.artifacts.has(name)) return undefined;
-  return get<Preview>(`/runs/${s.run.id}/tasks/${s.task}/artifacts/${encodeURIComponent(name)}/preview`, {}, signal).catch((err: unknown) => {
+  return get<Preview>(`${pathOf(s, name)}/preview`, {}, signal).catch((err: unknown) => {
     if (err instanceof Problem && !isAway(err)) return err;
     throw err;
   });
 }
-
-const seen = (s: Shown): Preview | undefined => (s instanceof Problem ? undefined : s);
 
 export function ComparePage({ runs: asked }: { runs: number[] }) {
   const runs = [...new Set(asked)].slice(0, mostCompared);
@@ -143,7 +140,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
             </span>
           ) : null}
         </th>
-        {unlike ? <Unlike cells={cells} /> : cells.map((c) => <Alike cell={c} />)}
+        {unlike ? <Unlike cells={cells} sides={sides} /> : cells.map((c, i) => <Alike cell={c} side={sides[i]!} />)}
       </tr>
     );
   };
@@ -219,7 +216,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
               {previews.size ? head(`Artifacts at the end of the run${instead(all)}`) : null}
               {[...previews].map(([name, list]) => {
                 const hashes = hashesOf(name);
-                return row(name, hashes, differ(hashes) ? apart(list) : list.map((p) => (p instanceof Problem ? { problem: p } : { text: p && oneLine(p) })));
+                return row(name, hashes, differ(hashes) ? apart(all.map((r) => r.id), list) : together(list));
               })}
             </tbody>
           </table>
@@ -274,37 +271,49 @@ function instead(runs: Run[]): string {
   return ids.length === 1 ? `; of run ${ids[0]}, which did not get there, those of its last task` : `; of runs ${ids.join(", ")}, which did not get there, those of their last tasks`;
 }
 
-// A value of one run, undefined if it has none, with what is said of it beside; or why it cannot be shown.
-interface Cell {
-  text?: string | undefined;
-  beside?: string | undefined;
-  problem?: Problem;
-}
-
-function Alike({ cell }: { cell: Cell }) {
+function Alike({ cell, side }: { cell: Cell; side: Side }) {
   if (cell.problem) return <Unseen problem={cell.problem} />;
   return (
     <td>
+      <Picture cell={cell} side={side} />
       <div class="clip">{cell.text === undefined ? <span class="muted">{missing}</span> : <Value of={cell.text} />}</div>
     </td>
   );
 }
 
-function Unlike({ cells }: { cells: Cell[] }) {
+function Unlike({ cells, sides }: { cells: Cell[]; sides: Side[] }) {
   const taken = parts(written(cells.flatMap((c) => c.text ?? [])));
-  return cells.map((c) =>
+  return cells.map((c, i) =>
     c.problem ? (
       <Unseen problem={c.problem} />
     ) : (
       <td class="differs">
+        <Picture cell={c} side={sides[i]!} />
         {c.text === undefined ? (
           <span class="muted">{missing}</span>
         ) : (
           <bdi>{taken.shift()!.map((p) => (p.unlike ? <mark>{marked(p.text)}</mark> : marked(p.text)))}</bdi>
         )}
-        {c.beside ? <span class="muted"> {c.beside}</span> : null}
+        {c.beside ? <span class={c.alike ? "muted line" : "muted"}> {marked(c.beside)}</span> : null}
+        {c.alike ? <Whole command={toSee(c.of!, sides[i]!.run.id, sides[i]!.task!)} /> : null}
       </td>
     ),
+  );
+}
+
+// Picture shows an artifact that is one: two of them are told apart by nothing else.
+function Picture({ cell, side }: { cell: Cell; side: Side }) {
+  if (cell.of?.kind !== "image") return null;
+  return <img src={address(`${pathOf(side, cell.of.name)}/image`)} alt={`${cell.of.name} of run ${side.run.id}`} loading="lazy" />;
+}
+
+// Whole says how to get to see all of a value of which a part is shown here.
+function Whole({ command }: { command: string }) {
+  return (
+    <details class="whole">
+      <summary>See all of it</summary>
+      <code>{command}</code> <Copy text={command} what="the command" />
+    </details>
   );
 }
 
@@ -315,40 +324,6 @@ function Unseen({ problem }: { problem: Problem }) {
       {problem.hint ? <div class="muted">{marked(problem.hint)}</div> : null}
     </td>
   );
-}
-
-// apart returns artifacts that are not the same as they can be told apart: by all of their text, else by their types or what they are stored as.
-function apart(list: Shown[]): Cell[] {
-  const has = list.map(seen).filter((p) => p !== undefined);
-  const unlike = (of: (p: Preview) => unknown) => new Set(has.map(of)).size > 1;
-  const whole = (p: Preview) => (p.kind === "text" || p.kind === "json" || p.kind === "object" || p.kind === "unknown" ? (p.text ?? "") : oneLine(p));
-  const text = unlike(whole) ? whole : (p: Preview) => p.text ?? oneLine(p);
-  const more = has.length < 2 || unlike(text) ? () => undefined : unlike((p) => p.type) ? (p: Preview) => p.type : (p: Preview) => `stored as ${p.hash.slice(0, 12)}`;
-  const first = seen(list[0])?.number;
-  return list.map((p, i) => {
-    if (p instanceof Problem) return { problem: p };
-    if (!p) return { text: undefined };
-    const n = p.number;
-    const by = i > 0 && typeof first === "number" && typeof n === "number" && n !== first ? change(n, first) : undefined;
-    return { text: text(p), beside: by ?? more(p) };
-  });
-}
-
-// placeOf is where in an array the i-th number that is shown of it stands: of a long one only some are shown, evenly chosen.
-function placeOf(p: Preview, i: number): number {
-  const shown = p.values!.length;
-  const all = p.shape?.length ? p.shape.reduce((a, b) => a * b, 1) : shown;
-  return shown > 1 ? Math.round((i * (all - 1)) / (shown - 1)) : i;
-}
-
-function change(to: number, from: number): string {
-  const d = to - from;
-  const sign = d > 0 ? "+" : "−";
-  const percent = Math.abs((100 * d) / from);
-  if (from === 0) return `${sign}${number(Math.abs(d))}`;
-  if (percent >= 1000 && to / from > 0) return `${number(Number((to / from).toPrecision(3)))} times as much`;
-  if (percent >= 1000) return `${sign}${number(Math.abs(d))}`;
-  return `${sign}${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 
 interface Bar {

@@ -19,9 +19,10 @@ export function written(values: string[]): string[] {
 
 const elided = 120; // characters at an end that all have: more are left out in the middle
 const around = 40;
+const most = 400; // characters that differ of which all are shown
 const short = 20; // one sees by oneself where values differ that are no longer
 
-// parts takes values apart: what all begin and end with, and what lies between and differs.
+// parts takes values apart: what all begin and end with, and what lies between and differs. If they have nothing in common, nothing is marked.
 export function parts(values: string[]): Part[][] {
   const lists = values.map((v) => [...v]);
   const least = Math.min(...lists.map((l) => l.length));
@@ -31,13 +32,13 @@ export function parts(values: string[]): Part[][] {
   let tail = 0;
   while (tail < least - head && same((l) => l[l.length - 1 - tail])) tail++;
   const marks = lists.some((l) => l.length > short);
-  const elide = (l: string[]) => (l.length > elided ? [...l.slice(0, around), " … ", ...l.slice(-around)] : l).join("");
+  const elide = (l: string[], limit: number, ends: number) => (l.length > limit ? [...l.slice(0, ends), " … ", ...l.slice(-ends)] : l).join("");
   return lists.map((l) => {
     if (!marks) return [{ text: l.join(""), unlike: false }];
     return [
-      { text: elide(l.slice(0, head)), unlike: false },
-      { text: l.slice(head, l.length - tail).join(""), unlike: true },
-      { text: elide(l.slice(l.length - tail)), unlike: false },
+      { text: elide(l.slice(0, head), elided, around), unlike: false },
+      { text: elide(l.slice(head, l.length - tail), most, most / 2), unlike: head + tail > 0 },
+      { text: elide(l.slice(l.length - tail), elided, around), unlike: false },
     ].filter((p) => p.text !== "");
   });
 }

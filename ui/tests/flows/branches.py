@@ -15,6 +15,8 @@ class BranchesFlow(FlowSpec):
     def start(self):
         self.items = list(range(40))
         self.curve = [i * i for i in range(3000)]
+        self.visits = list(range(3000))
+        self.visits[7] = int(self.data[-10:-8])
         self.next(self.load_customers, self.load_orders, self.load_products, self.train_models, self.clean_addresses, self.count_visits_of_the_last_month)
 
     @step
@@ -55,7 +57,7 @@ class BranchesFlow(FlowSpec):
 
     @step
     def merge(self, inputs):
-        self.merge_artifacts(inputs, include=["curve"])
+        self.merge_artifacts(inputs, include=["curve", "visits"])
         self.next(self.end)
 
     @step
