@@ -186,6 +186,7 @@ test("values that look the same and are not say where they differ, as far as tha
   assert.equal(told(raw("a", "01"), raw("b", "02"))[1][1], "differs from run 1 in the 16 bytes from 16 on");
   const figure = (hash, number) => p(hash, { kind: "number", type: "float", text: String(number), number });
   assert.deepEqual(told(figure("a", 0.1), figure("b", 0.1 + 5e-17), figure("c", 0.2)), [["0.1", undefined], ["0.10000000000000006", "+5.551e-17"], ["0.2", "+100 %"]]);
+  assert.equal(told(figure("a", 899.7), figure("b", 2.8))[1][1], "−99.7 %");
   assert.deepEqual(told(p("a", { kind: "bool", type: "bool", text: "True" }), p("b", { kind: "bool", type: "numpy.bool_", text: "True" })), [["True", "bool"], ["True", "numpy.bool_"]]);
   assert.equal(toSee(numbers("a", 0, 0), 7, { step: "end", id: 4 }), "levada dump 7/end/4 --include x --max-value-size 27020");
   assert.equal(toSee(p("a", { kind: "object", type: "Model" }), 7, { step: "end", id: 4 }), "levada dump 7/end/4 --include x --file x.pickle");

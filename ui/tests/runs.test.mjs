@@ -69,6 +69,26 @@ test("runs side by side: a list that looks the same and is not says where it dif
   none(page);
 });
 
+test("runs side by side: one sees that there are more to the right, and gets there", async () => {
+  const page = await w.page(`/compare?run=${ids.whole}&run=${ids.other}&run=${ids.failed}&run=${ids.broken}&run=${ids.died}`, { width: 700 });
+  const more = page.getByRole("button", { name: "More columns" });
+  const last = page.getByRole("columnheader").last();
+  const inSight = () => last.evaluate((th) => th.getBoundingClientRect().right <= innerWidth);
+  await more.waitFor();
+  assert.equal(await inSight(), false);
+  assert.deepEqual(await violations(page), []);
+  await page.screenshot({ path: join(results, "compare-sideways.png") });
+  for (let i = 0; i < 10 && (await more.count()); i++) await more.click().catch(() => {}); // it goes at the end
+  await until(inSight, "the last run is in sight");
+  await more.waitFor({ state: "detached" });
+  const name = page.getByRole("rowheader", { name: "status" });
+  assert.ok((await name.boundingBox()).x >= 0, "what a row is stays in sight");
+  await page.setViewportSize({ width: 1600, height: 900 });
+  await until(inSight, "all of it is in sight");
+  assert.equal(await more.count(), 0);
+  none(page);
+});
+
 test("a wide graph is whole where there is room, begins at what failed where there is none, and keys reach it", async () => {
   const page = await w.page(`/runs/${ids.failed}`);
   const graph = page.getByRole("region", { name: "Graph of the flow" });

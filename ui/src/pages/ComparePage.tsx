@@ -6,6 +6,7 @@ import { address, type Artifact, get, type Graph, isAway, lastTask, type Preview
 import { Copy, Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { retryAfter } from "../components/hooks";
+import { Sideways } from "../components/Sideways";
 import { marked, Value } from "../components/Value";
 import { number, plural } from "../format";
 import { setQuery, useAddress } from "../router";
@@ -166,7 +167,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
         </div>
       ) : null}
       {all.length > 0 ? (
-        <div class="panel scroll" style={{ padding: 0 }} tabIndex={0} role="region" aria-label="Runs side by side">
+        <Sideways label="Runs side by side">
           <table class="grid compared">
             <thead>
               <tr>
@@ -220,7 +221,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
               })}
             </tbody>
           </table>
-        </div>
+        </Sideways>
       ) : null}
       <div class="columns" style={{ marginTop: "0.9rem" }}>
         {curves.map(([name, list]) => (

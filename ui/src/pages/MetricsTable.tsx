@@ -2,6 +2,7 @@
 
 import type { Micros, Point } from "../api";
 import { StatusPill, When } from "../components/basic";
+import { Sideways } from "../components/Sideways";
 import { Value } from "../components/Value";
 import { number, visible } from "../format";
 import { setQuery, useAddress } from "../router";
@@ -32,7 +33,7 @@ export function MetricsTable({ points, shown, parameters, now }: { points: Point
   const by = columns.find((c) => c.id === asked.replace(/^-/, "")) ?? columns[0]!;
   const down = by.id === asked.replace(/^-/, "") ? asked.startsWith("-") : true;
   return (
-    <section class="panel scroll" style={{ padding: 0 }} tabIndex={0} aria-label="The numbers, run by run">
+    <Sideways label="The numbers, run by run">
       <table class="grid">
         <thead>
           <tr>
@@ -74,6 +75,6 @@ export function MetricsTable({ points, shown, parameters, now }: { points: Point
           ))}
         </tbody>
       </table>
-    </section>
+    </Sideways>
   );
 }

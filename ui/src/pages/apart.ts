@@ -114,7 +114,8 @@ function change(to: number, from: number): string {
   if (from === 0 || percent < 0.05) return `${sign}${number(Math.abs(d))}`;
   if (percent >= 1000 && to / from > 0) return `${number(Number((to / from).toPrecision(3)))} times as much`;
   if (percent >= 1000) return `${sign}${number(Math.abs(d))}`;
-  return `${sign}${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
+  const fine = percent < 10 || (percent > 99 && percent < 100); // nothing is left only of what fell by 100 %
+  return `${sign}${percent.toFixed(fine ? 1 : 0)} %`;
 }
 
 // toSee is the command that shows all of an artifact: it prints what is plain data, and writes anything else to a file.
