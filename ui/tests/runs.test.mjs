@@ -279,6 +279,27 @@ test("names that are long make no page wider than the screen, and leave ids in s
   await widths("the run");
 });
 
+test("the list has room for the names of flows, and its columns do not touch", async () => {
+  const whole = await (await fetch(`${w.url}/api/v1/runs/${ids.whole}`)).json();
+  const now = Date.now() * 1000;
+  const one = { ...whole, flow: "TrainChurnModel", status: "interrupted", created: now - 59.5 * 60e6, ended: now - 1e6, tasks: { ...whole.tasks, running: 0, succeeded: 10_000, killed: 2000, waiting: 0 } };
+  const page = await w.page("/no/such/page");
+  await page.route("**/api/v1/runs?*", (route) => route.fulfill({ json: { runs: [one], next: "" } }));
+  await page.goto("/");
+  await page.getByText("10,000/12,000").waitFor();
+  const name = page.locator(".c-run .cut");
+  const cramped = () => page.locator(".run-line").evaluate((row) => [...row.querySelectorAll(".status, .c-started, .c-took, .c-tasks")].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent));
+  for (const width of [390, 641, 700, 761, 850, 901, 1000, 1100, 1151, 1280, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    await become(cramped, [], `nothing is beyond its column at ${width}`);
+    await until(() => fits(page), `it fits at ${width}`);
+    const least = width === 390 ? 10 : 15;
+    const seen = await name.evaluate((e) => (e.clientWidth / e.scrollWidth) * e.textContent.length);
+    assert.ok(seen >= least, `no more than ${seen} letters of the name are in sight at ${width}`);
+  }
+  none(page);
+});
+
 test("the list says what a run failed of, and tabs how much is in them", async () => {
   const page = await w.page("/");
   const line = page.locator(`.run-line[data-run='${ids.broken}']`);

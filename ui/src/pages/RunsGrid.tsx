@@ -32,7 +32,7 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   useLayoutEffect(() => keep("at", at), [at, location.search]);
   const from = useRef<number>(undefined); // where a range of choices begins
   const body = useRef<HTMLDivElement>(null);
-  const narrow = useMedia("(max-width: 640px)");
+  const narrow = useMedia("(max-width: 760px)");
   const height = narrow ? 86 : 37;
   const heightOf = (row: Row) => (row.head ? 36 : height + (whyOf(row.run) ? 18 : 0));
 
