@@ -407,6 +407,20 @@ test("a task that has not started says so in every tab, and then what was not me
   none(page);
 });
 
+test("how the peak of memory was measured is said in words, and exactly where one points", async () => {
+  const page = await w.page("/no/such/page");
+  const said = { cgroup: "of all its processes", pss: "of all its processes, looked at once a second", rss: "of all its processes, looked at once a second", maxrss: "of its largest process, rather too much" };
+  for (const [memory_source, words] of Object.entries(said)) {
+    await page.route(`**/api/v1/runs/${shapes}/tasks/2/usage?*`, async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), memory_source, peak_memory: 97 << 20 } }));
+    await page.goto(`${log()}?tab=usage`);
+    const peak = page.locator("dd", { hasText: "97 MiB" });
+    await become(() => peak.innerText(), `97 MiB ${words}`, memory_source);
+    assert.match(await peak.locator("[title]").getAttribute("title"), new RegExp(`\\(${memory_source}\\)`));
+    await page.unrouteAll();
+  }
+  none(page);
+});
+
 test("a card that tells its height has a frame as high, and a word of somebody else's changes nothing", async () => {
   const page = await w.page("/no/such/page");
   const task = `/api/v1/runs/${shapes}/tasks/1`;

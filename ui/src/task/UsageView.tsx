@@ -14,6 +14,7 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
   if (!u) return <Skeleton />;
   const end = at.ended || now;
   const unknown = at.ended ? "not measured" : "not known yet";
+  const source = u.peak_memory ? sources[u.memory_source ?? ""] : undefined;
   const since = (t: number) => (t - at.started) / 1e6;
   const asked = (value: number, name: string) => (value > 0 ? [{ name, colour: "warn", dashed: true, points: [0, since(end)].map((x) => ({ x, y: value })) }] : []);
   const cpu = u.samples.time.map((t, i) => ({ x: since(t), y: u.samples.cpu[i]! }));
@@ -27,7 +28,12 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
           <dt>peak memory</dt>
           <dd>
             {u.peak_memory ? bytes(u.peak_memory) : unknown}
-            {u.memory_source ? <span class="muted"> by {u.memory_source}</span> : null}
+            {source ? (
+              <span class="muted" title={source[1]}>
+                {" "}
+                {source[0]}
+              </span>
+            ) : null}
           </dd>
           <dt>requested</dt>
           <dd>{[u.requested.cpu && `${u.requested.cpu} CPU`, u.requested.memory && bytes(u.requested.memory), u.requested.gpu && `${u.requested.gpu} GPU`].filter(Boolean).join(", ") || "nothing"}</dd>
@@ -46,7 +52,7 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
       {cpu.length > 0 ? (
         <div class="columns">
           <section class="panel">
-            <h2>CPU</h2>
+            <h2>CPU cores</h2>
             <Chart zero label={`Cores used over ${duration(since(end))}`} x={onAxis} series={[{ name: "used", colour: "accent", points: cpu, dots: cpu.length < 3 }, ...asked(u.requested.cpu, "requested")]} />
           </section>
           <section class="panel">
@@ -60,6 +66,14 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
     </div>
   );
 }
+
+// How peaks of memory are measured: in short, and what one has to know to compare them.
+const sources: Record<string, [string, string] | undefined> = {
+  cgroup: ["of all its processes", "Counted by the kernel for the task and the processes that it started: exact (cgroup)."],
+  pss: ["of all its processes, looked at once a second", "The sum over the task's processes, looked at once a second, so shorter peaks are missed. What several processes share is divided among them (pss)."],
+  rss: ["of all its processes, looked at once a second", "The sum over the task's processes, looked at once a second, so shorter peaks are missed. What they share with others is left out (rss)."],
+  maxrss: ["of its largest process, rather too much", "The peak of the task's largest process, with what it shares with the interpreter that it was forked from (maxrss). Other processes of the task are not in it."],
+};
 
 function noSamples(at: Attempt): string {
   if (!at.ended) return "Samples appear when the task has ended.";
