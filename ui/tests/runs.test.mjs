@@ -376,6 +376,17 @@ test("a line of a traceback is a link to the code that ran", async () => {
   none(page);
 });
 
+test("commands in what Levada says are set as code", async () => {
+  const page = await w.page("/runs/99999");
+  const alert = page.getByRole("alert");
+  await alert.locator("code", { hasText: "levada runs" }).waitFor();
+  await page.route("**/api/v1/runs/99998", (route) => route.abort());
+  await page.goto("/runs/99998");
+  await alert.locator("code", { hasText: "levada server" }).waitFor();
+  assert.match(await alert.innerText(), /Is levada server still running\?/);
+  assert.doesNotMatch(await alert.innerText(), /`/);
+});
+
 test("a list is asked for once", async () => {
   const page = await w.page("/no/such/page");
   const asked = [];

@@ -1,4 +1,4 @@
-// What users have written, among what the page says.
+// What users have written, among what the page says; and what Levada says.
 
 import type { ComponentChildren } from "preact";
 import { codePoint, splitTurns } from "../format";
@@ -21,4 +21,9 @@ export function marked(text: string): ComponentChildren {
       ),
     ) ?? text
   );
+}
+
+// worded is a sentence of Levada's: what stands in backquotes, such as a command, is set as code.
+export function worded(text: string): ComponentChildren {
+  return text.split(/`([^`]+)`/).map((part, i) => (i % 2 ? <code>{marked(part)}</code> : marked(part)));
 }

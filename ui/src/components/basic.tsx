@@ -5,7 +5,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Counts, type Micros, Problem, type Status } from "../api";
 import { ago, duration, exact, number, visible } from "../format";
 import type { Connection } from "../live";
-import { marked } from "./Value";
+import { worded } from "./Value";
 
 // A status is never told by its colour alone: each has a sign and its name.
 const signs: Record<string, string> = {
@@ -128,8 +128,8 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
   const p = error instanceof Problem ? error : undefined;
   return (
     <div class="note fail" role="alert">
-      <strong>{marked(error instanceof Error ? error.message : String(error))}</strong>
-      {p?.hint ? <p style={{ margin: "0.3rem 0 0" }}>{marked(p.hint)}</p> : null}
+      <strong>{worded(error instanceof Error ? error.message : String(error))}</strong>
+      {p?.hint ? <p style={{ margin: "0.3rem 0 0" }}>{worded(p.hint)}</p> : null}
       {retry ? (
         <p style={{ margin: "0.6rem 0 0" }}>
           <button class="button" type="button" onClick={retry}>
@@ -289,7 +289,7 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite">
       {list.map((n) => (
         <div class={n.bad ? "toast fail" : "toast"} key={n.key}>
-          {marked(n.text)}
+          {worded(n.text)}
         </div>
       ))}
     </div>

@@ -7,7 +7,7 @@ import { Copy, Failure, Skeleton, StatusPill, Took, useNow, When } from "../comp
 import { Chart } from "../components/Chart";
 import { retryAfter } from "../components/hooks";
 import { Sideways } from "../components/Sideways";
-import { marked, Value } from "../components/Value";
+import { marked, Value, worded } from "../components/Value";
 import { number, plural } from "../format";
 import { setQuery, useAddress } from "../router";
 import { apart, type Cell, placeOf, type Shown, seen, together, toSee } from "./apart";
@@ -321,8 +321,8 @@ function Whole({ command }: { command: string }) {
 function Unseen({ problem }: { problem: Problem }) {
   return (
     <td class="unseen">
-      <span class="fail-text">Cannot be shown: {marked(problem.message)}</span>
-      {problem.hint ? <div class="muted">{marked(problem.hint)}</div> : null}
+      <span class="fail-text">Cannot be shown: {worded(problem.message)}</span>
+      {problem.hint ? <div class="muted">{worded(problem.hint)}</div> : null}
     </td>
   );
 }
