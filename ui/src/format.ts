@@ -52,6 +52,11 @@ export function ofSignal(n: number): string {
   return `signal ${n}${n === 9 ? ", as when memory runs out" : n === 11 ? ", a segmentation fault" : ""}`;
 }
 
+// What a run failed of, as it was recorded: a signal by its number alone.
+export function problem(text: string): string {
+  return text.replace(/: signal (\d+)$/, (_, n) => `: ended by ${ofSignal(Number(n))}`);
+}
+
 // A moment as short as a span of seconds allows.
 export function shortMoment(t: Micros, span: number): string {
   const text = moment(t);

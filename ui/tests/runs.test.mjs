@@ -376,6 +376,26 @@ test("a line of a traceback is a link to the code that ran", async () => {
   none(page);
 });
 
+test("why a task without an exception failed is said once, and in words", async () => {
+  const page = await w.page("/");
+  const line = page.locator(`.run-line[data-run='${ids.failed}'] .why`);
+  await become(() => line.innerText().then((text) => text.replace(/^step train, task \d+: /, "")), "ended by signal 9, as when memory runs out", "in the list");
+  await page.goto(`/runs/${ids.failed}`);
+  const why = page.getByRole("region", { name: "Why it failed" });
+  const what = async () => (await why.locator(".what").innerText()).replace(/\d+/, "N").replace(/\s+/g, " ");
+  await become(what, "train/N failed: ended by signal 9, as when memory runs out", "of a signal");
+  assert.equal(await why.getByText(/^step train/).count(), 0, "what was said above is not said again");
+  const { failed_task } = await (await fetch(`${w.url}/api/v1/runs/${ids.failed}`)).json();
+  await page.route(`**/api/v1/runs/${ids.failed}/tasks/${failed_task}`, async (route) => {
+    const task = await (await route.fetch()).json();
+    Object.assign(task.attempts.at(-1), { signal: 0, exit_code: 3 });
+    await route.fulfill({ json: task });
+  });
+  await page.reload();
+  await become(what, "train/N failed: its process ended with exit code 3", "of an exit code");
+  none(page);
+});
+
 test("commands in what Levada says are set as code", async () => {
   const page = await w.page("/runs/99999");
   const alert = page.getByRole("alert");

@@ -5,7 +5,7 @@ import type { Micros, Run } from "../api";
 import { StatusPill, TaskBar, Took, When } from "../components/basic";
 import { useKeys, useMedia, useWayBack } from "../components/hooks";
 import { Value } from "../components/Value";
-import { number, plural, visible } from "../format";
+import { number, plural, problem, visible } from "../format";
 import { keep, kept, navigate, setQuery } from "../router";
 import type { Filters } from "./filters";
 import { type Head, inSight, type Row, rowsOf } from "./list";
@@ -141,7 +141,7 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
 
 // whyOf is what a run failed of, in one line, where that is known.
 function whyOf(r: Run): string {
-  return r.status === "failed" ? (r.problem ?? "") : "";
+  return r.status === "failed" ? problem(r.problem ?? "") : "";
 }
 
 type Place = { top: string; height: string };
@@ -222,8 +222,8 @@ function Line({ run: r, row, place, now, tags, current, chosen, toggle }: LinePr
       <span role="cell" class="c-status">
         <StatusPill status={r.status} />
         {whyOf(r) ? (
-          <span class="why cut" title={visible(r.problem!)}>
-            <Value of={r.problem!} />
+          <span class="why cut" title={visible(whyOf(r))}>
+            <Value of={whyOf(r)} />
           </span>
         ) : null}
       </span>

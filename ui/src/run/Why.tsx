@@ -39,7 +39,7 @@ function FirstFailure({ run: r }: { run: Run }) {
           )}
           {task.data ? <Copy text={`${r.id}/${task.data.step}/${r.failed_task}`} what="the task for a command" /> : null} failed
           {task.data && task.data.attempts.length > 1 ? ` ${task.data.attempts.length} times` : ""}
-          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : ""}
+          {at?.exception ? `: ${visible(at.exception.type)}` : at?.signal ? `: ended by ${ofSignal(at.signal)}` : at?.exit_code ? `: its process ended with exit code ${at.exit_code}` : ""}
         </strong>
         <div class="row">
           <a class="button" href={`/runs/${r.id}/tasks/${r.failed_task}`}>
@@ -53,7 +53,7 @@ function FirstFailure({ run: r }: { run: Run }) {
           <Message text={at.exception.message} />
           {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} run={r} /> : null}
         </>
-      ) : r.problem ? (
+      ) : r.problem && !at?.signal && !at?.exit_code ? (
         <Message text={r.problem} />
       ) : null}
       {others > 0 ? (
