@@ -156,7 +156,7 @@ func (s *Service) runsOf(ctx context.Context, found []metastore.Run, counted boo
 	}
 	waiting, err := s.waiting(ctx, found)
 	for i := range runs {
-		runs[i].Tasks.Waiting = sumOf(waiting[runs[i].ID])
+		runs[i].Tasks.Waiting = waiting[runs[i].ID].all(runs[i].Tasks.Tasks())
 	}
 	return runs, err
 }
@@ -303,25 +303,25 @@ func (s *Service) Steps(ctx context.Context, q StepsRequest) (StepsResult, error
 	return res, err
 }
 
-// steps returns the steps of a run and how many tasks are known to come, also of steps that have none yet.
-func (s *Service) steps(ctx context.Context, q StepsRequest) (StepsResult, int, error) {
+// steps returns the steps of a run and which tasks are known to come, also of steps that have none yet.
+func (s *Service) steps(ctx context.Context, q StepsRequest) (StepsResult, ahead, error) {
 	run, err := s.c.Cases.RunByID(ctx, q.Run)
 	if err != nil {
-		return StepsResult{}, 0, err
+		return StepsResult{}, ahead{}, err
 	}
 	spans, err := s.c.Store.Steps(ctx, q.Run)
 	if err != nil {
-		return StepsResult{}, 0, err
+		return StepsResult{}, ahead{}, err
 	}
 	var counts []metastore.StepCount
-	var waiting map[string]int
+	var waiting ahead
 	if q.Counts {
 		if counts, err = s.c.Store.Counts(ctx, q.Run); err != nil {
-			return StepsResult{}, 0, err
+			return StepsResult{}, ahead{}, err
 		}
 		all, err := s.waiting(ctx, []metastore.Run{run})
 		if err != nil {
-			return StepsResult{}, 0, err
+			return StepsResult{}, ahead{}, err
 		}
 		waiting = all[run.ID]
 	}
@@ -330,11 +330,11 @@ func (s *Service) steps(ctx context.Context, q StepsRequest) (StepsResult, int, 
 		res.Steps[i] = Step{Run: q.Run, Name: sp.Step, First: sp.First, Last: sp.Last, Created: TimeOf(sp.Created)}
 		if at := slices.IndexFunc(counts, func(c metastore.StepCount) bool { return c.Step == sp.Step }); at >= 0 {
 			c := countsOf(counts[at], run.Status)
-			c.Waiting = waiting[sp.Step]
+			c.Waiting = waiting.of(sp.Step, c.Tasks())
 			res.Steps[i].Counts = &c
 		}
 	}
-	return res, sumOf(waiting), nil
+	return res, waiting, nil
 }
 
 func countsOf(c metastore.StepCount, run metastore.RunStatus) Counts {

@@ -164,7 +164,7 @@ func (f *Follower) Look(ctx context.Context, now time.Time) (News, error) {
 		took := time.Since(now)
 		news.Steps, f.counted, f.pause, f.stale = &steps, now, 10*took, false
 		run.Tasks = steps.tasks()
-		run.Tasks.Waiting = waiting
+		run.Tasks.Waiting = waiting.all(run.Tasks.Tasks())
 	}
 	f.begun, f.status = true, run.Status
 	return news, nil

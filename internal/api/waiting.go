@@ -6,15 +6,33 @@ import (
 
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/service"
 )
+
+// ahead is how many tasks of each step are known to come.
+type ahead struct {
+	steps    map[string]int
+	launched map[string]int // how many tasks each step of a run that goes on had when that was found
+}
+
+// of is how many tasks a step will have beside those that were counted a moment before. What was launched in between is
+// not among these: it is still to come, or the sum would be smaller for that moment.
+func (a ahead) of(step string, counted int) int {
+	return a.steps[step] + max(0, a.launched[step]-counted)
+}
+
+// all is the same of all steps.
+func (a ahead) all(counted int) int {
+	return sumOf(a.steps) + max(0, sumOf(a.launched)-counted)
+}
 
 // waiting tells of runs how many tasks of each step are known to come and have not been launched, or would
 // have come if the run had not ended: a foreach says how many elements it has before the first of them is
 // looked at. Runs that succeeded, or whose graph is not known, are not in the answer. What a run that is over
 // left out stays the same, so it is counted once.
-func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]map[string]int, error) {
+func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]ahead, error) {
 	var ask []int64
-	res := make(map[int64]map[string]int)
+	res := make(map[int64]ahead)
 	s.mu.Lock()
 	for _, r := range runs {
 		// One that spins a task runs nothing but that.
@@ -22,7 +40,7 @@ func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]
 			continue
 		}
 		if steps, ok := s.left[r.ID]; ok {
-			res[r.ID] = steps
+			res[r.ID] = ahead{steps: steps}
 		} else {
 			ask = append(ask, r.ID)
 		}
@@ -46,7 +64,7 @@ func (s *Service) waiting(ctx context.Context, runs []metastore.Run) (map[int64]
 				continue // what was launched is counted all the same
 			}
 			steps = missing(g, wide)
-			res[r.ID] = steps
+			res[r.ID] = ahead{steps, launched(r, wide)}
 		}
 		if settled(r) {
 			s.mu.Lock()
@@ -74,6 +92,20 @@ func missing(g *graph.Graph, steps []metastore.StepWidth) map[string]int {
 	for step, n := range tasks {
 		if n <= 0 { // a loop makes more
 			delete(tasks, step)
+		}
+	}
+	return tasks
+}
+
+// launched is how many tasks each step of a run that goes on has.
+func launched(r metastore.Run, steps []metastore.StepWidth) map[string]int {
+	if r.Status != metastore.RunRunning {
+		return nil
+	}
+	tasks := make(map[string]int)
+	for _, st := range steps {
+		if st.Step != service.ParametersStep { // which is not counted
+			tasks[st.Step] = st.Tasks
 		}
 	}
 	return tasks

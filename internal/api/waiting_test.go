@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"testing"
@@ -37,8 +38,15 @@ func nested() *graph.Flow {
 	}
 }
 
-// What the foreaches of a run will have is known before it is launched; of inner ones, as they open.
-func TestWaiting(t *testing.T) {
+// waitingRun is a store with a run of nested, in which tasks are launched.
+type waitingRun struct {
+	*apitest.Store
+	t    *testing.T
+	run  int64
+	next int64
+}
+
+func newWaiting(t *testing.T) *waitingRun {
 	s := apitest.New(t)
 	def, err := json.Marshal(nested())
 	if err != nil {
@@ -52,25 +60,32 @@ func TestWaiting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := int64(1)
-	launch := func(step string, opens int) {
-		t.Helper()
-		task := metastore.Task{Run: run, ID: next, Step: step, Scope: -1, Base: 0, Created: apitest.Start}
-		r := metastore.Record{Task: &task, Attempt: &metastore.Attempt{Run: run, Task: next, Status: metastore.AttemptSucceeded, Started: apitest.Start, Ended: apitest.Start}}
-		if opens > 0 {
-			r.Scope = &metastore.Scope{Run: run, Split: next, Step: step, Kind: "foreach", Count: opens, Parent: -1}
-		}
-		if step == "leaf" {
-			r.Scope = &metastore.Scope{Run: run, Split: next, Step: step, Kind: "split", Count: 2, Parent: -1}
-		}
-		done := make(chan error, 1)
-		r.Done = func(err error) { done <- err }
-		s.Meta.Record(r)
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
-		next++
+	return &waitingRun{s, t, run, 1}
+}
+
+func (w *waitingRun) launch(step string, opens int) {
+	w.t.Helper()
+	task := metastore.Task{Run: w.run, ID: w.next, Step: step, Scope: -1, Base: 0, Created: apitest.Start}
+	r := metastore.Record{Task: &task, Attempt: &metastore.Attempt{Run: w.run, Task: w.next, Status: metastore.AttemptSucceeded, Started: apitest.Start, Ended: apitest.Start}}
+	if opens > 0 {
+		r.Scope = &metastore.Scope{Run: w.run, Split: w.next, Step: step, Kind: "foreach", Count: opens, Parent: -1}
 	}
+	if step == "leaf" {
+		r.Scope = &metastore.Scope{Run: w.run, Split: w.next, Step: step, Kind: "split", Count: 2, Parent: -1}
+	}
+	done := make(chan error, 1)
+	r.Done = func(err error) { done <- err }
+	w.Meta.Record(r)
+	if err := <-done; err != nil {
+		w.t.Fatal(err)
+	}
+	w.next++
+}
+
+// What the foreaches of a run will have is known before it is launched; of inner ones, as they open.
+func TestWaiting(t *testing.T) {
+	s := newWaiting(t)
+	run, launch := s.run, s.launch
 	look := func(what string, launched, waiting int, steps map[string]int) {
 		t.Helper()
 		one, err := s.Service.Run(t.Context(), api.RunRequest{Run: run, Counts: true})
@@ -117,4 +132,44 @@ func TestWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	look("over, and left out", 15, 3988+26, map[string]int{"outer": 990, "inner": 998, "leaf": 6, "p": 6})
+}
+
+// meanwhile is a store in which a task is launched between the count of the tasks and that of what is to come.
+type meanwhile struct {
+	metastore.Store
+	launch func()
+}
+
+func (m meanwhile) Widths(ctx context.Context, runs []int64) (map[int64][]metastore.StepWidth, error) {
+	m.launch()
+	return m.Store.Widths(ctx, runs)
+}
+
+// The sum of a run's tasks does not shrink for a moment when tasks are launched while they are counted.
+func TestWaitingWhileTasksAreLaunched(t *testing.T) {
+	w := newWaiting(t)
+	w.launch("start", 1000)
+	service := w.On(meanwhile{w.Meta, func() { w.launch("outer", 0) }})
+	const all = 1 + 4000
+	for range 3 {
+		one, err := service.Run(t.Context(), api.RunRequest{Run: w.run, Counts: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the tasks of the run", one.Tasks.Tasks()+one.Tasks.Waiting, all)
+		news, err := service.Follow(w.run).Look(t.Context(), apitest.Start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "as news", news.Run.Tasks.Tasks()+news.Run.Tasks.Waiting, all)
+		res, err := service.Steps(t.Context(), api.StepsRequest{Run: w.run, Counts: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, st := range res.Steps {
+			if st.Name == "outer" {
+				equal(t, "by step", st.Counts.Tasks()+st.Counts.Waiting, 1000)
+			}
+		}
+	}
 }

@@ -42,10 +42,15 @@ var Large = []byte(strings.Repeat("large value ", 20_000))
 func New(t testing.TB) *Store {
 	meta := metamem.New()
 	t.Cleanup(func() { meta.Close() })
-	data := datastore.New(meta, mem.New(), t.TempDir())
-	home := t.TempDir()
-	cases := service.New(service.Config{Store: meta, Data: data, Home: home, Host: "here", Boot: "boot", Now: func() time.Time { return Start }})
-	return &Store{api.New(api.Config{Cases: cases, Store: meta, Data: data, Home: "/home/store", Version: "1.2.3"}), meta, data, home}
+	s := &Store{Meta: meta, Data: datastore.New(meta, mem.New(), t.TempDir()), home: t.TempDir()}
+	s.Service = s.On(meta)
+	return s
+}
+
+// On returns a service that sees the store as another does, which wraps it.
+func (s *Store) On(meta metastore.Store) *api.Service {
+	cases := service.New(service.Config{Store: meta, Data: s.Data, Home: s.home, Host: "here", Boot: "boot", Now: func() time.Time { return Start }})
+	return api.New(api.Config{Cases: cases, Store: meta, Data: s.Data, Home: "/home/store", Version: "1.2.3"})
 }
 
 // ShowCard shows a card of a task that runs.
