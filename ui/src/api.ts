@@ -328,3 +328,9 @@ export function lastTask(steps: Step[], end = "end"): TaskRef | undefined {
   const last = real.find((s) => s.name === end) ?? real.at(-1);
   return last && { step: last.name, id: last.last };
 }
+
+// isGiven says whether an artifact is what a run was given as a parameter. It is called as its variable, which has underscores where the
+// parameter often has hyphens.
+export function isGiven(artifact: string, parameters: Record<string, string> | null | undefined): boolean {
+  return !!parameters && (artifact in parameters || artifact.replaceAll("_", "-") in parameters);
+}

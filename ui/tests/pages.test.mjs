@@ -52,6 +52,7 @@ test("cards are framed with an origin of their own", async () => {
 test("metrics against time and parameters", async () => {
   const page = await w.page("/flows/KindsFlow/metrics");
   await page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).waitFor();
+  assert.equal(await page.getByRole("group", { name: "learning_rate of" }).count(), 0, "a parameter says nothing about how a run went, whatever its variable is called");
   await page.getByLabel("Against").selectOption("alpha");
   await page.getByRole("link", { name: `run ${ids.kinds2}: accuracy`, exact: false }).first().waitFor();
   const point = page.getByRole("group", { name: "accuracy of 2 runs of KindsFlow" }).getByRole("link", { name: `run ${ids.kinds}:` });

@@ -114,6 +114,7 @@ test("keys move, open and compare", async () => {
   const table = page.getByRole("region", { name: "Runs side by side" });
   await table.getByRole("rowheader", { name: "accuracy" }).waitFor();
   await table.getByRole("rowheader", { name: "epochs" }).waitFor();
+  assert.equal(await table.getByRole("rowheader", { name: "learning_rate" }).count(), 0, "it is among the parameters, as learning-rate");
   await page.getByRole("button", { name: "Only differences" }).click();
   await until(async () => (await table.getByRole("rowheader", { name: "epochs" }).count()) === 0, "what is the same goes");
   await table.getByRole("rowheader", { name: "alpha" }).first().waitFor();

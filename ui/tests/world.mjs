@@ -121,7 +121,7 @@ export async function manyKinds() {
   const w = new World();
   const ids = { kinds: w.run("kinds.py", "--alpha", "0.1", "--tag", "exp:one") };
   appendFileSync(join(w.flows, "kinds.py"), "\n# tuned\n");
-  ids.kinds2 = w.run("kinds.py", "--alpha", "0.9", "--tag", "exp:two");
+  ids.kinds2 = w.run("kinds.py", "--alpha", "0.9", "--learning-rate", "0.02", "--tag", "exp:two");
   ids.broken = w.run("broken.py");
   ids.wide = w.run("wide.py");
   await w.serve();

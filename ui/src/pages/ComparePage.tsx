@@ -2,7 +2,7 @@
 
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { address, type Artifact, get, type Graph, isAway, lastTask, type Preview, Problem, type Run, type Step, type TaskRef } from "../api";
+import { address, type Artifact, get, type Graph, isAway, isGiven, lastTask, type Preview, Problem, type Run, type Step, type TaskRef } from "../api";
 import { Copy, Failure, Skeleton, StatusPill, Took, useNow, When } from "../components/basic";
 import { Chart } from "../components/Chart";
 import { retryAfter } from "../components/hooks";
@@ -69,7 +69,7 @@ export function ComparePage({ runs: asked }: { runs: number[] }) {
       const all = (await Promise.all(runs.map((id) => load(id, stop.signal).catch(unlessMissing)))).filter((s) => s !== undefined);
       setSides(all);
       // What a run was given is among its parameters already.
-      const given = (s: Side, name: string) => !s.artifacts.has(name) || name in (s.run.parameters ?? {});
+      const given = (s: Side, name: string) => !s.artifacts.has(name) || isGiven(name, s.run.parameters);
       const names = [...new Set(all.flatMap((s) => [...s.artifacts.keys()]))].filter((n) => !n.startsWith("_") && !all.every((s) => given(s, n))).sort((a, b) => a.localeCompare(b));
       const rows = names.map(async (name) => [name, await Promise.all(all.map((s) => previewOf(s, name, stop.signal)))] as const);
       setPreviews(new Map(await Promise.all(rows)));

@@ -1,7 +1,7 @@
 // The numbers that runs of a flow ended with, against time, runs or a parameter.
 
 import { useEffect, useState } from "preact/hooks";
-import { get, type Metrics, type Point, type Step } from "../api";
+import { get, isGiven, type Metrics, type Point, type Step } from "../api";
 import { Failure, Skeleton, useNow } from "../components/basic";
 import { useGet } from "../components/hooks";
 import { Value } from "../components/Value";
@@ -32,9 +32,9 @@ export function MetricsPage({ flow }: { flow: string }) {
   const names = [...new Set([...(first.data?.names ?? []), ...older.names])].sort();
   const parameters = varying(points);
   // Numbers that are parameters say nothing about how a run went.
-  const known = new Set(points.flatMap((p) => Object.keys(p.parameters ?? {})));
+  const given = new Set(names.filter((n) => points.some((p) => isGiven(n, p.parameters))));
   const varies = (n: string) => new Set(points.map((p) => p.values[n]).filter((v) => v !== undefined)).size > 1;
-  const interesting = names.filter((n) => !known.has(n)).sort((a, b) => Number(varies(b)) - Number(varies(a)));
+  const interesting = names.filter((n) => !given.has(n)).sort((a, b) => Number(varies(b)) - Number(varies(a)));
   const wanted = q.getAll("name").filter((n) => names.includes(n));
   const shown = wanted.length ? wanted : (interesting.some(varies) ? interesting.filter(varies) : interesting).slice(0, 3);
   const toggle = (name: string) => setQuery({ name: shown.includes(name) ? shown.filter((n) => n !== name) : [...shown, name] });
@@ -82,7 +82,7 @@ export function MetricsPage({ flow }: { flow: string }) {
       {names.length > 0 ? (
         <div class="stack">
           <div class="row" role="group" aria-label="Numbers to show">
-            {[...interesting, ...names.filter((n) => known.has(n))].map((n) => (
+            {[...interesting, ...[...given]].map((n) => (
               <button key={n} class="button" type="button" aria-pressed={shown.includes(n)} onClick={() => toggle(n)}>
                 {visible(n)}
               </button>

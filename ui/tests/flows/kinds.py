@@ -17,6 +17,7 @@ class Model:
 
 class KindsFlow(FlowSpec):
     alpha = Parameter("alpha", default=0.5)
+    learning_rate = Parameter("learning-rate", default=0.01)
 
     @card
     @step
