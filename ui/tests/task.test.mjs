@@ -407,6 +407,36 @@ test("a task that has not started says so in every tab, and then what was not me
   none(page);
 });
 
+test("a list begins at the left whatever its first word is, and facts on two lines have no dot at an end", async () => {
+  const page = await w.page("/no/such/page");
+  const preview = (name, more) => page.route(`**/artifacts/${name}/preview*`, async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), ...more } }));
+  await preview("records", { kind: "json", text: '["שלום", "b"]', rows: undefined });
+  await preview("blank", { kind: "text", text: "שלום" });
+  await page.goto(`/runs/${shapes}/tasks/1?tab=artifacts`);
+  const direction = (text) => page.getByText(text, { exact: true }).evaluate((el) => getComputedStyle(el).direction);
+  await page.getByText("שלום", { exact: true }).waitFor();
+  await become(() => direction('["שלום", "b"]'), "ltr", "of a list");
+  await become(() => direction("שלום"), "rtl", "of a text");
+
+  // What begins a line has its dot left of the line, where nothing is drawn.
+  const dots = () =>
+    page.locator(".apart").evaluate((row) => {
+      const box = row.getBoundingClientRect();
+      return [...row.children].map((fact, i) => {
+        const dot = getComputedStyle(fact, "::before");
+        const drawn = dot.content !== "none" && (getComputedStyle(row).overflowX === "visible" || fact.getBoundingClientRect().left + parseFloat(dot.left) >= box.left);
+        return [getComputedStyle(fact, "::after").content === "none" && drawn, i > 0 && fact.offsetTop === row.children[i - 1].offsetTop];
+      });
+    });
+  for (const width of [1280, 240]) {
+    await page.setViewportSize({ width, height: 800 });
+    const found = await dots();
+    assert.ok(found.every(([dot, follows]) => dot === follows), `a dot between two on a line at ${width}: ${JSON.stringify(found)}`);
+  }
+  assert.ok((await dots()).slice(1).some(([dot]) => !dot), "there are two lines");
+  none(page);
+});
+
 test("how the peak of memory was measured is said in words, and exactly where one points", async () => {
   const page = await w.page("/no/such/page");
   const said = { cgroup: "of all its processes", pss: "of all its processes, looked at once a second", rss: "of all its processes, looked at once a second", maxrss: "of its largest process, rather too much" };

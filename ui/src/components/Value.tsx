@@ -3,9 +3,10 @@
 import type { ComponentChildren } from "preact";
 import { codePoint, splitTurns } from "../format";
 
-// Value shows a text that stands in a line with others, and does not turn them around, whatever it begins with.
-export function Value({ of }: { of: string }) {
-  return <bdi>{marked(of)}</bdi>;
+// Value shows a text that stands in a line with others, and does not turn them around, whatever it begins with. written: it is a value as a
+// language writes it, such as a list, which begins at the left also if its first word is Hebrew.
+export function Value({ of, written = false }: { of: string; written?: boolean }) {
+  return <bdi dir={written ? "ltr" : undefined}>{marked(of)}</bdi>;
 }
 
 // marked is a text in which one sees the characters that turn its order around, and which do nothing then.

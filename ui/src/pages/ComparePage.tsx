@@ -277,7 +277,7 @@ function Alike({ cell, side }: { cell: Cell; side: Side }) {
   return (
     <td>
       <Picture cell={cell} side={side} />
-      <div class="clip">{cell.text === undefined ? <span class="muted">{missing}</span> : <Value of={cell.text} />}</div>
+      <div class="clip">{cell.text === undefined ? <span class="muted">{missing}</span> : <Value of={cell.text} written={cell.of && cell.of.kind !== "text"} />}</div>
     </td>
   );
 }
@@ -293,7 +293,7 @@ function Unlike({ cells, sides }: { cells: Cell[]; sides: Side[] }) {
         {c.text === undefined ? (
           <span class="muted">{missing}</span>
         ) : (
-          <bdi>{taken.shift()!.map((p) => (p.unlike ? <mark>{marked(p.text)}</mark> : marked(p.text)))}</bdi>
+          <bdi dir={c.of && c.of.kind !== "text" ? "ltr" : undefined}>{taken.shift()!.map((p) => (p.unlike ? <mark>{marked(p.text)}</mark> : marked(p.text)))}</bdi>
         )}
         {c.beside ? <span class={c.alike ? "muted line" : "muted"}> {marked(c.beside)}</span> : null}
         {c.alike ? <Whole command={toSee(c.of!, sides[i]!.run.id, sides[i]!.task!)} /> : null}

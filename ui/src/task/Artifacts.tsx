@@ -79,7 +79,7 @@ function ArtifactRow({ a, path, attempt, open, toggle }: { a: Artifact; path: st
           </button>
         </td>
         <td>
-          <div class={small && !p.error ? "clip mono" : "clip muted"}>{p.data ? <Value of={oneLine(p.data)} /> : p.error ? "cannot be shown" : small ? "…" : `${bytes(a.size)}, not loaded`}</div>
+          <div class={small && !p.error ? "clip mono" : "clip muted"}>{p.data ? <Value of={oneLine(p.data)} written={p.data.kind !== "text"} /> : p.error ? "cannot be shown" : small ? "…" : `${bytes(a.size)}, not loaded`}</div>
         </td>
         <td class="wide mono">{marked(a.type)}</td>
         <td class="num wide">{bytes(a.size)}</td>
