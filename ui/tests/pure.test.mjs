@@ -55,6 +55,21 @@ test("what a resumed run took over is in no lane, and not on the axis", async ()
   assert.deepEqual(extent(rows, 2000, 0), [100, 1040]);
 });
 
+test("tasks are sorted by keys that are computed once for each", async () => {
+  const { sorted } = await load("run/rows.ts");
+  let read = 0;
+  const row = (task, status, started, ended, attempt = 0) => ({ task, status, started, attempt, get ended() { return read++, ended; } });
+  const rows = [row(4, "succeeded", 10, 20), row(3, "running", 15, 0), row(2, "failed", 10, 12), row(1, "running", 0, 0, -1)];
+  const told = (order) => sorted(rows, order, 100).map((r) => r.task);
+  assert.deepEqual(told("task"), [1, 2, 3, 4]);
+  assert.deepEqual(told("status"), [2, 3, 4, 1], "what has not started comes last");
+  assert.deepEqual(told("started"), [2, 4, 3, 1]);
+  assert.deepEqual(told("took"), [1, 2, 4, 3]);
+  read = 0;
+  sorted(Array.from({ length: 1000 }, (_, i) => row(i, "succeeded", 0, 1 + ((i * 7919) % 1000))), "took", 0);
+  assert.equal(read, 1000);
+});
+
 test("groups are in the order of their newest runs, and a closed one is its name", async () => {
   const { rowsOf } = await load("pages/list.ts");
   const runs = [run(3, { flow: "B", tags: ["x", "y"] }), run(2, { flow: "A", status: "failed" }), run(1, { flow: "B" })];

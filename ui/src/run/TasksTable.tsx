@@ -7,7 +7,7 @@ import { useKeys, useWayBack } from "../components/hooks";
 import { Value } from "../components/Value";
 import { clock, exact, moment, number, plural } from "../format";
 import { keep, kept, navigate, setQuery, useAddress } from "../router";
-import { belongs, compare, type Filter, isFiltered, type Order, type Rows } from "./rows";
+import { belongs, type Filter, isFiltered, type Order, type Row, type Rows, sorted } from "./rows";
 
 const page = 200;
 
@@ -31,15 +31,15 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
   const order = orders.find(([name]) => name === sort.replace("-", ""))?.[0] ?? "task";
   const down = sort.startsWith("-");
   const ticks = order === "took" ? now : 0; // what runs takes longer and longer
-  const list = useMemo(() => {
-    const all = [];
+  const all = useMemo(() => {
+    const lasts: Row[] = [];
     for (const attempts of rows.byTask.values()) {
       const last = attempts.at(-1)!;
-      if (belongs(last, filter)) all.push({ ...last, attempts: attempts.length });
+      if (belongs(last, filter)) lasts.push(last);
     }
-    all.sort(compare(order, now));
-    return down ? all.reverse() : all;
-  }, [rows, version, filter.step, filter.status, filter.text, order, down, ticks]);
+    return lasts;
+  }, [rows, version, filter.step, filter.status, filter.text]);
+  const list = useMemo(() => (down ? sorted(all, order, now).reverse() : sorted(all, order, now)), [all, order, down, ticks]);
   const drawn = Math.min(shown, list.length);
   useWayBack(drawn, drawn === shown);
   const at = task === undefined ? -1 : list.findIndex((r) => r.task === task);
@@ -101,7 +101,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
                   <Value of={r.value} />
                 </div>
               </td>
-              <td class="num wide">{r.attempts}</td>
+              <td class="num wide">{rows.byTask.get(r.task)?.length}</td>
               <td title={r.attempt < 0 ? undefined : exact(r.started)}>{r.attempt < 0 ? "" : `${overMidnight ? `${day(r.started)} ` : ""}${clock(r.started)}`}</td>
               <td class="num">{r.attempt < 0 ? "" : <Took from={r.started} to={r.ended} now={now} status={r.status} />}</td>
             </tr>

@@ -64,19 +64,18 @@ export type Order = "task" | "status" | "started" | "took";
 
 const statuses: Status[] = ["failed", "died", "killed", "running", "caught", "succeeded"];
 
-// compare orders tasks: by what needs a look first, by time, or by id.
-export function compare(order: Order, now: Micros): (a: Row, b: Row) => number {
+// sorted returns tasks by what needs a look first, by time, or by id. Each key is computed once: with a hundred thousand tasks, a comparison
+// that computes two took most of a second.
+export function sorted(list: Row[], order: Order, now: Micros): Row[] {
   const keys: Record<Order, (r: Row) => number> = {
     task: (r) => r.task,
     status: (r) => (r.attempt < 0 ? statuses.length : statuses.indexOf(r.status)),
-    started: (r) => (r.attempt < 0 ? Number.POSITIVE_INFINITY : r.started),
+    started: (r) => (r.attempt < 0 ? Number.MAX_VALUE : r.started),
     took: (r) => (r.attempt < 0 ? -1 : (r.ended || now) - r.started),
   };
-  const key = keys[order];
-  return (a, b) => {
-    const [x, y] = [key(a), key(b)];
-    return x === y ? a.task - b.task : x < y ? -1 : 1;
-  };
+  const keyed = list.map((row) => ({ key: keys[order](row), row }));
+  keyed.sort((a, b) => a.key - b.key || a.row.task - b.row.task);
+  return keyed.map((k) => k.row);
 }
 
 export function isFiltered(f: Filter): boolean {
