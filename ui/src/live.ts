@@ -10,6 +10,10 @@ export interface Source {
   close(): void;
 }
 
+// An event of the window: a stream begins with nothing that it could continue, or there is no such thing as it was about. The server may
+// be another one then.
+export const anew = "levada:anew";
+
 const places = 4;
 const turn = 5_000; // for which a stream is kept at least while others wait for its place
 const hiddenFor = 10_000; // after which a page that nobody looks at gives its stream back
@@ -77,9 +81,11 @@ export function listen(
       const gone = await removed(address, signal);
       if (mine !== source) return;
       connection(gone ? "gone" : "lost");
+      if (gone) window.dispatchEvent(new Event(anew));
       if (gone) close();
       else timer = window.setTimeout(connect, 2000);
     };
+    mine.addEventListener("reset", () => window.dispatchEvent(new Event(anew)));
     for (const [name, handle] of Object.entries(handlers)) {
       mine.addEventListener(name, (e) => {
         if (mine !== source) return;

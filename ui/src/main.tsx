@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "./api";
 import { Dialog, Toasts } from "./components/basic";
 import { hearKeys, shortcuts, useKeys } from "./components/hooks";
+import { anew } from "./live";
 import { ComparePage } from "./pages/ComparePage";
 import { MetricsPage } from "./pages/MetricsPage";
 import { RunsPage } from "./pages/RunsPage";
@@ -14,7 +15,7 @@ import { lightOnPaper, setTheme, theme } from "./theme";
 function App() {
   const url = useAddress();
   const page = pageOf(url.pathname, url.searchParams);
-  const [home, setHome] = useState("");
+  const home = useStore();
   const [help, setHelp] = useState(false);
   // What had the focus is gone with the page before, and so would be the place from which Tab goes on.
   const place = useRef(url.pathname);
@@ -23,11 +24,6 @@ function App() {
     if (place.current !== url.pathname) document.getElementById("main")?.focus({ preventScroll: true });
     place.current = url.pathname;
   }, [url.pathname]);
-  useEffect(() => {
-    get<{ home: string }>("/info")
-      .then((i) => setHome(i.home))
-      .catch(() => {});
-  }, []);
   useKeys([
     { keys: "?", about: "Show the keyboard shortcuts", run: () => setHelp(true) },
     { keys: "g h", about: "Go to the list of runs", run: () => navigate("/") },
@@ -93,6 +89,26 @@ function App() {
       <Toasts />
     </div>
   );
+}
+
+// useStore is the folder of the store. If the server comes back with another one, nothing that was loaded is true, whatever its ids are.
+function useStore(): string {
+  const [home, setHome] = useState("");
+  useEffect(() => {
+    let known = "";
+    const look = () =>
+      get<{ home: string }>("/info")
+        .then((i) => {
+          if (known && known !== i.home) return location.reload();
+          known = i.home;
+          setHome(i.home);
+        })
+        .catch(() => {}); // it is asked again when the server is back
+    void look();
+    window.addEventListener(anew, look);
+    return () => window.removeEventListener(anew, look);
+  }, []);
+  return home;
 }
 
 function ThemeSwitch() {

@@ -614,3 +614,28 @@ test("code that was asked for while the server was away is there when it is back
   await w.serve(port);
   await page.locator(".source").getByText("class BrokenFlow").waitFor();
 });
+
+test("a server that comes back with another store: nothing of the one before is left", async () => {
+  const [list, same, gone] = [await w.page("/"), await w.page(`/runs/${ids.whole}`), await w.page(`/runs/${ids.failed}`)];
+  await list.locator(`.run-line[data-run='${ids.failed}']`).waitFor();
+  await same.getByRole("heading", { name: `BranchesFlow / ${ids.whole}` }).waitFor();
+  await gone.getByRole("heading", { name: `BranchesFlow / ${ids.failed}` }).waitFor();
+  const [home, other] = [w.env.LEVADA_HOME, join(w.dir, "other")];
+  const port = Number(new URL(w.url).port);
+  await w.stopServer();
+  w.env.LEVADA_HOME = other;
+  try {
+    assert.equal(w.run("broken.py"), ids.whole, "its first run has the id of the other's");
+    await w.serve(port);
+    await list.getByText("1 run", { exact: true }).waitFor();
+    for (const page of [list, same, gone]) await page.locator(".store", { hasText: other }).waitFor();
+    await same.getByRole("heading", { name: `BrokenFlow / ${ids.whole}` }).waitFor();
+    const { tasks } = await (await fetch(`${w.url}/api/v1/runs/${ids.whole}`)).json();
+    await same.getByText(`${tasks.succeeded + tasks.failed + tasks.killed} tasks`, { exact: true }).waitFor();
+    await gone.getByRole("alert").getByText(`there is no run ${ids.failed}`, { exact: false }).waitFor();
+  } finally {
+    await w.stopServer();
+    w.env.LEVADA_HOME = home;
+    await w.serve(port);
+  }
+});
