@@ -275,6 +275,22 @@ export function address(path: string, query: Query = {}): string {
   return base + path + (text ? "?" + text : "");
 }
 
+// Clocks are off, and what is said of a run that goes on would be, too: now is what the server says, if this machine is far from it.
+let off = 0; // ms
+const tolerated = 5000; // which an answer may have been under way
+
+export const now = (): Micros => (Date.now() + off) * 1000;
+
+// An event of the window: now is another time.
+export const clockSet = "levada:clock";
+
+function hearClock(res: Response): void {
+  const is = Date.parse(res.headers.get("Date") ?? "") - Date.now();
+  if (!(Math.abs(is - off) > tolerated)) return; // or it is not told
+  off = is;
+  window.dispatchEvent(new Event(clockSet));
+}
+
 async function ask(url: string, init: RequestInit): Promise<Response> {
   let res: Response;
   try {
@@ -283,6 +299,7 @@ async function ask(url: string, init: RequestInit): Promise<Response> {
     if (init.signal?.aborted) throw err;
     throw new Problem(0, "The server does not answer.", "Is `levada server` still running?");
   }
+  hearClock(res);
   if (res.ok) return res;
   let detail = res.statusText;
   let hint = "";

@@ -615,6 +615,21 @@ test("code that was asked for while the server was away is there when it is back
   await page.locator(".source").getByText("class BrokenFlow").waitFor();
 });
 
+test("the clock of the browser may be off", async () => {
+  for (const hours of [3, -3]) {
+    const page = await w.page("/no/such/page");
+    await page.clock.install({ time: Date.now() + hours * 3_600_000 });
+    await page.goto("/?since=1h");
+    const line = page.locator(`.run-line[data-run='${ids.whole}']`);
+    await line.waitFor();
+    await become(() => line.locator(".c-started").innerText().then((t) => /^(just now|\d+ (s|min) ago)$/.test(t)), true, `when a run began, ${hours} h off`);
+    await page.goto(`/runs/${ids.whole}`);
+    await page.getByText(/^started (just now|\d+ (s|min) ago) by ann$/).waitFor();
+    none(page);
+    await page.close();
+  }
+});
+
 test("a server that comes back with another store: nothing of the one before is left", async () => {
   const [list, same, gone] = [await w.page("/"), await w.page(`/runs/${ids.whole}`), await w.page(`/runs/${ids.failed}`)];
   await list.locator(`.run-line[data-run='${ids.failed}']`).waitFor();

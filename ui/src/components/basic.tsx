@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { type Counts, type Micros, Problem, type Status } from "../api";
+import { clockSet, type Counts, type Micros, now, Problem, type Status } from "../api";
 import { ago, duration, exact, number, visible } from "../format";
 import type { Connection } from "../live";
 import { worded } from "./Value";
@@ -32,14 +32,19 @@ export function StatusPill({ status }: { status: Status }) {
 
 // The time now, in microseconds, renewed while somebody needs it.
 export function useNow(active: boolean, every = 1000): Micros {
-  const [now, set] = useState(Date.now() * 1000);
+  const [is, set] = useState(now);
   useEffect(() => {
     if (!active) return;
-    set(Date.now() * 1000);
-    const timer = setInterval(() => set(Date.now() * 1000), every);
-    return () => clearInterval(timer);
+    const update = () => set(now());
+    update();
+    const timer = setInterval(update, every);
+    window.addEventListener(clockSet, update);
+    return () => {
+      clearInterval(timer);
+      window.removeEventListener(clockSet, update);
+    };
   }, [active, every]);
-  return now;
+  return is;
 }
 
 export function When({ at, now }: { at: Micros; now: Micros }) {

@@ -1,7 +1,7 @@
 // The runs that filters select: page by page, and live.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, isAway, Problem, type Run } from "../api";
+import { clockSet, get, isAway, now, Problem, type Run } from "../api";
 import { retryAfter } from "../components/hooks";
 import { type Connection, listen } from "../live";
 import { type Filters, matches, queryOf } from "./filters";
@@ -33,6 +33,12 @@ export function useRuns(filters: Filters): Runs {
   const busy = useRef(false);
   const again = () => setTurn((n) => n + 1);
 
+  // Which runs are of the last hour may be known only now.
+  useEffect(() => {
+    window.addEventListener(clockSet, again);
+    return () => window.removeEventListener(clockSet, again);
+  }, []);
+
   useEffect(() => {
     if (turn > 0) return;
     const timer = setTimeout(again, patience);
@@ -45,7 +51,7 @@ export function useRuns(filters: Filters): Runs {
     let retry = 0;
     const { state } = latest.current;
     const shown = state.key === key ? (state.list?.runs.length ?? 0) : state.key ? 0 : (kept<number>("loaded") ?? 0);
-    get<List>("/runs", queryOf(filters, Date.now() * 1000, Math.min(Math.max(page, shown), most)), stop.signal)
+    get<List>("/runs", queryOf(filters, now(), Math.min(Math.max(page, shown), most)), stop.signal)
       .then((list) => setState({ key, list }))
       .catch((error: unknown) => {
         if (stop.signal.aborted) return;
@@ -66,10 +72,10 @@ export function useRuns(filters: Filters): Runs {
       const runs = waiting;
       waiting = [];
       timer = 0;
-      const now = Date.now() * 1000;
+      const at = now();
       setState((old) => {
         if (!old.list || old.key !== latest.current.key) return old;
-        return { ...old, list: runs.reduce((list, r) => merge(list, r, matches(latest.current.filters, r, now)), old.list) };
+        return { ...old, list: runs.reduce((list, r) => merge(list, r, matches(latest.current.filters, r, at)), old.list) };
       });
     };
     const source = listen(
@@ -99,7 +105,7 @@ export function useRuns(filters: Filters): Runs {
       const runs = state.list?.runs ?? [];
       if (document.hidden || state.key !== key || runs.length === 0) return;
       const had = new Set(runs.map((r) => r.id));
-      get<List>("/runs", queryOf(filters, Date.now() * 1000, Math.min(runs.length, most)))
+      get<List>("/runs", queryOf(filters, now(), Math.min(runs.length, most)))
         .then((page) => setState((old) => (old.key === key && old.list ? { ...old, list: without(old.list, had, page) } : old)))
         .catch(() => {}); // the stream tells that the server is away
     }, removedEvery);
@@ -110,7 +116,7 @@ export function useRuns(filters: Filters): Runs {
     const { list } = state;
     if (!list?.next || busy.current || state.key !== key) return;
     busy.current = true;
-    get<List>("/runs", queryOf(filters, Date.now() * 1000, page, list.next))
+    get<List>("/runs", queryOf(filters, now(), page, list.next))
       .then((next) => setState((old) => (old.key === key && old.list ? { key, list: append(old.list, next) } : old)))
       .catch((error: unknown) => setState((old) => ({ ...old, error })))
       .finally(() => {
