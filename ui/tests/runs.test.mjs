@@ -527,6 +527,31 @@ test("lines of a traceback are not wrapped, and the names in a timeline take the
   none(page);
 });
 
+test("where a pixel is two, no line shows at the edge of what does not scroll", async () => {
+  const { failed_task } = await (await fetch(`${w.url}/api/v1/runs/${ids.broken}`)).json();
+  const page = await w.page(`/runs/${ids.broken}/tasks/${failed_task}`, { width: 720, scale: 2 });
+  // Which pixels at an edge, where nothing is written, have another colour than those further in.
+  const lines = async (selector) => {
+    const png = await page.locator(selector).first().screenshot();
+    return page.evaluate(async (data) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${data}`;
+      await image.decode();
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      const c = canvas.getContext("2d");
+      c.drawImage(image, 0, 0);
+      const at = (x, y) => c.getImageData(x, y, 1, 1).data.join();
+      const [right, low] = [image.width - 1, image.height - 1];
+      const inside = at(right - 80, 8);
+      return { top: at(right - 80, 0) !== inside, left: at(0, 8) !== inside, right: at(right, 8) !== inside, bottom: at(right - 80, low) !== inside };
+    }, png.toString("base64"));
+  };
+  await page.locator(".said").waitFor();
+  const none = { top: false, left: false, right: false, bottom: false };
+  assert.deepEqual(await lines(".said"), none);
+  assert.deepEqual({ ...(await lines(".tabs")), bottom: false }, none, "but for the line under the tabs");
+});
+
 test("copying what a command takes", async () => {
   const page = await w.page(`/runs/${ids.failed}`);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);

@@ -90,8 +90,8 @@ export class World {
   }
 
   // page opens a page of the application. What it complains of fails the test that calls check.
-  async page(path, { width = 1280, height = 900, theme = "light" } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: theme, baseURL: this.url });
+  async page(path, { width = 1280, height = 900, theme = "light", scale = 1 } = {}) {
+    const context = await this.browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale, colorScheme: theme, baseURL: this.url });
     this.contexts.push(context);
     const page = await context.newPage();
     page.setDefaultTimeout(15_000);
