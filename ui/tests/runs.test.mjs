@@ -566,6 +566,17 @@ test("copying what a command takes", async () => {
   none(page);
 });
 
+test("on a phone, names of steps have more room than thousandths of seconds", async () => {
+  const page = await w.page(`/runs/${ids.whole}?tab=tasks`, { width: 390 });
+  const row = page.locator("[data-task-row='0'] td:visible");
+  await become(async () => /^\d\d:\d\d:\d\d$/.test(await row.nth(2).innerText()), true, "the time to the second");
+  await until(async () => (await row.first().boundingBox()).width >= 100, "room for names");
+  await until(() => fits(page), "it fits");
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await become(async () => /^\d\d:\d\d:\d\d\.\d{3}$/.test(await row.nth(4).innerText()), true, "all of it where there is room");
+  none(page);
+});
+
 test("names that are longer than a phone is wide are wrapped", async () => {
   const id = w.run("long.py");
   const page = await w.page(`/runs/${id}?tab=details`, { width: 390 });

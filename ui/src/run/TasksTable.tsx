@@ -19,6 +19,18 @@ const orders: [Order, "" | "-"][] = [
   ["took", "-"],
 ];
 
+// Started is a time of day. On a phone the thousandths give way to the names of steps.
+function Started({ at, dated }: { at: Micros; dated: boolean }) {
+  const [seconds, thousandths] = clock(at).split(".");
+  return (
+    <>
+      {dated ? `${day(at)} ` : ""}
+      {seconds}
+      <span class="wide">.{thousandths}</span>
+    </>
+  );
+}
+
 const day = (t: Micros) => moment(t).slice(5, 10);
 
 export function TasksTable({ run, rows, version, filter, now }: { run: number; rows: Rows; version: number; filter: Filter; now: Micros }) {
@@ -102,7 +114,7 @@ export function TasksTable({ run, rows, version, filter, now }: { run: number; r
                 </div>
               </td>
               <td class="num wide">{rows.byTask.get(r.task)?.length}</td>
-              <td title={r.attempt < 0 ? undefined : exact(r.started)}>{r.attempt < 0 ? "" : `${overMidnight ? `${day(r.started)} ` : ""}${clock(r.started)}`}</td>
+              <td title={r.attempt < 0 ? undefined : exact(r.started)}>{r.attempt < 0 ? "" : <Started at={r.started} dated={overMidnight} />}</td>
               <td class="num">{r.attempt < 0 ? "" : <Took from={r.started} to={r.ended} now={now} status={r.status} />}</td>
             </tr>
           ))}
