@@ -290,6 +290,9 @@ test("values are shown as what they are", async () => {
   await open("records");
   await page.getByText("120 columns in all").waitFor();
   await page.waitForURL(/&artifact=records$/);
+  const rows = page.getByRole("region", { name: "Rows of records" });
+  await page.getByRole("button", { name: "More columns" }).click();
+  await until(() => rows.evaluate((el) => el.scrollLeft > 0), "one sees that a table goes on to the right, and gets there");
   assert.ok(await page.locator(".artifacts").evaluate((el) => el.parentElement.scrollWidth <= el.parentElement.clientWidth), "a wide table does not widen the list");
   await page.reload();
   await page.getByText("120 columns in all").waitFor();

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 // Sideways says that there is more to the right where that is so: not every browser shows a scroll bar before one scrolls.
-export function Sideways({ label, children }: { label: string; children: ComponentChildren }) {
+export function Sideways({ label, panel = true, children }: { label: string; panel?: boolean; children: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
   const [more, setMore] = useState(false);
   useEffect(() => {
@@ -22,7 +22,7 @@ export function Sideways({ label, children }: { label: string; children: Compone
   }, []);
   return (
     <div class={`sideways ${more ? "more" : ""}`}>
-      <div class="panel scroll" tabIndex={0} role="region" aria-label={label} ref={box}>
+      <div class={panel ? "panel scroll" : "scroll"} tabIndex={0} role="region" aria-label={label} ref={box}>
         {children}
       </div>
       {more ? (

@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { address, type Preview } from "../api";
 import { Chart } from "../components/Chart";
+import { Sideways } from "../components/Sideways";
 import { marked, Value } from "../components/Value";
 import { bytes, number, plural } from "../format";
 
@@ -133,7 +134,7 @@ function Rows({ p }: { p: Preview }) {
   });
   const all = [rows > p.rows!.length ? plural(rows, "row") : "", columns > p.rows![0]!.length ? plural(columns, "column") : ""].filter(Boolean);
   return (
-    <div class="scroll" style={{ maxHeight: "22rem", overflow: "auto" }} tabIndex={0} role="region" aria-label={`Rows of ${p.name}`}>
+    <Sideways panel={false} label={`Rows of ${p.name}`}>
       <table class="grid">
         {p.columns ? (
           <thead>
@@ -164,7 +165,7 @@ function Rows({ p }: { p: Preview }) {
         </tbody>
       </table>
       {all.length > 0 ? <p class="muted">{all.join(", ")} in all</p> : null}
-    </div>
+    </Sideways>
   );
 }
 
