@@ -238,8 +238,8 @@ func (a *attempt) confine() string {
 // exited is called when the end of the process is told of.
 func (a *attempt) exited(e worker.Exit) {
 	a.exit, a.gone = e, true
-	a.rec.Ended = a.r.Now()
 	a.giveUpPlace()
+	a.over()
 	if a.proc != nil { // else attach does it
 		a.proc.Drain()
 	}
@@ -252,7 +252,15 @@ func (a *attempt) exited(e worker.Exit) {
 func (a *attempt) giveUpPlace() {
 	if a.gone && !a.free && a.result != nil && a.result.ok {
 		a.free = true
+		a.over()
 		a.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
+	}
+}
+
+// over notes when the attempt has ended: when its place is free, for what takes it begins then, or else with its process.
+func (a *attempt) over() {
+	if a.rec.Ended.IsZero() {
+		a.rec.Ended = a.r.Now()
 	}
 }
 
@@ -275,9 +283,7 @@ func (a *attempt) complete() {
 	if a.proc != nil {
 		a.proc.Close()
 	}
-	if a.rec.Ended.IsZero() {
-		a.rec.Ended = r.Now()
-	}
+	a.over()
 	if a.result != nil && a.result.note != "" {
 		a.log.add(a, r.Now(), tasklog.Stderr, []byte(a.result.note+"\n"))
 	}

@@ -79,12 +79,15 @@ func TestNothingIsBegunOnceTheRunIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestThePlaceOfAnAttempt: it is free when the process has closed its socket, which is a little before its end. But
-// what it holds of a GPU's memory is free only at its end.
+// TestThePlaceOfAnAttempt: it is free when the process has closed its socket, which is a little before its end, and
+// that is when the attempt has ended, so that no more are seen to run at once than may. But what it holds of a GPU's
+// memory is free only at its end.
 func TestThePlaceOfAnAttempt(t *testing.T) {
 	for _, gpus := range [][]int{nil, {0}} {
 		r := newTalker(t).r
-		r.Now, r.Watch, r.Engine = time.Now, deaf{}, engine.New(r.Graph, engine.Policy{})
+		var seconds int64
+		r.Now = func() time.Time { return time.Unix(seconds, 0) }
+		r.Watch, r.Engine = deaf{}, engine.New(r.Graph, engine.Policy{})
 		l := *r.Engine.Apply(engine.Started{})[0].(*engine.Launch)
 		l.Step, l.GPUs = r.Graph.Lookup("end"), gpus
 		a := r.newAttempt(l)
@@ -100,6 +103,7 @@ func TestThePlaceOfAnAttempt(t *testing.T) {
 		process.Write(done)
 		process.Close()
 		a.proc = &worker.Process{Conn: os.NewFile(uintptr(fds[0]), "engine")}
+		seconds = 5
 		a.converse()
 		for _, f := range r.calls.take(nil) {
 			f()
@@ -107,10 +111,13 @@ func TestThePlaceOfAnAttempt(t *testing.T) {
 		if a.free != (gpus == nil) {
 			t.Errorf("GPUs %v: the socket is closed, the place is free: %v", gpus, a.free)
 		}
-		a.proc = nil
+		a.proc, seconds = nil, 7
 		a.exited(worker.Exit{})
 		if !a.free {
 			t.Errorf("GPUs %v: the process is gone, and its place is not free", gpus)
+		}
+		if want := map[bool]int64{true: 5, false: 7}[gpus == nil]; a.rec.Ended.Unix() != want {
+			t.Errorf("GPUs %v: it ended after %d seconds, not %d", gpus, a.rec.Ended.Unix(), want)
 		}
 	}
 }
