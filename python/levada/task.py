@@ -26,6 +26,9 @@ _UNSET = object()
 _PLAIN = {int: "int", float: "float", bool: "bool", type(None): "NoneType"}
 #: Fields of a first frame that ask for more than to call the step.
 _UNUSUAL = frozenset(("fallback", "timeout", "cgroup", "with", "spin", "parallel", "environment"))
+#: After so many seconds the alarm of a timeout comes again. Python sees one that comes right before it begins to wait,
+#: in a sleep for instance, only when it has waited, or when the next one comes.
+_AGAIN = 0.1
 _ENTRY = '{"name":"%s","codec":"pickle","type":"%s","size":%d,"length":%d}'
 
 
@@ -363,7 +366,7 @@ class Task:
         if limit:
             self._tell_timeout("begun")
             signal(SIGALRM, self._on_alarm)
-            setitimer(ITIMER_REAL, limit)
+            setitimer(ITIMER_REAL, limit, _AGAIN)
         try:
             if plan.is_join:
                 plan.function(self.flow, inputs)
@@ -379,12 +382,13 @@ class Task:
         self.channel.tell({"type": "timeout", "state": state})
 
     def _on_alarm(self, signum, frame):
+        setitimer(ITIMER_REAL, 0)  # it has been heard; what follows may take longer than until it comes again
         from .exceptions import TimeoutException
         from .failure import stack_of
         from .signals import SOON, around_fork
 
         if around_fork(frame):
-            setitimer(ITIMER_REAL, SOON)
+            setitimer(ITIMER_REAL, SOON, _AGAIN)
             return
         total = self.frame.get("timeout") or timeout_seconds(self.plan.timeout)
         exception = TimeoutException(

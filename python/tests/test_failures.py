@@ -264,6 +264,17 @@ class Timeout(FlowTest):
         )
         self.assertFails(host.task("s0"), "timed out")
 
+    def test_comes_again_until_it_is_heard(self):
+        # Python does not see a signal that comes right before a sleep until that is over.
+        host = self.steps(
+            "@timeout(seconds=1)\nimport signal\nfrom metaflow.plugins.timeout_decorator import TimeoutException\n"
+            "self.before = signal.getitimer(signal.ITIMER_REAL)\ntry:\n    time.sleep(20)\n"
+            "except TimeoutException:\n    self.after = signal.getitimer(signal.ITIMER_REAL)\nself.next(self.end)"
+        )
+        values = host.task("s0").values()
+        self.assertTrue(0 < values["before"][1] < 1, values)
+        self.assertEqual(values["after"], (0, 0))
+
     def test_without_one_nothing_is_told(self):
         result = self.steps("self.next(self.end)").task("s0")
         self.assertOk(result)
