@@ -22,3 +22,9 @@ func diskIsFull(path string) bool {
 	free, ok := freeSpace(path)
 	return ok && free < 1<<20
 }
+
+// onNetwork reports whether path is on a file system that other machines may use as well.
+func onNetwork(path string) bool {
+	var st syscall.Statfs_t
+	return syscall.Statfs(filepath.Dir(path), &st) == nil && isNetwork(&st)
+}

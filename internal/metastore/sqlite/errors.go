@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -31,6 +30,19 @@ func isBusy(err error) bool {
 }
 
 func isConstraint(err error) bool { return resultCode(err) == lib.SQLITE_CONSTRAINT }
+
+// isLockError reports whether a file could not be locked, for another reason than that others have it locked.
+func isLockError(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() {
+	case lib.SQLITE_IOERR_LOCK, lib.SQLITE_IOERR_RDLOCK, lib.SQLITE_IOERR_UNLOCK, lib.SQLITE_IOERR_CHECKRESERVEDLOCK, lib.SQLITE_IOERR_SHMLOCK:
+		return true
+	}
+	return false
+}
 
 // faultOf turns an error into a fault about the store. Faults stay as they are.
 func (s *Store) faultOf(op string, err error) error {
@@ -65,8 +77,12 @@ func faultOf(op, path string, err error) error {
 		if diskIsFull(path) {
 			return full(problem(fault.NoSpace, "the disk is full"))
 		}
+		if isLockError(err) {
+			return problem(fault.Unavailable, "the file system does not lock files, without which processes would overwrite what others store").
+				Do("Mount it with locks (Lustre: the option flock), or put the store on another one: set LEVADA_HOME to a folder there.")
+		}
 		return problem(fault.Unavailable, "the disk failed to read or write").
-			Do("Look for disk errors in the system's log. Network file systems without proper locks cannot hold a store.")
+			Do("Look for disk errors in the system's log.")
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_AUTH:
 		return problem(fault.Permission, "the store cannot be opened or written").
 			Do("Make %s and its folder writable, or choose another folder (for the store, set LEVADA_HOME).", path)
@@ -75,8 +91,12 @@ func faultOf(op, path string, err error) error {
 	case lib.SQLITE_CONSTRAINT:
 		return problem(fault.Conflict, "the record exists already")
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
-		return problem(fault.Conflict, fmt.Sprintf("another process has kept the store locked for %v", patience)).
-			Do("Look for a process that hangs while it has %s open.", path)
+		f := problem(fault.Conflict, "another process keeps the store locked")
+		if networked(path) {
+			return f.Do("Look for a process, here or on another machine, that hangs while it has %s open. If there is none, the locks of "+
+				"this network file system do not work: put the store on another one, by LEVADA_HOME.", path)
+		}
+		return f.Do("Look for a process that hangs while it has %s open.", path)
 	}
 	return problem(fault.Internal, "")
 }
@@ -103,7 +123,9 @@ const patience = 20 * time.Second
 // insist calls f until it ends with anything but "busy", for as long as patience
 // lasts. Its short random pauses let several processes take turns, which
 // SQLite's own busy handler, pausing up to 100 ms, does not.
-func insist(f func() error) error {
+func insist(f func() error) error { return insistFor(patience, f) }
+
+func insistFor(patience time.Duration, f func() error) error {
 	pause := 500 * time.Microsecond
 	for began := time.Now(); ; {
 		err := f()

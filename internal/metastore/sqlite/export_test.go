@@ -50,3 +50,48 @@ func SetBlockSize(n int64) (restore func()) {
 	blockSize = n
 	return func() { blockSize = before }
 }
+
+// SetNetworked has every file system be one of a network, or none, until the function it returns is called.
+func SetNetworked(all bool) (restore func()) {
+	before := networked
+	networked = func(string) bool { return all }
+	return func() { networked = before }
+}
+
+// JournalMode returns how SQLite writes a store.
+func JournalMode(t interface{ Fatal(...any) }, s *Store) string {
+	c, err := s.readers.get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.readers.put(c)
+	mode, err := c.journalMode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mode
+}
+
+// Spill changes a store in a transaction that goes on until the function it returns is called, and is so large that
+// SQLite has begun to write it into the database, which its journal can undo.
+func Spill(t interface{ Fatal(...any) }, s *Store) (rollback func()) {
+	c, err := dial(s.uri("mode", "rw"))
+	if err == nil {
+		err = c.script(journalPragmas + `
+			PRAGMA cache_size = 1;
+			PRAGMA cache_spill = 1;
+			BEGIN IMMEDIATE;
+			DELETE FROM tasks;
+			INSERT INTO blobs (hash, data) SELECT randomblob(32), randomblob(100000)
+				FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) SELECT i FROM n);`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := c.script("ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		c.close()
+	}
+}

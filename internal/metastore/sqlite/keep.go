@@ -113,7 +113,7 @@ func (s *Store) Carried(ctx context.Context) iter.Seq2[metastore.CarriedLog, err
 // Size returns how many bytes the database and its log take on disk.
 func (s *Store) Size(context.Context) (int64, error) {
 	var sum int64
-	for _, suffix := range []string{"", "-wal"} {
+	for _, suffix := range []string{"", "-wal", "-journal"} {
 		st, err := os.Stat(s.path + suffix)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -151,6 +151,9 @@ func (s *Store) shrink(ctx context.Context, alone bool) error {
 	pragmas, by := writerPragmas, shrinkBy
 	if s.spent.Load() {
 		pragmas, by = pragmas+frugalPragmas, frugal
+	}
+	if s.journal {
+		pragmas += journalPragmas
 	}
 	if err := c.script(pragmas); err != nil {
 		return s.faultOf(op, err)

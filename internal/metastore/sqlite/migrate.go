@@ -91,8 +91,10 @@ func migrateTo(c *conn, path string, schema int) error {
 		if err := c.script("PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
 			return err
 		}
-		if err := useWAL(c); err != nil {
-			return err
+		if !networked(path) {
+			if _, err := c.setJournalMode("WAL"); err != nil {
+				return err
+			}
 		}
 	}
 	for v.schema < schema {
@@ -115,20 +117,6 @@ func migrateTo(c *conn, path string, schema int) error {
 		if err != nil {
 			c.script("ROLLBACK")
 			return err
-		}
-	}
-	return nil
-}
-
-// useWAL puts a new database into WAL mode, in which it stays.
-func useWAL(c *conn) error {
-	for r, err := range c.query("PRAGMA journal_mode = WAL") {
-		if err != nil {
-			return err
-		}
-		if mode := r.text(); mode != "wal" {
-			return fault.New(fault.Unavailable, "the file system cannot hold a store: SQLite's journal mode is %q instead of wal", mode).
-				Do("Put the store on a local disk.")
 		}
 	}
 	return nil

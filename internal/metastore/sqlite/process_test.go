@@ -30,6 +30,9 @@ var roles = map[string]func(folder string) error{
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(networkVariable) != "" {
+		sqlite.SetNetworked(true)
+	}
 	role := roles[os.Getenv(roleVariable)]
 	if role == nil {
 		os.Exit(m.Run())

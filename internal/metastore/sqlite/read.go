@@ -16,6 +16,28 @@ import (
 // rows runs a query on a reading connection and yields what scan makes of each
 // row, and nothing of a row that is damaged. All that readers ask for goes through it.
 func rows[T any](ctx context.Context, s *Store, op string, scan func(*row) (T, error), sql string, args ...driver.Value) iter.Seq2[T, error] {
+	read := stream(ctx, s, op, scan, sql, args...)
+	if !s.journal {
+		return read
+	}
+	// As long as it reads, nobody can commit: neither another process nor this one, between two rows.
+	return func(yield func(T, error) bool) {
+		list, err := all(read)
+		if err != nil {
+			var zero T
+			yield(zero, err)
+			return
+		}
+		for _, v := range list {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// stream yields what a query returns while it is read.
+func stream[T any](ctx context.Context, s *Store, op string, scan func(*row) (T, error), sql string, args ...driver.Value) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if err := ctx.Err(); err != nil {

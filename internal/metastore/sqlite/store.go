@@ -8,7 +8,7 @@
 //
 // Durability. The database is in WAL mode with synchronous=FULL: a commit
 // returns after fsync, so neither a crash nor a power cut loses a committed
-// record.
+// record. On a network file system it has a rollback journal instead (journal.go).
 //
 // Reading. Readers have connections of their own, opened when first needed. In
 // WAL mode they see the last commit, never wait for the writer, and it does not
@@ -64,6 +64,7 @@ type Store struct {
 	file    os.FileInfo // of the database that is open
 	writer  *writer     // nil if opened for reading only
 	readers pool
+	journal bool // the database has a rollback journal instead of a write-ahead log
 
 	spent atomic.Bool // the reserve was, and is to be made again
 
@@ -147,7 +148,7 @@ func (s *Store) openForWriting(ctx context.Context, o Options) error {
 	if o.Reserve && !s.spent.Load() {
 		s.makeReserve(ample)
 	}
-	s.readers.dial = func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
+	s.readers.dial = s.dialReader
 	s.writer = startWriter(s, c, o)
 	return nil
 }
@@ -165,7 +166,10 @@ func (s *Store) dialWriter(ctx context.Context) (*conn, error) {
 		if err := c.script(writerPragmas); err != nil {
 			return err
 		}
-		return migrate(c, s.path)
+		if err := migrate(c, s.path); err != nil {
+			return err
+		}
+		return s.settle(c)
 	})
 	if err != nil {
 		c.close()
@@ -181,48 +185,70 @@ func (s *Store) openForReading(ctx context.Context) error {
 	} else if err != nil {
 		return fault.Of("open store", s.path, err)
 	}
-	dial := func() (*conn, error) { return dialReader(s.uri("mode", "ro")) }
-	c, err := dial()
-	code := resultCode(err)
-	forbidden := code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY
-	switch {
-	case (forbidden || code == lib.SQLITE_IOERR) && !s.hasLog():
-		// A store at rest in a folder where SQLite may not create its lock files, or on a disk
-		// without space for them: nobody can be writing, so it can be read without locks.
-		dial = func() (*conn, error) { return dialReader(s.uri("immutable", "1")) }
-		c, err = dial()
-	case forbidden && !s.hasIndex():
-		// The same with a log that a killed process left, or that was copied with the database. Who has a store open
-		// has an index beside the log, so nobody has. SQLite makes the index in memory if no other connection may need
-		// it: each of ours has its own, and without locks none is in the way of the others.
-		dial = func() (*conn, error) {
-			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), "PRAGMA locking_mode = EXCLUSIVE")
-		}
-		c, err = dial()
-	}
+	c, locks, err := s.firstReader()
 	if err != nil {
 		return err
 	}
-	s.readers.dial = dial
-
 	v, err := readVersion(c)
 	if err == nil {
 		err = v.check(s.path)
+	}
+	var mode string
+	if err == nil {
+		mode, err = c.journalMode()
 	}
 	if err != nil {
 		c.close()
 		return err
 	}
-	if v.schema == latest() {
+	s.journal = locks && mode != "wal"
+	old, unsafe := v.schema != latest(), locks && mode == "wal" && networked(s.path)
+	switch {
+	case old || unsafe:
+		c.close()
+		w, err := s.dialWriter(ctx) // which brings the schema up to date, and the store into a mode that is safe
+		if err == nil {
+			return w.close()
+		}
+		if old || !fault.Is(s.faultOf("", err), fault.Permission) {
+			return err
+		} // else it is not for us to change: it is read as it is
+	case s.journal:
+		c.close() // the readers of such a store are others
+	default:
 		s.readers.put(c)
-		return nil
 	}
-	c.close()
-	w, err := s.dialWriter(ctx) // an older store: bring it up to date
-	if err != nil {
-		return err
+	return nil
+}
+
+// firstReader opens the first connection for reading, in the way that there is, in which others are opened then. Some
+// ways do without locks.
+func (s *Store) firstReader() (c *conn, locks bool, err error) {
+	s.journal = s.hasJournal() // a dead process may have left it: readers undo what that says
+	s.readers.dial = s.dialReader
+	c, err = s.readers.dial()
+	code := resultCode(err)
+	forbidden := code == lib.SQLITE_CANTOPEN || code == lib.SQLITE_READONLY
+	switch {
+	case forbidden && s.journal:
+		return nil, false, fault.New(fault.Permission, "a process died while it changed the store: that has to be undone first, and you may not write there").
+			On(s.path).Because(err).Do("Ask somebody who may to run `levada runs`, which undoes it.")
+	case (forbidden || code == lib.SQLITE_IOERR) && !s.journal && !s.hasLog():
+		// A store at rest in a folder where SQLite may not create its lock files, or on a disk
+		// without space for them: nobody can be writing, so it can be read without locks.
+		s.readers.dial = func() (*conn, error) { return dialReader(s.uri("immutable", "1")) }
+	case forbidden && !s.hasIndex():
+		// The same with a log that a killed process left, or that was copied with the database. Who has a store open
+		// has an index beside the log, so nobody has. SQLite makes the index in memory if no other connection may need
+		// it: each of ours has its own, and without locks none is in the way of the others.
+		s.readers.dial = func() (*conn, error) {
+			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), "PRAGMA locking_mode = EXCLUSIVE")
+		}
+	default:
+		return c, true, err
 	}
-	return w.close()
+	c, err = s.readers.dial()
+	return c, false, err
 }
 
 // hasLog reports whether there is a write-ahead log with commits that may not be
@@ -294,6 +320,15 @@ const readerPragmas = `
 	PRAGMA cache_size = -8192;
 	PRAGMA temp_store = MEMORY;
 `
+
+// dialReader opens a connection for reading.
+func (s *Store) dialReader() (*conn, error) {
+	if !s.journal {
+		return dialReader(s.uri("mode", "ro"))
+	}
+	// It may have to undo what a process left that died. Queries write nothing.
+	return dialReader(s.uri("mode", "rw"), journalPragmas)
+}
 
 // dialReader opens a connection for reading; first are pragmas that must come before all others.
 func dialReader(uri string, first ...string) (*conn, error) {
