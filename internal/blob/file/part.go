@@ -108,7 +108,7 @@ func (b *Bucket) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, fault.Of(op, path, err)
 	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // as for [Bucket.lock]
 	if err == nil {
 		defer f.Close()
 		if ok, err := tryFlock(f, true); err == nil && !ok {

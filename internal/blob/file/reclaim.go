@@ -6,10 +6,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/levadahq/levada/internal/blob"
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 )
 
 var _ blob.Reclaimer = (*Bucket)(nil)
@@ -80,7 +82,7 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 			return 0, err
 		}
 		path := b.path(key)
-		st, err := os.Lstat(path)
+		st, err := lookAnew(path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !unless.IsZero() && !st.ModTime().Before(unless) {
 			return 0, nil
 		}
@@ -94,11 +96,32 @@ func (b *Bucket) Reclaim(ctx context.Context, f func(blob.Deleter) error) error 
 	})
 }
 
-// lock locks the bucket's folder: shared by those who put and renew, alone by one who deletes. The operating
-// system gives the lock up when its process ends, however that ends. Where the file system has no locks, sharing
-// goes without, and nobody can have it alone.
+// lookAnew returns what the server of a network file system says of a file that is opened, where what this machine
+// remembers of it may be a minute old.
+func lookAnew(path string) (fs.FileInfo, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return os.Lstat(path) // another user's, which only he may read
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Stat()
+}
+
+// lock locks the bucket: shared by those who put and renew, alone by one who deletes. The operating system gives the
+// lock up when its process ends, however that ends. It is on a file, since network file systems tell other machines
+// of no lock on a folder. Where the file system has no locks, sharing goes without, and nobody can have it alone.
 func (b *Bucket) lock(alone bool) (unlock func(), err error) {
-	f, err := os.Open(b.root)
+	path := filepath.Join(b.root, layout.Temporary, "lock")
+	if err := b.makeFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666) // NFS wants a file that may be written, to have it alone
+	if errors.Is(err, fs.ErrPermission) {
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +130,8 @@ func (b *Bucket) lock(alone bool) (unlock func(), err error) {
 		if !alone {
 			return func() {}, nil
 		}
-		return nil, fault.New(fault.Unavailable, "the file system cannot lock a folder, so values that are about to be used cannot be told from those that nothing needs").
-			On(b.root).Because(err).Do("Put the store on a local disk.")
+		return nil, fault.New(fault.Unavailable, "the file system cannot lock files, so values that are about to be used cannot be told from those that nothing needs").
+			On(path).Because(err).Do("Mount the file system with locks, or put the store on another one.")
 	}
 	return func() { f.Close() }, nil
 }
