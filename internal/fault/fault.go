@@ -118,7 +118,7 @@ func Of(op, subject string, err error) error {
 		f.Hint = "Give yourself access to the file and its folder, or choose another folder (for the store, set LEVADA_HOME)."
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		f.Kind = NoSpace
-		f.Hint = "Free some space on the disk, then try again."
+		f.Hint = "Free some space on the disk, or of your quota there, then try again."
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		f.Kind = Interrupted
 	}

@@ -3,6 +3,8 @@
 package sqlite
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"syscall"
 )
@@ -16,11 +18,24 @@ func freeSpace(path string) (int64, bool) {
 	return int64(st.Bavail) * int64(st.Bsize), true
 }
 
-// diskIsFull reports whether less than a megabyte is free where path is: SQLite
-// reports some failures for want of space as plain I/O errors.
+// diskIsFull reports whether less than a megabyte is free where path is, for us: there may be a quota of bytes or of
+// files, of which only who tries to write is told. SQLite reports some failures for want of space as plain I/O errors,
+// or cannot open a file that it cannot make.
 func diskIsFull(path string) bool {
-	free, ok := freeSpace(path)
-	return ok && free < 1<<20
+	const room = 1 << 20
+	if free, ok := freeSpace(path); ok && free < room {
+		return true
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "room-*")
+	if err == nil {
+		defer os.Remove(f.Name())
+		defer f.Close()
+		_, err = f.Write(incompressible(room))
+	}
+	if err == nil {
+		err = f.Sync() // a network file system tells only then
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // onNetwork reports whether path is on a file system that other machines may use as well.

@@ -70,13 +70,12 @@ func faultOf(op, path string, err error) error {
 	if errors.Is(err, errDamaged) {
 		return damaged(problem(fault.Corrupt, "the store is damaged"))
 	}
-	switch resultCode(err) {
-	case lib.SQLITE_FULL:
-		return full(problem(fault.NoSpace, "the disk is full"))
+	code := resultCode(err)
+	if code == lib.SQLITE_FULL || (code == lib.SQLITE_IOERR || code == lib.SQLITE_CANTOPEN) && diskIsFull(path) {
+		return full(problem(fault.NoSpace, "the disk is full, or the quota used up"))
+	}
+	switch code {
 	case lib.SQLITE_IOERR:
-		if diskIsFull(path) {
-			return full(problem(fault.NoSpace, "the disk is full"))
-		}
 		if isLockError(err) {
 			return problem(fault.Unavailable, "the file system does not lock files, without which processes would overwrite what others store").
 				Do("Mount it with locks (Lustre: the option flock), or put the store on another one: set LEVADA_HOME to a folder there.")
@@ -108,7 +107,7 @@ func full(f *fault.Error) *fault.Error {
 	case "record", "end run", "renew lease":
 		then = "resume the run"
 	}
-	return f.Do("Free some space on the disk that holds %s, then %s.", f.Subject, then)
+	return f.Do("Free some space on the disk that holds %s, or of your quota there, then %s.", f.Subject, then)
 }
 
 func damaged(f *fault.Error) *fault.Error {

@@ -2,12 +2,15 @@ package sqlite_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/internal/layout"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 )
@@ -133,5 +136,47 @@ func TestFreeingAFullDisk(t *testing.T) {
 	}
 	if left != 2 {
 		t.Errorf("%d runs are left, want 2", left)
+	}
+}
+
+// TestReadingOnAFullDisk reads a store that a killed process left, or that was copied, where there is no room for
+// SQLite's index of the log.
+func TestReadingOnAFullDisk(t *testing.T) {
+	from := t.TempDir()
+	s := open(t, from, sqlite.Options{})
+	run, err := s.CreateRun(ctx, metastore.Run{Flow: "F"}, metastore.Beginning{First: []metastore.Record{oneTask(0, 0), oneTask(0, 1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, options := range map[string]string{"bytes": "size=3m", "files": "nr_inodes=4"} {
+		for _, suffixes := range [][]string{{"", "-wal"}, {"", "-wal", "-shm"}} {
+			t.Run(fmt.Sprint(name, len(suffixes)), func(t *testing.T) {
+				disk := t.TempDir()
+				if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, options); err != nil {
+					t.Skipf("cannot mount a small disk: %v", err)
+				}
+				t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+				for _, suffix := range suffixes {
+					copyFile(t, filepath.Join(from, layout.Database+suffix), filepath.Join(disk, layout.Database+suffix))
+				}
+				for i := 0; os.WriteFile(filepath.Join(disk, fmt.Sprint(i)), make([]byte, 1<<20), 0o666) == nil; i++ {
+				}
+				_, err := sqlite.Open(ctx, disk, sqlite.Options{})
+				if err != nil && (!fault.Is(err, fault.NoSpace) || !strings.Contains(fault.HintOf(err), "quota")) {
+					t.Errorf("opening it to write gives %v", err)
+				}
+				s := open(t, disk, sqlite.Options{ReadOnly: true})
+				tasks := 0
+				for _, err := range s.Finished(ctx, run) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					tasks++
+				}
+				if tasks != 2 {
+					t.Errorf("it has %d tasks", tasks)
+				}
+			})
+		}
 	}
 }

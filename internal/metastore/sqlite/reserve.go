@@ -35,13 +35,18 @@ func (s *Store) makeReserve(least int64) (made bool) {
 	if free, ok := freeSpace(s.path); !ok || free < least {
 		return false
 	}
-	data := make([]byte, reserveSize)
-	rand.NewChaCha8([32]byte{1}).Read(data) // what a file system that compresses cannot make smaller
-	if os.WriteFile(s.reserve(), data, 0o666) != nil {
+	if os.WriteFile(s.reserve(), incompressible(reserveSize), 0o666) != nil {
 		os.Remove(s.reserve())
 		return false
 	}
 	return true
+}
+
+// incompressible returns bytes that a file system which compresses cannot make smaller.
+func incompressible(n int) []byte {
+	data := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(data)
+	return data
 }
 
 // spendReserve gives the reserve up and reports whether there was one.

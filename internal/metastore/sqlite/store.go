@@ -244,6 +244,10 @@ func (s *Store) firstReader() (c *conn, locks bool, err error) {
 		s.readers.dial = func() (*conn, error) {
 			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), "PRAGMA locking_mode = EXCLUSIVE")
 		}
+	case code == lib.SQLITE_IOERR && s.hasLog():
+		// No room for the index of the log, or to change the one that a dead process left. SQLite reads it, if others
+		// keep it up to date, or else makes one in memory.
+		s.readers.dial = func() (*conn, error) { return dialReader(s.uri("mode", "ro", "readonly_shm", "1")) }
 	default:
 		return c, true, err
 	}
