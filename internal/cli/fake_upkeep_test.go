@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/levadahq/levada/internal/service"
@@ -13,18 +14,19 @@ type fakeUpkeep struct {
 	rules     upkeep.Rules
 	mode      upkeep.Mode
 	collected upkeep.Collected
+	stuck     error // why not all of that could go
 	findings  []upkeep.Finding
 	examined  upkeep.Examination
 }
 
 func (u *fakeUpkeep) Remove(_ context.Context, runs []service.Pathspec, m upkeep.Mode) (upkeep.Collected, error) {
 	u.removed, u.mode = runs, m
-	return u.collected, nil
+	return u.collected, u.stuck
 }
 
 func (u *fakeUpkeep) Collect(_ context.Context, rules upkeep.Rules, m upkeep.Mode) (upkeep.Collected, error) {
 	u.rules, u.mode = rules, m
-	return u.collected, rules.Check()
+	return u.collected, cmp.Or(u.stuck, rules.Check())
 }
 
 func (u *fakeUpkeep) Examine(_ context.Context, _ string, x upkeep.Examination) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -62,10 +63,7 @@ func (c *rmCommand) run(ctx context.Context, s *session) error {
 		runs = append(runs, p)
 	}
 	gone, err := s.store.Service.Remove(ctx, runs, c.mode)
-	if err != nil {
-		return err
-	}
-	return s.printCollected(gone, c.mode.Dry)
+	return s.tellCollected(gone, c.mode.Dry, err)
 }
 
 // gcCommand is `gc`.
@@ -94,10 +92,7 @@ func (c *gcCommand) run(ctx context.Context, s *session) error {
 		c.rules.Flows = []string{s.flow.Definition().Name}
 	}
 	gone, err := s.store.Service.Collect(ctx, c.rules, c.mode)
-	if err != nil {
-		return err
-	}
-	return s.printCollected(gone, c.mode.Dry)
+	return s.tellCollected(gone, c.mode.Dry, err)
 }
 
 func statuses(to *[]metastore.RunStatus, names []string) func([]string) error {
@@ -143,6 +138,14 @@ func age(to *time.Duration) func([]string) error {
 // maxAge is older than any run, and far from what a duration can hold.
 const maxAge = 100 * 365 * 24 * time.Hour
 
+// tellCollected tells what went or would go, also if not all of it could, which is what the error says then.
+func (s *session) tellCollected(c upkeep.Collected, dry bool, err error) error {
+	if err != nil && c.Stuck == 0 {
+		return err
+	}
+	return cmp.Or(s.printCollected(c, dry), err)
+}
+
 // printCollected tells what went or would go: the runs on stdout, the sum on stderr.
 func (s *session) printCollected(c upkeep.Collected, dry bool) error {
 	if s.global.json {
@@ -181,6 +184,9 @@ func collectedText(c upkeep.Collected, dry bool) string {
 	if len(c.Silent) > 0 {
 		held += silentText(c)
 	}
+	if c.Stuck > 0 {
+		held += fmt.Sprintf(" %s of what was to go could not be deleted and still take up room.", sizeText(c.StuckBytes))
+	}
 	freed := ""
 	if c.Freed > 0 {
 		freed = fmt.Sprintf(" The store takes %s less on disk.", sizeText(c.Freed))
@@ -192,8 +198,10 @@ func collectedText(c upkeep.Collected, dry bool) string {
 			sizeText(c.Freed), held)
 	case len(c.Runs) == 0 && nothing:
 		return "Nothing to remove." + held
+	case len(c.Runs) == 0 && c.Stuck > 0 && c.Bytes() == c.StuckBytes:
+		return "Nothing could be removed." + held
 	case len(c.Runs) == 0:
-		what := sizeText(c.Bytes()) + " that belong to no run"
+		what := sizeText(c.Bytes()-c.StuckBytes) + " that belong to no run"
 		if c.Bytes() == 0 {
 			what = "empty leftovers of processes that died"
 		}
@@ -256,7 +264,8 @@ func (s *session) jsonCollected(c upkeep.Collected, dry bool) error {
 		Unclaimed int64  `json:"unclaimed_bytes"` // that stay, since there is no run at all
 		Silent    int    `json:"silent_runs"`     // that stay, since they may come back
 		Freed     int64  `json:"freed_on_disk"`
-	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Unfinished, c.Unclaimed, len(c.Silent), c.Freed})
+		Stuck     int64  `json:"undeleted_bytes"` // that were to go and could not be deleted
+	}{"collected", dry, len(c.Runs), c.Bytes(), c.Unneeded, c.Held, c.LeftBehind, c.Unfinished, c.Unclaimed, len(c.Silent), c.Freed, c.StuckBytes})
 }
 
 const doctorAbout = `Looks at the Python that flows run with, the SDK, whether tasks can be forked, and at everything in the store: each value

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/service"
 	"github.com/levadahq/levada/internal/upkeep"
@@ -89,7 +90,7 @@ func TestRm(t *testing.T) {
 		t.Errorf("exit code %d, dry %t", code, p.service.mode.Dry)
 	}
 	if got := p.out.String(); !strings.Contains(got, `{"run":12,"flow":"F","status":"failed",`) ||
-		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"unfinished_bytes":200,"unclaimed_bytes":0,"silent_runs":0,"freed_on_disk":4096}`) {
+		!strings.Contains(got, `{"event":"collected","dry_run":true,"runs":1,"bytes":3072,"unneeded_bytes":1024,"held_bytes":100,"leftover_bytes":0,"unfinished_bytes":200,"unclaimed_bytes":0,"silent_runs":0,"freed_on_disk":4096,"undeleted_bytes":0}`) {
 		t.Errorf("printed is\n%s", got)
 	}
 	for _, line := range []string{"rm", "rm x", "rm 12 0"} {
@@ -127,6 +128,41 @@ func TestCollectedWithoutRuns(t *testing.T) {
 			}
 			if got := p.err.String(); got != test.said {
 				t.Errorf("said is %q, want %q", got, test.said)
+			}
+		})
+	}
+}
+
+// What went is told although not all of it could go, with an error that says why.
+func TestRemovedInPart(t *testing.T) {
+	p := newProgram(t)
+	p.service.stuck = fault.New(fault.Permission, "2 files or folders could not be deleted").Do("Do it.")
+	run := upkeep.Share{Run: metastore.Run{ID: 12, Flow: "F", Created: noon}, Bytes: 3072}
+	for _, test := range []struct {
+		name string
+		args string
+		gone upkeep.Collected
+		said string
+	}{
+		{"a run", "rm 12", upkeep.Collected{Runs: []upkeep.Share{run}, Freed: 1024, Stuck: 2, StuckBytes: 2048},
+			"Removed 1 run with 3.0 KiB. The store takes 1.0 KiB less on disk. 2.0 KiB of what was to go could not be deleted and still take up room.\n"},
+		{"some values", "gc", upkeep.Collected{Unneeded: 3072, Freed: 1024, Stuck: 2, StuckBytes: 2048},
+			"Removed 1.0 KiB that belong to no run. The store takes 1.0 KiB less on disk. 2.0 KiB of what was to go could not be deleted and still take up room.\n"},
+		{"none", "gc", upkeep.Collected{Unneeded: 2048, Stuck: 2, StuckBytes: 2048},
+			"Nothing could be removed. 2.0 KiB of what was to go could not be deleted and still take up room.\n"},
+		{"it broke off", "gc", upkeep.Collected{}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p.service.collected = test.gone
+			if code := p.run(t, strings.Fields(test.args)...); code != exitFailed {
+				t.Errorf("exit code %d", code)
+			}
+			const why = "    Permission denied:\n    2 files or folders could not be deleted\n    Do it.\n\n"
+			if got := p.err.String(); got != test.said+why {
+				t.Errorf("said is %q, want %q", got, test.said+why)
+			}
+			if got := p.out.String(); strings.Contains(got, "12") != (len(test.gone.Runs) == 1) {
+				t.Errorf("printed is %q", got)
 			}
 		})
 	}

@@ -130,8 +130,9 @@ type Guard func(ctx context.Context) (needed map[metastore.Hash]bool, young time
 const deleteAtOnce = 500
 
 // DeleteFiles deletes those of the files that the guard does not protect and returns how many bytes they had on
-// disk. Unavailable if the bucket cannot do that while others use it.
-func (s *Store) DeleteFiles(ctx context.Context, files []File, guard Guard) (freed int64, err error) {
+// disk. Of a file that may not be deleted it tells stuck, and goes on. Unavailable if the bucket cannot delete while
+// others use it.
+func (s *Store) DeleteFiles(ctx context.Context, files []File, guard Guard, stuck func(File, error)) (freed int64, err error) {
 	r, ok := s.bucket.(blob.Reclaimer)
 	if !ok {
 		return 0, fault.New(fault.Unavailable, "this store of values cannot be cleaned up")
@@ -149,7 +150,10 @@ func (s *Store) DeleteFiles(ctx context.Context, files []File, guard Guard) (fre
 					continue
 				}
 				n, err := remove(f.key, young)
-				if err != nil {
+				switch {
+				case fault.Is(err, fault.Permission):
+					stuck(f, err)
+				case err != nil:
 					return err
 				}
 				freed += n

@@ -52,7 +52,8 @@ func TestDeleteFiles(t *testing.T) {
 		asked++
 		return map[metastore.Hash]bool{hashes[0]: true}, moment, nil
 	}
-	freed, err := s.DeleteFiles(ctx, all, guard)
+	none := func(f datastore.File, err error) { t.Errorf("%x cannot be deleted: %v", f.Hash, err) }
+	freed, err := s.DeleteFiles(ctx, all, guard, none)
 	must(t, err)
 	var want int64
 	for _, f := range all {
@@ -76,7 +77,7 @@ func TestDeleteFiles(t *testing.T) {
 	broken := fault.New(fault.Permission, "no")
 	_, err = s.DeleteFiles(ctx, files(t, s), func(context.Context) (map[metastore.Hash]bool, time.Time, error) {
 		return nil, time.Time{}, broken
-	})
+	}, none)
 	if !fault.Is(err, fault.Permission) || len(files(t, s)) != 3 {
 		t.Errorf("%v; files: %v", err, files(t, s))
 	}

@@ -496,6 +496,55 @@ func TestALeftoverThatCannotBeRemoved(t *testing.T) {
 	w.check(true)
 }
 
+// Values and logs that cannot be deleted do not keep anything else from going, and what went is told.
+func TestFilesThatCannotBeDeleted(t *testing.T) {
+	if os.Getuid() == 0 {
+		asNobody(t)
+		return
+	}
+	w, _ := realWorld(t)
+	gone := w.start("F", 0)
+	w.work(gone, []int{70_000, 80_000, 90_000}, 1, "said\n", true)
+	w.end(gone)
+	values := w.files()
+	if len(values) != 3 {
+		t.Fatalf("the values are %v", values)
+	}
+	other := w.full([]int{5000})
+	w.end(other)
+	closed := []string{filepath.Dir(values[0]), filepath.Join(w.store.Home, "logs", fmt.Sprint(gone))}
+	let := func(mode os.FileMode) {
+		for _, folder := range closed {
+			os.Chmod(folder, mode) // one that is empty in the end is gone
+		}
+	}
+	let(0o500)
+	defer let(0o700)
+	remove := func(run int64, hint string) upkeep.Collected {
+		got, err := w.store.Remove(ctx, []int64{run}, upkeep.Mode{})
+		if !fault.Is(err, fault.Permission) || !strings.HasPrefix(err.Error(), "2 files or folders could not be deleted: remove "+values[0]) ||
+			!strings.Contains(fault.HintOf(err), hint) {
+			t.Errorf("files that cannot be deleted: %v (%s)", err, fault.HintOf(err))
+		}
+		delete(w.runs, run)
+		return got
+	}
+	if got := remove(gone, "run `levada gc`"); len(got.Runs) != 1 || got.Stuck != 2 || got.StuckBytes <= 0 || got.Freed <= 0 {
+		t.Errorf("told is %+v", got)
+	}
+	if left := w.files(); !slices.Equal(left, values[:1]) {
+		t.Errorf("the values %v are left", left)
+	}
+	if got := remove(other, "run `levada gc --force`"); len(got.Runs) != 1 || got.Stuck != 2 {
+		t.Errorf("told is %+v", got)
+	}
+	let(0o700)
+	w.end(w.full([]int{10})) // with a run there, what no run has is a leftover
+	_, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
+	w.ok(err)
+	w.check(true)
+}
+
 // asNobody runs a test again as somebody who is not root.
 func asNobody(t *testing.T) {
 	t.Helper()

@@ -66,6 +66,10 @@ type Collected struct {
 	// Freed is how many bytes less the store takes on disk: the files that were deleted, and by how much the database
 	// has shrunk. 0 if nothing was done.
 	Freed int64
+	// Stuck is how many files and folders were to go and could not be deleted, and StuckBytes what is in them. They are
+	// counted above as if they had gone, for no run has them any more.
+	Stuck      int
+	StuckBytes int64
 }
 
 // Bytes is all that goes: values, logs and leftovers. Records are not counted.
@@ -78,7 +82,7 @@ func (c Collected) Bytes() int64 {
 }
 
 // Remove removes runs, whichever way they ended, and frees what nobody needs then. Conflict if one of them goes
-// on, or may come back: nothing is removed then.
+// on, or may come back: nothing is removed then. If files cannot be deleted, the error says so, beside what was removed.
 func (s *Store) Remove(ctx context.Context, ids []int64, m Mode) (Collected, error) {
 	return s.collect(ctx, m, func(runs []metastore.Run, silent map[int64]time.Time) ([]metastore.Run, error) {
 		var gone []metastore.Run
@@ -181,13 +185,46 @@ func (s *Store) collect(ctx context.Context, m Mode, choose chooser) (Collected,
 	if err != nil {
 		return Collected{}, err
 	}
-	freed, err := s.carryOut(ctx, p)
+	var stuck remains
+	freed, err := s.carryOut(ctx, p, &stuck)
 	if err != nil {
 		return Collected{}, err
 	}
 	after, err := s.Meta.Size(ctx)
 	p.Freed = freed + max(0, size-after) // flows that go on meanwhile let it grow
-	return p.Collected, err
+	p.Stuck, p.StuckBytes = stuck.count, stuck.bytes
+	return p.Collected, cmp.Or(err, stuck.problem(len(f.gone) == len(f.runs)))
+}
+
+// remains is what could not be deleted of what was to go.
+type remains struct {
+	count int
+	bytes int64
+	why   error // of the first; it names its path
+}
+
+func (r *remains) add(bytes int64, err error) {
+	r.count++
+	r.bytes += bytes
+	r.why = cmp.Or(r.why, err)
+}
+
+// problem is the error that says so, nil if all is gone. It may be another user's: a folder in staging is private. Where
+// no run is left, gc deletes values only if it is told to.
+func (r *remains) problem(noRuns bool) error {
+	if r.count == 0 {
+		return nil
+	}
+	gc := "levada gc"
+	if noRuns {
+		gc += " --force"
+	}
+	why := r.why
+	if of, ok := errors.AsType[*fs.PathError](why); ok {
+		why = of // it has the path, and the fault around it repeats it
+	}
+	return fault.New(fault.KindOf(fault.Of("", "", why)), "%s could not be deleted", count(r.count, "file or folder")).Because(why).
+		Do("Everything else that was to go is gone. Give yourself access to the folder, then run `%s`, or run that as the user who owns it.", gc)
 }
 
 // find finds out what there is. Nothing waits for it.
@@ -368,18 +405,18 @@ func (s *Store) logFiles() ([]logFile, error) {
 	return all, nil
 }
 
-// carryOut does what is planned and returns how many bytes of files it deleted.
-func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) {
+// carryOut does what is planned and returns how many bytes of files it deleted. What cannot be deleted does not keep the
+// rest from going.
+func (s *Store) carryOut(ctx context.Context, p *plan, stuck *remains) (freed int64, err error) {
 	ids := make([]int64, len(p.Runs))
 	for i, share := range p.Runs {
 		ids[i] = share.Run.ID
 	}
 	// What dead processes left refers to nothing and is referred to by nothing. It goes
-	// first, for no record needs room for that, and if some cannot go, the rest does.
-	var stuck error
+	// first, for no record needs room for that.
 	for _, l := range p.remove {
 		if err := os.RemoveAll(l.path); err != nil {
-			stuck = cmp.Or(stuck, cannotGo(l.path, err))
+			stuck.add(l.bytes, err)
 			continue
 		}
 		freed += l.bytes
@@ -393,21 +430,22 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 		return freed, err
 	}
 	if len(p.files) > 0 {
-		n, err := s.Data.DeleteFiles(ctx, p.files, s.guard(p.since))
+		n, err := s.Data.DeleteFiles(ctx, p.files, s.guard(p.since), func(f datastore.File, err error) { stuck.add(f.Size, err) })
 		if freed += n; err != nil {
 			return freed, err
 		}
 	}
-	n, err := s.deleteLogs(ctx, p.logs)
+	n, err := s.deleteLogs(ctx, p.logs, stuck)
 	if freed += n; err != nil {
 		return freed, err
 	}
 	for _, part := range p.parts {
-		ok, err := s.Data.Discard(ctx, part)
-		if err != nil {
+		switch ok, err := s.Data.Discard(ctx, part); {
+		case fault.Is(err, fault.Permission):
+			stuck.add(part.Bytes, err)
+		case err != nil:
 			return freed, err
-		}
-		if ok {
+		case ok:
 			freed += part.Bytes
 		}
 	}
@@ -424,13 +462,7 @@ func (s *Store) carryOut(ctx context.Context, p *plan) (freed int64, err error) 
 	if err := s.Meta.Shrink(ctx, !e.living); err != nil && !fault.Is(err, fault.NoSpace) {
 		return freed, err
 	}
-	return freed, stuck
-}
-
-// cannotGo says that something stays that a dead process left. It may be another user's: such a folder is private.
-func cannotGo(path string, err error) error {
-	return (&fault.Error{Kind: fault.KindOf(fault.Of("", "", err)), Op: "remove what a dead process left", Subject: path, Cause: err}).
-		Do("Remove it as the user who owns it; everything else that was to go is gone.")
+	return freed, nil
 }
 
 // deleteRows deletes what is in the database and belongs to no run, and the small values that nobody refers to.
@@ -455,7 +487,7 @@ func (s *Store) deleteRows(ctx context.Context, p *plan) error {
 
 // deleteLogs deletes files of logs, of runs that are not there any more, and of cards. A run may have been resumed
 // between the plan and the removal of its origin; now that the origin is gone, that cannot happen any more.
-func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, err error) {
+func (s *Store) deleteLogs(ctx context.Context, files []logFile, stuck *remains) (freed int64, err error) {
 	if len(files) == 0 {
 		return 0, nil
 	}
@@ -471,7 +503,8 @@ func (s *Store) deleteLogs(ctx context.Context, files []logFile) (freed int64, e
 			continue
 		}
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return freed, fault.Of("delete log", f.path, err)
+			stuck.add(f.size, err)
+			continue
 		}
 		freed += f.size
 		os.Remove(filepath.Dir(f.path)) // fails unless this was the last
