@@ -418,6 +418,31 @@ func (s *Service) graph(ctx context.Context, run metastore.Run) (*graph.Graph, e
 // maxGraphs is the number of graphs that are kept compiled.
 const maxGraphs = 64
 
+// Siblings tells where a task is among those of its step. NotFound.
+func (s *Service) Siblings(ctx context.Context, q SiblingsRequest) (SiblingsResult, error) {
+	run, t, err := s.task(ctx, q.Run, q.Task)
+	if err != nil {
+		return SiblingsResult{}, err
+	}
+	among, err := s.c.Store.Siblings(ctx, q.Run, t.Step, q.Task)
+	if err != nil {
+		return SiblingsResult{}, err
+	}
+	waiting, err := s.waiting(ctx, []metastore.Run{run})
+	if err != nil {
+		return SiblingsResult{}, err
+	}
+	count := among.Before + 1 + among.After
+	res := SiblingsResult{Position: among.Before + 1, Count: count + waiting[run.ID].of(t.Step, count)}
+	if among.Previous >= 0 {
+		res.Previous = &among.Previous
+	}
+	if among.Next >= 0 {
+		res.Next = &among.Next
+	}
+	return res, nil
+}
+
 // Related returns the tasks right before and right after a task. NotFound.
 func (s *Service) Related(ctx context.Context, q RelatedRequest) (RelatedResult, error) {
 	run, t, err := s.task(ctx, q.Run, q.Task)

@@ -300,6 +300,28 @@ func TestRelated(t *testing.T) {
 	}
 }
 
+func TestSiblings(t *testing.T) {
+	s := apitest.New(t)
+	run := s.Run(t, metastore.RunSucceeded, "ann")
+	for task, want := range map[int64]string{
+		3: `{"position":1,"count":1,"previous":null,"next":null}`,
+		4: `{"position":1,"count":3,"previous":null,"next":5}`,
+		5: `{"position":2,"count":3,"previous":4,"next":6}`,
+		6: `{"position":3,"count":3,"previous":5,"next":null}`,
+	} {
+		res, err := s.Siblings(t.Context(), api.SiblingsRequest{Run: run, Task: task})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := json.Marshal(res); string(got) != want {
+			t.Errorf("task %d: %s, want %s", task, got, want)
+		}
+	}
+	if _, err := s.Siblings(t.Context(), api.SiblingsRequest{Run: run, Task: 77}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a task that is not there: %v", err)
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	s := apitest.New(t)
 	run := s.Run(t, metastore.RunSucceeded, "ann")

@@ -62,6 +62,7 @@ var methods = map[string]method{
 	"log":            reads((*Service).Log),
 	"metadata":       reads((*Service).Metadata),
 	"related":        reads((*Service).Related),
+	"siblings":       reads((*Service).Siblings),
 	"tags":           writes((*Service).ChangeTags),
 	"code":           reads((*Service).Code),
 	"open_code":      reads((*Service).OpenCode),

@@ -453,6 +453,20 @@ type RelatedResult struct {
 	Children []TaskRef `json:"children"`
 }
 
+// SiblingsRequest asks where a task is among those of its step: of a foreach, a gang or a loop.
+type SiblingsRequest struct {
+	Run  int64 `json:"run"`
+	Task int64 `json:"task"`
+}
+
+// SiblingsResult answers it, in the order of ids.
+type SiblingsResult struct {
+	Position int    `json:"position"` // from 1
+	Count    int    `json:"count"`    // tasks of the step, those included that are known to come
+	Previous *int64 `json:"previous"` // null: there is none
+	Next     *int64 `json:"next"`
+}
+
 // TagsRequest removes and then adds user tags of a run.
 type TagsRequest struct {
 	Run    int64    `json:"run"`

@@ -122,6 +122,10 @@ func TestWaiting(t *testing.T) {
 		launch("outer", 0)
 	}
 	look("grows", 11, 3990, map[string]int{"outer": 990})
+	among, err := s.Siblings(t.Context(), api.SiblingsRequest{Run: run, Task: 4})
+	if err != nil || among.Position != 3 || among.Count != 1000 {
+		t.Errorf("those that are to come count as siblings: %+v, %v", among, err)
+	}
 	launch("inner", 5) // five of leaf, p, q and meet
 	look("one within", 12, 3989+20, map[string]int{"outer": 990, "inner": 999})
 	launch("inner", 2)

@@ -41,6 +41,8 @@ type Browser interface {
 	// Children yields the tasks of the named steps that follow a task: that join it, or else
 	// have it as their Base. They come in the order of their ids.
 	Children(ctx context.Context, run, task int64, steps []string) iter.Seq2[Task, error]
+	// Siblings tells where a task of a run is among those of its step. It reads none of them.
+	Siblings(ctx context.Context, run int64, step string, task int64) (Siblings, error)
 }
 
 // FlowSummary is a flow with its runs counted.
@@ -70,6 +72,12 @@ type TimelineRow struct {
 	Status         AttemptStatus
 	Started, Ended time.Time
 	Value          string
+}
+
+// Siblings is where a task is among those of its step, in the order of their ids.
+type Siblings struct {
+	Before, After  int   // how many there are
+	Previous, Next int64 // -1: none
 }
 
 // TaskID names a task.

@@ -23,6 +23,10 @@ type (
 		Run, Task int64
 		Steps     []string
 	}
+	siblingsArgs struct {
+		Run, Task int64
+		Step      string
+	}
 	lastArgs struct {
 		Step string
 		Runs []int64
@@ -88,6 +92,9 @@ func (h *Handler) stores() {
 		return s.Cards(ctx, a.Run, a.Tasks)
 	})
 	list(h, "Timeline", s.Timeline)
+	post(h, "Siblings", func(ctx context.Context, a siblingsArgs) (metastore.Siblings, error) {
+		return s.Siblings(ctx, a.Run, a.Step, a.Task)
+	})
 	post(h, "LastTasks", func(ctx context.Context, a lastArgs) (map[int64]int64, error) {
 		return s.LastTasks(ctx, a.Step, a.Runs)
 	})
@@ -262,6 +269,11 @@ func (s *Store) Changes(ctx context.Context) (int64, error) {
 // Children yields the tasks that follow one.
 func (s *Store) Children(ctx context.Context, run, task int64, steps []string) iter.Seq2[metastore.Task, error] {
 	return askAll[metastore.Task](ctx, s.c, "Children", childrenArgs{run, task, steps})
+}
+
+// Siblings tells where a task is among those of its step.
+func (s *Store) Siblings(ctx context.Context, run int64, step string, task int64) (metastore.Siblings, error) {
+	return ask[metastore.Siblings](ctx, s.c, "Siblings", siblingsArgs{run, task, step})
 }
 
 // Remove removes runs.

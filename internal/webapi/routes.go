@@ -70,6 +70,8 @@ var routes = []route{
 	{method: "GET", path: aTask, about: "A task with its attempts.", result: api.Task{}, answer: (*API).task},
 	{method: "GET", path: aTask + "/related", about: "The tasks right before and right after a task.", result: api.RelatedResult{},
 		answer: ask(func(r *request) api.RelatedRequest { return api.RelatedRequest{Run: r.id("run"), Task: r.id("task")} }, (*api.Service).Related)},
+	{method: "GET", path: aTask + "/siblings", about: "Where a task is among those of its step.", result: api.SiblingsResult{},
+		answer: ask(func(r *request) api.SiblingsRequest { return api.SiblingsRequest{Run: r.id("run"), Task: r.id("task")} }, (*api.Service).Siblings)},
 	{method: "GET", path: aTask + "/metadata", about: "What is known of a task by name.", query: "attempt", result: api.MetadataResult{},
 		answer: ask(func(r *request) api.MetadataRequest {
 			return api.MetadataRequest{Run: r.id("run"), Task: r.id("task"), Attempt: r.attempt()}

@@ -75,6 +75,7 @@ func TestAnswersAreTheSame(t *testing.T) {
 	same[api.LogResult](t, store, c, "log", api.LogRequest{Run: 1, Task: 1, Stream: "none"})
 	same[api.MetadataResult](t, store, c, "metadata", api.MetadataRequest{Run: 1, Task: 1})
 	same[api.RelatedResult](t, store, c, "related", api.RelatedRequest{Run: 1, Task: 8})
+	same[api.SiblingsResult](t, store, c, "siblings", api.SiblingsRequest{Run: 1, Task: 5})
 	same[api.TagsResult](t, store, c, "tags", api.TagsRequest{Run: 1, Add: []string{"seen"}})
 	same[api.Code](t, store, c, "code", api.RunRequest{Run: 1})
 	if _, err := c.Call(t.Context(), "nothing/../info", nil); !fault.Is(err, fault.Usage) {

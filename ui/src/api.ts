@@ -246,6 +246,14 @@ export interface TaskRef {
   id: number;
 }
 
+// Siblings is where a task is among those of its step: of a foreach, a gang or a loop.
+export interface Siblings {
+  position: number; // from 1
+  count: number;
+  previous: number | null;
+  next: number | null;
+}
+
 // What went wrong, as the server tells it.
 export class Problem extends Error {
   constructor(
@@ -329,9 +337,9 @@ export async function send<T>(method: "POST" | "PATCH", path: string, body: unkn
 }
 
 // Every page of a timeline.
-export async function timeline(run: number, signal: AbortSignal, page: (t: Timeline) => void, step = ""): Promise<void> {
+export async function timeline(run: number, signal: AbortSignal, page: (t: Timeline) => void): Promise<void> {
   for (let cursor = ""; ; ) {
-    const t = await get<Timeline>(`/runs/${run}/timeline`, { cursor, step }, signal);
+    const t = await get<Timeline>(`/runs/${run}/timeline`, { cursor }, signal);
     page(t);
     if (!t.next) return;
     cursor = t.next;

@@ -220,6 +220,16 @@ test("the graph and the timeline of a wide run", async () => {
   none(page);
 });
 
+test("a task finds its place in its step without reading the others", async () => {
+  const page = await w.page("/no/such/page");
+  const asked = [];
+  page.on("request", (r) => asked.push(new URL(r.url()).pathname));
+  await page.goto(`/runs/${ids.wide}/tasks/5`);
+  await page.getByRole("navigation", { name: "Tasks of work" }).getByText("task 4 of 200").waitFor();
+  assert.deepEqual(asked.filter((path) => path.endsWith("/timeline") || path.endsWith("/steps")), []);
+  none(page);
+});
+
 test("the timeline is printed in light colours", async () => {
   const page = await w.page(`/runs/${ids.wide}`, { theme: "dark" });
   const canvas = page.locator("canvas");

@@ -126,6 +126,26 @@ func (s *Store) Children(ctx context.Context, run, task int64, steps []string) i
 	})
 }
 
+// Siblings tells where a task is among those of its step.
+func (s *Store) Siblings(ctx context.Context, run int64, step string, task int64) (metastore.Siblings, error) {
+	return read(ctx, s, func() (metastore.Siblings, error) {
+		among := metastore.Siblings{Previous: -1, Next: -1}
+		for _, t := range s.sortedTasks(run) {
+			switch {
+			case t.Step != step || t.ID == task:
+			case t.ID < task:
+				among.Before, among.Previous = among.Before+1, t.ID
+			default:
+				if among.After == 0 {
+					among.Next = t.ID
+				}
+				among.After++
+			}
+		}
+		return among, nil
+	})
+}
+
 // Cards yields the cards of some tasks of a run.
 func (s *Store) Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[metastore.TaskCard, error] {
 	return stream(ctx, s, func() []metastore.TaskCard {

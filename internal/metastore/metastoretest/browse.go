@@ -161,6 +161,28 @@ func testWidths(t *testing.T, s metastore.Store) {
 	equal(t, "widths of nothing", got, map[int64][]metastore.StepWidth{})
 }
 
+func testSiblings(t *testing.T, s metastore.Store) {
+	run := newRun(t, s)
+	for id, step := range []string{"_parameters", "start", "work", "other", "work", "work", "end"} {
+		must(t, record(s, metastore.Record{Task: task(run, int64(id), step)}))
+	}
+	must(t, record(s, metastore.Record{Task: task(newRun(t, s), 3, "work")})) // another run's
+	for id, want := range map[int64]metastore.Siblings{
+		0: {Previous: -1, Next: -1},
+		2: {After: 2, Previous: -1, Next: 4},
+		4: {Before: 1, After: 1, Previous: 2, Next: 5},
+		5: {Before: 2, Previous: 4, Next: -1},
+	} {
+		step := "work"
+		if id == 0 {
+			step = "_parameters"
+		}
+		got, err := s.Siblings(ctx, run, step, id)
+		must(t, err)
+		equal(t, "siblings of "+step, got, want)
+	}
+}
+
 func testChildren(t *testing.T, s metastore.Store) {
 	run := newRun(t, s)
 	for _, x := range []struct {

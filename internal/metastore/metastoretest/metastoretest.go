@@ -63,6 +63,7 @@ func Test(t *testing.T, open func(t *testing.T) metastore.Store) {
 		{"Steps", testSteps},
 		{"OfMany", testOfMany},
 		{"Children", testChildren},
+		{"Siblings", testSiblings},
 		{"Widths", testWidths},
 		{"RunsChoices", testRunsChoices},
 		{"Parameters", Parameters},

@@ -195,6 +195,13 @@ func BenchmarkReaders(b *testing.B) {
 			}
 		}
 	})
+	b.Run("Siblings100k", func(b *testing.B) {
+		for range b.N {
+			if among, err := s.Siblings(ctx, run, oneTask(run, 0).Task.Step, tasks/2); err != nil || among.Before+1+among.After != tasks {
+				b.Fatal(among, err)
+			}
+		}
+	})
 	b.Run("FirstWidths100k", func(b *testing.B) {
 		for range b.N {
 			sqlite.Forget(s)

@@ -123,6 +123,18 @@ func (s *Store) Children(ctx context.Context, run, task int64, steps []string) i
 	}
 }
 
+// Siblings tells where a task is among those of its step. The index has all that is counted.
+func (s *Store) Siblings(ctx context.Context, run int64, step string, task int64) (metastore.Siblings, error) {
+	scan := func(r *row) (metastore.Siblings, error) {
+		return metastore.Siblings{Before: r.int(), After: r.int(), Previous: r.integer(), Next: r.integer()}, nil
+	}
+	return one(rows(ctx, s, "count tasks", scan, `SELECT
+		(SELECT count(*) FROM tasks WHERE run = ?1 AND step = ?2 AND id < ?3),
+		(SELECT count(*) FROM tasks WHERE run = ?1 AND step = ?2 AND id > ?3),
+		coalesce((SELECT max(id) FROM tasks WHERE run = ?1 AND step = ?2 AND id < ?3), -1),
+		coalesce((SELECT min(id) FROM tasks WHERE run = ?1 AND step = ?2 AND id > ?3), -1)`, run, step, task), "task %d of run %d", task, run)
+}
+
 // Cards yields the cards of some tasks of a run.
 func (s *Store) Cards(ctx context.Context, run int64, tasks []int64) iter.Seq2[metastore.TaskCard, error] {
 	scan := func(r *row) (metastore.TaskCard, error) {

@@ -1,7 +1,7 @@
 // A task: why it failed, what it printed, what it made and what it used.
 
 import { useEffect, useState } from "preact/hooks";
-import { Problem, type Run, type Task, type TaskRef } from "../api";
+import { Problem, type Run, type Siblings as Among, type Task, type TaskRef } from "../api";
 import { Copy, Failure, Lost, Ran, Skeleton, StatusPill, tabOf, Tabs, useNow, When } from "../components/basic";
 import { useGet, useKeys } from "../components/hooks";
 import { marked, Value } from "../components/Value";
@@ -12,7 +12,7 @@ import { Artifacts, useArtifacts } from "./Artifacts";
 import { Failed } from "./Failed";
 import { LogView } from "./LogView";
 import { Metadata } from "./Metadata";
-import { Related, Siblings, useSiblings } from "./Siblings";
+import { Related, Siblings } from "./Siblings";
 import { TaskCards, useCards } from "./TaskCards";
 import { UsageView } from "./UsageView";
 
@@ -29,7 +29,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
   const path = `/runs/${runID}/tasks/${id}`;
   const run = useGet<Run>(`/runs/${runID}`);
   const task = useGet<Task>(path);
-  const siblings = useSiblings(runID, task.data?.step, id);
+  const siblings = useGet<Among>(`${path}/siblings`);
   const related = useGet<{ parents: TaskRef[]; children: TaskRef[] }>(`${path}/related`);
   const [connection, setConnection] = useState<Connection>("connecting");
   const t = task.data;
@@ -59,6 +59,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           if (!rows.rows.task.includes(id)) return;
           task.again();
           related.again();
+          siblings.again();
         },
         run: (r: Run) => run.set((old) => ({ ...old, ...r })),
         reset: () => {
@@ -77,8 +78,8 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
     navigate(`/runs/${runID}/tasks/${to}${same.size ? `?${same}` : ""}`);
   };
   useKeys([
-    { keys: "]", about: "Next task of the step", run: () => siblings.next && go(siblings.next) },
-    { keys: "[", about: "Previous task of the step", run: () => siblings.previous && go(siblings.previous) },
+    { keys: "]", about: "Next task of the step", run: () => siblings.data?.next && go(siblings.data.next) },
+    { keys: "[", about: "Previous task of the step", run: () => siblings.data?.previous && go(siblings.data.previous) },
     { keys: "u", about: "Up to the run", run: () => navigate(`/runs/${runID}`) },
   ]);
 
@@ -122,7 +123,7 @@ export function TaskPage({ run: runID, task: id }: { run: number; task: number }
           </span>
         ) : null}
         <span class="grow" />
-        {siblings.count > 1 ? <Siblings run={runID} step={t.step} of={siblings} go={go} /> : null}
+        {siblings.data && siblings.data.count > 1 ? <Siblings run={runID} step={t.step} of={siblings.data} go={go} /> : null}
       </div>
       <div class="row muted about apart" style={{ margin: "0.4rem 0 0.8rem" }}>
         {at ? (
