@@ -46,9 +46,10 @@ type Attempt struct {
 	Signal       int
 	UserCPU      time.Duration
 	SystemCPU    time.Duration
-	PeakMemory   int64  // bytes
-	MemorySource string // how that was measured: "cgroup", "pss", "rss" or "maxrss"
-	Value        string // short form of the foreach element that it worked on
+	PeakMemory   int64    // bytes
+	MemorySource string   // how that was measured: "cgroup", "pss", "rss" or "maxrss"
+	GPUs         []string // that it was given, as CUDA_VISIBLE_DEVICES names them
+	Value        string   // short form of the foreach element that it worked on
 	Exception    *Exception
 }
 
@@ -71,7 +72,7 @@ func (r *Run) task(t *api.Task) *Task {
 	for _, a := range t.Attempts {
 		at := Attempt{
 			N: a.N, Status: Status(a.Status), PID: a.PID, Started: a.Started.Time(), Ended: a.Ended.Time(), ExitCode: a.ExitCode, Signal: a.Signal,
-			UserCPU: seconds(a.UserCPU), SystemCPU: seconds(a.SystemCPU), PeakMemory: a.PeakMemory, MemorySource: a.MemorySource, Value: a.Value,
+			UserCPU: seconds(a.UserCPU), SystemCPU: seconds(a.SystemCPU), PeakMemory: a.PeakMemory, MemorySource: a.MemorySource, GPUs: a.GPUs, Value: a.Value,
 		}
 		if a.Exception != nil {
 			e := Exception(*a.Exception)

@@ -105,6 +105,9 @@ func (m *metadata) describe(home string, run metastore.Run, t *Task, a *Attempt)
 	m.add("ds-root", home)
 	m.addIf("host", run.Info.Host)
 	m.addIf("pid", strconv.Itoa(a.PID))
+	if len(a.GPUs) > 0 {
+		m.add("gpus", strings.Join(a.GPUs, ",")) // "0" is one
+	}
 	m.addIf("origin-run-id", formatID(run.Origin))
 	if t.Origin != 0 {
 		m.add("origin-task-id", formatID(t.ID)) // resume keeps ids

@@ -142,7 +142,7 @@ func attemptOf(a metastore.Attempt, run metastore.Run) Attempt {
 	at := Attempt{
 		N: a.N, Status: Status(a.Status), PID: a.PID, Started: TimeOf(a.Started), Ended: TimeOf(a.Ended),
 		ExitCode: a.ExitCode, Signal: a.Signal, UserCPU: a.UserCPU.Seconds(), SystemCPU: a.SystemCPU.Seconds(),
-		PeakMemory: a.PeakMemory, MemorySource: a.MemorySource, Value: a.Value, LogLines: a.LogLines, LogBytes: a.LogBytes,
+		PeakMemory: a.PeakMemory, MemorySource: a.MemorySource, GPUs: a.GPUs, Value: a.Value, LogLines: a.LogLines, LogBytes: a.LogBytes,
 	}
 	if a.Status == metastore.AttemptRunning && run.Status != metastore.RunRunning {
 		at.Status, at.Ended = Died, TimeOf(run.Ended)

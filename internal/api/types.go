@@ -192,6 +192,7 @@ type Attempt struct {
 	SystemCPU    float64    `json:"system_cpu"`
 	PeakMemory   int64      `json:"peak_memory"` // bytes
 	MemorySource string     `json:"memory_source,omitempty"`
+	GPUs         []string   `json:"gpus,omitempty"`  // that it was given, as CUDA_VISIBLE_DEVICES names them
 	Value        string     `json:"value,omitempty"` // short form of the foreach element it worked on
 	LogLines     int64      `json:"log_lines"`
 	LogBytes     int64      `json:"log_bytes"`

@@ -168,6 +168,7 @@ type jsonTask struct {
 	CPUSeconds float64              `json:"cpu_seconds"`
 	PeakMemory int64                `json:"peak_memory"`
 	Source     string               `json:"memory_source,omitempty"`
+	GPUs       []string             `json:"gpus,omitempty"`
 	Attempts   int                  `json:"attempts"`
 	ExitCode   int                  `json:"exit_code"`
 	Signal     int                  `json:"signal,omitempty"`
@@ -179,7 +180,7 @@ func (r *taskRow) json(now time.Time) jsonTask {
 	a := r.last()
 	j := jsonTask{
 		Task: taskPath(r.TaskInfo), Flow: r.Flow, Step: r.Task.Step, Status: r.status(), Index: r.index, Value: r.value,
-		Created: r.Task.Created, CPUSeconds: (a.UserCPU + a.SystemCPU).Seconds(), PeakMemory: a.PeakMemory, Source: a.MemorySource,
+		Created: r.Task.Created, CPUSeconds: (a.UserCPU + a.SystemCPU).Seconds(), PeakMemory: a.PeakMemory, Source: a.MemorySource, GPUs: a.GPUs,
 		Attempts: len(r.Attempts), ExitCode: a.ExitCode, Signal: a.Signal, Origin: r.Task.Origin, Exception: a.Exception,
 	}
 	if !a.Started.IsZero() {

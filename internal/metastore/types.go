@@ -183,8 +183,9 @@ type Attempt struct {
 	// MemorySource is "cgroup", "pss", "rss" (without shared pages) or "maxrss" (which
 	// counts pages shared with the fork server).
 	MemorySource string
-	Transition   []byte // graph.Transition as JSON; nil unless it ended well
-	Value        string // short form of the foreach element it worked on, at most 30 characters
+	GPUs         []string // that it was given, as CUDA_VISIBLE_DEVICES names them
+	Transition   []byte   // graph.Transition as JSON; nil unless it ended well
+	Value        string   // short form of the foreach element it worked on, at most 30 characters
 	// Complete says that its artifacts are all that the task has: what it inherits is recorded again,
 	// so that no reader need look at the Base.
 	Complete  bool

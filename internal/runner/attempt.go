@@ -74,7 +74,7 @@ func (r *Runner) newAttempt(l engine.Launch) *attempt {
 		Iteration: l.Iteration, Base: int64(l.Base), Inputs: ids(l.Inputs), Created: now,
 	}
 	a.rec = metastore.Attempt{
-		Run: r.Config.Run.ID, Task: int64(l.Task), N: l.Attempt, Status: metastore.AttemptRunning, Started: now,
+		Run: r.Config.Run.ID, Task: int64(l.Task), N: l.Attempt, Status: metastore.AttemptRunning, Started: now, GPUs: a.gpus(),
 	}
 	a.log.init(r, &a.rec)
 	return a

@@ -38,19 +38,25 @@ func (a *attempt) environment() map[string]string {
 		}
 	}
 	add("TRACEPARENT", a.r.Trace.Traceparent(a.span))
-	add("CUDA_VISIBLE_DEVICES", a.gpus())
+	add(visibleGPUs, strings.Join(a.rec.GPUs, ","))
 	return vars
 }
 
-// gpus names the GPUs that the attempt was given.
-func (a *attempt) gpus() string {
-	var names []string
+// visibleGPUs is the variable that tells a process which GPUs it may use.
+const visibleGPUs = "CUDA_VISIBLE_DEVICES"
+
+// gpus names the GPUs that the attempt was given: none if the user says which those are, or if it has no process, and so
+// no variables, of its own.
+func (a *attempt) gpus() (names []string) {
+	if _, set := a.launch.Step.Environment[visibleGPUs]; set || a.r.runsInside(&a.launch) {
+		return nil
+	}
 	for _, i := range a.launch.GPUs {
 		if i < len(a.r.GPUs) {
 			names = append(names, string(a.r.GPUs[i]))
 		}
 	}
-	return strings.Join(names, ",")
+	return names
 }
 
 // firstFrame makes what tells a process what to do.

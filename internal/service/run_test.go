@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/levadahq/levada/internal/local"
@@ -114,7 +116,7 @@ if __name__ == "__main__":
     GPUFlow()
 `
 
-// Each task is told the GPUs that it was given, and has them to itself until its process has ended.
+// Each task is told the GPUs that it was given, and has them to itself until its process has ended. They are recorded.
 func TestGPUs(t *testing.T) {
 	for isolation, fresh := range map[worker.Isolation]string{worker.Fork: "", worker.Spawn: "yes"} {
 		t.Run(string(isolation), func(t *testing.T) {
@@ -127,6 +129,22 @@ func TestGPUs(t *testing.T) {
 			res, err := s.Run(t.Context(), open(isolation), service.RunOptions{User: "ann", MaxWorkers: 4, Watch: unwatched{}})
 			if err != nil || res.Status != metastore.RunSucceeded {
 				t.Errorf("%+v, %v", res, err)
+			}
+			var had []string
+			for task, err := range s.Tasks(t.Context(), service.Pathspec{Run: res.Run, Task: -1}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, a := range task.Attempts {
+					if len(a.GPUs) > 0 {
+						had = append(had, task.Task.Step+" "+strings.Join(a.GPUs, ","))
+					}
+				}
+			}
+			slices.Sort(had)
+			// Which those of step own are says the user.
+			if want := []string{"join 1,GPU-7f", "program 1", "whole 1", "whole GPU-7f"}; !slices.Equal(slices.Compact(had), want) {
+				t.Errorf("recorded are %v, want %v", had, want)
 			}
 		})
 	}

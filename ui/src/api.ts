@@ -100,6 +100,7 @@ export interface Attempt {
   system_cpu: number;
   peak_memory: number;
   memory_source?: string;
+  gpus?: string[];
   value?: string;
   log_lines: number;
   log_bytes: number;

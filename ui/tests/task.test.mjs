@@ -401,12 +401,14 @@ test("a task that has not started says so in every tab, and then what was not me
   await page.getByText("Samples appear when the task has ended.").waitFor(); // without a reload
   await page.route(`**/api/v1/runs/${run}/tasks/${task}`, async (route) => {
     const is = await (await route.fetch()).json();
+    is.attempts[0].gpus = ["0", "GPU-7f"];
     is.attempts[0].started -= 5e6; // it took longer than what is too short for samples
     await route.fulfill({ json: is });
   });
   await said("attempt_ok", "True");
   await page.getByText("No samples were recorded.").waitFor();
   await become(() => page.getByText("not measured").count(), 2, "neither CPU time nor memory");
+  await page.getByRole("definition").getByText("0, GPU-7f").waitFor();
   none(page);
 });
 

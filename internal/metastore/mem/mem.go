@@ -419,6 +419,9 @@ func cloneAttempt(a metastore.Attempt) metastore.Attempt {
 	a.Started, a.Ended = instant(a.Started), instant(a.Ended)
 	a.UserCPU, a.SystemCPU = a.UserCPU.Truncate(time.Microsecond), a.SystemCPU.Truncate(time.Microsecond)
 	a.Transition, a.Series = orNil(slices.Clone(a.Transition)), orNil(slices.Clone(a.Series))
+	if a.GPUs = slices.Clone(a.GPUs); len(a.GPUs) == 0 {
+		a.GPUs = nil
+	}
 	if a.Exception != nil {
 		e := *a.Exception
 		a.Exception = &e

@@ -179,6 +179,7 @@ func (c *comparison) draw(rt *rapid.T) metastore.Record {
 			Started: moment().Draw(rt, "started"), Ended: moment().Draw(rt, "ended"), Complete: rapid.Bool().Draw(rt, "complete"),
 			UserCPU: time.Duration(rapid.Int64Range(0, 1e12).Draw(rt, "cpu")), Transition: rapid.SliceOf(rapid.Byte()).Draw(rt, "transition"),
 			LogLines: rapid.Int64Range(0, 2).Draw(rt, "lines"), LogFile: rapid.SampledFrom([]string{"", "f"}).Draw(rt, "file"),
+			GPUs: rapid.SampledFrom([][]string{nil, {"0"}, {"1", "GPU-7f"}}).Draw(rt, "gpus"),
 		}
 		if rapid.Bool().Draw(rt, "raised") {
 			r.Attempt.Exception = &metastore.Exception{Type: "E", Message: text().Draw(rt, "message")}

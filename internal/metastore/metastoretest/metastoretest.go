@@ -362,7 +362,7 @@ func testRecordRoundTrip(t *testing.T, s metastore.Store) {
 	}
 	a := metastore.Attempt{
 		Run: run, Task: 12, N: 2, Status: metastore.AttemptCaught, PID: 77, Started: at(2), Ended: at(3.5), ExitCode: -1, Signal: 9,
-		UserCPU: 1234567 * time.Microsecond, SystemCPU: time.Microsecond, PeakMemory: 1 << 40, MemorySource: "cgroup",
+		UserCPU: 1234567 * time.Microsecond, SystemCPU: time.Microsecond, PeakMemory: 1 << 40, MemorySource: "cgroup", GPUs: []string{"1", "GPU-7f"},
 		Transition: []byte(`{"next":["end"]}`), Value: "x\x00ü", Exception: &metastore.Exception{Type: "ValueError", Message: "no\x00\"", Traceback: "a\nb"},
 		Series: []byte{0, 1, 2}, LogFile: "12-2.log", LogLines: 1 << 33, LogBytes: 1 << 41, Complete: true,
 	}
@@ -381,7 +381,7 @@ func testRecordRoundTrip(t *testing.T, s metastore.Store) {
 
 	bare := metastore.Record{
 		Task:    &metastore.Task{Run: run, ID: 13, Inputs: []int64{}},
-		Attempt: &metastore.Attempt{Run: run, Task: 13, Transition: []byte{}, Series: []byte{}},
+		Attempt: &metastore.Attempt{Run: run, Task: 13, Transition: []byte{}, Series: []byte{}, GPUs: []string{}},
 	}
 	must(t, record(s, bare))
 	gotTask, err = s.Task(ctx, run, 13)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
@@ -193,7 +194,7 @@ func tasksWhere(f metastore.TaskFilter) (sql string, args []driver.Value) {
 
 const attemptColumns = `a.run, a.task, a.n, a.status, a.pid, a.started, a.ended, a.exit_code, a.signal,
 	a.user_cpu, a.system_cpu, a.peak_memory, a.memory_source, a.complete, a.log_lines, a.log_bytes, a.log_file, a.value,
-	a.transition, a.exception, a.series`
+	a.transition, a.exception, a.series, a.gpus`
 
 func scanAttempt(r *row) (metastore.Attempt, error) {
 	a := metastore.Attempt{
@@ -208,6 +209,9 @@ func scanAttempt(r *row) (metastore.Attempt, error) {
 		unpackJSON(r, &a.Exception)
 	}
 	a.Series = r.blob()
+	if gpus := r.text(); gpus != "" {
+		a.GPUs = strings.Split(gpus, ",")
+	}
 	return a, nil
 }
 

@@ -183,7 +183,8 @@ const (
 
 	carryAttempts = `INSERT INTO attempts
 		SELECT ?1, a.task, a.n, a.status, a.pid, a.started, a.ended, a.exit_code, a.signal, a.user_cpu, a.system_cpu,
-			a.peak_memory, a.memory_source, a.complete, a.log_lines, a.log_bytes, a.log_file, a.value, a.transition, a.exception, a.series
+			a.peak_memory, a.memory_source, a.complete, a.log_lines, a.log_bytes, a.log_file, a.value, a.transition, a.exception, a.series,
+			a.gpus
 		FROM json_each(?3) AS id CROSS JOIN attempts AS a ON a.run = ?2 AND a.task = id.value AND a.n =
 			(SELECT max(n) FROM attempts WHERE run = ?2 AND task = id.value AND status IN ('succeeded', 'caught'))`
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"strings"
 	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -221,8 +222,8 @@ func (q *recordStatements) prepare(c *conn) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&q.attempt, `INSERT OR REPLACE INTO attempts (run, task, n, status, pid, started, ended, exit_code, signal,
 			user_cpu, system_cpu, peak_memory, memory_source, complete, log_lines, log_bytes, log_file, value,
-			transition, exception, series)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+			transition, exception, series, gpus)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		// Of an attempt that went well in a process of many, most columns are
 		// known: each that is not bound is time saved.
 		{&q.plain, `INSERT OR REPLACE INTO attempts (run, task, n, pid, started, ended, complete, value, transition,
@@ -297,7 +298,7 @@ func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
 		if _, err := q.attempt.exec(a.Run, a.Task, int64(a.N), string(a.Status), int64(a.PID), micros(a.Started), micros(a.Ended),
 			int64(a.ExitCode), int64(a.Signal), a.UserCPU.Microseconds(), a.SystemCPU.Microseconds(), a.PeakMemory,
 			a.MemorySource, bit(a.Complete), a.LogLines, a.LogBytes, a.LogFile, a.Value,
-			nonEmpty(a.Transition), exception, nonEmpty(a.Series)); err != nil {
+			nonEmpty(a.Transition), exception, nonEmpty(a.Series), strings.Join(a.GPUs, ",")); err != nil {
 			return err
 		}
 	}
@@ -325,7 +326,7 @@ func (q *recordStatements) insert(r *metastore.Record, superseded bool) error {
 func isPlain(a *metastore.Attempt) bool {
 	return a.Status == metastore.AttemptSucceeded && a.ExitCode == 0 && a.Signal == 0 && a.UserCPU == 0 && a.SystemCPU == 0 &&
 		a.PeakMemory == 0 && a.MemorySource == "" && a.LogLines == 0 && a.LogBytes == 0 && a.LogFile == "" &&
-		a.Exception == nil && len(a.Series) == 0
+		a.Exception == nil && len(a.Series) == 0 && len(a.GPUs) == 0
 }
 
 func packException(e *metastore.Exception) (driver.Value, error) {

@@ -35,6 +35,12 @@ export function UsageView({ path, at, now }: { path: string; at: Attempt; now: n
               </span>
             ) : null}
           </dd>
+          {at.gpus ? (
+            <>
+              <dt>GPUs</dt>
+              <dd title="As CUDA_VISIBLE_DEVICES names them">{at.gpus.join(", ")}</dd>
+            </>
+          ) : null}
           <dt>requested</dt>
           <dd>{[u.requested.cpu && `${u.requested.cpu} CPU`, u.requested.memory && bytes(u.requested.memory), u.requested.gpu && `${u.requested.gpu} GPU`].filter(Boolean).join(", ") || "nothing"}</dd>
         </dl>
