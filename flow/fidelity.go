@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // This file sees to it that a value is never changed by being stored: that what the next step finds is what the
@@ -480,10 +482,7 @@ func withArticle(t reflect.Type) string {
 	if t == interfaceType {
 		name = "any"
 	}
-	if strings.ContainsRune("aeiou", rune(name[0])) {
-		return "an " + name
-	}
-	return "a " + name
+	return fault.A(name)
 }
 
 // maxDepth is how deep a value may be nested: what encoding/json reads.

@@ -151,9 +151,9 @@ func TestStepsInGoOfAFlowInPython(t *testing.T) {
 	dir = files(t, map[string]string{"flow.py": strings.Replace(fmt.Sprintf(pythonFlow, "pass"), `[{"x": 1.5}, {"x": 2}]`, `{1, 2}`, 1)})
 	o = s.python(filepath.Join(dir, "flow.py"), "run")
 	contains(t, o.stdout+o.stderr, "the artifact rows cannot go from Python to the program", "it is a set, and that is not plain data")
-	dir = files(t, map[string]string{"flow.py": strings.Replace(fmt.Sprintf(pythonFlow, "pass"), `[{"x": 1.5}, {"x": 2}]`, `"text"`, 1)})
+	dir = files(t, map[string]string{"flow.py": strings.Replace(fmt.Sprintf(pythonFlow, "pass"), `[{"x": 1.5}, {"x": 2}]`, `7`, 1)})
 	o = s.python(filepath.Join(dir, "flow.py"), "run")
-	contains(t, o.stdout+o.stderr, "the artifact rows is a str of Python, and the field flow_test.scorer.Rows is of type []map[string]interface {}")
+	contains(t, o.stdout+o.stderr, "the artifact rows is an int of Python, and the field flow_test.scorer.Rows is of type []map[string]interface {}")
 }
 
 const scripted = `

@@ -62,7 +62,7 @@ func newParam(typ string, f *field, option string, tag reflect.StructTag, m *mac
 	if p.file {
 		p.kind = "file"
 		if f.typ.Kind() != reflect.String && f.kind != asBytes {
-			wrong("a file is read into a string or a []byte, not a %s", f.typ)
+			wrong("a file is read into a string or a []byte, not %s", withArticle(f.typ))
 		}
 	}
 	if text, is := tag.Lookup("default"); is {
@@ -77,7 +77,7 @@ func newParam(typ string, f *field, option string, tag reflect.StructTag, m *mac
 		}
 	}
 	if p.kind == "json" && f.kind != asJSON {
-		wrong("a %s cannot be typed on a command line", f.typ)
+		wrong("%s cannot be typed on a command line", withArticle(f.typ))
 	}
 	return p
 }

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"unicode"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // plan is what is known of the flow's struct: its fields that are artifacts.
@@ -32,7 +34,7 @@ type field struct {
 func newPlan(t reflect.Type, m *machine) *plan {
 	p := &plan{typ: t, byName: map[string]*field{}, byGo: map[string]*field{}}
 	if t.Kind() != reflect.Struct {
-		m.problem("a flow is a struct, and %s is a %s", t, t.Kind())
+		m.problem("a flow is a struct, and %s is %s", t, fault.A(t.Kind().String()))
 		return p
 	}
 	p.collect(t, nil, m)
@@ -230,7 +232,7 @@ func (s *survey) look(t reflect.Type) {
 func (s *survey) parts(t reflect.Type) {
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Uintptr:
-		s.never = "it holds a " + t.Kind().String() + " (" + t.String() + ")"
+		s.never = "it holds " + fault.A(t.Kind().String()) + " (" + t.String() + ")"
 	case reflect.Complex64, reflect.Complex128:
 		s.notJSON = true
 	case reflect.Interface:

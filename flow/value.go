@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/gobtype"
 	"github.com/levadahq/levada/internal/protocol"
 )
@@ -237,9 +238,9 @@ func (f *field) decode(v reflect.Value, p *plan, s protocol.Value, data []byte) 
 			return fmt.Errorf("the artifact %s was stored as %s, which does not fit the field %s.%s, though its type has that name now: %w; "+
 				"resume at a step that sets it again, or give the field another name", f.name, withArticle(f.typ), p.typ, f.goName, err)
 		}
-		from := "a " + s.Type
+		from := fault.A(s.Type)
 		if s.From == protocol.CodecPickle {
-			from = "a " + s.Type + " of Python"
+			from += " of Python"
 		} else if !own {
 			from = "JSON of another program"
 		}

@@ -52,15 +52,15 @@ func To(v Value, codecs []string) (Value, error) {
 		return v, nil
 	}
 	if v.Codec != "pickle" {
-		return v, fault.New(fault.Invalid, "it is a %s, stored as %s", v.Type, v.Codec).Do("%s", advice)
+		return v, fault.New(fault.Invalid, "it is %s, stored as %s", fault.A(v.Type), v.Codec).Do("%s", advice)
 	}
 	p, err := pickle.Decode(v.Data, pickle.Limits{})
 	if errors.Is(err, pickle.ErrLimit) {
-		return v, fault.New(fault.Invalid, "it is a %s that is too large to be converted", v.Type).
+		return v, fault.New(fault.Invalid, "it is %s that is too large to be converted", fault.A(v.Type)).
 			Do("store numbers as an array of numpy's, a table as a data frame, and anything else as bytes, in a step before")
 	}
 	if err != nil {
-		return v, fault.New(fault.Invalid, "it is a %s, which cannot be read without Python: %v", v.Type, err).Do("%s", advice)
+		return v, fault.New(fault.Invalid, "it is %s, which cannot be read without Python: %v", fault.A(v.Type), err).Do("%s", advice)
 	}
 	typ := v.Type
 	if typ == "" {
@@ -92,7 +92,7 @@ func To(v Value, codecs []string) (Value, error) {
 		}
 		return v, refused(typ+", and", why)
 	}
-	return v, fault.New(fault.Invalid, "it is a %s, which cannot be converted to %s", typ, strings.Join(codecs, ", ")).Do("%s", advice)
+	return v, fault.New(fault.Invalid, "it is %s, which cannot be converted to %s", fault.A(typ), strings.Join(codecs, ", ")).Do("%s", advice)
 }
 
 // mostGrowth is how many times as large as its pickle a table may become as CSV, where that is more than pickles may
@@ -101,7 +101,7 @@ const mostGrowth = 16
 
 // refused is the error for what may not cross.
 func refused(what string, why pickle.Refusal) error {
-	err := fault.New(fault.Invalid, "it is a %s %s", what, why.Why)
+	err := fault.New(fault.Invalid, "it is %s %s", fault.A(what), why.Why)
 	if why.Do == "" {
 		return err.Do("%s", advice)
 	}

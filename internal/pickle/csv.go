@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // CSV returns a data frame of pandas' or polars', a table of pyarrow's, or an array of records of numpy's, as a CSV
@@ -287,12 +289,12 @@ func csvText(v Value) (text, holds string) {
 		if x, ok := single(v); ok {
 			return csvText(x)
 		}
-		return "", "a " + clip(Type(v))
+		return "", fault.A(clip(Type(v)))
 	default:
 		if isNA(v) {
 			return "", ""
 		}
-		return "", "a " + clip(Type(v))
+		return "", fault.A(clip(Type(v)))
 	}
 	return shown(v), ""
 }

@@ -152,7 +152,7 @@ func (e *encoder) value(v any, depth int) error {
 		e.closed(v, 't')
 	case *Dict:
 		if v.Class != "" {
-			return fmt.Errorf("a %s cannot be written", v.Class)
+			return fmt.Errorf("%s cannot be written", fault.A(v.Class))
 		}
 		e.b = append(e.b, '}')
 		e.made(v)
@@ -188,7 +188,7 @@ func (e *encoder) reflected(v reflect.Value, depth int) error {
 		}
 		switch v.Interface().(type) {
 		case *Object, *Global:
-			return fmt.Errorf("a %s cannot be written", Type(v.Interface()))
+			return fmt.Errorf("%s cannot be written", fault.A(Type(v.Interface())))
 		}
 		return e.value(v.Elem().Interface(), depth+1)
 	case reflect.Slice:

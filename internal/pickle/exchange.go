@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/levadahq/levada/internal/fault"
 )
 
 // PlainJSON returns a value as JSON if all of it is plain data: None, bools, numbers, str, times, lists, tuples, dicts
@@ -124,9 +126,9 @@ func (p *plainness) at(v Value, path string, depth int) string {
 	case path == "":
 		return "its dtype, " + dtype + ", is none of plain data"
 	case dtype == "":
-		return "it has a " + clip(Type(v)) + where
+		return "it has " + fault.A(clip(Type(v))) + where
 	}
-	return "it has a " + clip(Type(v)) + " with the dtype " + dtype + where
+	return "it has " + fault.A(clip(Type(v))) + " with the dtype " + dtype + where
 }
 
 // dtypeWithin returns the dtype of the elements of an array, a series or an index, "" if the value is none.

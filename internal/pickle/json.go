@@ -246,7 +246,7 @@ func (w *jsonWriter) base64(b []byte) error {
 // opaque writes what JSON has no form for.
 func (w *jsonWriter) opaque(v Value) error {
 	if w.exact {
-		return fmt.Errorf("it has a %s", clip(Type(v)))
+		return fmt.Errorf("it has %s", fault.A(clip(Type(v))))
 	}
 	w.plain = false
 	w.b = append(w.b, `{"type":`...)
