@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -250,7 +251,7 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 		{"flow.py", strings.Replace(scripted, `inputs=["words"]`, `inputs=["secret"]`, 1)}: "the artifact secret cannot go from Python to the program ./make.sh",
 		{"flow.py", strings.Replace(scripted, `inputs=["words"]`, `inputs=["absent"]`, 1)}: "reads the artifact absent, which no step before it has set",
 		{"flow.py", strings.Replace(scripted, "./make.sh", "./gone.sh", 1)}:                "there is no program ./gone.sh",
-		{"flow.py", strings.Replace(scripted, `"./make.sh"`, `[]`, 1)}:                     "@exec needs a program",
+		{"flow.py", strings.Replace(scripted, `"./make.sh"`, `[]`, 1)}:                     "MetaflowException: @exec needs a program",
 	} {
 		scripts := map[string]string{change[0]: change[1]}
 		for name, text := range map[string]string{"flow.py": scripted, "make.sh": "#!/bin/sh\nexit 1\n"} {
@@ -266,7 +267,13 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 		if o.code == 0 {
 			t.Errorf("%s: it succeeded", want)
 		}
-		contains(t, o.stdout+o.stderr, want)
+		said := o.stdout + o.stderr
+		if n := strings.Count(said, want); n != 1 {
+			t.Errorf("%q is said %d times:\n%s", want, n, said)
+		}
+		if log := regexp.MustCompile(`levada logs (\S+)`).FindStringSubmatch(said); log != nil { // the run began
+			contains(t, s.python(filepath.Join(dir, "flow.py"), "logs", log[1]).stdout, "[levada] ", want)
+		}
 	}
 }
 

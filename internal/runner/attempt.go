@@ -388,7 +388,7 @@ func (a *attempt) tellLoss() {
 		return
 	case a.exit.Lost != "":
 		why = a.rec.Exception.Traceback
-	case a.strangerEnded():
+	case a.result != nil && a.result.nonsense != "" || a.strangerEnded():
 		why = a.why()
 	}
 	for line := range strings.Lines(why) {

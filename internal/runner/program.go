@@ -138,9 +138,7 @@ func (c *conversation) refused(err error) *result {
 		return c.caught(m)
 	}
 	m.NoRetry = true
-	res := c.failed(m)
-	res.note = text
-	return res
+	return c.failed(m)
 }
 
 // refuse records such an attempt.
