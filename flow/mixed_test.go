@@ -246,7 +246,7 @@ func TestScriptsWithoutAnSDK(t *testing.T) {
 	contains(t, o.stdout+o.stderr, "the program ./fails.sh exited with code 202", "Step fails (task-id")
 	for change, want := range map[[2]string]string{
 		{"make.sh", "#!/bin/sh\nexit 0\n"}:                                                 "left no file for its output list",
-		{"make.sh", "#!/bin/sh\necho x > $LEVADA_OUTPUTS/list.json\n"}:                     "left list.json, which is not JSON",
+		{"make.sh", "#!/bin/sh\necho NaN > $LEVADA_OUTPUTS/list.json\n"}:                   "left list.json, which is not JSON: line 1, column 1: JSON has no NaN: write null,",
 		{"make.sh", "#!/bin/sh\nkill -9 $$\n"}:                                             "was ended by signal 9",
 		{"flow.py", strings.Replace(scripted, `inputs=["words"]`, `inputs=["secret"]`, 1)}: "the artifact secret cannot go from Python to the program ./make.sh",
 		{"flow.py", strings.Replace(scripted, `inputs=["words"]`, `inputs=["absent"]`, 1)}: "reads the artifact absent, which no step before it has set",

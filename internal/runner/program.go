@@ -396,8 +396,8 @@ func (c *conversation) output(dir, name, file string, n int) (protocol.SentValue
 	switch {
 	case codec == protocol.CodecJSON:
 		var tidy bytes.Buffer
-		if err := json.Compact(&tidy, data); err != nil {
-			return v, nil, fmt.Errorf("%s left %s, which is not JSON: %w", c.a.language(), file, err)
+		if json.Compact(&tidy, data) != nil {
+			return v, nil, fmt.Errorf("%s left %s, which is not JSON: %w", c.a.language(), file, convert.NotJSON(data))
 		}
 		data = tidy.Bytes()
 	case typ == "str" && !convert.Text(data):
