@@ -234,6 +234,17 @@ func (r *runRow) taskText() string {
 	return strconv.Itoa(r.Tasks.Succeeded)
 }
 
+// problem is why the run did not succeed, where that is known. Nobody was left to record it of one that died.
+func (r *runRow) problem() string {
+	switch {
+	case r.Problem != "" || r.Status != metastore.RunDied:
+		return r.Problem
+	case r.Info.Engine == metastore.EngineMetaflow:
+		return "Metaflow is no longer heard from"
+	}
+	return "its process is gone"
+}
+
 // jsonRun is the JSON form of a run.
 type jsonRun struct {
 	Run        int64               `json:"run"`
@@ -274,7 +285,7 @@ func (r *runRow) json(now time.Time) jsonRun {
 	j := jsonRun{
 		Run: r.ID, Flow: r.Flow, Status: r.Status, Created: r.Created, User: r.User,
 		Tags: append([]string{}, r.Tags...), SystemTags: append([]string{}, r.SystemTags...),
-		Origin: r.Origin, Problem: r.Problem, Parameters: r.Info.Parameters, Info: r.Info,
+		Origin: r.Origin, Problem: r.problem(), Parameters: r.Info.Parameters, Info: r.Info,
 		Tasks: r.taskCounts(),
 	}
 	j.Info.Parameters = nil

@@ -114,6 +114,9 @@ func TestRunsThatDied(t *testing.T) {
 		if *j.Seconds != c.seconds || j.Ended == nil || j.Ended.Sub(created).Seconds() != c.seconds || j.Tasks != (jsonTasks{Total: 7, Succeeded: 5, Died: 2}) {
 			t.Errorf("last at %v: %v s, %v, %+v", c.last, *j.Seconds, j.Ended, j.Tasks)
 		}
+		if j.Problem != "its process is gone" {
+			t.Errorf("it died of %q", j.Problem)
+		}
 	}
 }
 

@@ -253,7 +253,8 @@ test("what a box of the graph says", async () => {
   assert.equal(said(counts({ failed: 1, killed: 5 }), 6), "1 failed, 5 killed");
   assert.equal(said(counts({ failed: 1 }), 6), "0/6 done, 1 failed", "five never started");
   assert.equal(said(counts({ succeeded: 1, caught: 1 }), 1), "done, exception caught");
-  assert.equal(said(counts({ succeeded: 3, caught: 1, died: 1 }), 4), "3/4 done, 1 died, 1 caught");
+  assert.equal(said(counts({ succeeded: 3, caught: 1, died: 1 }), 4), "3/4 done, 1 of them caught, 1 died");
+  assert.equal(said(counts({ succeeded: 6, caught: 3 }), 6), "6 done, 3 of them caught");
 });
 
 test("characters that turn the order of text are written out", async () => {
@@ -327,6 +328,17 @@ test("the numbers of runs are sorted, what has none comes last", async () => {
   assert.deepEqual(ids((p) => p.x, false), [4, 1, 3, 2]);
   assert.deepEqual(ids((p) => p.x, true), [3, 4, 1, 2]);
   assert.deepEqual(ids((p) => p.x && `v${p.x}`, true), [3, 4, 1, 2]);
+});
+
+test("the stack of a timeout is said once", async () => {
+  const { unstacked } = await load("run/trace.ts");
+  const stack = '  File "/w/flow.py", line 9, in end\n    time.sleep(5)\n';
+  const message = `Step end timed out after 0 hours, 0 minutes, 1 seconds\nStack when it was stopped:\n${stack}`;
+  const raised = (frames) => `Traceback (most recent call last):\n${frames}levada.exceptions.TimeoutException: ${message}\n`;
+  assert.equal(unstacked(message, raised(stack)), "Step end timed out after 0 hours, 0 minutes, 1 seconds");
+  assert.equal(unstacked(message, raised('  File "/w/flow.py", line 12, in end\n')), message, "it was raised elsewhere");
+  assert.equal(unstacked(message, ""), message);
+  assert.equal(unstacked("no\nstack", raised(stack)), "no\nstack");
 });
 
 test("a traceback is taken apart, the exception that ended the task first, the user's lines told from libraries'", async () => {

@@ -317,7 +317,8 @@ test("the list says what a run failed of, and tabs how much is in them", async (
     await page.screenshot({ path: join(results, `why-${width}.png`) });
   }
   await page.locator(".run-line[data-row='0']").waitFor();
-  await become(() => page.locator(".why").count(), 2, "only what failed says why");
+  await page.locator(`.run-line[data-run='${ids.died}'] .why`).getByText("its process is gone", { exact: true }).waitFor();
+  await become(() => page.locator(".why").count(), 3, "only what failed or died says why");
 
   await page.goto(`/runs/${ids.whole}`);
   await page.getByRole("tab", { name: "Tasks 50", exact: true }).waitFor();

@@ -1,7 +1,7 @@
 // The rows of the list of runs. Only those in sight are drawn.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Micros, Run } from "../api";
+import { isOurs, type Micros, type Run } from "../api";
 import { StatusPill, TaskBar, Took, When } from "../components/basic";
 import { useKeys, useMedia, useWayBack } from "../components/hooks";
 import { Value } from "../components/Value";
@@ -139,8 +139,9 @@ export function RunsGrid({ runs, f, now, chosen, choose, compare }: Props) {
   );
 }
 
-// whyOf is what a run failed of, in one line, where that is known.
+// whyOf is why a run did not succeed, in one line, where that is known and its status does not say it.
 function whyOf(r: Run): string {
+  if (r.status === "died") return isOurs(r) ? "its process is gone" : "Metaflow is no longer heard from";
   return r.status === "failed" ? problem(r.problem ?? "") : "";
 }
 

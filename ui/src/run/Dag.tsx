@@ -20,13 +20,14 @@ export function stateOf(c: Counts | undefined): "" | "running" | "failed" | "sto
 export function said(c: Counts | undefined, of: number | undefined): string {
   if (!c || total(c) === 0) return "not started";
   const parts = [];
+  // Those that were caught are among those that are done.
+  if (c.caught) parts.push(of === 1 ? "exception caught" : `${number(c.caught)} of them caught`);
   if (c.running) parts.push(`${number(c.running)} running`);
   // Of the only task, one wants to know how it ended, not how many there were.
   const alone = of === 1 && c.running === 0;
   if (c.failed) parts.push(alone ? "failed" : `${number(c.failed)} failed`);
   if (c.died) parts.push(alone ? "died" : `${number(c.died)} died`);
   if (c.killed) parts.push(alone ? "killed" : `${number(c.killed)} killed`);
-  if (c.caught) parts.push(of === 1 ? "exception caught" : `${number(c.caught)} caught`);
   const s = number(c.succeeded);
   const lost = of === total(c) && c.running + c.succeeded === 0; // all of them have ended, and none is done
   if (lost) return parts.join(", ");

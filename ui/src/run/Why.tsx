@@ -5,6 +5,7 @@ import { Copy } from "../components/basic";
 import { useGet } from "../components/hooks";
 import { exact, number, ofSignal, visible } from "../format";
 import type { List } from "../pages/list";
+import { unstacked } from "./trace";
 import { Message, Traceback } from "./Traceback";
 
 // Why says it before all else: what failed first, or what ended the run from outside.
@@ -50,7 +51,7 @@ function FirstFailure({ run: r }: { run: Run }) {
       </div>
       {at?.exception ? (
         <>
-          <Message text={at.exception.message} />
+          <Message text={unstacked(at.exception.message, at.exception.traceback)} />
           {at.exception.traceback ? <Traceback text={at.exception.traceback} said={at.exception.message} folder={r.working_dir} run={r} /> : null}
         </>
       ) : r.problem && !at?.signal && !at?.exit_code ? (

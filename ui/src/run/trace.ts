@@ -52,6 +52,14 @@ export function parse(text: string): Raised[] | undefined {
   return out.length ? out : undefined;
 }
 
+// unstacked is the message of an exception without the stack that the one of a timeout ends with, if the traceback goes through the same places.
+export function unstacked(message: string, traceback: string): string {
+  const [said, stack] = message.split("\nStack when it was stopped:\n");
+  const places = (stack ?? "").split("\n").filter((line) => place.test(line));
+  const above = traceback.split(message.trim())[0]!.split("\n");
+  return places.length && places.every((line) => above.includes(line)) ? said! : message;
+}
+
 // inCode is where a file is in the code of a run, which is the folder of its flow's file; undefined for one that is elsewhere.
 export function inCode(file: string, flow: string): string | undefined {
   const folder = flow.slice(0, flow.lastIndexOf("/") + 1);

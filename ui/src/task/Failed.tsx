@@ -3,6 +3,7 @@
 import type { Attempt, Run } from "../api";
 import { marked } from "../components/Value";
 import { ofSignal } from "../format";
+import { unstacked } from "../run/trace";
 import { Message, Traceback } from "../run/Traceback";
 
 export function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | undefined }) {
@@ -31,7 +32,7 @@ export function Failed({ at, run, of }: { at: Attempt; run: number; of: Run | un
       {killed ? <div>{why}</div> : null}
       <strong>{e ? marked(e.type) : killed ? null : why}</strong>
       {at.status === "caught" ? <span class="muted"> It was caught, so the run went on.</span> : null}
-      {e ? <Message text={e.message} /> : null}
+      {e ? <Message text={unstacked(e.message, e.traceback)} /> : null}
       {e?.traceback ? <Traceback text={e.traceback} said={e.message} folder={of?.working_dir ?? ""} {...(of ? { run: of } : {})} /> : null}
     </section>
   );
