@@ -298,11 +298,8 @@ func TestLargeValue(t *testing.T) {
 // TestFilesOfRunningTasks follows a log and a card from the folder of the engine to a reader on a third machine.
 func TestFilesOfRunningTasks(t *testing.T) {
 	home := t.TempDir()
-	h, stop := handler(t, home)
-	defer stop()
-	server := httptest.NewServer(h)
-	defer server.Close()
-	c := dial(t, server.URL, t.TempDir())
+	url := address(t, home)
+	c := dial(t, url, t.TempDir())
 	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
 	if err != nil {
 		t.Fatal(err)
@@ -328,7 +325,7 @@ func TestFilesOfRunningTasks(t *testing.T) {
 	if err := livecard.Write(dir, card, page); err != nil {
 		t.Fatal(err)
 	}
-	reader := dial(t, server.URL, t.TempDir())
+	reader := dial(t, url, t.TempDir())
 	defer reader.Store.Close()
 	window := reader.Window()
 	defer window.Close()
@@ -391,12 +388,9 @@ func TestFilesOfRunningTasks(t *testing.T) {
 
 // What a killed engine left of logs on its machine goes some day, and not what one that lives has there.
 func TestLogsOfDeadEngines(t *testing.T) {
-	h, stop := handler(t, t.TempDir())
-	defer stop()
-	server := httptest.NewServer(h)
-	defer server.Close()
+	url := address(t, t.TempDir())
 	cache := t.TempDir()
-	c := dial(t, server.URL, cache)
+	c := dial(t, url, cache)
 	defer c.Store.Close()
 	run, err := c.Store.CreateRun(t.Context(), metastore.Run{Flow: "F", Status: metastore.RunRunning}, metastore.Beginning{})
 	if err != nil {
@@ -421,7 +415,7 @@ func TestLogsOfDeadEngines(t *testing.T) {
 		st, err := os.Stat(living)
 		return err == nil && time.Since(st.ModTime()) < time.Hour
 	})
-	dial(t, server.URL, cache).Store.Close()
+	dial(t, url, cache).Store.Close()
 	if _, err := os.Stat(living); err != nil {
 		t.Error(err)
 	}
@@ -493,11 +487,8 @@ func TestNamesOfFiles(t *testing.T) {
 // TestCollectionSparesClients collects while a client has stored a value that it has not recorded yet.
 func TestCollectionSparesClients(t *testing.T) {
 	home := t.TempDir()
-	h, stop := handler(t, home)
-	defer stop()
-	server := httptest.NewServer(h)
-	defer server.Close()
-	c := dial(t, server.URL, t.TempDir())
+	url := address(t, home)
+	c := dial(t, url, t.TempDir())
 	value := bytes.Repeat([]byte("value"), 100<<10)
 	data := datastore.New(c.Store, c.Bucket, filepath.Join(c.Home(), "staging"))
 	ref, err := data.Put(t.Context(), value)

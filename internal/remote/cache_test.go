@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,12 +21,9 @@ import (
 )
 
 func TestCacheIsBounded(t *testing.T) {
-	h, stop := handler(t, t.TempDir())
-	defer stop()
-	server := httptest.NewServer(h)
-	defer server.Close()
+	url := address(t, t.TempDir())
 	cache := t.TempDir()
-	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: cache, CacheSize: 1 << 20})
+	c, err := remote.Dial(t.Context(), url, remote.Options{Cache: cache, CacheSize: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +54,7 @@ func TestCacheIsBounded(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(cache, "values", keys[0])); err == nil {
 		t.Error("what was used longest ago stays")
 	}
-	again := dial(t, server.URL, cache)
+	again := dial(t, url, cache)
 	defer again.Store.Close()
 	for _, key := range keys {
 		if path, err := again.Bucket.Path(t.Context(), key); err != nil {
@@ -69,12 +65,9 @@ func TestCacheIsBounded(t *testing.T) {
 
 // A loss of power can leave an empty file of a value that was kept just before. It is fetched anew.
 func TestEmptyFileInTheCache(t *testing.T) {
-	h, stop := handler(t, t.TempDir())
-	defer stop()
-	server := httptest.NewServer(h)
-	defer server.Close()
+	url := address(t, t.TempDir())
 	cache := t.TempDir()
-	c := dial(t, server.URL, cache)
+	c := dial(t, url, cache)
 	defer c.Store.Close()
 	data := datastore.New(c.Store, c.Bucket, filepath.Join(c.Home(), "staging"))
 	value := make([]byte, 100<<10)
@@ -106,17 +99,14 @@ func TestEmptyFileInTheCache(t *testing.T) {
 // TestDamagedFileInTheCache: the disk of this machine has damaged the copy of a value, not the server's. It is removed,
 // told, and fetched anew.
 func TestDamagedFileInTheCache(t *testing.T) {
-	h, stop := handler(t, t.TempDir())
-	defer stop()
-	server := httptest.NewServer(h)
-	defer server.Close()
+	url := address(t, t.TempDir())
 	noise, text := make([]byte, 100<<10), bytes.Repeat([]byte("text "), 40<<10)
 	rand.NewChaCha8([32]byte{3}).Read(noise)
 	for name, value := range map[string][]byte{"plain": noise, "compressed": text} {
 		t.Run(name, func(t *testing.T) {
 			cache := t.TempDir()
 			var told []string
-			c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: cache, Tell: func(text string) { told = append(told, text) }})
+			c, err := remote.Dial(t.Context(), url, remote.Options{Cache: cache, Tell: func(text string) { told = append(told, text) }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,12 +172,9 @@ func TestDamagedFileInTheCache(t *testing.T) {
 // TestStoringAValueThatTheCacheHasDamaged: the server does not have it, so it is sent; then the cache has what was
 // sent.
 func TestStoringAValueThatTheCacheHasDamaged(t *testing.T) {
-	h, stop := handler(t, t.TempDir())
-	defer stop()
-	server := httptest.NewServer(h)
-	defer server.Close()
+	url := address(t, t.TempDir())
 	cache := t.TempDir()
-	c := dial(t, server.URL, cache)
+	c := dial(t, url, cache)
 	defer c.Store.Close()
 	data := datastore.New(c.Store, c.Bucket, filepath.Join(c.Home(), "staging"))
 	value := make([]byte, 100<<10)

@@ -70,6 +70,15 @@ func serve(t *testing.T) (*remote.Client, string) {
 	return c, home
 }
 
+// address is that of a server of a store in a folder, to the end of the test.
+func address(t *testing.T, home string) string {
+	t.Helper()
+	h, stop := handler(t, home)
+	server := httptest.NewServer(h)
+	t.Cleanup(func() { server.Close(); stop() })
+	return server.URL
+}
+
 func TestStore(t *testing.T) {
 	metastoretest.Test(t, func(t *testing.T) metastore.Store { c, _ := serve(t); return c.Store })
 }
