@@ -248,28 +248,12 @@ func attemptOf(q *request) (int, error) {
 }
 
 func (h *Handler) taskArtifacts(q *request) (any, error) {
-	n, err := attemptOf(q)
-	if err != nil {
-		return nil, err
-	}
-	p, err := h.findTask(q)
-	if err != nil {
-		return nil, err
-	}
-	list, err := h.artifactsOf(q, p.run, []metastore.Task{p.task}, n)
+	list, err := h.artifactsAsked(q)
 	return paged(q, list, err)
 }
 
 func (h *Handler) artifact(q *request) (any, error) {
-	n, err := attemptOf(q)
-	if err != nil {
-		return nil, err
-	}
-	p, err := h.findTask(q)
-	if err != nil {
-		return nil, err
-	}
-	list, err := h.artifactsOf(q, p.run, []metastore.Task{p.task}, n)
+	list, err := h.artifactsAsked(q)
 	if err != nil {
 		return nil, err
 	}
@@ -279,6 +263,19 @@ func (h *Handler) artifact(q *request) (any, error) {
 		}
 	}
 	return nil, noArtifact(q)
+}
+
+// artifactsAsked returns the artifacts of the task in the path, of its attempt there or the last.
+func (h *Handler) artifactsAsked(q *request) ([]artifactJSON, error) {
+	n, err := attemptOf(q)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.findTask(q)
+	if err != nil {
+		return nil, err
+	}
+	return h.artifactsOf(q, p.run, []metastore.Task{p.task}, n)
 }
 
 func (h *Handler) stepArtifacts(q *request) (any, error) {
