@@ -2,14 +2,21 @@
 
 import os
 import sys
+from _struct import calcsize, unpack_from
 
 _PR_SET_PDEATHSIG = 1
 #: Threads whose library puts itself right in a forked process: jemalloc's, which pyarrow starts, and so pandas.
 _HARMLESS = ("jemalloc_bg_thd",)
+#: Libraries in which the threads of all others wait.
+_WAITING_ROOMS = frozenset(("libc", "libpthread", "ld", "libstdc++", "libc++", "libgcc_s"))
+#: Bytes of a thread's stack that are read to find out where it waits.
+_STACK = 4096
+#: What a reason names at most.
+_NAMED = 4
 
 
 def fork_unsafe():
-    """Why tasks must not be forked from this process; empty if they may.
+    """Why tasks must not be forked from this process, and what to do about it; empty if they may.
 
     A fork copies only the thread that calls it. Locks that others hold stay locked for ever in the child, and
     thread pools that a library believes to have are gone.
@@ -20,26 +27,52 @@ def fork_unsafe():
     if threading is not None:
         names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
         if names:
-            return "the flow's file starts threads when it is imported: %s" % ", ".join(names[:4])
+            return "the flow's file starts threads when it is imported: %s (start them in the steps)" % _few(names)
+    libraries = _threads_of_libraries()
+    if libraries:
+        return "libraries start threads when the flow's file is imported: %s (import and use them in the steps)" % (
+            _few(libraries)
+        )
+    return ""
+
+
+def _few(names):
+    names = sorted(set(names))
+    return ", ".join(names[:_NAMED]) + (" and more" if len(names) > _NAMED else "")
+
+
+# Threads of libraries.
+
+
+def _threads_of_libraries():
+    """The libraries whose threads a fork would lose. OpenBLAS is none: it stops and restarts its own around a fork."""
     native = _native_threads()
-    more = len(native) - _explained_threads()
-    if more <= 0:
-        return ""
-    names = sorted({name for name in native if name} - {_thread_name(os.getpid())})
-    return "a library starts %s of its own when it is imported%s" % (
-        "a thread" if more == 1 else "%d threads" % more,
-        ": %s" % ", ".join(names[:4]) if names else "",
-    )
+    if not native:
+        return []
+    lost, blas, unclear = [], 0, []
+    code = _mapped_code()
+    for thread, name in native:
+        library = _library_of(thread, code)
+        if library is None:
+            unclear.append(name)
+        elif "openblas" in os.path.basename(library):
+            blas += 1
+        else:
+            lost.append(_package(library))
+    if len(unclear) > _most_of_openblas(code) - blas:
+        own = _thread_name(os.getpid())
+        lost += [name if name and name != own else "a thread without a name" for name in unclear]
+    return lost
 
 
 def _native_threads():
-    """The names of the threads beside this one that a fork would lose."""
+    """Ids and names of the threads beside this one that a fork would lose."""
     try:
         threads = os.listdir("/proc/self/task")
     except OSError:
         return []
-    names = [_thread_name(thread) for thread in threads if thread != str(os.getpid())]
-    return [name for name in names if name not in _HARMLESS]
+    named = [(thread, _thread_name(thread)) for thread in threads if thread != str(os.getpid())]
+    return [(thread, name) for thread, name in named if name not in _HARMLESS]
 
 
 def _thread_name(thread):
@@ -50,16 +83,64 @@ def _thread_name(thread):
         return ""
 
 
-def _explained_threads():
-    """How many threads OpenBLAS may have: it stops and restarts them around a fork."""
+def _mapped_code():
+    """Where the code of libraries is: start, end and path of each, in order of their addresses."""
+    code = []
+    for line in _maps().split("\n"):
+        parts = line.split(None, 5)
+        if len(parts) == 6 and "x" in parts[1] and parts[5][0] == "/":
+            start, _, end = parts[0].partition("-")
+            code.append((int(start, 16), int(end, 16), parts[5]))
+    return code
+
+
+def _maps():
     try:
-        with open("/proc/self/maps", "rb") as file:
-            maps = file.read()
+        with open("/proc/self/maps") as file:
+            return file.read()
     except OSError:
-        return 0
-    libraries = {line.rsplit(b"/", 1)[-1] for line in maps.split(b"\n") if b"openblas" in line and b"/" in line}
-    if not libraries:
-        return 0
+        return ""
+
+
+def _library_of(thread, code):
+    """The path of the library that has a thread wait; None if it does not wait, or the kernel does not tell.
+
+    It waits somewhere in the C library, and on its stack are the places where it will return to. So the first of them
+    in another library tells whose it is.
+    """
+    from _bisect import bisect_right
+
+    try:
+        with open("/proc/self/task/%s/syscall" % thread) as file:
+            top = int(file.read().split()[-2], 16)  # the last two of its numbers are where its stack and its code are
+        with open("/proc/self/mem", "rb", 0) as memory:
+            memory.seek(top)
+            stack = memory.read(_STACK)
+    except (OSError, ValueError, IndexError, OverflowError):
+        return None
+    for address in unpack_from("%dP" % (len(stack) // calcsize("P")), stack):
+        at = bisect_right(code, (address + 1,)) - 1
+        if at >= 0 and address < code[at][1] and not _is_waiting_room(code[at][2]):
+            return code[at][2]
+    return None
+
+
+def _is_waiting_room(path):
+    name = os.path.basename(path)
+    return name.split(".")[0].split("-")[0] in _WAITING_ROOMS or name.startswith(("python", "libpython"))
+
+
+def _package(library):
+    """What a user calls the library with this path: the package that has brought it, if one has."""
+    for folder in ("/site-packages/", "/dist-packages/"):
+        if folder in library:
+            return library.rpartition(folder)[2].split("/")[0].split(".")[0].lstrip("_")
+    return os.path.basename(library).split(".")[0]
+
+
+def _most_of_openblas(code):
+    """How many threads OpenBLAS may have."""
+    libraries = {path for _, _, path in code if "openblas" in os.path.basename(path)}
     each = len(os.sched_getaffinity(0))  # more it never starts, whatever the variables say
     for variable in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
         if os.environ.get(variable, "").isdigit():

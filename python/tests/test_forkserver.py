@@ -2,7 +2,6 @@
 
 import array
 import json
-import mmap
 import os
 import shutil
 import signal
@@ -12,8 +11,10 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import unittest
+from unittest import mock
 
 from fakehost import PYTHON_DIR, Conversation
 from support import FlowTest
@@ -431,58 +432,88 @@ class Safety(FlowTest):
         )
         self.assertIn("poller", host.definition["fork_unsafe"])
 
+    def unsafe(self, code, *arguments):
+        """What is said of a process that has run this code."""
+        code = "import os, sys\n%s\nfrom levada import safety\nprint(safety.fork_unsafe())" % textwrap.dedent(code)
+        return subprocess.run([sys.executable, "-c", code, *arguments], env={**os.environ, "PYTHONPATH": PYTHON_DIR},
+                              stdout=subprocess.PIPE, text=True, check=True).stdout.strip()  # fmt: skip
+
+    def library(self, *path):
+        """A library that starts threads, in a file with this name below a new folder."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        source, library = os.path.join(folder, "library.c"), os.path.join(folder, *path)
+        with open(source, "w") as file:
+            file.write(
+                "#include <pthread.h>\n#include <sys/prctl.h>\n#include <unistd.h>\n"
+                "static int told[2];\n"
+                "static void *wait(void *name) {\n"
+                "    if (name) prctl(PR_SET_NAME, name);\n"
+                "    close(told[1]);\n"
+                "    for (;;) pause();\n"
+                "}\n"
+                "void start(char *name) {\n"
+                "    pthread_t one; char end;\n"
+                "    pipe(told); pthread_create(&one, 0, wait, name);\n"
+                "    read(told[0], &end, 1); close(told[0]);\n"
+                "}\n"
+            )
+        os.makedirs(os.path.dirname(library), exist_ok=True)
+        subprocess.run(["cc", "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
+        return library
+
+    @unittest.skipUnless(LINUX and shutil.which("cc"), "/proc, and a compiler")
+    def test_threads_of_libraries(self):
+        start = """
+            import ctypes
+            library = ctypes.CDLL(sys.argv[1])
+            library.start(sys.argv[2].encode() if len(sys.argv) > 2 else None)
+            while open("/proc/self/task/%s/syscall" % max(os.listdir("/proc/self/task"), key=int)).read() == "running\\n":
+                pass  # it is about to wait
+        """
+        forest = self.library("site-packages", "_forest.libs", "libgomp-e985bcbb.so.1.0.0")
+        self.assertEqual(
+            self.unsafe(start, forest),
+            "libraries start threads when the flow's file is imported: forest (import and use them in the steps)",
+        )
+        self.assertIn(": libgomp (", self.unsafe(start, self.library("libgomp.so.1")))
+        self.assertEqual(self.unsafe(start, forest, "jemalloc_bg_thd"), "")
+
+        blas = self.library("site-packages", "numpy.libs", "libscipy_openblas64_-32a4b2a6.so")
+        self.assertEqual(self.unsafe(start, blas), "")
+        # OpenBLAS has fewer threads than it may have: those of others are not taken for the rest.
+        idle = "import ctypes; ctypes.CDLL(%r)\n" % blas
+        self.assertIn(": forest (", self.unsafe(idle + textwrap.dedent(start), forest))
+
     @unittest.skipUnless(LINUX, "/proc")
-    def test_native_threads(self):
-        sys.path.insert(0, PYTHON_DIR)
+    def test_threads_that_do_not_tell_where_they_wait(self):
         from levada import safety
 
-        self.assertEqual(safety.fork_unsafe(), "")
-        real = safety._native_threads
-        safety._native_threads = lambda: ["python", "poller", "poller"]
-        try:
-            self.assertIn("3 threads", safety.fork_unsafe())
-            self.assertIn(": poller", safety.fork_unsafe())
-            explained, safety._explained_threads = safety._explained_threads, lambda: 3
-            self.assertEqual(safety.fork_unsafe(), "")
-            safety._explained_threads = explained
-        finally:
-            safety._native_threads = real
+        def said(threads, blas=0, known=()):
+            library = dict.fromkeys(known, "/lib/libopenblas.so")
+            with mock.patch.multiple(
+                safety,
+                _native_threads=lambda: threads,
+                _library_of=lambda thread, code: library.get(thread),
+                _most_of_openblas=lambda code: blas,
+            ):
+                return safety.fork_unsafe()
 
-    @unittest.skipUnless(LINUX, "/proc")
-    def test_threads_by_name(self):
-        code = (
-            "import ctypes, threading, sys\n"
-            "from levada import safety\n"
-            "held = threading.Event()\n"
-            "def run():\n"
-            "    ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)\n"  # PR_SET_NAME
-            "    ready.set(); held.wait()\n"
-            "ready = threading.Event()\n"
-            "threading.Thread(target=run).start(); ready.wait()\n"
-            "print(safety._native_threads(), flush=True); held.set()\n"
-        )
-        for name, want in (("poller", "['poller']"), ("jemalloc_bg_thd", "[]")):
-            said = subprocess.run([sys.executable, "-c", code, name], env={**os.environ, "PYTHONPATH": PYTHON_DIR},
-                                  stdout=subprocess.PIPE, text=True).stdout  # fmt: skip
-            self.assertEqual(said.strip(), want)
+        self.assertEqual(safety.fork_unsafe(), "")
+        threads = [("1", safety._thread_name(os.getpid())), ("2", "poller"), ("3", "")]
+        self.assertIn(": a thread without a name, poller (", said(threads))
+        self.assertEqual(said(threads, blas=3), "")
+        self.assertEqual(said(threads, blas=3, known=("1",)), "")
+        self.assertIn("poller", said(threads, blas=2, known=("1",)))
 
     @unittest.skipUnless(LINUX, "/proc")
     def test_blas_threads_are_at_most_the_processors(self):
-        sys.path.insert(0, PYTHON_DIR)
         from levada import safety
 
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        library = os.path.join(folder, "libopenblas.so")
-        with open(library, "wb") as file:
-            file.write(b"x" * 4096)
-        with open(library, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
-            for setting, want in (("1", 0), ("64", len(os.sched_getaffinity(0)) - 1)):
-                os.environ["OPENBLAS_NUM_THREADS"] = setting
-                try:
-                    self.assertEqual(safety._explained_threads(), want)
-                finally:
-                    del os.environ["OPENBLAS_NUM_THREADS"]
+        code = [(0, 1, "/l/libopenblas.so"), (4, 5, "/l/libopenblas.so"), (8, 9, "/l/libother.so")]
+        for setting, want in (("1", 0), ("64", len(os.sched_getaffinity(0)) - 1)):
+            with mock.patch.dict(os.environ, OPENBLAS_NUM_THREADS=setting):
+                self.assertEqual(safety._most_of_openblas(code), want)
 
 
 class Spawn(FlowTest):
