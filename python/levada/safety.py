@@ -2,6 +2,7 @@
 
 import os
 import sys
+from _stat import S_ISFIFO, S_ISREG, S_ISSOCK
 from _struct import calcsize, unpack_from
 
 _PR_SET_PDEATHSIG = 1
@@ -19,7 +20,8 @@ def fork_unsafe():
     """Why tasks must not be forked from this process, and what to do about it; empty if they may.
 
     A fork copies only the thread that calls it. Locks that others hold stay locked for ever in the child, and
-    thread pools that a library believes to have are gone.
+    thread pools that a library believes to have are gone. Of what is open it copies nothing: all processes would read
+    the same connection, queue or file, each of them taking away what another waits for.
     """
     if sys.platform == "darwin":
         return "system frameworks of macOS do not survive a fork"
@@ -33,6 +35,9 @@ def fork_unsafe():
         return "libraries start threads when the flow's file is imported: %s (import and use them in the steps)" % (
             _few(libraries)
         )
+    shared = _shared()
+    if shared:
+        return "the flow's file opens what tasks cannot share: %s (open it in the steps)" % _few(shared)
     return ""
 
 
@@ -147,6 +152,69 @@ def _most_of_openblas(code):
             each = min(each, int(os.environ[variable]))
             break
     return len(libraries) * max(0, each - 1)
+
+
+# What is open.
+
+
+def _shared():
+    """What is open that tasks would take from each other: connections, queues, event loops, files that are read."""
+    try:
+        descriptors = os.listdir("/proc/self/fd")
+    except OSError:
+        return []
+    found, pipes = [], set()
+    for fd in descriptors:
+        try:
+            mode, flags = os.stat("/proc/self/fd/" + fd).st_mode, _flags(fd)
+            leads_to = os.readlink("/proc/self/fd/" + fd)
+        except OSError:
+            continue  # it was that of the listing
+        if not flags & os.O_CLOEXEC:
+            continue  # it is from outside, as the standard streams are: what the file opens does not outlive an exec
+        if S_ISSOCK(mode):
+            found += _peer(int(fd))
+        elif S_ISFIFO(mode):
+            if leads_to in pipes:  # with both ends: it leads to processes that are to come
+                found.append("a queue or a pool of processes")
+            pipes.add(leads_to)
+        elif leads_to == "anon_inode:[eventpoll]":
+            found.append("an event loop")
+        elif S_ISREG(mode) and _is_read(flags) and not _is_memory(leads_to):
+            found.append(os.path.basename(leads_to))
+    return found
+
+
+def _is_read(flags):
+    """Whether a file is read where the last read ended; what only grows, such as a log, may be shared."""
+    return flags & (os.O_RDWR | os.O_WRONLY) != os.O_WRONLY and not flags & os.O_APPEND
+
+
+def _is_memory(path):
+    """Whether a file is used as memory: then it is not read, and a fork shares it as it should."""
+    return path.startswith(("/memfd:", "/dev/shm/")) or path + "\n" in _maps()
+
+
+def _flags(fd):
+    """The flags that a descriptor was opened with."""
+    with open("/proc/self/fdinfo/" + fd) as file:
+        return int(file.read().partition("flags:")[2].split()[0], 8)
+
+
+def _peer(fd):
+    """Where the connection of a socket leads; nothing if it has none, or one without a name, as the host's is."""
+    from _socket import SOCK_STREAM, socket
+
+    connection = socket(fileno=os.dup(fd))
+    try:
+        peer = connection.getpeername() if connection.type == SOCK_STREAM else ""
+    except OSError:
+        peer = ""
+    finally:
+        connection.close()
+    if isinstance(peer, tuple):
+        return ["the connection to %s:%d" % peer[:2]]
+    return ["the connection to %s" % os.fsdecode(peer)] if peer else []
 
 
 def reseeders():

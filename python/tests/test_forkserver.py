@@ -515,6 +515,45 @@ class Safety(FlowTest):
             with mock.patch.dict(os.environ, OPENBLAS_NUM_THREADS=setting):
                 self.assertEqual(safety._most_of_openblas(code), want)
 
+    @unittest.skipUnless(LINUX, "/proc")
+    def test_what_tasks_cannot_share(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "data.npz")
+        with open(path, "wb") as file:
+            file.write(b"x" * 100)
+        for code, want in (
+            ("file = open(sys.argv[1], 'rb')", "data.npz"),
+            ("file = open(sys.argv[1], 'r+b')", "data.npz"),
+            ("import asyncio; loop = asyncio.new_event_loop()", "an event loop"),
+            ("import multiprocessing; queue = multiprocessing.Queue()", "a queue or a pool of processes"),
+            ("from concurrent.futures import ProcessPoolExecutor as E; pool = E(2)", "a queue or a pool of processes"),
+            (
+                "import socket; server = socket.create_server(('127.0.0.1', 0))\n"
+                "client = socket.create_connection(server.getsockname()); ends = server.accept()",
+                "the connection to 127.0.0.1:",
+            ),
+        ):
+            with self.subTest(code):
+                said = self.unsafe(code, path)
+                self.assertIn("the flow's file opens what tasks cannot share: " + want, said)
+                self.assertIn("(open it in the steps)", said)
+        for code in (
+            "file = open(sys.argv[1]); file.close()",
+            "log = open(sys.argv[1], 'a')",
+            "log = open(sys.argv[1], 'a+')",
+            "out = open(sys.argv[1] + '.out', 'w')",
+            "import mmap; file = open(sys.argv[1], 'rb'); memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)",
+            "file = open(sys.argv[1]); os.set_inheritable(file.fileno(), True)",  # as if it had come from outside
+            "null = open(os.devnull)",
+            "import multiprocessing; lock = multiprocessing.Lock()",
+            "import multiprocessing; lock = multiprocessing.get_context('spawn').Lock()",  # has a resource tracker
+            "import socket; pair = socket.socketpair()",
+            "import socket; one = socket.socket()",
+        ):
+            with self.subTest(code):
+                self.assertEqual(self.unsafe(code, path), "")
+
 
 class Spawn(FlowTest):
     def test_one_task(self):
