@@ -8,7 +8,7 @@ import os
 import resource  # wait4 would import it on first use
 import select
 import sys
-from _signal import SIG_DFL, SIGCHLD, SIGKILL, SIGTERM, set_wakeup_fd, signal
+from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGKILL, SIGTERM, set_wakeup_fd, signal
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from _struct import unpack
 from os import _exit, close, dup2, getppid, setpgid
@@ -128,6 +128,11 @@ class ForkServer:
     def _kill_all(self):
         for pid in self._ids:
             _killpg(pid, SIGKILL)
+        if os.getpgrp() == self._pid:
+            # What the user's file started, such as the processes of a pool, would wait for ever for this one. It is
+            # asked, for there may be something to clean up.
+            signal(SIGTERM, SIG_IGN)
+            _killpg(self._pid, SIGTERM)
 
     # Frames of the host.
 

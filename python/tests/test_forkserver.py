@@ -416,6 +416,18 @@ class Ending(FlowTest):
         self.assertTrue(wait_until(lambda: not alive(task)))
         os.kill(child, signal.SIGKILL)
 
+    @unittest.skipUnless(LINUX, "/proc")
+    def test_what_the_file_started_ends_with_the_server(self):
+        host = self.steps(
+            "self.child = type(self).process.pid\nself.next(self.end)",
+            classbody="import subprocess\nos.setpgid(0, 0)\nprocess = subprocess.Popen(['sleep', '60'])",
+        )
+        child = host.task("s0").values()["child"]
+        self.assertTrue(alive(child))
+        host.close()
+        self.assertEqual(host.process.returncode, 0)
+        self.assertTrue(wait_until(lambda: not alive(child)))
+
     def test_conversation_that_ends_early(self):
         host = self.steps("self.next(self.end)")
         id, conversation = host.fork()
