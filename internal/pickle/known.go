@@ -62,6 +62,10 @@ func objectType(o *Object) string {
 		return "array.array"
 	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
 		return "torch.Tensor"
+	case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
+		return "torch.nn.parameter.Parameter"
+	case "jax._src.array._reconstruct_array":
+		return "jaxlib._jax.ArrayImpl"
 	case "numpy.random._pickle.__generator_ctor":
 		return "numpy.random._generator.Generator"
 	case "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib._reconstruct_table", "pyarrow.lib._reconstruct_record_batch":
@@ -156,8 +160,11 @@ func (p *printer) special(o *Object) func() {
 	if t, ok := tableOf(o, mostShown); ok {
 		return func() { p.table(&t) }
 	}
-	if text := figureText(o); text != "" {
+	if text := figureText(o) + pictureText(o); text != "" {
 		return func() { p.str(text) }
+	}
+	if a, ok := tensorOf(o); ok {
+		return func() { p.str(a.text()) }
 	}
 	if b := rawBytes(o.State); len(b) > mostStateBytes && len(o.Args) == 0 {
 		return func() { p.str("<" + clip(Type(o)) + ", " + strconv.Itoa(len(b)) + " bytes, readable only in Python>") }

@@ -202,6 +202,11 @@ func (a array) name() string {
 	return a.dtype
 }
 
+// text is how an array is shown.
+func (a array) text() string {
+	return "<" + clip(a.class) + " shape=" + shapeText(a.shape) + " dtype=" + a.name() + ">"
+}
+
 // arrayOf reads an array's shape and type.
 func arrayOf(v Value) (array, bool) {
 	o, ok := v.(*Object)
@@ -258,7 +263,7 @@ func shapeText(shape []int64) string {
 // numpy returns how to print one of numpy's objects, nil if it is not known.
 func (p *printer) numpy(o *Object) func() {
 	if a, ok := arrayOf(o); ok {
-		return func() { p.str("<" + clip(a.class) + " shape=" + shapeText(a.shape) + " dtype=" + a.name() + ">") }
+		return func() { p.str(a.text()) }
 	}
 	if name, v, ok := scalar(o); ok {
 		return func() {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Listing is an array of numpy's, or an array or an index of pandas', of whatever elements.
+// Listing is an array of numpy's, a tensor, or an array or an index of pandas', of whatever elements.
 type Listing struct {
 	Shape []int64
 	DType string               // "" if it is not known
@@ -25,6 +25,8 @@ func ListingOf(v Value) (l Listing, ok bool) {
 	if a, isArray := arrayOf(o); isArray {
 		l.Shape, l.DType = a.shape, a.dtype
 		at, _ = valuesOf(o, 0)
+	} else if a, isTensor := tensorOf(o); isTensor {
+		l.Shape, l.DType = a.shape, a.dtype
 	} else {
 		g, isList := gridOf(o)
 		if !isList || strings.HasSuffix(Type(o), "Series") {

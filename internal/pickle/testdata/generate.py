@@ -4,6 +4,7 @@ python3 generate.py > vectors.jsonl             plain values, protocols 0 to 5
 python3 generate.py science > science.jsonl     numpy and pandas, if they are installed
 python3 generate.py arrow > arrow.jsonl         pandas whose columns pyarrow holds, if both are installed
 python3 generate.py tables > tables.jsonl       tables of polars' and pyarrow's, models, figures, if all of these are installed
+python3 generate.py tensors > tensors.jsonl     tensors of torch's, arrays of JAX's, pictures of Pillow's, if all of these are installed
 python2 generate.py > python2.jsonl             what Python 2 writes
 
 Each line: name, python (version), protocol, data (base64), repr, type, and json
@@ -395,6 +396,29 @@ def table_cases():
     yield "figure", plt.subplots(1, 2, figsize=(5, 3))[0]
 
 
+def tensor_cases():
+    """Yields name, value and what is shown."""
+    import jax
+    import PIL.Image
+    import torch
+
+    for dtype in (
+        "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex128",
+        "complex64", "uint16", "float8_e4m3fn",
+    ):  # fmt: skip
+        tensor = torch.ones((2, 3), dtype=getattr(torch, dtype))
+        yield "tensor", tensor, "<torch.Tensor shape=(2, 3) dtype=%s>" % dtype
+    yield "tensor", torch.tensor(1.5), "<torch.Tensor shape=() dtype=float32>"
+    yield "tensor", tensor[:, :1], "<torch.Tensor shape=(2, 1) dtype=float8_e4m3fn>"
+    weights = torch.nn.Linear(3, 2).state_dict()
+    yield "weights", weights, "OrderedDict({'weight': <torch.Tensor shape=(2, 3) dtype=float32>, 'bias': <torch.Tensor shape=(2,) dtype=float32>})"
+    yield "parameter", torch.nn.Parameter(torch.ones(2)), "<torch.nn.parameter.Parameter shape=(2,) dtype=float32>"
+    yield "jax", jax.numpy.ones((2, 3)), "<jax.Array shape=(2, 3) dtype=float32>"
+    yield "jax", jax.numpy.int32(7), "<jax.Array shape=() dtype=int32>"
+    yield "picture", PIL.Image.new("RGB", (4, 2)), "<PIL.Image.Image image mode=RGB size=4x2>"
+    yield "picture", PIL.Image.new("P", (4, 2)), "<PIL.Image.Image image mode=P size=4x2>"
+
+
 def arrow_column(pd, pa, values, typ):
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(values, typ)])))
 
@@ -458,7 +482,7 @@ def is_json(value):
 
 
 def main():
-    cases = science_cases() if "science" in sys.argv else arrow_cases() if "arrow" in sys.argv else table_cases() if "tables" in sys.argv else plain_cases()
+    cases = science_cases() if "science" in sys.argv else arrow_cases() if "arrow" in sys.argv else table_cases() if "tables" in sys.argv else tensor_cases() if "tensors" in sys.argv else plain_cases()
     for case in cases:
         name, value = case[0], case[1]
         shown = case[2] if len(case) > 2 and case[2] is not None else None
@@ -470,7 +494,7 @@ def main():
                 shown = shown[:-1]
         shown = [shown] if not isinstance(shown, tuple) else list(shown)
         for protocol in reversed(range(pickle.HIGHEST_PROTOCOL + 1)):
-            if "arrow" in sys.argv and protocol in (1, 3) or "tables" in sys.argv and protocol not in (2, 4, 5) or name == "figure" and protocol < 5:
+            if "arrow" in sys.argv and protocol in (1, 3) or ("tables" in sys.argv or "tensors" in sys.argv) and protocol not in (2, 4, 5) or name == "figure" and protocol < 5:
                 continue  # they differ little from their neighbours
             if protocol < 4:  # which have no place for it
                 shown = [s.replace(", fold=1", "") for s in shown]

@@ -1,4 +1,4 @@
-"""Writes values.jsonl: values as Python pickles them, with what a preview should show. Needs numpy, pandas, polars and pyarrow."""
+"""Writes values.jsonl: values as Python pickles them, with what a preview should show. Needs numpy, pandas, polars, pyarrow and torch."""
 
 import base64
 import collections
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import torch
 
 
 class Thing:
@@ -153,6 +154,8 @@ values = {
     "series of polars": (pl.Series("s", range(150)), {"kind": "table", "shape": [150, 1], "total_rows": 150, "columns": ["s"], "truncated": True}),
     "table of pyarrow": (pa.table({"a": [0.5, None]}), {"kind": "table", "shape": [2, 1], "columns": ["a"], "types": ["double"], "rows": [["0.5"], ["null"]]}),
     "wide records": ([{"c%d" % i: i for i in range(60)}], {"kind": "table", "shape": [1, 60], "truncated": True}),
+    "tensor": (torch.zeros(2, 3), {"kind": "array", "type": "torch.Tensor", "shape": [2, 3], "dtype": "float32", "rows": None, "values": None,
+                                   "text": "<torch.Tensor shape=(2, 3) dtype=float32>", "truncated": True}),
 }
 
 with open(pathlib.Path(__file__).with_name("values.jsonl"), "w") as out:
