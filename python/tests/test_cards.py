@@ -1,5 +1,6 @@
 """What components are described as, and what their descriptions look like as HTML."""
 
+import contextlib
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from levada.cards.exceptions import ComponentOverwriteNotSupportedException
 from levada.cards.markdown import to_html
 from levada.cards.mustache import render as fill_in
 from levada.cards.page import html_of, number_text, page
+from levada.cards.values import text_of
 from metaflow.cards import (
     Artifact,
     Error,
@@ -182,6 +184,29 @@ class Components(CardTest):
         self.assertEqual(shown["caption"], "100 of 150 rows, 2 of 2 columns")
         self.assertEqual(len(self.described(Table.from_dataframe(Frame(), truncate=False))["data"]), 150)
         self.assertEqual(self.described(Table.from_dataframe(7))["data"], [[]])
+
+    def test_frame_that_is_yet_to_be_computed(self):
+        """It is not asked for what it would have to compute, and which may fail."""
+
+        class Lazy:
+            def collect(self):
+                raise OSError("gone")
+
+            columns = property(collect)
+
+        class Partitioned:
+            columns, itertuples = ["a"], None
+            shape = (object(), 1)  # a number that is yet to be counted
+
+            def compute(self):
+                raise OSError("gone")
+
+        for value, method in ((Lazy(), "collect"), (Partitioned(), "compute")):
+            self.assertIn("object at", text_of(value))
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                self.assertEqual(self.described(Table.from_dataframe(value))["data"], [[]])
+            self.assertIn("Table.from_dataframe: a data frame is needed, not ", said.getvalue())
+            self.assertIn(".%s. %s() makes one of it." % (type(value).__name__, method), said.getvalue())
 
     def test_image(self):
         png = b"\x89PNG\r\n\x1a\n123"

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 from ..standard import library
 from .component import MetaflowCardComponent, rendered, trouble, warn
-from .values import describe, is_frame, plain_number, rows_of
+from .values import describe, is_frame, makes_a_frame, plain_number, rows_of, type_of
 
 #: How much of a data frame a table shows unless it is told not to cut it.
 MAX_ROWS, MAX_COLUMNS = 100, 50
@@ -73,8 +73,9 @@ class Table(MetaflowCardComponent):
     def from_dataframe(cls, dataframe=None, truncate=True):
         """A table of a pandas or polars data frame; ``truncate`` shows at most 100 rows and 50 columns."""
         if not is_frame(dataframe):
-            make = " to_frame() makes one of it." if hasattr(dataframe, "to_frame") else ""
-            warn("Table.from_dataframe: a data frame is needed, not %s.%s" % (type(dataframe).__name__, make))
+            method = makes_a_frame(dataframe)
+            make = " %s() makes one of it." % method if method else ""
+            warn("Table.from_dataframe: a data frame is needed, not %s.%s" % (type_of(dataframe), make))
             return cls()
         headers, rows, note = rows_of(dataframe, *((MAX_ROWS, MAX_COLUMNS) if truncate else (None, None)))
         table = cls(rows, headers)

@@ -47,12 +47,22 @@ def describe(value, compressed=True):
 
 
 def is_frame(value):
-    """Whether a value is a data frame of pandas, polars or the like."""
-    return (
-        hasattr(value, "columns")
-        and hasattr(value, "shape")
-        and (hasattr(value, "itertuples") or hasattr(value, "rows"))
+    """Whether a value is a data frame of pandas, polars or the like.
+
+    Its class is asked: what is yet to be computed, such as a LazyFrame, would be computed to answer for itself.
+    """
+    cls = type(value)
+    looks_like_one = (
+        hasattr(cls, "columns") and hasattr(cls, "shape") and (hasattr(cls, "itertuples") or hasattr(cls, "rows"))
     )
+    return looks_like_one and isinstance(value.shape[0], int)  # of a frame of dask, that is yet to be counted
+
+
+def makes_a_frame(value):
+    """The method of a value that makes a data frame of it; None if it has none."""
+    cls = type(value)
+    methods = ("compute", "toPandas", "collect", "to_pandas", "df") if hasattr(cls, "columns") else ("to_frame",)
+    return next((name for name in methods if hasattr(cls, name)), None)
 
 
 def rows_of(frame, max_rows=None, max_columns=None):
