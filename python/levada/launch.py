@@ -373,8 +373,7 @@ def _names_decorators(variables):
 
 
 def _may_fork():
-    """Whether no other thread would be lost by a fork."""
-    if sys.platform == "darwin":
-        return False
-    threading = sys.modules.get("threading")
-    return threading is None or threading.active_count() == 1
+    """Whether the fork server can be a fork of this process. It would not see what the fork has lost."""
+    from .safety import fork_unsafe
+
+    return not fork_unsafe()

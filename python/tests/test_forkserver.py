@@ -436,6 +436,31 @@ class Ending(FlowTest):
         self.assertOk(host.task("s0"))
 
 
+def library(test, *path):
+    """A library that starts threads, in a file with this name below a new folder."""
+    folder = tempfile.mkdtemp()
+    test.addCleanup(shutil.rmtree, folder)
+    source, library = os.path.join(folder, "library.c"), os.path.join(folder, *path)
+    with open(source, "w") as file:
+        file.write(
+            "#include <pthread.h>\n#include <sys/prctl.h>\n#include <unistd.h>\n"
+            "static int told[2];\n"
+            "static void *wait(void *name) {\n"
+            "    if (name) prctl(PR_SET_NAME, name);\n"
+            "    close(told[1]);\n"
+            "    for (;;) pause();\n"
+            "}\n"
+            "void start(char *name) {\n"
+            "    pthread_t one; char end;\n"
+            "    pipe(told); pthread_create(&one, 0, wait, name);\n"
+            "    read(told[0], &end, 1); close(told[0]);\n"
+            "}\n"
+        )
+    os.makedirs(os.path.dirname(library), exist_ok=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
+    return library
+
+
 class Safety(FlowTest):
     def test_threads(self):
         host = self.steps(
@@ -450,30 +475,6 @@ class Safety(FlowTest):
         return subprocess.run([sys.executable, "-c", code, *arguments], env={**os.environ, "PYTHONPATH": PYTHON_DIR},
                               stdout=subprocess.PIPE, text=True, check=True).stdout.strip()  # fmt: skip
 
-    def library(self, *path):
-        """A library that starts threads, in a file with this name below a new folder."""
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        source, library = os.path.join(folder, "library.c"), os.path.join(folder, *path)
-        with open(source, "w") as file:
-            file.write(
-                "#include <pthread.h>\n#include <sys/prctl.h>\n#include <unistd.h>\n"
-                "static int told[2];\n"
-                "static void *wait(void *name) {\n"
-                "    if (name) prctl(PR_SET_NAME, name);\n"
-                "    close(told[1]);\n"
-                "    for (;;) pause();\n"
-                "}\n"
-                "void start(char *name) {\n"
-                "    pthread_t one; char end;\n"
-                "    pipe(told); pthread_create(&one, 0, wait, name);\n"
-                "    read(told[0], &end, 1); close(told[0]);\n"
-                "}\n"
-            )
-        os.makedirs(os.path.dirname(library), exist_ok=True)
-        subprocess.run(["cc", "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
-        return library
-
     @unittest.skipUnless(LINUX and shutil.which("cc"), "/proc, and a compiler")
     def test_threads_of_libraries(self):
         start = """
@@ -483,15 +484,15 @@ class Safety(FlowTest):
             while open("/proc/self/task/%s/syscall" % max(os.listdir("/proc/self/task"), key=int)).read() == "running\\n":
                 pass  # it is about to wait
         """
-        forest = self.library("site-packages", "_forest.libs", "libgomp-e985bcbb.so.1.0.0")
+        forest = library(self, "site-packages", "_forest.libs", "libgomp-e985bcbb.so.1.0.0")
         self.assertEqual(
             self.unsafe(start, forest),
             "libraries start threads when the flow's file is imported: forest (import and use them in the steps)",
         )
-        self.assertIn(": libgomp (", self.unsafe(start, self.library("libgomp.so.1")))
+        self.assertIn(": libgomp (", self.unsafe(start, library(self, "libgomp.so.1")))
         self.assertEqual(self.unsafe(start, forest, "jemalloc_bg_thd"), "")
 
-        blas = self.library("site-packages", "numpy.libs", "libscipy_openblas64_-32a4b2a6.so")
+        blas = library(self, "site-packages", "numpy.libs", "libscipy_openblas64_-32a4b2a6.so")
         self.assertEqual(self.unsafe(start, blas), "")
         # OpenBLAS has fewer threads than it may have: those of others are not taken for the rest.
         idle = "import ctypes; ctypes.CDLL(%r)\n" % blas
@@ -661,6 +662,13 @@ class HandOver(FlowTest):
 
     def test_hands_over_without_it_where_threads_run(self):
         _, done = self.run_flow("import threading; threading.Thread(target=time.sleep, args=(9,), daemon=True).start()")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIsNone(json.loads(done.stdout.strip().split("\n")[1])["fd"])
+
+    @unittest.skipUnless(LINUX and shutil.which("cc"), "/proc, and a compiler")
+    def test_hands_over_without_it_where_threads_of_libraries_run(self):
+        """They would be gone in the fork, which could no longer find out that they had been there."""
+        _, done = self.run_flow("import ctypes; ctypes.CDLL(%r).start(None)" % library(self, "libgomp.so.1"))
         self.assertEqual(done.returncode, 7, done.stderr)
         self.assertIsNone(json.loads(done.stdout.strip().split("\n")[1])["fd"])
 
