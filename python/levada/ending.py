@@ -152,7 +152,8 @@ def _call(function):
 
 def _open_files():
     """The files that have a buffer, those that a fork server had before its first fork aside."""
-    return [one for one in gc.get_objects() if isinstance(one, _FILES)]
+    # By their types alone: some objects, such as a weakref's proxies, answer isinstance for another, or not at all.
+    return [one for one in gc.get_objects() if issubclass(type(one), _FILES)]
 
 
 def _survey():

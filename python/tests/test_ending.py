@@ -127,6 +127,26 @@ class Ends(FlowTest):
                     self.assertEqual(file.read(), "left")
                 os.unlink(path)
 
+    def test_objects_that_do_not_tell_their_class(self):
+        """A file is written out whatever else there is: a weakref to what is gone, for one."""
+        host = self.steps("""
+            import tempfile, weakref
+            global FILE, GONE
+            folder = tempfile.mkdtemp()
+            FILE = open(folder + "/file", "w")
+            FILE.write("written")
+            GONE = weakref.proxy(type("Short", (), {})())
+            self.folder = folder
+            self.next(self.end)
+        """)
+        result = host.task("s0")
+        self.assertOk(result)
+        folder = result.values()["folder"]
+        self.addCleanup(shutil.rmtree, folder)
+        self.assertEqual(result.stderr, "")
+        with open(folder + "/file") as file:
+            self.assertEqual(file.read(), "written")
+
 
 if __name__ == "__main__":
     unittest.main()
