@@ -332,10 +332,10 @@ func (p *Pool) each(f func(*Server)) {
 	}
 }
 
-// StartHere starts a process from the flow's own fork server, whatever the isolation is: for
-// work that is not a task, such as resolving parameters.
+// StartHere starts a process for work that is not a task, such as resolving parameters: from the flow's own fork server,
+// also where tasks are to be fresh interpreters, unless that is because nothing may be forked.
 func (p *Pool) StartHere(ctx context.Context, first First, watch Watch) (*Process, error) {
-	if p.main.spawns {
+	if p.main.spawns || p.isolation == Spawn && p.main.definition.ForkUnsafe != "" {
 		return p.spawn(first, Setting{}, watch)
 	}
 	s, err := p.server(ctx, Setting{})
