@@ -19,7 +19,7 @@
 
 __version__ = "0.1.0"
 
-from .standard import library
+from .standard import TYPE_CHECKING, library
 
 # A file of the user's may have the name of a module that one of these imports.
 with library():
@@ -102,11 +102,30 @@ _CLIENT = frozenset(
     ]
 )
 
+#: Without exec: import * leaves Python's own alone.
 __all__ = [
+    "Config",
+    "ConfigValue",
+    "DataArtifact",
+    "DeployedFlow",
+    "Deployer",
+    "Flow",
+    "FlowMutator",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "JSONTypeClass",
+    "Metaflow",
+    "NBDeployer",
+    "NBRunner",
     "Parameter",
+    "Run",
+    "Runner",
+    "Step",
+    "StepMutator",
+    "Task",
+    "USER_SKIP_STEP",
+    "UserStepDecorator",
     "airflow_external_task_sensor",
     "airflow_s3_key_sensor",
     "batch",
@@ -114,15 +133,31 @@ __all__ = [
     "catch",
     "conda",
     "conda_base",
+    "conda_environment_yml_parser",
+    "config_expr",
     "current",
+    "default_metadata",
+    "default_namespace",
     "environment",
     "exit_hook",
+    "get_metadata",
+    "get_namespace",
+    "inspect_spin",
     "kubernetes",
+    "metadata",
+    "namespace",
+    "namespaced_event_name",
+    "package_sources",
     "parallel",
+    "parallel_imap_unordered",
+    "parallel_map",
+    "profile",
     "project",
     "pypi",
     "pypi_base",
+    "pyproject_toml_parser",
     "pytorch_parallel",
+    "requirements_txt_parser",
     "resources",
     "retry",
     "schedule",
@@ -131,24 +166,63 @@ __all__ = [
     "timeout",
     "trigger",
     "trigger_on_finish",
+    "user_step_decorator",
+    "yaml_parser",
 ]
-__all__ += [name for name in _LAZY if name != "exec"]  # import * leaves Python's own alone
-__all__ += sorted(_CLIENT)
 
+if TYPE_CHECKING:  # what __getattr__ finds
+    from typing import Any
 
-def __getattr__(name):
-    if name in _LAZY:
-        from importlib import import_module
+    from .client import (
+        DataArtifact,
+        Flow,
+        Metaflow,
+        Run,
+        Step,
+        Task,
+        default_metadata,
+        default_namespace,
+        get_metadata,
+        get_namespace,
+        inspect_spin,
+        metadata,
+        namespace,
+    )
+    from .config_parsers import (
+        conda_environment_yml_parser,
+        pyproject_toml_parser,
+        requirements_txt_parser,
+        yaml_parser,
+    )
+    from .configs import Config, ConfigValue, config_expr
+    from .custom import USER_SKIP_STEP, FlowMutator, StepMutator, UserStepDecorator, user_step_decorator
+    from .deployer import DeployedFlow, Deployer
+    from .event_names import namespaced_event_name
+    from .includefile import IncludeFile
+    from .multicore import parallel_imap_unordered, parallel_map
+    from .notebook import NBDeployer, NBRunner
+    from .packaging import package_sources
+    from .profiling import profile
+    from .programs import exec as exec
+    from .runner import Runner
 
-        with library():
-            return getattr(import_module("." + _LAZY[name], __name__), name)
-    if name in _CLIENT:
-        with library():
-            from . import client
+    S3: Any
 
-        return getattr(client, name)
-    if name in _LATER:
-        from .later import Later
+if not TYPE_CHECKING:  # which would take it as a promise that there is any name
 
-        return Later(name)
-    raise AttributeError("module '%s' has no attribute '%s'" % (__name__, name))
+    def __getattr__(name):
+        if name in _LAZY:
+            from importlib import import_module
+
+            with library():
+                return getattr(import_module("." + _LAZY[name], __name__), name)
+        if name in _CLIENT:
+            with library():
+                from . import client
+
+            return getattr(client, name)
+        if name in _LATER:
+            from .later import Later
+
+            return Later(name)
+        raise AttributeError("module '%s' has no attribute '%s'" % (__name__, name))

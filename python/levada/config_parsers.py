@@ -1,6 +1,10 @@
 """Parsers for configs: of YAML, and of the files in which Python projects list their packages."""
 
 from .exceptions import MetaflowException
+from .standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _REQUIREMENT = r"^\s*(%s)\s*(?:\[([^\]]*)\])?\s*(?:@\s*(\S+)|\(?([^;()]*)\)?)\s*(;.*)?$" % _NAME
@@ -13,7 +17,7 @@ class ParserValueError(MetaflowException):
     headline = "Value error"
 
 
-def yaml_parser(content):
+def yaml_parser(content: str) -> "Any":
     """The value of a YAML text. Needs the package PyYAML."""
     return _yaml().safe_load(content)
 
@@ -71,7 +75,7 @@ def _requirement(line):
     return name, ",".join(sorted(specifiers))
 
 
-def requirements_txt_parser(content):
+def requirements_txt_parser(content: str) -> "dict[str, Any]":
     """The packages of a requirements.txt: ``{"packages": {name: version}, "python": version or None}``.
 
     Fits ``@pypi(**config)``. Options such as ``-r``, and environment markers, are a ParserValueError.
@@ -91,7 +95,7 @@ def requirements_txt_parser(content):
     return found
 
 
-def pyproject_toml_parser(content):
+def pyproject_toml_parser(content: str) -> "dict[str, Any]":
     """The packages of a pyproject.toml, of its ``project.dependencies`` and ``requires-python``; see above."""
     project = _toml(content).get("project", {})
     found = requirements_txt_parser("\n".join(project.get("dependencies", ())))
@@ -100,7 +104,7 @@ def pyproject_toml_parser(content):
     return found
 
 
-def conda_environment_yml_parser(content):
+def conda_environment_yml_parser(content: str) -> "dict[str, Any]":
     """The packages of a conda environment.yml, of its ``dependencies``; see above. It has no ``pip:`` section."""
     import re
 

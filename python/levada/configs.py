@@ -10,7 +10,10 @@ from collections.abc import Mapping
 
 from .exceptions import MetaflowException
 from .graph import place_of
-from .standard import library
+from .standard import TYPE_CHECKING, library
+
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Keyword that stands for ``**config`` until the config is known: the number of the expression follows.
 UNPACKED = "_unpacked_delayed_"
@@ -51,7 +54,7 @@ class ConfigValue(dict):
         """A ConfigValue with the keys of ``iterable``, all with the same value."""
         return cls(dict.fromkeys(iterable, value))
 
-    def __getattr__(self, key):
+    def __getattr__(self, key: str) -> "Any":
         try:
             return self[key]
         except KeyError:
@@ -137,7 +140,7 @@ def evaluate(delayed, values):
         raise MetaflowException("The %s has no value: %s" % (repr(delayed)[1:-1], what)) from None
 
 
-def config_expr(expr):
+def config_expr(expr: str) -> "Any":
     """A value that is computed from the configs of the flow when they are known.
 
     ``expr`` is Python; it sees the configs by their names, and what the module has that it stands in.
@@ -172,7 +175,7 @@ class Config:
         plain=False,
         show_default=None,
         **unknown,
-    ):
+    ) -> None:
         if not isinstance(name, str) or not name:
             raise MetaflowException(
                 'A Config begins with its name, in quotes, not %r: settings = Config("settings", ...).' % (name,)
@@ -209,12 +212,12 @@ class Config:
         """The name on the command line."""
         return self._name
 
-    def __getattr__(self, key):
+    def __getattr__(self, key: str) -> "Any":
         if key[:2] == "__" or key[:1] == "_" and key in _OWN:
             raise AttributeError(key)
         return getattr(Delayed(self._name, {}), key)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key) -> "Any":
         return Delayed(self._name, {})[key]
 
     __iter__ = None
@@ -223,7 +226,7 @@ class Config:
         """What ``**config`` asks for: one key that stands for all."""
         return Delayed(self._name, {}).keys()
 
-    def __get__(self, flow, owner=None):
+    def __get__(self, flow, owner=None) -> "Any":
         if flow is None:
             return self
         if self._value is _UNSET:

@@ -6,6 +6,13 @@ around its function, so that a task has nothing to do for them but to call it.
 """
 
 from .exceptions import BadStepDecoratorException, FailureHandledByCatch, MetaflowException
+from .standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .decorators import _Flow, _Step
+    from .mutable import MutableFlow, MutableStep
 
 #: Class attribute under which a flow keeps its own mutators. Two underscores: it is no artifact.
 FLOW_MUTATORS = "__levada_mutators__"
@@ -39,7 +46,7 @@ class _Applicable(type):
                 REGISTRY.pop(getattr(base, "decorator_name", None), None)  # only what nobody derives from can be named
             REGISTRY[cls.decorator_name] = cls
 
-    def __call__(cls, *args, **kwargs):
+    def __call__(cls, *args, **kwargs) -> "Any":
         if len(args) == 1 and not kwargs and cls._decorates(args[0]):
             return super().__call__()(args[0])
         return super().__call__(*args, **kwargs)
@@ -52,7 +59,7 @@ class _Custom(metaclass=_Applicable):
     _allowed_kwargs = True
     _kind = "decorator"
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs) -> None:
         if args and not self._allowed_args:
             if len(args) == 1 and callable(args[0]) and not kwargs:
                 raise BadStepDecoratorException(self.decorator_name, args[0])
@@ -72,7 +79,7 @@ class _Custom(metaclass=_Applicable):
         """An instance for arguments that were read from text."""
         return cls(*args, **kwargs)
 
-    def init(self, *args, **kwargs):
+    def init(self, *args: "Any", **kwargs: "Any") -> None:
         """Take the arguments of the decorator. Called once, when the configs are known."""
 
     def setup(self, resolve):
@@ -105,7 +112,7 @@ class _OfStep(_Custom):
     #: The list on the step's function that it is put into.
     _list = None
 
-    def __call__(self, function):
+    def __call__(self, function: "_Step") -> "_Step":
         """Put the decorator on a step."""
         if not _is_step(function):
             raise BadStepDecoratorException(self.decorator_name, function)
@@ -136,7 +143,7 @@ class UserStepDecorator(_OfStep):
     _list = "wrappers"
 
     #: Set to True by pre_step, the step is left out and its own transition taken. A dict has arguments for that.
-    skip_step = False
+    skip_step: "Any" = False
 
     def pre_step(self, step_name, flow, inputs=None):
         """Called before the step. May return a function to call instead of the step; ``inputs`` are those of a join."""
@@ -149,7 +156,7 @@ class UserStepDecorator(_OfStep):
         return exception
 
 
-def user_step_decorator(*args, **kwargs):
+def user_step_decorator(*args, **kwargs) -> "Any":
     """Make a step decorator of a generator function: what is before its ``yield`` runs before the step, the rest after.
 
     The function has the parameters ``(step_name, flow, inputs)``, and ``attributes`` for what the decorator is given.
@@ -234,10 +241,10 @@ class StepMutator(_Mutator, _OfStep):
     _kind = "StepMutator"
     _list = "mutators"
 
-    def pre_mutate(self, mutable_step):
+    def pre_mutate(self, mutable_step: "MutableStep") -> None:
         """Change a MutableStep while all is still open: before parameters are final and ``--with`` has its effect."""
 
-    def mutate(self, mutable_step):
+    def mutate(self, mutable_step: "MutableStep") -> None:
         """Change a MutableStep when all decorators are there, also those of ``--with``."""
 
 
@@ -255,13 +262,13 @@ class FlowMutator(_Mutator):
     def _decorates(cls, value):
         return _is_flow(value)
 
-    def pre_mutate(self, mutable_flow):
+    def pre_mutate(self, mutable_flow: "MutableFlow") -> None:
         """Change a MutableFlow while all is still open: parameters and decorators of the flow, and its steps."""
 
-    def mutate(self, mutable_flow):
+    def mutate(self, mutable_flow: "MutableFlow") -> None:
         """Change the steps of a MutableFlow when all decorators are there, also those of ``--with``."""
 
-    def __call__(self, flow_class):
+    def __call__(self, flow_class: "_Flow") -> "_Flow":
         """Put the mutator on a flow."""
         if not _is_flow(flow_class):
             raise MetaflowException("The mutator %s goes above the class of a flow." % self)

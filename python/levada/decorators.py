@@ -12,6 +12,38 @@ from .exceptions import (
     DuplicateStepDecoratorException,
     InvalidDecoratorAttribute,
 )
+from .standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol, TypeVar, overload
+
+    _Step = TypeVar("_Step", bound=Callable[..., Any])
+    _Flow = TypeVar("_Flow", bound=type)
+
+    class OnStep(Protocol):
+        """A decorator of steps, bare or with attributes. What it decorates keeps its type."""
+
+        @overload
+        def __call__(self, step: _Step, /) -> _Step: ...
+        @overload
+        def __call__(self, **attributes: Any) -> Callable[[_Step], _Step]: ...
+
+    class OnFlow(Protocol):
+        """A decorator of flows, bare or with attributes. What it decorates keeps its type."""
+
+        @overload
+        def __call__(self, flow: _Flow, /) -> _Flow: ...
+        @overload
+        def __call__(self, **attributes: Any) -> Callable[[_Flow], _Flow]: ...
+
+    @overload
+    def step(function: _Step, /) -> _Step: ...
+    @overload
+    def step(
+        *, start: bool = False, end: bool = False, node_info: "dict[str, Any] | None" = None
+    ) -> Callable[[_Step], _Step]: ...
+
 
 #: Class attribute under which a flow keeps its own decorators. Two underscores: it is no artifact.
 FLOW_DECORATORS = "__levada_decorators__"
@@ -122,13 +154,13 @@ def _front(cls, attach, doc):
     return decorate
 
 
-def _step_decorator(name, doc, multiple=False, /, **defaults):
+def _step_decorator(name, doc, multiple=False, /, **defaults) -> "OnStep":
     cls = type(name, (StepDecorator,), {"name": name, "defaults": defaults, "allow_multiple": multiple})
     STEP_DECORATORS[name] = cls
     return _front(cls, _attach_to_step, doc)
 
 
-def _flow_decorator(name, doc, multiple=False, /, **defaults):
+def _flow_decorator(name, doc, multiple=False, /, **defaults) -> "OnFlow":
     cls = type(name, (FlowDecorator,), {"name": name, "defaults": defaults, "allow_multiple": multiple})
     FLOW_DECORATOR_CLASSES[name] = cls
     return _front(cls, _attach_to_flow, doc)

@@ -15,7 +15,9 @@ class Deployer:
     deploy to: choosing one is an error that names it.
     """
 
-    def __init__(self, flow_file, show_output=True, profile=None, env=None, cwd=None, file_read_timeout=3600, **kwargs):
+    def __init__(
+        self, flow_file, show_output=True, profile=None, env=None, cwd=None, file_read_timeout=3600, **kwargs
+    ) -> None:
         self.flow_file = os.path.abspath(flow_file)
         if not os.path.isfile(self.flow_file):
             raise FileNotFoundError("There is no flow file %s" % self.flow_file)

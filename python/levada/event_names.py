@@ -22,7 +22,7 @@ class _Namespaced:
         return "<event %s of the project and branch>" % self._name
 
 
-def namespaced_event_name(event_name):
+def namespaced_event_name(event_name: str) -> "_Namespaced":
     """The name of an event that only this branch of the project hears of: ``mfns.<project>.<branch>.<name>``.
 
     It is a function, for ``@trigger(event=namespaced_event_name("new_data"))``: project and branch are known later.

@@ -13,7 +13,7 @@ class Trigger:
     name. Its id is the pathspec of the last task.
     """
 
-    def __init__(self, events=(), runs=None):
+    def __init__(self, events=(), runs=None) -> None:
         events = [MetaflowEvent(**event) if isinstance(event, dict) else event for event in events]
         self._events = sorted(events, key=lambda event: event.timestamp, reverse=True)
         self._runs = list(runs) if runs is not None else None

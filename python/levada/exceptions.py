@@ -51,7 +51,7 @@ class MetaflowException(Exception):
 
     headline = "Flow failed"
 
-    def __init__(self, msg="", lineno=None, source_file=None):
+    def __init__(self, msg="", lineno=None, source_file=None) -> None:
         self.message = msg
         self.line_no = lineno
         self.source_file = source_file
@@ -80,7 +80,7 @@ class ParameterFieldFailed(MetaflowException):
 
     headline = "Parameter field failed"
 
-    def __init__(self, name, field, trace=""):
+    def __init__(self, name, field, trace="") -> None:
         super().__init__(
             "The function that computes the field '%s' of the parameter '%s' raised an exception:\n\n%s"
             % (field, name, trace)
@@ -110,7 +110,7 @@ class MetaflowNamespaceMismatch(MetaflowException):
 
     headline = "Object not in the current namespace"
 
-    def __init__(self, namespace):
+    def __init__(self, namespace) -> None:
         super().__init__("Object not in namespace '%s'" % namespace)
 
 
@@ -137,7 +137,7 @@ class MetaflowUnknownUser(MetaflowException):
 
     headline = "Unknown user"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("The user name could not be determined. Set the environment variable METAFLOW_USER.")
 
 
@@ -146,7 +146,7 @@ class InvalidDecoratorAttribute(MetaflowException):
 
     headline = "Unknown decorator attribute"
 
-    def __init__(self, deconame, attr, defaults=()):
+    def __init__(self, deconame, attr, defaults=()) -> None:
         from .spelling import meant
 
         known = ", ".join(sorted(defaults)) or "none"
@@ -173,7 +173,7 @@ class UnhandledInMergeArtifactsException(MetaflowException):
 
     headline = "Unhandled artifacts in merge"
 
-    def __init__(self, msg, unhandled):
+    def __init__(self, msg, unhandled) -> None:
         super().__init__(msg)
         self.artifact_names = unhandled
 
@@ -183,7 +183,7 @@ class MissingInMergeArtifactsException(MetaflowException):
 
     headline = "Missing artifacts in merge"
 
-    def __init__(self, msg, unhandled):
+    def __init__(self, msg, unhandled) -> None:
         super().__init__(msg)
         self.artifact_names = unhandled
 
@@ -195,7 +195,7 @@ class MetaflowExceptionWrapper(Exception):
     or None.
     """
 
-    def __init__(self, exc=None, stacktrace=None):
+    def __init__(self, exc=None, stacktrace=None) -> None:
         super().__init__()
         if exc is not None:
             from .failure import message
@@ -241,7 +241,7 @@ class UnpicklableArtifactException(MetaflowException):
 
     headline = "Cannot pickle artifact"
 
-    def __init__(self, artifact_name, reason=None):
+    def __init__(self, artifact_name, reason=None) -> None:
         msg = "The artifact '%s' cannot be pickled" % artifact_name
         super().__init__("%s: %s." % (msg, reason) if reason else msg + ".")
 
@@ -269,7 +269,7 @@ class FailureHandledByCatch(MetaflowException):
 
     headline = "Task execution failed but @catch handled it"
 
-    def __init__(self, retry_count, died=None):
+    def __init__(self, retry_count, died=None) -> None:
         said = "The process of the task ended without an exception on each of its %d attempts" % retry_count
         super().__init__(said + ("; the last: %s." % died if died else "."))
 
@@ -288,7 +288,7 @@ class BadStepDecoratorException(MetaflowException):
 
     headline = "Syntax error"
 
-    def __init__(self, deco, func, attributes=None):
+    def __init__(self, deco, func, attributes=None) -> None:
         if callable(func):
             said = (
                 "You tried to apply the decorator '%s' to '%s', which is not a step. "
@@ -306,7 +306,7 @@ class BadFlowDecoratorException(MetaflowException):
 
     headline = "Syntax error"
 
-    def __init__(self, deconame, target=None, attributes=None):
+    def __init__(self, deconame, target=None, attributes=None) -> None:
         said = "The decorator '%s' goes above the class of a flow." % deconame
         if target is not None and not callable(target):
             said = "The decorator '%s' was given %r without a name." % (deconame, target)
@@ -319,7 +319,7 @@ class DuplicateStepDecoratorException(MetaflowException):
 
     headline = "Duplicate decorators"
 
-    def __init__(self, deco, func):
+    def __init__(self, deco, func) -> None:
         super().__init__("The step '%s' has the decorator '%s' twice. Remove one of them." % (func.__name__, deco))
 
 
@@ -328,7 +328,7 @@ class DuplicateFlowDecoratorException(MetaflowException):
 
     headline = "Duplicate decorators"
 
-    def __init__(self, deco):
+    def __init__(self, deco) -> None:
         super().__init__(
             "The flow has the decorator '%s' twice, perhaps through inheritance. Remove one of them." % deco
         )
@@ -339,7 +339,7 @@ class UnknownStepDecoratorException(MetaflowException):
 
     headline = "Unknown step decorator"
 
-    def __init__(self, deconame, known=()):
+    def __init__(self, deconame, known=()) -> None:
         from .spelling import meant
 
         text = "There is no step decorator '%s'.%s Known: %s."
@@ -351,7 +351,7 @@ class UnknownFlowDecoratorException(MetaflowException):
 
     headline = "Unknown flow decorator"
 
-    def __init__(self, deconame, known=()):
+    def __init__(self, deconame, known=()) -> None:
         super().__init__("There is no flow decorator '%s'. Known: %s." % (deconame, ", ".join(sorted(known))))
 
 
@@ -360,7 +360,7 @@ class UsageError(MetaflowException):
 
     headline = "Usage"
 
-    def __init__(self, message, parameter=None):
+    def __init__(self, message, parameter=None) -> None:
         super().__init__(message)
         self.parameter = parameter
 
@@ -370,7 +370,7 @@ class NotAvailable(MetaflowException, AttributeError):
 
     headline = "Not available"
 
-    def __init__(self, name, instead=""):
+    def __init__(self, name, instead="") -> None:
         super().__init__(
             "'%s' is not available in this version of Levada. %sWhat is planned is listed on the page about "
             "compatibility (docs/compatibility.md)." % (name, instead and instead + " ")

@@ -10,6 +10,10 @@ import sys
 from .exceptions import MetaflowException
 from .importing import explain_mistakes
 from .parameters import Parameter
+from .standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 explain_mistakes()
 
@@ -27,21 +31,22 @@ class FlowSpec:
 
     __slots__ = ("_levada", "__dict__", "__weakref__")
 
-    def __init__(self, use_cli=True):
+    def __init__(self, use_cli: bool = True) -> None:
         self._levada = None
         if use_cli:
             from .launch import launch
 
             launch(self)
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: "Any") -> None:
         super().__init_subclass__(**kwargs)
         if cls.__init__ is not FlowSpec.__init__:
-            cls.__init__ = _noticed(cls.__init__)
+            # Not an assignment: jedi, in which editors look things up, would follow that round and round.
+            type.__setattr__(cls, "__init__", _noticed(cls.__init__))
 
     # Artifacts.
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> "Any":
         # Python comes here only for what neither the instance nor the class has.
         if name[:2] != "__" and name != "_levada":
             task = getattr(self, "_levada", None)
@@ -87,25 +92,25 @@ class FlowSpec:
     # Where the task stands.
 
     @property
-    def index(self):
+    def index(self) -> "Any":
         """The position in the innermost foreach, from 0; None outside of one."""
         task = self._levada
         return None if task is None else task.index()
 
     @property
-    def input(self):
+    def input(self) -> "Any":
         """The element of the innermost foreach; None outside of one."""
         task = self._levada
         return None if task is None else task.item()
 
-    def foreach_stack(self):
+    def foreach_stack(self) -> "list[tuple[int, int, Any]]":
         """One tuple ``(index, number of elements, element)`` for each foreach around the task, outermost first."""
         task = self._levada
         return [] if task is None else task.foreach_stack()
 
     # Transitions.
 
-    def next(self, *dsts, **kwargs):
+    def next(self, *dsts: "Any", **kwargs: "Any") -> None:
         """Say which steps follow. The last statement of each step but the last::
 
         self.next(self.a)
@@ -127,7 +132,9 @@ class FlowSpec:
                     return
         task.next(self, dsts, kwargs)
 
-    def merge_artifacts(self, inputs, exclude=None, include=None):
+    def merge_artifacts(
+        self, inputs: "Any", exclude: "list[str] | None" = None, include: "list[str] | None" = None
+    ) -> None:
         """In a join: take over the artifacts that all inputs agree about.
 
         What inputs disagree about has to be set on ``self`` before, or named in ``exclude``. ``include`` limits the
@@ -141,7 +148,7 @@ class FlowSpec:
     # The rest.
 
     @property
-    def script_name(self):
+    def script_name(self) -> str:
         """The name of the flow's file."""
         from os.path import basename
 

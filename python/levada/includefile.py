@@ -35,7 +35,7 @@ class IncludeFile(Parameter):
         default=None,
         show_default=None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(
             name, default=default, type=str, help=help, required=required, show_default=show_default, **kwargs
         )

@@ -6,7 +6,11 @@ import signal
 import sys
 
 from .exceptions import MetaflowException
-from .standard import library
+from .standard import TYPE_CHECKING, library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 #: Seconds between two looks at processes whose pipes say nothing.
 _LOOK = 0.2
@@ -55,7 +59,7 @@ def _ended(running):
                 return pid, status == 0
 
 
-def parallel_imap_unordered(func, iterable, max_parallel=None, dir=None):
+def parallel_imap_unordered(func, iterable, max_parallel=None, dir=None) -> "Iterator[Any]":
     """Yield ``func(element)`` for each element, in the order in which they are done.
 
     At most ``max_parallel`` processes, by default one a core, run at once. What they return is pickled into a file in
@@ -66,7 +70,7 @@ def parallel_imap_unordered(func, iterable, max_parallel=None, dir=None):
         yield value
 
 
-def parallel_map(func, iterable, max_parallel=None, dir=None):
+def parallel_map(func, iterable, max_parallel=None, dir=None) -> "list[Any]":
     """A list of ``func(element)`` for each element, in order, computed by several processes at once; see above."""
     found = sorted(_indexed(func, iterable, max_parallel, dir), key=lambda pair: pair[0])
     return [value for _, value in found]

@@ -19,7 +19,11 @@ from .exceptions import (
 )
 from .graph import steps_of
 from .parameters import Parameter, parameters_of
-from .standard import library
+from .standard import TYPE_CHECKING, library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 
 def parse(spec):
@@ -71,11 +75,11 @@ class _Mutable:
     def _named(self, name):
         return [spec for spec in self.decorator_specs if name == spec["." in name]]
 
-    def has_decorator(self, name):
+    def has_decorator(self, name) -> bool:
         """Whether there is a decorator with this name; one with a dot is a dotted path."""
         return bool(self._named(name))
 
-    def get_decorator_specs(self, name):
+    def get_decorator_specs(self, name) -> "Any":
         """Those of ``decorator_specs`` with this name; one with a dot is a dotted path."""
         return self._named(name)
 
@@ -153,7 +157,7 @@ class MutableStep(_Mutable):
         self._function = function
 
     @property
-    def flow(self):
+    def flow(self) -> "MutableFlow":
         """The flow of the step, a MutableFlow."""
         return MutableFlow(self._preparation, self._who)
 
@@ -163,11 +167,11 @@ class MutableStep(_Mutable):
         return [*function.decorators, *custom]
 
     @property
-    def decorator_specs(self):
+    def decorator_specs(self) -> "Any":
         """All decorators and mutators of the step: tuples of name, dotted path, arguments by position, by name."""
         return iter([spec_of(decorator) for decorator in self._all()])
 
-    def add_decorator(self, deco_type, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE):
+    def add_decorator(self, deco_type, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE) -> "Any":
         """Add a decorator: the function or class, or its text ``"name:key=value"``. Mutators only in ``pre_mutate``.
 
         Returns the decorator, or None if one that was there already has stayed.
@@ -197,7 +201,7 @@ class MutableStep(_Mutable):
             added.setup(self._preparation.resolve)
         return added
 
-    def remove_decorator(self, deco_name, deco_args=None, deco_kwargs=None):
+    def remove_decorator(self, deco_name, deco_args=None, deco_kwargs=None) -> bool:
         """Remove the decorators with a name, and with these arguments if any are given; whether there was one."""
         function = self._function
         found = self._matching(self._all(), deco_name, deco_args, deco_kwargs)
@@ -221,28 +225,28 @@ class MutableFlow(_Mutable):
         self._who = who
 
     @property
-    def decorator_specs(self):
+    def decorator_specs(self) -> "Any":
         """All decorators and mutators of the flow: tuples of name, dotted path, arguments by position, by name."""
         flow_class = self._preparation.flow_class
         return iter([spec_of(decorator) for decorator in [*flow_decorators(flow_class), *flow_mutators(flow_class)]])
 
     @property
-    def configs(self):
+    def configs(self) -> "Any":
         """The configs: tuples of name and value."""
         return iter([(config.name, config._value) for config in self._preparation.configs.values()])
 
     @property
-    def parameters(self):
+    def parameters(self) -> "Any":
         """The parameters: tuples of attribute and Parameter."""
         return iter(list(parameters_of(self._preparation.flow_class).items()))
 
     @property
-    def steps(self):
+    def steps(self) -> "Iterator[tuple[str, MutableStep]]":
         """The steps: tuples of name and MutableStep."""
         found = steps_of(self._preparation.flow_class)
         return iter([(name, MutableStep(self._preparation, self._who, step)) for name, step in found.items()])
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> "Any":
         if name[:1] == "_":
             raise AttributeError(name)
         flow_class = self._preparation.flow_class
@@ -256,7 +260,7 @@ class MutableFlow(_Mutable):
             return value._value
         raise AttributeError("The flow %s has no step, parameter or config '%s'" % (flow_class.__name__, name))
 
-    def add_parameter(self, name, value, overwrite=False):
+    def add_parameter(self, name, value, overwrite=False) -> None:
         """Add a Parameter or IncludeFile as the attribute ``name``. Only in ``pre_mutate``.
 
         An attribute that is there already is an error, unless ``overwrite`` is set.
@@ -275,7 +279,7 @@ class MutableFlow(_Mutable):
         setattr(flow_class, name, value)
         value.__set_name__(flow_class, name)
 
-    def remove_parameter(self, parameter_name):
+    def remove_parameter(self, parameter_name: str) -> bool:
         """Remove the parameter with this name on the command line; whether there was one. Only in ``pre_mutate``."""
         self._only_early("Removing parameter", parameter_name)
         flow_class = self._preparation.flow_class
@@ -287,7 +291,7 @@ class MutableFlow(_Mutable):
                 return True
         return False
 
-    def add_decorator(self, deco_type, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE):
+    def add_decorator(self, deco_type, deco_args=None, deco_kwargs=None, duplicates=_Mutable.IGNORE) -> "Any":
         """Add a decorator or mutator: the function or class, or its text ``"name:key=value"``. Only in ``pre_mutate``.
 
         Returns the decorator, or None if one that was there already has stayed.
@@ -323,7 +327,7 @@ class MutableFlow(_Mutable):
             DuplicateFlowDecoratorException(cls.name),
         )  # fmt: skip
 
-    def remove_decorator(self, deco_name, deco_args=None, deco_kwargs=None):
+    def remove_decorator(self, deco_name, deco_args=None, deco_kwargs=None) -> bool:
         """Remove the decorators with a name, and with these arguments if any are given; whether there was one.
 
         Only in ``pre_mutate``. Mutators stay: they are at work.

@@ -11,7 +11,13 @@ import sys
 from .deployer import Deployer
 from .exceptions import MetaflowException
 from .runner import Runner
-from .standard import library
+from .standard import TYPE_CHECKING, library
+
+if TYPE_CHECKING:
+    from typing import Any, Union
+
+    from .client import Run
+    from .runner import ExecutingRun, ExecutingTask
 
 _NAMES = ("NBRunner", "NBDeployer")
 
@@ -151,7 +157,9 @@ class NBRunner:
     ``Runner``.
     """
 
-    def __init__(self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs):
+    def __init__(
+        self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs
+    ) -> None:
         self._file = _CellFile(flow, base_dir, NBRunnerInitializationError)
         try:
             self._runner = Runner(
@@ -168,16 +176,16 @@ class NBRunner:
             raise
 
     @property
-    def runner(self):
+    def runner(self) -> "Runner":
         """The Runner of the flow's file."""
         self._file.restore()
         return self._runner
 
-    def nbrun(self, **kwargs):
+    def nbrun(self, **kwargs) -> "Union[Run, Any]":
         """Run the flow, wait for its end, clean up, and return the ``metaflow.Run``."""
         return self._once(self.runner.run, kwargs)
 
-    def nbresume(self, **kwargs):
+    def nbresume(self, **kwargs) -> "Union[Run, Any]":
         """Resume a run, wait for its end, clean up, and return the new ``metaflow.Run``."""
         return self._once(self.runner.resume, kwargs)
 
@@ -187,27 +195,27 @@ class NBRunner:
         finally:
             self.cleanup()
 
-    def run(self, **kwargs):
+    def run(self, **kwargs) -> "ExecutingRun":
         """See ``Runner.run``."""
         return self.runner.run(**kwargs)
 
-    def resume(self, **kwargs):
+    def resume(self, **kwargs) -> "ExecutingRun":
         """See ``Runner.resume``."""
         return self.runner.resume(**kwargs)
 
-    def spin(self, pathspec, **kwargs):
+    def spin(self, pathspec, **kwargs) -> "ExecutingTask":
         """See ``Runner.spin``."""
         return self.runner.spin(pathspec, **kwargs)
 
-    async def async_run(self, **kwargs):
+    async def async_run(self, **kwargs) -> "ExecutingRun":
         """See ``Runner.async_run``."""
         return await self.runner.async_run(**kwargs)
 
-    async def async_resume(self, **kwargs):
+    async def async_resume(self, **kwargs) -> "ExecutingRun":
         """See ``Runner.async_resume``."""
         return await self.runner.async_resume(**kwargs)
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """Remove the log files and the file of the flow."""
         self._runner.cleanup()
         self._file.remove()
@@ -223,7 +231,9 @@ class NBRunner:
 class NBDeployer:
     """Deploys the flow that a cell of this notebook defines. See ``NBRunner`` and ``Deployer``."""
 
-    def __init__(self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs):
+    def __init__(
+        self, flow, show_output=True, profile=None, env=None, base_dir=None, file_read_timeout=3600, **kwargs
+    ) -> None:
         self._file = _CellFile(flow, base_dir, NBDeployerInitializationError)
         self.deployer = Deployer(
             self._file.path,
@@ -238,6 +248,6 @@ class NBDeployer:
     def __getattr__(self, name):
         return getattr(self.__dict__["deployer"], name)
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """Remove the file of the flow."""
         self._file.remove()

@@ -2,7 +2,10 @@
 
 from . import options
 from .exceptions import MetaflowException, UsageError
-from .standard import library
+from .standard import TYPE_CHECKING, library
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _UNSET = object()
 _TRUE = frozenset(("1", "true", "t", "yes", "y", "on"))
@@ -82,7 +85,9 @@ class Parameter:
         parameter._given = (args, kwargs)  # to make it anew when the configs are known that it uses
         return parameter
 
-    def __init__(self, name=None, default=None, type=None, help=None, required=None, show_default=None, **kwargs):
+    def __init__(
+        self, name=None, default=None, type=None, help=None, required=None, show_default=None, **kwargs
+    ) -> None:
         if not (isinstance(name, str) and name or getattr(name, "levada_delayed", False)):
             raise MetaflowException(
                 "A %s begins with its name, in quotes, not %r: alpha = %s(\"alpha\", ...)."
@@ -142,7 +147,7 @@ class Parameter:
     def __set_name__(self, owner, attribute):
         self.attribute = attribute
 
-    def __get__(self, flow, owner=None):
+    def __get__(self, flow, owner=None) -> "Any":
         if flow is None:
             return self
         return flow._levada_shared(self.attribute, self)

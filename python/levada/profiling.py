@@ -4,9 +4,14 @@ import sys
 from contextlib import contextmanager
 from time import perf_counter
 
+from .standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @contextmanager
-def profile(label, stats_dict=None):
+def profile(label: str, stats_dict: "dict[str, int] | None" = None) -> "Iterator[None]":
     """Measure the block of the ``with`` statement.
 
     Prints when it begins and how many milliseconds it took; or, given a dict, adds them to ``stats_dict[label]``.

@@ -4,6 +4,12 @@ from shlex import split
 
 from .decorators import STEP_DECORATORS, StepDecorator, _attach_to_step
 from .exceptions import MetaflowException
+from .standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .decorators import _Step
 
 
 class Exec(StepDecorator):
@@ -16,7 +22,7 @@ class Exec(StepDecorator):
 STEP_DECORATORS["exec"] = Exec
 
 
-def exec(command, inputs=(), outputs=(), protocol=False):
+def exec(command, inputs=(), outputs=(), protocol=False) -> "Callable[[_Step], _Step]":
     """Let a program run the step. The step's body is not run; its ``self.next`` says what follows.
 
     ``command`` is the program and its arguments, as a list or as one string: a name with a slash is relative to the

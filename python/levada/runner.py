@@ -16,7 +16,13 @@ import time
 from .commandline import command_words, given_configs, top_words
 from .exceptions import MetaflowNotFound
 from .flowfile import definition_of, sdk_environment
-from .standard import library
+from .standard import TYPE_CHECKING, library
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any, Union
+
+    from .client import Run, Task
 
 _PAUSE = 0.02  # seconds between two looks at a process
 _STREAMS = ("stdout", "stderr")
@@ -58,7 +64,7 @@ class Command:
             )
 
     @property
-    def returncode(self):
+    def returncode(self) -> "int | None":
         """The exit code, None while it runs."""
         return self.process.poll()
 
@@ -160,7 +166,7 @@ class ExecutingProcess:
     async def __aexit__(self, kind, error, trace):
         self.runner.__exit__(kind, error, trace)
 
-    async def wait(self, timeout=None, stream=None):
+    async def wait(self, timeout=None, stream=None) -> "ExecutingProcess":
         """Wait for the end, at most ``timeout`` seconds; then the process is ended and the status is ``timeout``.
 
         ``stream``, "stdout" or "stderr", is printed meanwhile. Returns this object.
@@ -186,7 +192,7 @@ class ExecutingProcess:
         async for _, line in self.stream_log(stream):
             print(line)
 
-    async def stream_log(self, stream, position=None):
+    async def stream_log(self, stream, position=None) -> "AsyncIterator[tuple[int, str]]":
         """Yield ``(position, line)`` for the lines of "stdout" or "stderr", until the process has ended.
 
         A position that was yielded, given to another call, goes on behind its line.
@@ -197,12 +203,12 @@ class ExecutingProcess:
             yield behind, line
 
     @property
-    def returncode(self):
+    def returncode(self) -> "int | None":
         """The exit code, None while it runs."""
         return self.command_obj.returncode
 
     @property
-    def status(self):
+    def status(self) -> str:
         """``running``, ``successful``, ``failed`` or ``timeout``."""
         if self.command_obj.timeout:
             return "timeout"
@@ -211,12 +217,12 @@ class ExecutingProcess:
         return "failed" if self.returncode else "successful"
 
     @property
-    def stdout(self):
+    def stdout(self) -> str:
         """What it has written to stdout so far. FileNotFoundError after a cleanup."""
         return self.command_obj.text("stdout")
 
     @property
-    def stderr(self):
+    def stderr(self) -> str:
         """What it has written to stderr so far. FileNotFoundError after a cleanup."""
         return self.command_obj.text("stderr")
 
@@ -224,7 +230,7 @@ class ExecutingProcess:
 class ExecutingRun(ExecutingProcess):
     """A run that goes on or has ended. ``run`` is its ``metaflow.Run``."""
 
-    def __init__(self, runner, command_obj, run):
+    def __init__(self, runner, command_obj, run: "Union[Run, Any]"):
         super().__init__(runner, command_obj)
         self.run = run
 
@@ -235,7 +241,7 @@ class ExecutingRun(ExecutingProcess):
 class ExecutingTask(ExecutingProcess):
     """A spun task. ``task`` is its ``metaflow.Task``."""
 
-    def __init__(self, runner, command_obj, task):
+    def __init__(self, runner, command_obj, task: "Union[Task, Any]"):
         super().__init__(runner, command_obj)
         self.task = task
 
@@ -255,7 +261,9 @@ class Runner:
     MetaflowException if there is no flow in it.
     """
 
-    def __init__(self, flow_file, show_output=True, profile=None, env=None, cwd=None, file_read_timeout=3600, **kwargs):
+    def __init__(
+        self, flow_file, show_output=True, profile=None, env=None, cwd=None, file_read_timeout=3600, **kwargs
+    ) -> None:
         self.flow_file = os.path.abspath(flow_file)
         if not os.path.isfile(self.flow_file):
             raise FileNotFoundError("There is no flow file %s" % self.flow_file)
@@ -273,7 +281,7 @@ class Runner:
             self.flow_file, sys.executable, self.env_vars, self.cwd, given_configs(kwargs, self.env_vars)
         )
 
-    def __enter__(self):
+    def __enter__(self) -> "Runner":
         return self
 
     def __exit__(self, kind, error, trace):
@@ -282,13 +290,13 @@ class Runner:
                 command.interrupt()
         self.cleanup()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> "Runner":
         return self
 
     async def __aexit__(self, kind, error, trace):
         self.__exit__(kind, error, trace)
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """Remove the log files. What is still running goes on."""
         from shutil import rmtree
 
@@ -298,7 +306,7 @@ class Runner:
 
     # What it runs.
 
-    def run(self, **kwargs):
+    def run(self, **kwargs) -> "ExecutingRun":
         """Run the flow and wait for its end. Parameters and the options of ``run`` are arguments: ``alpha=1``,
         ``tags=["a"]``, ``max_workers=4``. Returns an ExecutingRun, also when the run has failed.
 
@@ -306,23 +314,23 @@ class Runner:
         """
         return self._block("run", kwargs, ExecutingRun)
 
-    def resume(self, **kwargs):
+    def resume(self, **kwargs) -> "ExecutingRun":
         """Resume a run and wait for its end: ``origin_run_id="12", step_to_rerun="train"``. See ``run``."""
         return self._block("resume", kwargs, ExecutingRun)
 
-    def spin(self, pathspec, **kwargs):
+    def spin(self, pathspec, **kwargs) -> "ExecutingTask":
         """Run one step again and wait for its end: ``spin("12/train")``. Returns an ExecutingTask."""
         return self._block("spin", dict(kwargs, pathspec=pathspec), ExecutingTask)
 
-    async def async_run(self, **kwargs):
+    async def async_run(self, **kwargs) -> "ExecutingRun":
         """Start a run; returns an ExecutingRun as soon as its id is known. See ``run``."""
         return await self._start("run", kwargs, ExecutingRun)
 
-    async def async_resume(self, **kwargs):
+    async def async_resume(self, **kwargs) -> "ExecutingRun":
         """Start resuming a run; returns an ExecutingRun as soon as the id of the new one is known."""
         return await self._start("resume", kwargs, ExecutingRun)
 
-    async def async_spin(self, pathspec, **kwargs):
+    async def async_spin(self, pathspec, **kwargs) -> "ExecutingTask":
         """Start running one step again; returns an ExecutingTask as soon as it has an id."""
         return await self._start("spin", dict(kwargs, pathspec=pathspec), ExecutingTask)
 

@@ -2,6 +2,15 @@
 
 from os import environ
 
+from .standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .client import Run, Task
+    from .events import Trigger
+    from .tuples import Parallel
+
 # What is known, or None and not an error, where no task runs.
 _outside = dict.fromkeys((
     "flow_name", "run_id", "step_name", "task_id", "retry_count", "origin_run_id", "pathspec", "task", "run",
@@ -113,10 +122,60 @@ class Current:
 
     __slots__ = ("_task",)
 
+    if TYPE_CHECKING:  # what _ATTRIBUTES has, as it is in a task
+        flow_name: str
+        """The name of the flow."""
+        run_id: str
+        """The id of the run."""
+        step_name: str
+        """The name of the step."""
+        task_id: str
+        """The id of the task."""
+        retry_count: int
+        """The number of the attempt, from 0."""
+        origin_run_id: "str | None"
+        """The id of the run that this one resumes; None if it resumes none."""
+        pathspec: str
+        """What the Client finds the task by: ``MyFlow/12/train/3``."""
+        namespace: str
+        """The namespace of the run."""
+        username: str
+        """The name of the user who started the run."""
+        tags: "set[str]"
+        """The tags of the run."""
+        parameter_names: "list[str]"
+        """The names of the flow's parameters and configs."""
+        graph: "dict[str, Any]"
+        """The steps of the flow, and how they follow each other."""
+        graph_info: "dict[str, Any]"
+        """Another name of ``graph``."""
+        project_name: str
+        """The name of the @project."""
+        branch_name: str
+        """The branch of the @project."""
+        is_user_branch: bool
+        """Whether the branch of the @project is the user's own."""
+        is_production: bool
+        """Whether the run is one of production."""
+        project_flow_name: str
+        """The name of the flow with project and branch in front."""
+        parallel: "Parallel"
+        """The gang that the task belongs to: ``main_ip``, ``num_nodes``, ``node_index``, ``control_task_id``."""
+        is_parallel: bool
+        """True in a step with @parallel."""
+        task: "Task"
+        """The task, as the Client has it."""
+        run: "Run"
+        """The run, as the Client has it."""
+        trigger: "Trigger"
+        """The events that started the run."""
+        card: "Any"
+        """The step's card: ``current.card.append(…)``, of several ``current.card["id"]``."""
+
     def __init__(self):
         Current._task.__set__(self, None)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> "Any":
         if name in _given:
             return _given[name]
         task = self._task
@@ -143,17 +202,17 @@ class Current:
     def __dir__(self):
         return sorted(set(object.__dir__(self)) | set(_ATTRIBUTES))
 
-    def get(self, key, default=None):
+    def get(self, key: str, default: "Any" = None) -> "Any":
         """The attribute ``key``, or ``default`` if it does not exist here."""
         return getattr(self, key, default)
 
     @property
-    def is_running_flow(self):
+    def is_running_flow(self) -> bool:
         """Whether this process runs a task."""
         return self._task is not None
 
     @property
-    def tempdir(self):
+    def tempdir(self) -> str:
         """Folder for temporary files: METAFLOW_TEMPDIR, or the working directory."""
         return environ.get("METAFLOW_TEMPDIR", ".")
 

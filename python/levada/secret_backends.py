@@ -13,7 +13,10 @@ import os
 import re
 
 from .exceptions import MetaflowException
-from .standard import library
+from .standard import TYPE_CHECKING, library
+
+if TYPE_CHECKING:
+    from typing import Any
 
 with library():
     from bisect import bisect_right
@@ -55,7 +58,7 @@ class SecretsProvider:
     """The base of backends. A class names itself with ``TYPE`` and fetches with ``get_secret_as_dict``."""
 
     #: The name of the backend, as sources of ``@secrets`` have it.
-    TYPE = None
+    TYPE: "Any" = None
 
     def get_secret_as_dict(self, secret_id, options=None, role=None):
         """The environment variables of one secret, as a dict of texts.

@@ -7,6 +7,12 @@ one that it was written for.
 import os
 import sys
 
+#: What stands below ``if TYPE_CHECKING`` is for editors and type checkers alone: they take that for true, whatever it
+#: is. Types are imported there, and annotations that need them are in quotes, so no start pays for them. It is not
+#: plainly False, and unions are not written with a bar, because of jedi. ``Union[X, Any]`` is the type of what may be
+#: None, but rarely is: a checker is not to ask everybody for a test of that.
+TYPE_CHECKING = bool(0)
+
 _LIBRARY = os.path.dirname(os.__file__)
 _FOLDERS = [_LIBRARY, os.path.join(_LIBRARY, "lib-dynload")]
 

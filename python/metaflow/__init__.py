@@ -5,6 +5,12 @@ Everything here is Levada's under Metaflow's names. What is not there yet can be
 
 import levada
 from levada import __all__  # noqa: F401
+from levada.standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from levada import *  # noqa: F403
+    from levada import S3 as S3
+    from levada import exec as exec
 
 globals().update((name, getattr(levada, name)) for name in __all__ if name in vars(levada))
 
@@ -43,16 +49,17 @@ _MODULES = frozenset(
     ]
 )
 
+if not TYPE_CHECKING:
 
-def __getattr__(name):
-    if name in _MODULES:
-        from importlib import import_module
+    def __getattr__(name):
+        if name in _MODULES:
+            from importlib import import_module
 
-        return import_module("metaflow." + name)
-    try:
-        return getattr(levada, name)
-    except AttributeError:
-        raise AttributeError("module 'metaflow' has no attribute '%s'" % name) from None
+            return import_module("metaflow." + name)
+        try:
+            return getattr(levada, name)
+        except AttributeError:
+            raise AttributeError("module 'metaflow' has no attribute '%s'" % name) from None
 
 
 class _Absent:

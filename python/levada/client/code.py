@@ -2,8 +2,12 @@
 
 from io import BytesIO
 
-from ..standard import library
+from ..standard import TYPE_CHECKING, library
 from .objects import number
+
+if TYPE_CHECKING:
+    from tarfile import TarFile
+    from tempfile import TemporaryDirectory
 
 
 class MetaflowCode:
@@ -28,12 +32,12 @@ class MetaflowCode:
         }
 
     @property
-    def script_name(self):
+    def script_name(self) -> str:
         """The name of the flow's file."""
         return self._described["script"]
 
     @property
-    def tarball(self):
+    def tarball(self) -> "TarFile":
         """The files as a ``tarfile.TarFile``, opened anew each time."""
         import tarfile
 
@@ -42,12 +46,12 @@ class MetaflowCode:
         return tarfile.open(fileobj=BytesIO(self._archive), mode="r:")
 
     @property
-    def flowspec(self):
+    def flowspec(self) -> str:
         """The text of the flow's file."""
         with self.tarball as archive:
             return archive.extractfile(self.script_name).read().decode()
 
-    def extract(self):
+    def extract(self) -> "TemporaryDirectory[str]":
         """The files in a new ``tempfile.TemporaryDirectory``; its ``name`` is the folder."""
         with library():
             from tempfile import TemporaryDirectory

@@ -4,6 +4,10 @@ from functools import cache
 
 from ..artifacts import unpack
 from ..exceptions import DataException
+from ..standard import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 #: How many values are fetched ahead, and of how many bytes each at most.
 _AHEAD = 256
@@ -107,7 +111,7 @@ class MetaflowData:
         self.__dict__["_task"] = task
         self.__dict__["_names"] = None
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> "Any":
         if name.startswith("_"):
             raise AttributeError(name)
         found = self._task._values([name])

@@ -7,8 +7,13 @@ from its pathspec, or reached from the object above: by iterating, which yields 
 from datetime import datetime
 
 from ..exceptions import MetaflowInternalError, MetaflowInvalidPathspec, MetaflowNamespaceMismatch, MetaflowNotFound
+from ..standard import TYPE_CHECKING
 from . import scope
 from .connection import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Union
 
 #: Attempts that a task can have.
 MAX_ATTEMPTS = 6
@@ -19,7 +24,7 @@ _PAGE = 1000
 _PICKLE_VERSION = "2.12.27"
 
 
-def when(micros):
+def when(micros) -> "Union[datetime, Any]":
     """A time of a record as naive local time; None for none."""
     return datetime.fromtimestamp(micros / 1e6) if micros else None
 
@@ -46,17 +51,17 @@ def pages(store, method, key, **params):
 class Metaflow:
     """All flows. ``Metaflow()["MyFlow"]`` is a flow, and iterating yields those in the current namespace."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._store = scope.current_store()
         #: The store, as ``get_metadata`` names it.
         self.metadata = self._store.describe()
 
     @property
-    def flows(self):
+    def flows(self) -> "list[Flow]":
         """The flows that have runs in the current namespace, newest first."""
         return list(self)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[Flow]":
         ns = scope.get_namespace()
         if ns == "":  # to the store, this means all of them
             return
@@ -67,7 +72,7 @@ class Metaflow:
         for record in sorted(flows, key=lambda flow: flow["created"], reverse=True):
             yield Flow._of(self._store, ns, True, [record["name"]], record)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> "Flow":
         return Flow(name)
 
     def __contains__(self, name):
@@ -97,7 +102,7 @@ class MetaflowObject:
     _FORM = ()
     _child_class = None
 
-    def __init__(self, pathspec=None, attempt=None, _namespace_check=True):
+    def __init__(self, pathspec: "str | None" = None, attempt: "int | None" = None, _namespace_check=True):
         if pathspec is None:
             raise TypeError("%s needs a pathspec: %s" % (type(self).__name__, self._expected()))
         parts = str(pathspec).split("/")
@@ -175,22 +180,22 @@ class MetaflowObject:
     # Identity.
 
     @property
-    def id(self):
+    def id(self) -> str:
         """The last part of the pathspec, text."""
         return self._parts[-1]
 
     @property
-    def pathspec(self):
+    def pathspec(self) -> str:
         """The name of the object, from the flow down."""
         return "/".join(self._parts)
 
     @property
-    def path_components(self):
+    def path_components(self) -> "list[str]":
         """The parts of the pathspec, a new list."""
         return list(self._parts)
 
     @property
-    def parent(self):
+    def parent(self) -> "Any":
         """The object that this one belongs to; None for a flow."""
         if self._parent is None and len(self._parts) > 1:
             cls = _CLASSES[len(self._parts) - 2]
@@ -214,33 +219,33 @@ class MetaflowObject:
     # Facts.
 
     @property
-    def tags(self):
+    def tags(self) -> "frozenset[str]":
         """All tags of the run."""
         return self.user_tags | self.system_tags
 
     @property
-    def user_tags(self):
+    def user_tags(self) -> "frozenset[str]":
         """The tags of the run that can be changed."""
         return frozenset(self._run_of()._record["tags"])
 
     @property
-    def system_tags(self):
+    def system_tags(self) -> "frozenset[str]":
         """The tags that the run was given by Levada."""
         return frozenset(self._run_of()._record["system_tags"])
 
     @property
-    def created_at(self):
+    def created_at(self) -> "datetime":
         """When it was made: naive local time."""
         return when(self._record["created"])
 
     @property
-    def origin_pathspec(self):
+    def origin_pathspec(self) -> "str | None":
         """What it was taken over from, in a resumed run; else None."""
         parent = self.parent
         origin = parent.origin_pathspec if parent is not None else None
         return None if origin is None else "%s/%s" % (origin, self.id)
 
-    def is_in_namespace(self):
+    def is_in_namespace(self) -> bool:
         """Whether it is in the namespace that is current now."""
         return self._within(scope.get_namespace())
 
@@ -299,11 +304,17 @@ class Flow(MetaflowObject):
     _KIND = "flow"
     _FORM = ("FlowName",)
 
+    if TYPE_CHECKING:
+
+        def __getitem__(self, id: str) -> "Run":
+            """The run with this id."""
+            ...
+
     def _fetch(self):
         return {"name": self.id} if self._runs(None, limit=1)["runs"] else None
 
     @property
-    def created_at(self):
+    def created_at(self) -> "datetime":
         """When its first run was made: naive local time."""
         if "created" not in self._record:
             for flow in self._store.ask("flows", namespace="")["flows"]:
@@ -320,19 +331,19 @@ class Flow(MetaflowObject):
         return self._store.ask("runs", flow=self.id, namespace=ns or "", **params)
 
     @property
-    def user_tags(self):
+    def user_tags(self) -> "frozenset[str]":
         """Nothing: tags are those of runs."""
         return frozenset()
 
     system_tags = user_tags
 
     @property
-    def latest_run(self):
+    def latest_run(self) -> "Union[Run, Any]":
         """The newest run in the namespace, or None."""
         return self._newest()
 
     @property
-    def latest_successful_run(self):
+    def latest_successful_run(self) -> "Union[Run, Any]":
         """The newest run in the namespace that has succeeded, or None."""
         return self._newest(status="succeeded")
 
@@ -341,7 +352,7 @@ class Flow(MetaflowObject):
             return self._child(str(record["id"]), record)
         return None
 
-    def runs(self, *tags):
+    def runs(self, *tags) -> "Iterator[Run]":
         """The runs in the namespace that have all of these tags, newest first."""
         for tag in tags:
             if not isinstance(tag, str):
@@ -353,7 +364,7 @@ class Flow(MetaflowObject):
             for record in page:
                 yield self._child(str(record["id"]), record)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[Run]":
         return self.runs()
 
     def _find(self, id):

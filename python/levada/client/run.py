@@ -1,8 +1,19 @@
 """Runs and steps."""
 
 from ..exceptions import MetaflowNotFound, MetaflowTaggingError
+from ..standard import TYPE_CHECKING
 from .data import Siblings
 from .objects import MetaflowObject, number, pages, when
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from typing import Any, Union
+
+    from ..events import Trigger
+    from .code import MetaflowCode
+    from .data import MetaflowData
+    from .task import Task
 
 
 class Run(MetaflowObject):
@@ -13,6 +24,12 @@ class Run(MetaflowObject):
 
     _KIND = "run"
     _FORM = ("FlowName", "RunID")
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, id: str) -> "Step":
+            """The step with this name."""
+            ...
 
     def _fetch(self):
         record = self._store.ask("run", run=number(self.id))
@@ -29,27 +46,27 @@ class Run(MetaflowObject):
     # How it is.
 
     @property
-    def status(self):
+    def status(self) -> str:
         """``running``, ``succeeded``, ``failed``, ``interrupted``, or ``died``: its engine has gone without a word."""
         return self._now()["status"]
 
     @property
-    def successful(self):
+    def successful(self) -> bool:
         """Whether it has succeeded."""
         return self.status == "succeeded"
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         """Whether it has ended, in whatever way."""
         return self.status != "running"
 
     @property
-    def finished_at(self):
+    def finished_at(self) -> "Union[datetime, Any]":
         """When it ended: naive local time. Of a run that died, when it was last seen alive. None while it runs."""
         return when(self._now()["ended"]) if self.finished else None
 
     @property
-    def problem(self):
+    def problem(self) -> str:
         """Why it did not succeed, in a line; empty if there is nothing to say."""
         known = self._now().get("problem", "")
         if not known and self.status == "died":
@@ -62,7 +79,7 @@ class Run(MetaflowObject):
         return "step %s, task %s: %s" % (task.parent.id, task.id, what)
 
     @property
-    def failed_task(self):
+    def failed_task(self) -> "Union[Task, Any]":
         """The task whose failure ended the run, or None."""
         id = self._now()["failed_task"]
         if id < 0:
@@ -71,14 +88,14 @@ class Run(MetaflowObject):
         return self[found[0]["step"]]._child(str(id), found[0]) if found else None
 
     @property
-    def origin_pathspec(self):
+    def origin_pathspec(self) -> "str | None":
         """The run that this one resumes, or None."""
         origin = self._record.get("origin")
         return "%s/%d" % (self._parts[0], origin) if origin else None
 
     # What it has.
 
-    def steps(self, *tags):
+    def steps(self, *tags) -> "Iterator[Step]":
         """The steps, newest first. With tags: none, unless the run has them all."""
         if not self.tags.issuperset(tags):
             return
@@ -86,7 +103,7 @@ class Run(MetaflowObject):
             if not record["name"].startswith("_"):
                 yield self._child(record["name"], record)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[Step]":
         return self.steps()
 
     def _steps(self, counts=False):
@@ -106,25 +123,25 @@ class Run(MetaflowObject):
         return graph
 
     @property
-    def end_task(self):
+    def end_task(self) -> "Union[Task, Any]":
         """The task of the last step, or None if it has not started."""
         end = self._find(self._graph()["end_step"])
         return end.task if end is not None else None
 
     @property
-    def data(self):
+    def data(self) -> "Union[MetaflowData, Any]":
         """The artifacts of the last step, or None if it has not started."""
         task = self.end_task
         return task.data if task is not None else None
 
     @property
-    def parameters(self):
+    def parameters(self) -> "dict[str, Any]":
         """The parameters of the run: their values by attribute."""
         task = self["_parameters"].task
         return task._values([parameter["name"] for parameter in self._graph()["parameters"]])
 
     @property
-    def code(self):
+    def code(self) -> "Union[MetaflowCode, Any]":
         """The code that was kept with the run, or None."""
         if not self._record.get("code"):
             return None
@@ -133,33 +150,33 @@ class Run(MetaflowObject):
         return MetaflowCode(self)
 
     @property
-    def trigger(self):
+    def trigger(self) -> "Union[Trigger, Any]":
         """What started the run if it was an event: None, since only schedulers record it. See ``current.trigger``."""
         return None
 
     # Tags.
 
-    def add_tag(self, tag):
+    def add_tag(self, tag) -> None:
         """Add a tag, or several."""
         self.replace_tags([], tag)
 
-    def add_tags(self, tags):
+    def add_tags(self, tags) -> None:
         """Add tags. A tag that the run has already is left as it is."""
         self.replace_tags([], tags)
 
-    def remove_tag(self, tag):
+    def remove_tag(self, tag) -> None:
         """Remove a tag, or several."""
         self.replace_tags(tag, [])
 
-    def remove_tags(self, tags):
+    def remove_tags(self, tags) -> None:
         """Remove tags. A tag that the run does not have is no error; a system tag is: MetaflowTaggingError."""
         self.replace_tags(tags, [])
 
-    def replace_tag(self, tag_to_remove, tag_to_add):
+    def replace_tag(self, tag_to_remove, tag_to_add) -> None:
         """Remove a tag and add another, at once."""
         self.replace_tags(tag_to_remove, tag_to_add)
 
-    def replace_tags(self, tags_to_remove, tags_to_add):
+    def replace_tags(self, tags_to_remove, tags_to_add) -> None:
         """Remove tags and then add tags, at once."""
         remove, add = _tag_list(tags_to_remove), _tag_list(tags_to_add)
         if not remove and not add:
@@ -186,6 +203,12 @@ class Step(MetaflowObject):
     _KIND = "step"
     _FORM = ("FlowName", "RunID", "StepName")
 
+    if TYPE_CHECKING:
+
+        def __getitem__(self, id: str) -> "Task":
+            """The task with this id."""
+            ...
+
     def _fetch(self):
         run = self.parent
         for record in run._steps():
@@ -194,7 +217,7 @@ class Step(MetaflowObject):
         return None
 
     @property
-    def task(self):
+    def task(self) -> "Union[Task, Any]":
         """The newest task, or None."""
         for record in self._tasks(limit=1)["tasks"]:
             return self._child(str(record["id"]), record)
@@ -203,7 +226,7 @@ class Step(MetaflowObject):
     def _tasks(self, **params):
         return self._store.ask("tasks", run=number(self._parts[1]), step=self.id, **params)
 
-    def tasks(self, *tags):
+    def tasks(self, *tags) -> "Iterator[Task]":
         """The tasks, newest first. With tags: none, unless the run has them all."""
         if not self.tags.issuperset(tags):
             return
@@ -215,7 +238,7 @@ class Step(MetaflowObject):
                 task._siblings = siblings
                 yield task
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[Task]":
         return self.tasks()
 
     def _find(self, id):
@@ -226,11 +249,11 @@ class Step(MetaflowObject):
         return self._child(id, found[0]) if found else None
 
     @property
-    def control_task(self):
+    def control_task(self) -> "Union[Task, Any]":
         """The task that leads a gang, or None if the step is none."""
         return next(self.control_tasks(), None)
 
-    def control_tasks(self, *tags):
+    def control_tasks(self, *tags) -> "Iterator[Task]":
         """The tasks that lead the gangs of the step."""
         for task in self.tasks(*tags):
             stack = task._record.get("stack")
@@ -238,7 +261,7 @@ class Step(MetaflowObject):
                 yield task
 
     @property
-    def counts(self):
+    def counts(self) -> "dict[str, int]":
         """How many tasks are ``running``, ``succeeded``, ``failed``, ``killed`` and ``died``: a dict."""
         counts = self._counts()
         return {name: counts[name] for name in ("running", "succeeded", "failed", "killed", "died")}
@@ -250,25 +273,25 @@ class Step(MetaflowObject):
         raise MetaflowNotFound("%s no longer exists." % self)
 
     @property
-    def finished_at(self):
+    def finished_at(self) -> "Union[datetime, Any]":
         """When the last of its tasks ended: naive local time. None while one runs."""
         counts = self._counts()
         return None if counts["running"] else when(counts["ended"])
 
     @property
-    def environment_info(self):
+    def environment_info(self) -> "Union[dict[str, Any], Any]":
         """Where its tasks ran, a dict."""
         task = self.task
         return task.environment_info if task is not None else None
 
     @property
-    def parent_steps(self):
+    def parent_steps(self) -> "Iterator[Step]":
         """The steps right before this one in the graph that have tasks in this run."""
         steps = self._run_of()._graph()["steps"]
         return self._neighbours([name for name, step in steps.items() if self.id in step["next"]])
 
     @property
-    def child_steps(self):
+    def child_steps(self) -> "Iterator[Step]":
         """The steps right after this one in the graph that have tasks in this run."""
         step = self._run_of()._graph()["steps"].get(self.id)
         return self._neighbours(step["next"] if step else [])

@@ -8,7 +8,7 @@ _namespace = _UNSET
 _store = None
 
 
-def namespace(ns):
+def namespace(ns: "str | None") -> "str | None":
     """Look at the runs of ``ns`` only; None looks at all runs. Returns the namespace that is current now.
 
     A run is in a namespace if that text is among its tags: ``user:ann`` is a tag of every run that ann started, and any
@@ -19,7 +19,7 @@ def namespace(ns):
     return ns
 
 
-def get_namespace():
+def get_namespace() -> "str | None":
     """The current namespace: at first that of the user, and in a task that of its run."""
     global _namespace
     if _namespace is _UNSET:
@@ -27,7 +27,7 @@ def get_namespace():
     return _namespace
 
 
-def default_namespace():
+def default_namespace() -> "str | None":
     """Go back to the namespace of the user; return it."""
     return namespace(_default())
 
@@ -39,7 +39,7 @@ def _default():
     return (task.frame.get("namespace") if task is not None else None) or own_namespace()
 
 
-def metadata(ms):
+def metadata(ms: str) -> str:
     """Look into another store: ``"local@<folder>"``, or only the folder that holds ``.levada``.
 
     ``"service@<address>"``, or only the address, is that of a ``levada server``.
@@ -51,12 +51,12 @@ def metadata(ms):
     return _store.describe()
 
 
-def get_metadata():
+def get_metadata() -> str:
     """The current store: ``local@<folder>`` or ``service@<address>``."""
     return current_store().describe()
 
 
-def default_metadata():
+def default_metadata() -> str:
     """Go back to the store of this run, of LEVADA_SERVER, of LEVADA_HOME, or the nearest; return it."""
     global _store
     _store = None
@@ -68,7 +68,7 @@ def current_store():
     return _store or default_store()
 
 
-def inspect_spin(datastore_root="."):
+def inspect_spin(datastore_root=".") -> None:
     """Look at what ``spin`` left. In Metaflow that is a store of its own; here it is in the store of the runs.
 
     So this is ``metadata(datastore_root)``, and by default changes nothing. Lists leave out what was spun; the pathspec

@@ -4,8 +4,15 @@ from collections import namedtuple
 from datetime import datetime, timezone
 
 from ..exceptions import DataException, MetaflowExceptionWrapper, MetaflowNotFound
+from ..standard import TYPE_CHECKING
 from .data import MetaflowData, decode
 from .objects import MetaflowObject, number, when
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Union
+
+    from .code import MetaflowCode
 
 #: One thing known of a task. ``created_at`` is in milliseconds since 1970.
 Metadata = namedtuple("Metadata", ["name", "value", "created_at", "type", "task"])
@@ -34,6 +41,12 @@ class Task(MetaflowObject):
     _FORM = ("FlowName", "RunID", "StepName", "TaskID")
     _siblings = None  # the page of a list that it came with
 
+    if TYPE_CHECKING:
+
+        def __getitem__(self, id: str) -> "DataArtifact":
+            """The artifact with this name."""
+            ...
+
     def _fetch(self):
         _ = self.parent  # which is not found if the run is one of another flow
         found = self._store.ask("tasks", run=number(self._parts[1]), step=self._parts[2], ids=[number(self.id)])
@@ -55,18 +68,18 @@ class Task(MetaflowObject):
     # How it is.
 
     @property
-    def status(self):
+    def status(self) -> str:
         """``running``, ``succeeded``, ``caught`` (by @catch), ``failed``, ``killed`` or ``died``; None before that."""
         attempt = self._looked_at()
         return attempt["status"] if attempt else None
 
     @property
-    def successful(self):
+    def successful(self) -> bool:
         """Whether the step's code ran without an exception; one that @catch took counts as an exception."""
         return self.status == "succeeded"
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         """Whether it has ended, well or not, and will not be tried again."""
         if self._attempt is not None:
             attempt = self._looked_at()
@@ -74,13 +87,13 @@ class Task(MetaflowObject):
         return self._now()["finished"]
 
     @property
-    def finished_at(self):
+    def finished_at(self) -> "Union[datetime, Any]":
         """When it ended: naive local time. None before that."""
         attempt = self._looked_at()
         return when(attempt["ended"]) if attempt and self.finished else None
 
     @property
-    def exception(self):
+    def exception(self) -> "Any":
         """The exception that it failed with, or None; one that @catch took is in an artifact."""
         attempt = self._looked_at()
         if attempt is None or attempt["status"] in _GOOD or not attempt.get("exception"):
@@ -93,7 +106,7 @@ class Task(MetaflowObject):
         return wrapper
 
     @property
-    def current_attempt(self):
+    def current_attempt(self) -> int:
         """The number of the attempt that the object speaks of, from 0."""
         if self._attempt is not None:
             return self._attempt
@@ -101,18 +114,18 @@ class Task(MetaflowObject):
         return attempt["n"] if attempt else 0
 
     @property
-    def index(self):
+    def index(self) -> "int | None":
         """Its place in the innermost foreach, from 0; None outside of one."""
         stack = self._record.get("stack")
         return stack[-1]["index"] if stack else None
 
     @property
-    def runtime_name(self):
+    def runtime_name(self) -> "Union[str, Any]":
         """Where it ran, from the tag ``runtime:``."""
         return next((tag[len("runtime:") :] for tag in self.system_tags if tag.startswith("runtime:")), None)
 
     @property
-    def origin_pathspec(self):
+    def origin_pathspec(self) -> "str | None":
         """The task that was taken over, in a resumed run; None if it ran in this one."""
         origin = self._record.get("origin")
         return "%s/%d/%s/%s" % (self._parts[0], origin, self._parts[2], self.id) if origin else None
@@ -120,17 +133,17 @@ class Task(MetaflowObject):
     # Artifacts.
 
     @property
-    def data(self):
+    def data(self) -> "MetaflowData":
         """The artifacts: ``task.data.model`` loads one when it is first touched."""
         return MetaflowData(self)
 
     @property
-    def artifacts(self):
+    def artifacts(self) -> "Any":
         """The public artifacts, as a namedtuple of DataArtifact."""
         found = list(self)
         return namedtuple("MetaflowArtifacts", [artifact.id for artifact in found], rename=True)(*found)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[DataArtifact]":
         listed = self._listed()
         for record in listed["artifacts"]:
             if not record["name"].startswith("_"):
@@ -186,7 +199,7 @@ class Task(MetaflowObject):
 
     # What it wrote.
 
-    def loglines(self, stream, as_unicode=True, meta_dict=None):
+    def loglines(self, stream, as_unicode=True, meta_dict=None) -> "Iterator[tuple[datetime, Any]]":
         """The lines that it wrote to ``stdout`` or ``stderr``: pairs of naive UTC time and text without the newline."""
         text, time = [], None
         for record, part in self._log(stream):
@@ -217,12 +230,12 @@ class Task(MetaflowObject):
         return "".join(line + "\n" for _, line in self.loglines(stream))
 
     @property
-    def stdout(self):
+    def stdout(self) -> str:
         """What it wrote to stdout; empty if nothing."""
         return self._text("stdout")
 
     @property
-    def stderr(self):
+    def stderr(self) -> str:
         """What it wrote to stderr; empty if nothing."""
         return self._text("stderr")
 
@@ -230,19 +243,19 @@ class Task(MetaflowObject):
         return sum(len(part) + record["newline"] for record, part in self._log(stream))
 
     @property
-    def stdout_size(self):
+    def stdout_size(self) -> int:
         """The bytes that it wrote to stdout."""
         return self._size("stdout")
 
     @property
-    def stderr_size(self):
+    def stderr_size(self) -> int:
         """The bytes that it wrote to stderr."""
         return self._size("stderr")
 
     # What is known of it.
 
     @property
-    def metadata(self):
+    def metadata(self) -> "list[Metadata]":
         """All that is known of it by name, of all attempts unless one is given: a list of Metadata."""
         found = self._store.ask("metadata", run=number(self._parts[1]), task=number(self.id), attempt=self._attempt)[
             "metadata"
@@ -250,17 +263,17 @@ class Task(MetaflowObject):
         return [Metadata(m["name"], _value(m), m["created"] // 1000, m["type"], self) for m in found]
 
     @property
-    def metadata_dict(self):
+    def metadata_dict(self) -> "dict[str, Any]":
         """The latest value of each name in ``metadata``."""
         return {m.name: m.value for m in sorted(self.metadata, key=lambda m: m.created_at)}
 
     @property
-    def code(self):
+    def code(self) -> "Union[MetaflowCode, Any]":
         """The code that was kept with the run, or None."""
         return self._run_of().code
 
     @property
-    def environment_info(self):
+    def environment_info(self) -> "dict[str, Any]":
         """Where it ran: versions, interpreter, machine, script. A dict."""
         run = self._run_of()._record
         return {
@@ -286,22 +299,22 @@ class Task(MetaflowObject):
             yield "%s/%s/%s/%d" % (self._parts[0], self._parts[1], task["step"], task["id"])
 
     @property
-    def parent_task_pathspecs(self):
+    def parent_task_pathspecs(self) -> "Iterator[str]":
         """The pathspecs of the tasks right before this one."""
         return self._pathspecs("parents")
 
     @property
-    def child_task_pathspecs(self):
+    def child_task_pathspecs(self) -> "Iterator[str]":
         """The pathspecs of the tasks right after this one."""
         return self._pathspecs("children")
 
     @property
-    def parent_tasks(self):
+    def parent_tasks(self) -> "Iterator[Task]":
         """The tasks right before this one: one, or the inputs of a join in their order."""
         return self._neighbours("parents")
 
     @property
-    def child_tasks(self):
+    def child_tasks(self) -> "Iterator[Task]":
         """The tasks right after this one, in the order of their branches."""
         return self._neighbours("children")
 
@@ -347,7 +360,7 @@ class DataArtifact(MetaflowObject):
         return found._record if found is not None else None
 
     @property
-    def data(self):
+    def data(self) -> "Any":
         """The value: what the task assigned. Loaded anew each time."""
         found = self.parent._values([self.id])
         if self.id not in found:
@@ -355,21 +368,21 @@ class DataArtifact(MetaflowObject):
         return found[self.id]
 
     @property
-    def size(self):
+    def size(self) -> int:
         """The bytes that it takes: those of its pickle, or of an included file."""
         return self._record["size"]
 
     @property
-    def sha(self):
+    def sha(self) -> str:
         """The hash of these bytes: SHA-256 in hexadecimal."""
         return self._record["hash"]
 
     @property
-    def type(self):
+    def type(self) -> str:
         """The type of the value, by name; known without loading it."""
         return self._record["type"]
 
     @property
-    def finished_at(self):
+    def finished_at(self) -> "Union[datetime, Any]":
         """When the attempt that has it ended: naive local time."""
         return self.created_at
