@@ -1,13 +1,19 @@
 """Decorators under Metaflow's module path."""
 
-from levada.decorators import Decorator, FlowDecorator, StepDecorator, flow_decorators, step  # noqa: F401
-from levada.exceptions import (  # noqa: F401
-    BadFlowDecoratorException,
-    BadStepDecoratorException,
-    DuplicateFlowDecoratorException,
-    DuplicateStepDecoratorException,
-    UnknownFlowDecoratorException,
-    UnknownStepDecoratorException,
+from levada.decorators import (
+    Decorator as Decorator,
+    FlowDecorator as FlowDecorator,
+    StepDecorator as StepDecorator,
+    flow_decorators as flow_decorators,
+    step as step,
+)
+from levada.exceptions import (
+    BadFlowDecoratorException as BadFlowDecoratorException,
+    BadStepDecoratorException as BadStepDecoratorException,
+    DuplicateFlowDecoratorException as DuplicateFlowDecoratorException,
+    DuplicateStepDecoratorException as DuplicateStepDecoratorException,
+    UnknownFlowDecoratorException as UnknownFlowDecoratorException,
+    UnknownStepDecoratorException as UnknownStepDecoratorException,
 )
 
 #: Names that are not here are looked for as modules, so that levada/absent.py can say what to do instead.

@@ -1,3 +1,3 @@
 """Events and triggers under Metaflow's module path."""
 
-from levada.events import MetaflowEvent, Trigger  # noqa: F401
+from levada.events import MetaflowEvent as MetaflowEvent, Trigger as Trigger

@@ -1,7 +1,7 @@
 """``FlowSpec`` under Metaflow's module path."""
 
-from levada.exceptions import InvalidNextException  # noqa: F401
-from levada.flowspec import FlowSpec  # noqa: F401
+from levada.exceptions import InvalidNextException as InvalidNextException
+from levada.flowspec import FlowSpec as FlowSpec
 
 #: Artifacts that Metaflow makes for itself, and that code which goes through artifacts leaves out. Levada has none.
 INTERNAL_ARTIFACTS_SET = {

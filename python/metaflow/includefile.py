@@ -1,6 +1,6 @@
 """``IncludeFile`` under Metaflow's module path."""
 
-from levada.includefile import IncludeFile  # noqa: F401
+from levada.includefile import IncludeFile as IncludeFile
 
 
 class IncludedFile:

@@ -1,3 +1,3 @@
 """Events for Argo."""
 
-from levada.argo import ArgoEvent  # noqa: F401
+from levada.argo import ArgoEvent as ArgoEvent

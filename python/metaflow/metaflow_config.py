@@ -1,5 +1,5 @@
 """Metaflow's settings, read when this module is imported."""
 
-from levada.settings import from_conf, read  # noqa: F401
+from levada.settings import from_conf as from_conf, read as read
 
 globals().update(read())

@@ -1,4 +1,4 @@
 """``current`` under Metaflow's module path."""
 
-from levada.running import Current, current  # noqa: F401
-from levada.tuples import Parallel  # noqa: F401
+from levada.running import Current as Current, current as current
+from levada.tuples import Parallel as Parallel

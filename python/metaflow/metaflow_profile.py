@@ -1,6 +1,6 @@
 """``profile`` under Metaflow's module path."""
 
-from levada.profiling import profile  # noqa: F401
+from levada.profiling import profile as profile
 
 
 def from_start(msg):

@@ -1,3 +1,7 @@
 """``parallel_map`` under Metaflow's module path."""
 
-from levada.multicore import MulticoreException, parallel_imap_unordered, parallel_map  # noqa: F401
+from levada.multicore import (
+    MulticoreException as MulticoreException,
+    parallel_imap_unordered as parallel_imap_unordered,
+    parallel_map as parallel_map,
+)

@@ -1,6 +1,6 @@
 """Parameters under Metaflow's module path."""
 
-from levada.parameters import JSONType, JSONTypeClass, Parameter  # noqa: F401
+from levada.parameters import JSONType as JSONType, JSONTypeClass as JSONTypeClass, Parameter as Parameter
 
 #: Names that are not here are looked for as modules, so that levada/absent.py can say what to do instead.
 __path__ = []

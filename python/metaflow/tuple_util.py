@@ -1,3 +1,3 @@
 """Named tuples under Metaflow's module path."""
 
-from levada.tuples import ForeachFrame  # noqa: F401
+from levada.tuples import ForeachFrame as ForeachFrame

@@ -1,6 +1,7 @@
 """What editors and type checkers see of the SDK without running it."""
 
 import ast
+import glob
 import os
 import unittest
 
@@ -49,6 +50,17 @@ class TypesTest(unittest.TestCase):
         self.assertEqual(list(declared), list(running._ATTRIBUTES))
         for name, text in declared.items():
             self.assertIsInstance(ast.literal_eval(text.value), str, name)
+
+    def test_the_package_metaflow_gives_on_what_it_imports(self):
+        # In a package with types, "import A" is private, "import A as A" is not.
+        for path in glob.glob(os.path.join(ROOT, "metaflow", "**", "*.py"), recursive=True):
+            with open(path) as file:
+                lines = file.read().split("\n")
+            for one in ast.parse("\n".join(lines)).body:
+                if isinstance(one, ast.ImportFrom) and one.module.startswith("levada"):
+                    used = " ".join(lines[one.end_lineno :])
+                    private = [a.name for a in one.names if not a.asname and a.name[0] not in "*_" and a.name not in used]
+                    self.assertEqual(private, [], path)
 
     def test_a_start_pays_nothing_for_types(self):
         for module in (levada, decorators, flowspec, running):

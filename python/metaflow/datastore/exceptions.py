@@ -1,3 +1,6 @@
 """Exceptions of artifacts under Metaflow's module path."""
 
-from levada.exceptions import DataException, UnpicklableArtifactException  # noqa: F401
+from levada.exceptions import (
+    DataException as DataException,
+    UnpicklableArtifactException as UnpicklableArtifactException,
+)

@@ -1,3 +1,3 @@
 """The exception of ``@catch`` under Metaflow's module path."""
 
-from levada.exceptions import FailureHandledByCatch  # noqa: F401
+from levada.exceptions import FailureHandledByCatch as FailureHandledByCatch

@@ -1,3 +1,3 @@
 """The exception of ``@timeout`` under Metaflow's module path."""
 
-from levada.exceptions import TimeoutException  # noqa: F401
+from levada.exceptions import TimeoutException as TimeoutException

@@ -1,3 +1,3 @@
 """``Deployer`` and deployed flows."""
 
-from levada.deployer import DeployedFlow, Deployer, TriggeredRun  # noqa: F401
+from levada.deployer import DeployedFlow as DeployedFlow, Deployer as Deployer, TriggeredRun as TriggeredRun

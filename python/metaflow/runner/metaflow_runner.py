@@ -1,3 +1,8 @@
 """``Runner`` and what it returns."""
 
-from levada.runner import ExecutingProcess, ExecutingRun, ExecutingTask, Runner  # noqa: F401
+from levada.runner import (
+    ExecutingProcess as ExecutingProcess,
+    ExecutingRun as ExecutingRun,
+    ExecutingTask as ExecutingTask,
+    Runner as Runner,
+)

@@ -1,3 +1,3 @@
 """``NBDeployer``."""
 
-from levada.notebook import NBDeployer, NBDeployerInitializationError  # noqa: F401
+from levada.notebook import NBDeployer as NBDeployer, NBDeployerInitializationError as NBDeployerInitializationError

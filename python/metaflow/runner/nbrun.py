@@ -1,3 +1,3 @@
 """``NBRunner``."""
 
-from levada.notebook import NBRunner, NBRunnerInitializationError  # noqa: F401
+from levada.notebook import NBRunner as NBRunner, NBRunnerInitializationError as NBRunnerInitializationError

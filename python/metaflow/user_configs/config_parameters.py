@@ -1,5 +1,5 @@
 """Configs under Metaflow's module path."""
 
-from levada.configs import Config, ConfigValue, Delayed, config_expr  # noqa: F401
+from levada.configs import Config as Config, ConfigValue as ConfigValue, Delayed as Delayed, config_expr as config_expr
 
 DelayEvaluator = Delayed

@@ -1,3 +1,3 @@
 """``MutableFlow`` under Metaflow's module path."""
 
-from levada.mutable import MutableFlow  # noqa: F401
+from levada.mutable import MutableFlow as MutableFlow

@@ -1,3 +1,3 @@
 """``MutableStep`` under Metaflow's module path."""
 
-from levada.mutable import MutableStep  # noqa: F401
+from levada.mutable import MutableStep as MutableStep

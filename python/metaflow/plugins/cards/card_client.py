@@ -1,3 +1,3 @@
 """Reading cards under Metaflow's module path."""
 
-from levada.cards.client import Card, CardContainer, get_cards  # noqa: F401
+from levada.cards.client import Card as Card, CardContainer as CardContainer, get_cards as get_cards

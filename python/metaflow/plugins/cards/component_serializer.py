@@ -1,3 +1,7 @@
 """``current.card`` under Metaflow's module path."""
 
-from levada.cards.collector import CardComponentCollector, CardComponentManager, ComponentStore  # noqa: F401
+from levada.cards.collector import (
+    CardComponentCollector as CardComponentCollector,
+    CardComponentManager as CardComponentManager,
+    ComponentStore as ComponentStore,
+)

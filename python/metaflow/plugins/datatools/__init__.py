@@ -1,10 +1,10 @@
 """Access to S3 and local data: a later version has it. Its exceptions are there."""
 
-from levada.datatools import (  # noqa: F401
-    MetaflowLocalNotFound,
-    MetaflowLocalURLException,
-    MetaflowS3Exception,
-    read_in_chunks,
+from levada.datatools import (
+    MetaflowLocalNotFound as MetaflowLocalNotFound,
+    MetaflowLocalURLException as MetaflowLocalURLException,
+    MetaflowS3Exception as MetaflowS3Exception,
+    read_in_chunks as read_in_chunks,
 )
 from levada.later import Later
 from levada.submodules import modules_of

@@ -1,3 +1,3 @@
 """Mustache under Metaflow's module path."""
 
-from levada.cards.mustache import render  # noqa: F401
+from levada.cards.mustache import render as render

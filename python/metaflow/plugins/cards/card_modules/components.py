@@ -1,18 +1,18 @@
 """The components under Metaflow's module path."""
 
-from levada.cards import (  # noqa: F401
-    Artifact,
-    Error,
-    EventsTimeline,
-    Image,
-    JSONViewer,
-    Markdown,
-    ProgressBar,
-    PythonCode,
-    Table,
-    ValueBox,
-    VegaChart,
-    YAMLViewer,
+from levada.cards import (
+    Artifact as Artifact,
+    Error as Error,
+    EventsTimeline as EventsTimeline,
+    Image as Image,
+    JSONViewer as JSONViewer,
+    Markdown as Markdown,
+    ProgressBar as ProgressBar,
+    PythonCode as PythonCode,
+    Table as Table,
+    ValueBox as ValueBox,
+    VegaChart as VegaChart,
+    YAMLViewer as YAMLViewer,
 )
 from levada.cards.component import MetaflowCardComponent as UserComponent  # noqa: F401
-from levada.cards.component import with_default_component_id  # noqa: F401
+from levada.cards.component import with_default_component_id as with_default_component_id
