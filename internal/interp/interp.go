@@ -83,8 +83,8 @@ func DefaultCacheDir(env []string) string {
 }
 
 // Find returns the interpreter to use. It fails with a fault of kind Unavailable
-// if there is none or only one that is too old, and of kind Usage if the one
-// named by hand does not exist.
+// if there is none or only one that is too old or no CPython, and of kind Usage if
+// the one named by hand does not exist.
 func Find(ctx context.Context, q Query) (Interpreter, error) {
 	f := finder{Query: q, env: envMap(q.Env)}
 	if !filepath.IsAbs(f.Dir) {
@@ -134,6 +134,22 @@ func CheckVersion(path, version string) error {
 	}
 	return fault.New(fault.Unavailable, "this is Python %s, Levada needs %s or later", version, MinVersion).On(path).
 		Do("Install a newer Python, activate a virtual environment that has one, or set LEVADA_PYTHON to one.")
+}
+
+// checkImplementation returns a fault of kind Unavailable if the name of the file that links lead to is that of an
+// implementation the SDK cannot run in. One that hides behind another name is refused by the SDK itself.
+func checkImplementation(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil // starting it says more
+	}
+	for prefix, name := range map[string]string{"pypy": "PyPy", "graalpy": "GraalPy"} {
+		if strings.HasPrefix(filepath.Base(real), prefix) {
+			return fault.New(fault.Unavailable, "this is %s, Levada needs CPython %s or later", name, MinVersion).On(path).
+				Do("Activate a virtual environment that has CPython, or name one with --python or LEVADA_PYTHON.")
+		}
+	}
+	return nil
 }
 
 type finder struct {
@@ -200,6 +216,9 @@ func (f *finder) use(ctx context.Context, path, source string) (Interpreter, err
 		}
 	} else {
 		found.Version = versionBeside(path)
+	}
+	if err := checkImplementation(found.Path); err != nil {
+		return Interpreter{}, err
 	}
 	if err := CheckVersion(found.Path, found.Version); err != nil {
 		return Interpreter{}, err

@@ -169,6 +169,24 @@ func TestVersionWithoutRunning(t *testing.T) {
 	}
 }
 
+// The environments of PyPy have a python3 as others do; a link says what it is.
+func TestOtherImplementationsAreRefused(t *testing.T) {
+	for file, name := range map[string]string{"opt/pypy3.11": "PyPy", "opt/graalpy": "GraalPy"} {
+		p := newPlace(t)
+		target := p.file(file, "")
+		if err := os.Mkdir(filepath.Join(p.root, "bin"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, filepath.Join(p.root, "bin", "python3")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Find(context.Background(), p.query())
+		if !fault.Is(err, fault.Unavailable) || fault.HintOf(err) == "" || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
 func TestShimIsRememberedUntilSomethingChanges(t *testing.T) {
 	p := newPlace(t)
 	real := p.python("versions/311/python3", "3.11.7")

@@ -19,6 +19,14 @@
 
 __version__ = "0.1.0"
 
+import sys
+
+if sys.version_info < (3, 9) or sys.implementation.name != "cpython":
+    raise ImportError(
+        "Levada needs CPython 3.9 or later; name one with --python or LEVADA_PYTHON. %s is %s"
+        % (sys.executable, " ".join(sys.version.split()))
+    )
+
 from .standard import TYPE_CHECKING, library
 
 # A file of the user's may have the name of a module that one of these imports.

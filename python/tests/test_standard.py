@@ -10,6 +10,8 @@ from support import FlowTest, Host
 
 from levada.standard import library, shadowed
 
+SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 #: Modules that Python itself does not load before a program begins, and that the SDK uses in one way or another.
 NAMES = (
     "copy", "datetime", "dis", "html", "inspect", "json", "linecache", "platform", "random", "select", "signal",
@@ -121,6 +123,17 @@ class Library(unittest.TestCase):
             self.assertIs(theirs, again)
             self.assertTrue(first.open)
             self.assertTrue(first is second is third)
+
+
+class InterpreterTest(unittest.TestCase):
+    def test_what_the_sdk_cannot_run_in_is_named(self):
+        for pretend in ("sys.implementation.name = 'pypy'", "sys.version_info = (3, 8, 20)"):
+            code = "import sys; sys.path.insert(0, %r); %s; import levada" % (SDK, pretend)
+            ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+            said = ended.stderr.strip().split("\n")[-1]
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn("Levada needs CPython 3.9 or later", said)
+            self.assertIn("%s is %s" % (sys.executable, sys.version.split()[0]), said)
 
 
 if __name__ == "__main__":
