@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import unittest
+import zipfile
 
 from support import FlowTest
 
@@ -55,6 +58,22 @@ class Output(FlowTest):
         self.assertEqual(told[:3], ["<flow F step s1> failed:", "    Flow failed:", "    three"])
         places = [line.split(", ")[-1] for line in told[3:] if line.startswith("  File ")]
         self.assertEqual(places, ["in s1", "in g"])
+
+
+class Start(FlowTest):
+    def test_a_flow_in_an_archive(self):
+        flow = self.write("class F(FlowSpec):\n    @step\n    def start(self):\n        pass\n\nF()\n")
+        archive = flow + "z"
+        with zipfile.ZipFile(archive, "w") as packed:
+            packed.write(flow, "__main__.py")
+        environment = dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        ended = subprocess.run([sys.executable, archive, "run"], env=environment, capture_output=True, text=True)
+        self.assertEqual(ended.returncode, 1)
+        self.assertEqual(
+            ended.stderr,
+            "levada: a flow must be in a file of its own to be run from the command line: "
+            "%s/__main__.py is not one, as nothing in an archive is.\n" % archive,
+        )
 
 
 class Ends(FlowTest):
