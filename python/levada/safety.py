@@ -35,7 +35,7 @@ def fork_unsafe():
         return "libraries start threads when the flow's file is imported: %s (import and use them in the steps)" % (
             _few(libraries)
         )
-    shared = _shared()
+    shared = [] if _debugger() else _shared()
     if shared:
         return "the flow's file opens what tasks cannot share: %s (open it in the steps)" % _few(shared)
     return ""
@@ -76,7 +76,8 @@ def _native_threads():
         threads = os.listdir("/proc/self/task")
     except OSError:
         return []
-    named = [(thread, _thread_name(thread)) for thread in threads if thread != str(os.getpid())]
+    own = {str(os.getpid()), *_debugger_threads()}
+    named = [(thread, _thread_name(thread)) for thread in threads if thread not in own]
     return [(thread, name) for thread, name in named if name not in _HARMLESS]
 
 
@@ -215,6 +216,26 @@ def _peer(fd):
     if isinstance(peer, tuple):
         return ["the connection to %s:%d" % peer[:2]]
     return ["the connection to %s" % os.fsdecode(peer)] if peer else []
+
+
+# A debugger.
+
+
+def _debugger():
+    """Whether pydevd runs, the debugger of debugpy and PyCharm.
+
+    It follows a fork, where it connects to its editor and starts its threads anew. To a fresh interpreter it would not
+    find the way.
+    """
+    return "pydevd" in sys.modules
+
+
+def _debugger_threads():
+    """The ids of the debugger's threads, which it hides from ``threading.enumerate``."""
+    if not _debugger():
+        return []
+    threads = sys.modules["threading"]._active.values()
+    return [str(thread.native_id) for thread in threads if hasattr(thread, "is_pydev_daemon_thread")]
 
 
 def reseeders():

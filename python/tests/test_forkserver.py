@@ -519,6 +519,24 @@ class Safety(FlowTest):
         self.assertEqual(said(threads, blas=3, known=("1",)), "")
         self.assertIn("poller", said(threads, blas=2, known=("1",)))
 
+    def test_threads_of_a_debugger_that_follows_forks(self):
+        host = self.steps(
+            "self.next(self.end)",
+            classbody="""
+            import socket, threading, types
+            pydevd = sys.modules["pydevd"] = types.ModuleType("pydevd")
+            pydevd.editor = socket.create_server(("127.0.0.1", 0))
+            pydevd.connection = socket.create_connection(pydevd.editor.getsockname())
+            thread = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+            thread.is_pydev_daemon_thread = True
+            thread.start()
+            threading.enumerate = lambda main=threading.main_thread(): [main]  # pydevd hides its own like this
+            del pydevd, socket, threading, types, thread
+            """,
+        )
+        self.assertNotIn("fork_unsafe", host.definition)
+        self.assertOk(host.task("s0"))
+
     @unittest.skipUnless(LINUX, "/proc")
     def test_blas_threads_are_at_most_the_processors(self):
         from levada import safety
