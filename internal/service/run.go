@@ -244,7 +244,7 @@ func (s *Service) describe(ctx context.Context, f *flow, o RunOptions, w *work) 
 		warnings = append(warnings, "the run is not traced: "+t.Problem)
 	}
 	if def.ForkUnsafe != "" && f.src.Isolation == "" {
-		warnings = append(warnings, fmt.Sprintf("tasks start in fresh interpreters, which is slower, because %s; --isolation fork overrides this", def.ForkUnsafe))
+		warnings = append(warnings, fmt.Sprintf("tasks start in fresh interpreters, which is slower, because %s; --isolation fork overrides this, and may hang", def.ForkUnsafe))
 	}
 	raw, err := json.Marshal(def)
 	if err != nil {

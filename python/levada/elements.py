@@ -48,7 +48,7 @@ def element(items, index):
 def replaced(items, index, value):
     """The items with another element at a position: the same ones, or a new tuple. TypeError without positions."""
     if not _has_positions(items):
-        raise TypeError("that is a %s, which has no positions" % type(items).__name__)
+        raise TypeError("a value of the type %s has no positions" % type(items).__name__)
     if isinstance(items, tuple):
         return getattr(type(items), "_make", type(items))((*items[:index], value, *items[index + 1 :]))
     items[index] = value

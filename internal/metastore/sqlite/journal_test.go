@@ -25,7 +25,7 @@ func onNetwork(t *testing.T) {
 // TestOnNetwork has stores on network file systems do what others do.
 func TestOnNetwork(t *testing.T) {
 	onNetwork(t)
-	metastoretest.Few(t, 15)
+	metastoretest.Few(t, 5)
 	t.Run("Store", TestStore)
 	t.Run("LikeTheModel", TestLikeTheModel)
 	t.Run("Kill", TestKill)
