@@ -103,7 +103,9 @@ class EventsTimeline(MetaflowCardComponent):
         """
         for name, payload in (payloads or {}).items():
             if not isinstance(payload, _PAYLOADS):
-                raise TypeError("the payload %r is of the type %s, which an event cannot show" % (name, type(payload).__name__))
+                raise TypeError(
+                    "the payload %r is of the type %s, which an event cannot show" % (name, type(payload).__name__)
+                )
         event = {"metadata": event_data, "payloads": dict(payloads or {}), "event_id": "event_%d" % self._total}
         if _theme(style_theme) is not None:
             event["style_theme"] = style_theme
