@@ -8,6 +8,9 @@ from _struct import calcsize, unpack_from
 _PR_SET_PDEATHSIG = 1
 #: Threads whose library puts itself right in a forked process: jemalloc's, which pyarrow starts, and so pandas.
 _HARMLESS = ("jemalloc_bg_thd",)
+#: Ends of the addresses of services, SSSD and Winbind, that the C library asks who a user is. It keeps the connection,
+#: and makes another in a forked process.
+_HARMLESS_PEERS = ("/sss/pipes/nss", "/winbindd/pipe")
 #: Libraries in which the threads of all others wait.
 _WAITING_ROOMS = frozenset(("libc", "libpthread", "ld", "libstdc++", "libc++", "libgcc_s"))
 #: Bytes of a thread's stack that are read to find out where it waits.
@@ -215,7 +218,8 @@ def _peer(fd):
         connection.close()
     if isinstance(peer, tuple):
         return ["the connection to %s:%d" % peer[:2]]
-    return ["the connection to %s" % os.fsdecode(peer)] if peer else []
+    peer = os.fsdecode(peer)
+    return ["the connection to %s" % peer] if peer and not peer.endswith(_HARMLESS_PEERS) else []
 
 
 # A debugger.

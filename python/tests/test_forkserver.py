@@ -569,6 +569,14 @@ class Safety(FlowTest):
                 said = self.unsafe(code, path)
                 self.assertIn("the flow's file opens what tasks cannot share: " + want, said)
                 self.assertIn("(open it in the steps)", said)
+        os.makedirs(os.path.join(folder, "sss", "pipes"))
+        connect = (
+            "import socket; server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); server.listen()\n"
+            "client = socket.socket(socket.AF_UNIX); client.connect(sys.argv[1])"
+        )
+        database = os.path.join(folder, "database")
+        self.assertIn("the connection to " + database, self.unsafe(connect, database))
+        self.assertEqual(self.unsafe(connect, os.path.join(folder, "sss", "pipes", "nss")), "")
         for code in (
             "file = open(sys.argv[1]); file.close()",
             "log = open(sys.argv[1], 'a')",
