@@ -185,6 +185,21 @@ class Components(CardTest):
         self.assertEqual(len(self.described(Table.from_dataframe(Frame(), truncate=False))["data"]), 150)
         self.assertEqual(self.described(Table.from_dataframe(7))["data"], [[]])
 
+    def test_what_has_no_shape_is_no_frame(self):
+        """Its class is that of a frame, but it is empty so far."""
+
+        class Sheet:
+            columns, rows, shape = (), (), None
+
+        class Cube(Sheet):
+            shape = ()
+
+        for value in (Sheet(), Cube()):
+            self.assertIn("object at", text_of(value))
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                self.assertEqual(self.described(Table.from_dataframe(value))["data"], [[]])
+            self.assertIn("a data frame is needed", said.getvalue())
+
     def test_frame_that_is_yet_to_be_computed(self):
         """It is not asked for what it would have to compute, and which may fail."""
 

@@ -55,7 +55,10 @@ def is_frame(value):
     looks_like_one = (
         hasattr(cls, "columns") and hasattr(cls, "shape") and (hasattr(cls, "itertuples") or hasattr(cls, "rows"))
     )
-    return looks_like_one and isinstance(value.shape[0], int)  # of a frame of dask, that is yet to be counted
+    if not looks_like_one:
+        return False
+    shape = value.shape
+    return isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[0], int)  # dask is yet to count its rows
 
 
 def makes_a_frame(value):
