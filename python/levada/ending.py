@@ -71,6 +71,9 @@ class Ending:
             finalizer.atexit = False
         if finalize is not None:
             finalize._registered_with_atexit = False  # the next one registers again
+        processes = _loaded("multiprocessing.process", "_children")
+        if processes is not None:
+            processes._children.clear()  # they are no children of a task, which would kill its daemons and wait for all
         # These look after what there is when they are called.
         logging, util = _loaded("logging", "shutdown"), _loaded("multiprocessing.util", "_exit_function")
         if util is not None:

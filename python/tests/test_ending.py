@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -126,6 +127,33 @@ class Ends(FlowTest):
                 with open(path) as file:
                     self.assertEqual(file.read(), "left")
                 os.unlink(path)
+
+    def test_processes_that_the_file_started(self):
+        """A task neither ends nor waits for them: they are there for the tasks to come."""
+        host = self.host("""
+            import multiprocessing
+            HELPER = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+            HELPER.start()
+
+
+            class F(FlowSpec):
+                @step
+                def start(self):
+                    self.helper = HELPER.pid
+                    self.next(self.end)
+
+                @step
+                def end(self):
+                    pass
+
+            F()
+        """)
+        for _ in range(2):
+            result = host.task("start")
+            self.assertOk(result)
+            self.assertEqual(result.stderr, "")
+            os.kill(result.values()["helper"], 0)  # it is there
+        os.kill(result.values()["helper"], signal.SIGKILL)  # it holds the output of its fork server
 
     def test_objects_that_do_not_tell_their_class(self):
         """A file is written out whatever else there is: a weakref to what is gone, for one."""
