@@ -81,6 +81,7 @@ class ForkServer:
         if any(plan.cards for plan in self._plans.steps.values()):
             from .cards import preload  # noqa: F401  each task would import it
         gc.collect()
+        self._daemons = _daemons_of_host()
         self._end = Ending(forked=True)
         warm_up(type(self._flow), self._plans.steps, self._rehearse)
         signals.handle(self._on_signal)  # tasks keep it: two system calls less for each
@@ -133,6 +134,11 @@ class ForkServer:
             # asked, for there may be something to clean up.
             signal(SIGTERM, SIG_IGN)
             _killpg(self._pid, SIGTERM)
+        for pid in self._daemons:
+            try:
+                os.kill(pid, SIGTERM)
+            except OSError:
+                pass  # it has ended
 
     # Frames of the host.
 
@@ -281,6 +287,18 @@ class ForkServer:
 
 def _wake_up(signum, frame):
     """The handler of SIGCHLD: that there is one writes to the pipe."""
+
+
+def _daemons_of_host():
+    """The processes that multiprocessing would have ended with the host, had it not become another program.
+
+    With ``python flow.py run``, what the file starts is not in the fork server's group, for that came later. The host
+    waits for none of them, and has ended a moment ago at most, so that their ids are theirs.
+    """
+    module = sys.modules.get("multiprocessing.process")
+    if module is None:
+        return []
+    return [one.pid for one in module._children if one.daemon and one.pid and one._parent_pid != os.getpid()]
 
 
 def _killpg(pid, number):

@@ -382,6 +382,29 @@ class Ending(FlowTest):
         self.assertEqual(host.process.wait(5), 0)
         self.assertTrue(wait_until(lambda: not alive(task) and not alive(child)))
 
+    def test_daemons_of_a_file_that_became_the_host(self):
+        """They would have ended with the process of the file, and are in no group of the fork server's."""
+        code = """
+            import multiprocessing, os, sys, time
+            from levada import forkserver
+
+            helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+            helper.start()
+            server = os.fork()
+            if server == 0:
+                os.setpgid(0, 0)
+                one = forkserver.ForkServer.__new__(forkserver.ForkServer)
+                one._ids, one._pid, one._daemons = {}, os.getpid(), forkserver._daemons_of_host()
+                one._kill_all()
+                os._exit(0)
+            os.waitpid(server, 0)
+            print(os.waitpid(helper.pid, 0)[1])
+            os._exit(0)
+        """
+        said = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "PYTHONPATH": PYTHON_DIR},
+                              stdout=subprocess.PIPE, text=True, timeout=50).stdout  # fmt: skip
+        self.assertEqual(said, "15\n")  # SIGTERM
+
     def test_terminate(self):
         host, task, child = self.sleeper()
         host.process.send_signal(signal.SIGINT)
