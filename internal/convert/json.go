@@ -32,13 +32,13 @@ func NotJSON(data []byte) error {
 	if wrong.Error() == "unexpected end of JSON input" {
 		at = len(data)
 	}
+	what := wrong.Error()
 	begin := len(bytes.TrimRightFunc(data[:at], inWord))
 	word, _, _ := strings.Cut(string(data[begin:]), "\n")
 	word = word[:len(word)-len(strings.TrimLeftFunc(word, inWord))]
-	what := wrong.Error()
-	if advice := insteadOf(word); advice != "" {
+	if advice := insteadOf(word); advice != "" && wantsValue(what) {
 		at, what = begin, advice
-	} else if bytes.HasPrefix(data[at:], []byte("'")) {
+	} else if bytes.HasPrefix(data[at:], []byte("'")) && strings.Contains(what, "looking for beginning of") {
 		what = "names and texts have double quotes in JSON"
 	}
 	before := data[:at]
@@ -47,17 +47,24 @@ func NotJSON(data []byte) error {
 	return fmt.Errorf("line %d, column %d: %s", line, column, what)
 }
 
+// wantsValue reports whether what encoding/json found wrong is in the place of a value. In a text, a word is a part of
+// that, and behind a value it is one too many.
+func wantsValue(wrong string) bool {
+	return strings.HasSuffix(wrong, "looking for beginning of value") || strings.HasSuffix(wrong, "in numeric literal") ||
+		strings.Contains(wrong, "in literal ")
+}
+
 // inWord reports whether a character may be part of what many languages write for a value, and JSON does not.
 func inWord(r rune) bool { return r == '-' || r == '+' || unicode.IsLetter(r) }
 
 // insteadOf says what to write instead of such a word, "" if that is not known.
 func insteadOf(word string) string {
-	switch strings.ToLower(strings.TrimLeft(word, "+-")) {
-	case "nan", "inf", "infinity":
+	switch strings.ToLower(word) {
+	case "nan", "inf", "infinity", "-nan", "-inf", "-infinity", "+nan", "+inf", "+infinity":
 		return fmt.Sprintf("JSON has no %s: write null, or a text such as %q", word, word)
 	case "true", "false":
 		return fmt.Sprintf("JSON has no %s: write %s", word, strings.ToLower(word))
-	case "none", "nil", "na", "undefined":
+	case "none", "nil", "na", "null", "undefined":
 		return fmt.Sprintf("JSON has no %s: write null", word)
 	}
 	return ""

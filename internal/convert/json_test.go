@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/levadahq/levada/internal/convert"
@@ -23,10 +24,22 @@ func TestNotJSON(t *testing.T) {
 		"[1, 2":              "line 1, column 6: unexpected end of JSON input",
 		"[]\nx":              "line 2, column 1: invalid character 'x' after top-level value",
 		"\n":                 "line 2, column 1: unexpected end of JSON input",
+		"[NULL]":             "line 1, column 2: JSON has no NULL: write null",
+		// A word that is no value there is not to be replaced.
+		"true false":    "line 1, column 6: invalid character 'f' after top-level value",
+		"{true: 1}":     "line 1, column 2: invalid character 't' looking for beginning of object key string",
+		"[-true]":       "line 1, column 3: invalid character 't' in numeric literal",
+		"\"is None\n\"": `line 1, column 9: invalid character '\n' in string literal`,
+		`["it is true`:  "line 1, column 13: unexpected end of JSON input",
+		`["don\'t"]`:    `line 1, column 7: invalid character '\'' in string escape code`,
 	} {
 		if err := convert.NotJSON([]byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
+	}
+	long := strings.Repeat("-", 1<<20) + "nan"
+	if err := convert.NotJSON([]byte(long)); err == nil || len(err.Error()) > 200 {
+		t.Errorf("a word of a megabyte is repeated: %.200v", err)
 	}
 	if err := convert.NotJSON([]byte(` {"NaN": ["-Infinity", true, null]}`)); err != nil {
 		t.Error(err)
