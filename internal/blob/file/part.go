@@ -108,10 +108,12 @@ func (b *Bucket) Discard(ctx context.Context, p blob.Part) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, fault.Of(op, path, err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0) // as for [Bucket.lock]
+	// It may be complete, and thus read-only. Its writer has it alone, so trying to share it finds that out, for which
+	// also NFS wants no more than a file that may be read.
+	f, err := os.Open(path)
 	if err == nil {
 		defer f.Close()
-		if ok, err := tryFlock(f, true); err == nil && !ok {
+		if ok, err := tryFlock(f, false); err == nil && !ok {
 			return false, nil
 		}
 	}
