@@ -28,7 +28,7 @@ func diskIsFull(path string) bool {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "room-*")
 	if err == nil {
-		defer os.Remove(f.Name())
+		os.Remove(f.Name()) // now, since a process that is killed while it writes would leave it on a full disk
 		defer f.Close()
 		_, err = f.Write(incompressible(room))
 	}

@@ -7,6 +7,9 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 )
 
+// DiskIsFull tries whether there is room beside a file.
+var DiskIsFull = diskIsFull
+
 // SetFewValues changes how many runs with a value are few, until the function it returns is called.
 func SetFewValues(n int64) (restore func()) {
 	before := fewValues

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -177,6 +178,36 @@ func TestReadingOnAFullDisk(t *testing.T) {
 					t.Errorf("it has %d tasks", tasks)
 				}
 			})
+		}
+	}
+}
+
+// TestTryingForRoomLeavesNothing: who is killed while he tries whether there is room leaves no file that takes it.
+func TestTryingForRoomLeavesNothing(t *testing.T) {
+	folder := t.TempDir()
+	var trying sync.WaitGroup
+	done := make(chan struct{})
+	trying.Go(func() {
+		defer close(done)
+		for range 20 {
+			sqlite.DiskIsFull(filepath.Join(folder, layout.Database))
+		}
+	})
+	defer trying.Wait()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if st, err := e.Info(); err == nil && st.Size() > 0 {
+				t.Fatalf("%s has %d bytes", e.Name(), st.Size())
+			}
 		}
 	}
 }
