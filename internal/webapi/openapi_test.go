@@ -144,11 +144,13 @@ func (s *schemas) of(t reflect.Type) object {
 	panic("no schema for " + t.String())
 }
 
+// orNull is the schema of what is always there, where a pointer to nothing is null.
 func (s *schemas) orNull(t reflect.Type) object {
+	schema := s.of(t)
 	if t.Kind() == reflect.Pointer {
-		return object{"type": []string{s.of(t)["type"].(string), "null"}}
+		schema["type"] = []string{schema["type"].(string), "null"}
 	}
-	return s.of(t)
+	return schema
 }
 
 func (s *schemas) ofStruct(t reflect.Type) object {
@@ -165,6 +167,10 @@ func (s *schemas) ofStruct(t reflect.Type) object {
 				continue
 			}
 			schema := s.of(f.Type)
+			if options != "omitempty" {
+				schema = s.orNull(f.Type)
+				required = append(required, name)
+			}
 			if said := s.said[t.Name()+"."+f.Name]; said != "" {
 				if schema["$ref"] != nil {
 					schema = object{"$ref": schema["$ref"]}
@@ -172,9 +178,6 @@ func (s *schemas) ofStruct(t reflect.Type) object {
 				schema["description"] = said
 			}
 			properties[name] = schema
-			if options != "omitempty" && f.Type.Kind() != reflect.Pointer {
-				required = append(required, name)
-			}
 		}
 	}
 	add(t)
