@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/levadahq/levada/internal/metastore"
 	"github.com/levadahq/levada/internal/metastore/sqlite"
 	"github.com/levadahq/levada/internal/upkeep"
+	"github.com/levadahq/levada/internal/usertest"
 )
 
 // between is a store in which something happens after a collection has made its plan and before it carries it out.
@@ -471,8 +470,7 @@ func TestValuesGoBesideAWideRun(t *testing.T) {
 
 // A leftover that cannot be removed, as that of a container's root, does not keep anything else from going.
 func TestALeftoverThatCannotBeRemoved(t *testing.T) {
-	if os.Getuid() == 0 {
-		asNobody(t)
+	if usertest.AsNobody(t) {
 		return
 	}
 	w, _ := realWorld(t)
@@ -498,8 +496,7 @@ func TestALeftoverThatCannotBeRemoved(t *testing.T) {
 
 // Values and logs that cannot be deleted do not keep anything else from going, and what went is told.
 func TestFilesThatCannotBeDeleted(t *testing.T) {
-	if os.Getuid() == 0 {
-		asNobody(t)
+	if usertest.AsNobody(t) {
 		return
 	}
 	w, _ := realWorld(t)
@@ -543,33 +540,6 @@ func TestFilesThatCannotBeDeleted(t *testing.T) {
 	_, err := w.store.Collect(ctx, upkeep.NoRules, upkeep.Mode{})
 	w.ok(err)
 	w.check(true)
-}
-
-// asNobody runs a test again as somebody who is not root.
-func asNobody(t *testing.T) {
-	t.Helper()
-	// The test program and the folders of tests are in places that only root may enter.
-	folder, err := os.MkdirTemp("", "levada-nobody-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(folder)
-	program, err := os.ReadFile(os.Args[0])
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "upkeep.test"), program, 0o755)
-	}
-	if err == nil {
-		err = os.Chmod(folder, 0o777)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(folder, "upkeep.test"), "-test.run=^"+t.Name()+"$")
-	cmd.Dir, cmd.Env = folder, append(os.Environ(), "TMPDIR="+folder)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
 }
 
 const unwrittenLong = time.Hour
