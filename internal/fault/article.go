@@ -12,7 +12,7 @@ func A(name string) string {
 		}
 		return false
 	}
-	if begins("a", "e", "i", "o", "u") && !begins("uint", "uni", "use", "uuid") { // those are spoken as you is
+	if begins("a", "e", "i", "o", "u") && !begins("one", "uint", "uni", "use", "uuid") { // spoken as won and you are
 		return "an " + name
 	}
 	return "a " + name

@@ -65,7 +65,8 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 )
 
-// Protocol is the version of what travels. It changes with the ports.
+// Protocol is the version of what travels. It changes when one side would misunderstand the other; that a server does
+// not know a method yet it says itself.
 const Protocol = 1
 
 // Prefix is where a server has the handler.

@@ -118,8 +118,9 @@ func (b *Bucket) lock(alone bool) (unlock func(), err error) {
 	if err := b.makeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666) // NFS wants a file that may be written, to have it alone
-	if errors.Is(err, fs.ErrPermission) {
+	f, denied := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666) // NFS wants a file that may be written, to have it alone
+	err = denied
+	if errors.Is(denied, fs.ErrPermission) {
 		f, err = os.Open(path)
 	}
 	if err != nil {
@@ -129,6 +130,9 @@ func (b *Bucket) lock(alone bool) (unlock func(), err error) {
 		f.Close()
 		if !alone {
 			return func() {}, nil
+		}
+		if denied != nil {
+			return nil, denied
 		}
 		return nil, fault.New(fault.Unavailable, "the file system cannot lock files, so values that are about to be used cannot be told from those that nothing needs").
 			On(path).Because(err).Do("Mount the file system with locks, or put the store on another one.")

@@ -80,7 +80,10 @@ func JournalMode(t interface{ Fatal(...any) }, s *Store) string {
 func Spill(t interface{ Fatal(...any) }, s *Store) (rollback func()) {
 	c, err := dial(s.uri("mode", "rw"))
 	if err == nil {
-		err = c.script(journalPragmas + `
+		err = c.useJournal()
+	}
+	if err == nil {
+		err = c.script(`
 			PRAGMA cache_size = 1;
 			PRAGMA cache_spill = 1;
 			BEGIN IMMEDIATE;

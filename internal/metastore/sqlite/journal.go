@@ -19,15 +19,26 @@ import (
 // networked tells whether a path is on a network file system. Tests say that it is.
 var networked = onNetwork
 
-// Settings of every connection to a store with a rollback journal. The journal is emptied instead of deleted: machines
-// remember for a minute which files a folder of a network has, and would not see one that another machine left. A
-// commit waits for readers two minutes at most. Nothing is written into the database before the
-// commit, since that would have to wait for readers, too.
+// Settings of every connection to a store with a rollback journal. A commit waits for readers two minutes at most.
+// Nothing is written into the database before the commit, since that would have to wait for readers, too.
 const journalPragmas = `
 	PRAGMA busy_timeout = 120000;
-	PRAGMA journal_mode = TRUNCATE;
 	PRAGMA cache_spill = 0;
 `
+
+// useJournal sets up a connection to a store with a rollback journal. The journal is emptied instead of deleted:
+// machines remember for a minute which files a folder of a network has, and would not see one that another machine
+// left. A store in WAL mode stays in it.
+func (c *conn) useJournal() error {
+	if err := c.script(journalPragmas); err != nil {
+		return err
+	}
+	mode, err := c.journalMode()
+	if err == nil && mode != "wal" {
+		_, err = c.setJournalMode("TRUNCATE")
+	}
+	return err
+}
 
 // journalMode returns how a database is written: "wal", or else it has a rollback journal.
 func (c *conn) journalMode() (mode string, err error) {
@@ -71,7 +82,7 @@ func (s *Store) settle(c *conn) error {
 		}
 	}
 	if s.journal = mode != "wal"; s.journal {
-		return c.script(journalPragmas)
+		return c.useJournal()
 	}
 	return nil
 }

@@ -90,6 +90,23 @@ func TestLocalUsersOfANetwork(t *testing.T) {
 	}
 }
 
+// TestAJournalBesideALog reads a local store beside which a journal lies that is not its own: of another database that
+// it has replaced, say. It stays as it is.
+func TestAJournalBesideALog(t *testing.T) {
+	folder := t.TempDir()
+	someStore(t, folder)
+	if err := os.WriteFile(folder+"/"+layout.Database+"-journal", []byte("of another"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s := open(t, folder, sqlite.Options{ReadOnly: true})
+		if m := sqlite.JournalMode(t, s); m != "wal" {
+			t.Errorf("it has the mode %s", m)
+		}
+		s.Close()
+	}
+}
+
 // TestWritingBetweenRows writes while a reader is in the middle of a list, which a rollback journal could not do if
 // the list was read row by row.
 func TestWritingBetweenRows(t *testing.T) {

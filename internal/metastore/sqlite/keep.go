@@ -152,10 +152,11 @@ func (s *Store) shrink(ctx context.Context, alone bool) error {
 	if s.spent.Load() {
 		pragmas, by = pragmas+frugalPragmas, frugal
 	}
-	if s.journal {
-		pragmas += journalPragmas
+	err = c.script(pragmas)
+	if err == nil && s.journal {
+		err = c.useJournal()
 	}
-	if err := c.script(pragmas); err != nil {
+	if err != nil {
 		return s.faultOf(op, err)
 	}
 	mode, err := c.pragma("auto_vacuum")

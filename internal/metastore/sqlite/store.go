@@ -242,7 +242,9 @@ func (s *Store) firstReader() (c *conn, locks bool, err error) {
 		// has an index beside the log, so nobody has. SQLite makes the index in memory if no other connection may need
 		// it: each of ours has its own, and without locks none is in the way of the others.
 		s.readers.dial = func() (*conn, error) {
-			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), "PRAGMA locking_mode = EXCLUSIVE")
+			return dialReader(s.uri("mode", "ro", "vfs", "unix-none"), func(c *conn) error {
+				return c.script("PRAGMA locking_mode = EXCLUSIVE")
+			})
 		}
 	case code == lib.SQLITE_IOERR && s.hasLog():
 		// No room for the index of the log, or to change the one that a dead process left. SQLite reads it, if others
@@ -331,17 +333,17 @@ func (s *Store) dialReader() (*conn, error) {
 		return dialReader(s.uri("mode", "ro"))
 	}
 	// It may have to undo what a process left that died. Queries write nothing.
-	return dialReader(s.uri("mode", "rw"), journalPragmas)
+	return dialReader(s.uri("mode", "rw"), (*conn).useJournal)
 }
 
-// dialReader opens a connection for reading; first are pragmas that must come before all others.
-func dialReader(uri string, first ...string) (*conn, error) {
+// dialReader opens a connection for reading; first is what must be done before anything else.
+func dialReader(uri string, first ...func(*conn) error) (*conn, error) {
 	c, err := dial(uri)
 	if err != nil {
 		return nil, err
 	}
-	for _, sql := range first {
-		if err := c.script(sql); err != nil {
+	for _, do := range first {
+		if err := do(c); err != nil {
 			c.close()
 			return nil, err
 		}
