@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -61,3 +62,28 @@ class FlowTest(unittest.TestCase):
 
     def assertOk(self, result):
         self.assertTrue(result.ok, "%s\n%s" % (result.done, result.stderr))
+
+
+def library_with_threads(test, *path):
+    """A library that starts threads, in a file with this name below a new folder."""
+    folder = tempfile.mkdtemp()
+    test.addCleanup(shutil.rmtree, folder)
+    source, library = os.path.join(folder, "library.c"), os.path.join(folder, *path)
+    with open(source, "w") as file:
+        file.write(
+            "#include <pthread.h>\n#include <sys/prctl.h>\n#include <unistd.h>\n"
+            "static int told[2];\n"
+            "static void *wait(void *name) {\n"
+            "    if (name) prctl(PR_SET_NAME, name);\n"
+            "    close(told[1]);\n"
+            "    for (;;) pause();\n"
+            "}\n"
+            "void start(char *name) {\n"
+            "    pthread_t one; char end;\n"
+            "    pipe(told); pthread_create(&one, 0, wait, name);\n"
+            "    read(told[0], &end, 1); close(told[0]);\n"
+            "}\n"
+        )
+    os.makedirs(os.path.dirname(library), exist_ok=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
+    return library
