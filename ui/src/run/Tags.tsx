@@ -12,9 +12,12 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
   const all = useRef<HTMLSpanElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const next = useRef<number>(undefined); // which button gets the focus when the one that had it is gone
-  const change = (body: { add?: string[]; remove?: string[] }) =>
+  const change = (body: { add?: string[]; remove?: string[] }, focus?: number) =>
     send<{ tags: string[] }>("PATCH", `/runs/${run.id}/tags`, body)
-      .then((res) => changed(res.tags))
+      .then((res) => {
+        next.current = focus; // not before: others' tags may come in the meantime
+        changed(res.tags);
+      })
       .catch(toastError);
   const end = (focus: boolean) => {
     setTyping(false);
@@ -27,7 +30,7 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
   useLayoutEffect(() => {
     if (next.current === undefined) return;
     const buttons = all.current?.querySelectorAll("button");
-    buttons?.[Math.min(next.current, buttons.length - 1)]?.focus();
+    if (document.activeElement === document.body) buttons?.[Math.min(next.current, buttons.length - 1)]?.focus();
     next.current = undefined;
   }, [run.tags, typing]);
   return (
@@ -40,10 +43,7 @@ export function Tags({ run, changed }: { run: Run; changed: (tags: string[]) => 
           <button
             type="button"
             aria-label={`Remove the tag ${visible(t)}`}
-            onClick={() => {
-              next.current = i;
-              void change({ remove: [t] });
-            }}
+            onClick={() => void change({ remove: [t] }, i)}
           >
             ×
           </button>
