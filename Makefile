@@ -35,8 +35,8 @@ build: ## build ./levada, one static binary
 
 .PHONY: test
 test: lint ## set up what the tests need, check the style and run all tests
-	@# the tests of the pages wait for a browser half of the time
-	$(MAKE) -j2 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-python test-ui test-build
+	@# tests of the pages and of the SDK wait half of the time, for browsers and for processes: meanwhile a machine can compile
+	$(MAKE) -j3 $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-python test-ui test-build
 	$(MAKE) test-go
 
 .PHONY: test-go
