@@ -180,6 +180,14 @@ func BenchmarkReaders(b *testing.B) {
 			}
 		}
 	})
+	b.Run("FirstCounts100k", func(b *testing.B) {
+		for range b.N {
+			sqlite.Forget(s)
+			if c, err := s.Counts(ctx, run); err != nil || c[0].Succeeded != tasks {
+				b.Fatal(c, err)
+			}
+		}
+	})
 	b.Run("TaskCounts100k", func(b *testing.B) {
 		for range b.N {
 			if c, err := s.TaskCounts(ctx, []int64{run}); err != nil || c[run].Succeeded != tasks-1 {

@@ -38,7 +38,9 @@ func AgeMarks(t interface{ Fatal(...any) }, s *Store, by time.Duration) {
 }
 
 // Forget has a store count anew.
-func Forget(s *Store) { s.counts, s.steps = blocks[metastore.TaskCount]{}, blocks[map[string]int]{} }
+func Forget(s *Store) {
+	s.counts, s.stepCounts, s.steps = blocks[metastore.TaskCount]{}, blocks[[]metastore.StepCount]{}, blocks[map[string]int]{}
+}
 
 // SetRemovedAtOnce changes how many tasks are removed in one transaction, until the function it returns is called.
 func SetRemovedAtOnce(n int64) (restore func()) {

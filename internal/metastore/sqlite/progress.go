@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/levadahq/levada/internal/metastore"
@@ -146,4 +147,48 @@ func (s *Store) stepBlocks(ctx context.Context, run, largest int64) (map[string]
 		}
 	}
 	return sum, nil
+}
+
+// stepCountBlocks counts the tasks of each step of a run by the status of their last attempt, block by block.
+func (s *Store) stepCountBlocks(ctx context.Context, run, largest int64) (sum []metastore.StepCount, err error) {
+	for block := int64(0); block*blockSize <= largest; block++ {
+		steps, ok := s.stepCounts.get(run, block)
+		if !ok {
+			if steps, err = s.countSteps(ctx, run, block*blockSize, (block+1)*blockSize-1); err != nil {
+				return nil, err
+			}
+			succeeded := int64(0)
+			for _, c := range steps {
+				succeeded += int64(c.Succeeded)
+			}
+			if succeeded == blockSize { // those are all that there can be, and what ended well is not tried again
+				s.stepCounts.keep(run, block, steps)
+			}
+		}
+		for _, c := range steps {
+			i := slices.IndexFunc(sum, func(other metastore.StepCount) bool { return other.Step == c.Step })
+			if i < 0 {
+				sum = append(sum, c)
+			} else {
+				sum[i] = together(sum[i], c)
+			}
+		}
+	}
+	return sum, nil
+}
+
+// together counts all tasks of a step that a and b count.
+func together(a, b metastore.StepCount) metastore.StepCount {
+	a.Running += b.Running
+	a.Succeeded += b.Succeeded
+	a.Failed += b.Failed
+	a.Killed += b.Killed
+	a.Caught += b.Caught
+	if a.First.IsZero() || !b.First.IsZero() && b.First.Before(a.First) {
+		a.First = b.First
+	}
+	if b.Last.After(a.Last) {
+		a.Last = b.Last
+	}
+	return a
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,7 +31,11 @@ func TestCountsOfWideRuns(t *testing.T) {
 		return list
 	}
 	status := func(run, task int64, n int, status metastore.AttemptStatus) metastore.Record {
-		return metastore.Record{Attempt: &metastore.Attempt{Run: run, Task: task, N: n, Status: status}}
+		a := &metastore.Attempt{Run: run, Task: task, N: n, Status: status, Started: time.Unix(1000+task*7%100, 0)}
+		if status != metastore.AttemptRunning {
+			a.Ended = a.Started.Add(time.Duration(task*11%100) * time.Second)
+		}
+		return metastore.Record{Attempt: a}
 	}
 	both := func(list []metastore.Record) {
 		for _, store := range []metastore.Store{s, model} {
@@ -41,7 +46,7 @@ func TestCountsOfWideRuns(t *testing.T) {
 	}
 	look := func(when string) {
 		t.Helper()
-		var got, want [2]any
+		var got, want [3]any
 		for i, store := range []metastore.Store{s, model} {
 			if _, err := store.ChangeTags(ctx, 2, nil, nil); err != nil { // all is there when this is
 				t.Fatal(err)
@@ -54,7 +59,15 @@ func TestCountsOfWideRuns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			*[]*[2]any{&got, &want}[i] = [2]any{counts, widths}
+			var steps [][]metastore.StepCount
+			for run := int64(1); run <= 3; run++ {
+				c, err := store.Counts(ctx, run)
+				if err != nil {
+					t.Fatal(err)
+				}
+				steps = append(steps, c)
+			}
+			*[]*[3]any{&got, &want}[i] = [3]any{counts, widths, steps}
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Fatalf("%s (-model +store):\n%s", when, d)

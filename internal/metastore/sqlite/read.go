@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -273,8 +274,20 @@ func (s *Store) Log(ctx context.Context, run, task int64, attempt int) ([]byte, 
 		run, task, int64(attempt)), "log of run %d, task %d, attempt %d", run, task, attempt)
 }
 
-// Counts returns how many tasks each step has by the status of their last attempt.
+// Counts returns for each step of a run how many tasks it has by the status of their last attempt, in order of first task.
 func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, error) {
+	wide, _, err := split(ctx, s, &s.stepCounts, []int64{run}, `SELECT max(id) FROM tasks WHERE run = asked.value`)
+	if err != nil {
+		return nil, err
+	}
+	if largest, ok := wide[run]; ok {
+		return s.stepCountBlocks(ctx, run, largest)
+	}
+	return s.countSteps(ctx, run, 0, math.MaxInt64)
+}
+
+// countSteps counts the tasks of a run with ids from first to last.
+func (s *Store) countSteps(ctx context.Context, run, first, last int64) ([]metastore.StepCount, error) {
 	scan := func(r *row) (metastore.StepCount, error) {
 		return metastore.StepCount{
 			Step: r.text(), Running: r.int(), Succeeded: r.int(), Failed: r.int(), Killed: r.int(), Caught: r.int(), First: r.time(), Last: r.time(),
@@ -291,9 +304,9 @@ func (s *Store) Counts(ctx context.Context, run int64) ([]metastore.StepCount, e
 		FROM (
 			SELECT t.id, t.step, max(a.n) AS n, min(nullif(a.started, 0)) AS first, max(a.ended) AS last
 			FROM tasks AS t LEFT JOIN attempts AS a ON a.run = t.run AND a.task = t.id
-			WHERE t.run = ?1 GROUP BY t.id) AS t
+			WHERE t.run = ?1 AND t.id BETWEEN ?2 AND ?3 GROUP BY t.id) AS t
 		LEFT JOIN attempts AS a ON a.run = ?1 AND a.task = t.id AND a.n = t.n
-		GROUP BY t.step ORDER BY min(t.id)`, run))
+		GROUP BY t.step ORDER BY min(t.id)`, run, first, last))
 }
 
 // Widths tells how wide the foreaches and gangs of runs are, and how many tasks each step has.

@@ -68,8 +68,9 @@ type Store struct {
 
 	spent atomic.Bool // the reserve was, and is to be made again
 
-	counts blocks[metastore.TaskCount] // of tasks that are over
-	steps  blocks[map[string]int]      // of tasks by step
+	counts     blocks[metastore.TaskCount]   // of tasks that are over
+	stepCounts blocks[[]metastore.StepCount] // the same by step
+	steps      blocks[map[string]int]        // of tasks by step, over or not
 
 	watch struct { // the connection that looks for changes, dialed when first needed
 		mu   sync.Mutex
