@@ -4,6 +4,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -20,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/levadahq/levada/internal/api"
@@ -267,20 +270,43 @@ func (a *app) examineSDK() (string, []string, error) {
 	return dir, damaged, err
 }
 
-// cache is the user's cache folder for Levada.
+// cache is the user's cache folder for Levada. Where a container is run as any user, his home is often one that he
+// cannot write to, such as /.
 func (a *app) cache() string {
 	if dir := os.Getenv("LEVADA_CACHE"); dir != "" {
 		return dir
 	}
-	if dir := interp.DefaultCacheDir(a.environ); dir != "" {
+	if dir := interp.DefaultCacheDir(a.environ); dir != "" && cachesIn(filepath.Dir(dir)) {
 		return filepath.Dir(dir)
 	}
 	return temporary()
 }
 
+// cachesIn reports whether a folder can be the cache: it can be written to, or made, or it has the SDK already, as in
+// an image for other users than the one who built it.
+func cachesIn(dir string) bool {
+	if writable(dir) {
+		return true
+	}
+	sdk, err := sdkFolder(python.Files, dir)
+	return err == nil && unpacked(sdk)
+}
+
+// writable reports whether a folder can be written to, or be made.
+func writable(dir string) bool {
+	for {
+		err := unix.Access(dir, unix.W_OK|unix.X_OK)
+		parent := filepath.Dir(dir)
+		if parent == dir || !errors.Is(err, fs.ErrNotExist) {
+			return err == nil
+		}
+		dir = parent
+	}
+}
+
 // temporary is the cache of a user without a home.
 var temporary = sync.OnceValue(func() string {
-	dir, own := cacheIn(os.TempDir(), "levada-"+userName())
+	dir, own := cacheIn(os.TempDir(), "levada-"+strconv.Itoa(os.Getuid()))
 	if own {
 		passing.Store(&dir)
 	}

@@ -4,6 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/levadahq/levada/internal/usertest"
+	"github.com/levadahq/levada/python"
 )
 
 func TestACacheThatOthersCanWriteIsNotUsed(t *testing.T) {
@@ -25,6 +28,36 @@ func TestACacheThatOthersCanWriteIsNotUsed(t *testing.T) {
 		st, err := os.Lstat(got)
 		if err != nil || !own || got == filepath.Join(parent, name) || st.Mode().Perm() != 0o700 {
 			t.Errorf("%s: the cache is %s, %v, %v", name, got, st, err)
+		}
+	}
+}
+
+// TestAHomeThatCannotBeWrittenTo: in containers, users without an entry in passwd are often given / as their home.
+func TestAHomeThatCannotBeWrittenTo(t *testing.T) {
+	if usertest.AsNobody(t) {
+		return
+	}
+	t.Setenv("LEVADA_CACHE", "")
+	home := t.TempDir()
+	cache := func(home string) string { return (&app{environ: []string{"HOME=" + home}}).cache() }
+	own := cache(home)
+	if filepath.Dir(own) == os.TempDir() {
+		t.Errorf("a home that can be written to is not used, but %s", own)
+	}
+	if _, err := unpackSDK(python.Files, own); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(own, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(own, 0o755)
+	if got := cache(home); got != own {
+		t.Errorf("where the SDK is, the cache is %s, want %s", got, own)
+	}
+	for _, home := range []string{"/", "/nonexistent", "/proc"} {
+		got := cache(home)
+		if _, err := unpackSDK(python.Files, got); err != nil {
+			t.Errorf("with the home %s: %v", home, err)
 		}
 	}
 }

@@ -22,33 +22,33 @@ func unpackSDK(files fs.FS, cache string) (string, error) {
 		return "", err
 	}
 	root := filepath.Dir(dir)
-	if _, err := os.Stat(filepath.Join(dir, complete)); err == nil {
+	if unpacked(dir) {
 		return dir, nil
 	}
-	unpacked := func(err error) (string, error) {
+	fail := func(err error) (string, error) {
 		return "", (&fault.Error{Kind: fault.Permission, Op: "unpack the Python SDK", Subject: dir, Cause: err}).
 			Do("set LEVADA_CACHE to a folder that you can write to")
 	}
 	if err := os.MkdirAll(root, 0o755); err != nil {
-		return unpacked(err)
+		return fail(err)
 	}
 	tmp, err := os.MkdirTemp(root, "new-")
 	if err != nil {
-		return unpacked(err)
+		return fail(err)
 	}
 	defer os.RemoveAll(tmp)
 	if err := os.Chmod(tmp, 0o755); err != nil {
-		return unpacked(err)
+		return fail(err)
 	}
 	if err := os.CopyFS(tmp, files); err != nil {
-		return unpacked(err)
+		return fail(err)
 	}
 	if err := os.WriteFile(filepath.Join(tmp, complete), nil, 0o644); err != nil {
-		return unpacked(err)
+		return fail(err)
 	}
 	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		if _, there := os.Stat(filepath.Join(dir, complete)); there != nil {
-			return unpacked(err)
+		if !unpacked(dir) {
+			return fail(err)
 		}
 	}
 	return dir, nil
@@ -97,6 +97,12 @@ func restoreSDK(files fs.FS, cache string) error {
 	}
 	os.RemoveAll(aside)
 	return err
+}
+
+// unpacked reports whether the SDK is in a folder, whole.
+func unpacked(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, complete))
+	return err == nil
 }
 
 // complete is the file that marks a folder as unpacked to the end.
