@@ -89,6 +89,30 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestInterruptEveryProcess does what systemd and Slurm do to stop a service or a job: they signal all its processes.
+// The engine gets the signal last, as it may there.
+func TestInterruptEveryProcess(t *testing.T) {
+	for _, isolation := range []string{"fork", "spawn"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			c := b.waiting("gentle", "--isolation", isolation)
+			engine := c.cmd.Process.Pid
+			for _, p := range append(b.tasks(engine), b.servers(engine)...) {
+				if err := syscall.Kill(p.pid, syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.cmd.Process.Signal(syscall.SIGTERM)
+			c.wait().want(1).says("Aborted!", "levada resume", `"status":"interrupted"`).silent("fork server")
+			if n := b.cleaned(); n != 2 {
+				t.Errorf("%d of 2 tasks could clean up", n)
+			}
+			b.goesOn("interrupted")
+		})
+	}
+}
+
 // TestInterruptDeaf interrupts tasks that do not listen: they are killed after a while.
 func TestInterruptDeaf(t *testing.T) {
 	t.Parallel()

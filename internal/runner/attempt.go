@@ -41,6 +41,7 @@ type attempt struct {
 	cards    keptCards
 	killed   bool // the engine asked for its end
 	late     bool // it outlived its timeout
+	waited   bool // a signal ended it, and none came to this process since
 	log      attemptLog
 	series   *usage.Series
 	cgroup   *usage.Cgroup // nil if it has none
@@ -276,13 +277,18 @@ func (a *attempt) ended(p part) {
 // complete records an attempt of which nothing lives any more.
 func (a *attempt) complete() {
 	r := a.r
+	a.over()
+	if a.endedBySignal() && !a.killed && !a.waited {
+		a.waited = true
+		a.later(echo, a.complete)
+		return
+	}
 	for _, t := range a.timers {
 		t.Stop()
 	}
 	if a.proc != nil {
 		a.proc.Close()
 	}
-	a.over()
 	if a.result != nil && a.result.note != "" {
 		a.log.add(a, r.Now(), tasklog.Stderr, []byte(a.result.note+"\n"))
 	}
@@ -379,6 +385,19 @@ func (a *attempt) judge() {
 func (a *attempt) strangerEnded() bool {
 	return !a.killed && a.result != nil && a.result.exception != nil && a.result.exception.Type == typeInterrupted
 }
+
+// endedBySignal reports whether the process ended because a signal asked it to.
+func (a *attempt) endedBySignal() bool {
+	switch syscall.Signal(a.exit.Signal) {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP:
+		return true
+	}
+	return a.strangerEnded()
+}
+
+// echo is how long it is not decided that a task failed which a signal has ended. Who stops a service or a batch job
+// signals all its processes, so this one may be about to get the signal too: then the run is interrupted.
+const echo = 250 * time.Millisecond
 
 // tellLoss writes why the attempt was lost to its log, if that would be empty otherwise: it is where one looks first.
 func (a *attempt) tellLoss() {

@@ -121,10 +121,9 @@ class ForkServer:
         return [self._wake, self._waker, self._fd, *hot]
 
     def _on_signal(self, signum, frame):
+        # Ending the run is the host's business: systemd and Slurm signal all processes, and tasks may have to clean up.
         if os.getpid() != self._pid:
             signals.end_step(signum, frame)
-        elif signum == SIGTERM:  # Ctrl-C is the host's business
-            self._stopping = True
 
     def _kill_all(self):
         for pid in self._ids:

@@ -22,10 +22,14 @@ from _signal import (
 )
 from _thread import get_ident
 from os import getpid, register_at_fork
+from time import monotonic
 
 from . import running
 
 SOON = 0.001  # seconds
+# So long, the signal that a service manager sends to all processes of a run, and the host's own, which follows it, are
+# one: the second must not end what the step does in a ``finally``.
+ONCE = 5.0  # seconds
 
 _handler = None
 _masks = {}  # thread that forks -> the signals that it had blocked
@@ -52,8 +56,8 @@ def end_step(signum, frame):
         raise KeyboardInterrupt
     if around_fork(frame):
         _once_more(signum)
-    else:
-        task.interrupted = True
+    elif not task.interrupted or monotonic() - task.interrupted > ONCE:
+        task.interrupted = monotonic()
         task.interrupt(_keyboard_interrupt)
 
 

@@ -50,7 +50,7 @@ class Task:
         self.loaded = {}
         self.transition = None
         #: It was asked to end. A KeyboardInterrupt that the step's own code raises is a failure like any other.
-        self.interrupted = False
+        self.interrupted = 0.0  # when it was asked to end
         self._staging = None
         self._absent = ()
         self._item = body
@@ -437,7 +437,7 @@ class Task:
     # What happens when it fails.
 
     def _is_interruption(self, exception):
-        return self.interrupted and isinstance(exception, KeyboardInterrupt)
+        return bool(self.interrupted) and isinstance(exception, KeyboardInterrupt)
 
     def _caught(self, exception, done):
         """Let @catch take the exception, if it may."""
