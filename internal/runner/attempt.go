@@ -41,6 +41,7 @@ type attempt struct {
 	cards    keptCards
 	killed   bool // the engine asked for its end
 	late     bool // it outlived its timeout
+	starved  bool // the kernel killed it because memory ran out
 	waited   bool // a signal ended it, and none came to this process since
 	log      attemptLog
 	series   *usage.Series
@@ -332,7 +333,7 @@ func (a *attempt) record() metastore.Record {
 
 // judge fills in how the attempt ended.
 func (a *attempt) judge() {
-	rec, e := &a.rec, a.exit
+	r, rec, e := a.r, &a.rec, a.exit
 	rec.ExitCode, rec.Signal, rec.UserCPU, rec.SystemCPU = e.Code, e.Signal, e.UserCPU, e.SystemCPU
 	rec.PeakMemory, rec.MemorySource = e.MaxRSS, "maxrss"
 	if a.series != nil {
@@ -340,6 +341,10 @@ func (a *attempt) judge() {
 			rec.PeakMemory, rec.MemorySource = peak, a.series.Source()
 		}
 		rec.Series = a.series.Encode()
+	}
+	a.starved = e.Signal == int(syscall.SIGKILL) && a.result == nil && !a.killed && !a.late && a.memoryRanOut()
+	if a.starved {
+		a.exit.Hint = r.moreMemory()
 	}
 	if a.cgroup != nil {
 		if peak, err := a.cgroup.Peak(); err == nil && peak > 0 { // 0: the process did not enter it
@@ -360,6 +365,8 @@ func (a *attempt) judge() {
 			rec.Exception = a.unsaid(typeTimeout)
 		case e.Lost != "":
 			rec.Exception = a.unsaid(typeLost)
+		case a.starved:
+			rec.Exception = a.unsaid(typeStarved)
 		}
 		return
 	}
@@ -378,6 +385,17 @@ func (a *attempt) judge() {
 	if res.ok {
 		rec.Transition, _ = json.Marshal(res.transition)
 	}
+}
+
+// memoryRanOut reports whether the kernel has killed a process since this was last asked because memory ran out: in the
+// task's own cgroup, or in the engine's.
+func (a *attempt) memoryRanOut() bool {
+	if a.cgroup != nil && a.cgroup.OOMKills() > 0 {
+		return true
+	}
+	before := a.r.oomsSeen
+	a.r.oomsSeen = a.r.oomKills()
+	return before >= 0 && a.r.oomsSeen > before
 }
 
 // strangerEnded reports whether a signal of somebody else asked the process to end: it did so as if it was interrupted.
@@ -420,6 +438,7 @@ func (a *attempt) tellLoss() {
 const (
 	typeTimeout     = "timeout"
 	typeLost        = "Lost"
+	typeStarved     = "OutOfMemory"
 	typeInterrupted = "KeyboardInterrupt"
 )
 
@@ -511,7 +530,7 @@ func (a *attempt) emitFailure(f engine.Failed) {
 // TriedAgain tells, from its record, whether an attempt that did not end well is followed by another while its run goes
 // on. A process that asked for no other without saying so by its exit code is not known here: its run ends next.
 func TriedAgain(step *graph.Node, a *metastore.Attempt) bool {
-	raised := a.Exception != nil && !slices.Contains([]string{typeTimeout, typeLost, typeInterrupted}, a.Exception.Type)
+	raised := a.Exception != nil && !slices.Contains([]string{typeTimeout, typeLost, typeStarved, typeInterrupted}, a.Exception.Type)
 	return engine.TriedAgain(step, engine.Failed{Attempt: a.N, Raised: raised, NoRetry: a.ExitCode == exitNoRetry})
 }
 
@@ -530,6 +549,8 @@ func (a *attempt) why() string {
 		return fmt.Sprintf("it did not end within its timeout of %s and was killed", a.launch.Step.Timeout)
 	case a.exit.Lost != "":
 		return a.exit.Lost
+	case a.starved:
+		return "memory ran out, and the kernel killed it (signal 9)"
 	case a.exit.Signal == int(syscall.SIGSEGV):
 		return "it was ended by a segmentation fault (signal 11)"
 	case a.exit.Signal == int(syscall.SIGKILL):

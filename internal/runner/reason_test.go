@@ -48,6 +48,34 @@ func TestOneReasonEverywhere(t *testing.T) {
 	}
 }
 
+// TestOutOfMemory: of a task that was killed the kernel tells whether that was because memory ran out.
+func TestOutOfMemory(t *testing.T) {
+	for _, test := range []struct {
+		kills []int64 // as the kernel counts them at the run's start and when the task has ended
+		want  string
+	}{
+		{[]int64{3, 4}, "OutOfMemory: memory ran out, and the kernel killed it (signal 9)"},
+		{[]int64{3, 3}, "signal 9"},
+		{[]int64{-1, -1}, "signal 9"},
+	} {
+		b := newBench(t, strings.Replace(dyingFlow, "%s", "os.kill(os.getpid(), 9)", 1))
+		r := runner.New(b.bare(t))
+		kills := test.kills
+		r.SetOOMKills(func() int64 { n := kills[0]; kills = kills[1:]; return n })
+		res, err := r.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := b.last(t, res.FailedTask)
+		if got := a.Problem(); got != test.want {
+			t.Errorf("%v: the attempt says %q, want %q", test.kills, got, test.want)
+		}
+		if a.Exception != nil && !strings.Contains(a.Exception.Traceback, "more memory") {
+			t.Errorf("%v: no advice in %q", test.kills, a.Exception.Traceback)
+		}
+	}
+}
+
 const caughtFlow = `
 import os
 from levada import FlowSpec, catch, step

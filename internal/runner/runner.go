@@ -148,6 +148,9 @@ type Runner struct {
 	problems map[engine.TaskID]string // of tasks whose last attempt failed
 	hints    map[engine.TaskID]string // what to do about it, of those that could not be started
 
+	oomsSeen int64        // of oomKills, those that were told
+	oomKills func() int64 // but for tests, usage.OOMKills
+
 	timeoutGrace time.Duration // but for tests, the constant
 
 	fatal error // the store failed: nothing more can be recorded
@@ -163,7 +166,7 @@ func New(c Config) *Runner {
 		lists:  foreachLists{open: make(map[engine.TaskID]*foreachList)},
 
 		problems: make(map[engine.TaskID]string), hints: make(map[engine.TaskID]string),
-		timeoutGrace: timeoutGrace,
+		oomKills: usage.OOMKills, timeoutGrace: timeoutGrace,
 	}
 }
 
@@ -179,6 +182,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	r.ctx = work
 	r.starts, r.cancelStarts = context.WithCancel(work)
 	r.started = r.Now()
+	r.oomsSeen = r.oomKills()
 	r.Pool.SetContext(r.context())
 	r.emit(&Event{Kind: RunStarted, Origin: r.Config.Run.Origin})
 	for _, w := range r.Warnings {
@@ -503,6 +507,15 @@ func (r *Runner) warn(format string, args ...any) {
 
 func (r *Runner) showProgress() {
 	r.Watch.Progress(Progress{Run: r.Config.Run.ID, Elapsed: r.Now().Sub(r.started), Steps: r.Engine.Progress()})
+}
+
+// moreMemory says what to do when memory ran out.
+func (r *Runner) moreMemory() string {
+	have := ""
+	if r.Machine.Memory > 0 {
+		have = fmt.Sprintf(" than the %d MB it has", r.Machine.Memory)
+	}
+	return "give the machine or the container more memory" + have + ", or run fewer tasks at once with --max-workers or @resources(memory=...)"
 }
 
 // lacking says what of a request the machine does not have.

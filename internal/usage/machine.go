@@ -103,6 +103,40 @@ func memoryLimit(root string) int64 {
 	return lowest
 }
 
+// OOMKills returns how many processes the kernel has killed because memory ran out: of those in this process's cgroup,
+// or of the whole machine where cgroups do not tell. A number that rises is what counts. It is -1 if nothing tells.
+func OOMKills() int64 { return oomKills("") }
+
+func oomKills(root string) int64 {
+	for _, dir := range ownCgroups(root, "memory") {
+		if n := oomKillsIn(dir); n >= 0 {
+			return n
+		}
+	}
+	return counter(root+"/proc/vmstat", "oom_kill")
+}
+
+// oomKillsIn returns how many processes of a cgroup, and in version 2 of those below it, were killed so; -1 if it does
+// not tell.
+func oomKillsIn(dir string) int64 {
+	v2, v1 := filepath.Join(dir, "memory.events"), filepath.Join(dir, "memory.oom_control")
+	return max(counter(v2, "oom_kill"), counter(v1, "oom_kill"))
+}
+
+// counter returns a number of a file whose lines are names with numbers, -1 if it is not there.
+func counter(path, name string) int64 {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == name {
+			return int64(number(f[1]))
+		}
+	}
+	return -1
+}
+
 // ownCgroups returns the folder of this process's cgroup in the hierarchy of a
 // controller and those above it, as far as they can be seen.
 func ownCgroups(root, controller string) []string {

@@ -72,6 +72,31 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestOOMKills(t *testing.T) {
+	const mounts = "30 20 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n33 31 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  int64
+	}{
+		"nothing": {nil, -1},
+		"version 2": {map[string]string{
+			"proc/self/cgroup": "0::/app\n", "proc/self/mountinfo": mounts, "proc/vmstat": "oom_kill 9\n",
+			"sys/fs/cgroup/unified/app/memory.events": "low 0\noom 3\noom_kill 2\noom_group_kill 0\n",
+		}, 2},
+		"version 1, beside a version 2 without memory": {map[string]string{
+			"proc/self/cgroup": "4:memory:/a\n0::/\n", "proc/self/mountinfo": mounts, "proc/vmstat": "oom_kill 9\n",
+			"sys/fs/cgroup/memory/a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
+		}, 1},
+		"no cgroup tells": {map[string]string{
+			"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": mounts, "proc/vmstat": "nr_free_pages 1\noom_kill 9\n",
+		}, 9},
+	} {
+		if got := oomKills(fakeFiles(t, test.files)); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+	}
+}
+
 func TestGPUs(t *testing.T) {
 	dev := fakeFiles(t, map[string]string{"nvidia0": "", "nvidia1": "", "nvidia10": "", "nvidiactl": "", "nvidia-uvm": ""})
 	tests := []struct {

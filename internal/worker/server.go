@@ -17,6 +17,7 @@ import (
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/protocol"
+	"github.com/levadahq/levada/internal/usage"
 )
 
 // Server is a running fork server: a process that has imported the user's file and
@@ -27,6 +28,8 @@ type Server struct {
 	in   *bufio.Reader
 	cmd  *exec.Cmd // nil if the server was handed over
 	pid  int
+
+	oomKills int64 // as they were when it was started
 
 	program    bool // the flow is a program, not a Python file
 	definition *graph.Flow
@@ -47,6 +50,9 @@ type Server struct {
 	down    string     // why no more processes can be had; empty while all is well
 	gone    chan struct{}
 }
+
+// oomKills is another function in tests.
+var oomKills = usage.OOMKills
 
 // ahead is how many processes are forked before there is something to do for them, so that a task that may start needs
 // not wait for a fork. A flow of a few steps would only pay for processes that it never uses; so it begins after some.
@@ -69,7 +75,7 @@ func newServer(file string, f *os.File, cmd *exec.Cmd, pid int) (*Server, error)
 	}
 	return &Server{
 		file: file, conn: uc, in: bufio.NewReaderSize(uc, 64<<10), cmd: cmd, pid: pid,
-		running: make(map[int64]*Process), gone: make(chan struct{}),
+		running: make(map[int64]*Process), gone: make(chan struct{}), oomKills: oomKills(),
 	}, nil
 }
 
@@ -161,6 +167,10 @@ func (s *Server) noFlow(cause error) error {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
 			if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+				if ws.Signal() == syscall.SIGKILL && s.oomKills >= 0 && oomKills() > s.oomKills {
+					return fault.New(fault.UserCode, "memory ran out while Python imported the flow, and the kernel killed it").On(s.file).
+						Do("give the machine or the container more memory, or load large data in the steps that need it")
+				}
 				return fault.New(fault.UserCode, "Python was ended by signal %d (%s) while it imported the flow", ws.Signal(), ws.Signal()).On(s.file)
 			}
 			return fault.New(fault.UserCode, "the flow could not be imported (exit code %d); Python's own message is above", exit.ExitCode()).On(s.file)

@@ -421,3 +421,13 @@ func TestFlowsThatDoNotImport(t *testing.T) {
 		})
 	}
 }
+
+// TestMemoryRunsOutDuringTheImport: the kernel tells whether it has killed a process because memory ran out.
+func TestMemoryRunsOutDuringTheImport(t *testing.T) {
+	kills := []int64{3, 4} // when it was started, and now
+	defer worker.SetOOMKills(func() int64 { n := kills[0]; kills = kills[1:]; return n })()
+	_, err := open(t, "import os; os.kill(os.getpid(), 9)\n", worker.Fork)
+	if !fault.Is(err, fault.UserCode) || !strings.Contains(err.Error(), "memory ran out") {
+		t.Errorf("got %v, want that memory ran out", err)
+	}
+}
