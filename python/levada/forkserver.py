@@ -92,6 +92,8 @@ class ForkServer:
             os.set_blocking(fd, False)
         set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal(SIGCHLD, _wake_up)
+        if getppid() == 1:  # in a container, the host: it waits only for what it has started itself
+            self._libc.adopt_orphans()
         gc.disable()
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)

@@ -6,6 +6,7 @@ from _stat import S_ISFIFO, S_ISREG, S_ISSOCK
 from _struct import calcsize, unpack_from
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 #: Threads whose library puts itself right in a forked process: jemalloc's, which pyarrow starts, and so pandas.
 _HARMLESS = ("jemalloc_bg_thd",)
 #: Ends of the addresses of services, SSSD and Winbind, that the C library asks who a user is. It keeps the connection,
@@ -281,6 +282,11 @@ class LibC:
         """Have the kernel send ``signal`` when the parent ends."""
         if self._prctl is not None:
             self._prctl(_PR_SET_PDEATHSIG, signal)
+
+    def adopt_orphans(self):
+        """Be the parent of what descendants leave behind, in place of the process 1."""
+        if self._prctl is not None:
+            self._prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
     def call(self, number, *arguments):
         """Make a system call of Linux; -1 if it fails."""
