@@ -289,7 +289,7 @@ func cachesIn(dir string) bool {
 		return true
 	}
 	sdk, err := sdkFolder(python.Files, dir)
-	return err == nil && unpacked(sdk)
+	return err == nil && whole(python.Files, sdk)
 }
 
 // writable reports whether a folder can be written to, or be made.

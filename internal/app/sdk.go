@@ -15,43 +15,54 @@ import (
 // unpackSDK puts the SDK's files into a folder of the user's cache that is named after
 // their content, and returns it. Files that are there already are left alone, so
 // any number of processes may do this at once and an upgrade never changes the SDK of
-// a run that goes on.
+// a run that goes on. If some are missing, because the power failed or something cleans up
+// among temporary files, all are unpacked again.
 func unpackSDK(files fs.FS, cache string) (string, error) {
 	dir, err := sdkFolder(files, cache)
 	if err != nil {
 		return "", err
 	}
-	root := filepath.Dir(dir)
-	if unpacked(dir) {
+	if whole(files, dir) {
 		return dir, nil
 	}
-	fail := func(err error) (string, error) {
+	if err := replaceSDK(files, dir); err != nil {
 		return "", (&fault.Error{Kind: fault.Permission, Op: "unpack the Python SDK", Subject: dir, Cause: err}).
 			Do("set LEVADA_CACHE to a folder that you can write to")
 	}
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return fail(err)
+	return dir, nil
+}
+
+// replaceSDK unpacks the SDK beside its folder and puts it in the place of what is there, unless somebody else has done
+// so meanwhile.
+func replaceSDK(files fs.FS, dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
 	}
-	tmp, err := os.MkdirTemp(root, "new-")
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new-")
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return fail(err)
+	made := filepath.Join(tmp, "sdk")
+	if err := os.Mkdir(made, 0o755); err != nil {
+		return err
 	}
-	if err := os.CopyFS(tmp, files); err != nil {
-		return fail(err)
+	if err := os.CopyFS(made, files); err != nil {
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(tmp, complete), nil, 0o644); err != nil {
-		return fail(err)
+	if err := os.WriteFile(filepath.Join(made, complete), nil, 0o644); err != nil {
+		return err
 	}
-	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		if !unpacked(dir) {
-			return fail(err)
-		}
+	if whole(files, dir) {
+		return nil
 	}
-	return dir, nil
+	if err := os.Rename(dir, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(made, dir); err != nil && !whole(files, dir) {
+		return err
+	}
+	return nil
 }
 
 // sdkFolder is where the SDK is unpacked to.
@@ -99,10 +110,26 @@ func restoreSDK(files fs.FS, cache string) error {
 	return err
 }
 
-// unpacked reports whether the SDK is in a folder, whole.
-func unpacked(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, complete))
-	return err == nil
+// whole reports whether the SDK is in a folder, with all of its files. It does not read them: that would take each
+// command time.
+func whole(files fs.FS, dir string) bool {
+	if _, err := os.Stat(filepath.Join(dir, complete)); err != nil {
+		return false
+	}
+	return fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		want, err := d.Info()
+		if err != nil {
+			return err
+		}
+		got, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path)))
+		if err == nil && got.Size() != want.Size() {
+			err = fs.ErrNotExist
+		}
+		return err
+	}) == nil
 }
 
 // complete is the file that marks a folder as unpacked to the end.
