@@ -19,8 +19,8 @@ from levada.absent import _INSTEAD  # noqa: E402
 class Absent(unittest.TestCase):
     def test_an_import_says_what_to_do_instead(self):
         for name, instead in _INSTEAD.items():
-            if name == "_vendor" or name == "cli":
-                continue  # of these there is a part
+            if name in ("_vendor", "cli", "plugins.cards.card_modules.basic"):
+                name += ".nosuch"  # of these there is a part
             module, _, last = ("metaflow." + name).rpartition(".")
             statement = "from %s import %s" % (module, last)
             with self.subTest(statement), self.assertRaises(ModuleNotFoundError) as caught:
@@ -28,6 +28,24 @@ class Absent(unittest.TestCase):
             self.assertEqual(
                 str(caught.exception), "metaflow.%s is not in Levada: %s. See docs/compatibility.md" % (name, instead)
             )
+
+    def test_what_published_flows_and_packages_import(self):
+        for statement, instead in (
+            ("from metaflow import checkpoint", "it comes from a package that extends Metaflow"),
+            ("from metaflow import Checkpoint, huggingface_hub", "it comes from a package that extends Metaflow"),
+            ("from metaflow import torchrun", "@pytorch_parallel sets up"),
+            ("from metaflow.metadata_provider.metadata import MetaDatum", "MetaDatum is in metaflow.metadata_provider"),
+            ("from metaflow.plugins.cards.card_decorator import CardDecorator", "derive from UserStepDecorator"),
+            ("from metaflow.plugins.cards.card_modules.basic import DagComponent", "derive from MetaflowCardComponent"),
+            ("from metaflow.plugins.cards.card_modules.test_cards import TestEditableCard", "Metaflow's own tests"),
+            ("from metaflow.plugins.datastores.local_storage import LocalStorage", "with the Client"),
+            ("from metaflow.plugins.frameworks.pytorch import setup_torch_distributed", "@pytorch_parallel"),
+            ("from metaflow.plugins.gcp.gs_utils import parse_gs_full_path", "in the cloud come later"),
+            ("from metaflow.plugins.pypi.conda_environment import CondaEnvironment", "docs/environments.md"),
+            ("from metaflow.version import metaflow_version", "metaflow.__version__ has it"),
+        ):
+            with self.subTest(statement), self.assertRaisesRegex(ImportError, instead):
+                exec(statement)
 
     def test_every_form_of_import(self):
         for statement in (
