@@ -271,6 +271,16 @@ class ClientTest(unittest.TestCase):
             with self.assertRaises(ValueError):
                 client.metadata(wrong)
 
+    def test_local_alone_is_the_folder_that_is_used_anyway(self):
+        self.addCleanup(client.default_metadata)
+        os.mkdir("local")  # a folder of that name does not matter
+        self.addCleanup(os.rmdir, "local")
+        self.assertEqual(client.metadata("local"), "local@" + os.path.realpath(FOLDER))
+        with unittest.mock.patch.dict(os.environ):
+            os.environ.pop("LEVADA_SERVER", None)
+            with self.assertRaisesRegex(ValueError, "set LEVADA_SERVER"):
+                client.metadata("service")
+
     def test_nearer_store(self):
         folder = os.path.join(FOLDER, "nearer")
         os.mkdir(folder)
@@ -549,6 +559,7 @@ class ServerTest(ClientTest):
             self.assertEqual(client.metadata(name), "service@" + self.server)
         self.assertEqual(client.metadata(FOLDER), "local@" + os.path.realpath(FOLDER))
         self.assertEqual(client.Run("Look/1").pathspec, "Look/1")
+        self.assertEqual(client.metadata("service"), "service@" + self.server)
 
 
 if __name__ == "__main__":

@@ -335,23 +335,42 @@ def _running_home():
 
 def default_store():
     """The store of the run that this process is part of, else of LEVADA_SERVER, of LEVADA_HOME, or the nearest."""
+    return _default_server() or _default_folder()
+
+
+def _default_server():
     home = _running_home()
-    if home and home.startswith(("http://", "https://")):
-        return Store(server=home)
-    if not home:
-        server = os.environ.get("LEVADA_SERVER")
-        if server:
-            return Store(server=server)
+    if home:
+        return Store(server=home) if _is_address(home) else None
+    server = os.environ.get("LEVADA_SERVER")
+    return Store(server=server) if server else None
+
+
+def _default_folder():
+    home = _running_home()
+    if not home or _is_address(home):
         home = os.environ.get("LEVADA_HOME")
     # Whole, so that it means the same after a change of the folder, in the program and when it is loaded from a pickle.
     return Store(os.path.normpath(os.path.join(_here(), home)) if home and not os.path.isabs(home) else home or None)
 
 
+def _is_address(home):
+    return home.startswith(("http://", "https://"))
+
+
 def store_named(text):
     """The store that ``metadata`` was given. ValueError if there is none.
 
-    It is ``local@<dir>`` or a folder, ``service@<address>`` or an address.
+    It is ``local@<dir>`` or a folder, ``service@<address>`` or an address; ``local`` or ``service`` alone is the
+    folder, or the server, that is used where none is named.
     """
+    if text == "local":
+        return _default_folder()
+    if text == "service":
+        store = _default_server()
+        if store is None:
+            raise ValueError("No server is set; name one, metadata('service@<address>'), or set LEVADA_SERVER.")
+        return store
     kind, found, rest = text.partition("@")
     if not found:
         kind, rest = ("service", text) if text.startswith("http") else ("local", text)

@@ -42,7 +42,8 @@ def _default():
 def metadata(ms: str) -> str:
     """Look into another store: ``"local@<folder>"``, or only the folder that holds ``.levada``.
 
-    ``"service@<address>"``, or only the address, is that of a ``levada server``.
+    ``"service@<address>"``, or only the address, is that of a ``levada server``. ``"local"`` and ``"service"`` alone
+    are the folder and the server that are used where none is named.
 
     Returns what is current now. Objects that exist go on looking where they came from. ValueError if there is no store.
     """
