@@ -88,7 +88,7 @@ class Delayed:
     """An expression of configs, which has a value when they are known.
 
     ``expression`` is Python, evaluated with the configs by name and ``names``, the globals of the module that it
-    stands in; ``path`` are the attributes and keys that are taken of the result.
+    stands in; ``path`` are the attributes and keys that are taken of the result, or what ``get`` was asked for.
     """
 
     levada_delayed = True
@@ -115,13 +115,25 @@ class Delayed:
         """What ``**expression`` asks for: one key that stands for all."""
         return [UNPACKED + str(id(self))]
 
+    def get(self, key, default=None):
+        """What a mapping has for ``key``, or else ``default``, when the configs are known."""
+        return Delayed(self._expression, self._names, (*self._path, (_get, (key, default))))
+
     def __repr__(self):
-        path = "".join(".%s" % key if take is getattr else "[%r]" % (key,) for take, key in self._path)
+        path = "".join(_TAKEN[take] % (key if take is _get else (key,)) for take, key in self._path)
         return "<config expression %s%s>" % (self._expression, path)
 
 
 def _item(value, key):
     return value[key]
+
+
+def _get(value, key_and_default):
+    return value.get(*key_and_default)
+
+
+#: How a step of the path of an expression is written.
+_TAKEN = {getattr: ".%s", _item: "[%r]", _get: ".get(%r, %r)"}
 
 
 def evaluate(delayed, values):
@@ -225,6 +237,10 @@ class Config:
     def keys(self):
         """What ``**config`` asks for: one key that stands for all."""
         return Delayed(self._name, {}).keys()
+
+    def get(self, key, default=None) -> "Any":
+        """What the config has for ``key``, or else ``default``: for decorators and parameters of the class body."""
+        return Delayed(self._name, {}).get(key, default)
 
     def __get__(self, flow, owner=None) -> "Any":
         if flow is None:

@@ -72,6 +72,10 @@ class Expressions(unittest.TestCase):
             ({"a": [config.n, (config.n,)]}, {"a": [2, (2,)]}),
             ({**config.deep, "more": 1}, {"k": "v", "default": 3, "more": 1}),
             (config, values["c"]),
+            (config.get("n", 5), 2),
+            (config.get("nothing", 5), 5),
+            (config.deep.get("nothing"), None),
+            (config.get("deep").k, "v"),
         ]:
             with self.subTest(repr(expression)):
                 self.assertTrue(is_delayed(expression))
@@ -84,6 +88,7 @@ class Expressions(unittest.TestCase):
             (config_expr("nobody.x"), "nobody"),
             (config_expr("1 +"), "SyntaxError"),
             ({**Config("c").n}, "not a mapping"),
+            (Config("c").get("deep", 1).k, "c.get('deep', 1).k has no value"),
         ]:
             with self.subTest(repr(expression)), self.assertRaises(MetaflowException) as caught:
                 resolve(expression, {"c": ConfigValue({"n": 2})})
