@@ -146,6 +146,18 @@ class ClientTest(unittest.TestCase):
             task.data.nope
         self.assertFalse(hasattr(task.data, "nope"))
 
+    def test_what_metaflow_keeps_as_private_artifacts(self):
+        task = client.Run("Look/1")["each"].task
+        frames = task["_foreach_stack"]
+        self.assertEqual(frames.data, [("each", "xs", 150, task.index, str(task.index))])
+        self.assertIsNot(frames.data, frames.data)
+        self.assertGreater(frames.size, 0)
+        self.assertEqual(client.Run("Look/1")["join"].task["_foreach_stack"].data, [])
+        graph = pickle.loads(pickle.dumps(task["_graph_info"]))
+        self.assertEqual((graph.pathspec, graph.data["end_step"]), (task.pathspec + "/_graph_info", "end"))
+        self.assertNotIn("_transition", task)
+        self.assertEqual([artifact.id for artifact in task if artifact.id.startswith("_")], [])
+
     def test_pages(self):
         tasks = list(client.Run("Look/1")["each"])
         self.assertEqual([task.index for task in tasks], sorted(range(150), reverse=True))

@@ -1,5 +1,6 @@
 """Tasks and artifacts."""
 
+import pickle
 from collections import namedtuple
 from datetime import datetime, timezone
 
@@ -28,6 +29,22 @@ def _value(entry):
     from ast import literal_eval
 
     return literal_eval(entry["value"])
+
+
+#: What Metaflow keeps as private artifacts that code out there reads, and Levada in its records: how it is found there.
+_RECORDED = {
+    "_graph_info": lambda task: task._run_of()._graph(),
+    "_foreach_stack": lambda task: task._foreach_stack(),
+}
+
+
+def _record_with(name, value):
+    """The record of an artifact that is none, together with its value."""
+    from hashlib import sha256
+
+    pickled = pickle.dumps(value)
+    kind = type(value).__name__
+    return {"name": name, "pickled": pickled, "size": len(pickled), "hash": sha256(pickled).hexdigest(), "type": kind}
 
 
 class Task(MetaflowObject):
@@ -162,7 +179,27 @@ class Task(MetaflowObject):
         listed = self._listed([id])
         for record in listed["artifacts"]:
             return self._artifact(record, listed)
+        if id in _RECORDED:
+            return self._artifact(_record_with(id, _RECORDED[id](self)), listed)
         return None
+
+    def _foreach_stack(self):
+        """The foreaches around it, outermost first: of the outer ones the records do not have the element."""
+        from ..tuples import ForeachFrame
+
+        steps = self._run_of()._graph()["steps"]
+        stack = self._record.get("stack") or []
+        elements = self.metadata_dict.get("foreach-stack") or [""] * len(stack)
+        return [
+            ForeachFrame(
+                step=steps[frame["step"]]["next"][0],
+                var=frame.get("var"),
+                num_splits=frame["count"],
+                index=frame["index"],
+                value=element.partition("=")[2] or None,
+            )
+            for frame, element in zip(stack, elements)
+        ]
 
     def _values(self, names):
         """The values of artifacts by name; those that are not there are left out."""
@@ -362,6 +399,8 @@ class DataArtifact(MetaflowObject):
     @property
     def data(self) -> "Any":
         """The value: what the task assigned. Loaded anew each time."""
+        if "pickled" in self._record:
+            return pickle.loads(self._record["pickled"])
         found = self.parent._values([self.id])
         if self.id not in found:
             raise MetaflowNotFound("%s no longer exists." % self)
