@@ -588,6 +588,15 @@ class Store(unittest.TestCase):
         store.clear()
         self.assertEqual((store.keys(), store.values(), list(store)), ([], [], []))
 
+    def test_what_is_appended_takes_the_place_of_the_one_with_its_id(self):
+        store = ComponentStore()
+        store["later"].update("warns")
+        for text in ("a", "b"):
+            store.append(Markdown(text), id="x")
+        store.append(Markdown("c"), id="later")
+        self.assertEqual(store.keys(), ["later", "x"])
+        self.assertEqual([component.render()["source"].strip() for component in store], ["c", "b"])
+
 
 class Warnings(unittest.TestCase):
     def test_a_closed_stderr_fails_nothing(self):

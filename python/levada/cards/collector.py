@@ -43,7 +43,10 @@ class ComponentStore:
         self.extend(user_components)
 
     def append(self, component, id=None):
-        """Add a component at the end, under ``id`` if one is given (TypeError if that is no string)."""
+        """Add a component at the end, under ``id`` if one is given (TypeError if that is no string).
+
+        If there is one with this id, the new one takes its place.
+        """
         if not isinstance(component, MetaflowCardComponent):
             text = (
                 "a card takes components, such as Markdown or Table, not %s. It was left out; append %s."
@@ -57,8 +60,6 @@ class ComponentStore:
             raise TypeError("the id of a component is a string, not %s" % type(id).__name__)
         if id is None:
             id = component.component_id or new_id(type(component))
-        if self._components.get(id, component) is not component:
-            raise ComponentOverwriteNotSupportedException(id, None, None)
         component.component_id = id
         self._components[id] = component
         self.changes += 1
@@ -88,6 +89,8 @@ class ComponentStore:
         return self._components[id]
 
     def __setitem__(self, id, component):
+        if id in self._components:
+            raise ComponentOverwriteNotSupportedException(id)
         self.append(component, id)
 
     def __delitem__(self, id):

@@ -91,5 +91,6 @@ class ComponentOverwriteNotSupportedException(MetaflowException):
 
     def __init__(self, component_id, card_id=None, card_type=None):
         super().__init__(
-            "The card has a component with the id '%s' already. Update that one, or take it out first." % component_id
+            "The card has a component with the id '%s' already. Update that one, or replace it: append(component, id)."
+            % component_id
         )
