@@ -611,6 +611,12 @@ class Collector(unittest.TestCase):
         self.cards = [AttachedCard(i, a) for i, a in enumerate(attributes)]
         return CardComponentCollector(self.cards, None)
 
+    def test_asking_for_a_card_does_not_go_on_for_ever(self):
+        collector = self.collector({"id": "a"}, {})
+        self.assertTrue("a" in collector and "b" not in collector)
+        with self.assertRaises(TypeError):
+            list(collector)
+
     def appended(self):
         return [len(card.components) for card in self.cards]
 

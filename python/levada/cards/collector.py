@@ -298,6 +298,12 @@ class CardComponentCollector:
         """The cards of a type, or all."""
         return [self._manager(card) for card in self._cards if type is None or card.type == type]
 
+    #: Cards have ids, not numbers: Python would try 0, 1, 2 ... for ever.
+    __iter__ = None
+
+    def __contains__(self, id):
+        return id in self._by_id
+
     def __getitem__(self, id):
         card = self._by_id.get(id)
         if card is None:
