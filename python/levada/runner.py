@@ -76,10 +76,18 @@ class Command:
     def run(self, show):
         """Wait for the end; show what is written as it is written if asked. Ctrl-C is passed on."""
         followers = [_Follower(self.log_files[name], getattr(sys, name)) for name in _STREAMS] if show else []
+        try:
+            self._run(followers)
+        finally:
+            for follower in followers:
+                follower.show()  # what an interrupted run says at last
+                follower.close()
+
+    def _run(self, followers):
         while True:
             try:
                 ended = self.process.poll() is not None
-                for follower in followers:
+                for follower in sorted(followers, key=_Follower.written):
                     follower.show()
                 if ended:
                     return
@@ -138,11 +146,18 @@ class _Follower:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._stream = stream
 
+    def written(self):
+        """When the file was last written to: of what two files got meanwhile, the older is shown first."""
+        return os.fstat(self._file.fileno()).st_mtime_ns
+
     def show(self):
         data = self._file.read()
         if data:
             self._stream.write(self._decode(data))
             self._stream.flush()
+
+    def close(self):
+        self._file.close()
 
 
 class ExecutingProcess:

@@ -1,8 +1,10 @@
 """Runner and NBRunner, as far as they need no host."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from support import FlowTest
@@ -11,6 +13,7 @@ from levada import Runner
 from levada.commandline import command_words, top_words
 from levada.exceptions import MetaflowException
 from levada.notebook import flow_source, without_magics
+from levada.runner import Command
 
 SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFINITION = {
@@ -160,6 +163,19 @@ class Output(FlowTest):
         self.assertIn("No flow could be read from", str(raised.exception))
         self.assertGreater(len(str(raised.exception)), 400_000)
         self.assertTrue(str(raised.exception).endswith("no data"), str(raised.exception)[-80:])
+
+
+class Streams(unittest.TestCase):
+    def test_what_was_written_first_is_shown_first(self):
+        for first, second in (("stdout", "stderr"), ("stderr", "stdout")):
+            with self.subTest(first), tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as both:
+                command = Command(["sh", "-c", "echo stdout; echo stderr >&2"], None, None, folder)
+                command.process.wait()
+                os.utime(command.log_files[first], (1, 1))
+                with contextlib.redirect_stdout(both), contextlib.redirect_stderr(both):
+                    command.run(show=True)
+                both.seek(0)
+                self.assertEqual(both.read().split(), [first, second])
 
 
 CELL = '''from metaflow import FlowSpec, NBRunner, step
