@@ -86,6 +86,40 @@ try:
 except ModuleNotFoundError as e:
     print("- module", "Use Runner with" in str(e))
 # cell
+%%time
+
+from metaflow import FlowSpec, NBRunner, step
+
+class LineFlow(FlowSpec):
+    @step
+    def start(self):
+        1 / 0
+        self.next(self.end)
+    @step
+    def end(self):
+        pass
+
+trace = NBRunner(LineFlow, show_output=False).nbrun().failed_task.exception.stacktrace
+print("- the lines of the cell", "line 8, in start" in trace)
+# cell
+import warnings
+with warnings.catch_warnings(record=True) as told:
+    NBRunner(LineFlow)
+    print("- all is in the cell", [str(one.message) for one in told])
+LIMIT = 3
+# cell
+class OtherFlow(LineFlow):
+    @step
+    def start(self):
+        self.next(LIMIT)
+# cell
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    try:
+        NBRunner(OtherFlow)
+    except Exception as e:
+        print("-", str(told[0].message).split(".")[0], "NameError" in str(e))
+# cell
 class Elsewhere(FlowSpec):
     pass
 Elsewhere.__name__ = "Renamed"
@@ -120,12 +154,14 @@ func TestNotebook(t *testing.T) {
 		}
 	}
 	want := "- same cell True 12|- later cell successful 15|- resumed 15|- async successful 3|" +
-		"- twice 18 21|- again 24|- magic True|- magic, later True|- module True|- not found True"
+		"- twice 18 21|- again 24|- magic True|- magic, later True|- module True|- the lines of the cell True|" +
+		"- all is in the cell []|- OtherFlow uses what other cells define: LIMIT, LineFlow, step True|" +
+		"- not found True"
 	if got := strings.Join(said, "|"); got != want || r.code != 0 {
 		t.Errorf("exit code %d, it said %s\nwant %s\n%s", r.code, got, want, r.stderr)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*.py"))
-	if err != nil || len(left) != 3 { // module.py, and the file of async_run: its NBRunner was not cleaned up
+	if err != nil || len(left) != 4 { // module.py; also files of NBRunners that were not cleaned up
 		t.Errorf("files that are left: %v, %v", left, err)
 	}
 }

@@ -41,22 +41,19 @@ def flow_source(cell, name):
     """The source of a flow's file, made of the cell that defines the class ``name``.
 
     Left out is what has to do with NBRunner and NBDeployer or with what they return, what waits, what IPython alone
-    understands, and calls of the flow.
+    understands, and calls of the flow. Everything else stays on its line: tracebacks have the lines of the cell.
     """
-    tree = ast.parse(cell)
     foreign = {"get_ipython", *_NAMES}
-    kept = []
-    for statement in tree.body:
+    replaced = []
+    for statement in ast.parse(cell).body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            foreign.update(
-                alias.asname for alias in statement.names if alias.name.rsplit(".", 1)[-1] in _NAMES and alias.asname
-            )
-            statement.names = [alias for alias in statement.names if alias.name.rsplit(".", 1)[-1] not in _NAMES]
-            if statement.names:
-                kept.append(statement)
+            ours = [alias for alias in statement.names if alias.name.rsplit(".", 1)[-1] in _NAMES]
+            foreign.update(alias.asname for alias in ours if alias.asname)
+            statement.names = [alias for alias in statement.names if alias not in ours]
+            if ours:
+                replaced.append((statement, ast.unparse(statement) if statement.names else "pass"))
             continue
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            kept.append(statement)
             continue
         nodes = list(ast.walk(statement))
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -65,30 +62,57 @@ def flow_source(cell, name):
         starts = isinstance(statement, (ast.Expr, ast.If)) and name in names
         if waits or starts or names & foreign:
             foreign.update(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-            continue
-        kept.append(statement)
-    lines = cell.splitlines()
-    text = []
-    for statement in kept:
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            text.append(ast.unparse(statement))
-            continue
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
-        text.append("\n".join(lines[first - 1 : statement.end_lineno]))
-    return '%s\n\n\nif __name__ == "__main__":\n    %s()\n' % ("\n".join(text), name)
+            replaced.append((statement, "pass"))
+    lines = cell.encode().splitlines(keepends=True)  # in bytes, as the positions are
+    for statement, text in reversed(replaced):
+        _replace(lines, statement, text.encode())
+    return '%s\n\n\nif __name__ == "__main__":\n    %s()\n' % (b"".join(lines).decode().rstrip(), name)
+
+
+def _replace(lines, statement, text):
+    """Put ``text`` in the place of a statement. What follows stays on its line."""
+    first, last = statement.lineno - 1, statement.end_lineno - 1
+    before, after = lines[first][: statement.col_offset], lines[last][statement.end_col_offset :]
+    lines[first : last + 1] = [before + text + after + b"\n" * (last - first)]
+
+
+def names_of_other_cells(source, cell, known):
+    """Those of the names ``known`` that a flow's file reads, and that neither it nor its cell defines."""
+    nodes = [*ast.walk(ast.parse(source)), *ast.walk(ast.parse(cell))]
+    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in nodes):
+        return []  # which names it brings is not to be seen
+    with library():
+        from symtable import symtable
+
+    read = set()
+    defined = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    tables = [symtable(source, "cell", "exec")]
+    for table in tables:
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            if table.get_type() != "module" and not symbol.is_global():
+                continue
+            read.update([symbol.get_name()] if symbol.is_referenced() else [])
+            defined.update([symbol.get_name()] if symbol.is_assigned() or symbol.is_imported() else [])
+    return sorted((read - defined) & set(known))
 
 
 def without_magics(cell):
-    """The text of a cell without the magics that it begins with, like ``%%time``; "" if it is not run here."""
-    while cell.lstrip().startswith("%%"):
-        magic, _, cell = cell.lstrip().partition("\n")
-        if magic[2:].split(" ")[0].strip() in _ELSEWHERE:
-            return ""
-    return cell
+    """A cell with empty lines for the magics that it begins with, like ``%%time``; "" if it is not run here."""
+    lines = cell.split("\n")
+    for number, line in enumerate(lines):
+        magic = line.strip()
+        if magic.startswith("%%"):
+            if magic[2:].split(" ")[0] in _ELSEWHERE:
+                return ""
+            lines[number] = ""
+        elif magic:
+            break
+    return "\n".join(lines)
 
 
 def _cell_of(flow, failure):
-    """The newest cell that defines the class, as plain Python."""
+    """The newest cell that defines the class, as plain Python, and the names that the user has given to something."""
     try:
         from IPython import get_ipython
         from IPython.core.inputtransformer2 import TransformerManager
@@ -96,7 +120,10 @@ def _cell_of(flow, failure):
         raise failure("%s works in notebooks: it needs IPython, which is not installed." % failure.of) from None
     shell = get_ipython()
     if shell is None:
-        raise ValueError("%s works in notebooks only. Use %s here." % (failure.of, failure.of[2:]))
+        raise ValueError(
+            "%s reads the cell that defines the flow, and this is no notebook of IPython's. Write the flow to a file, "
+            "and use %s." % (failure.of, failure.of[2:])
+        )
     if flow.__module__ != "__main__":
         file = getattr(sys.modules.get(flow.__module__), "__file__", None) or "its file"
         raise ModuleNotFoundError(
@@ -107,13 +134,15 @@ def _cell_of(flow, failure):
     for cell in reversed(shell.history_manager.input_hist_raw):
         if flow.__name__ not in cell:
             continue
-        source = transform(without_magics(cell))
+        cell = without_magics(cell)
+        code = cell.lstrip("\n")  # IPython would drop empty lines at the beginning
+        source = "\n" * (len(cell) - len(code)) + transform(code)
         try:
             body = ast.parse(source).body
         except SyntaxError:
             continue
         if any(isinstance(statement, ast.ClassDef) and statement.name == flow.__name__ for statement in body):
-            return source
+            return source, {name for name in shell.user_ns if name[0] != "_"} - set(shell.user_ns_hidden)
     raise ModuleNotFoundError(
         "No cell defines the class %s. Define the flow, with its imports, in one cell." % flow.__name__
     )
@@ -129,8 +158,17 @@ class _CellFile:
     def __init__(self, flow, base_dir, failure):
         with library():
             from tempfile import NamedTemporaryFile
+            from warnings import warn
 
-        self._source = flow_source(_cell_of(flow, failure), flow.__name__)
+        cell, known = _cell_of(flow, failure)
+        self._source = flow_source(cell, flow.__name__)
+        missing = names_of_other_cells(self._source, cell, known)
+        if missing:
+            warn(
+                "%s uses what other cells define: %s. It runs in processes of its own, which see nothing but its cell. "
+                "Define all it needs there, or pass values as parameters." % (flow.__name__, ", ".join(missing)),
+                stacklevel=3,
+            )
         with NamedTemporaryFile(
             "w", prefix=flow.__name__, suffix=".py", dir=base_dir or os.getcwd(), delete=False, encoding="utf-8"
         ) as file:

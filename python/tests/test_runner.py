@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 from support import FlowTest
@@ -12,7 +13,7 @@ from support import FlowTest
 from levada import Runner
 from levada.commandline import command_words, top_words
 from levada.exceptions import MetaflowException
-from levada.notebook import flow_source, without_magics
+from levada.notebook import flow_source, names_of_other_cells, without_magics
 from levada.runner import Command
 
 SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -219,11 +220,45 @@ class Cell(unittest.TestCase):
             self.assertNotIn(gone, source)
         self.assertEqual(source.count("F()"), 1)
 
+    def test_what_is_kept_stays_on_its_line(self):
+        cell = CELL.splitlines()
+        for number, line in enumerate(flow_source(CELL, "F").splitlines()[: len(cell) - 2]):
+            if line not in ("pass", "") and "import" not in line:
+                self.assertEqual(line, cell[number])
+
+    def test_statements_that_share_lines(self):
+        cell = 'é = 1; NBRunner(\n    F\n).nbrun(); x = "\x0c"\nfrom metaflow import (\n    step,\n    NBRunner,\n)\ny = 2'
+        want = 'é = 1; pass; x = "\x0c"\n\n\nfrom metaflow import step\n\n\n\ny = 2'
+        self.assertEqual(flow_source(cell, "F").split("\n\n\nif __name__")[0], want)
+
+    def test_names_that_only_other_cells_define(self):
+        cell = """
+            import os
+            from metaflow import NBRunner
+            def helper(self, a, *, b=DEFAULT):
+                global made
+                made = os.getpid() + LIMIT
+                return [a for a in self.x if made]
+            class F(FlowSpec):
+                size = 3
+                n = Parameter("n", default=size)
+                @step
+                def start(self):
+                    self.x = helper(self, LIMIT) or run or print(undefined)
+            run = NBRunner(F).nbrun()
+        """
+        cell = textwrap.dedent(cell)
+        known = {"a", "b", "DEFAULT", "FlowSpec", "LIMIT", "Parameter", "os", "made", "run", "size", "step", "unused"}
+        self.assertEqual(
+            names_of_other_cells(flow_source(cell, "F"), cell, known), ["DEFAULT", "FlowSpec", "LIMIT", "Parameter", "step"]
+        )
+        self.assertEqual(names_of_other_cells("from os import *\nLIMIT", "", {"LIMIT"}), [])
+
     def test_magics_at_its_beginning_are_left_out(self):
         for cell, want in (
             ("x = 1\n%time y = 2\n", "x = 1\n%time y = 2\n"),
-            ("%%time\nx = 1\n", "x = 1\n"),
-            ("\n %%capture out --no-stderr\n\n%%time\nx = 1", "x = 1"),
+            ("%%time\nx = 1\n", "\nx = 1\n"),
+            ("\n %%capture out --no-stderr\n\n%%time\nx = 1", "\n\n\n\nx = 1"),
             ("%%writefile x.py\nx = 1\n", ""),
             ("%%time\n%%script bash\nx = 1\n", ""),
             ("%%", ""),
