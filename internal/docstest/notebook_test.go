@@ -120,6 +120,23 @@ with warnings.catch_warnings(record=True) as told:
     except Exception as e:
         print("-", str(told[0].message).split(".")[0], "NameError" in str(e))
 # cell
+%%writefile flow.py
+from metaflow import FlowSpec, step
+class FileFlow(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+    @step
+    def end(self):
+        pass
+if __name__ == "__main__":
+    FileFlow()
+# cell
+%run flow.py run
+# cell
+from metaflow import Flow
+print("- beside the notebook", Flow("FileFlow").latest_run.successful)
+# cell
 class Elsewhere(FlowSpec):
     pass
 Elsewhere.__name__ = "Renamed"
@@ -156,12 +173,12 @@ func TestNotebook(t *testing.T) {
 	want := "- same cell True 12|- later cell successful 15|- resumed 15|- async successful 3|" +
 		"- twice 18 21|- again 24|- magic True|- magic, later True|- module True|- the lines of the cell True|" +
 		"- all is in the cell []|- OtherFlow uses what other cells define: LIMIT, LineFlow, step True|" +
-		"- not found True"
+		"- beside the notebook True|- not found True"
 	if got := strings.Join(said, "|"); got != want || r.code != 0 {
 		t.Errorf("exit code %d, it said %s\nwant %s\n%s", r.code, got, want, r.stderr)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*.py"))
-	if err != nil || len(left) != 4 { // module.py; also files of NBRunners that were not cleaned up
+	if err != nil || len(left) != 5 { // module.py and flow.py; also files of NBRunners that were not cleaned up
 		t.Errorf("files that are left: %v, %v", left, err)
 	}
 }

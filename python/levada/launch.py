@@ -316,6 +316,11 @@ def _is_program(path):
 def _hand_over(flow):
     """Replace this process with ``levada flow <file> ...``; leave a fork server behind, so that the import is kept."""
     file = flow_file()
+    if "IPython" in sys.modules or "marimo" in sys.modules:
+        from .notebook import is_session, run_in_session
+
+        if is_session():
+            run_in_session(flow, file, _module())
     if file is None or not os.path.exists(file):
         where = "" if file is None else ": %s is not one, as nothing in an archive is" % file
         sys.stderr.write("levada: a flow must be in a file of its own to be run from the command line%s.\n" % where)

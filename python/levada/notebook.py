@@ -1,7 +1,8 @@
 """``NBRunner`` and ``NBDeployer``: run the flow that a notebook's cell defines.
 
 A flow runs in processes of its own, which have to import it from a file. So the cell becomes a file: what defines
-the flow is kept, what runs it is left out.
+the flow is kept, what runs it is left out. For the same reason ``%run`` of a flow's file does not run it in the
+notebook's process.
 """
 
 import ast
@@ -10,7 +11,8 @@ import sys
 
 from .deployer import Deployer
 from .exceptions import MetaflowException
-from .runner import Runner
+from .flowfile import sdk_environment
+from .runner import Command, Runner
 from .standard import TYPE_CHECKING, library
 
 if TYPE_CHECKING:
@@ -150,6 +152,34 @@ def _cell_of(flow, failure):
 
 NBRunnerInitializationError.of = "NBRunner"
 NBDeployerInitializationError.of = "NBDeployer"
+
+
+def is_session():
+    """Whether somebody works in this process, in IPython or marimo, so that it must not turn into something else."""
+    ipython, marimo = sys.modules.get("IPython"), sys.modules.get("marimo")
+    return (ipython is not None and ipython.get_ipython() is not None) or (
+        marimo is not None and marimo.running_in_notebook()
+    )
+
+
+def run_in_session(flow, file, module):
+    """What ``MyFlow()`` does in a session. IPython's ``%run flow.py run`` runs that command, beside the session.
+
+    ``file`` and ``module`` are what was given to ``%run``. Elsewhere there is no command line to be followed.
+    """
+    if file is None or "marimo" in sys.modules:
+        raise MetaflowException(
+            "%s() follows the command line of a flow's file, which a notebook does not have. Run the flow of a cell "
+            "with NBRunner(%s).nbrun(), and that of a file with Runner." % (type(flow).__name__, type(flow).__name__)
+        )
+    with library():
+        from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="levada-runner-") as folder:
+        line = [sys.executable, *(["-m", module] if module else [file]), *sys.argv[1:]]
+        command = Command(line, sdk_environment(), os.getcwd(), folder)
+        command.run(show=True)
+    sys.exit(command.returncode)
 
 
 class _CellFile:

@@ -267,5 +267,40 @@ class Cell(unittest.TestCase):
                 self.assertEqual(without_magics(cell), want)
 
 
+class Session(FlowTest):
+    """A flow's file that is run in a process that has to go on, as IPython's %run does."""
+
+    FLOW = "class F(FlowSpec):\n    pass\n\nif __name__ == '__main__':\n    F()\n"
+    RUN = """
+        import runpy, sys, types
+
+        sys.modules["NAME"] = types.SimpleNamespace(get_ipython=lambda: 1, running_in_notebook=lambda: True)
+        sys.argv[:] = ["FILE", "run", "--n", "1"]
+        try:
+            runpy.run_path("FILE", run_name="__main__")
+        except SystemExit as exit:
+            print("and on", exit.code)
+    """
+
+    def session(self, name):
+        file = self.write(self.FLOW)
+        binary = os.path.join(os.path.dirname(file), "levada")
+        with open(binary, "w") as script:
+            script.write('#!/bin/sh\necho "$1 $3 $4 $5"\nexit 4\n')
+        os.chmod(binary, 0o755)
+        run = textwrap.dedent(self.RUN).replace("FILE", file).replace("NAME", name)
+        environment = dict(os.environ, PYTHONPATH=SDK, LEVADA_BIN=binary)
+        return subprocess.run([sys.executable, "-c", run], env=environment, capture_output=True, text=True)
+
+    def test_the_flow_runs_beside_it(self):
+        process = self.session("IPython")
+        self.assertEqual((process.stdout, process.returncode), ("flow run --n 1\nand on 4\n", 0), process.stderr)
+
+    def test_a_notebook_has_no_command_line(self):
+        process = self.session("marimo")
+        self.assertEqual(process.stdout, "")
+        self.assertIn("NBRunner(F).nbrun()", process.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
