@@ -77,6 +77,7 @@ class ConfigValue(dict):
         return self
 
     def _refuse(self, *args, **kwargs):
+        """Refuse: the values of a config do not change."""
         raise TypeError("ConfigValue is immutable")
 
     __setattr__ = __delattr__ = __setitem__ = __delitem__ = __ior__ = _refuse

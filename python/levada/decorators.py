@@ -18,24 +18,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol, TypeVar, overload
 
+    from typing_extensions import ParamSpec
+
     _Step = TypeVar("_Step", bound=Callable[..., Any])
     _Flow = TypeVar("_Flow", bound=type)
+    _Attributes = ParamSpec("_Attributes")
 
-    class OnStep(Protocol):
+    class OnStep(Protocol[_Attributes]):
         """A decorator of steps, bare or with attributes. What it decorates keeps its type."""
+
+        decorator_class: Any
 
         @overload
         def __call__(self, step: _Step, /) -> _Step: ...
         @overload
-        def __call__(self, **attributes: Any) -> Callable[[_Step], _Step]: ...
+        def __call__(
+            self, *nothing: _Attributes.args, **attributes: _Attributes.kwargs
+        ) -> Callable[[_Step], _Step]: ...
 
-    class OnFlow(Protocol):
+    class OnFlow(Protocol[_Attributes]):
         """A decorator of flows, bare or with attributes. What it decorates keeps its type."""
+
+        decorator_class: Any
 
         @overload
         def __call__(self, flow: _Flow, /) -> _Flow: ...
         @overload
-        def __call__(self, **attributes: Any) -> Callable[[_Flow], _Flow]: ...
+        def __call__(
+            self, *nothing: _Attributes.args, **attributes: _Attributes.kwargs
+        ) -> Callable[[_Flow], _Flow]: ...
 
     @overload
     def step(function: _Step, /) -> _Step: ...
@@ -139,7 +150,7 @@ def _attach_to_flow(cls, flow_class, attributes):
     return flow_class
 
 
-def _front(cls, attach, doc):
+def _front(cls, attach, signature):
     """The function that users put behind an at sign, bare or with attributes."""
 
     def decorate(*target, **attributes):
@@ -149,76 +160,108 @@ def _front(cls, attach, doc):
         return attach(cls, target[0], attributes)
 
     decorate.__name__ = decorate.__qualname__ = cls.name
-    decorate.__doc__ = doc
+    decorate.__doc__ = signature.__doc__
+    decorate.__wrapped__ = signature  # help() and notebooks show the attributes
     decorate.decorator_class = cls
     return decorate
 
 
-def _step_decorator(name, doc, multiple=False, /, **defaults) -> "OnStep":
-    cls = type(name, (StepDecorator,), {"name": name, "defaults": defaults, "allow_multiple": multiple})
-    STEP_DECORATORS[name] = cls
-    return _front(cls, _attach_to_step, doc)
+def _made_of(signature, base):
+    return type(signature.__name__, (base,), {"name": signature.__name__, "defaults": signature.__kwdefaults__ or {}})
 
 
-def _flow_decorator(name, doc, multiple=False, /, **defaults) -> "OnFlow":
-    cls = type(name, (FlowDecorator,), {"name": name, "defaults": defaults, "allow_multiple": multiple})
-    FLOW_DECORATOR_CLASSES[name] = cls
-    return _front(cls, _attach_to_flow, doc)
+# Below, a decorator is a function that says what there is to know of it, to Python and to editors: its keyword
+# arguments are the attributes with their default values. One without a type has that of its default for editors.
+
+
+def _on_step(signature: "Callable[_Attributes, None]") -> "OnStep[_Attributes]":
+    cls = STEP_DECORATORS[signature.__name__] = _made_of(signature, StepDecorator)
+    return _front(cls, _attach_to_step, signature)
+
+
+def _on_flow(signature: "Callable[_Attributes, None]") -> "OnFlow[_Attributes]":
+    cls = FLOW_DECORATOR_CLASSES[signature.__name__] = _made_of(signature, FlowDecorator)
+    return _front(cls, _attach_to_flow, signature)
 
 
 # Decorators of steps.
 
-retry = _step_decorator(
-    "retry", "Try the step again when it fails, up to ``times`` times.", times=3, minutes_between_retries=2
-)
-catch = _step_decorator(
-    "catch",
-    "Let the run go on when the step fails: the exception of the last attempt becomes the artifact ``var``.",
-    var=None,
-    print_exception=True,
-)
-timeout = _step_decorator("timeout", "Stop the step when it runs longer than this.", seconds=0, minutes=0, hours=0)
-resources = _step_decorator(
-    "resources",
-    "What the step needs of the machine it runs on.",
-    cpu="1",
-    gpu=None,
-    disk=None,
-    memory="4096",
-    shared_memory=None,
-)
-environment = _step_decorator("environment", "Environment variables of the step's process.", vars={})
-parallel = _step_decorator("parallel", "The step is a gang: it runs on ``num_parallel`` nodes at once.")
-pytorch_parallel = _step_decorator(
-    "pytorch_parallel", "A gang whose nodes find each other as PyTorch expects.", master_port=None
-)
-secrets = _step_decorator(
-    "secrets", "Secrets that become environment variables of the step.", sources=[], role=None, allow_override=False
-)
-card = _step_decorator(
-    "card",
-    "A report of the step's results.",
-    True,
+
+@_on_step
+def retry(*, times=3, minutes_between_retries: float = 2):
+    """Try the step again when it fails, up to ``times`` times."""
+
+
+@_on_step
+def catch(*, var=None, print_exception=True):
+    """Let the run go on when the step fails: the exception of the last attempt becomes the artifact ``var``."""
+
+
+@_on_step
+def timeout(*, seconds: float = 0, minutes: float = 0, hours: float = 0):
+    """Stop the step when it runs longer than this."""
+
+
+@_on_step
+def resources(*, cpu: object = "1", gpu=None, disk=None, memory: object = "4096", shared_memory=None):
+    """What the step needs of the machine it runs on: processors, GPUs, and megabytes of memory."""
+
+
+@_on_step
+def environment(*, vars={}):
+    """Environment variables of the step's process, ``vars={"OMP_NUM_THREADS": "4"}``."""
+
+
+@_on_step
+def parallel():
+    """The step is a gang: it runs on ``num_parallel`` nodes at once."""
+
+
+@_on_step
+def pytorch_parallel(*, master_port=None):
+    """A gang whose nodes find each other as PyTorch expects."""
+
+
+@_on_step
+def secrets(*, sources=[], role=None, allow_override=False):
+    """Secrets that become environment variables of the step."""
+
+
+@_on_step
+def card(
+    *,
     type="default",
     options={},
     scope="task",
     rank=None,
-    timeout=45,
+    timeout: float = 45,
     id=None,
     save_errors=True,
     customize=False,
-    refresh_interval=5,
-)
-conda = _step_decorator(
-    "conda", "Packages of the step, from conda.", packages={}, libraries={}, python=None, disabled=None
-)
-pypi = _step_decorator("pypi", "Packages of the step, from PyPI.", packages={}, python=None, disabled=None)
-kubernetes = _step_decorator(
-    "kubernetes",
-    "Run the step on Kubernetes.",
-    cpu="1",
-    memory="4096",
-    disk="10240",
+    refresh_interval: float = 5,
+):
+    """A report of the step's results. The step adds to it with ``current.card.append(…)``."""
+
+
+card.decorator_class.allow_multiple = True
+
+
+@_on_step
+def conda(*, packages={}, libraries={}, python=None, disabled=None):
+    """Packages of the step, from conda: ``packages={"numpy": "2.4.0"}``."""
+
+
+@_on_step
+def pypi(*, packages={}, python=None, disabled=None):
+    """Packages of the step, from PyPI: ``packages={"numpy": "2.4.0"}``."""
+
+
+@_on_step
+def kubernetes(
+    *,
+    cpu: object = "1",
+    memory: object = "4096",
+    disk: object = "10240",
     image=None,
     image_pull_policy=None,
     image_pull_secrets=None,
@@ -244,10 +287,13 @@ kubernetes = _step_decorator(
     qos="burstable",
     extended_resources={},
     security_context=None,
-)
-batch = _step_decorator(
-    "batch",
-    "Run the step on AWS Batch.",
+):
+    """Run the step on Kubernetes."""
+
+
+@_on_step
+def batch(
+    *,
     cpu=None,
     gpu=None,
     memory=None,
@@ -273,58 +319,88 @@ batch = _step_decorator(
     log_options=None,
     executable=None,
     privileged=False,
-)
+):
+    """Run the step on AWS Batch."""
+
 
 # Decorators of flows.
 
-project = _flow_decorator(
-    "project", "The project that the flow is part of, and its branch.", name=None, branch=None, production=False
-)
-schedule = _flow_decorator(
-    "schedule", "When the deployed flow runs.", cron=None, weekly=False, daily=True, hourly=False, timezone=None
-)
-trigger = _flow_decorator("trigger", "The events that start the deployed flow.", event=None, events=[], options={})
-trigger_on_finish = _flow_decorator(
-    "trigger_on_finish", "The flows whose end starts the deployed flow.", flow=None, flows=[], options={}
-)
-exit_hook = _flow_decorator(
-    "exit_hook", "Functions to call when a run has ended.", True, on_success=[], on_error=[], options={}
-)
-conda_base = _flow_decorator(
-    "conda_base", "Packages of all steps, from conda.", packages={}, libraries={}, python=None, disabled=None
-)
-pypi_base = _flow_decorator("pypi_base", "Packages of all steps, from PyPI.", packages={}, python=None, disabled=None)
 
-_SENSOR = {
-    "timeout": 3600,
-    "poke_interval": 60,
-    "mode": "reschedule",
-    "exponential_backoff": True,
-    "pool": None,
-    "soft_fail": False,
-    "name": None,
-    "description": None,
-}
-airflow_external_task_sensor = _flow_decorator(
-    "airflow_external_task_sensor",
-    "Wait for a task of another Airflow DAG (Airflow only).",
-    True,
+@_on_flow
+def project(*, name=None, branch=None, production=False):
+    """The project that the flow is part of, and its branch."""
+
+
+@_on_flow
+def schedule(*, cron=None, weekly=False, daily=True, hourly=False, timezone=None):
+    """When the deployed flow runs."""
+
+
+@_on_flow
+def trigger(*, event=None, events=[], options={}):
+    """The events that start the deployed flow."""
+
+
+@_on_flow
+def trigger_on_finish(*, flow=None, flows=[], options={}):
+    """The flows whose end starts the deployed flow."""
+
+
+@_on_flow
+def exit_hook(*, on_success=[], on_error=[], options={}):
+    """Functions to call when a run has ended."""
+
+
+@_on_flow
+def conda_base(*, packages={}, libraries={}, python=None, disabled=None):
+    """Packages of all steps, from conda."""
+
+
+@_on_flow
+def pypi_base(*, packages={}, python=None, disabled=None):
+    """Packages of all steps, from PyPI."""
+
+
+@_on_flow
+def airflow_external_task_sensor(
+    *,
     external_dag_id=None,
     external_task_ids=None,
     allowed_states=["success"],
     failed_states=None,
     execution_delta=None,
     check_existence=True,
-    **_SENSOR,
-)
-airflow_s3_key_sensor = _flow_decorator(
-    "airflow_s3_key_sensor",
-    "Wait for a key in S3 (Airflow only).",
-    True,
+    timeout: float = 3600,
+    poke_interval: float = 60,
+    mode="reschedule",
+    exponential_backoff=True,
+    pool=None,
+    soft_fail=False,
+    name=None,
+    description=None,
+):
+    """Wait for a task of another Airflow DAG (Airflow only)."""
+
+
+@_on_flow
+def airflow_s3_key_sensor(
+    *,
     bucket_key=None,
     bucket_name=None,
     wildcard_match=False,
     aws_conn_id=None,
     verify=None,
-    **_SENSOR,
-)
+    timeout: float = 3600,
+    poke_interval: float = 60,
+    mode="reschedule",
+    exponential_backoff=True,
+    pool=None,
+    soft_fail=False,
+    name=None,
+    description=None,
+):
+    """Wait for a key in S3 (Airflow only)."""
+
+
+for _several in (exit_hook, airflow_external_task_sensor, airflow_s3_key_sensor):
+    _several.decorator_class.allow_multiple = True

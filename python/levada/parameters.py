@@ -79,8 +79,7 @@ class Parameter:
     #: Arguments that a kind of parameter has beside these.
     _arguments = ()
 
-    def __new__(cls, *args, **kwargs):
-        """A parameter that knows what it was made of."""
+    def __new__(cls, *args, **kwargs):  # noqa: D102  editors would show its text for the class's
         parameter = super().__new__(cls)
         parameter._given = (args, kwargs)  # to make it anew when the configs are known that it uses
         return parameter

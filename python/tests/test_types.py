@@ -2,12 +2,14 @@
 
 import ast
 import glob
+import inspect
 import os
 import unittest
 
 import support  # noqa: F401  puts the SDK on the path
 
 import levada
+import levada.cards
 from levada import decorators, flowspec, running
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -21,6 +23,12 @@ def tree(*path):
 def for_checkers(body):
     """The statements below each ``if TYPE_CHECKING`` of a module or class."""
     return [one for node in body if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING" for one in node.body]
+
+
+def with_members(name, value):
+    """A public name and, of a class, its public members, as pairs of name and value."""
+    members = vars(value).items() if isinstance(value, type) else ()
+    return [(name, value)] + [("%s.%s" % (name, member), one) for member, one in members if member[0] != "_"]
 
 
 class TypesTest(unittest.TestCase):
@@ -61,6 +69,28 @@ class TypesTest(unittest.TestCase):
                     used = " ".join(lines[one.end_lineno :])
                     private = [a.name for a in one.names if not a.asname and a.name[0] not in "*_" and a.name not in used]
                     self.assertEqual(private, [], path)
+
+    def test_every_public_name_has_a_text(self):
+        for module in (levada, levada.cards):
+            for name in module.__all__:
+                for path, value in with_members(name, getattr(module, name)):
+                    if callable(value) or isinstance(value, (property, classmethod, staticmethod)):
+                        self.assertTrue(getattr(value, "__func__", value).__doc__, path)
+
+    def test_a_decorator_is_a_function_that_editors_can_read(self):
+        functions = {one.name: one for one in tree("levada", "decorators.py").body if isinstance(one, ast.FunctionDef)}
+        for name, cls in {**decorators.STEP_DECORATORS, **decorators.FLOW_DECORATOR_CLASSES}.items():
+            shown = getattr(decorators, name)
+            self.assertEqual(ast.get_docstring(functions[name]), shown.__doc__)
+            attributes = inspect.signature(shown).parameters.values()
+            self.assertEqual({one.name: one.default for one in attributes}, cls.defaults)
+            self.assertLessEqual({one.kind for one in attributes}, {inspect.Parameter.KEYWORD_ONLY})
+
+    def test_the_text_of_a_class_is_not_hidden_by_that_of_its_constructor(self):
+        # Editors show that of __new__, where it has one.
+        for name in levada.__all__:
+            made = vars(getattr(levada, name)).get("__new__") if isinstance(getattr(levada, name), type) else None
+            self.assertIsNone(made and made.__func__.__doc__, name)
 
     def test_a_start_pays_nothing_for_types(self):
         for module in (levada, decorators, flowspec, running):
