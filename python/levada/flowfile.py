@@ -30,7 +30,7 @@ def definition_of(file, python, environment, folder, configs=None):
                 process = subprocess.Popen(
                     [python, file],
                     cwd=folder,
-                    env=dict(environment, LEVADA_CONTROL_FD=str(theirs.fileno())),
+                    env=in_utf8(dict(environment, LEVADA_CONTROL_FD=str(theirs.fileno()))),
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -57,6 +57,16 @@ def _conversation(channel, configs):
         return channel.receive()[0]
     except (ConversationEnded, OSError):
         return None
+
+
+def utf8(text):
+    """Text as a process gets it: in UTF-8, as flows read it, even where this Python's locale has nothing but ASCII."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def in_utf8(environment):
+    """An environment as a process gets it."""
+    return {utf8(name): utf8(value) for name, value in environment.items()}
 
 
 def sdk_environment(env=None):

@@ -15,7 +15,7 @@ import time
 
 from .commandline import command_words, given_configs, top_words
 from .exceptions import MetaflowNotFound
-from .flowfile import definition_of, sdk_environment
+from .flowfile import definition_of, in_utf8, sdk_environment, utf8
 from .standard import TYPE_CHECKING, library
 
 if TYPE_CHECKING:
@@ -60,7 +60,13 @@ class Command:
         with open(self.log_files["stdout"], "wb") as out, open(self.log_files["stderr"], "wb") as errors:
             # In a session of its own: Ctrl-C reaches it through us, once, wherever it was pressed.
             self.process = subprocess.Popen(
-                command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, start_new_session=True
+                [utf8(word) for word in command],
+                env=in_utf8(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                start_new_session=True,
             )
 
     @property
@@ -151,9 +157,12 @@ class _Follower:
         return os.fstat(self._file.fileno()).st_mtime_ns
 
     def show(self):
-        data = self._file.read()
-        if data:
-            self._stream.write(self._decode(data))
+        text = self._decode(self._file.read())
+        if text:
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError as error:  # the stream is not in UTF-8
+                self._stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
             self._stream.flush()
 
     def close(self):

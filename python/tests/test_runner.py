@@ -170,13 +170,35 @@ class Streams(unittest.TestCase):
     def test_what_was_written_first_is_shown_first(self):
         for first, second in (("stdout", "stderr"), ("stderr", "stdout")):
             with self.subTest(first), tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as both:
-                command = Command(["sh", "-c", "echo stdout; echo stderr >&2"], None, None, folder)
+                command = Command(["sh", "-c", "echo stdout; echo stderr >&2"], os.environ, None, folder)
                 command.process.wait()
                 os.utime(command.log_files[first], (1, 1))
                 with contextlib.redirect_stdout(both), contextlib.redirect_stderr(both):
                     command.run(show=True)
                 both.seek(0)
                 self.assertEqual(both.read().split(), [first, second])
+
+
+class Locale(FlowTest):
+    def test_any_text_can_be_given_and_shown_where_the_locale_has_nothing_but_ascii(self):
+        path = self.write(Session.FLOW.replace("pass", "p = Parameter('p', default='x')"))
+        binary = os.path.join(os.path.dirname(path), "levada")
+        with open(binary, "w") as script:
+            script.write('#!/bin/sh\necho "$@ $WHO" >&2\n')
+        os.chmod(binary, 0o755)
+        run = """
+            from levada import Runner
+            try:
+                Runner(%r, env={"WHO": "\\xe0"}).run(p="\\xe9")
+            except RuntimeError as error:  # the program starts no run
+                print(str(error).endswith("--p \\xe9 \\xe0\\n"))
+        """
+        ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+        environment = dict(os.environ, PYTHONPATH=SDK, LEVADA_BIN=binary, **ascii_only)
+        line = [sys.executable, "-c", textwrap.dedent(run) % path]
+        process = subprocess.run(line, env=environment, capture_output=True, text=True)
+        self.assertEqual(process.stdout, "True\n", process.stderr[-2000:])
+        self.assertTrue(process.stderr.endswith("--p \\xe9 \\xe0\n"), process.stderr[-2000:])
 
 
 CELL = '''from metaflow import FlowSpec, NBRunner, step
