@@ -4,6 +4,7 @@ import ast
 import glob
 import inspect
 import os
+import typing
 import unittest
 
 import support  # noqa: F401  puts the SDK on the path
@@ -91,6 +92,16 @@ class TypesTest(unittest.TestCase):
         for name in levada.__all__:
             made = vars(getattr(levada, name)).get("__new__") if isinstance(getattr(levada, name), type) else None
             self.assertIsNone(made and made.__func__.__doc__, name)
+
+    def test_components_of_cards_may_be_used_where_all_has_to_have_types(self):
+        # What has no annotation at all is an error in the code that calls it, in the strict mode of mypy.
+        for name in levada.cards.__all__:
+            one = getattr(levada.cards, name)
+            if isinstance(one, type) and issubclass(one, levada.cards.MetaflowCardComponent):
+                for member, value in vars(one).items():
+                    if member in ("__init__", "update") or isinstance(value, classmethod):
+                        self.assertTrue(typing.get_type_hints(getattr(one, member)), "%s.%s" % (name, member))
+        self.assertTrue(typing.get_type_hints(levada.cards.get_cards))
 
     def test_a_start_pays_nothing_for_types(self):
         for module in (levada, decorators, flowspec, running):

@@ -32,7 +32,7 @@ class Card:
         #: A name for the card in its store.
         self.path = "%s/cards/%s.html" % (task.pathspec, name)
 
-    def get(self):
+    def get(self) -> str:
         """The card as HTML."""
         if self._html is None:
             found = self._store.fetch("open_card", run=self._record["run"], task=self._record["task"], uuid=self.hash)
@@ -51,7 +51,7 @@ class Card:
                 return card.get("data")
         return None
 
-    def view(self):
+    def view(self) -> None:
         """Open the card in the browser."""
         import os
         import webbrowser
@@ -115,7 +115,7 @@ class CardContainer:
     __repr__ = __str__
 
 
-def get_cards(task, id=None, type=None, follow_resumed=True):
+def get_cards(task, id=None, type=None, follow_resumed=True) -> "CardContainer":
     """The cards of a task: a ``Task`` or its pathspec, ``Flow/run/step/task``; a pathspec sets the namespace to None.
 
     ``id`` and ``type`` choose among them. A task that a resumed run took over has the cards of the task that ran; with

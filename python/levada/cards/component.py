@@ -22,7 +22,7 @@ class MetaflowCardComponent:
             raise TypeError("the id of a component is a string, not %s" % type(value).__name__)
         self._component_id = value
 
-    def update(self, *args, **kwargs):
+    def update(self, *args, **kwargs) -> None:
         """Change what the component shows. NotImplementedError if it cannot."""
         raise NotImplementedError("%s cannot be updated" % type(self).__name__)
 

@@ -18,10 +18,10 @@ class Markdown(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, text=None):
+    def __init__(self, text=None) -> None:
         self.update(text)
 
-    def update(self, text=None):
+    def update(self, text=None) -> None:
         """Show another text."""
         self._text = None if text is None else dedent(str(text))
 
@@ -36,12 +36,12 @@ class Artifact(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, artifact, name=None, compressed=True):
+    def __init__(self, artifact, name=None, compressed=True) -> None:
         self._value = artifact
         self._name = None if name is None else str(name)
         self._compressed = compressed
 
-    def update(self, artifact):
+    def update(self, artifact) -> None:
         """Show another value."""
         self._value = artifact
 
@@ -55,7 +55,7 @@ class Table(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, data=None, headers=None, disable_updates=False):
+    def __init__(self, data=None, headers=None, disable_updates=False) -> None:
         self._data, self._headers = [[]], []
         self._caption = None
         if data is not None:
@@ -70,7 +70,7 @@ class Table(MetaflowCardComponent):
                 warn("Table: headers is a list of texts. The table has none.")
 
     @classmethod
-    def from_dataframe(cls, dataframe=None, truncate=True):
+    def from_dataframe(cls, dataframe=None, truncate=True) -> "Table":
         """A table of a pandas or polars data frame; ``truncate`` shows at most 100 rows and 50 columns."""
         if not is_frame(dataframe):
             method = makes_a_frame(dataframe)
@@ -82,7 +82,7 @@ class Table(MetaflowCardComponent):
         table._caption = note
         return table
 
-    def update(self, *args, **kwargs):
+    def update(self, *args, **kwargs) -> None:
         """Say that it is the cells that are updated, not the table."""
         self._fixed()
 
@@ -122,7 +122,7 @@ class Image(MetaflowCardComponent):
     ``label`` is shown below it and read out instead of it. With ``disable_updates=False``, ``update`` changes it.
     """
 
-    def __init__(self, src=None, label=None, disable_updates=True):
+    def __init__(self, src=None, label=None, disable_updates=True) -> None:
         self._label = None if label is None else str(label)
         self._disabled = disable_updates
         self._problem = None
@@ -134,20 +134,20 @@ class Image(MetaflowCardComponent):
         return not self._disabled
 
     @classmethod
-    def from_pil_image(cls, pilimage, label=None, disable_updates=False):
+    def from_pil_image(cls, pilimage, label=None, disable_updates=False) -> "Image":
         """The picture of a ``PIL.Image.Image``."""
         image = cls(b"", label, disable_updates)
         image._set(pilimage, _encode_pil)
         return image
 
     @classmethod
-    def from_matplotlib(cls, plot, label=None, disable_updates=False):
+    def from_matplotlib(cls, plot, label=None, disable_updates=False) -> "Image":
         """The picture of a Matplotlib figure, or of the figure that axes are part of."""
         image = cls(b"", label, disable_updates)
         image._set(plot, _encode_plot)
         return image
 
-    def update(self, image, label=None):
+    def update(self, image, label=None) -> None:
         """Show another picture: anything that an image can be made of."""
         if self._disabled:
             warn("Image: updates are disabled. Make it with disable_updates=False.")
@@ -252,16 +252,16 @@ class VegaChart(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, spec, show_controls=False):
+    def __init__(self, spec, show_controls=False) -> None:
         self._spec = spec
         self._controls = show_controls
 
     @classmethod
-    def from_altair_chart(cls, altair_chart):
+    def from_altair_chart(cls, altair_chart) -> "VegaChart":
         """The chart that an Altair chart describes. ValueError for what is none."""
         return cls(_altair(altair_chart))
 
-    def update(self, spec=None):
+    def update(self, spec=None) -> None:
         """Show another chart: a dict or an Altair chart."""
         if spec is not None:
             self._spec = spec if isinstance(spec, dict) else _altair(spec)
@@ -287,10 +287,10 @@ class ProgressBar(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, max=100, label=None, value=0, unit=None, metadata=None):
+    def __init__(self, max: float = 100, label=None, value: float = 0, unit=None, metadata=None) -> None:
         self._max, self._label, self._value, self._unit, self._metadata = max, label, value, unit, metadata
 
-    def update(self, new_value, metadata=None):
+    def update(self, new_value, metadata=None) -> None:
         """Show another value."""
         self._value = new_value
         if metadata is not None:
@@ -311,10 +311,10 @@ class ProgressBar(MetaflowCardComponent):
 class PythonCode(MetaflowCardComponent):
     """Source code: that of a function, or a text."""
 
-    def __init__(self, code_func=None, code_string=None):
+    def __init__(self, code_func=None, code_string=None) -> None:
         self._function, self._text = code_func, code_string
 
-    def update(self, *args, **kwargs):
+    def update(self, *args, **kwargs) -> None:
         """Say that code cannot be updated."""
         self._fixed()
 
@@ -335,10 +335,10 @@ class PythonCode(MetaflowCardComponent):
 class Error(MetaflowCardComponent):
     """An exception, below a title."""
 
-    def __init__(self, exception, title=None):
+    def __init__(self, exception, title=None) -> None:
         self._exception, self._title = exception, title
 
-    def update(self, *args, **kwargs):
+    def update(self, *args, **kwargs) -> None:
         """Say that an error cannot be updated."""
         self._fixed()
 
@@ -350,7 +350,7 @@ class Error(MetaflowCardComponent):
 class PageComponent(MetaflowCardComponent):
     """Components together, below a title."""
 
-    def __init__(self, title=None, subtitle=None, contents=()):
+    def __init__(self, title=None, subtitle=None, contents=()) -> None:
         self._title, self._subtitle, self._contents = title, subtitle, list(contents)
 
     def render(self):

@@ -19,11 +19,11 @@ class ValueBox(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, title=None, value="", subtitle=None, theme=None, change_indicator=None):
+    def __init__(self, title=None, value: object = "", subtitle=None, theme=None, change_indicator=None) -> None:
         self._fields = {}
         self._set(_value(value), title, subtitle, theme, change_indicator)
 
-    def update(self, title=None, value=None, subtitle=None, theme=None, change_indicator=None):
+    def update(self, title=None, value=None, subtitle=None, theme=None, change_indicator=None) -> None:
         """Change what is given; None leaves a field as it is."""
         self._set(None if value is None else _value(value), title, subtitle, theme, change_indicator)
 
@@ -85,7 +85,7 @@ class EventsTimeline(MetaflowCardComponent):
 
     REALTIME_UPDATABLE = True
 
-    def __init__(self, title=None, max_events=100):
+    def __init__(self, title=None, max_events=100) -> None:
         self._title = title
         self._max = max_events
         self._events = []
@@ -93,7 +93,7 @@ class EventsTimeline(MetaflowCardComponent):
         self._first = self._last = None
         self._finished = False
 
-    def update(self, event_data, style_theme=None, priority=None, payloads=None, finished=None):
+    def update(self, event_data, style_theme=None, priority=None, payloads=None, finished=None) -> None:
         """Add an event: a dict of texts and numbers. A ``timestamp`` is added to it if it has none.
 
         ``style_theme`` colours it: default, success, warning, error, info, primary, secondary, tool_call, ai_response,
@@ -121,7 +121,7 @@ class EventsTimeline(MetaflowCardComponent):
         if finished is not None:
             self._finished = bool(finished)
 
-    def get_stats(self):
+    def get_stats(self) -> "dict[str, object]":
         """How many events there were and when."""
         stats = {
             "total_events": self._total,
@@ -175,10 +175,10 @@ class JSONViewer(_Viewer):
     _name = "JSON"
 
     # Each class has these of its own, for Python's messages name the class that has the method.
-    def __init__(self, data, collapsible=True, max_height=None, show_copy_button=True, title=None):
+    def __init__(self, data, collapsible=True, max_height=None, show_copy_button=True, title=None) -> None:
         self._show(data, collapsible, max_height, show_copy_button, title)
 
-    def update(self, data):
+    def update(self, data) -> None:
         """Show other data."""
         self._data = data
 
@@ -213,10 +213,10 @@ class YAMLViewer(_Viewer):
 
     _name = "YAML"
 
-    def __init__(self, data, collapsible=True, max_height=None, show_copy_button=True, title=None):
+    def __init__(self, data, collapsible=True, max_height=None, show_copy_button=True, title=None) -> None:
         self._show(data, collapsible, max_height, show_copy_button, title)
 
-    def update(self, data):
+    def update(self, data) -> None:
         """Show other data."""
         self._data = data
 
