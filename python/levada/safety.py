@@ -12,6 +12,9 @@ _HARMLESS = ("jemalloc_bg_thd",)
 #: Ends of the addresses of services, SSSD and Winbind, that the C library asks who a user is. It keeps the connection,
 #: and makes another in a forked process.
 _HARMLESS_PEERS = ("/sss/pipes/nss", "/winbindd/pipe")
+#: Files that processes may share: the database of PROJ, which geopandas opens. PROJ opens it anew in a forked process,
+#: unless its SQLite reads without moving the position in the file.
+_HARMLESS_FILES = ("proj.db",)
 #: Libraries in which the threads of all others wait.
 _WAITING_ROOMS = frozenset(("libc", "libpthread", "ld", "libstdc++", "libc++", "libgcc_s"))
 #: Bytes of a thread's stack that are read to find out where it waits.
@@ -186,7 +189,8 @@ def _shared():
         elif leads_to == "anon_inode:[eventpoll]":
             found.append("an event loop")
         elif S_ISREG(mode) and _is_read(flags) and not _is_memory(leads_to):
-            found.append(os.path.basename(leads_to))
+            name = os.path.basename(leads_to)
+            found += [name] if name not in _HARMLESS_FILES else []
     return found
 
 

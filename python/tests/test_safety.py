@@ -131,6 +131,8 @@ class Safety(FlowTest):
         database = os.path.join(folder, "database")
         self.assertIn("the connection to " + database, self.unsafe(connect, database))
         self.assertEqual(self.unsafe(connect, os.path.join(folder, "sss", "pipes", "nss")), "")
+        shutil.copy(path, os.path.join(folder, "proj.db"))
+        self.assertEqual(self.unsafe("file = open(sys.argv[1])", os.path.join(folder, "proj.db")), "")
         for code in (
             "file = open(sys.argv[1]); file.close()",
             "log = open(sys.argv[1], 'a')",
