@@ -111,13 +111,15 @@ class FlowSpec:
     # Transitions.
 
     def next(self, *dsts: "Any", **kwargs: "Any") -> None:
-        """Say which steps follow. The last statement of each step but the last::
+        """Say which steps follow, in the last statement of each step but the last.
 
-        self.next(self.a)
-        self.next(self.a, self.b)
-        self.next(self.a, foreach="items")
-        self.next(self.a, num_parallel=4)
-        self.next({"x": self.a, "y": self.b}, condition="choice")
+        ::
+
+            self.next(self.a)
+            self.next(self.a, self.b)
+            self.next(self.a, foreach="items")
+            self.next(self.a, num_parallel=4)
+            self.next({"x": self.a, "y": self.b}, condition="choice")
         """
         task = self._levada
         if task is None:
