@@ -93,6 +93,10 @@ class TypesTest(unittest.TestCase):
             made = vars(getattr(levada, name)).get("__new__") if isinstance(getattr(levada, name), type) else None
             self.assertIsNone(made and made.__func__.__doc__, name)
 
+    def test_objects_that_ipython_makes_without_their_constructors_have_no_keys(self):
+        for cls in (levada.Metaflow, levada.Flow, levada.Run, levada.Step, levada.Task):
+            self.assertEqual(object.__new__(cls)._ipython_key_completions_(), [], cls)
+
     def test_components_of_cards_may_be_used_where_all_has_to_have_types(self):
         # What has no annotation at all is an error in the code that calls it, in the strict mode of mypy.
         for name in levada.cards.__all__:

@@ -48,6 +48,11 @@ def pages(store, method, key, **params):
             return
 
 
+def _is_made(one):
+    """Whether its constructor has run: to complete ``Flow("A")["``, IPython asks an object that it makes without."""
+    return hasattr(one, "_store")
+
+
 class Metaflow:
     """All flows. ``Metaflow()["MyFlow"]`` is a flow, and iterating yields those in the current namespace."""
 
@@ -79,7 +84,7 @@ class Metaflow:
         return _exists(Flow, name)
 
     def _ipython_key_completions_(self):
-        return [flow.id for flow in self]
+        return [flow.id for flow in self] if _is_made(self) else []
 
     def __str__(self):
         return "Metaflow()"
@@ -268,7 +273,7 @@ class MetaflowObject:
         return self._find(str(id)) is not None
 
     def _ipython_key_completions_(self):
-        return [child.id for child in self]
+        return [child.id for child in self] if _is_made(self) else []
 
     # Pickling: only what names it. Loading looks it up again.
 
@@ -376,6 +381,8 @@ class Flow(MetaflowObject):
         return run if not self._check or run._within(self._ns) else None
 
     def _ipython_key_completions_(self):
+        if not _is_made(self):
+            return []
         return [str(run["id"]) for run in self._runs(self._ns, limit=_FIRST_PAGE)["runs"]]
 
 
