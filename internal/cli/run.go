@@ -444,8 +444,15 @@ func (s *session) afterwards(res service.RunResult) {
 	fmt.Fprintf(w, "    Go on with:   %s\n", s.resumeCommand(res.Run))
 }
 
+// notebookFlow is the variable that names the class if NBRunner has made the flow's file of a notebook's cell. The file
+// is gone by the time somebody follows advice.
+const notebookFlow = "LEVADA_NOTEBOOK_FLOW"
+
 // resumeCommand is the command that goes on where a run ended, under the same conditions.
 func (s *session) resumeCommand(run int64) string {
+	if flow := s.env.variable(notebookFlow); flow != "" {
+		return fmt.Sprintf(`NBRunner(%s).nbresume(origin_run_id="%d")`, flow, run)
+	}
 	g, root := s.global, s.global.root
 	if root == s.env.variable("LEVADA_HOME") {
 		root = "" // the next command will find it there as well
@@ -478,6 +485,9 @@ func (s *session) resumeCommand(run int64) string {
 // logsCommand is the command that shows the log of the failed task.
 func (s *session) logsCommand(res service.RunResult) string {
 	path := fmt.Sprintf("%d/%s/%d", res.Run, res.FailedStep, res.FailedTask)
+	if flow := s.env.variable(notebookFlow); flow != "" {
+		return fmt.Sprintf(`print(Task("%s/%s").stderr)`, s.flow.Definition().Name, path)
+	}
 	if s.inv.python {
 		return s.program("logs") + " " + path
 	}

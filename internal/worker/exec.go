@@ -204,6 +204,7 @@ func (p *Pool) Output() (stdout, stderr io.Writer) { return p.spec.Stdout, p.spe
 // handed are the variables that are for one process and no other.
 var handed = []string{
 	protocol.ControlSocket, protocol.TaskSocket, protocol.ManySocket, "LEVADA_SETUP", "LEVADA_PROGRAM", "LEVADA_STARTED_AS",
+	"LEVADA_NOTEBOOK_FLOW",
 }
 
 // Many starts the flow's program for many tasks at once.

@@ -335,6 +335,7 @@ def _hand_over(flow):
             stream.flush()
     os.environ.setdefault("LEVADA_BIN", binary)  # for clients in the tasks
     environment = dict(os.environ, LEVADA_PYTHON=sys.executable)
+    os.environ.pop("LEVADA_NOTEBOOK_FLOW", None)  # it is not about what tasks run
     for variable in ("LEVADA_WORKER_FD", "LEVADA_WORKER_PID", "LEVADA_WORKER_MODULE"):
         environment.pop(variable, None)
     module = _module()

@@ -217,6 +217,11 @@ class _CellFile:
             pass
 
 
+def _environment(flow, more):
+    """Variables of the commands: advice is given for the notebook, since the file will be gone."""
+    return {"JPY_PARENT_PID": "", "LEVADA_NOTEBOOK_FLOW": flow.__name__, **(more or {})}
+
+
 class NBRunner:
     """Runs the flow that a cell of this notebook defines.
 
@@ -234,7 +239,7 @@ class NBRunner:
                 self._file.path,
                 show_output=show_output,
                 profile=profile,
-                env={"JPY_PARENT_PID": "", **(env or {})},
+                env=_environment(flow, env),
                 cwd=base_dir,
                 file_read_timeout=file_read_timeout,
                 **kwargs,
@@ -307,7 +312,7 @@ class NBDeployer:
             self._file.path,
             show_output=show_output,
             profile=profile,
-            env={"JPY_PARENT_PID": "", **(env or {})},
+            env=_environment(flow, env),
             cwd=base_dir,
             file_read_timeout=file_read_timeout,
             **kwargs,
