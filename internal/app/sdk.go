@@ -53,7 +53,8 @@ func replaceSDK(files fs.FS, dir string) error {
 	if err := os.WriteFile(filepath.Join(made, complete), nil, 0o644); err != nil {
 		return err
 	}
-	if whole(files, dir) {
+	// What is there is moved away only if it is damaged: others may have put it there just now, and use it.
+	if err := os.Rename(made, dir); err == nil || whole(files, dir) {
 		return nil
 	}
 	if err := os.Rename(dir, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {

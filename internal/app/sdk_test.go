@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 )
@@ -68,5 +70,32 @@ func TestSDKWithoutSomeFiles(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(entries) != 1 {
 		t.Errorf("beside it is %v, %v", entries, err)
+	}
+}
+
+// TestManyUnpackTheSDK: those who have unpacked it use it while others are at it.
+func TestManyUnpackTheSDK(t *testing.T) {
+	files := fstest.MapFS{"levada/a.py": {Data: []byte("a = 1\n")}, "levada/b/c.py": {Data: []byte("c = 2\n")}}
+	for range 40 {
+		cache := t.TempDir()
+		var all sync.WaitGroup
+		var busy atomic.Int32
+		for range 8 {
+			busy.Add(1)
+			all.Go(func() {
+				dir, err := unpackSDK(files, cache)
+				busy.Add(-1)
+				if err != nil {
+					t.Error(err)
+				}
+				for first := true; first || busy.Load() > 0; first = false {
+					if _, err := os.Stat(filepath.Join(dir, "levada", "a.py")); err != nil {
+						t.Error("it is gone while others unpack it: ", err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
 	}
 }
