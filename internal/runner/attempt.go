@@ -387,15 +387,15 @@ func (a *attempt) judge() {
 	}
 }
 
-// memoryRanOut reports whether the kernel has killed a process since this was last asked because memory ran out: in the
-// task's own cgroup, or in the engine's.
+// memoryRanOut reports whether the kernel has killed the process because memory ran out. The task's own cgroup knows.
+// Without one, the run's ooms have to do.
 func (a *attempt) memoryRanOut() bool {
-	if a.cgroup != nil && a.cgroup.OOMKills() > 0 {
-		return true
+	if a.cgroup != nil {
+		if n := a.cgroup.OOMKills(); n >= 0 {
+			return n > 0
+		}
 	}
-	before := a.r.oomsSeen
-	a.r.oomsSeen = a.r.oomKills()
-	return before >= 0 && a.r.oomsSeen > before
+	return a.r.ooms.one()
 }
 
 // strangerEnded reports whether a signal of somebody else asked the process to end: it did so as if it was interrupted.

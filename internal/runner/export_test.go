@@ -9,4 +9,4 @@ func (r *Runner) Beat() { r.beat() }
 func (r *Runner) SetTimeoutGrace(d time.Duration) { r.timeoutGrace = d }
 
 // SetOOMKills replaces what the kernel tells of the processes that it has killed because memory ran out.
-func (r *Runner) SetOOMKills(f func() int64) { r.oomKills = f }
+func (r *Runner) SetOOMKills(f func() int64) { r.ooms.kills = f }

@@ -61,7 +61,13 @@ func TestOutOfMemory(t *testing.T) {
 		b := newBench(t, strings.Replace(dyingFlow, "%s", "os.kill(os.getpid(), 9)", 1))
 		r := runner.New(b.bare(t))
 		kills := test.kills
-		r.SetOOMKills(func() int64 { n := kills[0]; kills = kills[1:]; return n })
+		r.SetOOMKills(func() int64 {
+			n := kills[0]
+			if len(kills) > 1 {
+				kills = kills[1:]
+			}
+			return n
+		})
 		res, err := r.Run(context.Background())
 		if err != nil {
 			t.Fatal(err)

@@ -148,8 +148,7 @@ type Runner struct {
 	problems map[engine.TaskID]string // of tasks whose last attempt failed
 	hints    map[engine.TaskID]string // what to do about it, of those that could not be started
 
-	oomsSeen int64        // of oomKills, those that were told
-	oomKills func() int64 // but for tests, usage.OOMKills
+	ooms ooms
 
 	timeoutGrace time.Duration // but for tests, the constant
 
@@ -166,7 +165,7 @@ func New(c Config) *Runner {
 		lists:  foreachLists{open: make(map[engine.TaskID]*foreachList)},
 
 		problems: make(map[engine.TaskID]string), hints: make(map[engine.TaskID]string),
-		oomKills: usage.OOMKills, timeoutGrace: timeoutGrace,
+		ooms: ooms{kills: usage.OOMKills}, timeoutGrace: timeoutGrace,
 	}
 }
 
@@ -182,7 +181,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	r.ctx = work
 	r.starts, r.cancelStarts = context.WithCancel(work)
 	r.started = r.Now()
-	r.oomsSeen = r.oomKills()
+	r.ooms.begin(r.started)
 	r.Pool.SetContext(r.context())
 	r.emit(&Event{Kind: RunStarted, Origin: r.Config.Run.Origin})
 	for _, w := range r.Warnings {
@@ -239,6 +238,7 @@ func (r *Runner) loop(ctx context.Context) {
 			r.killNow()
 			r.killPoolLater(hardGrace)
 		case <-sample.C:
+			r.ooms.forget(r.Now())
 			r.sample()
 		case <-progress:
 			r.showProgress()

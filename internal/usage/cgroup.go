@@ -152,8 +152,14 @@ func (g *Cgroup) Peak() (int64, error) {
 	return 0, unavailable(g.dir, "its peak cannot be read").Because(err)
 }
 
-// OOMKills returns how many of its processes the kernel has killed because memory ran out, -1 if it does not tell.
-func (g *Cgroup) OOMKills() int64 { return oomKillsIn(g.dir) }
+// OOMKills returns how many of its processes the kernel has killed because memory ran out, -1 if it does not tell or none
+// has entered it.
+func (g *Cgroup) OOMKills() int64 {
+	if peak, err := g.Peak(); err != nil || peak == 0 {
+		return -1
+	}
+	return oomKillsIn(g.dir)
+}
 
 // Remove removes the cgroup. It fails with a fault of kind Conflict while there
 // are processes in it, and is done if the cgroup is gone already.

@@ -97,6 +97,23 @@ func TestOOMKills(t *testing.T) {
 	}
 }
 
+func TestOOMKillsOfATask(t *testing.T) {
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  int64
+	}{
+		"killed":      {map[string]string{"memory.peak": "4096\n", "memory.events": "oom 1\noom_kill 1\n"}, 1},
+		"not killed":  {map[string]string{"memory.peak": "4096\n", "memory.events": "oom 0\noom_kill 0\n"}, 0},
+		"not entered": {map[string]string{"memory.peak": "0\n", "memory.events": "oom 0\noom_kill 0\n"}, -1},
+		"not told":    {map[string]string{"memory.peak": "4096\n"}, -1},
+	} {
+		g := Cgroup{dir: fakeFiles(t, test.files), peak: peakV2}
+		if got := g.OOMKills(); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+	}
+}
+
 func TestGPUs(t *testing.T) {
 	dev := fakeFiles(t, map[string]string{"nvidia0": "", "nvidia1": "", "nvidia10": "", "nvidiactl": "", "nvidia-uvm": ""})
 	tests := []struct {
