@@ -42,7 +42,7 @@ type attempt struct {
 	killed   bool // the engine asked for its end
 	late     bool // it outlived its timeout
 	starved  bool // the kernel killed it because memory ran out
-	waited   bool // a signal ended it, and none came to this process since
+	waited   bool // a signal ended it, and whether the engine gets one too was waited for
 	log      attemptLog
 	series   *usage.Series
 	cgroup   *usage.Cgroup // nil if it has none
@@ -279,13 +279,13 @@ func (a *attempt) ended(p part) {
 func (a *attempt) complete() {
 	r := a.r
 	a.over()
+	for _, t := range a.timers { // it has not outlived its timeout, even if that is over before it is recorded
+		t.Stop()
+	}
 	if a.endedBySignal() && !a.killed && !a.waited {
 		a.waited = true
 		a.later(echo, a.complete)
 		return
-	}
-	for _, t := range a.timers {
-		t.Stop()
 	}
 	if a.proc != nil {
 		a.proc.Close()

@@ -66,3 +66,20 @@ func TestTimeoutOfTasks(t *testing.T) {
 		})
 	}
 }
+
+// TestEndedBySignalBeforeItsTimeout: how a task failed which a signal has ended is not decided at once. Its timeout does
+// not count then.
+func TestEndedBySignalBeforeItsTimeout(t *testing.T) {
+	body := `import os, signal; signal.setitimer(signal.ITIMER_REAL, 0); signal.signal(signal.SIGTERM, signal.SIG_DFL)` +
+		"\n        time.sleep(0.15); os.kill(os.getpid(), signal.SIGTERM)"
+	b := newBench(t, strings.Replace(timedFlow, "BODY", body, 1))
+	r := runner.New(b.bare(t))
+	r.SetTimeoutGrace(100 * time.Millisecond)
+	if _, err := r.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	attempt := b.last(t, 1)
+	if got := attempt.Problem(); attempt.Signal == 15 && got != "signal 15" { // 9 if the machine stalled, and it was late
+		t.Errorf("the attempt says %q", got)
+	}
+}
