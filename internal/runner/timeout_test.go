@@ -16,7 +16,7 @@ from levada import FlowSpec, step, timeout
 
 class Slow:
     def __reduce__(self):
-        time.sleep(1)
+        time.sleep(1.5)
         return Slow, ()
 
 class Timed(FlowSpec):
@@ -35,20 +35,20 @@ if __name__ == "__main__":
 `
 
 // A task is killed if it has not heard of its timeout. One that has may take its time to clean up, and one whose step
-// has ended, to store what it made. The grace is a tenth of a second here.
+// has ended, to store what it made. The grace is half a second here.
 func TestTimeoutOfTasks(t *testing.T) {
 	for name, c := range map[string]struct {
 		body, exception string
 		text            string // what the message has
 	}{
 		"in a call that does not come back": {`sum(range(10**12))`, "timeout", "was killed"},
-		"cleans up":                         {`try: time.sleep(60)` + "\n        finally: time.sleep(1); print('clean')", "levada.exceptions.TimeoutException", "timed out after"},
+		"cleans up":                         {`try: time.sleep(60)` + "\n        finally: time.sleep(1.5); print('clean')", "levada.exceptions.TimeoutException", "timed out after"},
 		"stores":                            {`self.x = Slow()`, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, strings.Replace(timedFlow, "BODY", c.body, 1))
 			r := runner.New(b.bare(t))
-			r.SetTimeoutGrace(100 * time.Millisecond)
+			r.SetTimeoutGrace(500 * time.Millisecond)
 			res, err := r.Run(context.Background())
 			if err != nil {
 				t.Fatal(err)
