@@ -245,14 +245,16 @@ class ForkServer:
 
     def _child(self, first, conversation, stdout, stderr, is_scout):
         """The life of a forked process. Does not return."""
-        code = 1
+        code = None
         try:
             if self._detach(0, SIGKILL, stdout, stderr) == self._pid:  # else it had ended before
                 signals.enter_task()
                 code = converse(self._flow, self._plans, conversation, first, self._context)
                 self._end()
         except KeyboardInterrupt:
-            pass  # it was asked to end before it had begun
+            if code is None:  # it was asked to end before it had begun: the host must see that a signal ended it
+                signal(SIGTERM, SIG_DFL)
+                os.kill(os.getpid(), SIGTERM)
         except BaseException:
             sys.excepthook(*sys.exc_info())
             flush()
@@ -260,7 +262,7 @@ class ForkServer:
             self._libc.flush()
             if is_scout:
                 self._hot.tell()
-            _exit(code)
+            _exit(1 if code is None else code)
 
     def _detach(self, group, death, stdout, stderr):
         """Make a forked process one of its own: group, signals, streams. Returns its parent's pid."""

@@ -27,8 +27,8 @@ from time import monotonic
 from . import running
 
 SOON = 0.001  # seconds
-# So long, the signal that a service manager sends to all processes of a run, and the host's own, which follows it, are
-# one: the second must not end what the step does in a ``finally``.
+# Within this time, two signals count as one: a service manager signals all processes of a run, and then the host does
+# so, too. The second must not end what the step does in a ``finally``.
 ONCE = 5.0  # seconds
 
 _handler = None

@@ -49,8 +49,8 @@ class Task:
         self.stack = frame.get("stack") or ()
         self.loaded = {}
         self.transition = None
-        #: It was asked to end. A KeyboardInterrupt that the step's own code raises is a failure like any other.
-        self.interrupted = 0.0  # when it was asked to end
+        #: When it was asked to end. A KeyboardInterrupt that the step's own code raises is a failure like any other.
+        self.interrupted = 0.0
         self._staging = None
         self._absent = ()
         self._item = body

@@ -134,6 +134,16 @@ class Processes(FlowTest):
             self.assertEqual(host.wait_exit(id)["signal"], 0)
             self.assertEqual(err.seek(0, 2), 0)
 
+    def test_asked_to_end_before_it_has_begun(self):
+        """The host has to know it from a task that fails: who stops a service signals all its processes."""
+        host = self.steps("self.next(self.end)")
+        id, conversation = host.fork()
+        while id not in host.pids:
+            host.control_frame()
+        os.kill(host.pids[id], signal.SIGTERM)
+        self.assertEqual(host.wait_exit(id)["signal"], signal.SIGTERM)
+        conversation.close()
+
     def test_many_tasks(self):
         """What the fork server does for those that follow changes nothing for them."""
         host = self.steps("self.fds = descriptors()\nSEEN.append(1); self.seen = len(SEEN)\nself.next(self.end)",
