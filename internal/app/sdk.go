@@ -3,13 +3,16 @@ package app
 import (
 	"bytes"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
+	"github.com/levadahq/levada/python"
 )
 
 // unpackSDK puts the SDK's files into a folder of the user's cache that is named after
@@ -68,7 +71,7 @@ func replaceSDK(files fs.FS, dir string) error {
 
 // sdkFolder is where the SDK is unpacked to.
 func sdkFolder(files fs.FS, cache string) (string, error) {
-	sum, err := hashFS(files)
+	sum, err := sumOf(files)
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, "read the embedded SDK", err)
 	}
@@ -135,6 +138,16 @@ func whole(files fs.FS, dir string) bool {
 
 // complete is the file that marks a folder as unpacked to the end.
 const complete = ".complete"
+
+// sumOf returns the hash of files. Each command needs that of the SDK, some several times, and it takes two milliseconds.
+func sumOf(files fs.FS) (string, error) {
+	if _, ok := files.(embed.FS); ok {
+		return sumOfSDK()
+	}
+	return hashFS(files)
+}
+
+var sumOfSDK = sync.OnceValues(func() (string, error) { return hashFS(python.Files) })
 
 func hashFS(files fs.FS) (string, error) {
 	h := sha256.New()

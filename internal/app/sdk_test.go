@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+
+	"github.com/levadahq/levada/python"
 )
 
 // What is not as it was unpacked is found, and unpacked again.
@@ -97,5 +99,18 @@ func TestManyUnpackTheSDK(t *testing.T) {
 			})
 		}
 		all.Wait()
+	}
+}
+
+// TestTheSDKIsHashedOnce: without a home that can be written to, a command asks for the folder again and again.
+func TestTheSDKIsHashedOnce(t *testing.T) {
+	dir := t.TempDir()
+	n := testing.AllocsPerRun(10, func() {
+		if _, err := sdkFolder(python.Files, dir); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 10 {
+		t.Errorf("to name the folder takes %v allocations", n)
 	}
 }
