@@ -140,10 +140,11 @@ _TAKEN = {getattr: ".%s", _item: "[%r]", _get: ".get(%r, %r)"}
 def evaluate(delayed, values):
     """The value of an expression; ``values`` are the configs by name."""
     expression = delayed._expression
+    path = [(take, resolve(key, values)) for take, key in delayed._path]
     try:
         # A name of a config need not be one of Python's.
         value = values[expression] if expression in values else eval(expression, dict(delayed._names), dict(values))
-        for take, key in delayed._path:
+        for take, key in path:
             value = take(value, key)
         return value
     except Exception as error:

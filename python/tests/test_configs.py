@@ -76,6 +76,8 @@ class Expressions(unittest.TestCase):
             (config.get("nothing", 5), 5),
             (config.deep.get("nothing"), None),
             (config.get("deep").k, "v"),
+            (config.get("nothing", {"a": config.n}), {"a": 2}),
+            (config.deep[config.get("key", "k")], "v"),
         ]:
             with self.subTest(repr(expression)):
                 self.assertTrue(is_delayed(expression))
@@ -89,6 +91,7 @@ class Expressions(unittest.TestCase):
             (config_expr("1 +"), "SyntaxError"),
             ({**Config("c").n}, "not a mapping"),
             (Config("c").get("deep", 1).k, "c.get('deep', 1).k has no value"),
+            (Config("c").get("deep", Config("c").nothing), "The config expression c.nothing has no value"),
         ]:
             with self.subTest(repr(expression)), self.assertRaises(MetaflowException) as caught:
                 resolve(expression, {"c": ConfigValue({"n": 2})})
