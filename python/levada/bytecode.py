@@ -22,6 +22,7 @@ def keep():
     except OSError:
         return  # a limit is reached: who needs a process will say so
     try:
+        os.setsid()  # most runs are over sooner, and what they leave behind in their process groups is killed
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):  # who reads what the run prints must not wait for this process
             os.dup2(nothing, stream)
@@ -33,9 +34,12 @@ def keep():
 
 
 def _compile(root):
+    """Compile what is not compiled; this file last, since its bytecode says that there is that of all others."""
+    from importlib.util import cache_from_source
     from py_compile import compile
 
-    for folder, _, files in os.walk(root):
-        for name in files:
-            if name.endswith(".py"):
-                compile(os.path.join(folder, name), quiet=2)
+    this = os.path.abspath(__file__)
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names if name[-3:] == ".py"]
+    for file in sorted(files, key=this.__eq__):
+        if not os.path.exists(cache_from_source(file)):
+            compile(file, quiet=2)
