@@ -67,10 +67,12 @@ class _Absent:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name[:9] == "metaflow.":
+        from sys import _getframe
+
+        if name[:9] == "metaflow." and _getframe(2).f_globals.get("__name__") != "importlib.util":
             from levada.absent import refuse
 
-            refuse(name[9:])
+            refuse(name[9:])  # importlib.util.find_spec only asks whether there is one: it gets None, as from others
 
 
 def _hear_of_absent():

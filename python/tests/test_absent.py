@@ -99,6 +99,11 @@ class Absent(unittest.TestCase):
             echo_always("one", err=False, nl=False)
         self.assertEqual((err.getvalue(), out.getvalue()), ("    the run\n    1\n", "one"))
 
+    def test_to_ask_whether_there_is_a_module_is_no_mistake(self):
+        self.assertIsNone(importlib.util.find_spec("metaflow.checkpoint"))
+        with self.assertRaisesRegex(ModuleNotFoundError, "is not in Levada"):
+            importlib.import_module("metaflow.checkpoint")
+
     def test_a_component_gets_an_id(self):
         from metaflow.plugins.cards.card_modules.components import UserComponent, with_default_component_id
 
