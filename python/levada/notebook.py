@@ -78,6 +78,21 @@ def _replace(lines, statement, text):
     lines[first : last + 1] = [before + text + after + b"\n" * (last - first)]
 
 
+def on_the_lines_of(cell, source):
+    """The Python ``source`` that IPython has made of a cell, on the cell's lines: it joins those of a magic."""
+    lines, made = cell.rstrip().split("\n"), source.rstrip().split("\n")
+    if len(made) >= len(lines):
+        return source
+    with library():
+        from difflib import SequenceMatcher
+
+    moved = []
+    matcher = SequenceMatcher(None, [line.strip() for line in lines], [line.strip() for line in made], autojunk=False)
+    for _, first, end, made_first, made_end in matcher.get_opcodes():
+        moved += made[made_first:made_end] + [""] * (end - first - (made_end - made_first))
+    return "\n".join(moved) + "\n"
+
+
 def names_of_other_cells(source, cell, known):
     """Those of the names ``known`` that a flow's file reads, and that neither it nor its cell defines."""
     nodes = [*ast.walk(ast.parse(source)), *ast.walk(ast.parse(cell))]
@@ -138,7 +153,7 @@ def _cell_of(flow, failure):
             continue
         cell = without_magics(cell)
         code = cell.lstrip("\n")  # IPython would drop empty lines at the beginning
-        source = "\n" * (len(cell) - len(code)) + transform(code)
+        source = "\n" * (len(cell) - len(code)) + on_the_lines_of(code, transform(code))
         try:
             body = ast.parse(source).body
         except SyntaxError:

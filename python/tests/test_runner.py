@@ -13,7 +13,7 @@ from support import FlowTest
 from levada import Runner
 from levada.commandline import command_words, top_words
 from levada.exceptions import MetaflowException
-from levada.notebook import flow_source, names_of_other_cells, without_magics
+from levada.notebook import flow_source, names_of_other_cells, on_the_lines_of, without_magics
 from levada.runner import Command
 
 SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -252,6 +252,15 @@ class Cell(unittest.TestCase):
         cell = 'é = 1; NBRunner(\n    F\n).nbrun(); x = "\x0c"\nfrom metaflow import (\n    step,\n    NBRunner,\n)\ny = 2'
         want = 'é = 1; pass; x = "\x0c"\n\n\nfrom metaflow import step\n\n\n\ny = 2'
         self.assertEqual(flow_source(cell, "F").split("\n\n\nif __name__")[0], want)
+
+    def test_lines_of_a_magic_that_ipython_joins(self):
+        for cell, made, want in (
+            ("!a \\\n  b\n%c \\\n  d\nx\ny", "A\nC\nx\ny\n", "A\nC\n\n\nx\ny\n"),
+            ("  x\n  !a \\\n    b\n  y", "x\nA\ny\n", "x\nA\n\ny\n"),
+            ("  x\n  !a", "x\nA\n", "x\nA\n"),
+        ):
+            with self.subTest(cell):
+                self.assertEqual(on_the_lines_of(cell, made), want)
 
     def test_names_that_only_other_cells_define(self):
         cell = """
