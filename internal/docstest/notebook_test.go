@@ -140,10 +140,14 @@ print("- beside the notebook", Flow("FileFlow").latest_run.successful)
 class Elsewhere(FlowSpec):
     pass
 Elsewhere.__name__ = "Renamed"
-try:
-    NBRunner(Elsewhere)
-except ModuleNotFoundError as e:
-    print("- not found", "Renamed" in str(e))
+if Elsewhere:
+    class Inside(FlowSpec):
+        pass
+for flow in Elsewhere, Inside:
+    try:
+        NBRunner(flow)
+    except ModuleNotFoundError as e:
+        print("- not found", flow.__name__ in str(e), "outside of any function or if" in str(e))
 `
 
 // TestNotebook defines and runs flows in a notebook's cells.
@@ -173,7 +177,7 @@ func TestNotebook(t *testing.T) {
 	want := "- same cell True 12|- later cell successful 15|- resumed 15|- async successful 3|" +
 		"- twice 18 21|- again 24|- magic True|- magic, later True|- module True|- the lines of the cell True|" +
 		"- all is in the cell []|- OtherFlow uses what other cells define: LIMIT, LineFlow, step True|" +
-		"- beside the notebook True|- not found True"
+		"- beside the notebook True|- not found True True|- not found True True"
 	if got := strings.Join(said, "|"); got != want || r.code != 0 {
 		t.Errorf("exit code %d, it said %s\nwant %s\n%s", r.code, got, want, r.stderr)
 	}

@@ -161,7 +161,8 @@ def _cell_of(flow, failure):
         if any(isinstance(statement, ast.ClassDef) and statement.name == flow.__name__ for statement in body):
             return source, {name for name in shell.user_ns if name[0] != "_"} - set(shell.user_ns_hidden)
     raise ModuleNotFoundError(
-        "No cell defines the class %s. Define the flow, with its imports, in one cell." % flow.__name__
+        "No cell defines the class %s. Define the flow, with its imports, in one cell, outside of any function or if."
+        % flow.__name__
     )
 
 
