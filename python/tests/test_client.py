@@ -290,8 +290,9 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(client.metadata("local"), "local@" + os.path.realpath(FOLDER))
         with unittest.mock.patch.dict(os.environ):
             os.environ.pop("LEVADA_SERVER", None)
-            with self.assertRaisesRegex(ValueError, "set LEVADA_SERVER"):
-                client.metadata("service")
+            for name in ("service", "service@", "service@/"):
+                with self.assertRaisesRegex(ValueError, "set LEVADA_SERVER"):
+                    client.metadata(name)
 
     def test_nearer_store(self):
         folder = os.path.join(FOLDER, "nearer")

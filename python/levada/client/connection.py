@@ -366,7 +366,7 @@ def store_named(text):
     """
     if text == "local":
         return _default_folder()
-    if text == "service":
+    if text.rstrip("@/") == "service":  # an empty address would be no server's, but the default folder
         store = _default_server()
         if store is None:
             raise ValueError("No server is set; name one, metadata('service@<address>'), or set LEVADA_SERVER.")
