@@ -289,7 +289,9 @@ class BadStepDecoratorException(MetaflowException):
     headline = "Syntax error"
 
     def __init__(self, deco, func, attributes=None) -> None:
-        if callable(func):
+        if isinstance(func, type):
+            said = "The decorator '%s' goes above a step, not above a class, here '%s'." % (deco, func.__name__)
+        elif callable(func):
             said = (
                 "You tried to apply the decorator '%s' to '%s', which is not a step. "
                 "Make sure that @step is the innermost decorator, directly above the 'def' line."

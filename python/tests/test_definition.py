@@ -342,6 +342,7 @@ class ImportTime(FlowTest):
         self.fails("class F(FlowSpec):\n    @retry(tries=1)" + step, "tries", "times", line="@retry(tries=1)", **unknown)
         self.fails("class F(FlowSpec):\n    @retry(time=1)" + step, "Did you mean 'times'?", **unknown)
         self.fails("@project(name='x')\nclass F: pass\n", "above the class of a flow", line="@project(name='x')", **syntax)
+        self.fails("@retry\nclass F(FlowSpec): pass\n", "above a step, not above a class, here 'F'", line="@retry", **syntax)
         self.fails("@project('x')\nclass F(FlowSpec): pass\n", "@project(name='x')", **syntax)
         self.fails("@project(name='x')\nclass A(FlowSpec): pass\n@project(name='x')\nclass F(A): pass\n", **twice)
 
