@@ -50,7 +50,8 @@ test-build: ## compile all packages with the race detector, as test-go needs the
 
 .PHONY: test-python
 test-python: $(VENV)/bin/python3 ## run the SDK's tests
-	python3 -m unittest discover -s python/tests
+	@# two processes, since tests wait more than they work
+	cd python/tests && printf '%s\n' test_*.py | xargs -P 2 -n 3 python3 -m unittest
 
 .PHONY: ui
 ui: ui/node_modules/.package-lock.json ## build the web pages into ui/dist, which is committed
