@@ -8,7 +8,19 @@ import os
 import resource  # wait4 would import it on first use
 import select
 import sys
-from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGKILL, SIGTERM, set_wakeup_fd, signal
+from _signal import (
+    SIG_BLOCK,
+    SIG_DFL,
+    SIG_IGN,
+    SIG_SETMASK,
+    SIGCHLD,
+    SIGINT,
+    SIGKILL,
+    SIGTERM,
+    pthread_sigmask,
+    set_wakeup_fd,
+    signal,
+)
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from _struct import unpack
 from os import _exit, close, dup2, getppid, setpgid
@@ -43,6 +55,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 #: Frames that are said of each task, without the work of writing them from a dict.
 _FORKED = '{"type":"forked","id":%d,"pid":%d}'
 _EXITED = '{"type":"exited","id":%d,"code":%d,"signal":%d,"utime":%f,"stime":%f,"maxrss":%d}'
+_ENDING = SIGINT, SIGTERM
 _WAIT = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
@@ -198,13 +211,15 @@ class ForkServer:
         # pages it lies on.
         gc.freeze()
         child = self._child  # here Python remembers where it found it
+        mask = pthread_sigmask(SIG_BLOCK, _ENDING)  # a new process forgets what comes before Python is at home in it
         try:
             pid = os.fork()
         except OSError as error:
             pid, number = -1, error.errno or 0
             message = "fork: %s" % error.strerror
         if pid == 0:
-            child(first, conversation, stdout, stderr, is_scout)
+            child(first, conversation, stdout, stderr, is_scout, mask)
+        pthread_sigmask(SIG_SETMASK, mask)
         os.close(conversation)
         os.close(stdout)
         os.close(stderr)
@@ -243,11 +258,12 @@ class ForkServer:
             text = _EXITED % (id, code, number, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
             self._unsent.append(pack_frame(text.encode()))
 
-    def _child(self, first, conversation, stdout, stderr, is_scout):
+    def _child(self, first, conversation, stdout, stderr, is_scout, mask):
         """The life of a forked process. Does not return."""
         code = None
         try:
             if self._detach(0, SIGKILL, stdout, stderr) == self._pid:  # else it had ended before
+                pthread_sigmask(SIG_SETMASK, mask)
                 signals.enter_task()
                 code = converse(self._flow, self._plans, conversation, first, self._context)
                 self._end()

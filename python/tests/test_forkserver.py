@@ -90,6 +90,12 @@ def descriptors():
     return [fd for fd in os.listdir("/proc/self/fd") if "libffi" not in os.path.realpath("/proc/self/fd/" + fd)]
 """
 
+ENDED_IN_FORK = """
+global signal
+import signal
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+"""
+
 
 class Processes(FlowTest):
     def test_group_descriptors_and_environment(self):
@@ -141,6 +147,13 @@ class Processes(FlowTest):
         while id not in host.pids:
             host.control_frame()
         os.kill(host.pids[id], signal.SIGTERM)
+        self.assertEqual(host.wait_exit(id)["signal"], signal.SIGTERM)
+        conversation.close()
+
+    def test_asked_to_end_while_it_is_forked(self):
+        """Python forgets signals that come before a new process is ready, and drops what their handlers raise."""
+        host = self.steps("self.next(self.end)", classbody=ENDED_IN_FORK)
+        id, conversation = host.fork()
         self.assertEqual(host.wait_exit(id)["signal"], signal.SIGTERM)
         conversation.close()
 
