@@ -532,8 +532,24 @@ func (b *box) living() []process {
 
 // owns reports whether a process belongs to the box.
 func (b *box) owns(pid int) bool {
-	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && slices.Contains(strings.Split(string(env), "\x00"), b.mark)
+	for {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil {
+			return false
+		}
+		if len(env) > 0 || !becoming(pid) {
+			return slices.Contains(strings.Split(string(env), "\x00"), b.mark)
+		}
+	}
+}
+
+// becoming reports whether a process is in the middle of an exec, where it has memory but no environment yet.
+func becoming(pid int) bool {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest) // from the third of proc_pid_stat(5) on
+	const vsize, envEnd = 23 - 3, 51 - 3
+	return len(fields) > envEnd && fields[vsize] != "0" && fields[envEnd] == "0"
 }
 
 func look(pid int) (process, bool) {
