@@ -55,7 +55,6 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 #: Frames that are said of each task, without the work of writing them from a dict.
 _FORKED = '{"type":"forked","id":%d,"pid":%d}'
 _EXITED = '{"type":"exited","id":%d,"code":%d,"signal":%d,"utime":%f,"stime":%f,"maxrss":%d}'
-_ENDING = SIGINT, SIGTERM
 _WAIT = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
@@ -98,6 +97,8 @@ class ForkServer:
         self._end = Ending(forked=True)
         warm_up(type(self._flow), self._plans.steps, self._rehearse)
         signals.handle(self._on_signal)  # tasks keep it: two system calls less for each
+        # Python forgets what comes to a new process before it is at home there: a task lets them come when it is ready.
+        self._mask = pthread_sigmask(SIG_BLOCK, (SIGINT, SIGTERM))
         self._hooks.take_off()
         self._reseed += self._hooks.reseed
         self._closing = self._descriptors()
@@ -211,15 +212,13 @@ class ForkServer:
         # pages it lies on.
         gc.freeze()
         child = self._child  # here Python remembers where it found it
-        mask = pthread_sigmask(SIG_BLOCK, _ENDING)  # a new process forgets what comes before Python is at home in it
         try:
             pid = os.fork()
         except OSError as error:
             pid, number = -1, error.errno or 0
             message = "fork: %s" % error.strerror
         if pid == 0:
-            child(first, conversation, stdout, stderr, is_scout, mask)
-        pthread_sigmask(SIG_SETMASK, mask)
+            child(first, conversation, stdout, stderr, is_scout)
         os.close(conversation)
         os.close(stdout)
         os.close(stderr)
@@ -258,12 +257,12 @@ class ForkServer:
             text = _EXITED % (id, code, number, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
             self._unsent.append(pack_frame(text.encode()))
 
-    def _child(self, first, conversation, stdout, stderr, is_scout, mask):
+    def _child(self, first, conversation, stdout, stderr, is_scout):
         """The life of a forked process. Does not return."""
         code = None
         try:
             if self._detach(0, SIGKILL, stdout, stderr) == self._pid:  # else it had ended before
-                pthread_sigmask(SIG_SETMASK, mask)
+                pthread_sigmask(SIG_SETMASK, self._mask)
                 signals.enter_task()
                 code = converse(self._flow, self._plans, conversation, first, self._context)
                 self._end()

@@ -107,7 +107,8 @@ class Processes(FlowTest):
             self.env = [name for name in os.environ if name.startswith("LEVADA_")]
             self.stdin = sys.stdin.read()
             os.system("echo shell; ls /proc/self/fd | tr '\\n' ' ' >&2")
-            self.handlers = open("/proc/self/status").read().split("SigCgt:")[1].split()[0]
+            status = open("/proc/self/status").read()
+            self.blocked, self.handlers = (status.split(name)[1].split()[0] for name in ("SigBlk:", "SigCgt:"))
             self.next(self.end)
             """,
             classbody=DESCRIPTORS,
@@ -121,6 +122,7 @@ class Processes(FlowTest):
         self.assertEqual(values["stdin"], "")
         self.assertEqual(result.stdout, "shell\n")
         self.assertEqual(result.stderr.split(), ["0", "1", "2", "3"])
+        self.assertEqual(int(values["blocked"], 16), 0)
         caught = int(values["handlers"], 16)
         self.assertFalse(caught & 1 << signal.SIGCHLD - 1)
 
