@@ -48,7 +48,11 @@ type attempt struct {
 	cgroup   *usage.Cgroup // nil if it has none
 	timers   []*time.Timer
 	deadline *time.Timer    // when the engine ends a step that has outlived its timeout; nil while it is not to
-	early    []*Event       // lines that came before the news that the process runs
+	after    int            // of how many places that were given up the ends are to be told before
+	gave     int            // the number of its own
+	told     bool           // nothing is kept that there is to tell of it
+	untold   []*Event       // what is kept
+	turn     *time.Timer    // when it is told at the latest; nil if it does not wait for others
 	shared   bool           // it has no process of its own: see many
 	talk     func()         // what holds the conversation; nil is converse
 	span     tracing.SpanID // zero if the run is not traced
@@ -68,7 +72,7 @@ const (
 
 // newAttempt makes the records of an attempt that is to be started.
 func (r *Runner) newAttempt(l engine.Launch) *attempt {
-	a := &attempt{r: r, launch: l, live: allParts, span: r.Trace.NewSpan()}
+	a := &attempt{r: r, launch: l, live: allParts, span: r.Trace.NewSpan(), after: r.freed}
 	r.active[l.Task] = a
 	now := r.Now()
 	a.task = metastore.Task{
@@ -210,16 +214,7 @@ func (a *attempt) started(pid int) {
 		rec.Task = new(a.task)
 	}
 	a.r.Store.Record(rec)
-	a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
-	a.tellEarly()
-}
-
-// tellEarly tells of the lines that were held back until the news that the process runs.
-func (a *attempt) tellEarly() {
-	for _, e := range a.early {
-		a.emit(e)
-	}
-	a.early = nil
+	a.emitStart()
 }
 
 // confine makes a cgroup for the attempt, where there may be one, and returns the file through
@@ -252,10 +247,19 @@ func (a *attempt) exited(e worker.Exit) {
 // failed is kept until its record is durable, because its failure may mean that nothing more is to be started.
 func (a *attempt) giveUpPlace() {
 	if a.gone && !a.free && a.result != nil && a.result.ok {
-		a.free = true
 		a.over()
-		a.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
+		a.freePlace()
 	}
+}
+
+func (a *attempt) freePlace() {
+	a.free = true
+	if !a.shared {
+		a.r.freed++
+		a.gave = a.r.freed
+		a.r.ending = append(a.r.ending, a)
+	}
+	a.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
 }
 
 // over notes when the attempt has ended: when its place is free, for what takes it begins then, or else with its process.
@@ -293,7 +297,9 @@ func (a *attempt) complete() {
 	if a.result != nil && a.result.note != "" {
 		a.log.add(a, r.Now(), tasklog.Stderr, []byte(a.result.note+"\n"))
 	}
-	a.tellEarly()
+	if a.rec.PID == 0 {
+		a.tell() // there will be no news that its process runs
+	}
 	if res := a.result; res != nil && res.err != nil {
 		// The process did its part, its values could not be stored.
 		delete(r.active, a.launch.Task)
@@ -563,11 +569,6 @@ func (a *attempt) why() string {
 }
 
 func (a *attempt) seconds() float64 { return a.rec.Ended.Sub(a.rec.Started).Seconds() }
-
-func (a *attempt) emit(e *Event) {
-	e.Step, e.Task, e.Attempt, e.PID = a.launch.Step.Name, int64(a.launch.Task), a.launch.Attempt, a.rec.PID
-	a.r.emit(e)
-}
 
 func (a *attempt) signal(sig syscall.Signal) {
 	if a.proc != nil {

@@ -50,10 +50,6 @@ func (l *attemptLog) add(a *attempt, now time.Time, s tasklog.Stream, data []byt
 		}
 		l.keep(line)
 		e := &Event{Kind: LogLine, Time: now, Stream: s.String(), Text: string(line.Text)}
-		if a.rec.PID == 0 {
-			a.early = append(a.early, e)
-			continue
-		}
 		a.emit(e)
 	}
 }

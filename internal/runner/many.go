@@ -88,8 +88,7 @@ func (m *many) flush() {
 	n := 0
 	for ; n < len(m.batch) && m.told+n < maxTold; n++ {
 		a := m.batch[n]
-		a.free = true
-		m.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
+		a.freePlace()
 	}
 	now := m.batch[:n:n]
 	m.batch = m.batch[n:]
@@ -253,6 +252,7 @@ func (m *many) tell(all []*attempt) error {
 		f.Items, body = append(f.Items, len(item)), append(body, item)
 	}
 	for _, a := range all {
+		a.told = true // of so many, none waits for others
 		a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
 	}
 	frame, err := protocol.AppendFrame(nil, f, body...)
