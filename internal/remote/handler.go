@@ -92,6 +92,7 @@ var callWait = 5 * time.Minute
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	readBy(w, time.Time{})
 	writeBy(w, time.Time{})
+	w.Header().Set("X-Accel-Buffering", "no") // of nginx, which would keep to itself that a call is worked on
 	// Of a store that is gone nothing can be read that lasts; and folders for what is sent would be made in its place.
 	if err := h.c.Present(); err != nil {
 		fail(w, http.StatusConflict, err)

@@ -116,7 +116,12 @@ func TestSlowCalls(t *testing.T) {
 	defer remote.SetSignEvery(10 * time.Millisecond)()
 	work := &slow{enough: make(chan struct{})}
 	h := remote.New(remote.Config{Store: mem.New(), Home: t.TempDir(), Upkeep: work})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&counted{w, work}, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(&counted{w, work}, r)
+		if w.Header().Get("X-Accel-Buffering") != "no" {
+			t.Errorf("nginx would hold back the answer to %s", r.URL.Path)
+		}
+	}))
 	defer server.Close()
 	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Tell: func(what string) { t.Error(what) }})
 	if err != nil {
