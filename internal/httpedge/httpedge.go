@@ -1,11 +1,14 @@
 // Package httpedge has what all HTTP handlers share: the status codes of errors, which hosts are accepted, and which
 // methods a path allows; and what their clients share: how the address of a server is read, what to do about an error
-// of a connection, and for how long a server may be silent.
+// of a connection or a refusal, and for how long a server may be silent.
 package httpedge
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"errors"
+	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -73,6 +76,39 @@ func Remedy(err error) string {
 		return "let the address begin with http:// instead of https://"
 	}
 	return ""
+}
+
+// maxProblem is how much of an answer with an error is read.
+const maxProblem = 1 << 20
+
+// IsProblem reports whether an answer is an error as a server of Levada tells it.
+func IsProblem(res *http.Response) bool {
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	return kind == "application/problem+json"
+}
+
+// Refused is the fault of a request that was refused: by the server itself, or by a proxy in front of it. Nil if the
+// answer does not say so.
+func Refused(res *http.Response) error {
+	var p struct{ Detail, Kind, Hint string }
+	if IsProblem(res) && json.NewDecoder(io.LimitReader(res.Body, maxProblem)).Decode(&p) == nil && p.Detail != "" {
+		f := fault.New(fault.KindNamed(p.Kind), "%s", p.Detail)
+		f.Hint = p.Hint
+		return f
+	}
+	address := ""
+	if res.Request != nil {
+		address = res.Request.URL.Scheme + "://" + res.Request.URL.Host
+	}
+	switch res.StatusCode {
+	case http.StatusRequestEntityTooLarge:
+		return fault.New(fault.Unavailable, "a proxy in front of the server takes no request of this size: %s", res.Status).On(address).
+			Do("set its limit to none, in nginx with `client_max_body_size 0;`")
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return fault.New(fault.Permission, "a proxy in front of the server does not let you through: %s", res.Status).On(address).
+			Do("ask who runs it to let this machine through; Levada sends no password")
+	}
+	return nil
 }
 
 // Allowed returns the methods by which a path can be reached, for requests that came by another, to the pattern "/".

@@ -54,6 +54,39 @@ func TestServerAddress(t *testing.T) {
 	}
 }
 
+// A refusal of the server's is told as it is, one of a proxy as what it is, with the way out.
+func TestRefused(t *testing.T) {
+	for _, c := range []struct {
+		status     int
+		kind, body string
+		want       fault.Kind
+		says, hint string
+	}{
+		{403, "application/problem+json", `{"detail":"not to levada.test","kind":"permission","hint":"use localhost"}`, fault.Permission, "not to levada.test", "use localhost"},
+		{413, "text/html", "<html>", fault.Unavailable, "https://levada.test: a proxy in front of the server takes no request of this size", "client_max_body_size 0"},
+		{401, "text/html", "<html>", fault.Permission, "https://levada.test: a proxy in front of the server", "no password"},
+		{403, "text/html", "<html>", fault.Permission, "https://levada.test: a proxy in front of the server", "no password"},
+		{404, "text/html", "<html>", fault.Internal, "", ""},
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Type", c.kind)
+		w.WriteHeader(c.status)
+		w.WriteString(c.body)
+		res := w.Result()
+		res.Request = httptest.NewRequest("PUT", "https://levada.test/store/v1/values/x", nil)
+		err := httpedge.Refused(res)
+		if c.says == "" {
+			if err != nil {
+				t.Errorf("%d: %v", c.status, err)
+			}
+			continue
+		}
+		if !fault.Is(err, c.want) || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), c.hint) {
+			t.Errorf("%d: %v: %s", c.status, err, fault.HintOf(err))
+		}
+	}
+}
+
 func TestAllowed(t *testing.T) {
 	mux := http.NewServeMux()
 	nothing := func(http.ResponseWriter, *http.Request) {}

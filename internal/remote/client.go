@@ -296,6 +296,12 @@ func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
 	if resp.Header.Get("Content-Type") == contentType && decoding.Unmarshal(data, &a) == nil && a.Fault != nil {
 		return nil, c.told(a.Fault)
 	}
+	if resp.StatusCode != http.StatusNotFound && resp.StatusCode != http.StatusMethodNotAllowed {
+		resp.Body = io.NopCloser(bytes.NewReader(data))
+		if err := httpedge.Refused(resp); err != nil {
+			return nil, err
+		}
+	}
 	return nil, fault.New(fault.Unavailable, "what answers is not a Levada server that records runs of other machines: %s", resp.Status).On(c.url).
 		Do("check the address, and that the server has the same version as this program")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"syscall"
@@ -62,5 +63,32 @@ func TestTroubleOfTheServer(t *testing.T) {
 	}
 	if got := strings.Count(log.String(), "level=ERROR"); got != 3 { // one for each kind that is the server's trouble
 		t.Errorf("the log has %d lines: %s", got, log.String())
+	}
+}
+
+// A proxy that takes only small bodies, or lets nobody through, is told apart from what is no server of Levada, and is
+// not waited for.
+func TestRefusedByAProxy(t *testing.T) {
+	bucket := blobmem.New()
+	store := mem.New()
+	defer store.Close()
+	h := remote.New(remote.Config{Store: store, Bucket: bucket, Home: t.TempDir()})
+	status := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			w.WriteHeader(status)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	c := dial(t, server.URL, t.TempDir())
+	defer c.Store.Close()
+	for refusal, hint := range map[int]string{413: "client_max_body_size", 403: "let this machine through"} {
+		status = refusal
+		err := c.Bucket.Put(t.Context(), "blobs/aa/"+strings.Repeat("a", 62), strings.NewReader("x"))
+		if err == nil || !strings.Contains(err.Error(), "a proxy in front of the server") || !strings.Contains(fault.HintOf(err), hint) {
+			t.Errorf("%d is told as %v: %s", refusal, err, fault.HintOf(err))
+		}
 	}
 }

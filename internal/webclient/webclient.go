@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -146,7 +145,7 @@ func (c *Client) send(ctx context.Context, name string, params []byte) (*http.Re
 	res.Body = &body{watch.In(res.Body), res.Body, watch}
 	switch res.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		if !isProblem(res) {
+		if !httpedge.IsProblem(res) {
 			res.Body.Close()
 			return nil, errors.New("it is answered for by something that says " + res.Status)
 		}
@@ -202,19 +201,13 @@ func (c *Client) away(name string, err error) error {
 		"start it with `levada server` in the store's folder, or leave LEVADA_SERVER and --server away to use the store of this machine"))
 }
 
-func isProblem(res *http.Response) bool {
-	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	return kind == "application/problem+json"
-}
-
 // resultKind is the header that says what an answer is: "json", a line and the bytes beside it, or "stream".
 const resultKind = "X-Levada-Result"
 
 // The bounds of what an answer may be.
 const (
-	maxJSON    = 256 << 20
-	maxData    = 64 << 20
-	maxProblem = 1 << 20
+	maxJSON = 256 << 20
+	maxData = 64 << 20
 )
 
 // read takes an answer apart.
@@ -241,11 +234,8 @@ func (c *Client) read(res *http.Response, name string) (any, error) {
 
 // problem is the fault that a server answered with.
 func (c *Client) problem(res *http.Response) error {
-	var p struct{ Detail, Kind, Hint string }
-	if isProblem(res) && json.NewDecoder(io.LimitReader(res.Body, maxProblem)).Decode(&p) == nil && p.Detail != "" {
-		f := fault.New(fault.KindNamed(p.Kind), "%s", p.Detail)
-		f.Hint = p.Hint
-		return f
+	if err := httpedge.Refused(res); err != nil {
+		return err
 	}
 	return fault.New(fault.Unavailable, "%s is not a server of Levada: it answers with %s", c.base, res.Status).
 		Do("give what `levada server` printed, such as http://127.0.0.1:8265")
