@@ -46,6 +46,12 @@ func UserOf(ctx context.Context) *int {
 	return &uid
 }
 
+// WithoutPeer is for a request that somebody else has passed on: the connection says nothing of who made it.
+func WithoutPeer(ctx context.Context) context.Context {
+	ctx = context.WithValue(ctx, userKey{}, func() int { return mfdata.Somebody })
+	return context.WithValue(ctx, peerKey{}, func() peer { return stranger })
+}
+
 func peerOfRequest(ctx context.Context) peer {
 	if f, ok := ctx.Value(peerKey{}).(func() peer); ok {
 		return f()

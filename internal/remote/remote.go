@@ -36,8 +36,9 @@
 //
 // # Who may write
 //
-// On Linux, a server knows which user a connection from its own machine belongs to (peer_linux.go). Runs that are
-// recorded by anyone but its own user or root are marked as Foreign, and the server never starts anything of them.
+// On Linux, a server knows which user a connection from its own machine belongs to (peer_linux.go); of what a proxy
+// passes on it does not know that. Runs that are recorded by anyone but its own user or root are marked as Foreign, and
+// the server never starts anything of them.
 // Whoever is not known to be that user can add records, logs and cards to Foreign runs only, and end no others.
 //
 // # Patience

@@ -1,17 +1,19 @@
 // Package server is `levada server`: one address for the web pages, the HTTP API and what monitoring needs, with
 // nothing that has to run beside it.
 //
-// The handlers are made elsewhere; this package adds what all requests need. A request must name this machine as its
-// host and must come from our own pages or from no page at all. So another site's page can neither reach the server
-// under its own name nor make a browser send something to it. Bodies and times are limited. A handler that panics fails
-// only its own request. Each request is logged and counted. On a signal, the server finishes the requests under way;
-// streams of events are told to reconnect.
+// The handlers are made elsewhere; this package adds what all requests need. A request must name no other host than this
+// machine and must come from our own pages or from no page at all. So another site's page can neither reach the server
+// under its own name nor make a browser send something to it. A proxy names this machine, too, and says by which name
+// and scheme its reader came; what it passes on counts as nobody's, whoever runs it. Bodies and times are limited. A
+// handler that panics fails only its own request. Each request is logged and counted. On a signal, the server finishes
+// the requests under way; streams of events are told to reconnect.
 //
 // There is no login yet, so it listens only on loopback addresses.
 package server
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -276,12 +278,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("X-Frame-Options", "SAMEORIGIN")
-		if !httpedge.IsThisMachine(r.Host) {
-			webapi.WriteProblem(w, fault.New(fault.Permission, "this server answers requests to this machine only, not to %s", r.Host).Do("use localhost or 127.0.0.1 in the address"))
+		if r.Host != "" && !httpedge.IsThisMachine(r.Host) { // some checks of health name no host; browsers always do
+			webapi.WriteProblem(w, fault.New(fault.Permission, "this server answers requests to this machine only, not to %s", r.Host).Do("use localhost or 127.0.0.1 in the address; a proxy has to send one of them as Host"))
 			return
 		}
 		origin := r.Header.Get("Origin")
-		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Host != r.Host || u.Scheme != scheme(r)) {
+		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Host != host(r) || u.Scheme != scheme(r)) {
 			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of %s may not use this server", origin))
 			return
 		}
@@ -289,8 +291,21 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of other sites may not use this server"))
 			return
 		}
+		if passedOn(r) {
+			r = r.WithContext(remote.WithoutPeer(r.Context()))
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// passedOn reports whether a request came by a proxy that says so.
+func passedOn(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
+		if r.Header.Get(name) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // followsLink reports whether somebody comes from another site by a link: that
@@ -300,17 +315,24 @@ func followsLink(r *http.Request) bool {
 	return read && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
-// scheme is how the reader came here: as a proxy before us says, if there is one. A page that is not ours cannot say so
-// in its place: for a header of its own choice a browser asks first, and is refused.
+// host is the name by which the reader came here, and scheme is how: as a proxy before us says, if there is one. A page
+// that is not ours cannot say so in its place: for a header of its own choice a browser asks first, and is refused.
+func host(r *http.Request) string {
+	return cmp.Or(said(r, "X-Forwarded-Host"), r.Host)
+}
+
 func scheme(r *http.Request) string {
-	said, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	switch said = strings.ToLower(strings.TrimSpace(said)); {
-	case said != "":
-		return said
-	case r.TLS != nil:
-		return "https"
+	direct := "http"
+	if r.TLS != nil {
+		direct = "https"
 	}
-	return "http"
+	return cmp.Or(strings.ToLower(said(r, "X-Forwarded-Proto")), direct)
+}
+
+// said is what the first of the proxies has said, "" if there is none.
+func said(r *http.Request, header string) string {
+	first, _, _ := strings.Cut(r.Header.Get(header), ",")
+	return strings.TrimSpace(first)
 }
 
 // limit bounds the body.

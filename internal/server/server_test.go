@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -20,6 +21,8 @@ import (
 	"github.com/levadahq/levada/internal/blob/file"
 	"github.com/levadahq/levada/internal/fault"
 	"github.com/levadahq/levada/internal/metastore"
+	"github.com/levadahq/levada/internal/mfdata"
+	"github.com/levadahq/levada/internal/remote"
 	"github.com/levadahq/levada/internal/server"
 )
 
@@ -152,6 +155,20 @@ func TestServer(t *testing.T) {
 	}
 }
 
+// haproxy asks in HTTP/1.0 whether a server is ready, and names no host.
+func TestWithoutHost(t *testing.T) {
+	url, _ := start(t, io.Discard)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /readyz HTTP/1.0\r\n\r\n")
+	if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 200 OK") {
+		t.Errorf("%s, %v", answer, err)
+	}
+}
+
 // Scripts and styles are sent compressed to those who take them so, and whole parts of them to those who ask for parts.
 func TestCompression(t *testing.T) {
 	url, _ := start(t, io.Discard)
@@ -210,6 +227,64 @@ func TestBehindTLS(t *testing.T) {
 		}
 		if res, body := get(t, req); res.StatusCode != c.status {
 			t.Errorf("%s, forwarded from %q: %d %s", c.origin, c.forwarded, res.StatusCode, body)
+		}
+	}
+}
+
+// A proxy that names this machine and says by which name its reader came: the pages of that name are ours.
+func TestBehindAProxyOfAnotherName(t *testing.T) {
+	url, _ := start(t, io.Discard)
+	for _, c := range []struct {
+		host, name, origin string
+		status             int
+	}{
+		{"127.0.0.1:8265", "levada.example.com", "https://levada.example.com", 200},
+		{"127.0.0.1:8265", "levada.example.com, inner", "https://levada.example.com", 200},
+		{"127.0.0.1:8265", "levada.example.com", "https://example.com", 403},
+		{"127.0.0.1:8265", "levada.example.com", "https://127.0.0.1:8265", 403},
+		{"127.0.0.1:8265", "", "https://levada.example.com", 403},
+		{"evil.example", "evil.example", "https://evil.example", 403}, // a page that has its own name lead here
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", url+"/api/v1/runs", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = c.host
+		req.Header.Set("Origin", c.origin)
+		req.Header.Set("X-Forwarded-Proto", "https")
+		if c.name != "" {
+			req.Header.Set("X-Forwarded-Host", c.name)
+		}
+		if res, body := get(t, req); res.StatusCode != c.status {
+			t.Errorf("%+v: %d %s", c, res.StatusCode, body)
+		}
+	}
+}
+
+// What a proxy passes on is nobody's, even if the proxy is run by the server's own user.
+func TestPassedOnIsNobodys(t *testing.T) {
+	who := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if uid := remote.UserOf(r.Context()); uid != nil {
+			fmt.Fprint(w, *uid)
+		}
+	})
+	srv := httptest.NewUnstartedServer(server.New(server.Config{API: apitest.New(t).Service, Store: who}))
+	srv.Config.ConnContext = remote.WithPeer
+	srv.Start()
+	defer srv.Close()
+	for header, want := range map[string]int{
+		"": os.Getuid(), "Forwarded": mfdata.Somebody, "Via": mfdata.Somebody, "X-Real-IP": mfdata.Somebody,
+		"X-Forwarded-For": mfdata.Somebody, "X-Forwarded-Host": mfdata.Somebody, "X-Forwarded-Proto": mfdata.Somebody,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", srv.URL+"/store/v1/who", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header != "" {
+			req.Header.Set(header, "10.0.0.7")
+		}
+		if _, body := get(t, req); body != "" && body != strconv.Itoa(want) {
+			t.Errorf("with %q it is %s's, want %d", header, body, want)
 		}
 	}
 }
