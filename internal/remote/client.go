@@ -69,6 +69,7 @@ type Client struct {
 
 	mu    sync.Mutex
 	away  time.Time    // since when; zero while it answers
+	spoke time.Time    // when it answered last
 	heard atomic.Int64 // when something came of the server or went to it, in nanoseconds since 1970
 
 	registering sync.Mutex         // held while the session is made known
@@ -180,6 +181,7 @@ func (c *Client) patiently(ctx context.Context, f func(again bool) error) error 
 	for pause, again := firstPause, false; ; again = true {
 		ended := make(chan struct{})
 		quiet := time.AfterFunc(c.o.Silence, func() { c.noticeSilence(ended) })
+		asked := time.Now()
 		err := f(again)
 		quiet.Stop()
 		close(ended)
@@ -190,7 +192,7 @@ func (c *Client) patiently(ctx context.Context, f func(again bool) error) error 
 		if ctx.Err() != nil {
 			return fault.Wrap(fault.Interrupted, "wait for the server "+c.url, ctx.Err())
 		}
-		if c.gone(again, plain(err)) > c.o.Patience {
+		if c.gone(asked, again, plain(err)) > c.o.Patience {
 			return fault.New(fault.Unavailable, "the server has been away for more than %s", c.o.Patience).On(c.url).Because(plain(err)).
 				Do("%s; nothing that was recorded is lost, and `levada resume` continues from there", cmp.Or(httpedge.Remedy(err), "start it again"))
 		}
@@ -204,12 +206,13 @@ func (c *Client) patiently(ctx context.Context, f func(again bool) error) error 
 	}
 }
 
-// gone notes that the server is away and returns since how long. One connection that was cut is not told.
-func (c *Client) gone(tell bool, why error) time.Duration {
+// gone notes that the server is away and returns since how long. One connection that was cut is not told, nor what is
+// heard of a request so late that another one has been answered meanwhile.
+func (c *Client) gone(asked time.Time, tell bool, why error) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if c.away.IsZero() && !tell {
+	if c.away.IsZero() && (!tell || asked.Before(c.spoke)) {
 		return 0
 	}
 	c.leave(now, why)
@@ -265,8 +268,12 @@ func (s *Store) Waits() string {
 func (c *Client) back(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.away.IsZero() && (err == nil || !fault.Is(err, fault.Interrupted)) {
-		c.o.Tell(fmt.Sprintf("the server %s is back after %s", c.url, time.Since(c.away).Round(time.Second)))
+	if fault.Is(err, fault.Interrupted) {
+		return
+	}
+	c.spoke = time.Now()
+	if !c.away.IsZero() {
+		c.o.Tell(fmt.Sprintf("the server %s is back after %s", c.url, c.spoke.Sub(c.away).Round(time.Second)))
 		c.away = time.Time{}
 	}
 }

@@ -64,12 +64,12 @@ func TestStalledClients(t *testing.T) {
 	ask("POST "+remote.Prefix+"LogRecords", body, len(body)) // and takes nothing of the answer
 	select {
 	case <-store.left:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("a list is read for a client that takes nothing of it")
 	}
 	for _, what := range []string{"POST " + remote.Prefix + "LogRecords", "PUT " + remote.Prefix + "values/blobs/aa/" + strings.Repeat("a", 62)} {
 		c := ask(what, bytes.Repeat([]byte{1}, 10), 1000)
-		if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := c.Read(make([]byte, 100)); n == 0 && err != nil && strings.Contains(err.Error(), "timeout") {
@@ -176,7 +176,7 @@ func TestStalledServers(t *testing.T) {
 			return err
 		},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if err := ask(ctx); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "nothing was heard of it") {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -226,7 +226,7 @@ func TestWhoAsksMayLeave(t *testing.T) {
 			if !fault.Is(err, fault.Interrupted) {
 				t.Errorf("%s: %v", what, err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s: it is waited for all the same", what)
 		}
 	}
@@ -272,7 +272,7 @@ func TestSlowLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Store.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := 0
 	for _, err := range c.Store.LogRecords(ctx) {
@@ -333,7 +333,7 @@ func TestSlowLinks(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/write") && r.ContentLength > 1<<20 {
 			asked.Add(1)
-			tick := time.NewTicker(10 * time.Millisecond)
+			tick := time.NewTicker(20 * time.Millisecond)
 			defer tick.Stop()
 			r.Body = paced{r.Body, tick}
 		}
@@ -342,7 +342,7 @@ func TestSlowLinks(t *testing.T) {
 	server.Listener = narrow{server.Listener}
 	server.Start()
 	defer server.Close()
-	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: time.Second, Stalled: time.Second})
+	c, err := remote.Dial(t.Context(), server.URL, remote.Options{Cache: t.TempDir(), Patience: 3 * time.Second, Stalled: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
