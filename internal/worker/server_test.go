@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"net"
 	"runtime"
 	"sync"
 	"syscall"
@@ -28,11 +29,7 @@ func TestNewsOfAServerThatDoesNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	s.conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-	for err == nil { // until there is no more room
-		_, err = s.conn.Write(make([]byte, 64<<10))
-	}
-	s.conn.SetWriteDeadline(time.Time{})
+	fill(t, s.conn)
 	var asking sync.WaitGroup
 	asking.Go(func() { p.Signal(syscall.SIGTERM) })
 	for s.talk.TryLock() {
@@ -51,9 +48,28 @@ func TestNewsOfAServerThatDoesNotRead(t *testing.T) {
 		if e.Code != 7 {
 			t.Errorf("exit %+v", e)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the end was not heard of")
 	}
 	s.Kill()
 	asking.Wait()
+}
+
+// fill writes to a socket until there is no more room.
+func fill(t *testing.T, c *net.UnixConn) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{64 << 10, 1} {
+		for err = nil; err == nil; {
+			if e := raw.Write(func(fd uintptr) bool { _, err = syscall.Write(int(fd), make([]byte, size)); return true }); e != nil {
+				t.Fatal(e)
+			}
+		}
+		if err != syscall.EAGAIN {
+			t.Fatal(err)
+		}
+	}
 }
