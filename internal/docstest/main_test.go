@@ -89,7 +89,7 @@ type result struct {
 }
 
 // patience is how long one command may take before it counts as stuck.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // command runs a program to its end.
 func command(dir string, env []string, name string, args ...string) (result, error) {

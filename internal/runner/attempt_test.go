@@ -26,7 +26,7 @@ func TestAnEndThatIsHeardOfFirst(t *testing.T) {
 	a.talk = func() { k.r.post(func() { a.ended(partTalk) }) }
 	a.exited(worker.Exit{})
 	a.attach(&worker.Process{Stdout: stdout, Stderr: stderr, Conn: conversation}, nil)
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	several := func() bool { return bits.OnesCount8(uint8(a.live)) > 1 }
 	for several() { // the last one is the end of the attempt, which needs an engine
 		select {

@@ -321,14 +321,10 @@ func TestGracefulEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	began := time.Now()
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("it took %s", took)
-	}
-	if _, err := io.ReadAll(res.Body); err != nil {
+	if _, err := io.ReadAll(res.Body); err != nil { // so end those that kept it for as long as it waits
 		t.Errorf("the stream was cut off: %v", err)
 	}
 	if !strings.Contains(log.String(), "path=/api/v1/events status=200") {

@@ -31,7 +31,7 @@ type events struct {
 
 func (f *fixture) listen(t *testing.T, path, last string) *events {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	req, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/api/v1"+path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestStalledReader(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the server waits for a reader that takes nothing")
 	}
 	if n := h.Listeners(); n != 0 {
