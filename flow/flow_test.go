@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/levadahq/levada/flow"
+	"github.com/levadahq/levada/internal/usertest"
 )
 
 // levada is the binary, built for these tests. The flows are this test binary itself, started with the name of one.
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) int {
+	usertest.HeedSignals()
 	dir, err := os.MkdirTemp("", "flowtest")
 	if err != nil {
 		panic(err)

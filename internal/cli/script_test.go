@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/levadahq/levada/internal/app"
+	"github.com/levadahq/levada/internal/usertest"
 )
 
 // TestMain lets the scripts run this test binary as levada.
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: whole command lines on real flows. They are
 // written to be read, too: each shows how one thing is used.
 func TestScripts(t *testing.T) {
+	usertest.HeedSignals()
 	sdk, err := filepath.Abs("../../python")
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -28,6 +27,7 @@ import (
 
 	// What is built: a result that go test remembers is not of another levada.
 	_ "github.com/levadahq/levada/internal/app"
+	"github.com/levadahq/levada/internal/usertest"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "where the random points come from; 0 chooses one")
@@ -53,13 +53,7 @@ func testMain(m *testing.M) int {
 	if seed == 0 {
 		seed = rand.Uint64N(1_000_000)
 	}
-	// What a shell starts in the background ignores these, and so would levada.
-	// What is caught is not ignored by a child.
-	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
-		if signal.Ignored(sig) {
-			signal.Notify(make(chan os.Signal, 1), sig)
-		}
-	}
+	usertest.HeedSignals()
 	var err error
 	if shared, err = os.MkdirTemp("", "levada-fault-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,17 +1,29 @@
 //go:build unix
 
-// Package usertest runs tests as another user: to root, nothing is read-only or forbidden.
+// Package usertest has tests run as they would for a user at a terminal, who is not root and whose signals are heard.
 package usertest
 
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
 )
 
-// AsNobody runs a test again, in a process of a user who is not root, if this one is root's; it reports whether it did.
+// HeedSignals has what tests start hear of the terminal's signals. What a shell starts in the background ignores them,
+// and so would levada, for which these tests would wait for ever. What is caught is not ignored by a child.
+func HeedSignals() {
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
+}
+
+// AsNobody runs a test again, in a process of a user who is not root, if this one is root's; it reports whether it did:
+// to root, nothing is read-only or forbidden.
 func AsNobody(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
