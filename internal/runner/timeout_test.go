@@ -16,11 +16,11 @@ from levada import FlowSpec, step, timeout
 
 class Slow:
     def __reduce__(self):
-        time.sleep(1.5)
+        time.sleep(3)
         return Slow, ()
 
 class Timed(FlowSpec):
-    @timeout(seconds=0.2)
+    @timeout(seconds=LIMIT)
     @step
     def start(self):
         BODY
@@ -35,20 +35,25 @@ if __name__ == "__main__":
 `
 
 // A task is killed if it has not heard of its timeout. One that has may take its time to clean up, and one whose step
-// has ended, to store what it made. The grace is half a second here.
+// has ended, to store what it made. Each goes on for longer than its limit and the grace. A task that is to hear of its
+// timeout, or to end before it, has the time for that on a machine with much else to do.
 func TestTimeoutOfTasks(t *testing.T) {
 	for name, c := range map[string]struct {
-		body, exception string
-		text            string // what the message has
+		limit, body string
+		grace       time.Duration
+		exception   string
+		text        string // what the message has
 	}{
-		"in a call that does not come back": {`sum(range(10**12))`, "timeout", "was killed"},
-		"cleans up":                         {`try: time.sleep(60)` + "\n        finally: time.sleep(1.5); print('clean')", "levada.exceptions.TimeoutException", "timed out after"},
-		"stores":                            {`self.x = Slow()`, "", ""},
+		"in a call that does not come back": {"0.5", `sum(range(10**12))`, 500 * time.Millisecond, "timeout", "was killed"},
+		"cleans up": {"0.2", `try: time.sleep(60)` + "\n        finally: time.sleep(3); print('clean')", 2 * time.Second,
+			"levada.exceptions.TimeoutException", "timed out after"},
+		"stores": {"2", `self.x = Slow()`, 500 * time.Millisecond, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, strings.Replace(timedFlow, "BODY", c.body, 1))
+			t.Parallel()
+			b := newBench(t, timed(c.limit, c.body))
 			r := runner.New(b.bare(t))
-			r.SetTimeoutGrace(500 * time.Millisecond)
+			r.SetTimeoutGrace(c.grace)
 			res, err := r.Run(context.Background())
 			if err != nil {
 				t.Fatal(err)
@@ -67,12 +72,17 @@ func TestTimeoutOfTasks(t *testing.T) {
 	}
 }
 
+// timed is a flow with a step that has a limit, in seconds.
+func timed(limit, body string) string {
+	return strings.NewReplacer("LIMIT", limit, "BODY", body).Replace(timedFlow)
+}
+
 // TestEndedBySignalBeforeItsTimeout: how a task failed which a signal has ended is not decided at once. Its timeout does
 // not count then.
 func TestEndedBySignalBeforeItsTimeout(t *testing.T) {
 	body := `import os, signal; signal.setitimer(signal.ITIMER_REAL, 0); signal.signal(signal.SIGTERM, signal.SIG_DFL)` +
 		"\n        time.sleep(0.15); os.kill(os.getpid(), signal.SIGTERM)"
-	b := newBench(t, strings.Replace(timedFlow, "BODY", body, 1))
+	b := newBench(t, timed("0.2", body))
 	r := runner.New(b.bare(t))
 	r.SetTimeoutGrace(100 * time.Millisecond)
 	if _, err := r.Run(context.Background()); err != nil {
