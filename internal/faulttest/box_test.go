@@ -469,7 +469,7 @@ func (c *command) said(kind string) bool {
 // until polls until ok, and fails the test if it does not come to that.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	if !within(20*time.Second, ok) {
+	if !within(time.Minute, ok) {
 		t.Fatalf("waited in vain: %s", what)
 	}
 }
@@ -564,7 +564,7 @@ func look(pid int) (process, bool) {
 // alone waits until no process of the box lives.
 func (b *box) alone() {
 	b.t.Helper()
-	if !within(10*time.Second, func() bool { return len(b.living()) == 0 }) {
+	if !within(time.Minute, func() bool { return len(b.living()) == 0 }) {
 		b.t.Errorf("processes live on:\n%s", list(b.living()))
 	}
 }
