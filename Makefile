@@ -63,8 +63,8 @@ test-ui: ui/node_modules/.package-lock.json $(VENV)/bin/python3 ## run the tests
 	cd ui && npm run --silent check
 	cd ui && npm run --silent build -- --logLevel warn --outDir test-results/dist
 	@diff -r ui/dist ui/test-results/dist || { echo "ui/dist is not what ui/src makes: run make ui, and commit it"; exit 1; }
-	@# each file has a store, a server and a browser of its own, and they wait more than they work
-	cd ui && node --test --test-concurrency 2 --test-timeout 240000 tests/
+	@# each file has a store, a server and a browser of its own, and they wait more than they work. The limit is that of a whole file, too
+	cd ui && node --test --test-concurrency 2 --test-timeout 600000 tests/
 
 ui/node_modules/.package-lock.json: ui/package-lock.json
 	@command -v npm >/dev/null || { echo "The web pages are built and tested with Node 20 or later and npm. Install it, and run make again." >&2; exit 1; }

@@ -50,20 +50,19 @@ test("more windows than a browser has connections take turns", async () => {
   const turn = () => first.context().clock.fastForward(5000); // for which each has its place
   for (let i = 0; i < 7; i++) {
     const page = await first.context().newPage();
-    page.setDefaultTimeout(40_000);
     await page.goto(i % 2 ? "/" : log());
     pages.push(page);
   }
   for (const page of pages) {
     const whole = page.locator(new URL(page.url()).pathname === "/" ? ".run-line" : "text=6,002 lines").first();
-    await until(async () => (await whole.isVisible()) || turn(), "all of it is there", 60);
+    await until(async () => (await whole.isVisible()) || turn(), "all of it is there");
   }
   // The last window's list is told of news, though all others are in sight too.
   const flow = await w.start("growing.py", "--until", join(w.dir, "shapes-stop"));
   writeFileSync(join(w.dir, "shapes-stop"), "");
   await pages.at(-1).goto("/");
   const succeeded = pages.at(-1).locator(".run-line", { hasText: `GrowingFlow / ${flow.run}` }).getByText("succeeded", { exact: true });
-  await until(async () => (await succeeded.isVisible()) || turn(), "the news have come", 60);
+  await until(async () => (await succeeded.isVisible()) || turn(), "the news have come");
   await flow.ended;
   await first.context().close();
 });

@@ -415,7 +415,7 @@ test("a run is seen as it goes on, over a restart of the server, and is cancelle
   const run = await w.page(`/runs/${flow.run}`);
   await run.getByRole("button", { name: "work 0/1 done, 1 running" }).waitFor();
   const task = await w.page(`/runs/${flow.run}/tasks/2`);
-  await task.getByRole("log").getByText("tick 12", { exact: true }).waitFor();
+  await task.getByRole("log").getByText(/^tick \d\d+$/).first().waitFor(); // of a page that took its time: it follows the end
 
   const port = Number(new URL(w.url).port);
   assert.equal(await w.stopServer(), 0);

@@ -92,9 +92,9 @@ export class World {
   // page opens a page of the application. What it complains of fails the test that calls check.
   async page(path, { width = 1280, height = 900, theme = "light", scale = 1 } = {}) {
     const context = await this.browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale, colorScheme: theme, baseURL: this.url });
+    context.setDefaultTimeout(60_000); // only what hangs takes that long, also on a machine with much else to do
     this.contexts.push(context);
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
     page.complaints = [];
     page.on("pageerror", (e) => page.complaints.push(String(e)));
     page.on("console", (m) => {
@@ -129,7 +129,7 @@ export async function manyKinds() {
   return { w, ids };
 }
 
-export async function until(check, what, seconds = 20) {
+export async function until(check, what, seconds = 60) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const got = await check();
