@@ -564,7 +564,7 @@ func look(pid int) (process, bool) {
 // alone waits until no process of the box lives.
 func (b *box) alone() {
 	b.t.Helper()
-	if !within(time.Minute, func() bool { return len(b.living()) == 0 }) {
+	if !within(10*time.Second, func() bool { return len(b.living()) == 0 }) {
 		b.t.Errorf("processes live on:\n%s", list(b.living()))
 	}
 }

@@ -56,7 +56,7 @@ func TestRudeTasks(t *testing.T) {
 			b.setenv("MANNERS", strings.Join(names, ","))
 			c := b.run("run", "--json", "--isolation", isolation, testdata(t, "rude.py"))
 			// A process in a session of its own is its own master: it lives on, and nothing else does.
-			found := within(time.Minute, func() bool {
+			found := within(10*time.Second, func() bool {
 				living := b.living()
 				for _, p := range living {
 					if p.command != "sleep 1001" {
