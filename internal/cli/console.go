@@ -105,9 +105,9 @@ func (c *console) event(e *runner.Event) {
 	case runner.Warning:
 		c.line(e.Time, c.style.bold, "Warning: ", e.Text)
 	case runner.HookLine:
-		c.out.buf = c.text(c.out.buf, "", []string{c.printable(e.Text)})
+		c.out.buf = c.text(c.out.buf, "", []string{printable(e.Text)})
 	case runner.LogLine:
-		c.task(e, "", c.printable(e.Text))
+		c.task(e, "", printable(e.Text))
 	case runner.RunFinished:
 		c.finished(e)
 	case runner.Stopping:
@@ -354,12 +354,9 @@ func (c *console) text(b []byte, style string, parts []string) []byte {
 	return append(b, '\n')
 }
 
-// printable is a line of a task as it may be printed. On a terminal with live
-// progress, what a carriage return would overwrite is left out, so that progress bars of tasks do no harm.
-func (c *console) printable(text string) string {
-	if c.live == nil {
-		return text
-	}
+// printable is a line of a task as it may be printed: behind what says whose it is. A carriage return would overwrite
+// that, on a terminal and in a notebook. So of a progress bar its last state is left. The log has all of it.
+func printable(text string) string {
 	text = strings.TrimRight(text, "\r")
 	if i := strings.LastIndexByte(text, '\r'); i >= 0 {
 		text = text[i+1:]
