@@ -81,7 +81,7 @@ class Command:
 
     def run(self, show):
         """Wait for the end; show what is written as it is written if asked. Ctrl-C is passed on."""
-        followers = [_Follower(self.log_files[name], getattr(sys, name)) for name in _STREAMS] if show else []
+        followers = [_Follower(name, self.log_files[name]) for name in _STREAMS] if show else []
         try:
             self._run(followers)
         finally:
@@ -93,7 +93,7 @@ class Command:
         while True:
             try:
                 ended = self.process.poll() is not None
-                for follower in sorted(followers, key=_Follower.written):
+                for follower in sorted(followers, key=_Follower.turn):
                     follower.show()
                 if ended:
                     return
@@ -145,16 +145,22 @@ class Command:
 
 
 class _Follower:
-    """Copies what a file gets to a stream of this process."""
+    """Copies what a file gets to the stream of this process that has the name."""
 
-    def __init__(self, path, stream):
+    def __init__(self, name, path):
+        self._name = name
+        self._stream = getattr(sys, name)
         self._file = open(path, "rb")
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._stream = stream
 
-    def written(self):
-        """When the file was last written to: of what two files got meanwhile, the older is shown first."""
-        return os.fstat(self._file.fileno()).st_mtime_ns
+    def turn(self):
+        """Of what two files got meanwhile, the older is shown first.
+
+        The times of files come in ticks. Within one, stderr comes before stdout begins, which is when the run starts,
+        but behind all that follows: it tells at the end why the run failed.
+        """
+        begins = self._name == "stdout" and self._file.tell() == 0
+        return os.fstat(self._file.fileno()).st_mtime_ns, begins
 
     def show(self):
         text = self._decode(self._file.read())

@@ -14,7 +14,7 @@ from levada import Runner
 from levada.commandline import command_words, top_words
 from levada.exceptions import MetaflowException
 from levada.notebook import flow_source, names_of_other_cells, on_the_lines_of, without_magics
-from levada.runner import Command
+from levada.runner import Command, _Follower
 
 SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFINITION = {
@@ -167,16 +167,37 @@ class Output(FlowTest):
 
 
 class Streams(unittest.TestCase):
+    def shown(self, times):
+        """What is shown of a command that wrote the name of each stream to it, at these times."""
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as both:
+            command = Command(["sh", "-c", "echo stdout; echo stderr >&2"], os.environ, None, folder)
+            command.process.wait()
+            for name, time in times.items():
+                os.utime(command.log_files[name], (time, time))
+            with contextlib.redirect_stdout(both), contextlib.redirect_stderr(both):
+                command.run(show=True)
+            both.seek(0)
+            return both.read().split()
+
     def test_what_was_written_first_is_shown_first(self):
-        for first, second in (("stdout", "stderr"), ("stderr", "stdout")):
-            with self.subTest(first), tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as both:
-                command = Command(["sh", "-c", "echo stdout; echo stderr >&2"], os.environ, None, folder)
-                command.process.wait()
-                os.utime(command.log_files[first], (1, 1))
-                with contextlib.redirect_stdout(both), contextlib.redirect_stderr(both):
-                    command.run(show=True)
-                both.seek(0)
-                self.assertEqual(both.read().split(), [first, second])
+        self.assertEqual(self.shown({"stdout": 1, "stderr": 2}), ["stdout", "stderr"])
+        self.assertEqual(self.shown({"stdout": 2, "stderr": 1}), ["stderr", "stdout"])
+
+    def test_what_a_run_says_of_itself_comes_first_where_the_clock_cannot_tell(self):
+        self.assertEqual(self.shown({"stdout": 1, "stderr": 1}), ["stderr", "stdout"])
+
+    def test_why_a_run_failed_comes_last_where_the_clock_cannot_tell(self):
+        with tempfile.TemporaryDirectory() as folder:
+            followers = []
+            for name in ("stdout", "stderr"):
+                path = os.path.join(folder, name)
+                with open(path, "w") as file:
+                    file.write("\n")
+                os.utime(path, (1, 1))
+                followers.append(_Follower(name, path))
+                self.addCleanup(followers[-1].close)
+            followers[0].show()
+            self.assertEqual(sorted(followers, key=_Follower.turn), followers)
 
 
 class Locale(FlowTest):
