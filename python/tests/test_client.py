@@ -3,6 +3,7 @@
 import datetime
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import typing
 import unittest
 import unittest.mock
 
@@ -213,6 +215,8 @@ class ClientTest(unittest.TestCase):
             task,
             task["markup"],
             task["large"],
+            task.data,
+            client.Metaflow(),
         ):
             html = obj._repr_html_()
             self.assertEqual(html.count("<table"), html.count("</table>"))
@@ -221,6 +225,34 @@ class ClientTest(unittest.TestCase):
         self.assertIn("&lt;b&gt;&amp;amp;", task["markup"]._repr_html_())
         self.assertIn("alpha=-1.0", run._repr_html_())
         self.assertIn("failed", run._repr_html_())
+        for html in (task._repr_html_(), task.data._repr_html_()):
+            self.assertEqual([self.row(html, name)[-1] for name in ("alpha", "markup")], ["0.5", "&lt;b&gt;&amp;amp;&lt;/b&gt;"])
+            self.assertEqual(self.row(html, "xs")[-1], "list of 150 numbers")
+            self.assertEqual(self.row(html, "large")[1:], ["bytes", "1.0 MB", ""])
+            self.assertEqual(self.row(html, "zeros")[1:], ["bytes", "41.9 MB", ""])
+
+    def test_html_of_all(self):
+        self.assertEqual(self.row(client.Metaflow()._repr_html_(), "Look")[1:3], ["2", "2"])
+        self.addCleanup(client.namespace, client.get_namespace())
+        for ns, said in (("user:nobody", "user:nobody"), (None, "Look"), ("", "namespace")):
+            client.namespace(ns)
+            html = client.Metaflow()._repr_html_()
+            self.assertIn(said, html)
+            self.assertEqual("Look" in html, ns is None)
+            self.assertEqual("namespace" in html, ns is not None)
+
+    @staticmethod
+    def row(html, name):
+        """The cells of the row that begins with a name."""
+        rows = [re.findall("<td[^>]*>(.*?)</td>", row) for row in html.split("<tr>")]
+        return next(row for row in rows if row and re.sub("<.*?>", "", row[0]) == name)
+
+    def test_ipython_can_complete_artifacts(self):
+        # It takes the type that a property has, if it can be evaluated, for all there is to know of the value.
+        for cls, name in ((client.Task, "data"), (client.Run, "data"), (client.Run, "end_task")):
+            with self.assertRaises(NameError):
+                typing.get_type_hints(getattr(cls, name).fget)
+        self.assertIn("markup", dir(client.Run("Look/1")["start"].task.data))
 
     def test_code(self):
         code = client.Run("Look/1").code

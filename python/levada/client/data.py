@@ -141,6 +141,11 @@ class MetaflowData:
 
     __repr__ = __str__
 
+    def _repr_html_(self):
+        from . import html
+
+        return html.of_data(self._task)
+
     def __getstate__(self):
         return {"_task": self._task, "_names": None}
 

@@ -2,6 +2,11 @@
 
 from datetime import datetime
 from html import escape
+from itertools import islice
+
+from ..exceptions import MetaflowException
+from .objects import number, when
+from .scope import get_namespace
 
 _TABLE = "border-collapse:collapse;font-size:90%;margin:.3em 0"
 _CELL = "text-align:left;padding:.15em .9em .15em 0;vertical-align:top;background:none;border:none"
@@ -18,6 +23,24 @@ _MAX_ROWS = 50
 def of(obj):
     """The HTML of an object."""
     return {"flow": _flow, "run": _run, "step": _step, "task": _task, "artifact": _artifact}[obj._KIND](obj)
+
+
+def of_all(metaflow):
+    """The HTML of ``Metaflow()``: the flows of the store that are in the namespace."""
+    ns = get_namespace()
+    where = _heading("Metaflow", metaflow.metadata)
+    if ns is not None:
+        where += "<div>in the namespace <code>%s</code>; <code>namespace(None)</code> shows all</div>" % _text(ns)
+    rows = [
+        (_text(flow["name"]), str(flow["runs"]), str(flow["latest"]), _moment(when(flow["created"])))
+        for flow in metaflow._records(ns)
+    ]
+    return where + _listing(rows, ("flow", "runs", "newest run", "since"))
+
+
+def of_data(task):
+    """The HTML of a task's ``data``."""
+    return _heading("MetaflowData", task.pathspec) + _artifacts(task)
 
 
 def _text(value, limit=_MAX_VALUE):
@@ -40,13 +63,22 @@ def _table(rows, head=None):
     return "".join(html)
 
 
+def _listing(rows, head):
+    """A table of the first rows."""
+    return _table(rows[:_MAX_ROWS], head) + ("<div>…</div>" if len(rows) > _MAX_ROWS else "")
+
+
 def _facts(pairs):
     label = '<span style="opacity:.65">%s</span>'
     return _table([(label % escape(name), value) for name, value in pairs if value])
 
 
+def _heading(kind, name):
+    return "<div><b>%s</b> <code>%s</code></div>" % (kind, _text(name, 1000))
+
+
 def _title(obj):
-    return "<div><b>%s</b> <code>%s</code></div>" % (type(obj).__name__, escape(obj.pathspec))
+    return _heading(type(obj).__name__, obj.pathspec)
 
 
 def duration(seconds):
@@ -103,8 +135,6 @@ def _run(run):
 
 
 def _counts(counts):
-    from .objects import when
-
     names = ("succeeded", "running", "failed", "killed", "died")
     state = ", ".join("%d %s" % (counts[name], _status(name)) for name in names if counts[name])
     ended = None if counts["running"] else when(counts["ended"])
@@ -112,14 +142,8 @@ def _counts(counts):
 
 
 def _step(step):
-    rows, more = [], False
-    for task in step:
-        if len(rows) == _MAX_ROWS:
-            more = True
-            break
-        rows.append(_task_row(task))
-    table = _table(rows, ("task", "index", "value", "status", "duration"))
-    return _title(step) + table + ("<div>…</div>" if more else "")
+    rows = [_task_row(task) for task in islice(step, _MAX_ROWS + 1)]
+    return _title(step) + _listing(rows, ("task", "index", "value", "status", "duration"))
 
 
 def _task_row(task):
@@ -134,8 +158,6 @@ def _task_row(task):
 
 
 def _attempt_span(attempt):
-    from .objects import when
-
     return _span(when(attempt["started"]), when(attempt["ended"])) if attempt else ""
 
 
@@ -152,12 +174,29 @@ def _task(task):
             ("exception", _text("%s: %s" % (exception.type, exception.exception), 1000) if exception else ""),
         ]
     )
+    return _title(task) + facts + _artifacts(task)
+
+
+def _artifacts(task):
+    """The artifacts of a task. What they look like is asked for: none is loaded."""
+    records = [record for record in task._listed()["artifacts"] if not record["name"].startswith("_")]
     rows = [
-        ("<code>%s</code>" % _text(record["name"]), _text(record["type"]), _bytes(record["size"]))
-        for record in task._listed()["artifacts"]
-        if not record["name"].startswith("_")
+        ("<code>%s</code>" % _text(record["name"]), _text(record["type"]), _bytes(record["size"]), _look(task, record))
+        for record in records[: _MAX_ROWS + 1]
     ]
-    return _title(task) + facts + _table(rows[:_MAX_ROWS], ("artifact", "type", "size"))
+    return _listing(rows, ("artifact", "type", "size", "value"))
+
+
+def _look(task, record):
+    """What the value of an artifact looks like, in a few words; "" if that takes long to tell, or nothing is known."""
+    if record["size"] > _MAX_LOOKED_AT:
+        return ""
+    try:
+        run = number(task.path_components[1])
+        seen = task._store.ask("preview", run=run, task=number(task.id), attempt=task._given(), name=record["name"])
+    except MetaflowException:
+        return ""  # who loads it is told why
+    return "" if seen["kind"] == "bytes" else _text(seen["text"], 80)
 
 
 def _bytes(size):
@@ -169,6 +208,8 @@ def _bytes(size):
 
 #: Values whose pickles are larger are not loaded to be shown.
 _MAX_SHOWN = 64 << 20
+#: In a list, where there may be many, the values of smaller ones are told.
+_MAX_LOOKED_AT = 1 << 20
 
 
 def _artifact(artifact):

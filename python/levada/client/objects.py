@@ -68,14 +68,17 @@ class Metaflow:
 
     def __iter__(self) -> "Iterator[Flow]":
         ns = scope.get_namespace()
+        for record in self._records(ns):
+            yield Flow._of(self._store, ns, True, [record["name"]], record)
+
+    def _records(self, ns):
         if ns == "":  # to the store, this means all of them
-            return
+            return []
         try:
             flows = self._store.ask("flows", namespace=ns or "")["flows"]
         except MetaflowNotFound:
-            return  # nothing has been run here
-        for record in sorted(flows, key=lambda flow: flow["created"], reverse=True):
-            yield Flow._of(self._store, ns, True, [record["name"]], record)
+            return []  # nothing has been run here
+        return sorted(flows, key=lambda flow: flow["created"], reverse=True)
 
     def __getitem__(self, name: str) -> "Flow":
         return Flow(name)
@@ -90,6 +93,11 @@ class Metaflow:
         return "Metaflow()"
 
     __repr__ = __str__
+
+    def _repr_html_(self):
+        from . import html
+
+        return html.of_all(self)
 
 
 def _exists(cls, pathspec):

@@ -150,9 +150,9 @@ class Task(MetaflowObject):
     # Artifacts.
 
     @property
-    def data(self) -> "MetaflowData":
+    def data(self) -> "Union[MetaflowData, Any]":
         """The artifacts: ``task.data.model`` loads one when it is first touched."""
-        return MetaflowData(self)
+        return MetaflowData(self)  # to complete it, IPython looks at the object only where its type is not certain
 
     @property
     def artifacts(self) -> "Any":
