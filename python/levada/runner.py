@@ -381,7 +381,11 @@ class Runner:
 
     def _block(self, command, kwargs, make):
         started, attributes = self._command(command, kwargs)
-        started.run(self.show_output)
+        try:
+            started.run(self.show_output)
+        except KeyboardInterrupt as pressed:
+            # How we waited would bury, in a notebook, what the run has said at last.
+            raise pressed.with_traceback(None) from None
         return self._result(started, attributes, make)
 
     async def _start(self, command, kwargs, make):

@@ -200,6 +200,28 @@ class Streams(unittest.TestCase):
             self.assertEqual(sorted(followers, key=_Follower.turn), followers)
 
 
+class Interruption(FlowTest):
+    def test_how_it_waited_is_not_told(self):
+        # In a notebook, that buried what the run had said at last.
+        path = self.write(Session.FLOW)
+        binary = os.path.join(os.path.dirname(path), "levada")
+        with open(binary, "w") as script:
+            script.write("#!/bin/sh\nkill -INT $PPID\nexec tail -f /dev/null\n")
+        os.chmod(binary, 0o755)
+        run = """
+            import traceback
+            from levada import Runner
+            try:
+                Runner(%r, env={"LEVADA_BIN": %r}).run()
+            except KeyboardInterrupt as pressed:
+                print([frame.name for frame in traceback.extract_tb(pressed.__traceback__)], pressed.__suppress_context__)
+        """
+        line = [sys.executable, "-c", textwrap.dedent(run) % (path, binary)]
+        environment = dict(os.environ, PYTHONPATH=SDK)
+        process = subprocess.run(line, env=environment, capture_output=True, text=True)
+        self.assertEqual(process.stdout, "['<module>', 'run', '_block'] True\n", process.stderr[-2000:])
+
+
 class Locale(FlowTest):
     def test_any_text_can_be_given_and_shown_where_the_locale_has_nothing_but_ascii(self):
         path = self.write(Session.FLOW.replace("pass", "p = Parameter('p', default='x')"))
