@@ -317,6 +317,9 @@ class Parameter:
             return repr(value)
 
 
+Parameter.__new__.__wrapped__ = Parameter.__init__  # IPython and others show its arguments, not ``*args``
+
+
 def parameters_of(flow_class):
     """The parameters of a flow by attribute, in alphabetical order."""
     attributes = {}

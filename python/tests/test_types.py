@@ -94,6 +94,13 @@ class TypesTest(unittest.TestCase):
             made = vars(getattr(levada, name)).get("__new__") if isinstance(getattr(levada, name), type) else None
             self.assertIsNone(made and made.__func__.__doc__, name)
 
+    def test_the_arguments_of_a_class_are_not_hidden_either(self):
+        # IPython asks inspect.
+        for parameter in (levada.Parameter, levada.IncludeFile):
+            self.assertEqual(
+                list(inspect.signature(parameter).parameters), list(inspect.signature(parameter.__init__).parameters)[1:]
+            )
+
     def test_objects_that_ipython_makes_without_their_constructors_have_no_keys(self):
         for cls in (levada.Metaflow, levada.Flow, levada.Run, levada.Step, levada.Task):
             self.assertEqual(object.__new__(cls)._ipython_key_completions_(), [], cls)
