@@ -248,6 +248,14 @@ func (e *Env) colour(terminal bool) bool {
 	return terminal && e.variable("NO_COLOR") == "" && e.variable("TERM") != "dumb"
 }
 
+// drawable reports whether what stdout shows can be drawn anew. What a cell of a notebook runs, as `!levada run`, has a
+// terminal to write to, but the notebook only ever adds lines. IPython says that no pager would work there.
+func (e *Env) drawable() bool {
+	term := e.variable("TERM")
+	notebook := term == "xterm-color" && e.variable("GIT_PAGER") == "cat"
+	return e.Terminal.Stdout && e.Terminal.Size != nil && term != "dumb" && !notebook
+}
+
 // width returns the width to lay text out for.
 func (e *Env) width() int {
 	if e.Terminal.Size != nil {

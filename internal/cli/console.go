@@ -415,8 +415,7 @@ func (s *session) newConsole() *console {
 		style: colours(env.colour(env.Terminal.Stdout)),
 		graph: s.flow.Graph(), verbose: s.global.verbose,
 	}
-	drawable := env.Terminal.Stdout && env.Terminal.Size != nil && env.variable("TERM") != "dumb"
-	if drawable && !c.verbose {
+	if env.drawable() && !c.verbose {
 		c.live = newLive(c.graph, c.style)
 		screen := &screen{size: env.Terminal.Size}
 		c.out.draw = func(lines []byte) []byte { return c.drawn(screen, lines) }

@@ -321,18 +321,29 @@ func TestLiveOnATerminal(t *testing.T) {
 	wantText(t, "after", v.String(), head+"2026-11-22 12:00:00.030 [12/train] 100 of 500 tasks finished successfully in 0.01s.\n2026-11-22 12:00:00.030 Done!\n")
 }
 
-func TestVerbosePrintsEveryTask(t *testing.T) {
-	var out bytes.Buffer
-	p := newProgram(t)
-	p.env.Stdout = &out
-	p.env.Terminal = Terminal{Stdout: true, Size: func() (int, int) { return 80, 24 }}
-	p.service.during = func(_ context.Context, o service.RunOptions) {
-		o.Watch.Event(with(event(runner.Foreach, "start", 1, 9), func(e *runner.Event) { e.Count = 500 }))
-		o.Watch.Event(event(runner.TaskStarted, "train", 2, 10))
-	}
-	p.run(t, "run", "flow.py", "--quiet", "--verbose")
-	if !strings.Contains(out.String(), "Task is starting.") {
-		t.Error(out.String())
+func TestEveryTaskIsPrinted(t *testing.T) {
+	for _, c := range []struct {
+		where   string
+		args    []string
+		environ []string
+	}{
+		{"with --verbose", []string{"--verbose"}, nil},
+		{"in a cell of a notebook", nil, []string{"TERM=xterm-color", "PAGER=cat", "GIT_PAGER=cat"}},
+	} {
+		t.Run(c.where, func(t *testing.T) {
+			var out bytes.Buffer
+			p := newProgram(t, c.environ...)
+			p.env.Stdout = &out
+			p.env.Terminal = Terminal{Stdout: true, Size: func() (int, int) { return 80, 24 }}
+			p.service.during = func(_ context.Context, o service.RunOptions) {
+				o.Watch.Event(with(event(runner.Foreach, "start", 1, 9), func(e *runner.Event) { e.Count = 500 }))
+				o.Watch.Event(event(runner.TaskStarted, "train", 2, 10))
+			}
+			p.run(t, append([]string{"run", "flow.py", "--quiet"}, c.args...)...)
+			if !strings.Contains(out.String(), "Task is starting.") {
+				t.Error(out.String())
+			}
+		})
 	}
 }
 
