@@ -110,8 +110,11 @@ class MetaflowNamespaceMismatch(MetaflowException):
 
     headline = "Object not in the current namespace"
 
-    def __init__(self, namespace) -> None:
-        super().__init__("Object not in namespace '%s'" % namespace)
+    def __init__(self, namespace, found="The object") -> None:
+        super().__init__(
+            "%s is not in the namespace '%s'. namespace(None) shows all, namespace(\"user:name\") those of one user."
+            % (found, namespace)
+        )
 
 
 class MetaflowInvalidPathspec(MetaflowException):

@@ -21,7 +21,13 @@ sys.path.insert(0, os.path.join(ROOT, "python"))
 from levada import client  # noqa: E402
 from levada.client import connection, scope  # noqa: E402
 from levada.client.data import decode  # noqa: E402
-from levada.exceptions import DataException, MetaflowException, MetaflowInternalError, MetaflowNotFound  # noqa: E402
+from levada.exceptions import (  # noqa: E402
+    DataException,
+    MetaflowException,
+    MetaflowInternalError,
+    MetaflowNamespaceMismatch,
+    MetaflowNotFound,
+)
 
 FLOW = """
 from levada import FlowSpec, IncludeFile, Parameter, retry, step
@@ -240,6 +246,16 @@ class ClientTest(unittest.TestCase):
             self.assertIn(said, html)
             self.assertEqual("Look" in html, ns is None)
             self.assertEqual("namespace" in html, ns is not None)
+
+    def test_what_is_in_another_namespace_says_how_to_see_it(self):
+        self.addCleanup(client.namespace, client.get_namespace())
+        client.namespace("user:nobody")
+        for find, what in ((client.Flow, "Look"), (client.Run, "Look/1"), (client.Task, "Look/1/start/1")):
+            with self.assertRaises(MetaflowNamespaceMismatch) as caught:
+                find(what)
+            said = str(caught.exception)
+            self.assertTrue(said.startswith("%s('%s') is not in the namespace 'user:nobody'." % (find.__name__, what)), said)
+            self.assertIn("namespace(None)", said)
 
     @staticmethod
     def row(html, name):

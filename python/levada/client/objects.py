@@ -175,7 +175,7 @@ class MetaflowObject:
 
     def _check_namespace(self):
         if not self._within(self._ns):
-            raise MetaflowNamespaceMismatch(self._ns)
+            raise MetaflowNamespaceMismatch(self._ns, self)
 
     def _within(self, ns):
         return ns is None or ns in self.tags
