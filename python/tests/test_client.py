@@ -39,6 +39,7 @@ class Look(FlowSpec):
     @step
     def start(self):
         self.markup = "<b>&amp;</b>"
+        self.gif = b"GIF89a" + bytes(20)
         self.large = bytes(range(256)) * 4096
         self.zeros = b"0" * (40 << 20)
         print("x" * 200000)
@@ -231,11 +232,13 @@ class ClientTest(unittest.TestCase):
         self.assertIn("&lt;b&gt;&amp;amp;", task["markup"]._repr_html_())
         self.assertIn("alpha=-1.0", run._repr_html_())
         self.assertIn("failed", run._repr_html_())
+        self.assertIn('<img src="data:image/gif;base64,R0lGODlh', task["gif"]._repr_html_())
+        self.assertNotIn("<img", task["large"]._repr_html_())
         for html in (task._repr_html_(), task.data._repr_html_()):
             self.assertEqual([self.row(html, name)[-1] for name in ("alpha", "markup")], ["0.5", "&lt;b&gt;&amp;amp;&lt;/b&gt;"])
             self.assertEqual(self.row(html, "xs")[-1], "list of 150 numbers")
-            self.assertEqual(self.row(html, "large")[1:], ["bytes", "1.0 MB", ""])
-            self.assertEqual(self.row(html, "zeros")[1:], ["bytes", "41.9 MB", ""])
+            self.assertEqual(self.row(html, "large")[1:], ["bytes", "1.0&nbsp;MB", ""])
+            self.assertEqual(self.row(html, "zeros")[1:], ["bytes", "41.9&nbsp;MB", ""])
 
     def test_html_of_all(self):
         self.assertEqual(self.row(client.Metaflow()._repr_html_(), "Look")[1:3], ["2", "2"])

@@ -202,7 +202,7 @@ def _look(task, record):
 def _bytes(size):
     for unit in ("B", "KB", "MB", "GB"):
         if size < 1000 or unit == "GB":
-            return ("%d %s" if unit == "B" else "%.1f %s") % (size, unit)
+            return ("%d&nbsp;%s" if unit == "B" else "%.1f&nbsp;%s") % (size, unit)
         size /= 1000
 
 
@@ -219,9 +219,19 @@ def _artifact(artifact):
     try:
         value = artifact.data
         own = getattr(type(value), "_repr_html_", None)
-        shown = own(value) if own is not None else None
+        shown = own(value) if own is not None else _picture(value)
         if not isinstance(shown, str):
             shown = '<pre style="white-space:pre-wrap">%s</pre>' % _text(repr(value), 4000)
     except Exception as error:
         shown = "<pre>%s</pre>" % _text("%s: %s" % (type(error).__name__, error), 1000)
     return head + shown
+
+
+def _picture(value):
+    """The HTML of a picture: the bytes of one, or one of PIL's. None of all else."""
+    if not isinstance(value, bytes) and not hasattr(type(value), "_repr_png_"):
+        return None
+    from ..cards.components import Image
+
+    image = Image(value).render()
+    return '<img src="%s" style="max-width:100%%">' % image["src"] if image["type"] == "image" else None
