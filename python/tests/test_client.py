@@ -19,6 +19,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "python"))
 
 from levada import client  # noqa: E402
+from levada.cards import get_cards  # noqa: E402
+from levada.cards.exceptions import CardNotPresentException  # noqa: E402
 from levada.client import connection, scope  # noqa: E402
 from levada.client.data import decode  # noqa: E402
 from levada.exceptions import (  # noqa: E402
@@ -259,6 +261,11 @@ class ClientTest(unittest.TestCase):
             said = str(caught.exception)
             self.assertTrue(said.startswith("%s('%s') is not in the namespace 'user:nobody'." % (find.__name__, what)), said)
             self.assertIn("namespace(None)", said)
+
+    def test_a_task_without_cards_says_how_it_gets_some(self):
+        with self.assertRaises(CardNotPresentException) as caught:
+            get_cards(client.Run("Look/1")["start"].task)
+        self.assertIn("The task Look/1/start/1 has no cards. A step has some with @card", str(caught.exception))
 
     @staticmethod
     def row(html, name):

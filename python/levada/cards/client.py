@@ -138,6 +138,7 @@ def get_cards(task, id=None, type=None, follow_resumed=True) -> "CardContainer":
     if not follow_resumed:
         cards = [card for card in cards if not card.from_resumed]
     if not cards:
-        raise CardNotPresentException("The task %s has no cards." % task.pathspec)
+        why = "A step has some with @card, or in a run --with card." if task.finished else "It still runs: look again."
+        raise CardNotPresentException("The task %s has no cards. %s" % (task.pathspec, why))
     chosen = [card for card in cards if (id is None or card.id == id) and (type is None or card.type == type)]
     return CardContainer(chosen, task)
