@@ -182,7 +182,7 @@ func TestNotebook(t *testing.T) {
 		t.Errorf("exit code %d, it said %s\nwant %s\n%s", r.code, got, want, r.stderr)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*.py"))
-	if err != nil || len(left) != 5 { // module.py and flow.py; also files of NBRunners that were not cleaned up
+	if err != nil || len(left) != 3 { // notebook.py, module.py and flow.py
 		t.Errorf("files that are left: %v, %v", left, err)
 	}
 }

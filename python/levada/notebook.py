@@ -263,6 +263,15 @@ class NBRunner:
         except BaseException:
             self._file.remove()
             raise
+        with library():
+            import atexit
+
+        atexit.register(self._leave)
+
+    def _leave(self):
+        """At the end of the session, clean up what nobody did, unless a run goes on: it may need its file."""
+        if all(command.returncode is not None for command in self._runner._commands):
+            self.cleanup()
 
     @property
     def runner(self) -> "Runner":
