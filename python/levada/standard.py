@@ -9,9 +9,11 @@ import sys
 
 #: What stands below ``if TYPE_CHECKING`` is for editors and type checkers alone: they take that for true, whatever it
 #: is. Types are imported there, and annotations that need them are in quotes, so no start pays for them, and
-#: ``typing.get_type_hints`` cannot evaluate them. It is not plainly False, because of jedi; for the same reason the
-#: only unions that are written with a bar are those of builtins with None. ``Union[X, Any]`` is the type of what may be
-#: None, but rarely is: a checker is not to ask everybody for a test of that.
+#: ``typing.get_type_hints`` cannot evaluate them. That is of use in IPython: what follows a property is completed by
+#: its type if that can be evaluated, else by its value, and only that knows its artifacts. It is not plainly False,
+#: because of jedi; for the same reason the only unions that are written with a bar are those of builtins with None.
+#: ``Union[X, Any]`` is the type of what may be None, but rarely is: a checker is not to ask everybody for a test of
+#: that.
 TYPE_CHECKING = bool(0)
 
 _LIBRARY = os.path.dirname(os.__file__)

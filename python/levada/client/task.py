@@ -152,7 +152,7 @@ class Task(MetaflowObject):
     @property
     def data(self) -> "Union[MetaflowData, Any]":
         """The artifacts: ``task.data.model`` loads one when it is first touched."""
-        return MetaflowData(self)  # to complete it, IPython looks at the object only where its type is not certain
+        return MetaflowData(self)  # the type is not evaluated in IPython, see TYPE_CHECKING, so it completes artifacts
 
     @property
     def artifacts(self) -> "Any":
