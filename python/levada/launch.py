@@ -317,7 +317,8 @@ def _hand_over(flow):
     """Replace this process with ``levada flow <file> ...``; leave a fork server behind, so that the import is kept."""
     file = flow_file()
     if "IPython" in sys.modules or "marimo" in sys.modules:
-        from .notebook import is_session, run_in_session
+        from .notebook import run_in_session
+        from .runner import is_session
 
         if is_session():
             run_in_session(flow, file, _module())

@@ -170,14 +170,6 @@ NBRunnerInitializationError.of = "NBRunner"
 NBDeployerInitializationError.of = "NBDeployer"
 
 
-def is_session():
-    """Whether somebody works in this process, in IPython or marimo, so that it must not turn into something else."""
-    ipython, marimo = sys.modules.get("IPython"), sys.modules.get("marimo")
-    return (ipython is not None and ipython.get_ipython() is not None) or (
-        marimo is not None and marimo.running_in_notebook()
-    )
-
-
 def run_in_session(flow, file, module):
     """What ``MyFlow()`` does in a session. IPython's ``%run flow.py run`` runs that command, beside the session.
 

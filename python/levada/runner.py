@@ -44,6 +44,14 @@ def _interruptions():
     return (KeyboardInterrupt,) if asyncio is None else (KeyboardInterrupt, asyncio.CancelledError)
 
 
+def is_session():
+    """Whether somebody works in this process, in IPython or marimo, so that it must not turn into something else."""
+    ipython, marimo = sys.modules.get("IPython"), sys.modules.get("marimo")
+    return (ipython is not None and ipython.get_ipython() is not None) or (
+        marimo is not None and marimo.running_in_notebook()
+    )
+
+
 class Command:
     """A process that runs a command line of a flow.
 
@@ -81,7 +89,10 @@ class Command:
 
     def run(self, show):
         """Wait for the end; show what is written as it is written if asked. Ctrl-C is passed on."""
-        followers = [_Follower(name, self.log_files[name]) for name in _STREAMS] if show else []
+        # Notebooks show stderr in red, as errors. What a run says of itself is none.
+        errors = sys.stdout if is_session() else sys.stderr
+        streams = {"stdout": sys.stdout, "stderr": errors} if show else {}
+        followers = [_Follower(name, self.log_files[name], stream) for name, stream in streams.items()]
         try:
             self._run(followers)
         finally:
@@ -145,11 +156,11 @@ class Command:
 
 
 class _Follower:
-    """Copies what a file gets to the stream of this process that has the name."""
+    """Copies what a file, that of the stream with the name, gets to a stream of this process."""
 
-    def __init__(self, name, path):
+    def __init__(self, name, path, stream):
         self._name = name
-        self._stream = getattr(sys, name)
+        self._stream = stream
         self._file = open(path, "rb")
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 

@@ -1,11 +1,13 @@
 """Runner and NBRunner, as far as they need no host."""
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
+import types
 import unittest
 
 from support import FlowTest
@@ -186,6 +188,16 @@ class Streams(unittest.TestCase):
     def test_what_a_run_says_of_itself_comes_first_where_the_clock_cannot_tell(self):
         self.assertEqual(self.shown({"stdout": 1, "stderr": 1}), ["stderr", "stdout"])
 
+    def test_in_a_notebook_nothing_is_shown_as_an_error(self):
+        sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: 1)
+        self.addCleanup(sys.modules.pop, "IPython")
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()) as errors:
+            command = Command(["sh", "-c", "echo stdout; echo stderr >&2"], os.environ, None, folder)
+            with contextlib.redirect_stdout(io.StringIO()) as shown:
+                command.run(show=True)
+            self.assertEqual(sorted(shown.getvalue().split()), ["stderr", "stdout"])
+            self.assertEqual((errors.getvalue(), command.text("stderr")), ("", "stderr\n"))
+
     def test_why_a_run_failed_comes_last_where_the_clock_cannot_tell(self):
         with tempfile.TemporaryDirectory() as folder:
             followers = []
@@ -194,7 +206,7 @@ class Streams(unittest.TestCase):
                 with open(path, "w") as file:
                     file.write("\n")
                 os.utime(path, (1, 1))
-                followers.append(_Follower(name, path))
+                followers.append(_Follower(name, path, sys.stdout))
                 self.addCleanup(followers[-1].close)
             followers[0].show()
             self.assertEqual(sorted(followers, key=_Follower.turn), followers)
