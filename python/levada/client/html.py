@@ -4,6 +4,7 @@ from datetime import datetime
 from html import escape
 from itertools import islice
 
+from ..cards.values import duration_text
 from ..exceptions import MetaflowException
 from .objects import number, when
 from .scope import get_namespace
@@ -81,19 +82,10 @@ def _title(obj):
     return _heading(type(obj).__name__, obj.pathspec)
 
 
-def duration(seconds):
-    """A time span for people."""
-    if seconds < 60:
-        return "%.1fs" % seconds
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return "%dh %02dm %02ds" % (hours, minutes, seconds) if hours else "%dm %02ds" % (minutes, seconds)
-
-
 def _span(start, end):
     if not start:
         return ""
-    return duration(max(0.0, ((end or datetime.now()) - start).total_seconds()))
+    return duration_text(max(0.0, ((end or datetime.now()) - start).total_seconds()))
 
 
 def _moment(time):
