@@ -221,8 +221,9 @@ class Interruption(FlowTest):
             script.write("#!/bin/sh\nkill -INT $PPID\nexec tail -f /dev/null\n")
         os.chmod(binary, 0o755)
         run = """
-            import traceback
+            import signal, traceback
             from levada import Runner
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
             try:
                 Runner(%r, env={"LEVADA_BIN": %r}).run()
             except KeyboardInterrupt as pressed:
