@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from threading import get_ident, main_thread
 
 from .commandline import command_words, given_configs, top_words
 from .exceptions import MetaflowNotFound
@@ -42,6 +43,24 @@ def _interruptions():
     """The exceptions by which a program is told to give up."""
     asyncio = sys.modules.get("asyncio")
     return (KeyboardInterrupt,) if asyncio is None else (KeyboardInterrupt, asyncio.CancelledError)
+
+
+def _undisturbed(call):
+    """Call a function; if somebody presses Ctrl-C meanwhile, that is heard when it has returned.
+
+    The exception, raised at the wrong moment in a method of Popen, would leave its lock locked: we would wait for ever.
+    """
+    heed = signal.getsignal(signal.SIGINT)
+    if not callable(heed) or get_ident() != main_thread().ident:
+        return call()
+    pressed = []
+    signal.signal(signal.SIGINT, lambda *args: pressed.append(args))
+    try:
+        return call()
+    finally:
+        signal.signal(signal.SIGINT, heed)
+        if pressed:
+            heed(*pressed[0])
 
 
 def is_session():
@@ -80,7 +99,7 @@ class Command:
     @property
     def returncode(self) -> "int | None":
         """The exit code, None while it runs."""
-        return self.process.poll()
+        return _undisturbed(self.process.poll)
 
     def text(self, stream):
         """What the process has written so far. FileNotFoundError after a cleanup."""
@@ -103,39 +122,41 @@ class Command:
     def _run(self, followers):
         while True:
             try:
-                ended = self.process.poll() is not None
+                ended = self.returncode is not None
                 for follower in sorted(followers, key=_Follower.turn):
                     follower.show()
                 if ended:
                     return
-                self.process.wait(_PAUSE)
-            except subprocess.TimeoutExpired:
-                pass
+                self._wait(_PAUSE)
             except KeyboardInterrupt:
                 self.interrupt()
                 raise
 
     def interrupt(self):
         """Ask the process to end, as Ctrl-C does, and wait for it; a second Ctrl-C ends it at once."""
-        while self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+        while self.returncode is None:
+            os.kill(self.process.pid, signal.SIGINT)
             try:
-                self.process.wait()
+                self._wait(float("inf"))
             except KeyboardInterrupt:
                 continue
 
     def kill(self):
         """End the process and what it runs: gently first, for then the run is recorded as interrupted."""
-        for _ in range(2):
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGINT)
-                try:
-                    self.process.wait(10)
-                except subprocess.TimeoutExpired:
-                    continue
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for number, patience in (signal.SIGINT, 10), (signal.SIGINT, 10), (signal.SIGKILL, float("inf")):
+            if self.returncode is None:
+                os.kill(self.process.pid, number)
+                self._wait(patience)
+
+    def _wait(self, seconds):
+        """Wait for the end, so many seconds at most."""
+        limit, pause = time.monotonic() + seconds, 0.001
+        while self.returncode is None:
+            left = limit - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, _PAUSE)
 
     async def lines(self, stream, position):
         """The lines of a stream from a position, each with the position behind it, until the process has ended."""
@@ -143,7 +164,7 @@ class Command:
             file.seek(position or 0)
             rest = b""
             while True:
-                ended = self.process.poll() is not None
+                ended = self.returncode is not None
                 line = file.readline()
                 rest += line
                 if rest.endswith(b"\n") or (rest and ended and not line):

@@ -213,6 +213,24 @@ class Streams(unittest.TestCase):
 
 
 class Interruption(FlowTest):
+    def test_it_comes_when_a_method_of_popen_has_returned(self):
+        # In the middle of one, it left a lock locked, and the run that had ended was waited for without end.
+        calls = """
+            import os, signal
+            from levada.runner import _undisturbed
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+            def method():
+                os.kill(os.getpid(), signal.SIGINT)
+                print("to the end")
+            try:
+                _undisturbed(method)
+            except KeyboardInterrupt:
+                print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        """
+        line = [sys.executable, "-c", textwrap.dedent(calls)]
+        process = subprocess.run(line, env=dict(os.environ, PYTHONPATH=SDK), capture_output=True, text=True)
+        self.assertEqual(process.stdout, "to the end\nTrue\n", process.stderr[-2000:])
+
     def test_how_it_waited_is_not_told(self):
         # In a notebook, that buried what the run had said at last.
         path = self.write(Session.FLOW)
