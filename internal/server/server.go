@@ -284,7 +284,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		origin := r.Header.Get("Origin")
 		if u, err := url.Parse(origin); origin != "" && (err != nil || u.Host != host(r) || u.Scheme != scheme(r)) {
-			webapi.WriteProblem(w, fault.New(fault.Permission, "pages of %s may not use this server", origin))
+			f := fault.New(fault.Permission, "pages of %s may not use this server", origin)
+			if passedOn(r) {
+				f = f.Do("reach the proxy by https, and let it say so in X-Forwarded-Host and X-Forwarded-Proto")
+			}
+			webapi.WriteProblem(w, f)
 			return
 		}
 		if site := r.Header.Get("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && !followsLink(r) {
@@ -316,9 +320,15 @@ func followsLink(r *http.Request) bool {
 }
 
 // host is the name by which the reader came here, and scheme is how: as a proxy before us says, if there is one. A page
-// that is not ours cannot say so in its place: for a header of its own choice a browser asks first, and is refused.
+// that is not ours cannot say so in its place: for a header of its own choice a browser asks first, and is refused. But
+// it may have its own name lead to the proxy, and then be taken for ours; only a certificate for that name is not to be
+// had. So without TLS no name counts but those of this machine.
 func host(r *http.Request) string {
-	return cmp.Or(said(r, "X-Forwarded-Host"), r.Host)
+	name := said(r, "X-Forwarded-Host")
+	if name == "" || scheme(r) != "https" && !httpedge.IsThisMachine(name) {
+		return r.Host
+	}
+	return name
 }
 
 func scheme(r *http.Request) string {

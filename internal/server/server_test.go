@@ -231,19 +231,24 @@ func TestBehindTLS(t *testing.T) {
 	}
 }
 
-// A proxy that names this machine and says by which name its reader came: the pages of that name are ours.
+// A proxy that names this machine and says by which name its reader came: the pages of that name are ours,
+// where the browser has seen a certificate for it.
 func TestBehindAProxyOfAnotherName(t *testing.T) {
 	url, _ := start(t, io.Discard)
 	for _, c := range []struct {
-		host, name, origin string
-		status             int
+		host, name, proto, origin string
+		status                    int
 	}{
-		{"127.0.0.1:8265", "levada.example.com", "https://levada.example.com", 200},
-		{"127.0.0.1:8265", "levada.example.com, inner", "https://levada.example.com", 200},
-		{"127.0.0.1:8265", "levada.example.com", "https://example.com", 403},
-		{"127.0.0.1:8265", "levada.example.com", "https://127.0.0.1:8265", 403},
-		{"127.0.0.1:8265", "", "https://levada.example.com", 403},
-		{"evil.example", "evil.example", "https://evil.example", 403}, // a page that has its own name lead here
+		{"127.0.0.1:8265", "levada.example.com", "https", "https://levada.example.com", 200},
+		{"127.0.0.1:8265", "levada.example.com, inner", "https", "https://levada.example.com", 200},
+		{"127.0.0.1:8265", "levada.example.com", "https", "https://example.com", 403},
+		{"127.0.0.1:8265", "levada.example.com", "https", "https://127.0.0.1:8265", 403},
+		{"127.0.0.1:8265", "", "https", "https://levada.example.com", 403},
+		{"evil.example", "evil.example", "https", "https://evil.example", 403}, // a page that has its own name lead here
+		{"127.0.0.1:8265", "evil.example", "http", "http://evil.example", 403}, // to the proxy
+		{"127.0.0.1:8265", "evil.example", "", "http://evil.example", 403},
+		{"127.0.0.1:8265", "evil.example", "https", "http://evil.example", 403},
+		{"127.0.0.1:8265", "localhost:8080", "http", "http://localhost:8080", 200},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", url+"/api/v1/runs", nil)
 		if err != nil {
@@ -251,12 +256,18 @@ func TestBehindAProxyOfAnotherName(t *testing.T) {
 		}
 		req.Host = c.host
 		req.Header.Set("Origin", c.origin)
-		req.Header.Set("X-Forwarded-Proto", "https")
+		if c.proto != "" {
+			req.Header.Set("X-Forwarded-Proto", c.proto)
+		}
 		if c.name != "" {
 			req.Header.Set("X-Forwarded-Host", c.name)
 		}
-		if res, body := get(t, req); res.StatusCode != c.status {
+		res, body := get(t, req)
+		if res.StatusCode != c.status {
 			t.Errorf("%+v: %d %s", c, res.StatusCode, body)
+		}
+		if c.proto == "http" && c.status == 403 && !strings.Contains(body, "reach the proxy by https") {
+			t.Errorf("%+v: it is not said what to do: %s", c, body)
 		}
 	}
 }
