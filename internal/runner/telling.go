@@ -36,7 +36,10 @@ func (a *attempt) emit(e *Event) {
 	}
 	e.PID = a.rec.PID
 	a.r.emit(e)
-	if i := slices.Index(a.r.ending, a); i >= 0 && e.Kind == TaskFinished {
+	if e.Kind != TaskFinished {
+		return
+	}
+	if i := slices.Index(a.r.ending, a); i >= 0 {
 		a.r.ending = slices.Delete(a.r.ending, i, i+1)
 		a.r.tellHeld()
 	}
@@ -56,6 +59,7 @@ func (a *attempt) emitStart() {
 
 // tell tells what is kept, if anything, and keeps nothing more.
 func (a *attempt) tell() {
+	a.r.held = slices.DeleteFunc(a.r.held, func(b *attempt) bool { return a == b })
 	if a.told {
 		return
 	}
@@ -63,7 +67,6 @@ func (a *attempt) tell() {
 	if a.turn != nil {
 		a.turn.Stop()
 	}
-	a.r.held = slices.DeleteFunc(a.r.held, func(b *attempt) bool { return a == b })
 	for _, e := range a.untold {
 		a.emit(e)
 	}
