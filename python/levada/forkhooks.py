@@ -4,7 +4,9 @@ Modules may register functions that Python calls before each fork, and after it 
 library's make locks anew that another thread may have held. They cost a task up to a third of its time, and a fork
 server has no other thread: no lock is held, the one thread keeps its number, there is nothing to put right. So the
 fork server takes these functions off Python's lists; a task puts them back before any code of the user runs, so that
-what the step forks is treated as ever. Functions that are not known here stay where they are.
+what the step forks is treated as ever. Functions that are not known here stay where they are, but for those that are
+called in the new process: the task calls them itself, when signals may come. A thread that one of them starts must not
+inherit that they are blocked.
 
 ``random`` registers its seed function. The fork server calls it before each fork, where the memory it writes to is
 in use already; the task's generator then starts from a state that no other has.
@@ -61,6 +63,7 @@ class ForkHooks:
         self._before = []  # pairs: one of Python's lists, what was on it
         #: Functions to call in the fork server before each fork.
         self.reseed = []
+        self._own = []  # functions that a task calls when it begins
 
     def take_off(self):
         """Take off what tasks do not need. To be called when only one thread runs, before gc.freeze."""
@@ -88,6 +91,7 @@ class ForkHooks:
         if taken[0] != taken[1]:
             self.reseed.clear()
             return  # a lock would be taken and not released, or the reverse
+        self._own, kept[2] = kept[2], []
         for each, rest in zip(lists, kept):
             if len(rest) < len(each):
                 self._before.append((each, each[:]))
@@ -97,3 +101,11 @@ class ForkHooks:
         """Undo it."""
         for each, hooks in self._before:
             each[:] = hooks
+
+    def call(self):
+        """Call, in a task, what Python would have called after the fork. A failure is told, and ends nothing."""
+        for hook in self._own:
+            try:
+                hook()
+            except Exception:
+                sys.excepthook(*sys.exc_info())

@@ -263,6 +263,7 @@ class ForkServer:
         try:
             if self._detach(0, SIGKILL, stdout, stderr) == self._pid:  # else it had ended before
                 pthread_sigmask(SIG_SETMASK, self._mask)
+                self._hooks.call()
                 signals.enter_task()
                 code = converse(self._flow, self._plans, conversation, first, self._context)
                 self._end()

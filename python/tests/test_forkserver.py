@@ -96,6 +96,21 @@ import signal
 os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
 """
 
+HOOKED = """
+global subprocess, threading, started
+import subprocess, threading
+started = []
+def hook():
+    def work():
+        process = subprocess.Popen(["sleep", "1000"])
+        process.terminate()
+        started.append(process)
+    started.append(threading.Thread(target=work))
+    started[0].start()
+os.register_at_fork(after_in_child=hook)
+os.register_at_fork(after_in_child=lambda: 1 / 0)
+"""
+
 
 class Processes(FlowTest):
     def test_group_descriptors_and_environment(self):
@@ -158,6 +173,14 @@ class Processes(FlowTest):
         id, conversation = host.fork()
         self.assertEqual(host.wait_exit(id)["signal"], signal.SIGTERM)
         conversation.close()
+
+    def test_what_a_hook_starts_can_be_asked_to_end(self):
+        """A thread that begins in a fork has the signals blocked that are blocked then, and so has what it starts."""
+        host = self.steps("started[0].join(); self.ended = started[1].wait(60); self.next(self.end)", classbody=HOOKED)
+        result = host.task("s0")
+        self.assertOk(result)
+        self.assertEqual(result.values()["ended"], -signal.SIGTERM)
+        self.assertEqual(result.stderr.count("ZeroDivisionError"), 1, result.stderr)
 
     def test_many_tasks(self):
         """What the fork server does for those that follow changes nothing for them."""
