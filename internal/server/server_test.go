@@ -332,8 +332,12 @@ func TestGracefulEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
+	began := time.Now()
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("it took %s", took)
 	}
 	if _, err := io.ReadAll(res.Body); err != nil { // so end those that kept it for as long as it waits
 		t.Errorf("the stream was cut off: %v", err)

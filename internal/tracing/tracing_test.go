@@ -112,7 +112,7 @@ func TestACollectorThatTakesNothing(t *testing.T) {
 			for range 3 * queued {
 				tr.Attempt(tr.NewSpan(), "s", attempt(0, metastore.AttemptSucceeded), "")
 			}
-			if took := time.Since(start); took > requestTime { // that of the first, if it waited for it
+			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("the run waited %s", took)
 			}
 			hard := make(chan struct{})
@@ -123,7 +123,7 @@ func TestACollectorThatTakesNothing(t *testing.T) {
 			if !strings.HasPrefix(lost, "24577 spans ") || strings.Contains(lost, "secret") {
 				t.Error(lost)
 			}
-			if took := time.Since(start); took > endTime+requestTime {
+			if took := time.Since(start); took > endTime+2*time.Second {
 				t.Errorf("the end took %s", took)
 			}
 		})

@@ -235,7 +235,7 @@ func TestForkedAhead(t *testing.T) {
 	}
 	for _, pid := range waiting {
 		syscall.Kill(pid, syscall.SIGKILL)
-		for limit := time.Now().Add(time.Minute); alive(pid) && time.Now().Before(limit); {
+		for limit := time.Now().Add(10 * time.Second); alive(pid) && time.Now().Before(limit); {
 			runtime.Gosched()
 		}
 	}
@@ -283,7 +283,7 @@ func TestForkServerDies(t *testing.T) {
 		t.Errorf("exit %+v, want one that tells of the fork server", o.exit)
 	}
 	// Its streams have ended, so it is past all user code; what is left is for the kernel to clear away.
-	for limit := time.Now().Add(time.Minute); alive(o.pid); runtime.Gosched() {
+	for limit := time.Now().Add(10 * time.Second); alive(o.pid); runtime.Gosched() {
 		if time.Now().After(limit) {
 			t.Fatal("the task outlived its fork server")
 		}
@@ -320,7 +320,7 @@ func TestKillOfAForkServerThatDoesNotListen(t *testing.T) {
 	if o.exit.Signal != int(syscall.SIGKILL) {
 		t.Errorf("exit %+v, want the end by SIGKILL", o.exit)
 	}
-	for limit := time.Now().Add(time.Minute); alive(o.pid); runtime.Gosched() {
+	for limit := time.Now().Add(10 * time.Second); alive(o.pid); runtime.Gosched() {
 		if time.Now().After(limit) {
 			t.Fatal("the task outlived its fork server")
 		}
