@@ -14,6 +14,9 @@
 // but a note that names what is large and what to do. A file that cannot be read
 // is left out and noted. Errors are for a cancelled context and a missing folder.
 //
+// A flow may name files and folders from elsewhere: see [Source]. Where the flow's
+// folder has a file of the same name, that one is taken.
+//
 // Links to files are followed. So are links to folders, except to one that holds
 // the link itself, but not further links below them, and only while they are
 // small, each and together: a link is how data sets come into a project too.
@@ -28,7 +31,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -54,8 +56,16 @@ type Options struct {
 	Dir        string   // the flow's folder
 	Suffixes   []string // of file names; nil for [DefaultSuffixes]
 	Include    []string // paths below Dir, with slashes, that are taken whatever their suffix, such as the flow's file
+	Sources    []Source // from elsewhere
 	MaxBytes   int64    // of all files together; 0 for [DefaultMaxBytes]
 	MaxEntries int      // directory entries looked at; 0 for [DefaultMaxEntries]
+}
+
+// Source is a file or a folder from elsewhere that is taken along.
+type Source struct {
+	Path     string   // where it is
+	Name     string   // in the package, with slashes
+	Suffixes []string // of a folder's files; nil for [DefaultSuffixes]. A file is taken whatever its suffix
 }
 
 // maxNames is how many of the files and links that are left out a note names.
@@ -74,9 +84,11 @@ func ParseSuffixes(list string) []string {
 
 // File is a file that a listing found.
 type File struct {
-	Path       string // below the folder, with slashes
+	Path       string // in the package, with slashes
 	Size       int64
 	Executable bool
+
+	at string // where it is
 }
 
 // Listing is what of a folder is to be packed.
@@ -86,7 +98,7 @@ type Listing struct {
 	Note  string // why no package will be taken, or what was left out; usually empty
 	Over  bool   // a limit was exceeded: there will be no package
 
-	dir string
+	dir string // the flow's folder
 	max int64
 }
 
@@ -149,15 +161,30 @@ func (l *Listing) Pack(ctx context.Context) (*Package, error) {
 		return nil, fault.Wrap(fault.Internal, "pack code", err)
 	}
 	p.Data = enc.EncodeAll(archive.Bytes(), nil)
-	if len(notes) > 0 {
-		slices.Sort(notes)
-		more := ""
-		if n := len(notes); n > maxNames {
-			notes, more = notes[:maxNames], fmt.Sprintf(" and %d more", n-maxNames)
-		}
-		p.Note = join(p.Note, "Left out of the code package: "+strings.Join(notes, "; ")+more+".")
-	}
+	p.Note = join(p.Note, leftOut(notes))
 	return p, nil
+}
+
+// leftOut is the note for files that cannot be read, each with the reason; "" if there are none.
+func leftOut(files []string) string {
+	if len(files) == 0 {
+		return ""
+	}
+	slices.Sort(files)
+	more := ""
+	if n := len(files); n > maxNames {
+		files, more = files[:maxNames], fmt.Sprintf(" and %d more", n-maxNames)
+	}
+	return "Left out of the code package: " + strings.Join(files, "; ") + more + "."
+}
+
+// reason is what is wrong with a file, without its name.
+func reason(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return err.Error()
 }
 
 // read returns the contents of the listed files, nil for one that cannot be read.
@@ -175,18 +202,14 @@ func (l *Listing) read(ctx context.Context) (contents [][]byte, notes []string, 
 					return
 				}
 				f := l.Files[i]
-				b, err := readFile(filepath.Join(l.dir, filepath.FromSlash(f.Path)), f.Size)
+				b, err := readFile(f.at, f.Size)
 				// A file may have grown since it was listed, but not without end.
 				if err == nil && total.Add(int64(len(b))-f.Size) > 2*l.max {
 					err = errors.New("it has grown")
 				}
 				if err != nil {
-					var path *os.PathError
-					if errors.As(err, &path) {
-						err = path.Err
-					}
 					mu.Lock()
-					notes = append(notes, f.Path+": "+err.Error())
+					notes = append(notes, f.Path+": "+reason(err))
 					mu.Unlock()
 					continue
 				}
@@ -253,8 +276,8 @@ func size(n int64) string {
 }
 
 func join(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + " " + b
 }

@@ -116,6 +116,41 @@ func TestWhatIsTaken(t *testing.T) {
 	}
 }
 
+func TestSources(t *testing.T) {
+	dir, src := t.TempDir(), t.TempDir()
+	write(t, dir, map[string]string{"flow.py": "flow", "lib/own.py": "own", "data.CSV": "rows"})
+	write(t, src, map[string]string{
+		"lib/own.py": "other", "lib/a.py": "a", "lib/deep/b.PY": "b", "lib/c.yaml": "c", "lib/.hidden.py": "no", "settings.toml": "t",
+		"linked/d.py": "d", "lib/link": "-> ../linked",
+	})
+	options := Options{Dir: dir, Suffixes: []string{".py", ".csv"}, Sources: []Source{
+		{Path: filepath.Join(src, "lib"), Name: "lib"},
+		{Path: filepath.Join(src, "lib"), Name: "vendor/copy", Suffixes: []string{".yaml"}},
+		{Path: filepath.Join(src, "settings.toml"), Name: "settings.toml"},
+		{Path: filepath.Join(src, "gone"), Name: "gone"},
+	}}
+	p := pack(t, options)
+	want := map[string]string{
+		"flow.py": "flow", "lib/own.py": "own", "data.CSV": "rows", "lib/a.py": "a", "lib/deep/b.PY": "b", "lib/link/d.py": "d",
+		"vendor/copy/c.yaml": "c", "settings.toml": "t",
+	}
+	if got := unpacked(t, p); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+	if want := "Left out of the code package: " + filepath.Join(src, "gone") + ": no such file or directory."; p.Note != want {
+		t.Errorf("note %q, want %q", p.Note, want)
+	}
+
+	options.MaxEntries = 6 // the flow's folder has 4
+	if p := pack(t, options); p.Data != nil || !strings.Contains(p.Note, "lib (") {
+		t.Errorf("over entries: %d bytes, %q", len(p.Data), p.Note)
+	}
+	options.MaxEntries, options.MaxBytes = 0, 8
+	if p := pack(t, options); p.Data != nil || !strings.Contains(p.Note, "No code package was taken") {
+		t.Errorf("over bytes: %d bytes, %q", len(p.Data), p.Note)
+	}
+}
+
 func TestSameContentSameBytes(t *testing.T) {
 	files := map[string]string{}
 	for i := range 300 {

@@ -30,48 +30,50 @@ func List(ctx context.Context, o Options) (*Listing, error) {
 	if o.MaxEntries <= 0 {
 		o.MaxEntries = DefaultMaxEntries
 	}
-	w := walker{Options: o, l: &Listing{dir: o.Dir, max: o.MaxBytes}, have: map[string]bool{}}
-	if err := w.walk(ctx, ""); err != nil {
-		if ctx.Err() != nil {
-			return nil, fault.Wrap(fault.Interrupted, "list code", err)
-		}
+	l := &Listing{dir: o.Dir, max: o.MaxBytes}
+	w := walker{Source: Source{Path: o.Dir, Suffixes: o.Suffixes}, found: &found{l: l, have: map[string]bool{}, max: o.MaxEntries}}
+	if err := w.walk(ctx, ""); err != nil && ctx.Err() == nil {
 		return nil, fault.New(fault.NotFound, "the flow's folder cannot be read").On(o.Dir).Because(err)
 	}
-	w.include()
-	slices.Sort(w.links) // which of many are left out does not depend on the disk
-	for _, link := range w.links {
-		if w.over {
-			break
-		}
-		if err := w.follow(ctx, link); err != nil {
-			return nil, fault.Wrap(fault.Interrupted, "list code", err)
-		}
+	w.include(o.Include)
+	w.followLinks(ctx)
+	for _, s := range o.Sources {
+		w.take(ctx, s)
 	}
-	l := w.l
+	if err := ctx.Err(); err != nil {
+		return nil, fault.Wrap(fault.Interrupted, "list code", err)
+	}
 	slices.SortFunc(l.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 	switch {
 	case w.over:
-		l.Over, l.Note = true, w.overEntries()
+		l.Over, l.Note = true, w.overEntries(o.Dir)
 	case l.Bytes > o.MaxBytes:
 		l.Over, l.Note = true, l.overBytes()
-	case len(w.skipped) > 0:
-		l.Note = w.leftOut()
+	default:
+		l.Note = join(w.skippedLinks(), leftOut(w.missing))
 	}
 	return l, nil
 }
 
-// walker is one walk over a folder.
+// walker is one walk over a folder: the flow's, whose files have no name before theirs, or a source's.
 type walker struct {
-	Options
+	Source
+	*found
+	links  []string // to folders, below the folder
+	linked bool     // the walk is below such a link
+}
+
+// found is what walks have found together.
+type found struct {
 	l       *Listing
 	have    map[string]bool
+	max     int // entries that may be looked at
 	entries int
 	over    bool
-	counts  []folderCount // folders with many entries
-	links   []string      // links to folders, below Dir
-	linked  bool          // the walk is below such a link
-	below   int           // entries looked at below all of them
-	skipped []string      // those that are left out
+	counts  []folderCount
+	below   int      // entries looked at below links to folders
+	skipped []string // links that are left out
+	missing []string // sources that cannot be read, each with the reason
 }
 
 type folderCount struct {
@@ -124,7 +126,7 @@ func (w *walker) walk(ctx context.Context, start string) error {
 
 // readDir returns a folder's entries as far as the walk may still go.
 func (w *walker) readDir(rel string) ([]fs.DirEntry, error) {
-	f, err := os.Open(filepath.Join(w.Dir, filepath.FromSlash(rel)))
+	f, err := os.Open(w.at(rel))
 	if err != nil {
 		return nil, err
 	}
@@ -132,17 +134,17 @@ func (w *walker) readDir(rel string) ([]fs.DirEntry, error) {
 	var all []fs.DirEntry
 	for {
 		// One more than is allowed tells that there are too many.
-		some, err := f.ReadDir(min(1024, w.MaxEntries-w.entries+1))
+		some, err := f.ReadDir(min(1024, w.max-w.entries+1))
 		all = append(all, some...)
 		w.entries += len(some)
-		if w.entries > w.MaxEntries {
+		if w.entries > w.max {
 			w.over = true
 		}
 		if err != nil || w.over || len(some) == 0 {
 			if err == io.EOF || len(all) > 0 {
 				err = nil
 			}
-			w.counts = append(w.counts, folderCount{rel, len(all)})
+			w.counts = append(w.counts, folderCount{path.Join(w.Name, rel), len(all)})
 			return all, err
 		}
 	}
@@ -150,27 +152,35 @@ func (w *walker) readDir(rel string) ([]fs.DirEntry, error) {
 
 func (w *walker) wanted(name string) bool {
 	for _, s := range w.Suffixes {
-		if strings.HasSuffix(name, s) {
+		if n := len(name) - len(s); n >= 0 && strings.EqualFold(name[n:], s) {
 			return true
 		}
 	}
 	return false
 }
 
+// at is where something below the folder is.
+func (w *walker) at(rel string) string { return filepath.Join(w.Path, filepath.FromSlash(rel)) }
+
 func (w *walker) add(rel string, info fs.FileInfo) {
-	if w.have[rel] {
+	w.put(File{
+		Path: path.Join(w.Name, rel), Size: info.Size(), Executable: info.Mode().Perm()&0o100 != 0, at: w.at(rel),
+	})
+}
+
+// put adds a file, unless there is one of its name.
+func (f *found) put(file File) {
+	if f.have[file.Path] {
 		return
 	}
-	w.have[rel] = true
-	w.l.Bytes += info.Size()
-	w.l.Files = append(w.l.Files, File{
-		Path: rel, Size: info.Size(), Executable: info.Mode().Perm()&0o100 != 0,
-	})
+	f.have[file.Path] = true
+	f.l.Bytes += file.Size
+	f.l.Files = append(f.l.Files, file)
 }
 
 // link looks where a link leads.
 func (w *walker) link(rel string) {
-	info, err := os.Stat(filepath.Join(w.Dir, filepath.FromSlash(rel)))
+	info, err := os.Stat(w.at(rel))
 	switch {
 	case err != nil:
 	case info.Mode().IsRegular() && w.wanted(path.Base(rel)):
@@ -180,58 +190,82 @@ func (w *walker) link(rel string) {
 	}
 }
 
-// follow lists what is below a link to a folder, or leaves all of it out. Below all links together, as many entries
-// are looked at as in the folder itself.
-func (w *walker) follow(ctx context.Context, rel string) error {
-	at := filepath.Join(w.Dir, filepath.FromSlash(rel))
-	target, err := filepath.EvalSymlinks(at)
-	if err != nil {
-		return nil
+func (w *walker) followLinks(ctx context.Context) {
+	slices.Sort(w.links) // which of many are left out does not depend on the disk
+	for _, link := range w.links {
+		if !w.over {
+			w.follow(ctx, link)
+		}
 	}
-	holder, err := filepath.EvalSymlinks(filepath.Dir(at))
+}
+
+// follow lists what is below a link to a folder, or leaves all of it out. Below all links together, as many entries
+// are looked at as in the folders themselves.
+func (w *walker) follow(ctx context.Context, rel string) {
+	target, err := filepath.EvalSymlinks(w.at(rel))
 	if err != nil {
-		return nil
+		return
+	}
+	holder, err := filepath.EvalSymlinks(filepath.Dir(w.at(rel)))
+	if err != nil {
+		return
 	}
 	if up, err := filepath.Rel(target, holder); err != nil || up == "." || filepath.IsLocal(up) {
-		return nil // it holds the link itself
+		return // it holds the link itself
 	}
-	sub := walker{Options: w.Options, l: &Listing{}, have: map[string]bool{}, linked: true}
-	sub.MaxEntries = min(linkEntries, w.MaxEntries-w.below)
-	if sub.over = sub.MaxEntries <= 0; !sub.over {
+	sub := walker{Source: w.Source, linked: true}
+	sub.found = &found{l: &Listing{}, have: map[string]bool{}, max: min(linkEntries, w.max-w.below)}
+	if sub.over = sub.max <= 0; !sub.over {
 		if err := sub.walk(ctx, rel); err != nil {
-			return ctx.Err()
+			return
 		}
 		w.below += sub.entries
 	}
 	if sub.over {
-		w.skipped = append(w.skipped, rel)
-		return nil
+		w.skipped = append(w.skipped, path.Join(w.Name, rel))
+		return
 	}
 	for _, f := range sub.l.Files {
-		if !w.have[f.Path] {
-			w.have[f.Path] = true
-			w.l.Bytes += f.Size
-			w.l.Files = append(w.l.Files, f)
-		}
+		w.put(f)
 	}
-	return nil
+}
+
+// take adds what is from elsewhere.
+func (w *walker) take(ctx context.Context, s Source) {
+	info, err := os.Stat(s.Path)
+	if err == nil && !info.IsDir() {
+		w.put(File{Path: s.Name, Size: info.Size(), Executable: info.Mode().Perm()&0o100 != 0, at: s.Path})
+		return
+	}
+	if s.Suffixes == nil {
+		s.Suffixes = ParseSuffixes(DefaultSuffixes)
+	}
+	sub := walker{Source: s, found: w.found}
+	if err == nil {
+		err = sub.walk(ctx, "")
+	}
+	if err != nil && ctx.Err() == nil {
+		w.missing = append(w.missing, s.Path+": "+reason(err))
+		return
+	}
+	sub.followLinks(ctx)
 }
 
 // include adds the files that are taken whatever their name.
-func (w *walker) include() {
-	for _, name := range w.Include {
+func (w *walker) include(names []string) {
+	for _, name := range names {
 		rel := path.Clean(name)
 		if !filepath.IsLocal(filepath.FromSlash(rel)) {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(w.Dir, filepath.FromSlash(rel)))
+		info, err := os.Stat(w.at(rel))
 		if err == nil && info.Mode().IsRegular() {
 			w.add(rel, info)
 		}
 	}
 }
 
-func (w *walker) overEntries() string {
+func (w *found) overEntries(dir string) string {
 	slices.SortStableFunc(w.counts, func(a, b folderCount) int { return cmp.Compare(b.n, a.n) })
 	var names []string
 	for _, c := range w.counts[:min(3, len(w.counts))] {
@@ -239,17 +273,20 @@ func (w *walker) overEntries() string {
 	}
 	return fmt.Sprintf("No code package was taken: there are more than %d files and folders in %s. Most are in: %s. "+
 		"Move data out of the flow's folder, or keep the flow in a folder of its own.",
-		w.MaxEntries, w.Dir, strings.Join(names, ", "))
+		w.max, dir, strings.Join(names, ", "))
 }
 
-// leftOut is the note for links that are not followed.
-func (w *walker) leftOut() string {
+// skippedLinks is the note for links that are not followed.
+func (w *found) skippedLinks() string {
+	if len(w.skipped) == 0 {
+		return ""
+	}
 	names, more := w.skipped, ""
 	if n := len(names); n > maxNames {
 		names, more = names[:maxNames], fmt.Sprintf(" and %d more", n-maxNames)
 	}
 	return fmt.Sprintf("Left out of the code package: what is below the link %s%s (more than %d files and folders below one link, or %d below all).",
-		strings.Join(names, ", "), more, linkEntries, w.MaxEntries)
+		strings.Join(names, ", "), more, linkEntries, w.max)
 }
 
 func skipFolder(name string) bool {

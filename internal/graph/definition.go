@@ -31,6 +31,7 @@ type Flow struct {
 	Constants  []Constant  `json:"constants,omitempty"`
 	Decorators []Decorator `json:"decorators,omitempty"`  // flow decorators, nearest the class first
 	ForkUnsafe string      `json:"fork_unsafe,omitempty"` // why tasks must not be forked; empty if they may
+	Package    *Package    `json:"package,omitempty"`     // nil if its code is what is in its folder
 	Reads      *Reads      `json:"reads,omitempty"`       // nil if tasks read when the code first touches an artifact
 	Mistakes   []Mistake   `json:"mistakes,omitempty"`    // what is wrong and nothing else here shows
 }
@@ -54,6 +55,19 @@ func (f *Flow) Warnings() []Mistake {
 		}
 	}
 	return all
+}
+
+// Package is what belongs to the code of a flow besides the source files of its folder.
+type Package struct {
+	Suffixes []string        `json:"suffixes,omitempty"` // of more files of the folder
+	Sources  []PackageSource `json:"sources,omitempty"`
+}
+
+// PackageSource is a file or folder from elsewhere.
+type PackageSource struct {
+	Path     string   `json:"path"`               // absolute
+	Name     string   `json:"name"`               // in the package
+	Suffixes []string `json:"suffixes,omitempty"` // of the files of a folder that count; empty for the usual ones
 }
 
 // Reads is what every task of a flow reads before its step runs. It may be sent ahead.

@@ -3,9 +3,12 @@ package service
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/levadahq/levada/internal/codepack"
+	"github.com/levadahq/levada/internal/graph"
 	"github.com/levadahq/levada/internal/metastore"
 )
 
@@ -18,6 +21,31 @@ func (f *flow) packLater(ctx context.Context, o codepack.Options) {
 		f.code = make(chan code, 1)
 		go func() { f.code <- packCode(ctx, o) }()
 	}
+}
+
+// packMore packs what only the definition tells.
+func (f *flow) packMore(ctx context.Context, def *graph.Flow) {
+	switch {
+	case f.program.Path != "" && f.program.Source == "":
+		f.packSource(ctx, def)
+	case f.program.Path == "" && def.Package != nil:
+		o := f.pythonCode() // anew: what was begun before is not waited for
+		o.Suffixes = slices.Concat(o.Suffixes, def.Package.Suffixes)
+		for _, s := range def.Package.Sources {
+			o.Sources = append(o.Sources, codepack.Source{Path: s.Path, Name: s.Name, Suffixes: s.Suffixes})
+		}
+		f.packLater(ctx, o)
+	}
+}
+
+// pythonCode says what the code package of a flow in Python holds: its folder.
+func (f *flow) pythonCode() codepack.Options {
+	suffixes := f.src.CodeSuffixes
+	if suffixes == nil {
+		suffixes = codepack.ParseSuffixes(codepack.DefaultSuffixes)
+	}
+	dir, file := filepath.Split(f.src.File)
+	return codepack.Options{Dir: filepath.Clean(dir), Suffixes: suffixes, Include: []string{file}}
 }
 
 // packCode packs the code of a flow and asks git about it, both at once.

@@ -53,9 +53,6 @@ func (f *flow) codeOptions(folder string) codepack.Options {
 
 // packSource packs the code of a program that was built elsewhere, if its source is on this machine.
 func (f *flow) packSource(ctx context.Context, def *graph.Flow) {
-	if f.program.Path == "" || f.program.Source != "" {
-		return
-	}
 	if st, err := os.Stat(def.File); err == nil && st.Mode().IsRegular() && filepath.Ext(def.File) == ".go" {
 		f.packLater(ctx, f.codeOptions(filepath.Dir(def.File)))
 		return

@@ -10,7 +10,6 @@ package service
 import (
 	"context"
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/levadahq/levada/internal/codepack"
@@ -145,7 +144,7 @@ func (s *Service) Open(ctx context.Context, src FlowSource) (OpenFlow, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.packLater(ctx, codepack.Options{Dir: filepath.Dir(file), Suffixes: src.CodeSuffixes, Include: []string{filepath.Base(file)}})
+	f.packLater(ctx, f.pythonCode())
 	return f.start(ctx, worker.Spec{
 		File: file, Module: src.Module, Python: f.python, SDK: sdk, Stdout: src.Stdout, Stderr: src.Stderr,
 		HandedFD: src.HandedFD, HandedPID: src.HandedPID,
@@ -166,7 +165,7 @@ func (f *flow) start(ctx context.Context, spec worker.Spec) (OpenFlow, error) {
 		return nil, orMissing(ctx, err, spec)
 	}
 	def := f.pool.Definition()
-	f.packSource(ctx, def)
+	f.packMore(ctx, def)
 	if err := f.decorate(def); err != nil {
 		f.Close()
 		return nil, err

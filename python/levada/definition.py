@@ -252,6 +252,12 @@ def describe(flow_class, flow_file, fork_unsafe="", configs=None, values=None):
         definition["decorators"] = _decorators(decorators, own_node)
     if fork_unsafe:
         definition["fork_unsafe"] = fork_unsafe
+    if __spec__.parent + ".packaging" in sys.modules:  # else the flow has none of its decorators
+        from .packaging import described as package_of
+
+        package = package_of(flow_class, flow_file)
+        if package:
+            definition["package"] = package
     known = {}
     if configs:
         definition["configs"] = [config.describe() for config in configs.values()]
