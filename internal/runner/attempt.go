@@ -47,12 +47,8 @@ type attempt struct {
 	series   *usage.Series
 	cgroup   *usage.Cgroup // nil if it has none
 	timers   []*time.Timer
-	deadline *time.Timer    // when the engine ends a step that has outlived its timeout; nil while it is not to
-	after    int            // of how many places that were given up the ends are to be told before
-	gave     int            // the number of its own
-	told     bool           // nothing is kept that there is to tell of it
-	untold   []*Event       // what is kept
-	turn     *time.Timer    // when it is told at the latest; nil if it does not wait for others
+	deadline *time.Timer // when the engine ends a step that has outlived its timeout; nil while it is not to
+	news     news
 	shared   bool           // it has no process of its own: see many
 	talk     func()         // what holds the conversation; nil is converse
 	span     tracing.SpanID // zero if the run is not traced
@@ -72,7 +68,7 @@ const (
 
 // newAttempt makes the records of an attempt that is to be started.
 func (r *Runner) newAttempt(l engine.Launch) *attempt {
-	a := &attempt{r: r, launch: l, live: allParts, span: r.Trace.NewSpan(), after: r.freed}
+	a := &attempt{r: r, launch: l, live: allParts, span: r.Trace.NewSpan(), news: news{begun: r.places.givenUp}}
 	r.active[l.Task] = a
 	now := r.Now()
 	a.task = metastore.Task{
@@ -255,9 +251,7 @@ func (a *attempt) giveUpPlace() {
 func (a *attempt) freePlace() {
 	a.free = true
 	if !a.shared {
-		a.r.freed++
-		a.gave = a.r.freed
-		a.r.ending = append(a.r.ending, a)
+		a.r.places.giveUp(a)
 	}
 	a.r.apply(engine.PlaceFreed{Task: a.launch.Task, Attempt: a.launch.Attempt})
 }

@@ -9,7 +9,7 @@ func (r *Runner) Beat() { r.beat() }
 func (r *Runner) SetTimeoutGrace(d time.Duration) { r.timeoutGrace = d }
 
 // SetHeldAtMost changes how long what there is to tell of an attempt may be held.
-func (r *Runner) SetHeldAtMost(d time.Duration) { r.heldAtMost = d }
+func (r *Runner) SetHeldAtMost(d time.Duration) { r.places.heldAtMost = d }
 
 // SetOOMKills replaces what the kernel tells of the processes that it has killed because memory ran out.
 func (r *Runner) SetOOMKills(f func() int64) { r.ooms.kills = f }

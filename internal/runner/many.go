@@ -252,7 +252,7 @@ func (m *many) tell(all []*attempt) error {
 		f.Items, body = append(f.Items, len(item)), append(body, item)
 	}
 	for _, a := range all {
-		a.told = true // of so many, none waits for others
+		a.news.told = true // of so many, none waits for others
 		a.emit(&Event{Kind: TaskStarted, Fallback: a.launch.Fallback})
 	}
 	frame, err := protocol.AppendFrame(nil, f, body...)

@@ -141,10 +141,8 @@ type Runner struct {
 	lists    foreachLists
 	started  time.Time
 	stopping bool
-	waiting  bool       // it was told that the run waits for its records
-	freed    int        // places that attempts with a process of their own have given up
-	ending   []*attempt // those of which the end has not been told, in the order in which they did so
-	held     []*attempt // those of which what there is to tell is held
+	waiting  bool // it was told that the run waits for its records
+	places   places
 	finish   *engine.Finish
 	sampling bool
 	many     *many                    // nil before the first task that has no process of its own
@@ -154,7 +152,6 @@ type Runner struct {
 	ooms ooms
 
 	timeoutGrace time.Duration // but for tests, the constant
-	heldAtMost   time.Duration // but for tests, the constant
 
 	fatal error // the store failed: nothing more can be recorded
 }
@@ -170,7 +167,7 @@ func New(c Config) *Runner {
 
 		problems: make(map[engine.TaskID]string), hints: make(map[engine.TaskID]string),
 		ooms: ooms{kills: usage.OOMKills}, timeoutGrace: timeoutGrace,
-		heldAtMost: heldAtMost,
+		places: places{heldAtMost: heldAtMost},
 	}
 }
 
@@ -493,9 +490,7 @@ func (r *Runner) end(parent context.Context) (Result, error) {
 		r.warn("%s", untold)
 	}
 	os.Remove(r.LogDir) // fails unless it was made for live cards alone
-	for len(r.held) > 0 {
-		r.held[0].tell()
-	}
+	r.places.tellAll()
 	r.emit(&Event{Kind: RunFinished, Status: res.Status, Step: res.FailedStep, Task: max(res.FailedTask, 0),
 		Text: res.Problem, Duration: took})
 	return res, err
