@@ -13,7 +13,7 @@ import (
 )
 
 // referenceVersion is the Metaflow that Levada is compared with.
-const referenceVersion = "2.19.38"
+const referenceVersion = "2.19.39"
 
 type options struct {
 	quick     bool

@@ -30,7 +30,7 @@ import (
 )
 
 // metaflowVersion is the Metaflow that records its runs here.
-const metaflowVersion = "2.19.38"
+const metaflowVersion = "2.19.39"
 
 // metaflow returns a Python that has Metaflow, as it comes from the package index. It is made
 // once, in the repository's folder for tools.

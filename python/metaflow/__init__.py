@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 globals().update((name, getattr(levada, name)) for name in __all__ if name in vars(levada))
 
 #: The version of Metaflow whose API this is.
-__version__ = "2.19.38"
+__version__ = "2.19.39"
 
 _MODULES = frozenset(
     [

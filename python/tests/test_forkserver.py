@@ -398,7 +398,7 @@ class Processes(FlowTest):
 
     def test_metaflow_and_levada_are_one(self):
         host = self.steps(
-            "import levada, metaflow\nassert levada.FlowSpec is metaflow.FlowSpec and metaflow.__version__ == '2.19.38'\n"
+            "import levada, metaflow\nassert levada.FlowSpec is metaflow.FlowSpec and metaflow.__version__ == '2.19.39'\n"
             "from metaflow.exception import MetaflowException as A\nfrom levada.exceptions import MetaflowException as B\n"
             "assert A is B\nself.next(self.end)"
         )
