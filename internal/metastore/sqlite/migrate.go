@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/levadahq/levada/internal/fault"
@@ -97,27 +98,27 @@ func migrateTo(c *conn, path string, schema int) error {
 			}
 		}
 	}
-	for v.schema < schema {
-		if err := c.script("BEGIN IMMEDIATE"); err != nil {
-			return err
-		}
-		// Another process may have migrated between our look and our lock: one of a newer Levada, further than we can.
-		if v, err = readVersion(c); err == nil {
-			err = v.check(path)
-		}
-		if err == nil && v.schema < schema {
-			err = c.script(migrations()[v.schema] + fmt.Sprintf(`
-				PRAGMA application_id = %d;
-				PRAGMA user_version = %d;`, applicationID, v.schema+1))
-			v.schema++
-		}
-		if err == nil {
-			err = c.script("COMMIT")
-		}
-		if err != nil {
-			c.script("ROLLBACK")
-			return err
-		}
+	if v.schema >= schema {
+		return nil
 	}
-	return nil
+	// All in one transaction, for each waits for the disk.
+	if err := c.script("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	// Another process may have migrated between our look and our lock: one of a newer Levada, further than we can.
+	if v, err = readVersion(c); err == nil {
+		err = v.check(path)
+	}
+	if err == nil && v.schema < schema {
+		err = c.script(strings.Join(migrations()[v.schema:schema], "\n") + fmt.Sprintf(`
+			PRAGMA application_id = %d;
+			PRAGMA user_version = %d;`, applicationID, schema))
+	}
+	if err == nil {
+		err = c.script("COMMIT")
+	}
+	if err != nil {
+		c.script("ROLLBACK")
+	}
+	return err
 }

@@ -14,9 +14,9 @@
 // WAL mode they see the last commit, never wait for the writer, and it does not
 // wait for them.
 //
-// Schema. The files in migrations are applied in the order of their numbers,
-// each in a transaction of its own, when a store is opened; PRAGMA user_version
-// counts those that were. A store that a newer Levada wrote is refused.
+// Schema. The files in migrations are applied in the order of their numbers, all
+// in one transaction, when a store is opened; PRAGMA user_version counts those
+// that were. A store that a newer Levada wrote is refused.
 package sqlite
 
 import (
