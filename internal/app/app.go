@@ -133,6 +133,7 @@ type app struct {
 	dir     string
 	gone    error // why the current folder cannot be read; nil if it can
 	environ []string
+	begun   chan unpacked // of the SDK, for a flow that is about to be opened; nil if there is none
 }
 
 // access is what commands want of the store, as package local has it.
@@ -144,6 +145,7 @@ func (a *app) open(ctx context.Context, where cli.Home) (cli.Store, error) {
 		if err := service.CheckFlow(a.dir, where.Flow); err != nil {
 			return cli.Store{}, err
 		}
+		a.beginSDK() // while the store is opened
 	}
 	if where.Need == cli.NoStore {
 		c := a.complete(local.Machine(a.dir))
@@ -258,7 +260,30 @@ func (a *app) interpreter(ctx context.Context, asked string) (interp.Interpreter
 	return interp.Find(ctx, interp.Query{Explicit: asked, Env: a.environ, Dir: a.dir, CacheDir: filepath.Join(a.cache(), "interp")})
 }
 
-func (a *app) sdk() (string, error) { return unpackSDK(python.Files, a.cache()) }
+// unpacked is where the SDK is.
+type unpacked struct {
+	dir string
+	err error
+}
+
+// beginSDK begins to make the SDK ready: to see whether all of it is there takes some milliseconds.
+func (a *app) beginSDK() {
+	begun := make(chan unpacked, 1)
+	a.begun = begun
+	go func() {
+		dir, err := unpackSDK(python.Files, a.cache())
+		begun <- unpacked{dir, err}
+	}()
+}
+
+func (a *app) sdk() (string, error) {
+	if begun := a.begun; begun != nil {
+		a.begun = nil
+		got := <-begun
+		return got.dir, got.err
+	}
+	return unpackSDK(python.Files, a.cache())
+}
 
 // examineSDK unpacks the SDK if need be and returns its files that are not as they should be.
 func (a *app) examineSDK() (string, []string, error) {

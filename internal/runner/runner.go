@@ -115,8 +115,9 @@ type Config struct {
 	Progress   bool            // whether Watch.Progress is called while the run goes on
 	Hard       <-chan struct{} // closed: kill everything at once
 	Now        func() time.Time
-	Warnings   []string         // to be told when the run has started
-	Carried    []metastore.Task // taken over from the origin of a resumed run, without task 0
+	Warnings   []string          // to be told when the run has started
+	Carried    []metastore.Task  // taken over from the origin of a resumed run, without task 0
+	Known      []datastore.Layer // of tasks of this run, which need not be read from the store
 }
 
 // Result is how a run ended.
@@ -158,7 +159,7 @@ type Runner struct {
 
 // New prepares a run.
 func New(c Config) *Runner {
-	return &Runner{
+	r := &Runner{
 		Config: c,
 		layers: datastore.NewLayers(c.Store),
 		calls:  newMailbox(),
@@ -169,6 +170,11 @@ func New(c Config) *Runner {
 		ooms: ooms{kills: usage.OOMKills}, timeoutGrace: timeoutGrace,
 		places: places{heldAtMost: heldAtMost},
 	}
+	for _, l := range c.Known {
+		l.Run = c.Run.ID
+		r.layers.Add(l)
+	}
+	return r
 }
 
 // post hands the loop a function to call. It may be called from any goroutine.

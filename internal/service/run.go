@@ -50,6 +50,7 @@ func (s *Service) Run(ctx context.Context, of OpenFlow, o RunOptions) (RunResult
 	policy := s.policy(o)
 	policy.FirstTask = 1
 	w.engine, w.parameters = engine.New(f.graph, policy), params.Display
+	w.known = []datastore.Layer{{Task: 0, Base: -1, Own: params.Artifacts}}
 	w.begin.First = []metastore.Record{first}
 	return s.carry(ctx, f, o, w)
 }
@@ -184,6 +185,7 @@ type work struct {
 	rerun      string
 	warnings   []string
 	parameters map[string]string
+	known      []datastore.Layer
 	spin       *protocol.Spin
 	of         string // the task that is spun
 }
@@ -230,7 +232,7 @@ func (s *Service) carry(ctx context.Context, f *flow, o RunOptions, w work) (Run
 		Pool: f.pool, Pythons: f.made.pythons, Usage: usage.NewSampler(), Trace: s.c.Tracing.Start(run), Cgroups: s.c.Cgroups, Home: s.c.Name, LogDir: logs,
 		MaxLogSize: o.MaxLogSize, Staging: w.staging,
 		Project: w.project, With: f.with, Triggers: o.Triggers, Programs: programs, Watch: o.Watch, Errors: f.err(), Progress: o.Progress, Hard: o.Hard, Now: s.c.Now,
-		Machine: s.machine(), GPUs: s.c.Machine.GPUs, Warnings: warnings, Carried: w.carried,
+		Machine: s.machine(), GPUs: s.c.Machine.GPUs, Warnings: warnings, Carried: w.carried, Known: w.known,
 	})
 	res, err := r.Run(ctx)
 	return RunResult{Run: run.ID, Status: res.Status, FailedStep: res.FailedStep, FailedTask: res.FailedTask, Problem: res.Problem, Lost: res.Lost}, err
