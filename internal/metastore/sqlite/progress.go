@@ -66,6 +66,9 @@ func (b *blocks[T]) forget(run int64) {
 // split tells the runs that are counted by blocks, with their largest id of a task, from the others. largest is a query
 // of that id, b is what is remembered of what is counted.
 func split[T any](ctx context.Context, s *Store, b *blocks[T], runs []int64, largest string) (wide map[int64]int64, others []int64, err error) {
+	if len(runs) > maxRemembered { // nothing of so many would be remembered for long
+		return nil, runs, nil
+	}
 	type sized struct{ run, largest int64 }
 	scan := func(r *row) (sized, error) { return sized{r.integer(), r.integer()}, nil }
 	wide = make(map[int64]int64)
