@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from .exceptions import MetaflowException
 from .graph import place_of
+from .parameters import delete_outside, set_outside
 from .standard import TYPE_CHECKING, library
 
 if TYPE_CHECKING:
@@ -247,19 +248,17 @@ class Config:
     def __get__(self, flow, owner=None) -> "Any":
         if flow is None:
             return self
+        if self._attribute in flow.__dict__:
+            return flow.__dict__[self._attribute]
         if self._value is _UNSET:
             raise MetaflowException("The config '%s' has a value only while the flow runs." % self._name)
         return self._value
 
     def __set__(self, flow, value):
-        raise AttributeError(
-            "Flow parameters and class-level constants are not modifiable: '%s' cannot be set." % self._attribute
-        )
+        set_outside(flow, self._attribute, value)
 
     def __delete__(self, flow):
-        raise AttributeError(
-            "Flow parameters and class-level constants are not modifiable: '%s' cannot be deleted." % self._attribute
-        )
+        delete_outside(flow, self._attribute)
 
     def __repr__(self):
         return "<config %s>" % self._name

@@ -99,6 +99,8 @@ def _describe(flow, setup=None):
             values, configs = prepare(type(flow), known)
         definition, plans = describe(type(flow), flow_file(), safety.fork_unsafe(), configs, values)
         protect_constants(type(flow))
+        for attribute in (*plans.parameters, *(configs or ())):
+            flow.__dict__.pop(attribute, None)  # set by the constructor, which has no say in a run
         frame = {"type": "definition", "definition": definition}
         if setup is not None and known.problems:
             from .configs import all_of

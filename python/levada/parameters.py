@@ -152,14 +152,10 @@ class Parameter:
         return flow._levada_shared(self.attribute, self)
 
     def __set__(self, flow, value):
-        raise AttributeError(
-            "Flow parameters and class-level constants are not modifiable: '%s' cannot be set." % self.attribute
-        )
+        set_outside(flow, self.attribute, value)
 
     def __delete__(self, flow):
-        raise AttributeError(
-            "Flow parameters and class-level constants are not modifiable: '%s' cannot be deleted." % self.attribute
-        )
+        delete_outside(flow, self.attribute)
 
     def __repr__(self):
         return "<parameter %s>" % self.name
@@ -318,6 +314,26 @@ class Parameter:
 
 
 Parameter.__new__.__wrapped__ = Parameter.__init__  # IPython and others show its arguments, not ``*args``
+
+
+def set_outside(flow, attribute, value):
+    """Set a parameter or config of a flow that no run has, as a test does before it calls a step."""
+    if getattr(flow, "_levada", None) is not None:
+        raise AttributeError(
+            "Flow parameters and class-level constants are not modifiable: '%s' cannot be set." % attribute
+        )
+    flow.__dict__[attribute] = value
+
+
+def delete_outside(flow, attribute):
+    """Undo what ``set_outside`` did."""
+    if getattr(flow, "_levada", None) is not None:
+        raise AttributeError(
+            "Flow parameters and class-level constants are not modifiable: '%s' cannot be deleted." % attribute
+        )
+    if attribute not in flow.__dict__:
+        raise AttributeError("The flow has no '%s' of its own that could be deleted." % attribute)
+    del flow.__dict__[attribute]
 
 
 def parameters_of(flow_class):

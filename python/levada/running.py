@@ -16,7 +16,8 @@ _outside = dict.fromkeys((
     "flow_name", "run_id", "step_name", "task_id", "retry_count", "origin_run_id", "pathspec", "task", "run",
     "namespace", "username",
 ))  # fmt: skip
-_given = {}  # by _update_env
+#: What tests of flows and programs around them say there is: by name, it takes precedence.
+_given = {}
 _PROJECT = {
     "project_name": "name",
     "branch_name": "branch",
@@ -93,6 +94,12 @@ def _trigger(task):
     return Trigger.from_runs([Run(pathspec, _namespace_check=False) for pathspec in runs])
 
 
+def _own(name):
+    """The attribute that is meant by ``name``: ``run_id`` where Metaflow keeps it, in ``_run_id``."""
+    public = {"_is_running": "is_running_flow"}.get(name, name[1:])
+    return public if name[:1] == "_" and public in _READ_ONLY else name
+
+
 _ATTRIBUTES = {
     "flow_name": _field("flow"),
     "run_id": _field("run"),
@@ -115,6 +122,10 @@ _ATTRIBUTES = {
     "trigger": _trigger,
     "card": _card,
 }
+
+
+#: What cannot be set by its name, as in Metaflow; the rest of ``current`` anybody may add to.
+_READ_ONLY = frozenset(_outside) | {"is_running_flow", "tags", "tempdir", "parameter_names", "graph", "graph_info"}
 
 
 class Current:
@@ -176,8 +187,12 @@ class Current:
         Current._task.__set__(self, None)
 
     def __getattr__(self, name: str) -> "Any":
-        if name in _given:
-            return _given[name]
+        if _given:
+            if name in _given:
+                return _given[name]
+            if name == "pathspec" and "run_id" in _given:
+                parts = [getattr(self, part) for part in ("flow_name", "run_id", "step_name", "task_id")]
+                return None if None in parts else "/".join(parts)
         task = self._task
         if task is not None:
             read = _ATTRIBUTES.get(name)
@@ -187,14 +202,54 @@ class Current:
             return _outside[name]
         elif name == "graph":
             raise RuntimeError("The graph is known only while a task runs.")
+        if _own(name) != name:
+            return getattr(self, _own(name))
         raise AttributeError("'current' has no attribute '%s' here" % name)
 
     def __setattr__(self, name, value):
-        raise AttributeError("'current' cannot be changed: it has no attribute '%s' that can be set" % name)
+        if name in _READ_ONLY:
+            raise AttributeError(
+                "'%s' of 'current' cannot be set. A test gives it a value with current._update_env({'%s': ...})."
+                % (name, name)
+            )
+        _given[_own(name)] = value
+
+    def __delattr__(self, name):
+        if _given.pop(_own(name), _given) is _given:
+            raise AttributeError("'current' has no attribute '%s' that was set" % name)
 
     def _update_env(self, env):
         """Add attributes, or give some other values, as tests of flows do."""
         _given.update(env)
+
+    def _set_env(
+        self,
+        flow=None,
+        run_id=None,
+        step_name=None,
+        task_id=None,
+        retry_count=None,
+        origin_run_id=None,
+        namespace=None,
+        username=None,
+        metadata_str=None,
+        is_running=True,
+        tags=None,
+    ):
+        """Pretend that a task runs, as tests do of what reads ``current``."""
+        if flow is not None:
+            _given["flow_name"] = flow.name
+        _given.update(
+            run_id=run_id,
+            step_name=step_name,
+            task_id=task_id,
+            retry_count=retry_count,
+            origin_run_id=origin_run_id,
+            namespace=namespace,
+            username=username,
+            tags=tags,
+            is_running_flow=is_running,
+        )
 
     def __contains__(self, name):
         return getattr(self, name, None) is not None
@@ -209,12 +264,12 @@ class Current:
     @property
     def is_running_flow(self) -> bool:
         """Whether this process runs a task."""
-        return self._task is not None
+        return _given.get("is_running_flow", self._task is not None)
 
     @property
     def tempdir(self) -> str:
         """Folder for temporary files: METAFLOW_TEMPDIR, or the working directory."""
-        return environ.get("METAFLOW_TEMPDIR", ".")
+        return _given.get("tempdir") or environ.get("METAFLOW_TEMPDIR", ".")
 
 
 #: The task that runs in this process.
