@@ -11,6 +11,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import types
 import typing
 import unittest
 import unittest.mock
@@ -279,6 +280,27 @@ class ClientTest(unittest.TestCase):
             with self.assertRaises(NameError):
                 typing.get_type_hints(getattr(cls, name).fget)
         self.assertIn("markup", dir(client.Run("Look/1")["start"].task.data))
+
+    def test_what_code_out_there_reads_of_artifacts(self):
+        data = client.Run("Look/1")["start"].task.data
+        for artifacts in (data._artifacts, vars(data)["_artifacts"]):
+            self.assertEqual(artifacts["alpha"].data, 0.5)
+            self.assertEqual({name for name, artifact in artifacts.items() if artifact.id != name}, set())
+            self.assertEqual((artifacts.get("nope"), "nope" in artifacts), (None, False))
+            self.assertIn("markup", dict(artifacts))
+        self.assertEqual(data.alpha, 0.5)
+        again = pickle.loads(pickle.dumps(data))
+        self.assertEqual((again.alpha, "markup" in again, str(again)), (0.5, True, str(data)))
+        self.assertEqual(
+            data._artifacts["alpha"]._object,
+            {"flow_id": "Look", "run_number": "1", "step_name": "start", "task_id": "1", "name": "alpha"},
+        )
+        self.assertEqual(client.Run("Look/1")._object, {"flow_id": "Look", "run_number": "1"})
+
+        made = client.MetaflowData([types.SimpleNamespace(id="a", data=1), types.SimpleNamespace(id="b", data=2)])
+        self.assertEqual((made.b, "a" in made, "c" in made, str(made)), (2, True, False, "<MetaflowData: a, b>"))
+        self.assertEqual((getattr(made, "c", 4), dir(made), made._repr_html_()), (4, ["a", "b"], None))
+        self.assertEqual(client.MetaflowData(client.Run("Look/1")["start"].task).alpha, 0.5)
 
     def test_code(self):
         code = client.Run("Look/1").code

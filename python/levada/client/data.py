@@ -1,5 +1,6 @@
 """Values of artifacts."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from ..artifacts import unpack
@@ -104,50 +105,81 @@ class Siblings:
             at += value["length"]
 
 
+class OfTask(Mapping):
+    """The artifacts of a task by name. What there is, is asked for when somebody wants to know it."""
+
+    def __init__(self, task):
+        self.task = task
+        self._known = None
+
+    def value(self, name):
+        """The value of an artifact; AttributeError if there is none."""
+        found = self.task._values([name])
+        if name not in found:
+            raise AttributeError("the task %s has no artifact '%s'" % (self.task.pathspec, name))
+        return found[name]
+
+    def _all(self):
+        if self._known is None:
+            self._known = {artifact.id: artifact for artifact in self.task}
+        return self._known
+
+    def __getitem__(self, name):
+        return self._all()[name]
+
+    def __iter__(self):
+        return iter(self._all())
+
+    def __len__(self):
+        return len(self._all())
+
+    def __repr__(self):
+        return repr(self._all())
+
+    def __getstate__(self):
+        return {"task": self.task, "_known": None}
+
+
 class MetaflowData:
     """The artifacts of a task as attributes. One is loaded when first touched; AttributeError if there is none."""
 
-    def __init__(self, task):
-        self.__dict__["_task"] = task
-        self.__dict__["_names"] = None
+    def __init__(self, artifacts) -> None:
+        # Metaflow's own attribute, by Metaflow's name: code out there reads it, also as vars(data)["_artifacts"].
+        if not isinstance(artifacts, OfTask):
+            artifacts = {artifact.id: artifact for artifact in artifacts}
+        self._artifacts = artifacts
 
     def __getattr__(self, name: str) -> "Any":
         if name.startswith("_"):
             raise AttributeError(name)
-        found = self._task._values([name])
-        if name not in found:
-            raise AttributeError("the task %s has no artifact '%s'" % (self._task.pathspec, name))
-        value = self.__dict__[name] = found[name]
-        return value
-
-    @property
-    def _artifacts(self):
-        """The artifacts by name: Metaflow's own attribute, which code out there reads."""
-        return {artifact.id: artifact for artifact in self._task}
-
-    def _listed(self):
-        if self._names is None:
-            self.__dict__["_names"] = [artifact.id for artifact in self._task]
-        return self._names
+        artifacts = self._artifacts
+        if isinstance(artifacts, OfTask):
+            value = self.__dict__[name] = artifacts.value(name)
+            return value
+        if name not in artifacts:
+            raise AttributeError("there is no artifact '%s'" % name)
+        return artifacts[name].data
 
     def __contains__(self, name):
-        return name in self._listed()
+        return name in self._artifacts
 
     def __dir__(self):
-        return list(self._listed())
+        return list(self._artifacts)
 
     def __str__(self):
-        return "<MetaflowData: %s>" % ", ".join(self._listed())
+        return "<MetaflowData: %s>" % ", ".join(self._artifacts)
 
     __repr__ = __str__
 
     def _repr_html_(self):
+        if not isinstance(self._artifacts, OfTask):
+            return None
         from . import html
 
-        return html.of_data(self._task)
+        return html.of_data(self._artifacts.task)
 
     def __getstate__(self):
-        return {"_task": self._task, "_names": None}
+        return {"_artifacts": self._artifacts}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

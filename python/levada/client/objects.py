@@ -217,6 +217,11 @@ class MetaflowObject:
             self._parent = parent
         return self._parent
 
+    @property
+    def _object(self):
+        """The ids by the names that they have in Metaflow's records, which code out there reads."""
+        return dict(zip(("flow_id", "run_number", "step_name", "task_id", "name"), self._parts))
+
     def __str__(self):
         if self._attempt is not None:
             return "%s('%s', attempt=%d)" % (type(self).__name__, self.pathspec, self._attempt)

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 from ..exceptions import DataException, MetaflowExceptionWrapper, MetaflowNotFound
 from ..standard import TYPE_CHECKING
-from .data import MetaflowData, decode
+from .data import MetaflowData, OfTask, decode
 from .objects import MetaflowObject, number, when
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ class Task(MetaflowObject):
     @property
     def data(self) -> "Union[MetaflowData, Any]":
         """The artifacts: ``task.data.model`` loads one when it is first touched."""
-        return MetaflowData(self)  # the type is not evaluated in IPython, see TYPE_CHECKING, so it completes artifacts
+        # The type is not evaluated in IPython, see TYPE_CHECKING, so it completes artifacts.
+        return MetaflowData(OfTask(self))
 
     @property
     def artifacts(self) -> "Any":
