@@ -234,3 +234,7 @@ if not TYPE_CHECKING:  # which would take it as a promise that there is any name
 
             return Later(name)
         raise AttributeError("module '%s' has no attribute '%s'" % (__name__, name))
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY, *_CLIENT})

@@ -4,6 +4,8 @@
 ``metaflow.decorators`` has a ``__path__``: that is why modules of which names are listed here have an empty one.
 """
 
+from .standard import library
+
 _CLI = "the commands of a flow are Levada's own (docs/cli.md); start a flow with Runner"
 _GRAPH = "a step's decorators are in current.graph, and a mutator can change them"
 _STORE = "read the artifacts of a task with the Client: Flow, Run, Task"
@@ -154,12 +156,39 @@ _INSTEAD = {
 
 
 def refuse(name):
-    """Raise ModuleNotFoundError if Metaflow has the module or name ``metaflow.<name>``; return if it is not known."""
+    """Raise ModuleNotFoundError if Metaflow has the module or name ``metaflow.<name>``; return if it is not known.
+
+    Metaflow has what packages add to it, too.
+    """
     known = name
     while known and known not in _INSTEAD:
         known = known.rpartition(".")[0]
-    if known:
+    instead = _INSTEAD[known] if known else _added(name)
+    if instead:
         # Without the error's attribute "name": "from ... import" replaces an error that has the name it looks for.
-        raise ModuleNotFoundError(
-            "metaflow.%s is not in Levada: %s. See docs/compatibility.md" % (name, _INSTEAD[known])
-        )
+        raise ModuleNotFoundError("metaflow.%s is not in Levada: %s. See docs/compatibility.md" % (name, instead))
+
+
+def _added(name):
+    """What to say of a name that an installed package adds to ``metaflow``; empty if none does."""
+    if not name.isidentifier():
+        return ""
+    with library():
+        import os
+        import re
+        from glob import escape, glob
+        from importlib.util import find_spec
+
+    # Where such packages list what they add. They are not imported: that fails without Metaflow.
+    named = re.compile(r"""(['"])%s\1|\b(class|def|import) (.*\W)?%s\b""" % (name, name))
+    spec = find_spec("metaflow_extensions")
+    for root in (spec.submodule_search_locations if spec is not None else None) or ():
+        for part in ("plugins", "toplevel"):
+            for path in sorted(glob(os.path.join(escape(root), "*", part, "*.py"))):
+                with open(path, errors="replace") as file:
+                    if any(map(named.search, file)):
+                        return "it comes from %s, which extends Metaflow, and Levada has no such extensions; %s" % (
+                            os.path.dirname(os.path.dirname(path)),
+                            _DECORATOR,
+                        )
+    return ""

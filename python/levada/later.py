@@ -10,6 +10,10 @@ _INSTEAD = {
     ),
     "S3Object": "For objects in a bucket, use a library such as boto3.",
     "Local": "For files use open(), or assign their contents to self.",
+    "FlowGraph": (
+        "`levada --json show FILE` prints the steps of a flow and how they follow each other; "
+        "in a step, current.graph has them."
+    ),
     "DeployTimeField": "A function as the default of a Parameter is called when a run starts.",
 }
 

@@ -62,6 +62,10 @@ if not TYPE_CHECKING:
             raise AttributeError("module 'metaflow' has no attribute '%s'" % name) from None
 
 
+def __dir__():
+    return sorted({*globals(), *__all__, *_MODULES})
+
+
 class _Absent:
     """Asked last for modules, and names, that nobody has: says of Metaflow's what to do instead."""
 

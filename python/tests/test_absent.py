@@ -5,8 +5,10 @@ import importlib
 import importlib.util
 import io
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -46,6 +48,38 @@ class Absent(unittest.TestCase):
         ):
             with self.subTest(statement), self.assertRaisesRegex(ImportError, instead):
                 exec(statement)
+
+    def test_what_an_installed_package_adds_is_named(self):
+        root = tempfile.mkdtemp(prefix="levada-extension-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, root)
+        for path, text in (
+            ("plugins/mfextinit_acme.py", 'STEP_DECORATORS_DESC = [\n    ("telegram", ".wire.Telegram"),\n]\n'),
+            ("plugins/wire.py", "import nosuchmodule\nclass Telegram:\n    name = 'wire_\xe9'\n"),
+            ("toplevel/toplevel.py", "from ..plugins.wire import Morse, Baudot\ndef keyed(): pass\n"),
+        ):
+            path = os.path.join(root, "metaflow_extensions", "acme", path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        sys.path.insert(0, root)
+        self.addCleanup(sys.path.remove, root)
+        for name in ("telegram", "Baudot", "keyed"):
+            with self.subTest(name), self.assertRaises(ImportError) as caught:
+                exec("from metaflow import %s" % name)
+            said = str(caught.exception)
+            self.assertIn("metaflow.%s is not in Levada: it comes from %s/metaflow_ext" % (name, root), said)
+            self.assertIn("derive from UserStepDecorator", said)
+        with self.assertRaisesRegex(ImportError, "cannot import name 'tele'"):
+            exec("from metaflow import tele")
+        self.assertFalse(hasattr(metaflow, "telegram"))
+        self.assertNotIn("metaflow_extensions", sys.modules)
+
+    def test_names_are_listed_before_they_are_asked_for(self):
+        for package in ("metaflow", "levada"):
+            code = "import %s as p; print({'Flow', 'Runner', 'IncludeFile', 'step', 'namespace'} - set(dir(p)))" % package
+            code += "; print([name for name in dir(p) if not hasattr(p, name)])"
+            said = subprocess.check_output([sys.executable, "-c", code], cwd=SDK, text=True)
+            self.assertEqual(said, "set()\n[]\n")
 
     def test_every_form_of_import(self):
         for statement in (
