@@ -23,9 +23,11 @@ def launch(flow):
 def constructor_lost(flow):
     """Say that FlowSpec's constructor was not called, if this flow is what the process is for.
 
-    An object that some other program makes is left alone, as in Metaflow: it may want nothing but the object.
+    An object that some other program makes is left alone, as in Metaflow: it may want nothing but the object. A file
+    that is started without a command is one, too: tests with a flow of their own, which unittest.main() runs.
     """
-    if "LEVADA_CONTROL_FD" in os.environ or "LEVADA_TASK_FD" in os.environ or _is_script(type(flow)):
+    command = any(word[:1] != "-" for word in sys.argv[1:])
+    if "LEVADA_CONTROL_FD" in os.environ or "LEVADA_TASK_FD" in os.environ or command and _is_script(type(flow)):
         launch(flow)  # what describes the flow finds out, and tells the host
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import unittest
@@ -311,6 +312,38 @@ class Broken(FlowTest):
             text=True,
         )
         self.assertEqual((done.stdout, done.stderr), ("1\n", ""))
+
+    def test_a_script_may_test_a_flow_of_its_own(self):
+        path = self.write("""
+            import unittest
+
+            class Bare(FlowSpec):
+                def __init__(self):
+                    pass
+
+                @step
+                def start(self):
+                    self.n = 1
+
+            class BareTest(unittest.TestCase):
+                def test_start(self):
+                    bare = Bare()
+                    bare.start()
+                    self.assertEqual(bare.n, 1)
+
+            if __name__ == "__main__":
+                unittest.main()
+        """)
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path[:2]), LEVADA_BIN=shutil.which("false"))
+        for words in [], ["-v"]:
+            done = subprocess.run([sys.executable, path, *words], env=environment, capture_output=True, text=True)
+            self.assertIn("OK", done.stderr)
+
+        # With a command, it is a flow that is to be run, and what runs flows says what is wrong with it.
+        path = self.write("class F(FlowSpec):\n    def __init__(self):\n        pass\n\nF()\n")
+        for words, code in ([], 0), (["run"], 1), (["--quiet", "run"], 1):
+            done = subprocess.run([sys.executable, path, *words], env=environment, capture_output=True)
+            self.assertEqual(done.returncode, code, words)
 
 
 class ImportTime(FlowTest):
