@@ -7,7 +7,7 @@ are found by their ids. Nothing here raises for a card that is not there: a repo
 from re import compile as pattern
 from uuid import uuid4
 
-from .component import MetaflowCardComponent, new_id, rendered, warn
+from .component import MetaflowCardComponent, UserComponent, new_id, rendered, warn
 from .components import Markdown
 from .exceptions import ComponentOverwriteNotSupportedException
 from .values import is_frame
@@ -162,8 +162,16 @@ class AttachedCard:
             return False
 
     def shown(self):
-        """The components as they are shown now."""
-        return [rendered(component) for component in self.components.values()]
+        """The components as a card gets them: as they are shown now, those of Levada's kind in one section."""
+        components = self.components.values()
+        shown = [rendered(component) for component in components]
+        in_section = any(isinstance(component, UserComponent) for component in components)
+        return [{"type": "section", "contents": shown}] if in_section else shown
+
+    def updated(self):
+        """The components that can change while the task runs, as they are shown now, by id."""
+        components = self.components.values()
+        return {c.component_id: rendered(c) for c in components if c.REALTIME_UPDATABLE}
 
 
 class CardComponentManager:

@@ -40,6 +40,14 @@ class MetaflowCardComponent:
         warn("%s cannot be updated. Put a new one into the card, or use current.card.clear()." % type(self).__name__)
 
 
+class UserComponent(MetaflowCardComponent):
+    """Base of the components that a step puts into its cards, Markdown and the others.
+
+    A card gets the components of the step in one section if one of them is of these, else as they are: cards written
+    for Metaflow expect that.
+    """
+
+
 def new_id(cls):
     """A name for a component of a class: ``markdown_3f9c21``."""
     return "%s_%s" % (cls.__name__.lower(), urandom(3).hex())

@@ -4,14 +4,14 @@ from base64 import b64encode
 from textwrap import dedent
 
 from ..standard import library
-from .component import MetaflowCardComponent, rendered, trouble, warn
+from .component import MetaflowCardComponent, UserComponent, rendered, trouble, warn
 from .values import describe, is_frame, makes_a_frame, plain_number, rows_of, type_of
 
 #: How much of a data frame a table shows unless it is told not to cut it.
 MAX_ROWS, MAX_COLUMNS = 100, 50
 
 
-class Markdown(MetaflowCardComponent):
+class Markdown(UserComponent):
     """Text with headings, lists, tables, code and links, in Markdown. Leading indentation common to all lines is
     cut.
     """
@@ -31,7 +31,7 @@ class Markdown(MetaflowCardComponent):
         return self._described("markdown", source=text if text is None or text.startswith("#") else "\n" + text)
 
 
-class Artifact(MetaflowCardComponent):
+class Artifact(UserComponent):
     """A Python value with its type. ``compressed`` shortens long ones."""
 
     REALTIME_UPDATABLE = True
@@ -50,7 +50,7 @@ class Artifact(MetaflowCardComponent):
         return self._described("artifacts", data=[dict(describe(self._value, self._compressed), name=self._name)])
 
 
-class Table(MetaflowCardComponent):
+class Table(UserComponent):
     """Rows of cells: numbers, texts, or other components. ``headers`` names the columns."""
 
     REALTIME_UPDATABLE = True
@@ -116,7 +116,7 @@ def _cell(value):
     return "<object>" if number is value else _cell(number)
 
 
-class Image(MetaflowCardComponent):
+class Image(UserComponent):
     """A picture: the bytes of a PNG, JPEG, GIF or WebP, a ``data:image/…`` text, or an array of pixels.
 
     ``label`` is shown below it and read out instead of it. With ``disable_updates=False``, ``update`` changes it.
@@ -247,7 +247,7 @@ def _data_url(data, kind):
     return "data:image/%s;base64,%s" % (kind, b64encode(data).decode())
 
 
-class VegaChart(MetaflowCardComponent):
+class VegaChart(UserComponent):
     """A chart described in Vega-Lite. It is drawn when the card is made; docs/cards.md lists what can be drawn."""
 
     REALTIME_UPDATABLE = True
@@ -282,7 +282,7 @@ def _altair(chart):
     return chart.to_dict()
 
 
-class ProgressBar(MetaflowCardComponent):
+class ProgressBar(UserComponent):
     """How much of something is done: ``value`` of ``max``, in ``unit``. ``metadata`` is shown beside it."""
 
     REALTIME_UPDATABLE = True
@@ -308,7 +308,7 @@ class ProgressBar(MetaflowCardComponent):
         return shown
 
 
-class PythonCode(MetaflowCardComponent):
+class PythonCode(UserComponent):
     """Source code: that of a function, or a text."""
 
     def __init__(self, code_func=None, code_string=None) -> None:
@@ -332,7 +332,7 @@ class PythonCode(MetaflowCardComponent):
         return self._described("pythonCode", data=str(self._text))
 
 
-class Error(MetaflowCardComponent):
+class Error(UserComponent):
     """An exception, below a title."""
 
     def __init__(self, exception, title=None) -> None:

@@ -132,7 +132,7 @@ class Publisher:
         """What a card is told of the step's state: the argument ``data`` of its methods."""
         return {
             "user": card.data,
-            "components": {c["id"]: c for c in card.shown() if isinstance(c, dict) and c.get("id")},
+            "components": card.updated(),
             "render_seq": sequence,
             "component_update_ts": time(),
             "mode": mode,
@@ -151,10 +151,7 @@ class Publisher:
         options = card.attributes.get("options") or {}
         graph = self.task.graph()
         steps = graph.get("steps") or {}
-        shown = card.shown()
-        # Metaflow gives a card the step's components in one section, so cards written for it expect that.
-        components = [{"type": "section", "contents": shown}] if shown else []
-        arguments = {"options": options, "components": components, "graph": steps, "flow": self.task.flow}
+        arguments = {"options": options, "components": card.shown(), "graph": steps, "flow": self.task.flow}
         if _names(cls.__init__, "graph_info"):
             arguments["graph_info"] = {name: graph.get(name) for name in ("steps", "start_step", "end_step")}
         try:

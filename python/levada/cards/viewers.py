@@ -4,14 +4,14 @@ from re import compile as pattern
 from time import time
 
 from ..standard import library
-from .component import MetaflowCardComponent, rendered
+from .component import UserComponent, rendered
 from .components import Artifact, Image, Markdown, PythonCode
 from .values import plain_number
 
 _CSS_NAME = pattern(r"-?[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
-class ValueBox(MetaflowCardComponent):
+class ValueBox(UserComponent):
     """One number or short text, large: a metric with its title, what it means, and how it changed.
 
     ``theme`` is one of default, success, warning, danger and bg-gradient-indigo-purple, or a CSS class name.
@@ -80,7 +80,7 @@ def _theme(theme):
     return theme
 
 
-class EventsTimeline(MetaflowCardComponent):
+class EventsTimeline(UserComponent):
     """What happened, newest first: each ``update`` adds an event. The card keeps the last ``max_events``."""
 
     REALTIME_UPDATABLE = True
@@ -148,7 +148,7 @@ class EventsTimeline(MetaflowCardComponent):
         return shown
 
 
-class _Viewer(MetaflowCardComponent):
+class _Viewer(UserComponent):
     """What JSONViewer and YAMLViewer have in common."""
 
     REALTIME_UPDATABLE = True

@@ -14,5 +14,5 @@ from levada.cards import (
     VegaChart as VegaChart,
     YAMLViewer as YAMLViewer,
 )
-from levada.cards.component import MetaflowCardComponent as UserComponent  # noqa: F401
+from levada.cards.component import UserComponent as UserComponent
 from levada.cards.component import with_default_component_id as with_default_component_id
