@@ -52,22 +52,44 @@ def _of_extensions():
 
 
 def _extension_modules():
-    from importlib import import_module
     from os import listdir
     from os.path import isdir, join
 
-    try:
-        root = import_module("metaflow_extensions")
-    except ImportError:
-        return
+    root = _imported("metaflow_extensions")
     for folder in list(getattr(root, "__path__", ())):
         for organisation in sorted(listdir(folder)) if isdir(folder) else ():
             cards = join(folder, organisation, "plugins", "cards")
-            for name in sorted(listdir(cards)) if isdir(cards) else ():
-                if name.startswith(("_", ".")) or not isdir(join(cards, name)):
-                    continue
-                dotted = "metaflow_extensions.%s.plugins.cards.%s" % (organisation, name)
-                try:
-                    yield import_module(dotted)
-                except Exception as error:
-                    warn("the cards of %s could not be imported: %s: %s" % (dotted, type(error).__name__, error))
+            if isdir(cards):
+                yield from _card_modules("metaflow_extensions.%s.plugins.cards" % organisation, cards)
+
+
+def _card_modules(package, folder):
+    """The modules of one organisation that may have ``CARDS``.
+
+    As in Metaflow, a file ``mfextinit_….py`` of the folder, or else its ``__init__.py``, speaks for all of it. Without
+    these, each package in the folder speaks for itself.
+    """
+    from os import listdir
+    from os.path import isdir, join
+
+    names = sorted(listdir(folder))
+    speakers = ["%s.%s" % (package, name[:-3]) for name in names if name[:10] == "mfextinit_" and name[-3:] == ".py"]
+    if not speakers and "__init__.py" in names:
+        speakers = [package]
+    modules = [module for module in map(_imported, speakers) if hasattr(module, "CARDS")]
+    if not modules:
+        packages = [name for name in names if name[0] not in "_." and isdir(join(folder, name))]
+        modules = [_imported("%s.%s" % (package, name)) for name in packages]
+    return [module for module in modules if module is not None]
+
+
+def _imported(name):
+    """A module, or None if there is none, or, with a warning, if it cannot be imported."""
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except Exception as error:
+        if not (isinstance(error, ModuleNotFoundError) and error.name == name):
+            warn("the cards of %s could not be imported: %s: %s" % (name, type(error).__name__, error))
+        return None
