@@ -413,6 +413,11 @@ class Task:
         if self.plan.next is None:
             self.transition = Transition([])
             return
+        gang = self.frame.get("parallel")
+        if gang and gang["node_index"]:
+            # Where a gang goes on, its first node says: the others may return from wherever they are done.
+            self.transition = Transition(list(self.plan.next["targets"]))
+            return
         from .exceptions import MetaflowException
 
         raise MetaflowException(
