@@ -418,6 +418,8 @@ def _parsed(config, text):
         value = loads(text)
     except ValueError as error:
         raise _Problem("configuration value for '%s' is not valid JSON: %s" % (config.name, error)) from None
+    if value is None:
+        return None  # as if the config had no value
     if not isinstance(value, dict):
         raise _Problem("configuration value for '%s' is not a JSON object but %s" % (config.name, type(value).__name__))
     return value
