@@ -138,8 +138,12 @@ func (s *session) survey() *globalOptions {
 	return early
 }
 
-// defaultDecorators are the decorators that the environment adds to all steps.
+// defaultDecorators are the decorators that the environment adds to all steps. They are for runs: to `spin`, which
+// tries a step out, none are added unless it is told so.
 func (s *session) defaultDecorators() []string {
+	if s.inv.command.name == "spin" {
+		return nil
+	}
 	return strings.Fields(s.env.variable("METAFLOW_DEFAULT_DECOSPECS"))
 }
 
