@@ -408,6 +408,14 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(client.Flow("Look").latest_run.id, "2")
         with self.assertRaises(ValueError):
             client.inspect_spin("/nowhere")
+        empty = os.path.join(folder, "flows")
+        os.mkdir(empty)
+        with self.assertRaises(ValueError):
+            client.inspect_spin(empty)
+        client.default_metadata()
+        with unittest.mock.patch.dict(os.environ, LEVADA_HOME=os.path.join(folder, ".levada")):
+            client.inspect_spin(empty)  # its flows keep their runs elsewhere
+            self.assertEqual(client.Run("Look/3")["end"].task.stdout, "no newline\n")
         client.default_metadata()
         client.inspect_spin()
         self.assertEqual(client.Flow("Look").latest_run.id, "2")

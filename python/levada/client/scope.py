@@ -1,5 +1,7 @@
 """What the client looks at: the current namespace and the current store."""
 
+import os
+
 from ..identity import own_namespace
 from .connection import default_store, store_named
 
@@ -75,5 +77,11 @@ def inspect_spin(datastore_root=".") -> None:
     So this is ``metadata(datastore_root)``, and by default changes nothing. Lists leave out what was spun; the pathspec
     that ``spin`` printed names it. ValueError if there is no store.
     """
-    if datastore_root != ".":
+    if datastore_root == ".":
+        return
+    try:
         metadata(datastore_root)
+    except ValueError:
+        # The flows of the folder may keep their runs where LEVADA_HOME or LEVADA_SERVER says, which is looked into.
+        if not (os.path.isdir(datastore_root) and (os.environ.get("LEVADA_HOME") or os.environ.get("LEVADA_SERVER"))):
+            raise
