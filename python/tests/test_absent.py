@@ -38,7 +38,7 @@ class Absent(unittest.TestCase):
             ("from metaflow import torchrun", "@pytorch_parallel sets up"),
             ("from metaflow.metadata_provider.metadata import MetaDatum", "MetaDatum is in metaflow.metadata_provider"),
             ("from metaflow.plugins.cards.card_decorator import CardDecorator", "derive from UserStepDecorator"),
-            ("from metaflow.plugins.cards.card_modules.basic import DagComponent", "derive from MetaflowCardComponent"),
+            ("from metaflow.plugins.cards.card_modules.basic import TaskInfoComponent", "derive from MetaflowCardComp"),
             ("from metaflow.plugins.cards.card_modules.test_cards import TestEditableCard", "Metaflow's own tests"),
             ("from metaflow.plugins.datastores.local_storage import LocalStorage", "with the Client"),
             ("from metaflow.plugins.frameworks.pytorch import setup_torch_distributed", "@pytorch_parallel"),
