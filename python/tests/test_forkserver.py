@@ -112,6 +112,28 @@ os.register_at_fork(after_in_child=lambda: 1 / 0)
 """
 
 
+class Rehearsal(unittest.TestCase):
+    def test_says_nothing_of_a_step_that_is_a_function_of_another_name(self):
+        code = """
+        from metaflow import FlowSpec, step
+        from levada.warmup import warm_up
+
+        @step
+        def load(self):
+            self.next(self.end)
+
+        class Borrowed(FlowSpec):
+            start = load
+
+        warm_up(Borrowed, ["start"], lambda: None)
+        """
+        result = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            env={**os.environ, "PYTHONPATH": PYTHON_DIR}, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        self.assertEqual((result.stderr, result.stdout, result.returncode), ("", "", 0))
+
+
 class Processes(FlowTest):
     def test_group_descriptors_and_environment(self):
         host = self.steps(
