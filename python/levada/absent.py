@@ -155,18 +155,24 @@ _INSTEAD = {
 }
 
 
-def refuse(name):
-    """Raise ModuleNotFoundError if Metaflow has the module or name ``metaflow.<name>``; return if it is not known.
+def instead(name):
+    """What to do instead of using the module or name ``metaflow.<name>``; "" if Metaflow has no such name.
 
     Metaflow has what packages add to it, too.
     """
     known = name
     while known and known not in _INSTEAD:
         known = known.rpartition(".")[0]
-    instead = _INSTEAD[known] if known else _added(name)
-    if instead:
+    why = _INSTEAD[known] if known else _added(name)
+    return why and "metaflow.%s is not in Levada: %s. See docs/compatibility.md" % (name, why)
+
+
+def refuse(name):
+    """Raise ModuleNotFoundError if Metaflow has the module or name ``metaflow.<name>``; return if it is not known."""
+    why = instead(name)
+    if why:
         # Without the error's attribute "name": "from ... import" replaces an error that has the name it looks for.
-        raise ModuleNotFoundError("metaflow.%s is not in Levada: %s. See docs/compatibility.md" % (name, instead))
+        raise ModuleNotFoundError(why)
 
 
 def _added(name):

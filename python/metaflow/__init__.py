@@ -59,7 +59,13 @@ if not TYPE_CHECKING:
         try:
             return getattr(levada, name)
         except AttributeError:
-            raise AttributeError("module 'metaflow' has no attribute '%s'" % name) from None
+            pass
+        why = ""
+        if name[:2] != "__":
+            from levada.absent import instead
+
+            why = instead(name)
+        raise AttributeError(why or "module 'metaflow' has no attribute '%s'" % name)
 
 
 def __dir__():

@@ -81,6 +81,13 @@ class Absent(unittest.TestCase):
             said = subprocess.check_output([sys.executable, "-c", code], cwd=SDK, text=True)
             self.assertEqual(said, "set()\n[]\n")
 
+    def test_an_attribute_says_it_too(self):
+        with self.assertRaisesRegex(AttributeError, r"metaflow.metaflow_environment is not in Levada: Task\(...\)"):
+            metaflow.metaflow_environment.platform  # noqa: B018
+        self.assertFalse(hasattr(metaflow, "checkpoint"))
+        with self.assertRaisesRegex(AttributeError, "module 'metaflow' has no attribute 'nosuch'"):
+            metaflow.nosuch  # noqa: B018
+
     def test_every_form_of_import(self):
         for statement in (
             "import metaflow.plugins.kubernetes",
