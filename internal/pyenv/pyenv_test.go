@@ -268,6 +268,10 @@ func TestAnInterpreterOfAnotherVersion(t *testing.T) {
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "step s asks for Python 3.99") || !strings.Contains(err.Error(), c.Version) {
 		t.Errorf("a version that there is not: %v", err)
 	}
+	_, err = c.Prepare(context.Background(), Request{Steps: []string{"s", "t"}, Python: "3.99"})
+	if err == nil || !strings.Contains(err.Error(), "steps s, t ask for Python 3.99") {
+		t.Errorf("asked for by two steps: %v", err)
+	}
 	_, err = c.Prepare(context.Background(), Request{Steps: []string{"s"}, Managed: true, Conda: map[string]string{"numpy": "1"}})
 	if c.look("conda") == "" && c.look("mamba") == "" && c.look("micromamba") == "" && !fault.Is(err, fault.Unavailable) {
 		t.Errorf("conda packages without conda: %v", err)

@@ -40,8 +40,8 @@ func (c *Cache) findPython(ctx context.Context, r Request) (path, version string
 	}
 	seen = slices.DeleteFunc(append(seen, c.Version), func(v string) bool { return interp.CheckVersion("", v) != nil })
 	slices.SortFunc(seen, compareVersions)
-	return "", "", fault.New(fault.Unavailable, "%s asks for Python %s, but no such interpreter was found. Found: %s",
-		r.who(), r.Python, strings.Join(slices.Compact(seen), ", ")).
+	return "", "", fault.New(fault.Unavailable, "%s for Python %s, but no such interpreter was found. Found: %s",
+		r.does("ask"), r.Python, strings.Join(slices.Compact(seen), ", ")).
 		Do("install it (`uv python install %s`, `pyenv install %s`, your system's packages), or change python= of the step", r.Python, r.Python)
 }
 
@@ -50,7 +50,7 @@ func (r Request) usable(version string) error {
 	if interp.CheckVersion("", version) == nil {
 		return nil
 	}
-	return fault.New(fault.Unavailable, "%s asks for Python %s, and Levada needs %s or later", r.who(), r.Python, interp.MinVersion).
+	return fault.New(fault.Unavailable, "%s for Python %s, and Levada needs %s or later", r.does("ask"), r.Python, interp.MinVersion).
 		Do("change python= of the step")
 }
 

@@ -129,6 +129,14 @@ func (r Request) who() string {
 	return "steps " + strings.Join(r.Steps, ", ")
 }
 
+// does says who does what verb says: "step s asks", "steps a, b ask".
+func (r Request) does(verb string) string {
+	if len(r.Steps) == 1 {
+		verb += "s"
+	}
+	return r.who() + " " + verb
+}
+
 // text is the request for people.
 func (r Request) text() string {
 	var parts []string

@@ -46,7 +46,7 @@ func (c *Cache) tool(r Request) (tool, error) {
 			return &conda{c, name, path, pypi}, nil
 		}
 	}
-	return nil, fault.New(fault.Unavailable, "%s asks for packages from conda (%s), and there is no micromamba, mamba or conda on the PATH", r.who(), r.text()).
+	return nil, fault.New(fault.Unavailable, "%s for packages from conda (%s), and there is no micromamba, mamba or conda on the PATH", r.does("ask"), r.text()).
 		Do("install micromamba, use @pypi if PyPI has the packages, or run with --environment=local in a Python that has them")
 }
 
@@ -143,7 +143,7 @@ func (c *Cache) explain(r Request, tool string, err error) error {
 	if strings.Contains(strings.ToLower(f.output), "hash") {
 		hint = "it is not what was locked; if that is intended, resolve again with --force-rebuild-environments"
 	}
-	return fault.New(fault.Unavailable, "%s needs %s, which %s could not get:\n%s", r.who(), which, tool, indent(f.output)).Do("%s", hint)
+	return fault.New(fault.Unavailable, "%s %s, which %s could not get:\n%s", r.does("need"), which, tool, indent(f.output)).Do("%s", hint)
 }
 
 func indent(text string) string {
