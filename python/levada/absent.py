@@ -154,6 +154,14 @@ _INSTEAD = {
     "version": "metaflow.__version__ has it",
 }
 
+# What people's flows import of Outerbounds' packages and of others that extend Metaflow.
+for _name in (
+    "Snowflake", "anaconda", "anaconda_base", "app_deploy", "apps", "artifact_store_from", "assume_role",
+    "coreweave_checkpoints", "dbt", "get_aws_client", "gpu_profile", "llamacpp", "modal", "nebius_checkpoints",
+    "nim", "nvct", "nvidia", "profilers", "pyspark", "s3_proxy", "snowpark", "vllm", "with_artifact_store",
+):  # fmt: skip
+    _INSTEAD[_name] = _EXTENSION
+
 
 def instead(name):
     """What to do instead of using the module or name ``metaflow.<name>``; "" if Metaflow has no such name.

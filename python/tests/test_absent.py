@@ -35,6 +35,8 @@ class Absent(unittest.TestCase):
         for statement, instead in (
             ("from metaflow import checkpoint", "it comes from a package that extends Metaflow"),
             ("from metaflow import Checkpoint, huggingface_hub", "it comes from a package that extends Metaflow"),
+            ("from metaflow import FlowSpec, step, nim, current, card", "it comes from a package that extends Metaflow"),
+            ("from metaflow.profilers import gpu_profile", "it comes from a package that extends Metaflow"),
             ("from metaflow import torchrun", "@pytorch_parallel sets up"),
             ("from metaflow.metadata_provider.metadata import MetaDatum", "MetaDatum is in metaflow.metadata_provider"),
             ("from metaflow.plugins.cards.card_decorator import CardDecorator", "derive from UserStepDecorator"),
