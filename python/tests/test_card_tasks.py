@@ -146,6 +146,25 @@ class Exits(MetaflowCard):
         self.assertNotIn("levada/cards", self.final[1][1])  # the user's frames, not ours
         self.assertEqual(result.stderr.count("Card render failed with error : "), 8)
 
+    def test_a_card_that_does_not_know_of_the_flow(self):
+        result = self.run_step(
+            "@card(type='old')\n@card(type='open')\nself.next(self.end)",
+            classes="""
+class Old(MetaflowCard):
+    type = "old"
+    def __init__(self, options={}, components=[], graph=None): self.graph = graph
+    def render(self, task): return "old %s" % sorted(self.graph)
+class Open(MetaflowCard):
+    type = "open"
+    def __init__(self, options={}, **kwargs): self.given = kwargs
+    def render(self, task): return "open %s" % sorted(self.given)
+""",
+        )
+        self.assertOk(result)
+        self.assertEqual(result.stderr, "")
+        self.assertEqual(self.final[0][1], "old ['end', 's0']")
+        self.assertEqual(self.final[1][1], "open ['components', 'flow', 'graph']")
+
     def test_sys_exit_in_a_card(self):
         result = self.run_step(
             "@card(type='leaves')\n@card(type='blank')\nself.next(self.end)",

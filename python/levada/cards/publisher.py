@@ -152,6 +152,9 @@ class Publisher:
         graph = self.task.graph()
         steps = graph.get("steps") or {}
         arguments = {"options": options, "components": card.shown(), "graph": steps, "flow": self.task.flow}
+        # Cards of packages that have not changed for years do not know of it, and Metaflow cannot make them any more.
+        if not _names(cls.__init__, "flow", anything=True):
+            del arguments["flow"]
         if _names(cls.__init__, "graph_info"):
             arguments["graph_info"] = {name: graph.get(name) for name in ("steps", "start_step", "end_step")}
         try:
@@ -227,14 +230,16 @@ class Publisher:
         entries.append(entry)
 
 
-def _names(function, parameter):
+def _names(function, parameter, anything=False):
+    """Whether a function has a parameter of this name; with ``anything``, or takes it as one of **kwargs."""
     with library():
         from inspect import signature
 
     try:
-        return parameter in signature(function).parameters
+        parameters = signature(function).parameters
     except (TypeError, ValueError):
-        return False
+        return anything
+    return parameter in parameters or anything and any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _is_json(value):
