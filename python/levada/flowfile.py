@@ -14,9 +14,9 @@ from .wire import Channel, ConversationEnded
 def definition_of(file, python, environment, folder, configs=None):
     """The definition of the flow in ``file``, as a dict, and what is wrong with its configs, or None.
 
-    MetaflowException if the file has no flow. A flow that is shaped by configs is told those of ``configs``:
-    ``config_files`` and ``config_values``, by name. What is wrong with them is no failure here: a resumed run has those
-    of its origin.
+    MetaflowException if the file has no flow. A flow that is shaped by configs is told those that ``configs`` finds in
+    an environment: ``config_files`` and ``config_values``, by name. The file may have set variables of its own. What is
+    wrong with configs is no failure here: a resumed run has those of its origin.
 
     The file is imported in a fresh interpreter, so nothing of it, neither its modules nor its mistakes, stays here.
     """
@@ -36,7 +36,7 @@ def definition_of(file, python, environment, folder, configs=None):
                     stdout=output,
                     stderr=subprocess.STDOUT,
                 )
-            said = _conversation(Channel(ours.fileno()), configs)
+            said = _conversation(Channel(ours.fileno()), environment, configs)
         process.wait()  # the end of the socket ends it
         if said is None:
             output.seek(0)
@@ -48,12 +48,13 @@ def definition_of(file, python, environment, folder, configs=None):
     return said["definition"], said.get("incomplete")
 
 
-def _conversation(channel, configs):
+def _conversation(channel, environment, configs):
     """What the process says of its flow; None if it ends without a word. What it printed tells why."""
     try:
         hello = channel.receive()[0]
         if hello.get("asks"):
-            channel.send({"type": "setup", "user": user_name(), "lenient": True, **(configs or {})})
+            found = configs({**environment, **hello.get("variables", {})}) if configs else {}
+            channel.send({"type": "setup", "user": user_name(), "lenient": True, **found})
         return channel.receive()[0]
     except (ConversationEnded, OSError):
         return None

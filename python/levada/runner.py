@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from threading import get_ident, main_thread
 
 from .commandline import command_words, given_configs, top_words
@@ -340,7 +341,7 @@ class Runner:
         self._folders = []
         self._commands = []
         self._definition, self._incomplete = definition_of(
-            self.flow_file, sys.executable, self.env_vars, self.cwd, given_configs(kwargs, self.env_vars)
+            self.flow_file, sys.executable, self.env_vars, self.cwd, partial(given_configs, kwargs)
         )
 
     def __enter__(self) -> "Runner":

@@ -135,6 +135,31 @@ class Configs(FlowTest):
                 self.assertIn("Bad values passed for configuration options: " + want, str(raised.exception))
 
 
+    def test_the_file_may_say_what_they_are(self):
+        path = self.write("""
+            import json
+            os.environ["METAFLOW_FLOW_CONFIG_VALUE"] = json.dumps({"c": {"title": "size", "n": 3}})
+
+            class F(FlowSpec):
+                c = Config("c", default="nothing.json")
+                size = Parameter(c.title, default=c.n)
+
+                @step
+                def start(self):
+                    self.next(self.end)
+
+                @step
+                def end(self):
+                    pass
+
+            if __name__ == "__main__":
+                F()
+        """)
+        runner = Runner(path, show_output=False, cwd=os.path.dirname(path))
+        self.assertEqual([p["name"] for p in runner._definition["parameters"]], ["size"])
+        self.assertIsNone(runner._incomplete)
+
+
 class Output(FlowTest):
     FLOW = """
         print("x" * 200_000)
