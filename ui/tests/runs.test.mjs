@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { become, results, until, violations, World } from "./world.mjs";
+import { become, pretend, results, until, violations, World } from "./world.mjs";
 
 let w;
 const ids = {};
@@ -256,7 +256,7 @@ test("names that are long make no page wider than the screen, and leave ids in s
   const page = await w.page("/no/such/page");
   await page.route("**/api/v1/runs?*", (route) => route.fulfill({ json: { runs: [one], next: "" } }));
   await page.route("**/api/v1/flows", (route) => route.fulfill({ json: { flows: [{ name: long, runs: 1, latest: one.id, created: one.created }] } }));
-  await page.route(`**/api/v1/runs/${one.id}`, (route) => route.fulfill({ json: one }));
+  await pretend(page, one);
   const widths = async (what, check = () => true) => {
     for (const width of [390, 768, 776, 1024, 1280]) {
       await page.setViewportSize({ width, height: 900 });

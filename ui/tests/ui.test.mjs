@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { become, manyKinds, results, until, violations } from "./world.mjs";
+import { become, manyKinds, pretend, results, until, violations } from "./world.mjs";
 
 let w;
 let ids;
@@ -391,7 +391,7 @@ test("a run of Metaflow: nothing is offered that only Metaflow can do, and no gr
   none(page);
 
   const one = { ...(await (await fetch(`${w.url}/api/v1/runs/${run}`)).json()), status: "died" };
-  await page.route(`**/api/v1/runs/${run}`, (route) => route.fulfill({ json: one }));
+  await pretend(page, one);
   await page.reload();
   await page.getByText(`resume --origin-run-id ${run}`).waitFor();
   assert.equal(await page.getByText("Resume the run to continue").count(), 0);

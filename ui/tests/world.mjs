@@ -22,6 +22,13 @@ export function findBrowser() {
   return found;
 }
 
+// pretend has a page show a run as it is given. News of it, which tell of the run as it is, do not come.
+export async function pretend(page, run) {
+  const address = `**/api/v1/runs/${run.id}`;
+  await page.route(address, (route) => route.fulfill({ json: run }));
+  await page.route(`${address}/events`, (route) => route.fulfill({ contentType: "text/event-stream", body: "retry: 60000\n\n" }));
+}
+
 export class World {
   constructor() {
     this.dir = mkdtempSync(join(tmpdir(), "levada-ui-"));
