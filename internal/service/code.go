@@ -18,8 +18,9 @@ const gitPatience = time.Second
 // packLater begins to pack the code of a flow, for a service that runs flows.
 func (f *flow) packLater(ctx context.Context, o codepack.Options) {
 	if f.s.c.Store != nil {
-		f.code = make(chan code, 1)
-		go func() { f.code <- packCode(ctx, o) }()
+		packed := make(chan code, 1) // not f.code, which may be another by then: see packMore
+		f.code = packed
+		go func() { packed <- packCode(ctx, o) }()
 	}
 }
 
