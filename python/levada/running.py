@@ -18,6 +18,8 @@ _outside = dict.fromkeys((
 ))  # fmt: skip
 #: What tests of flows and programs around them say there is: by name, it takes precedence.
 _given = {}
+#: What of it was said before the task, by a module that is also used outside of runs: the task knows better.
+_given_before = {}
 _PROJECT = {
     "project_name": "name",
     "branch_name": "branch",
@@ -197,7 +199,13 @@ class Current:
         if task is not None:
             read = _ATTRIBUTES.get(name)
             if read is not None:
-                return read(task)
+                try:
+                    return read(task)
+                except AttributeError:
+                    if name not in _given_before:
+                        raise
+            if name in _given_before:
+                return _given_before[name]
         elif name in _outside:
             return _outside[name]
         elif name == "graph":
@@ -215,8 +223,11 @@ class Current:
         _given[_own(name)] = value
 
     def __delattr__(self, name):
-        if _given.pop(_own(name), _given) is _given:
+        name = _own(name)
+        if name not in _given and name not in _given_before:
             raise AttributeError("'current' has no attribute '%s' that was set" % name)
+        _given.pop(name, None)
+        _given_before.pop(name, None)
 
     def _update_env(self, env):
         """Add attributes, or give some other values, as tests of flows do."""
@@ -269,7 +280,7 @@ class Current:
     @property
     def tempdir(self) -> str:
         """Folder for temporary files: METAFLOW_TEMPDIR, or the working directory."""
-        return _given.get("tempdir") or environ.get("METAFLOW_TEMPDIR", ".")
+        return _given.get("tempdir") or _given_before.get("tempdir") or environ.get("METAFLOW_TEMPDIR", ".")
 
 
 #: The task that runs in this process.
@@ -288,4 +299,7 @@ def enter_resolution(flow_name, project):
 
 def enter(task):
     """Make ``task`` the one that ``current`` speaks of."""
+    if _given:
+        _given_before.update(_given)
+        _given.clear()
     _set(current, task)
