@@ -85,6 +85,7 @@ func Main(args []string) int {
 	// an error of the write, and, unlike ignoring it, is not inherited by what we start.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{dir: dir, gone: gone, environ: os.Environ()}
+	defer a.sdkBegun()
 	return cli.Main(context.Background(), cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: a.environ, Dir: dir, Now: time.Now,
 		After:   func(d time.Duration, f func()) (stop func() bool) { return time.AfterFunc(d, f).Stop },
@@ -268,6 +269,9 @@ type unpacked struct {
 
 // beginSDK begins to make the SDK ready: to see whether all of it is there takes some milliseconds.
 func (a *app) beginSDK() {
+	if a.begun != nil { // for a flow that was not opened after all
+		return
+	}
 	begun := make(chan unpacked, 1)
 	a.begun = begun
 	go func() {
@@ -277,12 +281,21 @@ func (a *app) beginSDK() {
 }
 
 func (a *app) sdk() (string, error) {
-	if begun := a.begun; begun != nil {
-		a.begun = nil
-		got := <-begun
+	if got, ok := a.sdkBegun(); ok {
 		return got.dir, got.err
 	}
 	return unpackSDK(python.Files, a.cache())
+}
+
+// sdkBegun waits for what beginSDK has begun, if it did. The program must not end before: each time, half of the SDK
+// would stay in the cache.
+func (a *app) sdkBegun() (got unpacked, ok bool) {
+	if a.begun == nil {
+		return got, false
+	}
+	got = <-a.begun
+	a.begun = nil
+	return got, true
 }
 
 // examineSDK unpacks the SDK if need be and returns its files that are not as they should be.
