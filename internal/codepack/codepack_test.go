@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,6 +149,30 @@ func TestSources(t *testing.T) {
 	options.MaxEntries, options.MaxBytes = 0, 8
 	if p := pack(t, options); p.Data != nil || !strings.Contains(p.Note, "No code package was taken") {
 		t.Errorf("over bytes: %d bytes, %q", len(p.Data), p.Note)
+	}
+}
+
+func TestSourcesThatDoNotFit(t *testing.T) {
+	dir, src := t.TempDir(), t.TempDir()
+	write(t, dir, map[string]string{"flow.py": "flow", "lib/own.py": "own"})
+	write(t, src, map[string]string{"one.py": "one", "more/two.py": "two"})
+	if err := syscall.Mkfifo(filepath.Join(src, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := pack(t, Options{Dir: dir, Sources: []Source{
+		{Path: filepath.Join(src, "one.py"), Name: "lib"},
+		{Path: filepath.Join(src, "more"), Name: "flow.py/more"},
+		{Path: filepath.Join(src, "pipe"), Name: "pipe"},
+		{Path: filepath.Join(src, "more"), Name: "lib/more"},
+	}})
+	want := map[string]string{"flow.py": "flow", "lib/own.py": "own", "lib/more/two.py": "two"}
+	if got := unpacked(t, p); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+	note := "Left out of the code package: SRC/more/two.py: there is a file flow.py in the package; " +
+		"SRC/one.py: there is a folder lib in the package; SRC/pipe: it is neither a file nor a folder."
+	if want := strings.ReplaceAll(note, "SRC", src); p.Note != want {
+		t.Errorf("note %q\nwant %q", p.Note, want)
 	}
 }
 

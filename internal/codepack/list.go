@@ -31,7 +31,7 @@ func List(ctx context.Context, o Options) (*Listing, error) {
 		o.MaxEntries = DefaultMaxEntries
 	}
 	l := &Listing{dir: o.Dir, max: o.MaxBytes}
-	w := walker{Source: Source{Path: o.Dir, Suffixes: o.Suffixes}, found: &found{l: l, have: map[string]bool{}, max: o.MaxEntries}}
+	w := walker{Source: Source{Path: o.Dir, Suffixes: o.Suffixes}, found: newFound(l, o.MaxEntries)}
 	if err := w.walk(ctx, ""); err != nil && ctx.Err() == nil {
 		return nil, fault.New(fault.NotFound, "the flow's folder cannot be read").On(o.Dir).Because(err)
 	}
@@ -67,13 +67,18 @@ type walker struct {
 type found struct {
 	l       *Listing
 	have    map[string]bool
-	max     int // entries that may be looked at
+	folders map[string]bool // that the files are in
+	max     int             // entries that may be looked at
 	entries int
 	over    bool
 	counts  []folderCount
 	below   int      // entries looked at below links to folders
 	skipped []string // links that are left out
-	missing []string // sources that cannot be read, each with the reason
+	missing []string // from elsewhere and left out, each with the reason
+}
+
+func newFound(l *Listing, max int) *found {
+	return &found{l: l, have: map[string]bool{}, folders: map[string]bool{}, max: max}
 }
 
 type folderCount struct {
@@ -168,10 +173,26 @@ func (w *walker) add(rel string, info fs.FileInfo) {
 	})
 }
 
-// put adds a file, unless there is one of its name.
+// put adds a file, unless there is one of its name. One from elsewhere may also have the name of a folder of others, or
+// of a file as its folder's: then no package could be unpacked that has all of them.
 func (f *found) put(file File) {
 	if f.have[file.Path] {
 		return
+	}
+	if f.folders[file.Path] {
+		f.missing = append(f.missing, fmt.Sprintf("%s: there is a folder %s in the package", file.at, file.Path))
+		return
+	}
+	var above []string
+	for folder := path.Dir(file.Path); folder != "." && folder != "/" && !f.folders[folder]; folder = path.Dir(folder) {
+		if f.have[folder] {
+			f.missing = append(f.missing, fmt.Sprintf("%s: there is a file %s in the package", file.at, folder))
+			return
+		}
+		above = append(above, folder)
+	}
+	for _, folder := range above {
+		f.folders[folder] = true
 	}
 	f.have[file.Path] = true
 	f.l.Bytes += file.Size
@@ -214,7 +235,7 @@ func (w *walker) follow(ctx context.Context, rel string) {
 		return // it holds the link itself
 	}
 	sub := walker{Source: w.Source, linked: true}
-	sub.found = &found{l: &Listing{}, have: map[string]bool{}, max: min(linkEntries, w.max-w.below)}
+	sub.found = newFound(&Listing{}, min(linkEntries, w.max-w.below))
 	if sub.over = sub.max <= 0; !sub.over {
 		if err := sub.walk(ctx, rel); err != nil {
 			return
@@ -233,7 +254,7 @@ func (w *walker) follow(ctx context.Context, rel string) {
 // take adds what is from elsewhere.
 func (w *walker) take(ctx context.Context, s Source) {
 	info, err := os.Stat(s.Path)
-	if err == nil && !info.IsDir() {
+	if err == nil && info.Mode().IsRegular() {
 		w.put(File{Path: s.Name, Size: info.Size(), Executable: info.Mode().Perm()&0o100 != 0, at: s.Path})
 		return
 	}
@@ -241,8 +262,12 @@ func (w *walker) take(ctx context.Context, s Source) {
 		s.Suffixes = ParseSuffixes(DefaultSuffixes)
 	}
 	sub := walker{Source: s, found: w.found}
-	if err == nil {
+	switch {
+	case err != nil:
+	case info.IsDir():
 		err = sub.walk(ctx, "")
+	default: // to open it may wait for ever
+		err = errors.New("it is neither a file nor a folder")
 	}
 	if err != nil && ctx.Err() == nil {
 		w.missing = append(w.missing, s.Path+": "+reason(err))
