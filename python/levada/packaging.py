@@ -36,7 +36,7 @@ class package_sources(FlowMutator):
                     "its name instead." % len(pairs)
                 )
             pairs = [(pairs[0][0], arcname)]
-        self.sources = [(os.fspath(path), name and _checked_name(os.fspath(name))) for path, name in pairs]
+        self.sources = [(os.fspath(path), None if name is None else _checked_name(name)) for path, name in pairs]
         self.suffixes = _suffixes(suffixes)
 
 
@@ -88,6 +88,7 @@ def _is_pair(value):
 
 def _checked_name(name):
     """A name in the package in its shortest form. MetaflowException if it is not one inside of the package."""
+    name = os.fspath(name)
     short = os.path.normpath(name)
     if os.path.isabs(name) or short == "." or ".." in name.replace("\\", "/").split("/"):
         raise MetaflowException(
