@@ -18,8 +18,8 @@ class package_sources(FlowMutator):
     count (default: ``.py,.R,.RDS``); a file that is named itself always does. A source that does not exist is told of
     when the run begins, and left out.
 
-    Raises MetaflowException for a name that does not lie inside of the package, and for an ``arcname`` of several
-    sources.
+    Raises MetaflowException for what is neither a path nor such a pair, for a name that does not lie inside of the
+    package, and for an ``arcname`` of several sources.
     """
 
     #: What it names, as far as its arguments are known.
@@ -27,8 +27,14 @@ class package_sources(FlowMutator):
 
     def init(self, sources, arcname=None, suffixes=None):
         """Take paths, or pairs of a path and its name in the package; which suffixes count."""
-        sources = [sources] if _is_path(sources) or _is_pair(sources) else list(sources)
+        if _is_path(sources) or _is_pair(sources) or not hasattr(sources, "__iter__"):
+            sources = [sources]
         pairs = [source if _is_pair(source) else (source, None) for source in sources]
+        for path, _ in pairs:
+            if not _is_path(path):
+                raise MetaflowException(
+                    "@package_sources: %r is neither a path nor a pair of a path and its name in the package." % (path,)
+                )
         if arcname is not None:
             if len(pairs) != 1:
                 raise MetaflowException(
@@ -37,7 +43,7 @@ class package_sources(FlowMutator):
                 )
             pairs = [(pairs[0][0], arcname)]
         self.sources = [(os.fspath(path), None if name is None else _checked_name(name)) for path, name in pairs]
-        self.suffixes = _suffixes(suffixes)
+        self.suffixes = _suffixes(self, suffixes)
 
 
 class package_suffixes(FlowMutator):
@@ -51,7 +57,7 @@ class package_suffixes(FlowMutator):
 
     def init(self, suffixes):
         """Take the suffixes."""
-        self.suffixes = _suffixes(suffixes)
+        self.suffixes = _suffixes(self, suffixes)
 
 
 def described(flow_class, flow_file):
@@ -72,9 +78,16 @@ def described(flow_class, flow_file):
     return {key: value for key, value in package.items() if value}
 
 
-def _suffixes(given):
-    """Suffixes as a list, each with its dot."""
-    given = given.split(",") if isinstance(given, str) else given or ()
+def _suffixes(decorator, given):
+    """Suffixes as a list, each with its dot. MetaflowException for what is neither a list of texts nor a text."""
+    given = given.split(",") if isinstance(given, str) else () if given is None else given
+    given = list(given) if hasattr(given, "__iter__") else [given]
+    for suffix in given:
+        if not isinstance(suffix, str):
+            raise MetaflowException(
+                "@%s: suffixes are a list of texts, or a text with commas; %r is no suffix."
+                % (type(decorator).__name__, suffix)
+            )
     return ["." + suffix.strip().lstrip(".") for suffix in given if suffix.strip()]
 
 
